@@ -1,0 +1,90 @@
+# Every target sets itself up: Python 3.11 or newer, make and git are enough.
+#   make demo        reproduce one published figure into demo/
+#   make test        style, spelling, types, architecture, and the quick tests
+#   make test-slow   the tests marked slow
+#   make bench       speed, next to JAX and diffrax
+#   make lock        write the requirements/*.lock files anew (UPGRADE=1: newest versions)
+#   make clean       remove everything that make made
+# PYTHON=python3.12 chooses the interpreter that .venv is made with.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; \
+	done; echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+UV := uv==0.13.8
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DELETE_ON_ERROR:
+.PHONY: demo test test-slow bench lock clean
+
+demo: $(STAMP)-run
+	$(BIN)/wignerflow reproduce ruks-2a --out demo
+
+test: $(STAMP)-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/mypy wignerflow
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+
+test-slow: $(STAMP)-test
+	$(BIN)/python -m pytest -n 2 -q -m slow
+
+bench: $(STAMP)-bench
+	$(BIN)/wignerflow bench
+
+# ---------------------------------------------------------------- environment
+# The locks pin every package by hash. run.lock is a part of the other two, so installing either
+# of them serves for it.
+
+$(STAMP)-venv:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "wignerflow needs Python 3.11 or newer; '$(PYTHON)' is not. Name one: make PYTHON=python3.12" >&2; \
+		exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments: its modules venv and ensurepip are missing." >&2; \
+		echo "Install them (on Debian and Ubuntu the package is python3-venv), or name another: make PYTHON=..." >&2; \
+		exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+define install
+	$(PIP) install --quiet --require-hashes -r requirements/$(1).lock
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)-run $@
+endef
+
+$(STAMP)-run: requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,run)
+
+$(STAMP)-test: requirements/test.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,test)
+
+$(STAMP)-bench: requirements/bench.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,bench)
+
+# ---------------------------------------------------------------- locks
+# One resolution for every platform and every Python from 3.11 on. Each lock constrains the next,
+# so that all of them fit into one environment.
+
+COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-header --no-annotate $(if $(UPGRADE),--upgrade) pyproject.toml requirements/build.in
+
+.venv-lock/.stamp: Makefile
+	"$(PYTHON)" -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet "$(UV)"
+	@touch $@
+
+lock: .venv-lock/.stamp
+	$(COMPILE) -o requirements/run.lock
+	$(COMPILE) --extra test -c requirements/run.lock -o requirements/test.lock
+	$(COMPILE) --extra bench -c requirements/run.lock -c requirements/test.lock -o requirements/bench.lock
+
+clean:
+	rm -rf $(VENV) .venv-lock demo build dist .pytest_cache .ruff_cache .mypy_cache \
+		.import_linter_cache .hypothesis
+	find wignerflow tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
