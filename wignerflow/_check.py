@@ -1,0 +1,87 @@
+"""Argument checks shared by the whole package: every message names argument, requirement and value."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def fail(argument: str, must: str, was: Any, hint: str = "", kind: type[Exception] = ValueError) -> NoReturn:
+    """Raise ``kind`` with the one form of message the library uses."""
+    message = f"Argument `{argument}` must {must}, but was {_show(was)}."
+    raise kind(f"{message} {hint}".rstrip())
+
+
+def integer(argument: str, value: Any, minimum: int) -> int:
+    """A whole number >= minimum (bools are refused)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        fail(argument, f"be an integer of at least {minimum}", value, kind=TypeError)
+    if value < minimum:
+        fail(argument, f"be an integer of at least {minimum}", value)
+    return int(value)
+
+
+def real(argument: str, value: Any) -> float:
+    """A finite real number."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        fail(argument, "be a real number", value, kind=TypeError)
+    if not math.isfinite(value):
+        fail(argument, "be finite", value)
+    return float(value)
+
+
+def positive(argument: str, value: Any) -> float:
+    """A finite real number > 0."""
+    out = real(argument, value)
+    if out <= 0:
+        fail(argument, "be positive", value)
+    return out
+
+
+def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[Any]:
+    """A finite numeric array of the given dtype."""
+    try:
+        raw = np.asarray(value)
+        if raw.dtype == object or raw.dtype.kind in "USVmM":
+            raise TypeError
+        if dtype is float and raw.dtype.kind == "c":
+            fail(argument, "be real", value)
+        out = raw.astype(dtype)
+    except (TypeError, ValueError) as error:
+        if str(error).startswith("Argument"):
+            raise
+        fail(argument, "be numeric", value, kind=TypeError)
+    if not np.all(np.isfinite(out)):
+        fail(argument, "be finite everywhere", value)
+    return out
+
+
+def one_of(argument: str, value: Any, options: Iterable[str]) -> str:
+    """One of a set of names; suggests the nearest."""
+    names = list(options)
+    if value not in names:
+        near = difflib.get_close_matches(str(value), names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else ""
+        fail(argument, "be one of " + ", ".join(repr(n) for n in names), value, hint)
+    return str(value)
+
+
+def tlist(value: Any) -> NDArray[np.float64]:
+    """A strictly increasing, finite time axis of at least two points."""
+    t = numeric_array("tlist", value, float)
+    if t.ndim != 1 or t.size < 2:
+        fail("tlist", "be a one-dimensional array of at least two times", value)
+    if not np.all(np.diff(t) > 0):
+        fail("tlist", "increase strictly", value)
+    return t

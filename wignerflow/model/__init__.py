@@ -1,0 +1,1 @@
+"""What the physics is: subsystems, operators, couplings, jumps, states. Knows no method."""
