@@ -1,0 +1,149 @@
+"""Polynomials in the real classical variables of a phase-space system.
+
+A polynomial maps (time coefficients, sorted leaves) to a number. Leaves are variables of single
+subsystems, variables of "this member" of an array, sums over an array (forms) and coupling sums
+over pairs of members (pairs); the last two are named by their index in the system that owns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ..model.coefficients import Coef
+
+
+class Var(NamedTuple):
+    """Component ``comp`` of the single subsystem in block ``block`` (x, y, z or Re a, Im a)."""
+
+    block: int
+    comp: int
+    tag: str = "var"
+
+
+class Member(NamedTuple):
+    """Component ``comp`` of the current member of array block ``block``."""
+
+    block: int
+    comp: int
+    tag: str = "member"
+
+
+class Form(NamedTuple):
+    """The weighted sum number ``index`` of the system."""
+
+    index: int
+    tag: str = "form"
+
+
+class Pair(NamedTuple):
+    """The coupling sum number ``index`` of the system."""
+
+    index: int
+    tag: str = "pair"
+
+
+class TimePart(NamedTuple):
+    """Real ("r") or imaginary ("i") part of a time coefficient."""
+
+    coef: Coef
+    part: str
+
+
+Leaf = Var | Member | Form | Pair
+Times = tuple[TimePart, ...]
+Monomial = tuple[Times, tuple[Leaf, ...]]
+
+
+def _leaf_key(leaf: Leaf) -> tuple[str, tuple[int, ...]]:
+    return leaf.tag, tuple(leaf[:-1])  # type: ignore[arg-type]
+
+
+class Poly:
+    """A polynomial with complex coefficients; immutable in use."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: Mapping[Monomial, complex] | None = None):
+        self.terms: dict[Monomial, complex] = {k: complex(c) for k, c in (terms or {}).items() if c != 0}
+
+    @staticmethod
+    def leaf(leaf: Leaf, coefficient: complex = 1.0) -> Poly:
+        """One leaf times a number."""
+        return Poly({((), (leaf,)): coefficient})
+
+    @staticmethod
+    def constant(value: complex) -> Poly:
+        """A number."""
+        return Poly({((), ()): value})
+
+    def __add__(self, other: Poly) -> Poly:
+        out = dict(self.terms)
+        for k, c in other.terms.items():
+            out[k] = out.get(k, 0) + c
+        return Poly(out)
+
+    def __sub__(self, other: Poly) -> Poly:
+        return self + other * -1
+
+    def __mul__(self, other: Poly | complex) -> Poly:
+        if not isinstance(other, Poly):
+            return Poly({k: c * other for k, c in self.terms.items()})
+        out: dict[Monomial, complex] = {}
+        for (t1, l1), c1 in self.terms.items():
+            for (t2, l2), c2 in other.terms.items():
+                times = tuple(sorted(t1 + t2, key=lambda c: (hash(c.coef), c.part)))
+                key = times, tuple(sorted(l1 + l2, key=_leaf_key))
+                out[key] = out.get(key, 0) + c1 * c2
+        return Poly(out)
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """Every leaf, sorted."""
+        return sorted({leaf for _, leaves in self.terms for leaf in leaves}, key=_leaf_key)
+
+    @property
+    def coefficients(self) -> set[Coef]:
+        """Every time-dependent coefficient."""
+        return {c.coef for times, _ in self.terms for c in times}
+
+    def real(self) -> Poly:
+        """Real part."""
+        return Poly({k: c.real for k, c in self.terms.items()})
+
+    def imag(self) -> Poly:
+        """Imaginary part."""
+        return Poly({k: c.imag for k, c in self.terms.items()})
+
+    def derivative(self, leaf: Leaf) -> Poly:
+        """Partial derivative with respect to a leaf."""
+        out: dict[Monomial, complex] = {}
+        for (times, leaves), c in self.terms.items():
+            n = leaves.count(leaf)
+            if n:
+                i = leaves.index(leaf)
+                key = times, leaves[:i] + leaves[i + 1 :]
+                out[key] = out.get(key, 0) + n * c
+        return Poly(out)
+
+    def sorted_terms(self) -> list[tuple[Times, tuple[Leaf, ...], complex]]:
+        """Terms in an order that depends on the structure only."""
+        keys = sorted(self.terms, key=lambda k: (len(k[1]), [_leaf_key(leaf) for leaf in k[1]], len(k[0])))
+        return [(t, leaves, self.terms[t, leaves]) for t, leaves in keys]
+
+    def clean(self, tolerance: float = 1e-14) -> Poly:
+        """Drop coefficients that rounding left behind."""
+        scale = max((abs(c) for c in self.terms.values()), default=0.0)
+        return Poly({k: c for k, c in self.terms.items() if abs(c) > tolerance * scale})
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+
+def poly_sum(parts: Iterable[Poly]) -> Poly:
+    """Sum of polynomials."""
+    out: dict[Monomial, complex] = {}
+    for part in parts:
+        for k, c in part.terms.items():
+            out[k] = out.get(k, 0) + c
+    return Poly(out)

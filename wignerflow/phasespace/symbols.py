@@ -1,0 +1,242 @@
+r"""Weyl symbols of operators, as polynomials in the variables of a ``PhaseSpaceSystem``.
+
+Angular momentum: J_a -> J_a and (J_a J_b + J_b J_a)/2 -> J_a J_b, so J_a J_b -> J_a J_b + (i/2) eps_abc J_c;
+words of three letters and more take their leading symbol. Spin-1/2: Pauli matrices -> 2 J_a, products
+having been reduced by the operator algebra. Modes: normally ordered words, exactly, by
+a^{+m} a^n -> sum_k (-1/2)^k k! C(m,k) C(n,k) (a^*)^{m-k} a^{n-k}. Factors on different sites multiply.
+Two sums over one array multiply, with the difference on equal sites added as one more sum, which is
+exact; in products of three and more such sums every pair is corrected once (leading order).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations
+from math import comb, factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..model.operators import (
+    ArrayOp,
+    CoupleNode,
+    Factor,
+    MemberWord,
+    Op,
+    Site,
+    SumNode,
+    array_size,
+)
+from ..model.couplings import Sparse
+from ..model.subsystems import Subsystem
+from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
+from .system import PhaseSpaceSystem
+
+Mono = tuple[tuple[int, int], ...]
+_COMPONENT = {"x": 0, "y": 1, "z": 2}
+
+
+@lru_cache(maxsize=10_000)
+def word_symbol(kind: str, word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
+    """Symbol of a single-site word: ((sorted components), coefficient) pairs."""
+    if not word:
+        return (((), 1.0),)
+    if kind == "mode":
+        return _mode_symbol(word.count("d"), word.count("a"))
+    components = tuple(_COMPONENT[letter] for letter in word)
+    if kind == "spin":
+        return ((components, 2.0),)
+    out: dict[tuple[int, ...], complex] = {tuple(sorted(components)): 1.0}
+    if len(components) == 2 and components[0] != components[1]:
+        a, b = components
+        out[(3 - a - b,)] = 0.5j if (b - a) % 3 == 1 else -0.5j
+    return tuple(out.items())
+
+
+def _mode_symbol(m: int, n: int) -> tuple[tuple[tuple[int, ...], complex], ...]:
+    out: dict[tuple[int, ...], complex] = {}
+    for k in range(min(m, n) + 1):
+        c = (-0.5) ** k * factorial(k) * comb(m, k) * comb(n, k)
+        p, q = m - k, n - k
+        for i in range(p + 1):  # (re - i im)^p (re + i im)^q
+            for j in range(q + 1):
+                d = c * comb(p, i) * comb(q, j) * (-1j) ** i * (1j) ** j
+                key = (0,) * (p + q - i - j) + (1,) * (i + j)
+                out[key] = out.get(key, 0) + d
+    return tuple((key, c) for key, c in out.items() if c != 0)
+
+
+class SymbolMap:
+    """Takes symbols of operators, registering sums and couplings in a system."""
+
+    def __init__(self, system: PhaseSpaceSystem, block_of: dict[Subsystem, int], real_coefs: frozenset[Coef]):
+        self.system, self.block_of, self.real_coefs = system, block_of, real_coefs
+
+    # -- member words ------------------------------------------------------------------------
+
+    def member_symbol(self, word: MemberWord) -> dict[Mono, complex]:
+        """Symbol of a member word: monomials in (block, component)."""
+        out: dict[Mono, complex] = {(): 1.0}
+        for sub, letters in word:
+            block = self.block_of[sub]
+            out = {
+                tuple(sorted(mono + tuple((block, k) for k in components))): c * d
+                for mono, c in out.items()
+                for components, d in word_symbol(sub.kind, letters)
+            }
+        return out
+
+    def array_symbol(self, op: ArrayOp) -> dict[Mono, NDArray[np.complex128]]:
+        """Symbol of an array operator: weights per monomial, shape (M,)."""
+        out: dict[Mono, NDArray[np.complex128]] = {}
+        for word, w in op.terms.items():
+            for mono, c in self.member_symbol(word).items():
+                out[mono] = out[mono] + c * w if mono in out else c * w
+        return out
+
+    # -- sums ----------------------------------------------------------------------------------
+
+    def sum_poly(self, weights: dict[Mono, NDArray[np.complex128]]) -> Poly:
+        """sum_m sum_mono weights[mono][m] * mono(v_m), as forms."""
+        parts = []
+        for mono, w in weights.items():
+            for part, unit in ((w.real, 1.0 + 0j), (w.imag, 1j)):
+                scale = float(part[np.argmax(np.abs(part))])
+                if scale == 0:
+                    continue
+                if not mono:
+                    parts.append(Poly.constant(unit * float(part.sum())))
+                    continue
+                index = self.system.form(mono, np.round(part / scale, 14) + 0.0)
+                parts.append(Poly.leaf(Form(index), unit * scale))
+        return poly_sum(parts)
+
+    # -- factors -----------------------------------------------------------------------------
+
+    def factor_poly(self, f: Factor) -> Poly:
+        """Symbol of one factor alone."""
+        if isinstance(f, Site):
+            if f.sub.count is not None:
+                return self.sum_poly(self.array_symbol(_as_array(f)))
+            block = self.block_of[f.sub]
+            return Poly(
+                {((), tuple(Var(block, k) for k in comps)): c for comps, c in word_symbol(f.sub.kind, f.word)}
+            )
+        if isinstance(f, SumNode):
+            return self.sum_poly(self.array_symbol(_as_array(f)))
+        parts = []
+        for left, c in self.member_symbol(f.left).items():
+            for right, d in self.member_symbol(f.right).items():
+                if not left or not right:
+                    parts.append(self._row_sums(f, left, right) * (c * d))
+                else:
+                    index = self.system.pair(left, f.coupling, right, f.u, f.v)
+                    parts.append(Poly.leaf(Pair(index), c * d))
+        return poly_sum(parts)
+
+    def _row_sums(self, f: CoupleNode, left: Mono, right: Mono) -> Poly:
+        """A coupling in which one side's symbol is a constant (from ordering corrections)."""
+        size = array_size(f.left)
+        one = np.ones(size)
+        u, v = (one if w is None else w for w in (f.u, f.v))
+        matrix = f.coupling.csr.real if isinstance(f.coupling, Sparse) else f.coupling.matrix(size).real
+        if left:
+            return self.sum_poly({left: (u * np.asarray(matrix @ v).ravel()).astype(complex)})
+        return self.sum_poly({right: (v * np.asarray(matrix.T @ u).ravel()).astype(complex)})
+
+    def _contraction(self, a: Factor, b: Factor) -> Poly:
+        """symbol(a b) - symbol(a) symbol(b), nonzero only on common sites."""
+        if a.subs.isdisjoint(b.subs) or isinstance(a, CoupleNode) or isinstance(b, CoupleNode):
+            return Poly()
+        if isinstance(a, Site) and isinstance(b, Site):
+            return Poly()  # equal sites were merged by the algebra
+        one, two = _as_array(a), _as_array(b)
+        joint = self.array_symbol(one * two)
+        for mono1, w1 in self.array_symbol(one).items():
+            for mono2, w2 in self.array_symbol(two).items():
+                mono = tuple(sorted(mono1 + mono2))
+                joint[mono] = joint[mono] - w1 * w2 if mono in joint else -w1 * w2
+        scale = max(float(np.abs(w).max()) for w in (*one.terms.values(), *two.terms.values()))
+        return self.sum_poly({k: w for k, w in joint.items() if np.abs(w).max() > 1e-13 * scale**2})
+
+    # -- operators ---------------------------------------------------------------------------
+
+    def times_poly(self, times: tuple[Coef, ...]) -> Poly:
+        """Product of time coefficients, split into real and imaginary parts."""
+        out = Poly.constant(1.0)
+        for c in times:
+            sign = -1.0 if c.conjugated else 1.0
+            base = c.conj() if c.conjugated else c
+            part = Poly({((TimePart(base, "r"),), ()): 1.0})
+            if base not in self.real_coefs:
+                part = part + Poly({((TimePart(base, "i"),), ()): 1j * sign})
+            out = out * part
+        return out
+
+    def symbol(self, op: Op) -> Poly:
+        """Weyl symbol of an operator."""
+        parts = []
+        for (times, factors), c in gathered(op).terms.items():
+            single = [self.factor_poly(f) for f in factors]
+            total = Poly.constant(1.0)
+            for p in single:
+                total = total * p
+            for i, j in combinations(range(len(factors)), 2):
+                correction = self._contraction(factors[i], factors[j])
+                if correction:
+                    for k, p in enumerate(single):
+                        if k not in (i, j):
+                            correction = correction * p
+                    total = total + correction
+            parts.append(total * self.times_poly(times) * c)
+        return poly_sum(parts).clean()
+
+
+def _as_array(f: Site | SumNode) -> ArrayOp:
+    if isinstance(f, SumNode):
+        return ArrayOp({f.word: f.weights + 0j})
+    weights = np.zeros(f.sub.size, complex)
+    weights[f.m] = 1
+    return ArrayOp({((f.sub, f.word),): weights}, f.sub.size)
+
+
+def gathered(op: Op) -> Op:
+    """Terms on single members of arrays collected into sums and sparse couplings.
+
+    A Hamiltonian written with Python loops over members then costs the same as one written with
+    arrays. Terms with time coefficients or more than two sites stay as they are.
+    """
+    import scipy.sparse as sp
+
+    from ..model.operators import _couple
+
+    rest: dict[object, complex] = {}
+    ones: dict[MemberWord, NDArray[np.complex128]] = {}
+    twos: dict[tuple[MemberWord, MemberWord], dict[tuple[int, int], complex]] = {}
+    for key, c in op.terms.items():
+        times, factors = key
+        sites = [f for f in factors if isinstance(f, Site) and f.sub.count is not None]
+        plain = not times and len(sites) == len(factors)
+        if plain and len(sites) == 1:
+            f = sites[0]
+            ones.setdefault(((f.sub, f.word),), np.zeros(f.sub.size, complex))[f.m] += c
+        elif plain and len(sites) == 2 and sites[0].m != sites[1].m and sites[0].sub.size == sites[1].sub.size:
+            words = ((sites[0].sub, sites[0].word),), ((sites[1].sub, sites[1].word),)
+            entries = twos.setdefault(words, {})
+            at = sites[0].m, sites[1].m
+            entries[at] = entries.get(at, 0) + c
+        else:
+            rest[key] = c
+    out = Op(rest)  # type: ignore[arg-type]
+    for word, w in ones.items():
+        out = out + ArrayOp({word: w}).sum()
+    for (left, right), entries in twos.items():
+        size = array_size(left)
+        row, col = np.array(list(entries)).T
+        matrix = sp.coo_matrix((np.array(list(entries.values())), (row, col)), shape=(size, size)).tocsr()
+        A, B = (ArrayOp({w: np.ones(size, complex)}) for w in (left, right))
+        for part, unit in ((matrix.real, 1.0), (matrix.imag, 1j)):
+            if part.nnz and np.any(part.data):
+                out = out + unit * _couple(A, Sparse(part), B, None, None)
+    return out

@@ -1,0 +1,199 @@
+"""The contract every phase-space method fills in: a ``PhaseSpaceSystem`` is data, not code.
+
+Variables are real. A spin-like block (ensemble, collective spin, spin-1/2) holds the vector J of
+each member, with brackets {J_a, J_b} = eps_abc J_c; a spin-1/2 is stored as J = s/2. A mode block
+holds (Re a, Im a) with {Re a, Im a} = 1/2. With h the Weyl symbol of the Hamiltonian and l_k those
+of the jumps, every trajectory obeys the Stratonovich equation
+
+    dv = {v, h} dt + sum_k Re[ {v, l_k} o (sqrt(r_k) dW_k + i r_k l_k^* dt) ],    dW = dW_1 + i dW_2,
+
+(dW_1, dW_2 independent, variance dt each), and ensembles take an additional local step, exact in its
+first two moments. The kernels know nothing else about a method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..model.couplings import Coupling
+from .polynomials import Member, Poly
+
+SPIN, MODE = "spin", "mode"
+
+
+@dataclass
+class Block:
+    """Like subsystems: ``kind`` SPIN (3 components) or MODE (2); ``count`` None for a single one."""
+
+    kind: str
+    name: str
+    size: int
+    count: int | None
+    source: str  # kind of the subsystem it came from
+
+    @property
+    def components(self) -> int:
+        """Real variables per member."""
+        return 3 if self.kind == SPIN else 2
+
+    @property
+    def group(self) -> int | None:
+        """Arrays of one size share a loop over members; None for a single subsystem."""
+        return None if self.count is None else self.size
+
+
+@dataclass
+class FormSpec:
+    """sum_m w_m * monomial(v_m): ``mono`` is a sorted tuple of (block, component); weights (M,)."""
+
+    mono: tuple[tuple[int, int], ...]
+    weights: NDArray[np.float64]
+
+    @property
+    def uniform(self) -> bool:
+        """True if all weights are one."""
+        return bool(np.all(self.weights == 1))
+
+
+@dataclass
+class PairSpec:
+    """sum_{m != m'} u_m K_mm' v_m' left(v_m) right(v_m')."""
+
+    left: tuple[tuple[int, int], ...]
+    coupling: Coupling
+    right: tuple[tuple[int, int], ...]
+    u: NDArray[np.float64] | None
+    v: NDArray[np.float64] | None
+
+
+@dataclass
+class Channel:
+    """One jump with symbol ``symbol`` (complex polynomial) and plain rate."""
+
+    symbol: Poly
+    rate: float | Coef
+
+
+@dataclass
+class MemberChannel:
+    """One independent jump per member m of an array group: symbol sum_k c_k[m] mono_k(v_m)."""
+
+    size: int
+    terms: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+    rate: NDArray[np.float64] | Coef
+
+
+@dataclass
+class LocalStep:
+    """Local channels of an ensemble block: dr/dt = -Lambda r + c for one emitter's Bloch vector.
+
+    ``parts`` lists (rate, Lambda, c) per channel: Lambda (size, 3, 3) and c (size, 3) for rate one,
+    rate a number per member (size,) or a time coefficient.
+    """
+
+    block: int
+    numbers: NDArray[np.float64]
+    parts: list[tuple[NDArray[np.float64] | Coef, NDArray[np.float64], NDArray[np.float64]]]
+
+
+# Kinds of initial distribution, see ``InitialSpec``.
+GAUSSIAN, FIXED, DISCRETE, FOCK = 0, 1, 2, 3
+
+
+@dataclass
+class InitialSpec:
+    """Initial distribution of the members of a block.
+
+    Spin blocks: axes ``e1, e2, e3`` (size, 3), already scaled: J = n1 e1 + n2 e2 + l e3, with
+    GAUSSIAN: l = mean + sigma n3; FIXED: l = sqrt(mean^2 - |n1 e1 + n2 e2|^2); DISCRETE: n1, n2 and l are signs
+    (l = +1 with probability (1 + mean)/2), n standard normal otherwise.
+    Mode blocks: GAUSSIAN: (mean + sigma n1, e1[0] + sigma n2); FOCK: radius^2 = mean or mean + 1
+    with equal probability and a uniform phase.
+    """
+
+    kind: NDArray[np.int64]
+    e1: NDArray[np.float64]
+    e2: NDArray[np.float64]
+    e3: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+
+
+@dataclass
+class MemberObservable:
+    """One complex value per member of an array: sum_k c_k[m] mono_k(v_m)."""
+
+    size: int
+    terms: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+
+
+@dataclass
+class PhaseSpaceSystem:
+    """A model lowered to classical variables; see the module's docstring for the equations."""
+
+    blocks: list[Block]
+    hamiltonian: Poly = field(default_factory=Poly)
+    channels: list[Channel] = field(default_factory=list)
+    member_channels: list[MemberChannel] = field(default_factory=list)
+    local: list[LocalStep] = field(default_factory=list)
+    initial: list[InitialSpec] = field(default_factory=list)
+    forms: list[FormSpec] = field(default_factory=list)
+    pairs: list[PairSpec] = field(default_factory=list)
+    calculus: str = "stratonovich"
+    notes: list[str] = field(default_factory=list)
+    _form_index: dict[Any, int] = field(default_factory=dict)
+    _pair_index: dict[Any, int] = field(default_factory=dict)
+
+    def form(self, mono: tuple[tuple[int, int], ...], weights: NDArray[np.float64]) -> int:
+        """Index of a weighted sum, registered once."""
+        key = (mono, weights.tobytes())
+        if key not in self._form_index:
+            self._form_index[key] = len(self.forms)
+            self.forms.append(FormSpec(mono, weights))
+        return self._form_index[key]
+
+    def pair(
+        self,
+        left: tuple[tuple[int, int], ...],
+        coupling: Coupling,
+        right: tuple[tuple[int, int], ...],
+        u: NDArray[np.float64] | None,
+        v: NDArray[np.float64] | None,
+    ) -> int:
+        """Index of a coupling sum, registered once."""
+        key = (
+            left,
+            coupling.key,
+            right,
+            None if u is None else u.tobytes(),
+            None if v is None else v.tobytes(),
+        )
+        if key not in self._pair_index:
+            self._pair_index[key] = len(self.pairs)
+            self.pairs.append(PairSpec(left, coupling, right, u, v))
+        return self._pair_index[key]
+
+    def coefficients(self) -> list[Coef]:
+        """Every time coefficient, in an order that depends on the structure only."""
+        seen: dict[Coef, None] = {}
+        polys = [self.hamiltonian, *(c.symbol for c in self.channels)]
+        for poly in polys:
+            for times, _, _ in poly.sorted_terms():
+                for t in times:
+                    seen.setdefault(t.coef)
+        rates: list[Any] = [c.rate for c in self.channels] + [c.rate for c in self.member_channels]
+        rates += [rate for step in self.local for rate, _, _ in step.parts]
+        for rate in rates:
+            if isinstance(rate, Coef):
+                seen.setdefault(rate)
+        return list(seen)
+
+
+def member_leaves(mono: tuple[tuple[int, int], ...]) -> tuple[Member, ...]:
+    """The leaves of a member monomial."""
+    return tuple(Member(b, c) for b, c in mono)
