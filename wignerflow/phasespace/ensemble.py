@@ -1,0 +1,99 @@
+r"""Permutation-invariant ensembles in the Bloch form: local channels and product initial states.
+
+One emitter's Bloch vector under local jumps obeys dr/dt = -Lambda r + c, with
+Lambda_ab = -Tr[sigma_a L(sigma_b)]/2 and c_a = Tr[sigma_a L(1)]/2. For the collective vector J of N
+emitters the step of length h,
+
+.. math:: J \to M J + \frac N2 d + \text{noise}, \qquad
+   \text{cov} = \frac N4 (1 - M M^T - d d^T) - \frac12 (M J d^T + d (M J)^T),
+
+with exp of [[-Lambda, c], [0, 0]] h = [[M, d], [0, 1]], has the exact first and second moments of
+the Lindblad equation, whatever the channels and N.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import expm
+
+from ..model.model import LocalJump
+from ..model.operators import LocalOp
+from ..model.states import BlochState
+from .system import DISCRETE, FIXED, GAUSSIAN, InitialSpec
+
+_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], complex)
+GAUSSIAN_BELOW = 10  # ensembles below this N start with Gaussian, not fixed-length, fluctuations
+
+
+def bloch_generator(op: LocalOp) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(Lambda, c) of one emitter for one jump of rate one; shapes (3, 3), (3,)."""
+    jump = op.matrix()
+    product = jump.conj().T @ jump
+
+    def dissipator(rho: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return np.asarray(jump @ rho @ jump.conj().T - (product @ rho + rho @ product) / 2)
+
+    images = [dissipator(s) for s in _PAULI]
+    lam = np.array([[-np.trace(_PAULI[a] @ images[b]).real / 2 for b in range(3)] for a in range(3)])
+    one = dissipator(np.eye(2, dtype=complex))
+    return lam, np.array([np.trace(s @ one).real / 2 for s in _PAULI])
+
+
+def local_parts(jump: LocalJump, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lambda (size, 3, 3) and c (size, 3) of a local jump at rate one; zero on other members."""
+    lam, c = bloch_generator(jump.op)
+    here = np.ones(size) if jump.op.member is None else np.eye(size)[jump.op.member]
+    return here[:, None, None] * lam, here[:, None] * c
+
+
+def step_moments(
+    lam: NDArray[np.float64], c: NDArray[np.float64], h: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """M (..., 3, 3) and d (..., 3) of a step of length h for generators (..., 3, 3), (..., 3)."""
+    generator = np.zeros((*lam.shape[:-2], 4, 4))
+    generator[..., :3, :3] = -lam
+    generator[..., :3, 3] = c
+    flow = expm(generator * h)
+    return flow[..., :3, :3], flow[..., :3, 3]
+
+
+def _axes(r: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Orthonormal (e1, e2, e3) with e3 along r (z where r = 0)."""
+    norm = np.linalg.norm(r)
+    e3 = r / norm if norm > 0 else np.array([0.0, 0.0, 1.0])
+    seed = np.eye(3)[int(np.argmin(np.abs(e3)))]
+    e1 = np.cross(seed, e3)
+    e1 /= np.linalg.norm(e1)
+    return e1, np.cross(e3, e1), e3
+
+
+def spin_initial(
+    states: list[BlochState], numbers: NDArray[np.float64], sampling: str
+) -> InitialSpec:
+    """Initial distribution of product states of N emitters (or of length S = N/2), member by member.
+
+    ``sampling`` is "gaussian", "fixed", "auto" (fixed length for pure states of at least
+    ``GAUSSIAN_BELOW`` emitters), "discrete" (spin-1/2) or "point" (no fluctuations).
+    """
+    size = len(states)
+    out = InitialSpec(np.zeros(size, np.int64), *np.zeros((3, size, 3)), np.zeros(size), np.zeros(size))
+    for m, (state, N) in enumerate(zip(states, numbers, strict=True)):
+        r = float(np.linalg.norm(state.vector))
+        e1, e2, e3 = _axes(state.vector)
+        out.e3[m] = e3
+        if sampling == "point":
+            out.mean[m] = N * r / 2
+            continue
+        if sampling == "discrete":
+            out.kind[m], out.mean[m] = DISCRETE, r
+            out.e1[m], out.e2[m], out.e3[m] = e1 / 2, e2 / 2, e3 / 2
+            continue
+        out.e1[m], out.e2[m] = np.sqrt(N) / 2 * e1, np.sqrt(N) / 2 * e2
+        fixed = sampling == "fixed" or (sampling == "auto" and N >= GAUSSIAN_BELOW)
+        if state.is_pure and fixed:
+            out.kind[m], out.mean[m] = FIXED, np.sqrt(N / 2 * (N / 2 + 1))
+        else:
+            out.kind[m], out.mean[m] = GAUSSIAN, N * r / 2
+            out.sigma[m] = np.sqrt(max(N / 4 * (1 - r**2), 0.0))
+    return out

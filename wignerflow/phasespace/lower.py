@@ -1,0 +1,125 @@
+"""Model -> PhaseSpaceSystem for the truncated Wigner family (``TWA``, ``MeanField``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.operators import ArrayOp, Op
+from ..model.states import BlochState, ModeState
+from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
+from .ensemble import local_parts, spin_initial
+from .polynomials import Poly
+from .symbols import Mono, SymbolMap
+from .system import (
+    FOCK,
+    GAUSSIAN,
+    MODE,
+    SPIN,
+    Block,
+    Channel,
+    InitialSpec,
+    LocalStep,
+    MemberChannel,
+    MemberObservable,
+    PhaseSpaceSystem,
+)
+
+MATRIX_CHANNELS = 16  # correlated-dissipation matrices up to this rank are written out as channels
+
+
+def build(model: Model, times: NDArray[np.float64] | None = None) -> tuple[PhaseSpaceSystem, SymbolMap]:
+    """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
+
+    ``times``: where given, time coefficients that are real there need no imaginary part.
+    """
+    blocks, block_of = [], {}
+    for k, sub in enumerate(model.subsystems):
+        block_of[sub] = k
+        kind = MODE if sub.kind == "mode" else SPIN
+        blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind))
+    system = PhaseSpaceSystem(blocks)
+    real = frozenset(c for c in model.coefficients if times is not None and not np.any(c(times).imag))
+    symbols = SymbolMap(system, block_of, real | {c.conj() for c in real})
+    system.hamiltonian = symbols.symbol(model.H).real()
+    for jump in model.collective_jumps:
+        if isinstance(jump.op, Op):
+            _add(system, symbols.symbol(jump.op), jump.rate)
+        elif jump.matrix is not None:
+            _add_matrix(system, symbols, jump.op, jump.matrix)
+        else:
+            rate = jump.rate if isinstance(jump.rate, Coef) else np.broadcast_to(jump.rate, jump.op.size).copy()
+            if isinstance(rate, Coef) or np.any(rate > 0):
+                system.member_channels.append(MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate))
+    local: dict[Subsystem, LocalStep] = {}
+    for lj in model.local_jumps:
+        sub = lj.op.sub
+        assert isinstance(sub, Ensemble)
+        step = local.setdefault(sub, LocalStep(block_of[sub], sub.numbers.astype(float), []))
+        rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
+        step.parts.append((rate, *local_parts(lj, sub.size)))
+    system.local = list(local.values())
+    return system, symbols
+
+
+def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef) -> None:
+    if isinstance(rate, Coef) or rate > 0:
+        system.channels.append(Channel(symbol, rate))
+
+
+def _add_matrix(system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]) -> None:
+    values, vectors = np.linalg.eigh(matrix)
+    keep = values > 1e-12 * np.abs(values).max()
+    if keep.sum() > MATRIX_CHANNELS:
+        raise NotImplementedError(
+            f"Correlated dissipation of rank {keep.sum()} is not available in this version (limit {MATRIX_CHANNELS})."
+        )
+    for g, vector in zip(values[keep], vectors.T[keep], strict=True):
+        _add(system, symbols.symbol((vector.conj() * op).sum()), float(g))
+
+
+def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_sampling: str) -> None:
+    """Initial distributions; ``sampling`` for ensembles and collective spins, see ``spin_initial``."""
+    for sub, states in model.initial.items():
+        if sub.kind == "mode":
+            system.initial.append(_mode_initial(states, sampling == "point"))
+            continue
+        bloch = [s for s in states if isinstance(s, BlochState)]
+        if isinstance(sub, Ensemble):
+            spec = spin_initial(bloch, sub.numbers.astype(float), sampling)
+        elif isinstance(sub, CollectiveSpin):
+            spec = spin_initial(bloch, 2 * sub.lengths, sampling)
+        else:
+            spec = spin_initial(bloch, np.ones(sub.size), spin_sampling)
+        system.initial.append(spec)
+
+
+def _mode_initial(states: Any, point: bool) -> InitialSpec:
+    size = len(states)
+    out = InitialSpec(np.zeros(size, np.int64), *np.zeros((3, size, 3)), np.zeros(size), np.zeros(size))
+    for m, state in enumerate(states):
+        assert isinstance(state, ModeState)
+        if state.kind == "fock" and state.value.real > 0 and not point:
+            out.kind[m], out.mean[m] = FOCK, state.value.real
+            continue
+        alpha = state.value if state.kind == "coherent" else 0j
+        out.kind[m], out.mean[m], out.e1[m, 0] = GAUSSIAN, alpha.real, alpha.imag
+        number = state.value.real if state.kind == "thermal" else 0.0
+        out.sigma[m] = 0.0 if point else np.sqrt((number + 0.5) / 2)
+    return out
+
+
+def lower_observables(symbols: SymbolMap, ops: dict[str, Op | ArrayOp]) -> dict[str, Poly | MemberObservable]:
+    """Symbols of the observables, in the same variables."""
+    out: dict[str, Poly | MemberObservable] = {}
+    for name, op in ops.items():
+        if isinstance(op, ArrayOp):
+            terms: dict[Mono, NDArray[np.complex128]] = symbols.array_symbol(op)
+            out[name] = MemberObservable(op.size, terms)
+        else:
+            out[name] = symbols.symbol(op)
+    return out
