@@ -27,7 +27,7 @@ test: $(STAMP)-test
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy wignerflow
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
 test-slow: $(STAMP)-test
