@@ -1,0 +1,243 @@
+r"""Operators of a model as sums of ladder words, and their matrix elements in the |J, M> basis.
+
+Every canonical word in J_x, J_y, J_z (or Pauli matrices) becomes a sum of products of
+:math:`J_+, J_-, J_z`; each such ladder word changes M by a definite amount and has one real matrix
+element per state, so that an operator is a list of (coefficient, shift, table).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.operators import LocalOp, Op
+from ..model.states import BlochState, ModeState, State
+from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin, Subsystem
+from . import dicke
+
+Times = tuple[Coef, ...]
+#: ((site number, ladder word), …), sorted by site
+Ladder = tuple[tuple[int, str], ...]
+
+_STEPS = {"p": 1, "m": -1, "z": 0, "d": 1, "a": -1}
+
+
+@dataclass(frozen=True)
+class Site:
+    """One member of one subsystem with its basis: ``blocks`` values of J, ``dim`` values of M.
+
+    For a mode there is one block and the index is the number of quanta.
+    """
+
+    sub: Subsystem
+    m: int
+    state: State
+    cutoff: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Kind of the subsystem."""
+        return self.sub.kind
+
+    @cached_property
+    def length(self) -> float:
+        """Largest J (0 for a mode)."""
+        if isinstance(self.sub, Ensemble):
+            return int(self.sub.numbers[self.m]) / 2
+        if isinstance(self.sub, CollectiveSpin):
+            return float(self.sub.lengths[self.m])
+        return 0.5 if isinstance(self.sub, Spin) else 0.0
+
+    @property
+    def emitters(self) -> int:
+        """Number of emitters of an ensemble."""
+        assert isinstance(self.sub, Ensemble)
+        return int(self.sub.numbers[self.m])
+
+    @cached_property
+    def dim(self) -> int:
+        """Number of values of M (or of Fock states)."""
+        return self.cutoff if self.kind == "mode" else round(2 * self.length) + 1
+
+    @cached_property
+    def blocks(self) -> int:
+        """Number of values of J."""
+        return self.emitters // 2 + 1 if self.kind == "ensemble" else 1
+
+    @property
+    def label(self) -> str:
+        """Name for messages."""
+        return self.sub.name if self.sub.count is None else f"{self.sub.name}[{self.m}]"
+
+    def table(self, word: str) -> NDArray[np.float64]:
+        """Matrix elements <J, M + shift| word |J, M>, shape (blocks, dim)."""
+        if self.kind == "mode":
+            return _mode_table(self.dim, word)
+        return _spin_table(self.length, self.blocks, word)
+
+    def diagonal_start(self) -> NDArray[np.float64] | None:
+        """Initial populations, shape (blocks, dim); None if the state has coherences."""
+        if isinstance(self.state, BlochState):
+            length, theta, _ = dicke.bloch_angles(self.state.vector)
+            if length > 0 and np.sin(theta) > 1e-15:
+                return None
+            if self.kind == "ensemble":
+                p = dicke.product_populations(self.emitters, length)
+                return p if theta < 1 else p[:, ::-1]
+            p = np.zeros((1, self.dim))
+            p[0, -1 if theta < 1 else 0] = (1 + length) / 2
+            p[0, 0 if theta < 1 else -1] += (1 - length) / 2
+            return p
+        matrix = self.initial_blocks()[0]
+        off = matrix - np.diag(np.diag(matrix))
+        return np.diag(matrix).real[None, :].copy() if not off.any() else None
+
+    def initial_blocks(self) -> dict[int, NDArray[np.complex128]]:
+        """Initial density matrix block by block, basis M = -J … J (or n = 0 … cutoff - 1)."""
+        if isinstance(self.state, BlochState):
+            if self.kind == "ensemble":
+                return dicke.product_blocks(self.emitters, self.state.vector)
+            _, theta, phi = dicke.bloch_angles(self.state.vector)
+            if self.kind == "spin":
+                return dicke.product_blocks(1, self.state.vector)
+            psi = dicke.coherent_state(self.length, theta, phi)
+            psi[np.abs(psi) < 1e-15] = 0
+            return {0: np.outer(psi, psi.conj())}
+        assert isinstance(self.state, ModeState)
+        return {0: mode_matrix(self.state, self.dim)}
+
+
+def mode_matrix(state: ModeState, dim: int) -> NDArray[np.complex128]:
+    """Density matrix of a mode in the lowest ``dim`` Fock states (not renormalised)."""
+    n = np.arange(dim)
+    if state.kind == "coherent":
+        alpha = state.value
+        psi = np.ones(dim, complex)
+        for k in range(1, dim):
+            psi[k] = psi[k - 1] * alpha / np.sqrt(k)
+        psi *= np.exp(-(abs(alpha) ** 2) / 2)
+        return np.outer(psi, psi.conj())
+    if state.kind == "fock":
+        return np.diag((n == round(state.value.real)).astype(complex))
+    mean = state.value.real
+    return np.diag((mean / (1 + mean)) ** n / (1 + mean)).astype(complex)
+
+
+@lru_cache(maxsize=512)
+def _spin_table(length: float, blocks: int, word: str) -> NDArray[np.float64]:
+    J, M0 = dicke.quantum_numbers(length, blocks)
+    M = M0 + np.zeros_like(J)
+    value = np.where(np.abs(M) <= J, 1.0, 0.0)
+    for letter in reversed(word):
+        if letter == "z":
+            value = value * M
+        else:
+            s = _STEPS[letter]
+            value = value * np.sqrt(np.maximum((J - s * M) * (J + s * M + 1), 0))
+            M = M + s
+    value.setflags(write=False)
+    return value
+
+
+@lru_cache(maxsize=512)
+def _mode_table(dim: int, word: str) -> NDArray[np.float64]:
+    n = np.arange(dim, dtype=float)[None, :]
+    value = np.ones((1, dim))
+    for letter in reversed(word):
+        value = value * np.sqrt(np.maximum(n + 1 if letter == "d" else n, 0))
+        n = n + _STEPS[letter]
+    value = np.where((n >= 0) & (n < dim), value, 0.0)
+    value.setflags(write=False)
+    return value
+
+
+def shift(word: str) -> int:
+    """Change of M (or n) that a ladder word makes."""
+    return sum(_STEPS[c] for c in word)
+
+
+@lru_cache(maxsize=4096)
+def _words(kind: str, word: str) -> tuple[tuple[str, complex], ...]:
+    """Ladder words of one canonical word."""
+    if kind == "mode":
+        return ((word, 1.0 + 0j),)
+    unit = 2.0 if kind == "spin" else 1.0
+    letters = {
+        "x": (("p", 0.5 * unit), ("m", 0.5 * unit)),
+        "y": (("p", -0.5j * unit), ("m", 0.5j * unit)),
+        "z": (("z", unit),),
+    }
+    out: dict[str, complex] = {"": 1.0 + 0j}
+    for letter in word:
+        new: dict[str, complex] = {}
+        for w, c in out.items():
+            for piece, d in letters[letter]:
+                new[w + piece] = new.get(w + piece, 0) + c * d
+        out = new
+    return tuple(out.items())
+
+
+class Basis:
+    """All sites of a model, numbered, with the translation of operators into ladder words.
+
+    Args:
+        model: the model.
+        cutoffs: Fock states kept per mode, keyed by (subsystem, member); a mode's own ``cutoff``
+            is used where it has one.
+    """
+
+    def __init__(self, model: Model, cutoffs: dict[tuple[Subsystem, int], int] | None = None):
+        self.model = model
+        self.sites: list[Site] = []
+        self.number: dict[tuple[Subsystem, int], int] = {}
+        for sub, states in model.initial.items():
+            for m in range(sub.size):
+                cutoff = (
+                    (sub.cutoff or (cutoffs or {}).get((sub, m), 2)) if isinstance(sub, Mode) else 0
+                )
+                self.number[sub, m] = len(self.sites)
+                self.sites.append(Site(sub, m, states[m], cutoff))
+
+    def expand(self, op: Op) -> dict[Times, dict[Ladder, complex]]:
+        """Ladder words of an operator, grouped by their product of time coefficients."""
+        out: dict[Times, dict[Ladder, complex]] = {}
+        for c, times, factors in op.expand():
+            pieces: dict[Ladder, complex] = {(): c}
+            for sub, m, word in factors:
+                k = self.number[sub, m]
+                pieces = {
+                    (*head, (k, w)): a * b
+                    for head, a in pieces.items()
+                    for w, b in _words(sub.kind, word)
+                }
+            group = out.setdefault(times, {})
+            for key, value in pieces.items():
+                ordered = tuple(sorted(key))
+                group[ordered] = group.get(ordered, 0) + value
+        for times, group in out.items():
+            scale = max(abs(c) for c in group.values())
+            out[times] = {k: c for k, c in group.items() if abs(c) > 1e-14 * scale}
+        return {times: group for times, group in out.items() if group}
+
+    def shifts(self, word: Ladder) -> tuple[tuple[int, int], ...]:
+        """((site, change of M), …) without zeros."""
+        return tuple((k, shift(w)) for k, w in word if shift(w))
+
+
+def spherical(op: LocalOp) -> tuple[complex, dict[str, complex]]:
+    r"""c_0 and (c_+, c_-, c_z) of a one-emitter operator, zeros left out."""
+    c0, cx, cy, cz = (complex(v) for v in op.c)
+    scale = max(abs(c0), abs(cx), abs(cy), abs(cz), 1e-300)
+    parts = {"p": cx - 1j * cy, "m": cx + 1j * cy, "z": cz}
+    return c0, {q: c for q, c in parts.items() if abs(c) > 1e-14 * scale}
+
+
+def collective(op: LocalOp, m: int) -> Op:
+    """The sum over emitters of the traceless part of a one-emitter operator: 2 c·J."""
+    _, cx, cy, cz = op.c
+    return op.sub._operator({"x": 2 * cx, "y": 2 * cy, "z": 2 * cz}, m)  # type: ignore[no-any-return]

@@ -1,0 +1,318 @@
+r"""Populations p(J, M) of one ensemble or collective spin whose dynamics couples no different M.
+
+Where H is a function of J_z and every jump changes M by a definite amount, populations obey a
+classical master equation (equation of motion of :math:`\langle J,M|\rho_J|J,M\rangle`)
+
+.. math:: \dot p(s) = \sum_{s'} w(s' \to s)\, p(s') - w(s)\, p(s), \qquad
+    w(s) = \sum_{s'} w(s \to s').
+
+It is solved by uniformisation: with :math:`\Lambda \ge \max_s w(s)` and the stochastic matrix
+:math:`P = 1 + W/\Lambda`,
+
+.. math:: \langle O \rangle (t) = \sum_k e^{-\Lambda t} \frac{(\Lambda t)^k}{k!}\; o \cdot P^k p(0).
+
+Only the numbers :math:`o \cdot P^k p(0)` are kept, so one sweep serves all output times; every
+term is positive, and the only errors are the tails that are cut, below 1e-10 in total and summed
+up exactly.
+
+Reference: Jensen, Scand. Actuar. J. 1953, 87; for the jumps, see :mod:`wignerflow.exact.dicke`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.operators import Op
+from . import dicke
+from .ladder import Basis, Site, collective, shift, spherical
+from .solution import ExactSolution
+
+Array = NDArray[np.float64]
+
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@dataclass
+class Rates:
+    """Classical jump rates: transition k takes (j, m) to (j + dj[k], m + q[k]) at rate[k, j, m]."""
+
+    site: Site
+    dj: NDArray[np.int64]
+    q: NDArray[np.int64]
+    rate: Array
+    start: Array
+
+    @property
+    def states(self) -> int:
+        """Number of states |J, M>."""
+        return sum(self.site.dim - 2 * j for j in range(self.site.blocks))
+
+    @property
+    def escape(self) -> Array:
+        """Total rate out of every state, shape (blocks, dim)."""
+        return np.asarray(self.rate.sum(axis=0))
+
+
+def refuses(model: Model) -> str | None:
+    """Why the populations of ``model`` obey no closed equation of their own; None if they do."""
+    if len(model.subsystems) != 1 or model.subsystems[0].size != 1:
+        return "populations need exactly one ensemble or collective spin"
+    sub = model.subsystems[0]
+    if sub.kind == "mode":
+        return "populations are for ensembles and spins, not for modes"
+    if any(isinstance(r, Coef) for _, r in model.channels()) or model.coefficients:
+        return "populations need rates and operators that are constant in time"
+    basis = Basis(model)
+    coherent = model.H
+    for channel in model.local_channels():
+        c0, parts = spherical(channel.op)
+        if len(parts) > 1:
+            return f"the local jump {channel.op!r} changes M by no definite amount"
+        coherent = coherent + _identity_part(c0, collective(channel.op, channel.m))
+    for op, _ in model.channels():
+        if len({basis.shifts(w) for g in basis.expand(op).values() for w in g}) > 1:
+            return f"the jump {op!r} changes M by no definite amount"
+    if any(basis.shifts(w) for group in basis.expand(coherent).values() for w in group):
+        return "the Hamiltonian couples states of different M"
+    if basis.sites[0].diagonal_start() is None:
+        return "the initial state holds coherences between states of different M"
+    return None
+
+
+def _identity_part(c0: complex, traceless: Op) -> Op:
+    """The Hamiltonian that a jump's identity part amounts to: (c0^* L - c0 L^+)/2i."""
+    return (traceless * np.conj(c0) - traceless.dag() * c0) * (-0.5j)
+
+
+def rates(model: Model) -> Rates:
+    """The classical jump rates of a model that :func:`refuses` accepts."""
+    basis = Basis(model)
+    site = basis.sites[0]
+    table: dict[tuple[int, int], Array] = {}
+
+    def add(dj: int, q: int, rate: Array) -> None:
+        if np.any(rate):
+            table[dj, q] = table.get((dj, q), np.zeros((site.blocks, site.dim))) + rate
+
+    for op, rate in model.channels():
+        assert not isinstance(rate, Coef)
+        amplitude = diagonal_amplitude(basis, op)
+        if amplitude is not None:
+            q, value = amplitude
+            add(0, q, rate * np.abs(value) ** 2)
+    for channel in model.local_channels():
+        assert not isinstance(channel.rate, Coef)
+        for letter, c in spherical(channel.op)[1].items():
+            for dj in (-1, 0, 1):
+                local = dicke.local_table(site.emitters, letter, dj)
+                # the block number falls as J grows
+                add(-dj, dicke.COMPONENTS[letter], channel.rate * abs(c) ** 2 * local**2)
+    table.pop((0, 0), None)  # a jump that changes no state changes no population
+    keys = sorted(table)
+    stack = np.array([table[k] for k in keys]) if keys else np.zeros((0, site.blocks, site.dim))
+    start = site.diagonal_start()
+    assert start is not None
+    pairs = np.array(keys, np.int64).reshape(-1, 2)
+    return Rates(site, pairs[:, 0].copy(), pairs[:, 1].copy(), stack, start)
+
+
+def diagonal_amplitude(basis: Basis, op: Op) -> tuple[int, NDArray[np.complex128]] | None:
+    """(change of M, amplitude table) of an operator with one definite change of M."""
+    site = basis.sites[0]
+    value = np.zeros((site.blocks, site.dim), complex)
+    q = 0
+    words = [(w, c) for g in basis.expand(op).values() for w, c in g.items()]
+    for word, c in words:
+        text = word[0][1] if word else ""
+        q = shift(text)
+        value = value + c * site.table(text)
+    return (q, value) if words else None
+
+
+def diagonal_tables(basis: Basis, ops: dict[str, Op]) -> NDArray[np.complex128]:
+    """Diagonal matrix elements of one-site operators, shape (len(ops), blocks, dim)."""
+    site = basis.sites[0]
+    out = np.zeros((len(ops), site.blocks, site.dim), complex)
+    for k, op in enumerate(ops.values()):
+        for times, group in basis.expand(op).items():
+            if times:
+                raise ValueError("Argument `e_ops` must not hold time-dependent coefficients here.")
+            for word, c in group.items():
+                if not basis.shifts(word):
+                    out[k] += c * site.table(word[0][1] if word else "")
+    return out
+
+
+@njit(cache=True, fastmath=_FAST)
+def _sweep(p, out, lo, hi, new_lo, new_hi, dj, q, rate, stay, cut):  # type: ignore[no-untyped-def]
+    """out = P p within the windows [lo, hi) of each row; returns the probability cut off."""
+    blocks, dim = p.shape
+    for j in range(blocks):
+        a, b = lo[j], hi[j]
+        if a >= b:
+            a, b = dim, 0
+        for k in range(dj.size):
+            i = j - dj[k]
+            if 0 <= i < blocks and lo[i] < hi[i]:
+                a = min(a, lo[i] + q[k])
+                b = max(b, hi[i] + q[k])
+        a, b = max(a, 0), min(b, dim)
+        new_lo[j], new_hi[j] = a, b
+    lost = 0.0
+    for j in range(blocks):
+        a, b = new_lo[j], new_hi[j]
+        if a >= b:
+            continue
+        row = out[j]
+        row[a:b] = 0.0
+        for m in range(lo[j], hi[j]):
+            row[m] = p[j, m] * stay[j, m]
+        for k in range(dj.size):
+            i = j - dj[k]
+            if 0 <= i < blocks:
+                s = q[k]
+                first, last = max(lo[i], -s), min(hi[i], dim - s)
+                source, weight = p[i], rate[k, i]
+                for m in range(first, last):
+                    row[m + s] += source[m] * weight[m]
+        while a < b and row[a] < cut:
+            lost += row[a]
+            a += 1
+        while b > a and row[b - 1] < cut:
+            lost += row[b - 1]
+            b -= 1
+        if a >= b:
+            a = b = 0
+        new_lo[j], new_hi[j] = a, b
+    return lost
+
+
+@njit(cache=True, fastmath=_FAST)
+def _dots(p, lo, hi, tables, out):  # type: ignore[no-untyped-def]
+    """out[k] = sum_s tables[k, s] p(s) within the windows."""
+    for k in range(tables.shape[0]):
+        total = 0.0
+        for j in range(p.shape[0]):
+            part = 0.0
+            for m in range(lo[j], hi[j]):
+                part += tables[k, j, m] * p[j, m]
+            total += part
+        out[k] = total
+
+
+@njit(cache=True, fastmath=_FAST)
+def _run(p, other, lo, hi, dj, q, rate, stay, cut, tables, values, first_weight, weights, total):  # type: ignore[no-untyped-def]
+    """values[n] = tables . P^n p for n = 0, 1, …, and total = sum_n weights[n] P^n p.
+
+    Stops early when P changes nothing any more. Returns (steps done, probability cut off).
+    """
+    steps = values.shape[0]
+    new_lo, new_hi = lo.copy(), hi.copy()
+    lost = 0.0
+    for n in range(steps):
+        _dots(p, lo, hi, tables, values[n])
+        if n >= first_weight:
+            w = weights[n - first_weight]
+            for j in range(p.shape[0]):
+                for m in range(lo[j], hi[j]):
+                    total[j, m] += w * p[j, m]
+        if n == steps - 1:
+            break
+        lost += _sweep(p, other, lo, hi, new_lo, new_hi, dj, q, rate, stay, cut)
+        if n % 64 == 63:
+            change = 0.0
+            for j in range(p.shape[0]):
+                for m in range(new_lo[j], new_hi[j]):
+                    inside = lo[j] <= m < hi[j]
+                    change += abs(other[j, m] - (p[j, m] if inside else 0.0))
+            if change * (steps - n) < 1e-12:
+                return n + 1, lost
+        for j in range(p.shape[0]):
+            lo[j], hi[j] = new_lo[j], new_hi[j]
+        p, other = other, p
+    return steps, lost
+
+
+#: Jumps of the uniformised chain per segment; bounds the memory of the recorded numbers.
+_SEGMENT = 30_000.0
+
+
+def _poisson(x: float, steps: int) -> tuple[int, Array]:
+    """First index and the weights e^-x x^k / k! that are not negligible, below ``steps``."""
+    spread = 9 * np.sqrt(x) + 40
+    first = max(0, int(x - spread))
+    k = np.arange(first, min(steps, int(x + spread) + 1))
+    log_weight = (k * np.log(x) if x > 0 else np.where(k == 0, 0.0, -np.inf)) - x - gammaln(k + 1)
+    return first, np.asarray(np.exp(log_weight))
+
+
+def evolve(r: Rates, tlist: Array, tables: Array) -> tuple[Array, Array, dict[str, float]]:
+    """Expectation values of diagonal tables, shape (K, blocks, dim), at the times of ``tlist``.
+
+    Returns:
+        values of shape (K, T); the populations at the end, shape (blocks, dim); and the numbers of
+        sweeps and the probability cut off (``steps``, ``lost``).
+    """
+    escape = r.escape
+    top = float(escape.max())
+    values = np.empty((len(tables), tlist.size))
+    p = r.start.copy()
+    if top == 0.0:
+        values[:] = (tables * p).sum(axis=(1, 2))[:, None]
+        return values, p, {"steps": 0, "lost": 0.0}
+    rate, stay = r.rate / top, 1 - escape / top
+    total_steps = top * (tlist[-1] - tlist[0])
+    cut = 1e-10 / (2 * p.shape[0] * (total_steps + 100))
+    spent, lost, begin = 0, 0.0, tlist[0]
+    nodes = [tlist[0]]  # segment boundaries
+    while nodes[-1] < tlist[-1]:
+        inside = tlist[(tlist > nodes[-1]) & (top * (tlist - nodes[-1]) <= _SEGMENT)]
+        nodes.append(inside[-1] if inside.size else min(nodes[-1] + _SEGMENT / top, tlist[-1]))
+    for begin, end in itertools.pairwise(nodes):
+        x = top * (end - begin)
+        steps = int(x + 9 * np.sqrt(x) + 41)
+        recorded = np.zeros((steps, len(tables)))
+        first, weights = _poisson(x, steps)
+        lo, hi = _windows(p)
+        total = np.zeros_like(p)
+        other = np.zeros_like(p)
+        done, dropped = _run(
+            p, other, lo, hi, r.dj, r.q, rate, stay, cut, tables, recorded, first, weights, total
+        )
+        if done < steps:
+            recorded[done:] = recorded[done - 1]
+            rest = weights[max(done - first, 0) :].sum()
+            total += rest * (p if done % 2 else other)
+        for n in np.flatnonzero((tlist >= begin) & (tlist <= end)):
+            k, w = _poisson(top * (tlist[n] - begin), steps)
+            values[:, n] = w @ recorded[k : k + w.size]
+        p, spent, lost = total, spent + done, lost + dropped
+    return values, p, {"steps": spent, "lost": lost}
+
+
+def _windows(p: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and one past the last non-zero entry of every row."""
+    some = p > 0
+    lo = np.where(some.any(axis=1), some.argmax(axis=1), 0)
+    hi = np.where(some.any(axis=1), p.shape[1] - some[:, ::-1].argmax(axis=1), 0)
+    return lo.astype(np.int64), hi.astype(np.int64)
+
+
+def solve(model: Model, tlist: Array, ops: dict[str, Op]) -> ExactSolution:
+    """Expectation values of ``ops`` from the populations of a model :func:`refuses` accepts."""
+    r = rates(model)
+    tables = diagonal_tables(Basis(model), ops)
+    complex_ones = np.flatnonzero(np.any(tables.imag, axis=(1, 2)))
+    values, _, numbers = evolve(r, tlist, np.concatenate([tables.real, tables.imag[complex_ones]]))
+    total = values[: len(ops)].astype(complex)
+    total[complex_ones] += 1j * values[len(ops) :]
+    stats = {"engine": "populations", **numbers, "states": r.states}
+    return ExactSolution.build(ops, total, stats)
