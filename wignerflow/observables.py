@@ -1,0 +1,394 @@
+"""Observables between user and kernel: from ``e_ops`` to base operators, channels and back to values.
+
+``flatten`` splits ``e_ops`` into base operators, each needed once, and a :class:`Plan`; ``layout``
+gives every base operator its real channels; a method fills them; ``assemble`` (with errors, from
+samples) or ``assemble_exact`` turns them into what the user asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _check
+from .derived import (
+    DERIVED,
+    Coherence,
+    CorrelationLength,
+    Derived,
+    Fano,
+    Operator,
+    Ratio,
+    Squeezing,
+    StructureFactor,
+    Subradiance,
+    WinelandSqueezing,
+    g2,
+    hermitian,
+)
+from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
+from .model.subsystems import Subsystem
+from .run.statistics import Samples, Slot
+
+__all__ = [
+    "Coherence", "CorrelationLength", "Derived", "Fano", "Observable", "Plan", "Ratio", "Slot", "Squeezing",
+    "StructureFactor", "Subradiance", "WinelandSqueezing", "assemble", "assemble_exact", "batched", "flatten",
+    "g2", "layout",
+]  # fmt: skip
+
+Values = dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Base:
+    """What is kept of a base operator: shape, kind, and a fingerprint that names it across sessions."""
+
+    shape: tuple[int, ...]
+    is_complex: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One entry of ``e_ops``.
+
+    Attributes:
+        name: as the user gave it.
+        rule: None for an operator itself.
+        inputs: the keys of the base operators by the rule's names ("" for an operator itself).
+        axes: (name, coordinates) of the axes after time.
+    """
+
+    name: str
+    rule: Derived | None
+    inputs: dict[str, str]
+    axes: tuple[tuple[str, tuple[float, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the user's observables follow from the base operators."""
+
+    observables: tuple[Observable, ...]
+    base: dict[str, Base]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the observables."""
+        return [o.name for o in self.observables]
+
+    @property
+    def derived_keys(self) -> set[str]:
+        """Base operators that a derived observable needs."""
+        return {k for o in self.observables if o.rule is not None for k in o.inputs.values()}
+
+    def slots(self) -> dict[str, Slot]:
+        """The same as :func:`layout` gives."""
+        return _slots({k: (b.shape, b.is_complex) for k, b in self.base.items()})[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form, without operators."""
+        return {
+            "observables": [
+                {
+                    "name": o.name,
+                    "rule": None if o.rule is None else type(o.rule).__name__,
+                    "parameters": {} if o.rule is None else o.rule.parameters(),
+                    "inputs": dict(o.inputs),
+                    "axes": [[name, list(values)] for name, values in o.axes],
+                }
+                for o in self.observables
+            ],
+            "base": {
+                k: {"shape": list(b.shape), "complex": b.is_complex, "fingerprint": b.fingerprint}
+                for k, b in self.base.items()
+            },
+        }
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Plan:
+        """Inverse of :meth:`to_dict`; its derived observables evaluate but hold no operators.
+
+        Raises:
+            ValueError, TypeError, KeyError: the data are not what ``to_dict`` gives, or name a derived
+                observable that wignerflow does not know.
+        """
+        base = {}
+        for key, b in data["base"].items():
+            shape = tuple(_check.integer("shape", n, 0) for n in b["shape"])
+            if (
+                len(shape) > 1
+                or not isinstance(b["complex"], bool)
+                or not isinstance(b["fingerprint"], str)
+            ):
+                _check.fail("base", "hold shapes, kinds and fingerprints", b)
+            base[key] = Base(shape, b["complex"], b["fingerprint"])
+        observables = []
+        for o in data["observables"]:
+            rule = None
+            if o["rule"] is not None:
+                rule = DERIVED[_check.one_of("rule", o["rule"], DERIVED)].restore(o["parameters"])
+            inputs = {str(n): _check.one_of("inputs", k, base) for n, k in o["inputs"].items()}
+            if rule is None and list(inputs) != [""]:
+                _check.fail("inputs", "name one operator", inputs)
+            axes = tuple((str(n), tuple(float(x) for x in v)) for n, v in o["axes"])
+            observables.append(Observable(_name(o["name"]), rule, inputs, axes))
+        _distinct([o.name for o in observables])
+        return Plan(tuple(observables), base)
+
+
+# ---------------------------------------------------------------- from e_ops
+
+#: Names that a result uses itself.
+_TAKEN = ("time", "member", "pair", "momentum")
+_ENDINGS = ("_sem", "_std", "_real", "_imag")
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        _check.fail("e_ops", "have printable, non-empty strings as names", name, kind=TypeError)
+    if name in _TAKEN:
+        _check.fail(
+            "e_ops", f"not use the names {', '.join(_TAKEN)}, which the axes of a result have", name
+        )
+    return name
+
+
+def _distinct(names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            _check.fail(
+                "e_ops",
+                "name every observable once",
+                f"one with two named {name!r}",
+                "Use a dict to choose names.",
+            )
+        seen.add(name)
+    for name in names:
+        for ending in _ENDINGS:
+            if name.endswith(ending) and name[: -len(ending)] in seen:
+                _check.fail(
+                    "e_ops", f"leave the ending {ending!r} of another observable to its error", name
+                )
+
+
+def flatten(
+    e_ops: Any, subsystems: Iterable[Subsystem] | None = None
+) -> tuple[list[str], dict[str, Operator], Plan]:
+    """Split ``e_ops`` into names, base operators and a plan.
+
+    Args:
+        e_ops: a dict from name to operator, array operator or derived observable, or a list of them
+            (their printed forms are the names).
+        subsystems: the subsystems of the model, to check against; None does not check.
+
+    Returns:
+        The names in order; base operators by key "op0", "op1", …, each operator once however many
+        observables share it; the plan.
+
+    Raises:
+        TypeError: ``e_ops`` is neither a dict nor a list, or holds something that is no observable.
+        ValueError: it is empty, a name appears twice, or an operator acts on a subsystem outside the model.
+    """
+    if isinstance(e_ops, (Op, ArrayOp, Derived)):
+        _check.fail(
+            "e_ops", "be a dict or a list of observables", e_ops, "Wrap it: e_ops=[op].", TypeError
+        )
+    if isinstance(e_ops, Mapping):
+        items = [(_name(name), value) for name, value in e_ops.items()]
+    elif isinstance(e_ops, (list, tuple)):
+        for k, value in enumerate(e_ops):
+            _observable(f"e_ops[{k}]", value)
+        items = [(_name(v.label if isinstance(v, Derived) else repr(v)), v) for v in e_ops]
+    else:
+        _check.fail(
+            "e_ops",
+            "be a dict from names to observables, or a list of observables",
+            e_ops,
+            kind=TypeError,
+        )
+    if not items:
+        _check.fail("e_ops", "hold at least one observable", e_ops)
+    _distinct([name for name, _ in items])
+    known = None if subsystems is None else set(subsystems)
+    operators: dict[str, Operator] = {}
+    base: dict[str, Base] = {}
+    keys: dict[Any, str] = {}
+
+    def add(argument: str, op: Operator) -> str:
+        if known is not None:
+            for sub in sorted(op.subsystems - known, key=lambda s: s.uid):
+                names = ", ".join(sorted(repr(s.name) for s in known))
+                _check.fail(
+                    argument,
+                    f"act only on subsystems of the model ({names})",
+                    f"an operator of {sub.name!r}",
+                )
+        content = _content(op)
+        if content not in keys:
+            key = keys[content] = f"op{len(keys)}"
+            operators[key] = op
+            base[key] = Base(_shape(op), not hermitian(op), fingerprint(op))
+        return keys[content]
+
+    observables = []
+    for name, value in items:
+        argument = f"e_ops[{name!r}]"
+        _observable(argument, value)
+        if isinstance(value, Derived):
+            inputs = {n: add(argument, op) for n, op in value.inputs().items()}
+            axes = tuple((n, tuple(np.asarray(v, float).tolist())) for n, v in value.axes().items())
+            observables.append(Observable(name, value, inputs, axes))
+        else:
+            members = tuple(("member", tuple(map(float, range(n)))) for n in _shape(value))
+            observables.append(Observable(name, None, {"": add(argument, value)}, members))
+    return [o.name for o in observables], operators, Plan(tuple(observables), base)
+
+
+def _observable(argument: str, value: Any) -> None:
+    if not isinstance(value, (Op, ArrayOp, Derived)):
+        hint = ""
+        if isinstance(value, LocalOp):
+            hint = "One-emitter operators belong in `wf.LocalJump`; observables take Jx, Jy, Jz, Jp, Jm."
+        elif isinstance(value, type) and issubclass(value, Derived):
+            hint = f"Give it its operator: wf.{value.__name__}(...)."
+        _check.fail(
+            argument,
+            "be an operator, an array operator or a derived observable",
+            value,
+            hint,
+            TypeError,
+        )
+
+
+def _shape(op: Operator) -> tuple[int, ...]:
+    return (op.size,) if isinstance(op, ArrayOp) else ()
+
+
+def _content(op: Operator) -> Any:
+    """Hashable content: equal for equal operators."""
+    if isinstance(op, Op):
+        return frozenset(op.terms.items())
+    return op.size, frozenset((word, (w + 0.0).tobytes()) for word, w in op.terms.items())
+
+
+def fingerprint(op: Operator) -> str:
+    """A digest of an operator that names it across sessions: by the names of its subsystems."""
+
+    def numbers(values: Any) -> str:
+        return " ".join(
+            f"{x:.10g}" for x in np.ravel(np.asarray(values, complex)).view(float) + 0.0
+        )
+
+    def word(pairs: Any) -> list[tuple[str, str]]:
+        return [(s.name, w) for s, w in pairs]
+
+    def factor(f: Site | SumNode | CoupleNode) -> str:
+        if isinstance(f, Site):
+            return repr((f.sub.name, f.m, f.word))
+        if isinstance(f, SumNode):
+            return repr((word(f.word), numbers(f.weights)))
+        ends = [
+            (word(w), None if v is None else numbers(v)) for w, v in ((f.left, f.u), (f.right, f.v))
+        ]
+        return repr((ends, f.coupling.to_dict()))
+
+    def time(c: Any) -> str:
+        plain = None if c.times is None else (numbers(c.times), numbers(c.values))
+        return repr((plain, numbers(c.factor), c.conjugated))
+
+    if isinstance(op, Op):
+        lines = [
+            repr(([time(c) for c in t], [factor(f) for f in fs], numbers(v)))
+            for (t, fs), v in op.terms.items()
+        ]
+    else:
+        lines = [repr((op.size, word(w), numbers(v))) for w, v in op.terms.items()]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:32]
+
+
+# ---------------------------------------------------------------- channels
+
+
+def _slots(shapes: Mapping[str, tuple[tuple[int, ...], bool]]) -> tuple[dict[str, Slot], int]:
+    slots, start = {}, 0
+    for key, (shape, is_complex) in shapes.items():
+        stop = start + int(np.prod(shape, dtype=np.int64)) * (2 if is_complex else 1)
+        slots[key] = Slot(slice(start, stop), shape, is_complex)
+        start = stop
+    return slots, start
+
+
+def layout(base: Mapping[str, Operator]) -> tuple[dict[str, Slot], int]:
+    """The real channels of each base operator, in the order of ``base``, and their number K.
+
+    A Hermitian operator has one channel and any other two (real, imaginary); an array operator has M,
+    or 2M: all real parts, then all imaginary parts. ``Slot`` unpacks to (slice, shape, is_complex).
+    """
+    return _slots({k: (_shape(op), not hermitian(op)) for k, op in base.items()})
+
+
+def batched(plan: Plan, slots: Mapping[str, Slot]) -> NDArray[np.int64]:
+    """Channels whose batch sums derived observables need, ascending, shape (Kb,)."""
+    spans = [np.arange(slots[k].span.start, slots[k].span.stop) for k in plan.derived_keys]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *spans])).astype(np.int64)
+
+
+# ---------------------------------------------------------------- to values
+
+
+def assemble(
+    plan: Plan, samples: Samples, slots: Mapping[str, Slot]
+) -> tuple[Values, Values, Values]:
+    """Expectation values, standard errors and standard deviations by name, each (T,) or (T, M).
+
+    A complex value has the error of its real part + 1j * that of its imaginary part. A derived
+    observable has a jackknife error; its ``std`` is NaN, for it has no value on a single trajectory.
+    """
+    mean, sem, std = samples.average(), samples.sem(), samples.std()
+    expect: Values = {}
+    errors: Values = {}
+    spreads: Values = {}
+    for o in plan.observables:
+        if o.rule is None:
+            slot = slots[o.inputs[""]]
+            expect[o.name], errors[o.name], spreads[o.name] = (
+                slot.read(mean),
+                slot.read(sem),
+                slot.read(std),
+            )
+        else:
+            out = samples.jackknife(o.rule.evaluate, {n: slots[k] for n, k in o.inputs.items()})
+            expect[o.name], errors[o.name] = out.value, out.sem
+            spreads[o.name] = np.full_like(out.value, np.nan)
+    return expect, errors, spreads
+
+
+def assemble_exact(plan: Plan, values: Mapping[str, NDArray]) -> tuple[Values, Values, Values]:
+    """The same for a deterministic method: errors and deviations are zero.
+
+    Args:
+        plan: from :func:`flatten`.
+        values: expectation values of the base operators by key, (T,) or (T, M); of Hermitian
+            operators only real parts are taken.
+    """
+    expect: Values = {}
+    for o in plan.observables:
+        means = {}
+        for name, key in o.inputs.items():
+            value = np.asarray(values[key])
+            means[name] = (
+                value.astype(complex) if plan.base[key].is_complex else value.real.astype(float)
+            )
+        expect[o.name] = means[""] if o.rule is None else np.asarray(o.rule.evaluate(means))
+    return (
+        expect,
+        {n: np.zeros_like(v) for n, v in expect.items()},
+        {n: np.zeros_like(v) for n, v in expect.items()},
+    )

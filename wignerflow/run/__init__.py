@@ -1,0 +1,1 @@
+"""Running trajectories: chunks, threads, statistics, stopping."""
