@@ -111,7 +111,8 @@ class InitialSpec:
 
     Spin blocks: axes ``e1, e2, e3`` (size, 3), already scaled: J = n1 e1 + n2 e2 + l e3, with
     GAUSSIAN: l = mean + sigma n3; FIXED: l = sqrt(mean^2 - |n1 e1 + n2 e2|^2); DISCRETE: n1, n2 and l are signs
-    (l = +1 with probability (1 + mean)/2), n standard normal otherwise.
+    (l = +1 with probability (1 + mean)/2; ``sigma`` holds the normal quantile of that), n standard
+    normal otherwise.
     Mode blocks: GAUSSIAN: (mean + sigma n1, e1[0] + sigma n2); FOCK: radius^2 = mean or mean + 1
     with equal probability and a uniform phase.
     """

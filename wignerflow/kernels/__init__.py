@@ -1,0 +1,1 @@
+"""PhaseSpaceSystem -> a compiled loop over trajectories."""

@@ -1,0 +1,203 @@
+"""Coupling fields Phi_m = sum_m' K_mm' w_m' mono(v_m'), each structure at its natural cost.
+
+Nearest-neighbour fields are read from the neighbours in the lane loop; waveguide fields are running
+sums carried from member to member, so that cost is O(M); sparse and dense fields are made beforehand
+in a pass of their own, as products of a matrix with a block of trajectories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..phasespace.polynomials import Leaf
+from ..phasespace.system import Coupling, PairSpec
+from .layout import Layout, Mono, mono_names, times
+from .text import LANE_LOOP, Lines
+
+
+class Field:
+    """One coupling field: coupling, source monomial and source weights (None when all one)."""
+
+    def __init__(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None, index: int):
+        self.coupling, self.mono, self.weights, self.index = coupling, mono, weights, index
+        self.offset = ""  # where a pre-computed field lives in ``w``
+        self.sums: list[tuple[int, str, str]] = []  # waveguide: (form, scale, per-member weights)
+
+    @property
+    def name(self) -> str:
+        """Local name of the field's value."""
+        return f"phi{self.index}"
+
+
+class Fields:
+    """All coupling fields of a list of pairs."""
+
+    def __init__(self, layout: Layout, pairs: list[PairSpec]):
+        self.layout = layout
+        self.fields: list[Field] = []
+        self._index: dict[object, int] = {}
+        # per pair: (target monomial, target weights, field, factor)
+        self.uses: list[list[tuple[Mono, NDArray[np.float64] | None, Field, float]]] = []
+        for pair in pairs:
+            same_weights = _key(pair.u) == _key(pair.v)
+            if pair.left == pair.right and pair.coupling.symmetric and same_weights:
+                self.uses.append([(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 2.0)])
+                continue
+            self.uses.append(
+                [
+                    (pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0),
+                    (pair.right, pair.v, self._field(pair.coupling.transpose(), pair.left, pair.u), 1.0),
+                ]
+            )
+
+    def _field(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None) -> Field:
+        key = (coupling.key, mono, _key(weights))
+        if key not in self._index:
+            self._index[key] = len(self.fields)
+            field = Field(coupling, mono, weights, len(self.fields))
+            self.fields.append(field)
+            self._prepare(field)
+        return self.fields[self._index[key]]
+
+    def _size(self, field: Field) -> int:
+        return self.layout.block(field.mono[0][0]).size
+
+    def _prepare(self, field: Field) -> None:
+        layout, size = self.layout, self._size(field)
+        parameters, K = layout.parameters, field.coupling
+        w = np.ones(size) if field.weights is None else field.weights
+        if K.kind == "waveguide":
+            theta = K.phases(size)  # type: ignore[attr-defined]
+            for values in (w * np.cos(theta), w * np.sin(theta)):
+                scale = float(values[np.argmax(np.abs(values))]) or 1.0
+                form = layout.system.form(field.mono, np.round(values / scale, 14) + 0.0)
+                field.sums.append((form, parameters.scalar(scale), parameters.array(values)))
+            field.sums += [(-1, "", parameters.array(np.cos(theta))), (-1, "", parameters.array(np.sin(theta)))]
+        elif K.kind in ("sparse", "dense"):
+            matrix = K.csr.real.multiply(w[None, :]).tocsr()  # type: ignore[attr-defined]
+            field.offset = layout.wide(size)
+            if K.kind == "dense":
+                field.sums = [(-1, "", parameters.array(matrix.toarray()))]
+            else:
+                field.sums = [
+                    (-1, parameters.indices(matrix.indptr), parameters.array(matrix.data)),
+                    (-1, parameters.indices(matrix.indices), ""),
+                ]
+        elif K.kind != "nearest":
+            raise NotImplementedError(f"Coupling structure {K!r} has no kernel.")
+
+    def forms(self) -> list[int]:
+        """Forms whose totals the running sums start from."""
+        return [form for f in self.fields for form, _, _ in f.sums if form >= 0]
+
+    # -- text ---------------------------------------------------------------------------------
+
+    def begin(self, out: Lines, scratch_of_form: Mapping[int, str], scales: dict[str, str]) -> None:
+        """In a lane loop before the members: running sums start at minus the total."""
+        for f in self.fields:
+            if f.coupling.kind == "waveguide":
+                for i, (form, scale, _) in enumerate(f.sums[:2]):
+                    out.add(f"{self.layout.s(f'run{f.index}_{i}')} = -({scales[scale]}) * {scratch_of_form[form]}")
+
+    def scales(self) -> list[str]:
+        """Scalar parameters that ``begin`` needs, to be hoisted."""
+        return [scale for f in self.fields for _, scale, _ in f.sums[:2] if f.coupling.kind == "waveguide"]
+
+    def before(self, out: Lines, group: int, source: str) -> None:
+        """Before the loop over members: fields made by matrix products."""
+        for f in self.fields:
+            if self._size(f) != group or f.coupling.kind not in ("sparse", "dense"):
+                continue
+            M = self.layout.group_size[group]
+            out.open(f"for m in range({M}):")
+            out.add(f"i = ({f.offset} + m) * LN")
+            out.open(LANE_LOOP)
+            out.add("w[i + l] = F(0)")
+            out.close()
+            if f.coupling.kind == "sparse":
+                starts, data = f.sums[0][1], f.sums[0][2]
+                out.open(f"for e in range(o[{starts} + m], o[{starts} + m + 1]):")
+                out.add(f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j"))
+                out.open(LANE_LOOP)
+                out.add(f"w[i + l] += kk * {self._value(f, source, 'j')}")
+                out.close()
+                out.close()
+            else:
+                self._dense(out, f, M, source)
+            out.close()
+
+    def _dense(self, out: Lines, f: Field, M: str, source: str) -> None:
+        """One row of a dense product, four columns at a time."""
+        data = f.sums[0][2]
+        out.add(f"r = {data} + m * {M}")
+        out.open(f"for e in range({M} // 4):")
+        for u in range(4):
+            out.add(f"kk{u} = p[r + 4 * e + {u}]", *self._indices(f, f"(4 * e + {u})", f"j{u}_"))
+        out.open(LANE_LOOP)
+        terms = " + ".join(f"kk{u} * {self._value(f, source, f'j{u}_')}" for u in range(4))
+        out.add(f"w[i + l] += {terms}")
+        out.close()
+        out.close()
+        out.open(f"for e in range({M} // 4 * 4, {M}):")
+        out.add("kk = p[r + e]", *self._indices(f, "e", "j"))
+        out.open(LANE_LOOP)
+        out.add(f"w[i + l] += kk * {self._value(f, source, 'j')}")
+        out.close()
+        out.close()
+
+    def _indices(self, f: Field, m: str, prefix: str) -> list[str]:
+        blocks = dict.fromkeys(b for b, _ in f.mono)
+        return [f"{prefix}{b} = {self.layout.member_index(b, m)}" for b in blocks]
+
+    def _value(self, f: Field, source: str, prefix: str) -> str:
+        return " * ".join(f"{source}[{prefix}{b} + {c} * LN + l]" for b, c in f.mono)
+
+    def member(self, out: Lines, group: int) -> None:
+        """Per member, outside the lane loop: neighbours' indices and phases."""
+        for f in self.fields:
+            if self._size(f) != group:
+                continue
+            n, M = f.index, self.layout.group_size[group]
+            if f.coupling.kind == "nearest":
+                wrap = "F(1)" if f.coupling.periodic else "F(0)"  # type: ignore[attr-defined]
+                out.add(f"mu = m + 1 if m + 1 < {M} else 0", f"md = m - 1 if m > 0 else {M} - 1")
+                out.add(f"wu{n} = F(1) if m + 1 < {M} else {wrap}", f"wd{n} = F(1) if m > 0 else {wrap}")
+                if f.weights is not None:
+                    at = self.layout.parameters.array(f.weights)
+                    out.add(f"wu{n} = wu{n} * p[{at} + mu]", f"wd{n} = wd{n} * p[{at} + md]")
+                out.add(*self._indices(f, "mu", f"iu{n}_"), *self._indices(f, "md", f"id{n}_"))
+            elif f.coupling.kind == "waveguide":
+                for i, (_, _, array) in enumerate(f.sums):
+                    out.add(f"a{n}_{i} = p[{array} + m]")
+            else:
+                out.add(f"iw{n} = ({f.offset} + m) * LN")
+
+    def lane(self, group: int, source: str, names: Mapping[Leaf, str]) -> list[str]:
+        """In the lane loop of a member: the fields' values."""
+        out = []
+        for f in self.fields:
+            if self._size(f) != group:
+                continue
+            n = f.index
+            if f.coupling.kind == "nearest":
+                up = times(f"wu{n}", self._value(f, source, f"iu{n}_"))
+                down = times(f"wd{n}", self._value(f, source, f"id{n}_"))
+                out.append(f"{f.name} = {up} + {down}")
+            elif f.coupling.kind == "waveguide":
+                here = mono_names(f.mono, dict(names))
+                runs = [self.layout.s(f"run{n}_{i}") for i in range(2)]
+                for i in range(2):
+                    out.append(f"e{n}_{i} = a{n}_{i} * {here}")
+                    out.append(f"d{n}_{i} = {runs[i]} + e{n}_{i}")
+                    out.append(f"{runs[i]} = d{n}_{i} + e{n}_{i}")
+                out.append(f"{f.name} = F(0.5) * (a{n}_3 * d{n}_0 - a{n}_2 * d{n}_1)")
+            else:
+                out.append(f"{f.name} = w[iw{n} + l]")
+        return out
+
+
+def _key(weights: NDArray[np.float64] | None) -> bytes:
+    return b"" if weights is None else weights.tobytes()

@@ -1,0 +1,101 @@
+"""Where things live in the flat arrays of a generated kernel, and the common state of its printers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
+from ..phasespace.system import Block, PhaseSpaceSystem
+from .text import Parameters
+
+Mono = tuple[tuple[int, int], ...]
+
+
+class Layout:
+    """Slots of the state (single subsystems first, then arrays) and of the scratch arrays."""
+
+    def __init__(self, system: PhaseSpaceSystem):
+        self.system = system
+        self.parameters = Parameters()
+        self.singles = [k for k, b in enumerate(system.blocks) if b.count is None]
+        self.arrays = [k for k, b in enumerate(system.blocks) if b.count is not None]
+        self.slot: dict[int, int] = {}
+        position = 0
+        for k in self.singles + self.arrays:
+            self.slot[k] = position
+            position += system.blocks[k].components * system.blocks[k].size
+        self.state_slots = position
+        self.base = {k: self.parameters.integer(self.slot[k]) for k in self.arrays}
+        self.groups: dict[int, list[int]] = {}
+        for k in self.arrays:
+            self.groups.setdefault(system.blocks[k].size, []).append(k)
+        self.group_size = {M: self.parameters.integer(M) for M in self.groups}
+        self.scratch: dict[str, int] = {}
+        self.wide_slots = 0
+
+    def block(self, k: int) -> Block:
+        """Block number k."""
+        return self.system.blocks[k]
+
+    def s(self, name: str) -> str:
+        """Scratch entry of this lane under a symbolic name."""
+        slot = self.scratch.setdefault(name, len(self.scratch))
+        return f"s[{slot} * LN + l]"
+
+    def wide(self, size: int) -> str:
+        """Reserve ``size`` slots of the array scratch ``w``; the name of their offset."""
+        start = self.wide_slots
+        self.wide_slots += size
+        return self.parameters.integer(start)
+
+    def single(self, k: int, c: int, source: str) -> str:
+        """State entry of component c of single block k."""
+        return f"{source}[{self.slot[k] + c} * LN + l]"
+
+    def member_index(self, k: int, m: str) -> str:
+        """Index of the first component of member m of array block k (times LN)."""
+        n = self.block(k).components
+        return f"({self.base[k]} + {n} * {m}) * LN"
+
+    def form_group(self, index: int) -> int:
+        """Array size over which a form sums."""
+        return self.block(self.system.forms[index].mono[0][0]).size
+
+
+def needed_forms(polys: list[Poly]) -> list[int]:
+    """Forms that occur in polynomials, in order."""
+    return sorted({leaf.index for poly in polys for leaf in poly.leaves if isinstance(leaf, Form)})
+
+
+def mono_names(mono: Mono, names: dict[Leaf, str]) -> str:
+    """A member monomial as a product of names."""
+    return " * ".join(names[Member(b, c)] for b, c in mono)
+
+
+def mono_derivative(mono: Mono, leaf: tuple[int, int], names: dict[Leaf, str]) -> str | None:
+    """d(monomial)/d(leaf) as source ("1" for one), None where it vanishes."""
+    n = mono.count(leaf)
+    if n == 0:
+        return None
+    rest = list(mono)
+    rest.remove(leaf)
+    factors = ([f"F({n})"] if n > 1 else []) + [names[Member(b, c)] for b, c in rest]
+    return " * ".join(factors) or "1"
+
+
+def times(*factors: str) -> str:
+    """Product that leaves out ones."""
+    kept = [f for f in factors if f not in ("1", "")]
+    return " * ".join(kept) or "F(1)"
+
+
+def single_names(layout: Layout, prefix: str) -> dict[Leaf, str]:
+    """Local names of all variables of single subsystems."""
+    return {
+        Var(k, c): f"{prefix}{k}_{c}" for k in layout.singles for c in range(layout.block(k).components)
+    }
+
+
+def uniform(weights: np.ndarray) -> bool:
+    """True if every weight is one."""
+    return bool(np.all(weights == 1))

@@ -1,0 +1,220 @@
+"""Local steps of ensembles and initial states: tables of numbers and the lines that use them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..phasespace.ensemble import step_moments
+from ..phasespace.system import DISCRETE, FIXED, FOCK, SPIN, LocalStep
+from .layout import Layout
+from .text import LANE_LOOP, Lines
+
+AXIAL, GENERAL = 8, 24  # numbers per row of a local table
+CLIP_TOLERANCE = 1e-4  # a pivot below -CLIP_TOLERANCE * N/4 counts as clipped (less is rounding)
+
+
+def generator(step: LocalStep, t: float | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lambda (size, 3, 3) and c (size, 3) at time t (t may be None when all rates are numbers)."""
+    lam = np.zeros((step.numbers.size, 3, 3))
+    c = np.zeros((step.numbers.size, 3))
+    for rate, part_lam, part_c in step.parts:
+        if isinstance(rate, Coef):
+            assert t is not None
+            value = np.full(step.numbers.size, float(rate(t).real))
+        else:
+            value = rate
+        lam += value[:, None, None] * part_lam
+        c += value[:, None] * part_c
+    return lam, c
+
+
+def is_axial(step: LocalStep) -> bool:
+    """True if every channel keeps the z axis: Lambda = diag(a, a, b), c along z."""
+    for _, lam, c in step.parts:
+        off = lam - np.stack([np.diag(np.diag(x)) for x in lam])
+        scale = np.abs(lam).max() or 1.0
+        if max(np.abs(off).max(), np.abs(lam[:, 0, 0] - lam[:, 1, 1]).max(), np.abs(c[:, :2]).max()) > 1e-13 * scale:
+            return False
+    return True
+
+
+def is_constant(step: LocalStep) -> bool:
+    """True if no rate depends on time."""
+    return not any(isinstance(rate, Coef) for rate, _, _ in step.parts)
+
+
+def row(step: LocalStep, axial: bool, lam: NDArray[np.float64], c: NDArray[np.float64], h: float) -> NDArray[np.float64]:
+    """One row of the table of a local step of length h: (size, AXIAL) or (size, GENERAL)."""
+    N = step.numbers
+    M, d = step_moments(lam, c, h)
+    tolerance = CLIP_TOLERANCE * N / 4
+    if axial:
+        u, v, dz = M[:, 0, 0], M[:, 2, 2], d[:, 2]
+        a = np.sqrt(N / 4 * np.maximum(1 - u**2, 0))
+        xz = np.divide(-0.5 * u * dz, a, out=np.zeros_like(a), where=a > 0)
+        zz = N / 4 * (1 - v**2 - dz**2)
+        return np.stack([u, v, N / 2 * dz, a, xz, zz, -v * dz, tolerance], axis=-1)
+    C = N[:, None, None] / 4 * (np.eye(3) - M @ M.transpose(0, 2, 1) - d[:, :, None] * d[:, None, :])
+    i, j = np.tril_indices(3)
+    columns = [M.reshape(-1, 9), d, C[:, i, j], N[:, None] / 2 * d, tolerance[:, None]]
+    out = np.concatenate(columns, axis=1)
+    return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
+
+
+class LocalPrinter:
+    """Prints the local steps of a system."""
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        self.steps = {step.block: step for step in layout.system.local}
+        self.axial = {k: is_axial(step) for k, step in self.steps.items()}
+        # per block: offset of the table in p, members per row, stride per member; filled by ``tables``
+        parameters = layout.parameters
+        self.slots = {}
+        for k in self.steps:
+            self.slots[k] = tuple(parameters.integer(0) for _ in range(3))
+        # pair numbers of the local noise: singles first (two pairs each), then arrays
+        position, self.pairs = 0, {}
+        for k in layout.singles:
+            if k in self.steps:
+                self.pairs[k] = (str(position), str(position + 1))
+                position += 2
+        for k in layout.arrays:
+            if k in self.steps:
+                size = layout.block(k).size
+                self.pairs[k] = (parameters.integer(position), parameters.integer(position + size))
+                position += size + (size + 1) // 2
+
+    def width(self, k: int) -> int:
+        """Numbers per table row and member."""
+        return AXIAL if self.axial[k] else GENERAL
+
+    def load(self, k: int, m: str) -> list[str]:
+        """Scalar loads of the table row ``lr`` of block k, member m."""
+        offset, members, stride = self.slots[k]
+        n = self.width(k)
+        out = [f"b{k} = {offset} + (lr * {members} + {m} * {stride}) * {n}"]
+        return out + [f"c{k}_{i} = p[b{k} + {i}]" for i in range(n if self.axial[k] else 22)]
+
+    def noise_single(self, k: int) -> list[str]:
+        """Normals of a single block, in lane."""
+        one, two = self.pairs[k]
+        return [
+            f"n{k}_0, n{k}_1 = normal_pair(kl0, kl1, U(t0 + l), U({one}))",
+            f"n{k}_2, n{k}_3 = normal_pair(kl0, kl1, U(t0 + l), U({two}))",
+        ]
+
+    def shared_noise(self, k: int, out: Lines) -> None:
+        """Normals for the third component of two successive members, one pair for both."""
+        _, two = self.pairs[k]
+        out.open("if m % 2 == 0:")
+        out.open(LANE_LOOP)
+        out.add(f"n0, n1 = normal_pair(kl0, kl1, U(t0 + l), U({two} + m // 2))")
+        out.add(f"{self.layout.s(f'nz{k}a')} = n0", f"{self.layout.s(f'nz{k}b')} = n1")
+        out.close()
+        out.close()
+        a, b = self.layout.scratch[f"nz{k}a"], self.layout.scratch[f"nz{k}b"]
+        out.add(f"z{k} = ({a} + m % 2 * {b - a}) * LN")
+
+    def noise_member(self, k: int) -> list[str]:
+        """Normals of member m, in lane (after ``shared_noise``)."""
+        one, _ = self.pairs[k]
+        return [
+            f"n{k}_0, n{k}_1 = normal_pair(kl0, kl1, U(t0 + l), U({one} + m))",
+            f"n{k}_2 = s[z{k} + l]",
+        ]
+
+    def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
+        """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers c{k}_i."""
+        c = [f"c{k}_{i}" for i in range(GENERAL)]
+        n0, n1, n2 = (f"n{k}_{i}" for i in range(3))
+        clip = self.layout.s("clip")
+        if self.axial[k]:
+            u, v, shift, a, xz, zz, zslope, tol = c[:8]
+            return [
+                f"ex = {xz} * {x[0]}",
+                f"ey = {xz} * {x[1]}",
+                f"dd = {zz} + {zslope} * {x[2]} - ex * ex - ey * ey",
+                f"{clip} += below(dd + {tol})",
+                f"{y[2]} = {v} * {x[2]} + {shift} + ex * {n0} + ey * {n1} + np.sqrt(fmax0(dd)) * {n2}",
+                f"{y[0]} = {u} * {x[0]} + {a} * {n0}",
+                f"{y[1]} = {u} * {x[1]} + {a} * {n1}",
+            ]
+        M, d, C, shift, tol = c[0:9], c[9:12], c[12:18], c[18:21], c[21]
+        out = [f"m{a} = " + " + ".join(f"{M[3 * a + b]} * {x[b]}" for b in range(3)) for a in range(3)]
+        i, j = np.tril_indices(3)
+        for e, (a, b) in enumerate(zip(i, j, strict=True)):
+            out.append(f"v{a}{b} = {C[e]} - F(0.5) * (m{a} * {d[b]} + m{b} * {d[a]})")
+        out += [
+            "d0 = np.sqrt(fmax0(v00))",
+            "r0 = pick(v00, F(1) / np.sqrt(fmax0(v00) + F(1e-30)), F(0) * v00)",
+            "e10 = v10 * r0",
+            "e20 = v20 * r0",
+            "v11 = v11 - e10 * e10",
+            "d1 = np.sqrt(fmax0(v11))",
+            "r1 = pick(v11, F(1) / np.sqrt(fmax0(v11) + F(1e-30)), F(0) * v11)",
+            "e21 = (v21 - e20 * e10) * r1",
+            "v22 = v22 - e20 * e20 - e21 * e21",
+            f"{clip} += below(v00 + {tol}) + below(v11 + {tol}) + below(v22 + {tol})",
+            f"{y[0]} = m0 + {shift[0]} + d0 * {n0}",
+            f"{y[1]} = m1 + {shift[1]} + e10 * {n0} + d1 * {n1}",
+            f"{y[2]} = m2 + {shift[2]} + e20 * {n0} + e21 * {n1} + np.sqrt(fmax0(v22)) * {n2}",
+        ]
+        return out
+
+
+def initial_source(layout: Layout) -> Lines:
+    """Function ``initial(v, s, p, o, k0, k1, t0)``: draws the initial state of a block of lanes."""
+    out = Lines(0)
+    out.open("def initial(v, s, p, o, k0, k1, t0):")
+    system = layout.system
+    position = 0
+    for k in layout.singles + layout.arrays:
+        block, spec = system.blocks[k], system.initial[k]
+        table = np.concatenate([spec.e1, spec.e2, spec.e3, spec.mean[:, None], spec.sigma[:, None]], axis=1)
+        at = layout.parameters.array(table)
+        kinds = layout.parameters.indices(spec.kind)
+        first = layout.parameters.integer(position)
+        size = layout.parameters.integer(block.size)
+        start = layout.parameters.integer(layout.slot[k])
+        position += 2 * block.size
+        out.open(f"for m in range({size}):")
+        out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN")
+        out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
+        kinds_present = sorted(set(spec.kind.tolist()))
+        for kind in kinds_present:
+            out.open(f"if o[{kinds} + m] == {kind}:")
+            out.open(LANE_LOOP)
+            out.add(f"n0, n1 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m))")
+            out.add(f"n2, n3 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m + 1))")
+            out.add(*(_spin_draw(kind) if block.kind == SPIN else _mode_draw(kind)))
+            out.close()
+            out.close()
+        out.close()
+    return out
+
+
+def _spin_draw(kind: int) -> list[str]:
+    if kind == DISCRETE:
+        # the axes carry the factor 1/2; c10 holds the threshold of the longitudinal sign
+        lines = [f"a{i} = F(1) - F(2) * below(n{i})" for i in range(2)]
+        longitudinal = "a2 = F(1) - F(2) * below(c10 - n2)"
+    else:
+        lines = ["a0 = n0", "a1 = n1"]
+        longitudinal = "a2 = c9 + c10 * n2"
+        if kind == FIXED:
+            longitudinal = "a2 = np.sqrt(fmax0(c9 * c9 - g0 * g0 - g1 * g1 - g2 * g2))"
+    lines += [f"g{j} = a0 * c{j} + a1 * c{3 + j}" for j in range(3)]
+    return [*lines, longitudinal, *(f"v[i + {j} * LN + l] = g{j} + a2 * c{6 + j}" for j in range(3))]
+
+
+def _mode_draw(kind: int) -> list[str]:
+    if kind == FOCK:
+        return [
+            "r = np.sqrt(c9 + below(n2)) / np.sqrt(n0 * n0 + n1 * n1)",
+            "v[i + l] = r * n0",
+            "v[i + LN + l] = r * n1",
+        ]
+    return ["v[i + l] = c9 + c10 * n0", "v[i + LN + l] = c0 + c10 * n1"]

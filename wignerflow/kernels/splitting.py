@@ -1,0 +1,441 @@
+"""The splitting scheme: one collective step of length h, then one local step.
+
+Collective step (Stratonovich, explicit midpoint): with g dt = dh dt + sum_k Re[dl_k X_k] the increment of
+the gradient at the start, X_k = sqrt(r_k) dW_k + i r_k l_k^* dt, every spin is rotated by g/2, the gradient
+is taken again there with the same noise, and the whole step rotates the original spin by it, by Rodrigues'
+formula (so lengths are kept exactly and constant fields are exact); modes are translated. The local step has
+exact first and second moments. Between outputs the order is half local step, collective step, local step,
+collective step, ..., half local step: a Strang splitting, of weak order two where the noise is local or
+additive and one in general, exact for constant rotations.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var, member_leaves
+from ..phasespace.system import MODE, SPIN, Coef, MemberChannel, TimePart
+from .fields import Fields
+from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
+from .local import LocalPrinter
+from .text import LANE_LOOP, Lines, Prologue, expression, plus
+
+ARGUMENTS = "v, q, s, w, p, o, ct, h, lr, kd0, kd1, kl0, kl1, t0"
+
+
+class StepPrinter:
+    """Prints the functions ``local`` (a local step alone) and ``step`` of a system."""
+
+    def __init__(self, layout: Layout, local: LocalPrinter):
+        self.layout, self.local = layout, local
+        system = layout.system
+        self.prologue = Prologue(layout.parameters)
+        self.pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
+        self.static, self.rest = self._split(system.hamiltonian)
+        self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in self.pairs])
+        self.symbols = []
+        for channel in system.channels:
+            scale = 1.0 if isinstance(channel.rate, Coef) else float(np.sqrt(channel.rate))
+            symbol = channel.symbol * scale
+            if any(isinstance(leaf, Pair) for leaf in symbol.leaves):
+                raise NotImplementedError("A jump operator that contains a coupling sum over pairs has no kernel.")
+            self.symbols.append((symbol.real(), symbol.imag(), channel.rate))
+        dynamic = [self.rest, *(p for re, im, _ in self.symbols for p in (re, im))]
+        self.forms = sorted({*needed_forms(dynamic), *self.fields.forms()})
+        # member channels: pair numbers of their noise, and room to keep it between the two stages
+        position = len(self.symbols)
+        self.member: list[tuple[MemberChannel, str, str]] = []
+        for channel in system.member_channels:
+            first = layout.parameters.integer(position)
+            self.member.append((channel, first, layout.wide(2 * channel.size)))
+            position += channel.size
+
+    def _split(self, h: Poly) -> tuple[Poly, Poly]:
+        """Terms that are one array sum or coupling times scalars, and all others."""
+        static, rest = {}, {}
+        for (t, leaves), c in h.terms.items():
+            alone = len(leaves) == 1 and isinstance(leaves[0], (Form, Pair))
+            if not alone and any(isinstance(leaf, Pair) for leaf in leaves):
+                raise NotImplementedError("A coupling sum multiplied by another operator has no kernel in H.")
+            (static if alone else rest)[t, leaves] = c
+        return Poly(static), Poly(rest)
+
+    # -- pieces in the lane loop of the single subsystems --------------------------------------
+
+    def _gradients(self, names: dict[Leaf, str], stage: int, lines: Lines) -> dict[Leaf, str]:
+        """Emit the channels' amplitudes; return the gradient (times dt) of every single leaf and form."""
+        pro = self.prologue
+        channels = []
+        for k, (re, im, rate) in enumerate(self.symbols):
+            root, rdt = "sqh", "h"
+            if isinstance(rate, Coef):
+                value = self.layout.parameters.time(TimePart(rate, "r"))
+                root, rdt = pro.name(f"np.sqrt({value}) * sqh"), pro.name(f"{value} * h")
+            lr, li = (expression(p, names, pro) for p in (re, im))
+            x = [f"{root} * w{k}_0", f"{root} * w{k}_1"]
+            if li:
+                lines.add(f"li{k}_{stage} = {li}")
+                x[0] += f" + {rdt} * li{k}_{stage}"
+            if lr:
+                lines.add(f"lr{k}_{stage} = {lr}")
+                x[1] += f" + {rdt} * lr{k}_{stage}"
+            lines.add(f"xr{k}_{stage} = {x[0]}", f"xi{k}_{stage} = {x[1]}")
+            channels.append((re, im, f"xr{k}_{stage}", f"xi{k}_{stage}"))
+        out: dict[Leaf, str] = {}
+        for leaf in [*names]:
+            parts = [expression(self.rest.derivative(leaf), names, pro, "h")]
+            for re, im, xr, xi in channels:
+                for poly, factor in ((re, xr), (im * -1, xi)):
+                    d = expression(poly.derivative(leaf), names, pro)
+                    if d:
+                        parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
+            out[leaf] = plus(*parts)
+        return out
+
+    def _singles(self, stage: int, lines: Lines, fused: bool) -> None:
+        """One stage for all single subsystems and forms, inside a lane loop."""
+        layout = self.layout
+        source = "v" if stage == 1 else "q"
+        start, mid = single_names(layout, "x"), single_names(layout, "y")
+        names = start if stage == 1 else mid
+        if not fused or stage == 1:
+            for leaf, name in names.items():
+                assert isinstance(leaf, Var)
+                lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, source)}")
+        form_names: dict[Leaf, str] = {}
+        for i in self.forms:
+            lines.add(f"T{i} = {layout.s(f'form{i}')}", f"{layout.s(f'form{i}')} = F(0)")
+            form_names[Form(i)] = f"T{i}"
+        for k in range(len(self.symbols)):
+            if stage == 1:
+                lines.add(f"w{k}_0, w{k}_1 = normal_pair(kd0, kd1, U(t0 + l), U({k}))")
+                if not fused:
+                    lines.add(*(f"{layout.s(f'noise{k}_{i}')} = w{k}_{i}" for i in range(2)))
+            elif not fused:
+                lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
+        gradient = self._gradients({**names, **form_names}, stage, lines)
+        for i in self.forms:
+            if gradient[Form(i)]:
+                lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
+        scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
+        self.fields.begin(lines, {i: f"T{i}" for i in self.forms}, scales)
+        if stage == 2 and not fused:
+            for leaf, name in start.items():
+                assert isinstance(leaf, Var)
+                lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+        for k in layout.singles:
+            n = layout.block(k).components
+            g = [gradient[Var(k, c)] for c in range(n)]
+            x = [start[Var(k, c)] for c in range(n)]
+            y = [mid[Var(k, c)] for c in range(n)] if stage == 1 else [f"z{k}_{c}" for c in range(n)]
+            lines.add(*_move(layout.block(k).kind, f"{k}_{stage}", g, x, y, stage))
+            if stage == 1:
+                if not fused:
+                    lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
+                continue
+            if k in self.local.steps:
+                lines.add(*self.local.noise_single(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
+                y = [f"u{k}_{c}" for c in range(n)]
+            lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(n)))
+
+    # -- the loop over the members of a group of arrays ----------------------------------------
+
+    def _members(self, group: int, stage: int, out: Lines) -> None:
+        layout, blocks = self.layout, self.layout.groups[group]
+        source = "v" if stage == 1 else "q"
+        self.fields.before(out, group, source)
+        out.open(f"for m in range({layout.group_size[group]}):")
+        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+        names: dict[Leaf, str] = {
+            Member(k, c): f"{'x' if stage == 1 else 'y'}{k}_{c}" for k in blocks for c in range(layout.block(k).components)
+        }
+        body = Lines(0)
+        terms: dict[tuple[int, int], list[str]] = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
+        self._static_terms(group, names, terms, out)
+        self._force_terms(group, names, terms, out, body)
+        self.fields.member(out, group)
+        body.add(*self.fields.lane(group, source, names))
+        self._pair_terms(group, names, terms, out)
+        self._channel_terms(group, stage, names, terms, out, body)
+        if stage == 2:
+            for k in blocks:
+                if k in self.local.steps:
+                    out.add(*self.local.load(k, "m"))
+                    self.local.shared_noise(k, out)
+        out.open(LANE_LOOP)
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                out.add(f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]")
+                if stage == 2:
+                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+        out.add(*(line.strip() for line in body.lines))
+        end: dict[Leaf, str] = {}
+        for k in blocks:
+            n = layout.block(k).components
+            x = [f"x{k}_{c}" for c in range(n)]
+            y = [f"{'y' if stage == 1 else 'z'}{k}_{c}" for c in range(n)]
+            out.add(*_move(layout.block(k).kind, f"{k}", [plus(*terms[k, c]) for c in range(n)], x, y, stage))
+            if stage == 2 and k in self.local.steps:
+                out.add(*self.local.noise_member(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
+                y = [f"u{k}_{c}" for c in range(n)]
+            target = "q" if stage == 1 else "v"
+            out.add(*(f"{target}[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
+            end.update({Member(k, c): y[c] for c in range(n)})
+        self._accumulate(group, end, out)
+        out.close()
+        out.close()
+
+    def _accumulate(self, group: int, names: dict[Leaf, str], out: Lines) -> None:
+        """Add this member to the forms."""
+        for i in self.forms:
+            spec = self.layout.system.forms[i]
+            if self.layout.form_group(i) == group:
+                weight = "1" if spec.uniform else f"a{i}"
+                out.add(f"{self.layout.s(f'form{i}')} += {times(weight, mono_names(spec.mono, names))}")
+
+    def _form_weights(self, group: int, out: Lines) -> None:
+        for i in self.forms:
+            spec = self.layout.system.forms[i]
+            if self.layout.form_group(i) == group and not spec.uniform:
+                out.add(f"a{i} = p[{self.layout.parameters.array(spec.weights)} + m]")
+
+    def _static_terms(
+        self, group: int, names: dict[Leaf, str], terms: dict[tuple[int, int], list[str]], out: Lines
+    ) -> None:
+        """Fields of H that do not depend on other members: constant ones summed into one array each."""
+        constant: dict[tuple[tuple[int, int], ...], np.ndarray] = {}
+        scalars: dict[tuple[tuple[int, int], ...], list[str]] = {}
+        for t, leaves, c in self.static.sorted_terms():
+            leaf = leaves[0]
+            if not isinstance(leaf, Form) or self.layout.form_group(leaf.index) != group:
+                continue
+            spec = self.layout.system.forms[leaf.index]
+            if not t:
+                constant[spec.mono] = constant.get(spec.mono, 0) + c.real * spec.weights
+                continue
+            scalar = self.prologue.name(
+                " * ".join([self.layout.parameters.scalar(c.real), *(self.layout.parameters.time(p) for p in t), "h"])
+            )
+            weight = "" if spec.uniform else f" * p[{self.layout.parameters.array(spec.weights)} + m]"
+            scalars.setdefault(spec.mono, []).append(scalar + weight)
+        for mono, w in constant.items():
+            if np.all(w == w[0]):
+                scalars.setdefault(mono, []).append(self.prologue.name(f"h * {self.layout.parameters.scalar(w[0])}"))
+            else:
+                scalars.setdefault(mono, []).append(f"h * p[{self.layout.parameters.array(w)} + m]")
+        for j, (mono, parts) in enumerate(scalars.items()):
+            out.add(f"st{j} = " + " + ".join(parts))
+            for at in terms:
+                d = mono_derivative(mono, at, names)
+                if d is not None:
+                    terms[at].append(times(f"st{j}", d))
+
+    def _force_terms(
+        self,
+        group: int,
+        names: dict[Leaf, str],
+        terms: dict[tuple[int, int], list[str]],
+        out: Lines,
+        body: Lines,
+    ) -> None:
+        self._form_weights(group, out)
+        for i in self.forms:
+            spec = self.layout.system.forms[i]
+            if self.layout.form_group(i) != group or f"force{i}" not in self.layout.scratch:
+                continue
+            weight = "1" if spec.uniform else f"a{i}"
+            body.add(f"f{i} = {times(weight, self.layout.s(f'force{i}'))}")
+            for at in terms:
+                d = mono_derivative(spec.mono, at, names)
+                if d is not None:
+                    terms[at].append(times(f"f{i}", d))
+
+    def _pair_terms(
+        self, group: int, names: dict[Leaf, str], terms: dict[tuple[int, int], list[str]], out: Lines
+    ) -> None:
+        for t, leaves, c in self.static.sorted_terms():
+            if not isinstance(leaves[0], Pair):
+                continue
+            j = self.pairs.index(leaves[0])
+            for e, (mono, weights, field, factor) in enumerate(self.fields.uses[j]):
+                if self.layout.block(mono[0][0]).size != group:
+                    continue
+                parameters = self.layout.parameters
+                scalar = self.prologue.name(
+                    " * ".join([parameters.scalar(c.real * factor), *(parameters.time(p) for p in t), "h"])
+                )
+                name = f"pc{j}_{e}_{len(t)}"
+                weight = "" if weights is None else f" * p[{parameters.array(weights)} + m]"
+                out.add(f"{name} = {scalar}{weight}")
+                for at in terms:
+                    d = mono_derivative(mono, at, names)
+                    if d is not None:
+                        terms[at].append(times(name, field.name, d))
+
+    def _channel_terms(
+        self,
+        group: int,
+        stage: int,
+        names: dict[Leaf, str],
+        terms: dict[tuple[int, int], list[str]],
+        out: Lines,
+        body: Lines,
+    ) -> None:
+        """Independent jumps of the members."""
+        parameters = self.layout.parameters
+        for j, (channel, first, room) in enumerate(self.member):
+            if channel.size != group:
+                continue
+            root, rdt = "sqh", "h"
+            scale = np.ones(group)
+            if isinstance(channel.rate, Coef):
+                value = parameters.time(TimePart(channel.rate, "r"))
+                root, rdt = self.prologue.name(f"np.sqrt({value}) * sqh"), self.prologue.name(f"{value} * h")
+            else:
+                scale = np.sqrt(channel.rate)
+            out.add(f"ic{j} = ({room} + 2 * m) * LN")
+            if stage == 1:
+                body.add(f"w{j}_0, w{j}_1 = normal_pair(kd0, kd1, U(t0 + l), U({first} + m))")
+                body.add(f"w[ic{j} + l] = w{j}_0", f"w[ic{j} + LN + l] = w{j}_1")
+            else:
+                body.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
+            x = [f"{root} * w{j}_0", f"{root} * w{j}_1"]
+            parts: list[tuple[tuple[tuple[int, int], ...], str, int]] = []
+            for e, (mono, coefficients) in enumerate(channel.terms.items()):
+                for part, values in enumerate((coefficients.real * scale, coefficients.imag * scale)):
+                    if not np.any(values):
+                        continue
+                    name = f"mc{j}_{e}_{part}"
+                    if np.all(values == values[0]):
+                        out.add(f"{name} = {self.prologue.name(parameters.scalar(values[0]))}")
+                    else:
+                        out.add(f"{name} = p[{parameters.array(values)} + m]")
+                    parts.append((mono, name, part))
+                    # X_r takes Im l, X_i takes Re l
+                    x[1 - part] += f" + {rdt} * {times(name, mono_names(mono, names) if mono else '1')}"
+            body.add(f"xr{j} = {x[0]}", f"xi{j} = {x[1]}")
+            for mono, name, part in parts:
+                for at in terms:
+                    d = mono_derivative(mono, at, names)
+                    if d is not None:
+                        terms[at].append(times(name, d, f"xr{j}") if part == 0 else f"(-{times(name, d, f'xi{j}')})")
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def step(self) -> str:
+        """Source of ``step``: a collective step of length h and the local step with table row lr."""
+        layout, out = self.layout, Lines(0)
+        fused = not layout.arrays
+        body = Lines(1)
+        if fused:
+            body.open(LANE_LOOP)
+            self._singles(1, body, True)
+            self._singles(2, body, True)
+            body.close()
+        else:
+            for stage in (1, 2):
+                body.open(LANE_LOOP)
+                self._singles(stage, body, False)
+                body.add("pass")
+                body.close()
+                for group in layout.groups:
+                    self._members(group, stage, body)
+        out.open(f"def step({ARGUMENTS}):")
+        out.add("sqh = np.sqrt(h)", *self.prologue.lines())
+        for k in layout.singles:
+            if k in self.local.steps:
+                out.add(*self.local.load(k, "0"))
+        return f"{out}\n{body}"
+
+    def local_step(self) -> str:
+        """Source of ``local``: the local step with table row lr, and the forms at its end."""
+        layout, out = self.layout, Lines(0)
+        out.open("def local(v, s, p, o, lr, kl0, kl1, t0):")
+        for k in layout.singles:
+            if k in self.local.steps:
+                out.add(*self.local.load(k, "0"))
+        out.open(LANE_LOOP)
+        for i in self.forms:
+            out.add(f"{layout.s(f'form{i}')} = F(0)")
+        for k in layout.singles:
+            if k not in self.local.steps:
+                continue
+            x, y = ([f"{n}{k}_{c}" for c in range(3)] for n in "xu")
+            out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in range(3)))
+            out.add(*self.local.noise_single(k), *self.local.lines(k, x, y))
+            out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(3)))
+        out.add("pass")
+        out.close()
+        for group, blocks in layout.groups.items():
+            local_blocks = [k for k in blocks if k in self.local.steps]
+            if not local_blocks and not any(layout.form_group(i) == group for i in self.forms):
+                continue
+            out.open(f"for m in range({layout.group_size[group]}):")
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            self._form_weights(group, out)
+            for k in local_blocks:
+                out.add(*self.local.load(k, "m"))
+                self.local.shared_noise(k, out)
+            out.open(LANE_LOOP)
+            end: dict[Leaf, str] = {}
+            for k in blocks:
+                n = layout.block(k).components
+                x = [f"x{k}_{c}" for c in range(n)]
+                out.add(*(f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n)))
+                if k in local_blocks:
+                    y = [f"u{k}_{c}" for c in range(n)]
+                    out.add(*self.local.noise_member(k), *self.local.lines(k, x, y))
+                    out.add(*(f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
+                    x = y
+                end.update({Member(k, c): x[c] for c in range(n)})
+            self._accumulate(group, end, out)
+            out.close()
+            out.close()
+        return str(out)
+
+
+def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int) -> list[str]:
+    """New names ``y`` from ``x`` under the gradient increments ``g`` ("" for zero); half of it in stage 1."""
+    if not any(g):
+        return [f"{b} = {a}" for a, b in zip(x, y, strict=True)]
+    if kind == MODE:
+        half = "F(0.25)" if stage == 1 else "F(0.5)"
+        return [
+            f"{y[0]} = {x[0]}" + (f" + {half} * ({g[1]})" if g[1] else ""),
+            f"{y[1]} = {x[1]}" + (f" - {half} * ({g[0]})" if g[0] else ""),
+        ]
+    assert kind == SPIN
+    out, c = [], [f"c{tag}_{a}" if g[a] else "" for a in range(3)]
+    factor = "F(0.25)"
+    if stage == 2:
+        out += [f"g{tag}_{a} = {g[a]}" for a in range(3) if g[a]]
+        square = " + ".join(f"g{tag}_{a} * g{tag}_{a}" for a in range(3) if g[a])
+        out.append(f"a{tag} = {square}")
+        # tan(|g|/2)/(|g|/2) to order |g|^6, so that the Cayley form turns by |g| itself
+        series = f"a{tag} * (F({1 / 12}) + a{tag} * (F({1 / 120}) + a{tag} * F({17 / 20160})))"
+        out.append(f"h{tag} = F(0.5) + F(0.5) * {series}")
+        factor = f"h{tag}"
+    out += [f"{c[a]} = {factor} * " + (f"g{tag}_{a}" if stage == 2 else f"({g[a]})") for a in range(3) if g[a]]
+
+    def cross(u: list[str], w: list[str], a: int) -> str:
+        i, j = (a + 1) % 3, (a + 2) % 3
+        text = ""
+        if u[i] and w[j]:
+            text = f"{u[i]} * {w[j]}"
+        if u[j] and w[i]:
+            text += f" - {u[j]} * {w[i]}" if text else f"-({u[j]} * {w[i]})"
+        return text
+
+    norm = " + ".join(f"{a} * {a}" for a in c if a)
+    out.append(f"f{tag} = F(2) / (F(1) + {norm})")
+    t = [cross(c, x, a) for a in range(3)]
+    out += [f"t{tag}_{a} = {t[a]}" for a in range(3) if t[a]]
+    tn = [f"t{tag}_{a}" if t[a] else "" for a in range(3)]
+    for a in range(3):
+        second = cross(c, tn, a)
+        inner = " + ".join(part for part in (tn[a], f"({second})" if second else "") if part)
+        out.append(f"{y[a]} = {x[a]}" + (f" + f{tag} * ({inner})" if inner else ""))
+    return out
+
+
+__all__ = ["ARGUMENTS", "StepPrinter", "member_leaves"]

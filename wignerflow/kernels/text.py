@@ -1,0 +1,154 @@
+"""Building blocks of generated kernels: lines of code, parameters, polynomial expressions.
+
+Generated functions see flat arrays: ``v`` (state), ``q`` (state at mid-step), ``s`` (scratch), ``w``
+(scratch of array size), ``p`` (parameters), all of the working precision with the trajectory ("lane",
+index ``l``) innermost, and ``o`` (64-bit integers: sizes and offsets). A statement in a lane loop is
+plain arithmetic, so the same text runs with l an integer (compiled) or an index array (NumPy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..phasespace.polynomials import Leaf, Poly, TimePart
+
+LANE_LOOP = "for l in range(LN):"
+
+
+class Lines:
+    """Lines of Python source with indentation."""
+
+    def __init__(self, depth: int = 1):
+        self.lines: list[str] = []
+        self.depth = depth
+
+    def add(self, *lines: str) -> None:
+        """Append lines at the present depth."""
+        self.lines += ["    " * self.depth + line for line in lines]
+
+    def open(self, line: str) -> None:
+        """Append a line that begins a block."""
+        self.add(line)
+        self.depth += 1
+
+    def close(self) -> None:
+        """End a block."""
+        self.depth -= 1
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+class Parameters:
+    """Numbers handed to a kernel at run time: scalars and per-member arrays in ``p``, integers in ``o``.
+
+    The names depend on the structure of the model only, so that new values never change the text.
+    """
+
+    def __init__(self) -> None:
+        self.scalars: list[float] = []
+        self.arrays: list[NDArray[np.float64]] = []
+        self.integers: list[int] = []
+        self._array_names: dict[bytes, str] = {}
+        self.time_parts: list[TimePart] = []
+        self.extra_times: list[tuple[str, Any]] = []
+
+    def scalar(self, value: float) -> str:
+        """Register a number; its name in the text."""
+        self.scalars.append(float(value))
+        return f"p[{len(self.scalars) - 1}]"
+
+    def integer(self, value: int) -> str:
+        """Register an integer; its name in the text."""
+        self.integers.append(int(value))
+        return f"o[{len(self.integers) - 1}]"
+
+    def array(self, values: NDArray[np.float64]) -> str:
+        """Register a real array; ``p[<name> + m]`` is its entry m. Equal arrays are stored once."""
+        flat = np.ascontiguousarray(values, float).ravel()
+        key = flat.tobytes()
+        if key not in self._array_names:
+            self.arrays.append(flat)
+            self._array_names[key] = self.integer(-len(self.arrays))  # resolved by ``packed``
+        return self._array_names[key]
+
+    def indices(self, values: NDArray[np.int64]) -> str:
+        """Register an integer array; ``o[<name> + m]`` is its entry m."""
+        start = self.integer(0)
+        self._index_arrays = [*getattr(self, "_index_arrays", []), (len(self.integers) - 1, np.asarray(values, np.int64))]
+        return start
+
+    def time(self, part: TimePart) -> str:
+        """Column of the step table that holds a time coefficient."""
+        if part not in self.time_parts:
+            self.time_parts.append(part)
+        return f"ct[{self.time_parts.index(part)}]"
+
+    def packed(self, dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The arrays ``p`` and ``o``."""
+        position = len(self.scalars)
+        starts = []
+        for a in self.arrays:
+            starts.append(position)
+            position += a.size
+        integers = [starts[-1 - i] if i < 0 else i for i in self.integers]
+        tail: list[NDArray[np.int64]] = []
+        end = len(integers)
+        for slot, values in getattr(self, "_index_arrays", []):
+            integers[slot] = end
+            tail.append(values)
+            end += values.size
+        p = np.concatenate([np.array(self.scalars, float), *self.arrays]) if position else np.zeros(1)
+        o = np.concatenate([np.array(integers, np.int64), *tail]) if end else np.zeros(1, np.int64)
+        return p.astype(dtype), o
+
+
+class Prologue:
+    """Scalars computed once per call, before any lane loop."""
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        self.names: dict[str, str] = {}
+
+    def name(self, expression: str) -> str:
+        """A local name for a scalar expression."""
+        if expression not in self.names:
+            self.names[expression] = f"k{len(self.names)}"
+        return self.names[expression]
+
+    def lines(self) -> list[str]:
+        """The assignments."""
+        return [f"{name} = {expression}" for expression, name in self.names.items()]
+
+
+def expression(poly: Poly, names: Mapping[Leaf, str], prologue: Prologue, scale: str = "") -> str:
+    """A real polynomial as source, times ``scale`` ("" or a scalar name); "" for zero.
+
+    Coefficients become parameters, products of scalars are hoisted into the prologue.
+    """
+    parameters = prologue.parameters
+    out = []
+    for times, leaves, c in poly.sorted_terms():
+        if c.real == 0:
+            continue
+        scalar = parameters.scalar(c.real)
+        for t in times:
+            scalar += f" * {parameters.time(t)}"
+        if scale:
+            scalar += f" * {scale}"
+        out.append(" * ".join([prologue.name(scalar), *(names[leaf] for leaf in leaves)]))
+    return " + ".join(out)
+
+
+def plus(*parts: str) -> str:
+    """Sum of the parts that are not empty; "" if all are."""
+    return " + ".join(part for part in parts if part)
+
+
+def product(mono: tuple[str, ...]) -> str:
+    """Product of names."""
+    return " * ".join(mono)

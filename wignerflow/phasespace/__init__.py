@@ -1,0 +1,1 @@
+"""Model -> PhaseSpaceSystem, one file per method."""
