@@ -1,5 +1,7 @@
 """Streaming sums and the jackknife."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -86,7 +88,7 @@ def test_grouping_of_chunks_changes_no_bit(data):
     for cuts in ([1], [7, 8, 20], list(range(1, 32))):
         edges = [0, *cuts, 32]
         s = Samples.empty(4, 3, np.array([0, 2]))
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             s.absorb(*part(arrays, a, b))
         assert same_bits(s, whole)
     turned = fold(*(v[::-1] for v in arrays), batched=np.array([0, 2]))

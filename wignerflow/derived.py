@@ -35,12 +35,13 @@ class Derived:
         """
         if self._inputs is None:
             raise ValueError(
-                f"{type(self).__name__} was read from a file, which holds its numbers but not its operators."
+                f"{type(self).__name__} was read from a file, which holds its numbers "
+                "but not its operators."
             )
         return dict(self._inputs)
 
     def evaluate(self, means: Means) -> NDArray:
-        """Its value from means of shape (...) for an operator and (..., M) for an array operator."""
+        """Its value from means of shape (...) for operators and (..., M) for array operators."""
         raise NotImplementedError
 
     @property
@@ -113,7 +114,7 @@ class _PerMember(Derived):
 
 
 def _angular(sub: Any, total: bool) -> tuple[tuple[Any, Any, Any], Any, str]:
-    """(Jx, Jy, Jz), the number of spins 1/2 and a label, of a subsystem, array, member or whole array."""
+    """(Jx, Jy, Jz), the number of spins 1/2, and a label."""
     member = sub.m if isinstance(sub, Member) else None
     owner: Subsystem = sub.sub if isinstance(sub, Member) else sub
     must = "be an Ensemble, a CollectiveSpin, an array of them, a member, or an array of Spins"
@@ -180,22 +181,25 @@ def _matrix(means: Means) -> NDArray:
 class Squeezing(_SpinObservable):
     r"""Tóth's generalised spin squeezing parameter: below one, the spins are entangled.
 
-    With gamma the covariance matrix of (Jx, Jy, Jz), C their symmetrised correlation matrix and N spins
-    1/2, every separable state has all three of these at one or above:
+    With gamma the covariance matrix of (Jx, Jy, Jz), C their symmetrised correlation matrix and
+    N spins 1/2, every separable state has all three of these at one or above:
 
     .. math::
         \text{singlet:}\quad & \xi^2 = \mathrm{tr}\,\gamma / (N/2)
             = \langle (\Delta J_x)^2 + (\Delta J_y)^2 + (\Delta J_z)^2 \rangle / (N/2) \\
-        \text{dicke:}\quad & \xi^2 = \lambda_\mathrm{min}[(N-1)\gamma + C] / (\langle J^2\rangle - N/2) \\
-        \text{planar:}\quad & \xi^2 = \{(N-1)\,\mathrm{tr}\,\gamma - \lambda_\mathrm{max}[(N-1)\gamma + C]\} / [N(N-2)/4]
+        \text{dicke:}\quad & \xi^2 = \lambda_\mathrm{min}[(N-1)\gamma + C]
+            / (\langle J^2\rangle - N/2) \\
+        \text{planar:}\quad & \xi^2 = \{(N-1)\,\mathrm{tr}\,\gamma
+            - \lambda_\mathrm{max}[(N-1)\gamma + C]\} / [N(N-2)/4]
 
     The eigenvalues take the minimum over all directions, so each is the same in any frame. Spin
-    coherent states have exactly one; a many-body singlet has zero by the first, an unpolarised Dicke
-    state zero by the second. The first, the default, is the one of the literature on superradiant lasers.
+    coherent states have exactly one; a many-body singlet has zero by the first, an unpolarised
+    Dicke state zero by the second, which is infinite where <J^2> <= N/2 (it says nothing there).
+    The first, the default, is that of Ruks, Fig. 2(b).
 
     Args:
-        sub: an ``Ensemble``, ``CollectiveSpin`` (2S spins 1/2) or member of an array; an array of them,
-            for one value per member, shape (T, M); or an array of ``Spin``, taken as one ensemble.
+        sub: an ``Ensemble``, ``CollectiveSpin`` (2S spins 1/2) or member of an array; an array of
+            them, for one value per member, shape (T, M); or an array of ``Spin``, as one ensemble.
         criterion: "singlet", "dicke" or "planar" (N >= 3).
         total: for an array, of the summed angular momentum.
 
@@ -204,8 +208,8 @@ class Squeezing(_SpinObservable):
         ValueError: unknown criterion; too few spins for it.
 
     Reference:
-        Tóth, Knapp, Gühne and Briegel, Phys. Rev. Lett. 99, 250405 (2007) and Phys. Rev. A 79, 042334
-        (2009); Ma, Wang, Sun and Nori, Phys. Rep. 509, 89 (2011).
+        Tóth, Knapp, Gühne and Briegel, Phys. Rev. Lett. 99, 250405 (2007) and Phys. Rev. A 79,
+        042334 (2009); Ma, Wang, Sun and Nori, Phys. Rep. 509, 89 (2011).
     """
 
     def __init__(self, sub: Any, criterion: str = "singlet", *, total: bool = False):
@@ -237,7 +241,8 @@ class Squeezing(_SpinObservable):
         both = (N - 1)[..., None, None] * gamma + C
         values = np.linalg.eigvalsh(np.where(bad[..., None, None], 0.0, both))
         if self.criterion == "dicke":
-            out = _divide(values[..., 0], np.trace(C, axis1=-2, axis2=-1) - N / 2)
+            excess = np.trace(C, axis1=-2, axis2=-1) - N / 2
+            out = np.where(excess > 0, _divide(values[..., 0], excess), np.inf)
         else:
             out = ((N - 1) * np.trace(gamma, axis1=-2, axis2=-1) - values[..., -1]) / (
                 N * (N - 2) / 4
@@ -250,8 +255,8 @@ class WinelandSqueezing(_SpinObservable):
 
     .. math:: \xi_R^2 = N \min_{n \perp \langle J\rangle} (\Delta J_n)^2 / |\langle J\rangle|^2
 
-    One for a spin coherent state; below one, better than the standard quantum limit. Infinite without a
-    mean spin. Near :math:`\langle J\rangle = 0` a sampled mean spin is mostly noise: look at the error.
+    One for a spin coherent state; below one, better than the standard quantum limit. Infinite
+    without a mean spin; near there a sampled mean spin is mostly noise, so look at the error.
 
     Args:
         sub, total: as for :class:`Squeezing`.
@@ -386,7 +391,9 @@ class Fano(_PerMember):
 
 
 class Ratio(_PerMember):
-    r"""The ratio of two means, :math:`\langle A\rangle / \langle B\rangle`, with the error of the ratio.
+    r"""The ratio of two means, :math:`\langle A\rangle / \langle B\rangle`.
+
+    The error is that of the ratio: correlations between A and B are accounted for.
 
     Args:
         A, B: operators; an array operator in either place gives one value per member.
@@ -440,7 +447,8 @@ class StructureFactor(Derived):
 
     Args:
         op: array operator A such as ``chain.Jm``.
-        momenta: dimensionless momenta p, shape (P,); None takes the M multiples of 2 pi/M in (-pi, pi].
+        momenta: dimensionless momenta p, shape (P,); None takes the M multiples of 2 pi/M in
+            (-pi, pi].
         normalise: None (n = 1, as in Ruks, Fig. 4(c)), "diagonal" (n = sum_m <A_m^+ A_m>, so that
             S = 1 without correlations) or a number.
 
@@ -545,11 +553,12 @@ class Coherence(Derived):
 class CorrelationLength(Derived):
     r"""Second-moment correlation length along an array, in units of the distance of neighbours,
 
-    .. math:: \xi = \frac{1}{2\sin(q/2)} \sqrt{\frac{S(p)}{[S(p+q)+S(p-q)]/2} - 1}, \qquad q = 2\pi/M,
+    .. math:: \xi = \frac{1}{2\sin(q/2)} \sqrt{\frac{S(p)}{[S(p+q)+S(p-q)]/2} - 1},
+              \qquad q = 2\pi/M,
 
-    with S the structure factor and p the momentum of the order. For correlations e^{-d/xi}, xi much
-    larger than one and much smaller than M, it is xi; without correlations it is zero; NaN where S(p)
-    is no local maximum.
+    with S the structure factor and p the momentum of the order. For correlations e^{-d/xi}, xi
+    much larger than one and much smaller than M, it is xi; without correlations it is zero; NaN
+    where S(p) is no local maximum.
 
     Args:
         op: array operator A such as ``chain.Jm``, M >= 2.
@@ -583,7 +592,7 @@ class CorrelationLength(Derived):
 
 
 def hermitian(op: Operator, tolerance: float = 1e-12) -> bool:
-    """True if an operator, or every member of an array operator, equals its adjoint within rounding."""
+    """True if an operator, or each member of an array operator, is Hermitian within rounding."""
     if isinstance(op, Op):
         return op.is_hermitian(tolerance)
     scale = max((np.abs(w).max() for w in op.terms.values()), default=0.0)

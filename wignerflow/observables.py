@@ -1,4 +1,4 @@
-"""Observables between user and kernel: from ``e_ops`` to base operators, channels and back to values.
+"""Observables between user and kernel: from ``e_ops`` to base operators, channels and values.
 
 ``flatten`` splits ``e_ops`` into base operators, each needed once, and a :class:`Plan`; ``layout``
 gives every base operator its real channels; a method fills them; ``assemble`` (with errors, from
@@ -36,17 +36,32 @@ from .model.subsystems import Subsystem
 from .run.statistics import Samples, Slot
 
 __all__ = [
-    "Coherence", "CorrelationLength", "Derived", "Fano", "Observable", "Plan", "Ratio", "Slot", "Squeezing",
-    "StructureFactor", "Subradiance", "WinelandSqueezing", "assemble", "assemble_exact", "batched", "flatten",
-    "g2", "layout",
-]  # fmt: skip
+    "Coherence",
+    "CorrelationLength",
+    "Derived",
+    "Fano",
+    "Observable",
+    "Plan",
+    "Ratio",
+    "Slot",
+    "Squeezing",
+    "StructureFactor",
+    "Subradiance",
+    "WinelandSqueezing",
+    "assemble",
+    "assemble_exact",
+    "batched",
+    "flatten",
+    "g2",
+    "layout",
+]
 
 Values = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
 class Base:
-    """What is kept of a base operator: shape, kind, and a fingerprint that names it across sessions."""
+    """What is kept of a base operator: shape, kind, and a name valid across sessions."""
 
     shape: tuple[int, ...]
     is_complex: bool
@@ -115,8 +130,8 @@ class Plan:
         """Inverse of :meth:`to_dict`; its derived observables evaluate but hold no operators.
 
         Raises:
-            ValueError, TypeError, KeyError: the data are not what ``to_dict`` gives, or name a derived
-                observable that wignerflow does not know.
+            ValueError, TypeError, KeyError: the data are not what ``to_dict`` gives, or name a
+                derived observable that wignerflow does not know.
         """
         base = {}
         for key, b in data["base"].items():
@@ -194,7 +209,8 @@ def flatten(
 
     Raises:
         TypeError: ``e_ops`` is neither a dict nor a list, or holds something that is no observable.
-        ValueError: it is empty, a name appears twice, or an operator acts on a subsystem outside the model.
+        ValueError: it is empty, a name appears twice, or an operator acts on a subsystem outside
+            the model.
     """
     if isinstance(e_ops, (Op, ArrayOp, Derived)):
         _check.fail(
@@ -255,7 +271,7 @@ def _observable(argument: str, value: Any) -> None:
     if not isinstance(value, (Op, ArrayOp, Derived)):
         hint = ""
         if isinstance(value, LocalOp):
-            hint = "One-emitter operators belong in `wf.LocalJump`; observables take Jx, Jy, Jz, Jp, Jm."
+            hint = "One-emitter operators belong in `wf.LocalJump`; take Jx, Jy, Jz, Jp or Jm."
         elif isinstance(value, type) and issubclass(value, Derived):
             hint = f"Give it its operator: wf.{value.__name__}(...)."
         _check.fail(
@@ -328,8 +344,9 @@ def _slots(shapes: Mapping[str, tuple[tuple[int, ...], bool]]) -> tuple[dict[str
 def layout(base: Mapping[str, Operator]) -> tuple[dict[str, Slot], int]:
     """The real channels of each base operator, in the order of ``base``, and their number K.
 
-    A Hermitian operator has one channel and any other two (real, imaginary); an array operator has M,
-    or 2M: all real parts, then all imaginary parts. ``Slot`` unpacks to (slice, shape, is_complex).
+    A Hermitian operator has one channel and any other two (real, imaginary); an array operator has
+    M, or 2M: all real parts, then all imaginary parts. ``Slot`` unpacks to (slice, shape,
+    is_complex).
     """
     return _slots({k: (_shape(op), not hermitian(op)) for k, op in base.items()})
 
@@ -349,7 +366,7 @@ def assemble(
     """Expectation values, standard errors and standard deviations by name, each (T,) or (T, M).
 
     A complex value has the error of its real part + 1j * that of its imaginary part. A derived
-    observable has a jackknife error; its ``std`` is NaN, for it has no value on a single trajectory.
+    observable has a jackknife error; its ``std`` is NaN, as it has no value on one trajectory.
     """
     mean, sem, std = samples.average(), samples.sem(), samples.std()
     expect: Values = {}

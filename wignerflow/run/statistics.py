@@ -1,4 +1,4 @@
-"""Streaming statistics over trajectories: sums kept per chunk, added in order, jackknifed at the end.
+"""Streaming statistics over trajectories: sums per chunk, added in order, jackknifed at the end.
 
 NumPy alone, element by element: every operation is a correctly rounded IEEE one, so the bits of a
 result depend on the order of the chunks and on nothing else, and there is nothing to compile.
@@ -7,7 +7,7 @@ result depend on the order of the chunks and on nothing else, and there is nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ class Slot(NamedTuple):
     is_complex: bool
 
     def read(self, channels: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.complex128]:
-        """Values of the operator from real channels (..., K): shape (..., *shape), complex if it is."""
+        """Values of the operator, (..., *shape), from real channels (..., K)."""
         part = channels[..., self.span]
         lead = part.shape[:-1]
         if not self.is_complex:
@@ -209,15 +209,15 @@ class Samples:
 
     def copy(self) -> Samples:
         """An independent copy."""
-        arrays = (self.count, self.mean, self.m2, self.batch_count, self.batch_sum, self.batched)
-        return Samples(*(a.copy() for a in arrays), failed=self.failed, ntraj=self.ntraj)
+        arrays = ("count", "mean", "m2", "batch_count", "batch_sum", "batched")
+        return replace(self, **{f: getattr(self, f).copy() for f in arrays})
 
     def average(self) -> NDArray[np.float64]:
         """The means, NaN at times when no trajectory counts, (T, K)."""
         return np.where(self.count[:, None] > 0, self.mean, np.nan)
 
     def std(self) -> NDArray[np.float64]:
-        """Standard deviation over trajectories (n - 1 in the denominator; NaN below two), (T, K)."""
+        """Standard deviation over trajectories (n - 1 below; NaN for fewer than two), (T, K)."""
         n = self.count[:, None]
         return np.where(n > 1, np.sqrt(self.m2 / np.maximum(n - 1, 1)), np.nan)
 
@@ -230,8 +230,9 @@ class Samples:
     ) -> Jackknife:
         r"""A function of means, with its standard error from leaving out one batch at a time.
 
-        With g non-empty batches, batch j holding :math:`m_j` of n trajectories, :math:`h_j = n/m_j`,
-        theta the value from all and :math:`\theta_{-j}` the one from all but batch j,
+        With g non-empty batches, batch j holding :math:`m_j` of n trajectories,
+        :math:`h_j = n/m_j`, theta the value from all and :math:`\theta_{-j}` the one from all but
+        batch j,
 
         .. math:: \theta_J = g\theta - \sum_j (1 - m_j/n)\,\theta_{-j}, \quad
                   \mathrm{sem}^2 = \frac1g \sum_j
@@ -277,7 +278,7 @@ class Samples:
         weight = np.where(used, m, 0) / np.maximum(n, 1)
         h = 1 / np.where(used, weight, 0.5)
         with np.errstate(invalid="ignore", over="ignore"):
-            # theta_J = g theta - sum_j (1 - m_j/n) theta_-j, written with differences so that no digits go
+            # theta_J = g theta - sum_j (1 - m_j/n) theta_-j, in differences so that no digits go
             step = np.where(used, value - without, 0.0)  # theta - theta_-j
             corrected = value + np.sum((1 - weight) * step, 0)
             # pseudo-value - theta_J, again in differences
