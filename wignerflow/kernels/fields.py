@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.polynomials import Leaf
-from ..phasespace.system import Coupling, PairSpec
+from ..model.couplings import Coupling
+from ..phasespace.system import PairSpec
 from .layout import Layout, Mono, mono_names, times
 from .text import LANE_LOOP, Lines
 

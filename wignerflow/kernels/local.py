@@ -96,7 +96,7 @@ class LocalPrinter:
         offset, members, stride = self.slots[k]
         n = self.width(k)
         out = [f"b{k} = {offset} + (lr * {members} + {m} * {stride}) * {n}"]
-        return out + [f"c{k}_{i} = p[b{k} + {i}]" for i in range(n if self.axial[k] else 22)]
+        return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(n if self.axial[k] else 22)]
 
     def noise_single(self, k: int) -> list[str]:
         """Normals of a single block, in lane."""
@@ -127,8 +127,8 @@ class LocalPrinter:
         ]
 
     def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
-        """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers c{k}_i."""
-        c = [f"c{k}_{i}" for i in range(GENERAL)]
+        """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers L{k}_i."""
+        c = [f"L{k}_{i}" for i in range(GENERAL)]
         n0, n1, n2 = (f"n{k}_{i}" for i in range(3))
         clip = self.layout.s("clip")
         if self.axial[k]:

@@ -39,7 +39,7 @@ COS = (0.9999999403953552, -1.2336982488632202, 0.2536506950855255, -0.020810570
 
 
 def _jit(function: Any) -> Any:
-    return nb.njit(function, fastmath=FASTMATH, error_model="numpy")
+    return nb.njit(function, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -105,7 +105,7 @@ def threefry(k0: Any, k1: Any, c0: Any, c1: Any) -> Any:
 @_jit
 def _minus_log(bits: Any) -> Any:
     """-log of (bits/2 + 1/2)/2^31, a number in (0, 1]."""
-    f = float32(int32(bits >> uint32(1))) * float32(2.0**-31) + float32(2.0**-32)
+    f = float32(int32(bits >> uint32(1))) * float32(4.656612873077393e-10) + float32(2.3283064365386963e-10)
     i = _f32_bits(f)
     e = int32(int32(i - int32(0x3F3504F3)) >> int32(23))
     g = _bits_f32(int32(i - int32(e << int32(23)))) - float32(1)
@@ -126,7 +126,7 @@ def normal_pair(k0: Any, k1: Any, trajectory: Any, channel: Any) -> Any:
     """Two independent standard normals (single precision)."""
     b0, b1 = threefry(k0, k1, trajectory, channel)
     r = math.sqrt(float32(2) * _minus_log(b0))
-    x = float32(int32(uint32(b1 << uint32(1)))) * float32(2.0**-31)  # in [-1, 1)
+    x = float32(int32(uint32(b1 << uint32(1)))) * float32(4.656612873077393e-10)  # in [-1, 1)
     z = x * x
     s = float32(SIN[4])
     s = s * z + float32(SIN[3])

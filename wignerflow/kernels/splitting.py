@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var, member_leaves
-from ..phasespace.system import MODE, SPIN, Coef, MemberChannel, TimePart
+from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, TimePart, Var
+from ..model.coefficients import Coef
+from ..phasespace.system import MODE, SPIN, MemberChannel
 from .fields import Fields
 from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
 from .local import LocalPrinter
@@ -405,17 +406,17 @@ def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: 
             f"{y[1]} = {x[1]}" + (f" - {half} * ({g[0]})" if g[0] else ""),
         ]
     assert kind == SPIN
-    out, c = [], [f"c{tag}_{a}" if g[a] else "" for a in range(3)]
+    out, c = [], [f"Rc{tag}_{a}" if g[a] else "" for a in range(3)]
     factor = "F(0.25)"
     if stage == 2:
-        out += [f"g{tag}_{a} = {g[a]}" for a in range(3) if g[a]]
-        square = " + ".join(f"g{tag}_{a} * g{tag}_{a}" for a in range(3) if g[a])
-        out.append(f"a{tag} = {square}")
+        out += [f"Rg{tag}_{a} = {g[a]}" for a in range(3) if g[a]]
+        square = " + ".join(f"Rg{tag}_{a} * Rg{tag}_{a}" for a in range(3) if g[a])
+        out.append(f"Ra{tag} = {square}")
         # tan(|g|/2)/(|g|/2) to order |g|^6, so that the Cayley form turns by |g| itself
-        series = f"a{tag} * (F({1 / 12}) + a{tag} * (F({1 / 120}) + a{tag} * F({17 / 20160})))"
-        out.append(f"h{tag} = F(0.5) + F(0.5) * {series}")
-        factor = f"h{tag}"
-    out += [f"{c[a]} = {factor} * " + (f"g{tag}_{a}" if stage == 2 else f"({g[a]})") for a in range(3) if g[a]]
+        series = f"Ra{tag} * (F({1 / 12}) + Ra{tag} * (F({1 / 120}) + Ra{tag} * F({17 / 20160})))"
+        out.append(f"Rh{tag} = F(0.5) + F(0.5) * {series}")
+        factor = f"Rh{tag}"
+    out += [f"{c[a]} = {factor} * " + (f"Rg{tag}_{a}" if stage == 2 else f"({g[a]})") for a in range(3) if g[a]]
 
     def cross(u: list[str], w: list[str], a: int) -> str:
         i, j = (a + 1) % 3, (a + 2) % 3
@@ -427,15 +428,14 @@ def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: 
         return text
 
     norm = " + ".join(f"{a} * {a}" for a in c if a)
-    out.append(f"f{tag} = F(2) / (F(1) + {norm})")
+    out.append(f"Rf{tag} = F(2) / (F(1) + {norm})")
     t = [cross(c, x, a) for a in range(3)]
-    out += [f"t{tag}_{a} = {t[a]}" for a in range(3) if t[a]]
-    tn = [f"t{tag}_{a}" if t[a] else "" for a in range(3)]
+    out += [f"Rt{tag}_{a} = {t[a]}" for a in range(3) if t[a]]
+    tn = [f"Rt{tag}_{a}" if t[a] else "" for a in range(3)]
     for a in range(3):
         second = cross(c, tn, a)
         inner = " + ".join(part for part in (tn[a], f"({second})" if second else "") if part)
-        out.append(f"{y[a]} = {x[a]}" + (f" + f{tag} * ({inner})" if inner else ""))
+        out.append(f"{y[a]} = {x[a]}" + (f" + Rf{tag} * ({inner})" if inner else ""))
     return out
 
 
-__all__ = ["ARGUMENTS", "StepPrinter", "member_leaves"]

@@ -54,8 +54,8 @@ class Parameters:
         self.arrays: list[NDArray[np.float64]] = []
         self.integers: list[int] = []
         self._array_names: dict[bytes, str] = {}
+        self._index_arrays: list[tuple[int, NDArray[np.int64]]] = []
         self.time_parts: list[TimePart] = []
-        self.extra_times: list[tuple[str, Any]] = []
 
     def scalar(self, value: float) -> str:
         """Register a number; its name in the text."""
@@ -79,8 +79,16 @@ class Parameters:
     def indices(self, values: NDArray[np.int64]) -> str:
         """Register an integer array; ``o[<name> + m]`` is its entry m."""
         start = self.integer(0)
-        self._index_arrays = [*getattr(self, "_index_arrays", []), (len(self.integers) - 1, np.asarray(values, np.int64))]
+        self._index_arrays.append((len(self.integers) - 1, np.asarray(values, np.int64)))
         return start
+
+    def assign(self, name: str, value: int) -> None:
+        """Give an integer registered before its value."""
+        self.integers[int(name[2:-1])] = int(value)
+
+    def assign_array(self, name: str, values: NDArray[np.float64]) -> None:
+        """Let an integer registered before be the offset of an array."""
+        self.assign(name, self.integers[int(self.array(values)[2:-1])])
 
     def time(self, part: TimePart) -> str:
         """Column of the step table that holds a time coefficient."""
@@ -98,7 +106,7 @@ class Parameters:
         integers = [starts[-1 - i] if i < 0 else i for i in self.integers]
         tail: list[NDArray[np.int64]] = []
         end = len(integers)
-        for slot, values in getattr(self, "_index_arrays", []):
+        for slot, values in self._index_arrays:
             integers[slot] = end
             tail.append(values)
             end += values.size

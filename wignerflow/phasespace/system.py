@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
-from .polynomials import Member, Poly
+from .polynomials import Poly
 
 SPIN, MODE = "spin", "mode"
 
@@ -193,8 +193,3 @@ class PhaseSpaceSystem:
             if isinstance(rate, Coef):
                 seen.setdefault(rate)
         return list(seen)
-
-
-def member_leaves(mono: tuple[tuple[int, int], ...]) -> tuple[Member, ...]:
-    """The leaves of a member monomial."""
-    return tuple(Member(b, c) for b, c in mono)

@@ -1,0 +1,150 @@
+"""Compiles a kernel for the CPU, caches it on disk, and runs chunks of trajectories.
+
+A chunk is one block of lanes. Its size depends on the number of state variables alone, so the same
+trajectories form the same chunks on every machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rng
+from .module import Grid, KernelText
+
+MANY_LANES, FEW_LANES = 128, 32
+MANY_LANES_SLOTS = 48  # at most this many state variables with MANY_LANES, so that a block stays in the L1 cache
+
+
+def cache_directory() -> Path:
+    """Where compiled kernels are kept: ``WIGNERFLOW_CACHE_DIR``, else the user's cache directory."""
+    chosen = os.environ.get("WIGNERFLOW_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "wignerflow"
+
+
+def cpu_target() -> str:
+    """The instruction set results depend on."""
+    return f"{llvm.get_default_triple()} {numba.config.CPU_NAME or llvm.get_host_cpu_name()}"
+
+
+def lanes_for(text: KernelText) -> int:
+    """Trajectories per block."""
+    return MANY_LANES if text.layout.state_slots <= MANY_LANES_SLOTS else FEW_LANES
+
+
+def _digest(source: str) -> str:
+    parts = [source, Path(rng.__file__).read_text(), numba.__version__, llvmlite.__version__, np.__version__, cpu_target()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_module(source: str) -> ModuleType:
+    """Import generated source from the cache directory (a temporary one if that cannot be written)."""
+    digest = _digest(source)
+    name = f"wignerflow_kernel_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    directory = cache_directory() / digest[:2]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{name}.py"
+        if not path.exists() or path.read_text() != source:
+            handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
+            with os.fdopen(handle, "w") as file:
+                file.write(source)
+            os.replace(temporary, path)
+    except OSError:
+        directory = Path(tempfile.mkdtemp(prefix="wignerflow-"))
+        path = directory / f"{name}.py"
+        path.write_text(source)
+    return _load(path, name)
+
+
+@dataclass
+class Chunks:
+    """Sums of a run of successive chunks; leading axis is the chunk."""
+
+    count: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    m2: NDArray[np.float64]
+    batch_count: NDArray[np.int64]
+    batch_sum: NDArray[np.float64]
+    clips: NDArray[np.float64]
+    final: NDArray[Any]
+
+
+class CpuKernel:
+    """A compiled kernel with its tables: ``simulate`` runs chunks and releases the GIL."""
+
+    def __init__(self, text: KernelText, grid: Grid, *, single: bool, batched: NDArray[np.int64]):
+        self.text, self.grid = text, grid
+        self.lanes = lanes_for(text)
+        self.dtype: Any = np.float32 if single else np.float64
+        self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype)
+        self.bmap = np.full(text.channels_total, -1, np.int64)
+        self.bmap[batched] = np.arange(batched.size)
+        self.batched = batched
+        self.compile_seconds = 0.0
+        self._run = self._compile(single)
+
+    def _compile(self, single: bool) -> Callable[..., None]:
+        start = time.perf_counter()
+        module = load_module(self.text.module(single, self.lanes))
+        run: Callable[..., None] = module.run
+        with contextlib.suppress(AttributeError):
+            numba.config.CACHE_DIR  # noqa: B018  (numba reads its own settings lazily)
+        self._run = run
+        self.simulate(0, 0, 2, 0)
+        self.compile_seconds = time.perf_counter() - start
+        return run
+
+    def simulate(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool = False) -> Chunks:
+        """Run ``chunks`` chunks from number ``first``; trajectories from ``ntraj`` on do not count."""
+        T, K, Kb = self.grid.nsteps.size + 1, self.text.channels_total, self.batched.size
+        layout, n = self.text.layout, self.lanes
+        v, q = np.zeros((2, layout.state_slots * n), self.dtype)
+        s = np.zeros(len(layout.scratch) * n, self.dtype)
+        w = np.zeros(max(1, layout.wide_slots) * n, self.dtype)
+        out = Chunks(
+            np.zeros((chunks, T), np.int64),
+            np.zeros((chunks, T, K)),
+            np.zeros((chunks, T, K)),
+            np.zeros((chunks, T, 32), np.int64),
+            np.zeros((chunks, T, 32, Kb)),
+            np.zeros(chunks),
+            np.zeros((chunks if keep else 0, layout.state_slots, n), self.dtype),
+        )
+        k0, k1 = rng.seed_words(seed)
+        self._run(
+            first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.grid.nsteps,
+            self.grid.hs.astype(self.dtype), self.rows, out.count, out.mean, out.m2, out.batch_count,
+            out.batch_sum, self.bmap, out.clips, out.final,
+        )  # fmt: skip
+        return out

@@ -1,0 +1,223 @@
+"""Assembles the source of a kernel from a ``PhaseSpaceSystem``, and the tables it runs on."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..phasespace.system import PhaseSpaceSystem
+from .layout import Layout
+from .local import LocalPrinter, generator, initial_source, is_constant, row
+from .observe import ObservePrinter, Readout, channel_count
+from .splitting import StepPrinter
+from .text import Parameters
+
+HELPERS = '''
+def fmax0(x):
+    return F(0) if x < F(0) else x
+
+
+def below(x):
+    return F(1) if x < F(0) else F(0)
+
+
+def pick(c, a, b):
+    return a if c > F(0) else b
+
+
+def finite(x):
+    return F(1) if x == x else F(0)
+
+
+def tally(s, alive, c, i, count, bcount):
+    live = F(0)
+    for l in range(LN):
+        live += s[alive + l]
+    count[c, i] = int(live)
+    for b in range(32):
+        bcount[c, i, b] = LN // 32
+    if count[c, i] < LN:
+        for l in range(LN):
+            if s[alive + l] == F(0):
+                bcount[c, i, l % 32] -= 1
+
+
+def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
+    n = max(count[c, i], 1)
+    total = 0.0
+    for l in range(LN):
+        total += np.float64(pick(s[alive + l], w[at + l], F(0)))
+    average = total / n
+    square = 0.0
+    for l in range(LN):
+        d = np.float64(w[at + l]) - average
+        square += d * d if s[alive + l] > F(0) else 0.0
+    mean[c, i, k] = average
+    m2[c, i, k] = square
+    b = bmap[k]
+    if b >= 0:
+        for j in range(32):
+            part = 0.0
+            for r in range(LN // 32):
+                part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
+            bsum[c, i, j, b] = part
+'''
+
+RUN = '''
+def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows,
+        count, mean, m2, bcount, bsum, bmap, clips, final):
+    for c in range(chunks):
+        t0 = (first + c) * LN
+        k0, k1 = threefry(seed0, seed1, U(0), U(INITIAL))
+        initial(v, s, p, o, k0, k1, t0)
+        for l in range(LN):
+            s[ALIVE * LN + l] = F(1) if t0 + l < ntraj else F(0)
+            s[CLIP * LN + l] = F(0)
+        dynamic = 0
+        locals_ = 0
+        observe(v, s, w, p, o, c, 0, count, mean, m2, bcount, bsum, bmap)
+        for i in range(nsteps.size):
+            h = hs[i]
+            kl0, kl1 = threefry(seed0, seed1, U(locals_), U(LOCAL))
+            local(v, s, p, o, rows[locals_], kl0, kl1, t0)
+            locals_ += 1
+            for _ in range(nsteps[i]):
+                kd0, kd1 = threefry(seed0, seed1, U(dynamic), U(DYNAMICS))
+                kl0, kl1 = threefry(seed0, seed1, U(locals_), U(LOCAL))
+                step(v, q, s, w, p, o, ct[dynamic % ct.shape[0]], h, rows[locals_], kd0, kd1, kl0, kl1, t0)
+                dynamic += 1
+                locals_ += 1
+            observe(v, s, w, p, o, c, i + 1, count, mean, m2, bcount, bsum, bmap)
+        total = 0.0
+        for l in range(LN):
+            total += np.float64(s[CLIP * LN + l])
+        clips[c] = total
+        if final.shape[0] > c:
+            for j in range(final.shape[1]):
+                for l in range(LN):
+                    final[c, j, l] = v[j * LN + l]
+'''
+
+
+@dataclass
+class Grid:
+    """The step grid of a run: step counts and lengths per output interval, and rows of local tables."""
+
+    nsteps: NDArray[np.int64]
+    hs: NDArray[np.float64]
+    times: NDArray[np.float64]  # start of every step
+    lengths: NDArray[np.float64]  # length of every step
+
+    @staticmethod
+    def make(tlist: NDArray[np.float64], dt: float) -> Grid:
+        """Largest step ``dt``; outputs fall exactly on ``tlist``."""
+        gaps = np.diff(tlist)
+        nsteps = np.maximum(1, np.ceil(gaps / dt - 1e-9)).astype(np.int64)
+        hs = gaps / nsteps
+        starts = [t + h * np.arange(n) for t, h, n in zip(tlist[:-1], hs, nsteps, strict=True)]
+        return Grid(nsteps, hs, np.concatenate(starts), np.repeat(hs, nsteps))
+
+
+class KernelText:
+    """The printed kernel of a system and observables; knows neither precision nor times nor trajectories."""
+
+    def __init__(self, system: PhaseSpaceSystem, readouts: list[Readout]):
+        self.system, self.readouts = system, readouts
+        self.layout = Layout(system)
+        self.layout.s("alive")
+        self.layout.s("clip")
+        local = LocalPrinter(self.layout)
+        printer = StepPrinter(self.layout, local)
+        observer = ObservePrinter(self.layout, readouts)
+        self.local = local
+        parts = [str(initial_source(self.layout)), printer.step(), printer.local_step(), observer.source()]
+        self.functions = "\n\n\n".join(parts) + "\n"
+        self.channels = channel_count(readouts)
+        self.diagnostic = bool(observer.ensembles)
+
+    @property
+    def channels_total(self) -> int:
+        """Real channels including the diagnostic one."""
+        return self.channels + (1 if self.diagnostic else 0)
+
+    def tables(self, grid: Grid, dtype: type) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Parameters p, integers o, step table ct (steps, coefficients), local rows per local step."""
+        parameters = copy.deepcopy(self.layout.parameters)
+        rows = self._local_tables(parameters, grid)
+        p, o = parameters.packed(dtype)
+        parts = self.layout.parameters.time_parts
+        ct = np.zeros((1, 1), dtype)
+        if parts:
+            ct = np.empty((grid.times.size, len(parts)), dtype)
+            for j, part in enumerate(parts):
+                a, b, c = (part.coef(grid.times + x * grid.lengths) for x in (0.0, 0.5, 1.0))
+                mean = (a + 4 * b + c) / 6
+                ct[:, j] = mean.real if part.part == "r" else mean.imag
+        return p, o, ct, rows
+
+    def _local_tables(self, parameters: Parameters, grid: Grid) -> NDArray[np.int64]:
+        """Fill in the tables of the local steps; row number of every local step of the run."""
+        # every local step: half, full ..., half per output interval
+        lengths, middles = [], []
+        position = 0
+        for n, h in zip(grid.nsteps, grid.hs, strict=True):
+            lengths.append(np.concatenate([[h / 2], np.full(n - 1, h), [h / 2]]))
+            t = grid.times[position]
+            middles.append(np.concatenate([[t + h / 4], t + h * np.arange(1, n), [t + n * h - h / 4]]))
+            position += n
+        length, middle = np.concatenate(lengths), np.concatenate(middles)
+        if all(is_constant(step) for step in self.local.steps.values()):
+            # rounding merges lengths that differ by the rounding of the output times
+            unique, rows = np.unique(np.round(length / length.max(), 12), return_inverse=True)
+            unique = unique * length.max()
+            when: list[float | None] = [None] * unique.size
+        else:
+            unique, rows, when = length, np.arange(length.size), list(middle)
+        for k, step in self.local.steps.items():
+            axial = self.local.axial[k]
+            constant = generator(step, None) if is_constant(step) else None
+            make = functools.partial(row, step, axial)
+            table = np.stack(
+                [make(*(constant or generator(step, t)), float(h)) for h, t in zip(unique, when, strict=True)]
+            )
+            same = bool(np.all(table == table[:, :1]))
+            if same:
+                table = table[:, :1]
+            names = self.local.slots[k]
+            parameters.assign_array(names[0], table)
+            parameters.assign(names[1], table.shape[1])
+            parameters.assign(names[2], 0 if same else 1)
+        return rows.astype(np.int64)
+
+    def module(self, single: bool, lanes: int) -> str:
+        """Source of the compiled module (Numba), for one precision and block size."""
+        scratch = self.layout.scratch
+        head = [
+            '"""Generated by wignerflow; safe to delete."""',
+            "import numba as nb",
+            "import numpy as np",
+            "",
+            "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL, normal_pair, threefry",
+            "",
+            f"F = nb.{'float32' if single else 'float64'}",
+            "U = nb.uint32",
+            f"LN = {lanes}",
+            f"ALIVE = {scratch['alive']}",
+            f"CLIP = {scratch['clip']}",
+        ]
+        return "\n".join(head) + "\n" + _decorated(HELPERS + self.functions + RUN)
+
+    def plain(self) -> str:
+        """Source of the functions alone, to be run with NumPy lanes."""
+        return self.functions
+
+
+def _decorated(source: str) -> str:
+    options = 'fastmath=FASTMATH, error_model="numpy"'
+    out = source.replace("\ndef run(", f"\n@nb.njit(cache=True, nogil=True, {options})\n#def run(")
+    out = out.replace("\ndef ", f"\n@nb.njit({options})\ndef ")
+    return out.replace("#def run(", "def run(")

@@ -1,0 +1,214 @@
+"""Prints ``observe``: values of the observables, reduced over the lanes at once.
+
+Real channels are numbered in the order given: a polynomial takes one channel per real part asked
+for, a member observable one per member. A last channel counts spins whose length is of order one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
+from ..phasespace.system import MemberObservable
+from .fields import Fields
+from .layout import Layout, mono_names, needed_forms, single_names, times
+from .text import LANE_LOOP, Lines, Prologue, expression
+
+SHORT_LENGTH_SQUARED = 2.0
+
+
+@dataclass
+class Readout:
+    """One observable: its symbol, and whether real and imaginary part (True) or only the real part is wanted."""
+
+    symbol: Poly | MemberObservable
+    is_complex: bool
+
+
+def channel_count(readouts: list[Readout]) -> int:
+    """Number of real channels, without the diagnostic one."""
+    return sum((2 if r.is_complex else 1) * (r.symbol.size if isinstance(r.symbol, MemberObservable) else 1) for r in readouts)
+
+
+class ObservePrinter:
+    """Prints the readout of a list of observables."""
+
+    def __init__(self, layout: Layout, readouts: list[Readout]):
+        self.layout, self.readouts = layout, readouts
+        self.prologue = Prologue(layout.parameters)
+        polys: list[Poly] = [r.symbol for r in readouts if isinstance(r.symbol, Poly)]
+        for poly in polys:
+            if poly.coefficients:
+                raise ValueError("Argument `e_ops` must not contain time coefficients, but an observable does.")
+        self.pairs = sorted({leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Pair)})
+        self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs])
+        self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
+        self.ensembles = [k for k, b in enumerate(layout.system.blocks) if b.source == "ensemble"]
+        self.buffer = layout.wide(max(1, sum(2 if r.is_complex else 1 for r in readouts if isinstance(r.symbol, Poly))))
+
+    def _group(self, group: int, out: Lines) -> None:
+        """First pass over the members of a group: sums, member observables, spin lengths."""
+        layout, blocks = self.layout, self.layout.groups[group]
+        forms = [i for i in self.forms if layout.form_group(i) == group]
+        ensembles = [k for k in blocks if k in self.ensembles]
+        members = [r for r in self.readouts if isinstance(r.symbol, MemberObservable) and r.symbol.size == group]
+        if not forms and not ensembles and not members:
+            return
+        M = layout.group_size[group]
+        out.open(f"for m in range({M}):")
+        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+        names: dict[Leaf, str] = {}
+        loads = []
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                names[Member(k, c)] = f"x{k}_{c}"
+                loads.append(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+        for i in forms:
+            spec = layout.system.forms[i]
+            if not spec.uniform:
+                out.add(f"a{i} = p[{layout.parameters.array(spec.weights)} + m]")
+        out.open(LANE_LOOP)
+        out.add(*loads)
+        for i in forms:
+            spec = layout.system.forms[i]
+            weight = "1" if spec.uniform else f"a{i}"
+            out.add(f"{layout.s(f'seen{i}')} += {times(weight, mono_names(spec.mono, names))}")
+        for k in ensembles:
+            out.add(f"{layout.s('short')} += below({_length(names, k)} - F({SHORT_LENGTH_SQUARED}))")
+        out.add("pass")
+        out.close()
+        position = 0
+        for r in self.readouts:
+            size = r.symbol.size if isinstance(r.symbol, MemberObservable) else 1
+            parts = 2 if r.is_complex else 1
+            if r in members:
+                assert isinstance(r.symbol, MemberObservable)
+                for part in range(parts):
+                    self._member_channel(r.symbol, part, position + part * size, names, loads, out)
+            position += parts * size
+        out.close()
+
+    def _member_channel(
+        self, symbol: MemberObservable, part: int, channel: int, names: dict[Leaf, str], loads: list[str], out: Lines
+    ) -> None:
+        parameters = self.layout.parameters
+        terms = []
+        for e, (mono, coefficients) in enumerate(symbol.terms.items()):
+            values = coefficients.imag if part else coefficients.real
+            if np.any(values):
+                out.add(f"r{e} = p[{parameters.array(values)} + m]")
+                terms.append(f"r{e}" if not mono else times(f"r{e}", mono_names(mono, names)))
+        out.open(LANE_LOOP)
+        out.add(*loads, f"w[{self.buffer} * LN + l] = {' + '.join(terms) or 'F(0)'}")
+        out.close()
+        out.add(f"reduce(w, {self.buffer} * LN, s, alive, c, i, {parameters.integer(channel)} + m, count, mean, m2, bsum, bmap)")
+
+    def _pair_group(self, group: int, out: Lines) -> None:
+        """Second pass: coupling sums."""
+        layout, blocks = self.layout, self.layout.groups[group]
+        uses = [(i, *self.fields.uses[j][0]) for j, i in enumerate(self.pairs)]
+        uses = [u for u in uses if layout.block(u[1][0][0]).size == group]
+        if not uses:
+            return
+        self.fields.before(out, group, "v")
+        out.open(f"for m in range({layout.group_size[group]}):")
+        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+        names: dict[Leaf, str] = {}
+        self.fields.member(out, group)
+        for i, _, weights, _, _ in uses:
+            if weights is not None:
+                out.add(f"u{i} = p[{layout.parameters.array(weights)} + m]")
+        out.open(LANE_LOOP)
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                names[Member(k, c)] = f"x{k}_{c}"
+                out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+        out.add(*self.fields.lane(group, "v", names))
+        for i, mono, weights, field, _ in uses:
+            out.add(f"{layout.s(f'pair{i}')} += {times('1' if weights is None else f'u{i}', field.name, mono_names(mono, names))}")
+        out.close()
+        out.close()
+
+    def source(self) -> str:
+        """Source of ``observe``: fills row (c, i) of the output arrays."""
+        layout, body = self.layout, Lines(1)
+        body.open(LANE_LOOP)
+        for i in self.forms:
+            body.add(f"{layout.s(f'seen{i}')} = F(0)")
+        for i in self.pairs:
+            body.add(f"{layout.s(f'pair{i}')} = F(0)")
+        body.add(f"{layout.s('short')} = F(0)", f"{layout.s('check')} = F(0)")
+        body.close()
+        body.open(f"for m in range({layout.parameters.integer(layout.state_slots)}):")
+        body.open(LANE_LOOP)
+        body.add(f"{layout.s('check')} += F(0) * v[m * LN + l]")
+        body.close()
+        body.close()
+        body.open(LANE_LOOP)
+        body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({layout.s('check')})")
+        body.close()
+        alive = layout.scratch["alive"]
+        body.add(f"alive = {alive} * LN", "tally(s, alive, c, i, count, bcount)")
+        for group in layout.groups:
+            self._group(group, body)
+        if self.pairs:
+            body.open(LANE_LOOP)
+            scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
+            self.fields.begin(body, {i: layout.s(f"seen{i}") for i in self.forms}, scales)
+            body.add("pass")
+            body.close()
+            for group in layout.groups:
+                self._pair_group(group, body)
+        self._scalars(body)
+        out = Lines(0)
+        out.open("def observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap):")
+        out.add(*self.prologue.lines())
+        return f"{out}\n{body}"
+
+    def _scalars(self, body: Lines) -> None:
+        layout = self.layout
+        names = single_names(layout, "x")
+        body.open(LANE_LOOP)
+        for leaf, name in names.items():
+            assert isinstance(leaf, Var)
+            body.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+        every: dict[Leaf, str] = dict(names)
+        for i in self.forms:
+            body.add(f"T{i} = {layout.s(f'seen{i}')}")
+            every[Form(i)] = f"T{i}"
+        for i in self.pairs:
+            body.add(f"P{i} = {layout.s(f'pair{i}')}")
+            every[Pair(i)] = f"P{i}"
+        short = layout.s("short")
+        for k in self.ensembles:
+            if layout.block(k).count is None:
+                body.add(f"{short} += below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))")
+        position, row, calls = 0, 0, []
+        for r in self.readouts:
+            if isinstance(r.symbol, MemberObservable):
+                position += (2 if r.is_complex else 1) * r.symbol.size
+                continue
+            for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
+                value = expression(poly, every, self.prologue) or "F(0)"
+                body.add(f"w[({self.buffer} + {row}) * LN + l] = {value}")
+                calls.append((row, layout.parameters.integer(position)))
+                position += 1
+                row += 1
+        body.add("pass")
+        body.close()
+        for row, channel in calls:
+            body.add(f"reduce(w, ({self.buffer} + {row}) * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
+        if self.ensembles:
+            total = sum(layout.block(k).size for k in self.ensembles)
+            share = self.prologue.name(layout.parameters.scalar(1 / total))
+            body.open(LANE_LOOP)
+            body.add(f"w[{self.buffer} * LN + l] = {share} * {short}")
+            body.close()
+            last = layout.parameters.integer(position)
+            body.add(f"reduce(w, {self.buffer} * LN, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+
+
+def _length(names: dict[Leaf, str], k: int, kind: type = Member) -> str:
+    return " + ".join(f"{names[kind(k, c)]} * {names[kind(k, c)]}" for c in range(3))
