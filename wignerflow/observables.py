@@ -102,6 +102,19 @@ class Plan:
         """Base operators that a derived observable needs."""
         return {k for o in self.observables if o.rule is not None for k in o.inputs.values()}
 
+    @property
+    def known(self) -> bool:
+        """Whether ``from_dict`` can rebuild it: no derived observable of the user's own class."""
+        return all(
+            o.rule is None or DERIVED.get(type(o.rule).__name__) is type(o.rule)
+            for o in self.observables
+        )
+
+    @property
+    def channels(self) -> int:
+        """Number of real channels K."""
+        return _slots({k: (b.shape, b.is_complex) for k, b in self.base.items()})[1]
+
     def slots(self) -> dict[str, Slot]:
         """The same as :func:`layout` gives."""
         return _slots({k: (b.shape, b.is_complex) for k, b in self.base.items()})[0]
@@ -152,8 +165,8 @@ class Plan:
             if rule is None and list(inputs) != [""]:
                 _check.fail("inputs", "name one operator", inputs)
             axes = tuple((str(n), tuple(float(x) for x in v)) for n, v in o["axes"])
-            observables.append(Observable(_name(o["name"]), rule, inputs, axes))
-        _distinct([o.name for o in observables])
+            observables.append(Observable(o["name"], rule, inputs, axes))
+        check_names(o.name for o in observables)
         return Plan(tuple(observables), base)
 
 
@@ -174,7 +187,11 @@ def _name(name: Any) -> str:
     return name
 
 
-def _distinct(names: list[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
+    """Raise unless the names can stand together in one result (and in one file)."""
+    names = [_name(name) for name in names]
+    if not names:
+        _check.fail("e_ops", "hold at least one observable", names)
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -209,19 +226,19 @@ def flatten(
 
     Raises:
         TypeError: ``e_ops`` is neither a dict nor a list, or holds something that is no observable.
-        ValueError: it is empty, a name appears twice, or an operator acts on a subsystem outside
-            the model.
+        ValueError: it is empty, a name appears twice, an operator acts on a subsystem outside the
+            model or contains a time-dependent coefficient.
     """
     if isinstance(e_ops, (Op, ArrayOp, Derived)):
         _check.fail(
             "e_ops", "be a dict or a list of observables", e_ops, "Wrap it: e_ops=[op].", TypeError
         )
     if isinstance(e_ops, Mapping):
-        items = [(_name(name), value) for name, value in e_ops.items()]
+        items = list(e_ops.items())
     elif isinstance(e_ops, (list, tuple)):
         for k, value in enumerate(e_ops):
             _observable(f"e_ops[{k}]", value)
-        items = [(_name(v.label if isinstance(v, Derived) else repr(v)), v) for v in e_ops]
+        items = [(v.label if isinstance(v, Derived) else repr(v), v) for v in e_ops]
     else:
         _check.fail(
             "e_ops",
@@ -229,9 +246,7 @@ def flatten(
             e_ops,
             kind=TypeError,
         )
-    if not items:
-        _check.fail("e_ops", "hold at least one observable", e_ops)
-    _distinct([name for name, _ in items])
+    check_names(name for name, _ in items)
     known = None if subsystems is None else set(subsystems)
     operators: dict[str, Operator] = {}
     base: dict[str, Base] = {}
@@ -246,6 +261,9 @@ def flatten(
                     f"act only on subsystems of the model ({names})",
                     f"an operator of {sub.name!r}",
                 )
+        if isinstance(op, Op) and op.coefficients:
+            hint = "Multiply its values by the coefficient afterwards."
+            _check.fail(argument, "not depend on time itself", op, hint)
         content = _content(op)
         if content not in keys:
             key = keys[content] = f"op{len(keys)}"
@@ -315,14 +333,9 @@ def fingerprint(op: Operator) -> str:
         ]
         return repr((ends, f.coupling.to_dict()))
 
-    def time(c: Any) -> str:
-        plain = None if c.times is None else (numbers(c.times), numbers(c.values))
-        return repr((plain, numbers(c.factor), c.conjugated))
-
     if isinstance(op, Op):
         lines = [
-            repr(([time(c) for c in t], [factor(f) for f in fs], numbers(v)))
-            for (t, fs), v in op.terms.items()
+            repr(([factor(f) for f in fs], len(t), numbers(v))) for (t, fs), v in op.terms.items()
         ]
     else:
         lines = [repr((op.size, word(w), numbers(v))) for w, v in op.terms.items()]

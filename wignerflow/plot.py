@@ -1,0 +1,293 @@
+"""Figures of results: means with bands of one standard error, maps over arrays, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _check
+from .result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Blue, vermilion, green, purple, orange, sky blue (Okabe and Ito): distinct for every eye.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+STYLE: Any = {
+    "axes.grid": False,
+    "axes.labelsize": 12,
+    "axes.linewidth": 0.9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 12,
+    "font.size": 11,
+    "image.cmap": "viridis",
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "savefig.dpi": 200,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+}
+
+#: Observables with more values per time than this are drawn as a map.
+LINES = 6
+
+
+def new_figure(rows: int, columns: int = 1, **options: Any) -> tuple[Figure, NDArray[Any]]:
+    """A figure in the house style with rows x columns of axes, shown by ``plt.show()``."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context(STYLE):
+        size = (5.2 * columns + 0.8, 2.7 * rows + 0.5)
+        return plt.subplots(
+            rows, columns, figsize=size, layout="constrained", squeeze=False, **options
+        )
+
+
+def _chosen(result: Result, names: Iterable[str] | None) -> list[str]:
+    if names is None:
+        return list(result.expect)
+    chosen = [names] if isinstance(names, str) else list(names)
+    for name in chosen:
+        result.expect[name]  # an unknown name raises with the nearest one
+    if not chosen:
+        _check.fail("names", "hold at least one observable", names)
+    return chosen
+
+
+def plot_result(
+    result: Result,
+    names: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    xscale: str = "linear",
+    xlabel: str = "time",
+) -> tuple[Figure, dict[str, Axes]]:
+    """Observables over time with bands of one standard error.
+
+    One panel per observable; with ``ax`` all in that one. An observable with more than six values
+    per time becomes a map over time and member, momentum or pair. Real and imaginary parts of
+    complex ones are solid and dashed; maps show the absolute value.
+
+    Args:
+        result: what to plot.
+        names: observables in order; None takes all.
+        ax: axes to draw in.
+        xscale: "linear" or "log" (times above zero only).
+        xlabel: label of the time axis, for example with its unit.
+
+    Returns:
+        The figure, and its axes by name of observable.
+
+    Raises:
+        UnknownObservable: no observable of that name.
+        ValueError: a map was asked into axes together with other observables.
+    """
+    import matplotlib as mpl
+
+    chosen = _chosen(result, names)
+    _check.one_of("xscale", xscale, ["linear", "log"])
+    maps = [n for n in chosen if _is_map(result, n)]
+    if ax is not None and maps and len(chosen) > 1:
+        _check.fail("names", f"hold {maps[0]!r} alone when `ax` is given, as it is a map", chosen)
+    with mpl.rc_context(STYLE):
+        if ax is None:
+            figure, grid = new_figure(len(chosen), sharex=True)
+            axes = dict(zip(chosen, grid[:, 0], strict=True))
+            figure.suptitle(_title(result), fontsize=12)
+        else:
+            figure = ax.figure.figure  # type: ignore[assignment]
+            axes = dict.fromkeys(chosen, ax)
+        keep = result.times > 0 if xscale == "log" else np.full(len(result.times), True)
+        for k, name in enumerate(chosen):
+            own = axes[name]
+            if name in maps:
+                _map(own, result, name, keep)
+            else:
+                colour = None if ax is None else COLOURS[k % len(COLOURS)]
+                _lines(own, result, name, keep, colour)
+                own.set_ylabel(name if ax is None or len(chosen) == 1 else "")
+            own.set_xscale(xscale)
+            own.set_xlim(result.times[keep][0], result.times[keep][-1])
+            if len(own.get_legend_handles_labels()[1]) > 1:
+                own.legend()
+        axes[chosen[-1]].set_xlabel(xlabel)
+    return figure, axes
+
+
+def _title(result: Result) -> str:
+    return f"{result.method}, {result.ntraj} trajectories" if result.ntraj else result.method
+
+
+def _is_map(result: Result, name: str) -> bool:
+    return result.expect[name].ndim == 2 and result.expect[name].shape[1] > LINES
+
+
+def _curves(
+    result: Result, name: str
+) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64], str]]:
+    """(label, values, errors, line style) of an observable that is drawn as lines."""
+    value, error = result.expect[name], result.sem[name]
+    columns: list[tuple[str, NDArray, NDArray]] = [(name, value, error)]
+    if value.ndim == 2:
+        dim, where = result.axes[name]
+        columns = [
+            (f"{name}, {dim} {w:.4g}", value[:, k], error[:, k]) for k, w in enumerate(where)
+        ]
+    out = []
+    for label, v, e in columns:
+        if np.iscomplexobj(v):
+            out.append((f"Re {label}", v.real, e.real, "-"))
+            out.append((f"Im {label}", v.imag, e.imag, "--"))
+        else:
+            out.append((label, v, e, "-"))
+    return out
+
+
+def _band(
+    ax: Axes, t: NDArray, v: NDArray, e: NDArray, colour: str, style: str = "-", label: str = ""
+) -> None:
+    ax.plot(t, v, color=colour, linestyle=style, label=label or None)
+    if np.any(e > 0):
+        ax.fill_between(t, v - e, v + e, color=colour, alpha=0.25, linewidth=0)
+
+
+def _lines(
+    ax: Axes, result: Result, name: str, keep: NDArray[np.bool_], colour: str | None
+) -> None:
+    step = 2 if np.iscomplexobj(result.expect[name]) else 1
+    for k, (label, v, e, style) in enumerate(_curves(result, name)):
+        own = colour or COLOURS[k // step % len(COLOURS)]
+        _band(ax, result.times[keep], v[keep], e[keep], own, style, label)
+
+
+def _map(ax: Axes, result: Result, name: str, keep: NDArray[np.bool_]) -> None:
+    dim, where = result.axes[name]
+    values = result.expect[name][keep]
+    label = name
+    if np.iscomplexobj(values):
+        values, label = np.abs(values), f"|{name}|"
+    finite = values[np.isfinite(values)]
+    options: dict[str, Any] = {}
+    if finite.size and finite.min() < 0 < finite.max():
+        options = {"cmap": "RdBu_r", "vmax": np.abs(finite).max(), "vmin": -np.abs(finite).max()}
+    image = ax.pcolormesh(
+        result.times[keep], where, values.T, shading="nearest", rasterized=True, **options
+    )
+    errors = np.abs(result.sem[name][keep])
+    if np.any(errors > 0):
+        label += f" (± {np.nanmax(errors):.1g} at most)"
+    ax.figure.colorbar(image, ax=ax, label=label)
+    ax.set_ylabel(dim)
+
+
+def compare_plot(
+    results: Mapping[str, Result] | Sequence[Result],
+    names: Iterable[str] | None = None,
+    *,
+    reference: str | None = None,
+    xscale: str = "linear",
+    xlabel: str = "time",
+) -> tuple[Figure, dict[str, tuple[Axes, Axes | None]]]:
+    """Several methods over each other: curves above, deviations from the exact one below.
+
+    Args:
+        results: by label, or a list (labelled by their methods), of one simulation.
+        names: observables with one value per time; None takes all that every result has.
+        reference: label of the result that the others are compared with, drawn as a black line;
+            None takes the first whose method begins with "exact", if there is one.
+        xscale: "linear" or "log" (times above zero only).
+        xlabel: label of the time axis.
+
+    Returns:
+        The figure, and (upper, lower) axes by name of observable; lower is None without a
+        reference. Deviations at times that the reference lacks use its linear interpolation. Bands
+        are one standard error, of both results together in the lower panels.
+
+    Raises:
+        ValueError: fewer than one result, unknown reference, or no common observable.
+    """
+    import matplotlib as mpl
+
+    if not isinstance(results, Mapping):
+        labelled: dict[str, Result] = {}
+        for result in results:
+            label = result.method
+            while label in labelled:
+                label += "'"
+            labelled[label] = result
+    else:
+        labelled = dict(results)
+    if not labelled:
+        _check.fail("results", "hold at least one result", results)
+    if reference is None:
+        reference = next(
+            (k for k, r in labelled.items() if r.method.lower().startswith("exact")), None
+        )
+    else:
+        _check.one_of("reference", reference, labelled)
+    _check.one_of("xscale", xscale, ["linear", "log"])
+    first = next(iter(labelled.values()))
+    if names is None:
+        common = [n for n in first.expect if all(n in r.expect for r in labelled.values())]
+        chosen = [n for n in common if first.expect[n].ndim == 1]
+        if not chosen:
+            _check.fail("results", "share an observable with one value per time", list(labelled))
+    else:
+        chosen = [names] if isinstance(names, str) else list(names)
+        for name in chosen:
+            if any(r.expect[name].ndim != 1 for r in labelled.values()):
+                _check.fail("names", "hold observables with one value per time", name)
+    with mpl.rc_context(STYLE):
+        rows = 1 if reference is None or len(labelled) == 1 else 2
+        ratios = {"height_ratios": [2, 1][:rows]}
+        figure, grid = new_figure(rows, len(chosen), sharex="col", gridspec_kw=ratios)
+        others = [k for k in labelled if k != reference]
+        for c, name in enumerate(chosen):
+            upper, lower = grid[0, c], grid[1, c] if rows == 2 else None
+            for k, label in enumerate(others):
+                r, colour = labelled[label], COLOURS[k % len(COLOURS)]
+                keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
+                for tag, v, e, style in _curves(r, name):
+                    shown = tag.replace(name, label) if tag != name else label
+                    _band(upper, r.times[keep], v[keep], e[keep], colour, style, shown)
+                if lower is not None and reference is not None:
+                    _deviation(lower, r, labelled[reference], name, keep, colour)
+            if reference is not None:
+                r = labelled[reference]
+                keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
+                for tag, v, e, style in _curves(r, name):
+                    shown = tag.replace(name, reference) if tag != name else reference
+                    _band(upper, r.times[keep], v[keep], e[keep], "black", style, shown)
+                    upper.lines[-1].set(linewidth=1.1, zorder=5)
+            upper.set_ylabel(name)
+            upper.set_xscale(xscale)
+            if c == 0:
+                upper.legend()
+            if lower is not None:
+                lower.axhline(0, color="black", linewidth=0.9)
+                lower.set_ylabel(f"deviation from\n{reference}")
+            grid[-1, c].set_xlabel(xlabel)
+    return figure, {
+        n: (grid[0, c], grid[1, c] if rows == 2 else None) for c, n in enumerate(chosen)
+    }
+
+
+def _deviation(
+    ax: Axes, result: Result, exact: Result, name: str, keep: NDArray[np.bool_], colour: str
+) -> None:
+    t = result.times[keep]
+    inside = (t >= exact.times[0]) & (t <= exact.times[-1])
+    for (_, v, e, style), (_, w, f, _) in zip(
+        _curves(result, name), _curves(exact, name), strict=False
+    ):
+        error = np.hypot(e[keep], np.interp(t, exact.times, f))
+        difference = v[keep] - np.interp(t, exact.times, w)
+        _band(ax, t[inside], difference[inside], error[inside], colour, style)
