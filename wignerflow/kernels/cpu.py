@@ -6,7 +6,6 @@ trajectories form the same chunks on every machine.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import os
@@ -118,15 +117,26 @@ class CpuKernel:
         start = time.perf_counter()
         module = load_module(self.text.module(single, self.lanes))
         run: Callable[..., None] = module.run
-        with contextlib.suppress(AttributeError):
-            numba.config.CACHE_DIR  # noqa: B018  (numba reads its own settings lazily)
         self._run = run
         self.simulate(0, 0, 2, 0)
         self.compile_seconds = time.perf_counter() - start
         return run
 
-    def simulate(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool = False) -> Chunks:
-        """Run ``chunks`` chunks from number ``first``; trajectories from ``ntraj`` on do not count."""
+    def simulate(
+        self,
+        first: int,
+        chunks: int,
+        ntraj: int,
+        seed: int,
+        *,
+        keep: bool = False,
+        draws: tuple[int, int, int] = (1, 1, 1),
+    ) -> Chunks:
+        """Run ``chunks`` chunks from number ``first``; trajectories from ``ntraj`` on do not count.
+
+        ``keep`` returns the final states; ``draws`` are the normals summed per collective, half local
+        and full local step (step-size pilots).
+        """
         T, K, Kb = self.grid.nsteps.size + 1, self.text.channels_total, self.batched.size
         layout, n = self.text.layout, self.lanes
         v, q = np.zeros((2, layout.state_slots * n), self.dtype)
@@ -144,7 +154,7 @@ class CpuKernel:
         k0, k1 = rng.seed_words(seed)
         self._run(
             first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.grid.nsteps,
-            self.grid.hs.astype(self.dtype), self.rows, out.count, out.mean, out.m2, out.batch_count,
+            self.grid.hs.astype(self.dtype), self.rows, np.array(draws, np.int64), out.count, out.mean, out.m2, out.batch_count,
             out.batch_sum, self.bmap, out.clips, out.final,
         )  # fmt: skip
         return out

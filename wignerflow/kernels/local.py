@@ -63,6 +63,22 @@ def row(step: LocalStep, axial: bool, lam: NDArray[np.float64], c: NDArray[np.fl
     return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
 
 
+def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
+    """Two standard normals per lane into ``slots``.
+
+    One draw with the key in ``keys``; where several keys are given (step-size pilots), the sum of as
+    many draws over the root of their number, so that coarse noise is the sum of fine noise.
+    """
+    out.open(f"for r in range({keys}.size // 2):")
+    out.add(f"a0 = {keys}[2 * r]", f"a1 = {keys}[2 * r + 1]")
+    out.add(f"keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 2))")
+    out.open(LANE_LOOP)
+    out.add(f"n0, n1 = normal_pair(a0, a1, U(t0 + l), U({pair}))")
+    out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
+    out.close()
+    out.close()
+
+
 class LocalPrinter:
     """Prints the local steps of a system."""
 
@@ -98,33 +114,26 @@ class LocalPrinter:
         out = [f"b{k} = {offset} + (lr * {members} + {m} * {stride}) * {n}"]
         return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(n if self.axial[k] else 22)]
 
-    def noise_single(self, k: int) -> list[str]:
-        """Normals of a single block, in lane."""
-        one, two = self.pairs[k]
-        return [
-            f"n{k}_0, n{k}_1 = normal_pair(kl0, kl1, U(t0 + l), U({one}))",
-            f"n{k}_2, n{k}_3 = normal_pair(kl0, kl1, U(t0 + l), U({two}))",
-        ]
+    def noise_single(self, k: int, out: Lines) -> None:
+        """Normals of a single block into scratch."""
+        for e, pair in enumerate(self.pairs[k]):
+            slots = [self.layout.s(f"local{k}_{2 * e + i}") for i in range(2)]
+            fill(out, "kl", pair, slots)
 
-    def shared_noise(self, k: int, out: Lines) -> None:
-        """Normals for the third component of two successive members, one pair for both."""
-        _, two = self.pairs[k]
+    def noise_member(self, k: int, out: Lines) -> None:
+        """Normals of member m into scratch; two successive members share a pair for the third component."""
+        one, two = self.pairs[k]
         out.open("if m % 2 == 0:")
-        out.open(LANE_LOOP)
-        out.add(f"n0, n1 = normal_pair(kl0, kl1, U(t0 + l), U({two} + m // 2))")
-        out.add(f"{self.layout.s(f'nz{k}a')} = n0", f"{self.layout.s(f'nz{k}b')} = n1")
+        fill(out, "kl", f"{two} + m // 2", [self.layout.s(f"local{k}_{2 + i}") for i in range(2)])
         out.close()
-        out.close()
-        a, b = self.layout.scratch[f"nz{k}a"], self.layout.scratch[f"nz{k}b"]
+        fill(out, "kl", f"{one} + m", [self.layout.s(f"local{k}_{i}") for i in range(2)])
+        a, b = (self.layout.scratch[f"local{k}_{2 + i}"] for i in range(2))
         out.add(f"z{k} = ({a} + m % 2 * {b - a}) * LN")
 
-    def noise_member(self, k: int) -> list[str]:
-        """Normals of member m, in lane (after ``shared_noise``)."""
-        one, _ = self.pairs[k]
-        return [
-            f"n{k}_0, n{k}_1 = normal_pair(kl0, kl1, U(t0 + l), U({one} + m))",
-            f"n{k}_2 = s[z{k} + l]",
-        ]
+    def read_noise(self, k: int) -> list[str]:
+        """In lane: the three normals by name."""
+        third = self.layout.s(f"local{k}_2") if self.layout.block(k).count is None else f"s[z{k} + l]"
+        return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(2)] + [f"n{k}_2 = {third}"]
 
     def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
         """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers L{k}_i."""

@@ -68,8 +68,20 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
 '''
 
 RUN = '''
-def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows,
+def keys_of(keys, seed0, seed1, counter, purpose):
+    for r in range(keys.size // 2):
+        a, b = threefry(seed0, seed1, U(counter + r), U(purpose))
+        keys[2 * r] = a
+        keys[2 * r + 1] = b
+    return counter + keys.size // 2
+
+
+def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows, draws,
         count, mean, m2, bcount, bsum, bmap, clips, final):
+    # draws: normals summed per collective step, per half and per full local step (1, 1, 1 but in pilots)
+    kd = np.empty(2 * draws[0], np.uint32)
+    kh = np.empty(2 * draws[1], np.uint32)
+    kf = np.empty(2 * draws[2], np.uint32)
     for c in range(chunks):
         t0 = (first + c) * LN
         k0, k1 = threefry(seed0, seed1, U(0), U(INITIAL))
@@ -77,20 +89,20 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
         for l in range(LN):
             s[ALIVE * LN + l] = F(1) if t0 + l < ntraj else F(0)
             s[CLIP * LN + l] = F(0)
+        number = 0
         dynamic = 0
-        locals_ = 0
+        counter = 0
         observe(v, s, w, p, o, c, 0, count, mean, m2, bcount, bsum, bmap)
         for i in range(nsteps.size):
             h = hs[i]
-            kl0, kl1 = threefry(seed0, seed1, U(locals_), U(LOCAL))
-            local(v, s, p, o, rows[locals_], kl0, kl1, t0)
-            locals_ += 1
-            for _ in range(nsteps[i]):
-                kd0, kd1 = threefry(seed0, seed1, U(dynamic), U(DYNAMICS))
-                kl0, kl1 = threefry(seed0, seed1, U(locals_), U(LOCAL))
-                step(v, q, s, w, p, o, ct[dynamic % ct.shape[0]], h, rows[locals_], kd0, kd1, kl0, kl1, t0)
-                dynamic += 1
-                locals_ += 1
+            counter = keys_of(kh, seed0, seed1, counter, LOCAL)
+            local(v, s, p, o, rows[number + i], kh, t0)
+            for j in range(nsteps[i]):
+                dynamic = keys_of(kd, seed0, seed1, dynamic, DYNAMICS)
+                kl = kh if j == nsteps[i] - 1 else kf
+                counter = keys_of(kl, seed0, seed1, counter, LOCAL)
+                step(v, q, s, w, p, o, ct[number % ct.shape[0]], h, rows[number + i + 1], kd, kl, t0)
+                number += 1
             observe(v, s, w, p, o, c, i + 1, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
         for l in range(LN):
@@ -217,7 +229,7 @@ class KernelText:
 
 
 def _decorated(source: str) -> str:
-    options = 'fastmath=FASTMATH, error_model="numpy"'
+    options = 'fastmath=FASTMATH, error_model="numpy", boundscheck=False'
     out = source.replace("\ndef run(", f"\n@nb.njit(cache=True, nogil=True, {options})\n#def run(")
     out = out.replace("\ndef ", f"\n@nb.njit({options})\ndef ")
     return out.replace("#def run(", "def run(")

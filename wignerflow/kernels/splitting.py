@@ -18,10 +18,10 @@ from ..model.coefficients import Coef
 from ..phasespace.system import MODE, SPIN, MemberChannel
 from .fields import Fields
 from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
-from .local import LocalPrinter
+from .local import LocalPrinter, fill
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
 
-ARGUMENTS = "v, q, s, w, p, o, ct, h, lr, kd0, kd1, kl0, kl1, t0"
+ARGUMENTS = "v, q, s, w, p, o, ct, h, lr, kd, kl, t0"
 
 
 class StepPrinter:
@@ -108,11 +108,7 @@ class StepPrinter:
             lines.add(f"T{i} = {layout.s(f'form{i}')}", f"{layout.s(f'form{i}')} = F(0)")
             form_names[Form(i)] = f"T{i}"
         for k in range(len(self.symbols)):
-            if stage == 1:
-                lines.add(f"w{k}_0, w{k}_1 = normal_pair(kd0, kd1, U(t0 + l), U({k}))")
-                if not fused:
-                    lines.add(*(f"{layout.s(f'noise{k}_{i}')} = w{k}_{i}" for i in range(2)))
-            elif not fused:
+            if stage == 1 or not fused:
                 lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
         gradient = self._gradients({**names, **form_names}, stage, lines)
         for i in self.forms:
@@ -135,7 +131,7 @@ class StepPrinter:
                     lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
                 continue
             if k in self.local.steps:
-                lines.add(*self.local.noise_single(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
+                lines.add(*self.local.read_noise(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
                 y = [f"u{k}_{c}" for c in range(n)]
             lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(n)))
 
@@ -162,7 +158,7 @@ class StepPrinter:
             for k in blocks:
                 if k in self.local.steps:
                     out.add(*self.local.load(k, "m"))
-                    self.local.shared_noise(k, out)
+                    self.local.noise_member(k, out)
         out.open(LANE_LOOP)
         for k in blocks:
             for c in range(layout.block(k).components):
@@ -177,7 +173,7 @@ class StepPrinter:
             y = [f"{'y' if stage == 1 else 'z'}{k}_{c}" for c in range(n)]
             out.add(*_move(layout.block(k).kind, f"{k}", [plus(*terms[k, c]) for c in range(n)], x, y, stage))
             if stage == 2 and k in self.local.steps:
-                out.add(*self.local.noise_member(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
+                out.add(*self.local.read_noise(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
                 y = [f"u{k}_{c}" for c in range(n)]
             target = "q" if stage == 1 else "v"
             out.add(*(f"{target}[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
@@ -296,10 +292,8 @@ class StepPrinter:
                 scale = np.sqrt(channel.rate)
             out.add(f"ic{j} = ({room} + 2 * m) * LN")
             if stage == 1:
-                body.add(f"w{j}_0, w{j}_1 = normal_pair(kd0, kd1, U(t0 + l), U({first} + m))")
-                body.add(f"w[ic{j} + l] = w{j}_0", f"w[ic{j} + LN + l] = w{j}_1")
-            else:
-                body.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
+                fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
+            body.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
             x = [f"{root} * w{j}_0", f"{root} * w{j}_1"]
             parts: list[tuple[tuple[tuple[int, int], ...], str, int]] = []
             for e, (mono, coefficients) in enumerate(channel.terms.items()):
@@ -328,6 +322,11 @@ class StepPrinter:
         layout, out = self.layout, Lines(0)
         fused = not layout.arrays
         body = Lines(1)
+        for k in range(len(self.symbols)):
+            fill(body, "kd", str(k), [layout.s(f"noise{k}_{i}") for i in range(2)])
+        for k in layout.singles:
+            if k in self.local.steps:
+                self.local.noise_single(k, body)
         if fused:
             body.open(LANE_LOOP)
             self._singles(1, body, True)
@@ -351,10 +350,11 @@ class StepPrinter:
     def local_step(self) -> str:
         """Source of ``local``: the local step with table row lr, and the forms at its end."""
         layout, out = self.layout, Lines(0)
-        out.open("def local(v, s, p, o, lr, kl0, kl1, t0):")
+        out.open("def local(v, s, p, o, lr, kl, t0):")
         for k in layout.singles:
             if k in self.local.steps:
                 out.add(*self.local.load(k, "0"))
+                self.local.noise_single(k, out)
         out.open(LANE_LOOP)
         for i in self.forms:
             out.add(f"{layout.s(f'form{i}')} = F(0)")
@@ -363,7 +363,7 @@ class StepPrinter:
                 continue
             x, y = ([f"{n}{k}_{c}" for c in range(3)] for n in "xu")
             out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in range(3)))
-            out.add(*self.local.noise_single(k), *self.local.lines(k, x, y))
+            out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
             out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(3)))
         out.add("pass")
         out.close()
@@ -376,7 +376,7 @@ class StepPrinter:
             self._form_weights(group, out)
             for k in local_blocks:
                 out.add(*self.local.load(k, "m"))
-                self.local.shared_noise(k, out)
+                self.local.noise_member(k, out)
             out.open(LANE_LOOP)
             end: dict[Leaf, str] = {}
             for k in blocks:
@@ -385,7 +385,7 @@ class StepPrinter:
                 out.add(*(f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n)))
                 if k in local_blocks:
                     y = [f"u{k}_{c}" for c in range(n)]
-                    out.add(*self.local.noise_member(k), *self.local.lines(k, x, y))
+                    out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
                     out.add(*(f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
                     x = y
                 end.update({Member(k, c): x[c] for c in range(n)})
