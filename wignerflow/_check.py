@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import reprlib
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -12,12 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 4, 117, 117, 117
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 12
+
+
 def _show(value: Any) -> str:
-    text = repr(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    text = " ".join(_REPR.repr(value).split())
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def fail(argument: str, must: str, was: Any, hint: str = "", kind: type[Exception] = ValueError) -> NoReturn:
+def fail(
+    argument: str, must: str, was: Any, hint: str = "", kind: type[Exception] = ValueError
+) -> NoReturn:
     """Raise ``kind`` with the one form of message the library uses."""
     message = f"Argument `{argument}` must {must}, but was {_show(was)}."
     raise kind(f"{message} {hint}".rstrip())
@@ -36,9 +46,13 @@ def real(argument: str, value: Any) -> float:
     """A finite real number."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         fail(argument, "be a real number", value, kind=TypeError)
-    if not math.isfinite(value):
+    try:
+        out = float(value)
+    except OverflowError:
+        fail(argument, "be representable as a double", value)
+    if not math.isfinite(out):
         fail(argument, "be finite", value)
-    return float(value)
+    return out
 
 
 def positive(argument: str, value: Any) -> float:
@@ -70,18 +84,18 @@ def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[A
 def one_of(argument: str, value: Any, options: Iterable[str]) -> str:
     """One of a set of names; suggests the nearest."""
     names = list(options)
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         near = difflib.get_close_matches(str(value), names, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else ""
         fail(argument, "be one of " + ", ".join(repr(n) for n in names), value, hint)
-    return str(value)
+    return value
 
 
-def tlist(value: Any) -> NDArray[np.float64]:
+def tlist(value: Any, argument: str = "tlist") -> NDArray[np.float64]:
     """A strictly increasing, finite time axis of at least two points."""
-    t = numeric_array("tlist", value, float)
+    t = numeric_array(argument, value, float)
     if t.ndim != 1 or t.size < 2:
-        fail("tlist", "be a one-dimensional array of at least two times", value)
+        fail(argument, "be a one-dimensional array of at least two times", value)
     if not np.all(np.diff(t) > 0):
-        fail("tlist", "increase strictly", value)
+        fail(argument, "increase strictly", value)
     return t

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
+import warnings
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,12 @@ from .. import _check
 class Coef:
     r"""A scalar function of time, :math:`c(t)`, given by a callable or by samples.
 
-    A callable takes one time (or an array of times) and returns a real or complex number. Samples
-    are interpolated linearly and held constant outside their range. Methods tabulate a coefficient
-    on their step grid before a run starts, so no Python enters a kernel.
+    A callable takes one time and returns a real or complex number. Samples are interpolated
+    linearly and held constant outside their range. Methods tabulate a coefficient on their step
+    grid before a run starts, so no Python enters a kernel.
+
+    A Hamiltonian such as ``coef * atoms.Jx`` is Hermitian only if the coefficient is real: samples
+    without imaginary part, or a callable that returns real numbers (``float``, not ``complex``).
 
     Args:
         function: callable ``f(t)``, or an array of samples (then ``times`` is required).
@@ -29,8 +35,14 @@ class Coef:
 
     __array_ufunc__ = None
 
-    def __init__(self, function: Callable[[Any], Any] | Any, times: Any = None, *, factor: complex = 1.0):
-        self.factor = complex(factor)
+    def __init__(
+        self,
+        function: Callable[[Any], Any] | Any,
+        times: Any = None,
+        *,
+        factor: complex = 1.0,
+    ):
+        self.factor = complex(_check.numeric_array("factor", factor, complex))
         self.conjugated = False
         self.function: Callable[[Any], Any] | None = None
         self.times: NDArray[np.float64] | None = None
@@ -41,32 +53,94 @@ class Coef:
             self.function = function
             self._identity: Any = function
         else:
+            values = _check.numeric_array("function", function, complex)
             if times is None:
                 _check.fail("times", "be given together with sampled values", times)
-            self.times = _check.tlist(times)
-            self.values = _check.numeric_array("function", function, complex)
-            if self.values.shape != self.times.shape:
+            self.times = _check.tlist(times, "times").copy()
+            if values.shape != self.times.shape:
                 _check.fail(
                     "function",
                     f"have one value per time, shape {self.times.shape}",
-                    f"an array of shape {self.values.shape}",
+                    f"an array of shape {values.shape}",
                 )
+            self.values = np.asarray(values + 0.0, complex)
             self._identity = (self.times.tobytes(), self.values.tobytes())
 
     def __call__(self, t: Any) -> NDArray[np.complex128]:
         """Values at times ``t`` (any shape), complex."""
         t = np.asarray(t, float)
         if self.function is not None:
-            flat = np.array([complex(self.function(float(s))) for s in t.ravel()], complex)
+            flat = np.array([self._evaluate(float(s)) for s in t.ravel()], complex)
             out = flat.reshape(t.shape)
-            if not np.all(np.isfinite(out)):
-                bad = t.ravel()[~np.isfinite(flat)][0]
-                _check.fail("function", "return a finite number at every time", f"{flat[t.ravel() == bad][0]} at t = {bad}")
         else:
             assert self.times is not None and self.values is not None
-            out = np.interp(t, self.times, self.values.real) + 1j * np.interp(t, self.times, self.values.imag)
+            out = np.interp(t, self.times, self.values.real) + 0j
+            if np.any(self.values.imag):
+                out += 1j * np.interp(t, self.times, self.values.imag)
         out = self.factor * out
         return np.conj(out) if self.conjugated else out
+
+    def _evaluate(self, t: float) -> complex:
+        assert self.function is not None
+        raw = self.function(t)
+        try:
+            value = complex(raw)
+        except (TypeError, ValueError):
+            _check.fail("function", f"return a number (here at t = {t:g})", raw, "", TypeError)
+        if not np.isfinite(value):
+            _check.fail("function", "return a finite number at every time", f"{value} at t = {t:g}")
+        if value.imag != 0 and self._returns_real:
+            _check.fail(
+                "function",
+                "return complex numbers at every time if it does at any",
+                f"real at the first time and {value} at t = {t:g}",
+            )
+        return value
+
+    @cached_property
+    def _returns_real(self) -> bool:
+        """Whether the callable returns real numbers, by the type of what it returns."""
+        assert self.function is not None
+        for t in (0.0, 1.0, 1e-3):
+            try:
+                with warnings.catch_warnings(), np.errstate(all="ignore"):
+                    warnings.simplefilter("ignore")
+                    value = self.function(t)
+                    return bool(np.asarray(value).dtype.kind in "fiub")
+            except Exception:
+                continue
+        return False
+
+    @property
+    def is_real(self) -> bool:
+        """True if the coefficient is real at every time (a callable: if it returns floats)."""
+        if self.factor.imag != 0:
+            return False
+        if self.function is not None:
+            return self._returns_real
+        assert self.values is not None
+        return not np.any(self.values.imag)
+
+    def rates(self, t: Any, argument: str = "rate") -> NDArray[np.float64]:
+        """Values as rates at times ``t``: real and non-negative, or an error that says when not."""
+        values = self(t)
+        bad = (values.imag != 0) | (values.real < 0)
+        if np.any(bad):
+            where, was = np.asarray(t, float)[bad].ravel()[0], values[bad].ravel()[0]
+            number = was.real if was.imag == 0 else was
+            _check.fail(
+                argument, "be real and non-negative at all times", f"{number} at t = {where:g}"
+            )
+        return np.asarray(values.real)
+
+    def check_rate(self, argument: str = "rate") -> None:
+        """Raise now if samples cannot be a rate; callables are checked where they are tabulated."""
+        if self.times is not None:
+            self.rates(self.times, argument)
+        elif not self.is_real:
+            _check.fail(
+                argument, "be real", self, "Let the callable return a float, not a complex."
+            )
 
     def _copy(self) -> Coef:
         new = object.__new__(Coef)
@@ -74,14 +148,26 @@ class Coef:
         return new
 
     def conj(self) -> Coef:
-        """Complex conjugate."""
+        """Complex conjugate; the coefficient itself where it is real."""
+        if self.is_real:
+            return self
         new = self._copy()
         new.conjugated = not self.conjugated
         return new
 
+    def split(self) -> tuple[Coef, complex]:
+        """The coefficient without its constant factor, and that factor."""
+        if self.factor == 1:
+            return self, 1.0
+        unit = self._copy()
+        unit.factor = 1.0 + 0j
+        if unit.conjugated and unit.is_real:
+            unit.conjugated = False
+        return unit, self.factor.conjugate() if self.conjugated else self.factor
+
     def tabulated(self, times: Any) -> Coef:
         """The same coefficient as samples at ``times``, without a callable."""
-        times = _check.tlist(times)
+        times = _check.tlist(times, "times")
         return Coef(self(times), times)
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,13 +177,19 @@ class Coef:
                 "A coefficient given as a callable has no plain form; pass `times=` to `to_dict`, "
                 "or build it from samples with `wf.coef(values, times)`."
             )
-        values = self(self.times)
-        return {"times": self.times.tolist(), "real": values.real.tolist(), "imag": values.imag.tolist()}
+        values = self(self.times) + 0.0
+        return {
+            "times": (self.times + 0.0).tolist(),
+            "real": values.real.tolist(),
+            "imag": values.imag.tolist(),
+        }
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Coef:
         """Inverse of :meth:`to_dict`."""
-        return Coef(np.asarray(data["real"], float) + 1j * np.asarray(data["imag"], float), data["times"])
+        from .serialize import coef_from_dict
+
+        return coef_from_dict(data)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -111,19 +203,30 @@ class Coef:
         return hash(self.key)
 
     def __mul__(self, other: Any) -> Any:
-        if isinstance(other, (int, float, complex, np.number)):
+        if isinstance(other, Coef):
+            from .op import Op
+
+            return (self * Op.scalar(1)) * other
+        if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
+            value = complex(_check.numeric_array("scalar", other, complex))
             new = self._copy()
-            new.factor = (self.factor.conjugate() if self.conjugated else self.factor) * complex(other)
-            if self.conjugated:
-                new.factor = new.factor.conjugate()
+            new.factor = self.factor * (value.conjugate() if self.conjugated else value)
             return new
         return NotImplemented
 
     __rmul__ = __mul__
 
+    def __neg__(self) -> Coef:
+        return self * -1
+
     def __repr__(self) -> str:
-        source = "callable" if self.function is not None else f"{len(self.times or [])} samples"
-        return f"coef({source})"
+        factor = "" if self.factor == 1 else f"{self.factor:.6g} * "
+        if self.function is not None:
+            source = getattr(self.function, "__name__", type(self.function).__name__)
+        else:
+            assert self.times is not None
+            source = f"{self.times.size} samples, t = {self.times[0]:g} … {self.times[-1]:g}"
+        return f"{factor}coef({source}){'*' if self.conjugated else ''}"
 
 
 coef = Coef

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .. import _check
 from .coefficients import Coef
 from .operators import ArrayOp, LocalOp, Op
 from .states import BlochState, ModeState, State
-from .subsystems import Ensemble, Mode, Subsystem
+from .subsystems import CollectiveSpin, Ensemble, Member, Mode, Subsystem
 
 
 def _rate(argument: str, rate: Any, size: int | None) -> Any:
     """A rate: float, Coef, or an array of shape (size,) where ``size`` is not None."""
     if isinstance(rate, Coef):
+        rate.check_rate(argument)
         return rate
     raw = _check.numeric_array(argument, rate, complex)
     if np.any(raw.imag != 0):
         _check.fail(argument, "be real", rate)
-    value = raw.real
+    value = raw.real + 0.0
     if value.ndim == 0:
         if value < 0:
             _check.fail(argument, "be non-negative", float(value))
@@ -34,7 +37,8 @@ def _rate(argument: str, rate: Any, size: int | None) -> Any:
     if np.any(value < 0):
         m = int(np.argmin(value))
         _check.fail(argument, "be non-negative for every member", f"{value[m]} for member {m}")
-    return value.copy()
+    value.flags.writeable = False
+    return value
 
 
 class Jump:
@@ -69,27 +73,58 @@ class Jump:
         self.op: Op | ArrayOp = op
         self.matrix: NDArray[np.complex128] | None = None
         self.rate: Any = None
-        if isinstance(op, ArrayOp) and not isinstance(rate, Coef) and np.ndim(rate) == 2:
+        if getattr(rate, "ndim", None) == 2 or _nested(rate):
+            if not isinstance(op, ArrayOp):
+                hint = "A matrix goes with an array operator such as `chain.Jm`."
+                _check.fail("rate", "be one number for a single operator", "a matrix", hint)
             self.matrix = _dissipation_matrix(rate, op.size)
         else:
             self.rate = _rate("rate", rate, op.size if isinstance(op, ArrayOp) else None)
 
     def __repr__(self) -> str:
-        return f"Jump({self.op!r}, rate={self.rate if self.matrix is None else 'matrix'})"
+        return f"Jump({self.op!r}, rate={_rate_text(self)})"
+
+
+def _nested(rate: Any) -> bool:
+    return isinstance(rate, (list, tuple)) and any(isinstance(row, (list, tuple)) for row in rate)
+
+
+def _rate_text(jump: Jump | LocalJump) -> str:
+    if isinstance(jump, Jump) and jump.matrix is not None:
+        return f"{len(jump.matrix)}x{len(jump.matrix)} matrix"
+    rate = jump.rate
+    return f"{rate:g}" if isinstance(rate, float) else " ".join(repr(rate).split())
 
 
 def _dissipation_matrix(rate: Any, size: int) -> NDArray[np.complex128]:
+    if sp.issparse(rate):
+        if rate.shape != (size, size):
+            _check.fail("rate", _square(size), f"of shape {rate.shape}")
+        rate = rate.toarray()
     G = _check.numeric_array("rate", rate, complex)
     if G.shape != (size, size):
-        _check.fail("rate", f"have shape ({size}, {size}), one row and column per member", f"shape {G.shape}")
-    norm = float(np.abs(G).max()) or 1.0
-    if np.abs(G - G.conj().T).max() > 1e-10 * norm:
-        _check.fail("rate", "be a Hermitian matrix", f"a matrix with G - G^+ up to {np.abs(G - G.conj().T).max():.3g}")
-    G = (G + G.conj().T) / 2
+        _check.fail("rate", _square(size), f"of shape {G.shape}")
+    skew = np.abs(G - G.conj().T)
+    if skew.max() > 1e-10 * np.abs(G).max():
+        i, j = np.unravel_index(int(np.argmax(skew)), G.shape)
+        was = f"G[{i}, {j}] = {G[i, j]:.6g} and G[{j}, {i}] = {G[j, i]:.6g}"
+        _check.fail("rate", "be a Hermitian matrix", was)
+    G = (G + G.conj().T) / 2 + 0.0
     values = np.linalg.eigvalsh(G)
-    if values[0] < -1e-10 * np.abs(values).max():
-        _check.fail("rate", "be positive semidefinite", f"a matrix with eigenvalue number 0 equal to {values[0]:.6g}")
+    negative = values[values < -1e-10 * np.abs(values).max()]
+    if negative.size:
+        listed = ", ".join(f"{v:.6g}" for v in negative[:4]) + (", …" if negative.size > 4 else "")
+        _check.fail(
+            "rate",
+            "be positive semidefinite",
+            f"a matrix with {negative.size} negative eigenvalue(s) out of {size}: {listed}",
+        )
+    G.flags.writeable = False
     return G
+
+
+def _square(size: int) -> str:
+    return f"have shape ({size}, {size}), one row and column per member"
 
 
 class LocalJump:
@@ -119,12 +154,12 @@ class LocalJump:
         self.rate: Any = _rate("rate", rate, sub.count if op.member is None else None)
 
     def __repr__(self) -> str:
-        return f"LocalJump({self.op!r}, rate={self.rate})"
+        return f"LocalJump({self.op!r}, rate={_rate_text(self)})"
 
 
 @dataclass(frozen=True)
 class LocalChannel:
-    """A local jump on member m of an ensemble: 2x2 ``matrix`` in the basis (up, down), plain ``rate``."""
+    """A local jump ``op`` on every emitter of member m of an ensemble, at the plain ``rate``."""
 
     sub: Ensemble
     m: int
@@ -155,33 +190,45 @@ class Model:
         initial: Mapping[Subsystem, State | Iterable[State]],
     ):
         if not isinstance(initial, Mapping) or not initial:
-            _check.fail("initial", "map every subsystem to a state", initial, kind=TypeError)
+            hint = "For example `initial={atoms: wf.up}`."
+            _check.fail("initial", "map every subsystem to a state", initial, hint, TypeError)
         self.initial = {sub: _states(sub, value) for sub, value in initial.items()}
         self.subsystems: tuple[Subsystem, ...] = tuple(self.initial)
-        names = [s.name for s in self.subsystems]
-        for name in names:
-            if names.count(name) > 1:
-                _check.fail("initial", "hold subsystems of different names", f"two named {name!r}")
+        twice = [name for name, n in Counter(s.name for s in self.subsystems).items() if n > 1]
+        if twice:
+            _check.fail("initial", "hold subsystems of different names", f"two named {twice[0]!r}")
         if H is not None and not isinstance(H, Op):
-            hint = "Sum an array operator over its members first." if isinstance(H, ArrayOp) else ""
+            hint = ""
+            if isinstance(H, ArrayOp):
+                hint = "Sum it over its members first, for example `(weights * chain.Jz).sum()`."
+            elif isinstance(H, LocalOp):
+                hint = "Its sum over all emitters is collective: use Jx, Jy, Jz, Jp, Jm."
             _check.fail("H", "be an operator", H, hint, TypeError)
         self.H = H if H is not None else Op()
         self._known("H", self.H)
         if not self.H.is_hermitian():
-            _check.fail("H", "be Hermitian", self.H, f"H - H^+ is {self.H - self.H.dag()!r}.")
+            skew = self.H - self.H.dag()
+            hint = f"H - H^+ is {skew!r}."
+            if any(not c.is_real for c in skew.coefficients):
+                hint += " A callable coefficient counts as real only if it returns floats."
+            _check.fail("H", "be Hermitian", self.H, hint)
+        if isinstance(jumps, (Jump, LocalJump)) or not isinstance(jumps, Iterable):
+            _check.fail("jumps", "be a list of wf.Jump and wf.LocalJump", jumps, "", TypeError)
         self.jumps: tuple[Jump | LocalJump, ...] = tuple(jumps)
         for k, jump in enumerate(self.jumps):
             if not isinstance(jump, (Jump, LocalJump)):
-                _check.fail(f"jumps[{k}]", "be a wf.Jump or a wf.LocalJump", jump, kind=TypeError)
+                hint = "Wrap operators: `wf.Jump(op, rate)`."
+                _check.fail(f"jumps[{k}]", "be a wf.Jump or a wf.LocalJump", jump, hint, TypeError)
             self._known(f"jumps[{k}]", jump.op)
 
     def _known(self, argument: str, op: Op | ArrayOp | LocalOp) -> None:
         used = {op.sub} if isinstance(op, LocalOp) else op.subsystems
         for sub in used:
             if sub not in self.initial:
+                listed = ", ".join(repr(s.name) for s in self.subsystems)
                 _check.fail(
                     argument,
-                    "act only on subsystems that `initial` lists (" + ", ".join(repr(s.name) for s in self.subsystems) + ")",
+                    f"act only on subsystems that `initial` lists ({listed})",
                     f"an operator of {sub.name!r}",
                 )
 
@@ -207,7 +254,7 @@ class Model:
         return out
 
     def channels(self) -> list[tuple[Op, float | Coef]]:
-        """Independent non-local jumps (operator, rate), arrays and matrices written out: O(M) entries."""
+        """Independent non-local jumps (operator, rate), with arrays and matrices written out."""
         out: list[tuple[Op, float | Coef]] = []
         for jump in self.collective_jumps:
             op = jump.op
@@ -216,12 +263,10 @@ class Model:
             elif jump.matrix is not None:
                 values, vectors = np.linalg.eigh(jump.matrix)
                 for g, v in zip(values, vectors.T, strict=True):
-                    if g > 1e-14 * abs(values).max():
+                    if g > 1e-14 * np.abs(values).max():
                         out.append(((v.conj() * op).sum(), float(g)))
             else:
-                for m in range(op.size):
-                    rate = jump.rate if isinstance(jump.rate, Coef) else float(np.broadcast_to(jump.rate, op.size)[m])
-                    out.append((op[m], rate))
+                out += [(op[m], rate) for m, rate in enumerate(_member_rates(jump.rate, op.size))]
         return out
 
     def local_channels(self) -> list[LocalChannel]:
@@ -230,13 +275,9 @@ class Model:
         for jump in self.local_jumps:
             sub = jump.op.sub
             assert isinstance(sub, Ensemble)
+            rates = _member_rates(jump.rate, sub.size)
             members = range(sub.size) if jump.op.member is None else [jump.op.member]
-            for m in members:
-                if isinstance(jump.rate, Coef):
-                    rate: float | Coef = jump.rate
-                else:
-                    rate = float(np.broadcast_to(jump.rate, sub.size)[m])
-                out.append(LocalChannel(sub, m, jump.op, rate))
+            out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
         return out
 
     def latex(self) -> str:
@@ -253,34 +294,51 @@ class Model:
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Model:
-        """Inverse of :meth:`to_dict`."""
+        """Inverse of :meth:`to_dict`; the format is described in ``wignerflow.model.serialize``.
+
+        Raises:
+            ValueError, TypeError: a key is unknown or missing, or a value has the wrong type, shape
+                or size; the place, the requirement and the value are named.
+        """
         from .serialize import model_from_dict
 
         return model_from_dict(data)
 
     def __repr__(self) -> str:
-        parts = ", ".join(map(repr, self.subsystems))
-        return f"Model({parts}; H = {self.H!r}; {len(self.jumps)} jumps)"
+        from .printing import model_text
+
+        return model_text(self)
+
+
+def _member_rates(rate: Any, size: int) -> list[float | Coef]:
+    return [rate] * size if isinstance(rate, (float, Coef)) else [float(r) for r in rate]
 
 
 def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
+    if isinstance(sub, Member):
+        hint = f"Give {sub.sub.name!r} one state or a list of {sub.sub.size}."
+        _check.fail("initial", "have subsystems as keys", sub, hint, TypeError)
     if not isinstance(sub, Subsystem):
         _check.fail("initial", "have subsystems as keys", sub, kind=TypeError)
-    states = (value,) * sub.size if isinstance(value, State) else None
-    if states is None:
+    argument = f"initial[{sub.name!r}]"
+    if isinstance(value, State):
+        states: tuple[Any, ...] = (value,) * sub.size
+    else:
         if sub.count is None or not isinstance(value, Iterable):
-            _check.fail(f"initial[{sub.name!r}]", "be a state such as wf.up or wf.vacuum", value, kind=TypeError)
+            hint = "wf.bloch(theta, phi) is a function." if callable(value) else ""
+            _check.fail(argument, "be a state such as wf.up or wf.vacuum", value, hint, TypeError)
         states = tuple(value)
         if len(states) != sub.size:
-            _check.fail(f"initial[{sub.name!r}]", f"have {sub.size} states, one per member", f"{len(states)} states")
+            must = f"have {sub.size} states, one per member"
+            _check.fail(argument, must, f"a list of {len(states)}")
     wanted = ModeState if isinstance(sub, Mode) else BlochState
     for state in states:
         if not isinstance(state, wanted):
-            what = "a mode state (wf.vacuum, wf.coherent, …)" if wanted is ModeState else "a spin state (wf.up, wf.bloch, …)"
-            _check.fail(f"initial[{sub.name!r}]", f"be {what}", state, kind=TypeError)
-        if sub.kind == "collective" and isinstance(state, BlochState) and not state.is_pure:
-            _check.fail(
-                f"initial[{sub.name!r}]", "be a pure spin coherent state for a CollectiveSpin", state,
-                "Use wf.Ensemble for mixed product states.",
-            )
+            what = "a spin state (wf.up, wf.bloch, …)"
+            if wanted is ModeState:
+                what = "a mode state (wf.vacuum, wf.coherent, …)"
+            _check.fail(argument, f"be {what}", state, kind=TypeError)
+        if isinstance(sub, CollectiveSpin) and isinstance(state, BlochState) and not state.is_pure:
+            hint = "Use wf.Ensemble for mixed product states."
+            _check.fail(argument, "be a pure spin coherent state for a CollectiveSpin", state, hint)
     return states

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
-from typing import Any
+import secrets
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from .operators import ArrayOp, LocalOp, Op, Site
+from .operators import ArrayOp, LocalOp, Op, Site, member_index
 
-_uid = itertools.count()
+# Ascending within a process, and different between processes, so that a subsystem sent to another
+# process is never taken for one that was made there.
+_serial = itertools.count()
+_PROCESS = secrets.randbits(31) << 32
+
+MAX_COUNT = 10_000_000
 
 
 class Subsystem:
@@ -21,49 +28,92 @@ class Subsystem:
     """
 
     kind = ""
-    letters: dict[str, dict[str, complex]] = {}
+    letters: ClassVar[dict[str, dict[str, complex]]] = {}
+    one_emitter: ClassVar[dict[str, list[complex]]] = {}
 
     def __init__(self, name: str | None, count: int | None):
-        self.uid = next(_uid)
-        self.name = name if name is not None else f"{self.kind}{self.uid}"
+        serial = next(_serial)
+        self.uid = _PROCESS + serial
+        self.name = name if name is not None else f"{self.kind}{serial}"
         if not isinstance(self.name, str) or not self.name:
             _check.fail("name", "be a non-empty string", name, kind=TypeError)
+        if not self.name.isprintable() or set("[]") & set(self.name):
+            _check.fail("name", "be printable and free of brackets, which index members", name)
         self.count = None if count is None else _check.integer("count", count, 1)
+        if self.count is not None and self.count > MAX_COUNT:
+            _check.fail("count", f"be at most {MAX_COUNT}", count)
 
     @property
     def size(self) -> int:
         """Number of members (1 for a single subsystem)."""
         return 1 if self.count is None else self.count
 
-    def _per_member(self, argument: str, value: Any, minimum: float, step: float) -> NDArray[np.float64]:
-        """A number or one per member, each a multiple of ``step`` and at least ``minimum``; shape (size,)."""
+    def _per_member(
+        self, argument: str, value: Any, minimum: float, step: float
+    ) -> NDArray[np.float64]:
+        """A number or one per member, multiples of ``step`` and >= ``minimum``; shape (size,)."""
         must = "be a positive integer" if step == 1 else "be a positive multiple of 1/2"
+        if isinstance(value, (bool, np.bool_)):
+            _check.fail(argument, must, value, kind=TypeError)
         raw = _check.numeric_array(argument, value, float)
-        if isinstance(value, (bool, np.bool_)) or np.any(raw < minimum) or np.any(raw / step != np.round(raw / step)):
+        wrong = (raw < minimum) | (raw / step != np.round(raw / step))
+        if np.any(wrong):
+            if raw.ndim:
+                m = int(np.argmax(wrong))
+                _check.fail(
+                    argument, must + " for every member", f"{raw.ravel()[m]:g} for member {m}"
+                )
             _check.fail(argument, must, value)
+        if np.any(raw > 2**53):
+            _check.fail(argument, "be at most 2^53", value)
         if raw.ndim and (self.count is None or raw.shape != (self.count,)):
-            need = "be one number" if self.count is None else f"be one number or have shape ({self.count},)"
+            need = (
+                "be one number"
+                if self.count is None
+                else f"be one number or have shape ({self.count},)"
+            )
             _check.fail(argument, need, f"an array of shape {raw.shape}")
         return np.broadcast_to(raw, (self.size,)).copy()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Subsystem) and self.uid == other.uid
+
+    def __hash__(self) -> int:
+        return hash(self.uid)
+
+    def __copy__(self) -> Subsystem:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Subsystem:
+        return self
+
     def _operator(self, combination: dict[str, complex], member: int | None) -> Any:
         if self.count is not None and member is None:
-            return ArrayOp({((self, w),): np.full(self.count, c, complex) for w, c in combination.items()})
+            return ArrayOp(
+                {((self, w),): np.full(self.count, c, complex) for w, c in combination.items()}
+            )
         return Op({((), (Site(self, member or 0, w),)): c for w, c in combination.items()})
 
     def __getattr__(self, name: str) -> Any:
         combination = type(self).letters.get(name)
         if combination is not None:
             return self._operator(combination, None)
-        raise AttributeError(f"{type(self).__name__} has no operator or attribute {name!r}; it has {', '.join(self.letters)}.")
+        raise AttributeError(type(self)._unknown(name))
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        names = [*cls.letters, *cls.one_emitter]
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        have = ", ".join(names)
+        return f"{cls.__name__} has no operator or attribute {name!r}; it has {have}.{hint}"
 
     def __getitem__(self, m: int) -> Member:
         if self.count is None:
-            raise TypeError(f"{self.name!r} is a single subsystem; give it `count=` to index members.")
-        index = _check.integer("index", m, -self.count)
-        if index >= self.count:
-            raise IndexError(f"Argument `index` must be below {self.count}, the members of {self.name!r}, but was {m}.")
-        return Member(self, index % self.count)
+            raise TypeError(
+                f"{self.name!r} is a single subsystem; give it `count=` to index members."
+            )
+        return Member(self, member_index("index", m, self.count, repr(self.name)))
 
     def __len__(self) -> int:
         if self.count is None:
@@ -75,7 +125,10 @@ class Subsystem:
         return {}
 
     def __repr__(self) -> str:
-        inner = [f"{k}={v}" for k, v in self.parameters().items() if np.size(v) < 4]
+        inner = [
+            f"{k}={v}" if np.size(v) <= 4 else f"{k}=[{np.min(v):g} … {np.max(v):g}]"
+            for k, v in self.parameters().items()
+        ]
         inner.append(f"name={self.name!r}")
         if self.count is not None:
             inner.append(f"count={self.count}")
@@ -83,23 +136,41 @@ class Subsystem:
 
 
 class Member:
-    """One member of an array, with the operators of its kind."""
+    """One member of an array: the operators and parameters (``N``, ``S``) of its kind."""
 
     def __init__(self, sub: Subsystem, m: int):
         self.sub, self.m = sub, m
 
+    @property
+    def name(self) -> str:
+        """Name of the array with the index in brackets."""
+        return f"{self.sub.name}[{self.m}]"
+
+    @property
+    def kind(self) -> str:
+        """Kind of the array."""
+        return self.sub.kind
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        combination = type(self.sub).letters.get(name)
-        if combination is not None:
-            return self.sub._operator(combination, self.m)
-        if isinstance(self.sub, Ensemble) and name in _ONE_EMITTER:
-            return LocalOp(self.sub, _ONE_EMITTER[name], self.m)
-        raise AttributeError(f"{self.sub!r} has no operator {name!r}; it has {', '.join(self.sub.letters)}.")
+        kind = type(self.sub)
+        if name in kind.letters:
+            return self.sub._operator(kind.letters[name], self.m)
+        if name in kind.one_emitter:
+            return LocalOp(self.sub, kind.one_emitter[name], self.m)
+        if name in ("N", "S") and hasattr(self.sub, name):
+            return getattr(self.sub, name)[self.m].item()
+        raise AttributeError(kind._unknown(name))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Member) and (self.sub, self.m) == (other.sub, other.m)
+
+    def __hash__(self) -> int:
+        return hash((self.sub, self.m))
 
     def __repr__(self) -> str:
-        return f"{self.sub.name}[{self.m}]"
+        return self.name
 
 
 _ANGULAR: dict[str, dict[str, complex]] = {
@@ -109,7 +180,7 @@ _ANGULAR: dict[str, dict[str, complex]] = {
     "Jp": {"x": 1, "y": 1j},
     "Jm": {"x": 1, "y": -1j},
 }
-_ONE_EMITTER = {
+_ONE_EMITTER: dict[str, list[complex]] = {
     "sx": [0, 1, 0, 0],
     "sy": [0, 0, 1, 0],
     "sz": [0, 0, 0, 1],
@@ -136,10 +207,12 @@ class Ensemble(Subsystem):
 
     kind = "ensemble"
     letters = _ANGULAR
+    one_emitter = _ONE_EMITTER
 
     def __init__(self, N: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         self.numbers = self._per_member("N", N, 1, 1).astype(np.int64)
+        self.numbers.flags.writeable = False
 
     @property
     def N(self) -> Any:
@@ -152,6 +225,7 @@ class Ensemble(Subsystem):
         return super().__getattr__(name)
 
     def parameters(self) -> dict[str, Any]:
+        """Constructor arguments besides name and count."""
         n = self.numbers
         return {"N": int(n[0]) if np.all(n == n[0]) else n.tolist()}
 
@@ -159,7 +233,15 @@ class Ensemble(Subsystem):
 class CollectiveSpin(Subsystem):
     r"""An angular momentum of fixed length S (a positive multiple of 1/2).
 
-    Operators ``Jx Jy Jz Jp Jm`` with :math:`[J_x, J_y] = i J_z`. ``S`` may be one number per member.
+    Operators ``Jx Jy Jz Jp Jm`` with :math:`[J_x, J_y] = i J_z`.
+
+    Args:
+        S: length, or one per member, shape (count,).
+        name: label used in results and messages.
+        count: None for one spin, M for an array of M.
+
+    Raises:
+        ValueError: S is not a positive multiple of 1/2.
     """
 
     kind = "collective"
@@ -168,6 +250,7 @@ class CollectiveSpin(Subsystem):
     def __init__(self, S: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         self.lengths = self._per_member("S", S, 0.5, 0.5)
+        self.lengths.flags.writeable = False
 
     @property
     def S(self) -> Any:
@@ -175,15 +258,23 @@ class CollectiveSpin(Subsystem):
         return float(self.lengths[0]) if self.count is None else self.lengths
 
     def parameters(self) -> dict[str, Any]:
+        """Constructor arguments besides name and count."""
         s = self.lengths
         return {"S": float(s[0]) if np.all(s == s[0]) else s.tolist()}
 
 
 class Spin(Subsystem):
-    r"""One spin-1/2: Pauli ``sx sy sz`` and ladder ``sp sm``, :math:`\sigma^\pm = (\sigma^x \pm i\sigma^y)/2`."""
+    r"""One spin-1/2: Pauli ``sx sy sz`` and ladder ``sp sm``.
+
+    :math:`\sigma^\pm = (\sigma^x \pm i\sigma^y)/2`, so ``sp`` takes ``wf.down`` to ``wf.up``.
+
+    Args:
+        name: label used in results and messages.
+        count: None for one spin, M for an array of M.
+    """
 
     kind = "spin"
-    letters = {
+    letters: ClassVar[dict[str, dict[str, complex]]] = {
         "sx": {"x": 1},
         "sy": {"y": 1},
         "sz": {"z": 1},
@@ -196,20 +287,29 @@ class Spin(Subsystem):
 
 
 class Mode(Subsystem):
-    r"""One bosonic mode: ``a``, ``adag`` and ``n`` :math:`= a^\dagger a`, :math:`[a, a^\dagger] = 1`.
+    r"""One bosonic mode: ``a``, ``adag`` and ``n`` = adag a, with :math:`[a, a^\dagger] = 1`.
 
     Args:
-        cutoff: highest Fock state plus one for exact methods; None lets them choose and check it.
+        name: label used in results and messages.
+        cutoff: number of Fock states kept by exact methods; None lets them choose and check it.
+        count: None for one mode, M for an array of M.
     """
 
     kind = "mode"
-    letters = {"a": {"a": 1}, "adag": {"d": 1}, "n": {"da": 1}}
+    letters: ClassVar[dict[str, dict[str, complex]]] = {
+        "a": {"a": 1},
+        "adag": {"d": 1},
+        "n": {"da": 1},
+    }
 
-    def __init__(self, name: str | None = None, *, cutoff: int | None = None, count: int | None = None):
+    def __init__(
+        self, name: str | None = None, *, cutoff: int | None = None, count: int | None = None
+    ):
         super().__init__(name, count)
         self.cutoff = None if cutoff is None else _check.integer("cutoff", cutoff, 2)
 
     def parameters(self) -> dict[str, Any]:
+        """Constructor arguments besides name and count."""
         return {} if self.cutoff is None else {"cutoff": self.cutoff}
 
 

@@ -1,0 +1,91 @@
+"""Explicit matrices of small systems, built without any of the library's algebra."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import wignerflow as wf
+
+CUTOFF = 12
+
+
+def spin_matrices(S: float) -> dict[str, np.ndarray]:
+    m = np.arange(S, -S - 1, -1)
+    plus = np.diag(np.sqrt(S * (S + 1) - m[1:] * (m[1:] + 1)), 1).astype(complex)
+    minus = plus.conj().T
+    return {
+        "Jx": (plus + minus) / 2,
+        "Jy": (plus - minus) / 2j,
+        "Jz": np.diag(m).astype(complex),
+        "Jp": plus,
+        "Jm": minus,
+    }
+
+
+def pauli_matrices() -> dict[str, np.ndarray]:
+    J = spin_matrices(0.5)
+    return {"sx": 2 * J["Jx"], "sy": 2 * J["Jy"], "sz": 2 * J["Jz"], "sp": J["Jp"], "sm": J["Jm"]}
+
+
+def mode_matrices(cutoff: int = CUTOFF) -> dict[str, np.ndarray]:
+    a = np.diag(np.sqrt(np.arange(1, cutoff)), 1).astype(complex)
+    adag = a.conj().T
+    return {"a": a, "adag": adag, "n": np.diag(np.arange(cutoff)).astype(complex)}
+
+
+LETTERS = {
+    "ensemble": {"x": "Jx", "y": "Jy", "z": "Jz"},
+    "collective": {"x": "Jx", "y": "Jy", "z": "Jz"},
+    "spin": {"x": "sx", "y": "sy", "z": "sz"},
+    "mode": {"d": "adag", "a": "a"},
+}
+
+
+class Space:
+    """The tensor product of the members of some subsystems; ensembles stand in their largest spin."""
+
+    def __init__(self, *subsystems: wf.model.subsystems.Subsystem, cutoff: int = CUTOFF):
+        self.sites: list[tuple] = []
+        self.local: list[dict[str, np.ndarray]] = []
+        for sub in subsystems:
+            for m in range(sub.size):
+                if sub.kind == "mode":
+                    matrices = mode_matrices(cutoff)
+                elif sub.kind == "spin":
+                    matrices = pauli_matrices()
+                elif sub.kind == "ensemble":
+                    matrices = spin_matrices(sub.numbers[m] / 2)
+                else:
+                    matrices = spin_matrices(sub.lengths[m])
+                self.sites.append((sub, m))
+                self.local.append(matrices)
+        self.dims = [next(iter(x.values())).shape[0] for x in self.local]
+        self.dim = int(np.prod(self.dims))
+        self.identity = np.eye(self.dim, dtype=complex)
+
+    def leaf(self, sub, m: int, name: str) -> np.ndarray:
+        """The matrix of one named operator on one member."""
+        k = self.sites.index((sub, m))
+        before, after = int(np.prod(self.dims[:k])), int(np.prod(self.dims[k + 1 :]))
+        return np.kron(np.kron(np.eye(before), self.local[k][name]), np.eye(after))
+
+    def matrix(self, op, t: float = 0.0) -> np.ndarray:
+        """The matrix of an Op, from its expansion into words."""
+        out = np.zeros((self.dim, self.dim), complex)
+        for c, times, word in op.expand():
+            value = c * np.prod([complex(f(t)) for f in times])
+            product = self.identity
+            for sub, m, letters in word:
+                for letter in letters:
+                    product = product @ self.leaf(sub, m, LETTERS[sub.kind][letter])
+            out += value * product
+        return out
+
+    def low(self, letters: int) -> np.ndarray:
+        """Basis states that ``letters`` ladder operators keep below every mode's cutoff."""
+        occupations = np.indices(self.dims).reshape(len(self.dims), -1)
+        keep = np.ones(self.dim, bool)
+        for (sub, _), n, d in zip(self.sites, occupations, self.dims, strict=True):
+            if sub.kind == "mode":
+                keep &= n < d - letters
+        return keep

@@ -1,0 +1,221 @@
+"""ArrayOp: one operator per member of an array; and ``couple``, the sum over pairs of members."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _check
+from . import normal
+from .coefficients import Coef
+from .couplings import AllToAll, Coupling, as_coupling
+from .factors import MemberWord, Real, array_size
+from .normal import Weights
+from .op import MAX_POWER, Op
+
+if TYPE_CHECKING:
+    from .subsystems import Subsystem
+
+
+class OutOfRange(IndexError, ValueError):
+    """An index beyond the members of an array."""
+
+
+def member_index(argument: str, m: Any, size: int, what: str) -> int:
+    """An index 0 <= m < size; negative ones count from the end, as in Python."""
+    if isinstance(m, (bool, np.bool_)) or not isinstance(m, (int, np.integer)):
+        _check.fail(
+            argument, f"be one integer below {size}, the members of {what}", m, "", TypeError
+        )
+    if not -size <= m < size:
+        _check.fail(argument, f"be below {size}, the members of {what}", m, "", OutOfRange)
+    return int(m) % size
+
+
+class ArrayOp:
+    """One operator per member of an array: ``terms`` maps a member word to weights, shape (M,).
+
+    Arithmetic is element by element, as in NumPy: NumPy arrays of length M multiply from either
+    side, ``array_op[m]`` is one member's operator and ``array_op.sum()`` one operator for all.
+    """
+
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]
+    is_array_operator = True
+
+    def __init__(self, terms: Mapping[MemberWord, Weights], size: int | None = None):
+        if size is None:
+            size = next(array_size(k) for k in terms if k)
+        self.size = size
+        self.terms = {k: np.asarray(w, complex) for k, w in terms.items() if np.any(w)}
+
+    @property
+    def subsystems(self) -> set[Subsystem]:
+        """The arrays it acts on."""
+        return {s for word in self.terms for s, _ in word}
+
+    def _weights(self, other: Any, argument: str = "weights") -> Weights | None:
+        if isinstance(other, (numbers.Number, np.ndarray, list, tuple)):
+            w = _check.numeric_array(argument, other, complex)
+            if w.ndim > 1 or (w.ndim == 1 and w.size != self.size):
+                _check.fail(
+                    argument,
+                    f"be a number or have one entry per array member, shape ({self.size},)",
+                    f"an array of shape {w.shape}",
+                )
+            return np.broadcast_to(w, (self.size,))
+        if isinstance(other, Coef):
+            raise TypeError(
+                "A time coefficient multiplies an operator, not an array operator; "
+                "sum over the array first."
+            )
+        if isinstance(other, Op):
+            raise TypeError(
+                "Cannot multiply or add an array operator and an operator; sum over the array "
+                "first, for example `(weights * chain.Jm).sum()`, or index one member."
+            )
+        return None
+
+    def _same(self, other: ArrayOp) -> None:
+        if other.size != self.size:
+            _check.fail(
+                "array operator",
+                f"belong to an array of {self.size} members, as the other operand",
+                f"of {other.size} members",
+            )
+
+    def __add__(self, other: Any) -> ArrayOp:
+        if isinstance(other, ArrayOp):
+            self._same(other)
+            out = dict(self.terms)
+            for k, w in other.terms.items():
+                out[k] = out[k] + w if k in out else w
+            return ArrayOp(out, self.size)
+        weights = self._weights(other)
+        return NotImplemented if weights is None else self + ArrayOp({(): weights}, self.size)
+
+    __radd__ = __add__
+
+    def __pos__(self) -> ArrayOp:
+        return self
+
+    def __neg__(self) -> ArrayOp:
+        return ArrayOp({k: -w for k, w in self.terms.items()}, self.size)
+
+    def __sub__(self, other: Any) -> ArrayOp:
+        if isinstance(other, ArrayOp):
+            return self + (-other)
+        weights = self._weights(other)
+        return NotImplemented if weights is None else self + (-weights)
+
+    def __rsub__(self, other: Any) -> ArrayOp:
+        return (-self) + other
+
+    def __mul__(self, other: Any) -> ArrayOp:
+        if isinstance(other, ArrayOp):
+            self._same(other)
+            return ArrayOp(normal.array_multiply(self.terms, other.terms), self.size)
+        weights = self._weights(other)
+        if weights is None:
+            return NotImplemented
+        return ArrayOp({k: w * weights for k, w in self.terms.items()}, self.size)
+
+    def __rmul__(self, other: Any) -> ArrayOp:
+        weights = self._weights(other)
+        return NotImplemented if weights is None else self * weights
+
+    def __truediv__(self, other: Any) -> ArrayOp:
+        weights = self._weights(other, "divisor")
+        if weights is None:
+            return NotImplemented
+        if np.any(weights == 0):
+            raise ZeroDivisionError("Argument `divisor` of an array operator must not be zero.")
+        return ArrayOp({k: w / weights for k, w in self.terms.items()}, self.size)
+
+    def __pow__(self, power: int) -> ArrayOp:
+        if _check.integer("power", power, 0) > MAX_POWER:
+            _check.fail("power", f"be at most {MAX_POWER}", power)
+        out = ArrayOp({(): np.ones(self.size, complex)}, self.size)
+        for _ in range(power):
+            out = out * self
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ArrayOp):
+            return NotImplemented
+        if other.size != self.size:
+            return False
+        scale = max(
+            (np.abs(w).max() for w in (*self.terms.values(), *other.terms.values())), default=0
+        )
+        rest = (self - other).terms.values()
+        return all(float(np.abs(w).max()) <= 1e-12 * scale for w in rest)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def dag(self) -> ArrayOp:
+        """Hermitian adjoint, member by member."""
+        return ArrayOp(normal.array_adjoint(self.terms), self.size)
+
+    def __getitem__(self, m: int) -> Op:
+        index = member_index("index", m, self.size, "the array")
+        return Op({((), f): c for f, c in normal.member(self.terms, index).items()})
+
+    def sum(self) -> Op:
+        """sum over the members, one operator."""
+        return Op({((), f): c for f, c in normal.array_sum(self.terms).items()})
+
+    def __repr__(self) -> str:
+        from .printing import array_text
+
+        return array_text(self)
+
+
+def member_product(word: MemberWord, m: int) -> Op:
+    """The product of one word per subsystem on member m."""
+    return Op({((), normal.member_factors(word, m)): 1.0})
+
+
+def couple(A: ArrayOp, K: Any, B: ArrayOp) -> Op:
+    r"""The operator :math:`\sum_{mm'} K_{mm'} A_m B_{m'}`.
+
+    Args:
+        A, B: array operators of arrays with M members each (one array or two).
+        K: dense array or SciPy sparse array of shape (M, M), diagonal included (it is reduced by
+            the operator algebra), or a structured coupling: ``NearestNeighbour``, ``AllToAll``,
+            ``Waveguide`` (no diagonal). Structured and sparse couplings stay so.
+
+    Raises:
+        ValueError: the shapes of A, B and K do not fit (both are named), or K is not finite.
+        TypeError: A or B is not an array operator.
+    """
+    for name, value in (("A", A), ("B", B)):
+        if not isinstance(value, ArrayOp):
+            _check.fail(name, "be an array operator such as `chain.Jp`", value, kind=TypeError)
+    if A.size != B.size:
+        _check.fail("B", f"have as many members as A, {A.size}", f"one of {B.size} members")
+    coupling, diagonal = as_coupling(K)
+    coupling.check(A.size)
+    if isinstance(coupling, AllToAll):
+        return A.sum() * B.sum() - (A * B).sum()
+    out = Op()
+    if diagonal is not None and np.any(diagonal):
+        out = (A * B * diagonal).sum()
+    for factor, part in coupling.parts():
+        out = out + factor * _couple(A, part, B, None, None)
+    return out
+
+
+def _couple(A: ArrayOp, coupling: Coupling, B: ArrayOp, u: Real | None, v: Real | None) -> Op:
+    """sum_{m != m'} u_m K_mm' v_m' A_m B_m' for real K."""
+    terms = normal.couple_terms(A.terms, coupling, B.terms, u, v)
+    return Op({((), f): c for f, c in terms.items()})
+
+
+def commutator(A: Any, B: Any) -> Any:
+    """``A * B - B * A``, for operators or array operators."""
+    return A * B - B * A

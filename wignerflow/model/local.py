@@ -1,0 +1,120 @@
+"""LocalOp: an operator of one emitter of an ensemble, for local jumps."""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+
+if TYPE_CHECKING:
+    from .subsystems import Subsystem
+
+
+class LocalOp:
+    r"""A one-emitter operator :math:`c_0 + c_x\sigma^x + c_y\sigma^y + c_z\sigma^z` of an ensemble.
+
+    Only :class:`wignerflow.LocalJump` takes it; ``c`` has shape (4,). On an array it stands for the
+    same operator on every member, or for one member's where ``member`` is given.
+    """
+
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, sub: Subsystem, c: Any, member: int | None = None):
+        self.sub = sub
+        self.c: NDArray[np.complex128] = np.asarray(c, complex)
+        self.member = member
+
+    def _scalar(self, other: Any, argument: str = "scalar") -> complex | None:
+        if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
+            return complex(_check.numeric_array(argument, other, complex))
+        return None
+
+    def _like(self, other: LocalOp) -> None:
+        if other.sub != self.sub or other.member != self.member:
+            _check.fail(
+                "operator",
+                f"be a one-emitter operator of {self._where()}, as the other operand",
+                f"one of {other._where()}",
+            )
+
+    def _where(self) -> str:
+        return self.sub.name if self.member is None else f"{self.sub.name}[{self.member}]"
+
+    def __add__(self, other: Any) -> LocalOp:
+        value = self._scalar(other)
+        if value is not None:
+            return LocalOp(self.sub, self.c + np.array([value, 0, 0, 0]), self.member)
+        if isinstance(other, LocalOp):
+            self._like(other)
+            return LocalOp(self.sub, self.c + other.c, self.member)
+        return self._refuse(other)
+
+    __radd__ = __add__
+
+    def __pos__(self) -> LocalOp:
+        return self
+
+    def __neg__(self) -> LocalOp:
+        return LocalOp(self.sub, -self.c, self.member)
+
+    def __sub__(self, other: Any) -> LocalOp:
+        if self._scalar(other) is None and not isinstance(other, LocalOp):
+            return self._refuse(other)
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> LocalOp:
+        return (-self) + other
+
+    def __mul__(self, other: Any) -> LocalOp:
+        value = self._scalar(other)
+        if value is not None:
+            return LocalOp(self.sub, self.c * value, self.member)
+        if isinstance(other, LocalOp):
+            self._like(other)
+            a, b = self.c, other.c
+            vector = a[0] * b[1:] + b[0] * a[1:] + 1j * np.cross(a[1:], b[1:])
+            return LocalOp(self.sub, [a @ b, *vector], self.member)
+        return self._refuse(other)
+
+    def __rmul__(self, other: Any) -> LocalOp:
+        return self._refuse(other) if self._scalar(other) is None else self * other
+
+    def __truediv__(self, other: Any) -> LocalOp:
+        value = self._scalar(other, "divisor")
+        if value is None:
+            return self._refuse(other)
+        if value == 0:
+            raise ZeroDivisionError("Argument `divisor` of an operator must not be zero.")
+        return LocalOp(self.sub, self.c / value, self.member)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LocalOp):
+            return NotImplemented
+        same = self.sub == other.sub and self.member == other.member
+        return same and bool(np.allclose(self.c, other.c, rtol=1e-12, atol=0))
+
+    def dag(self) -> LocalOp:
+        """Hermitian adjoint."""
+        return LocalOp(self.sub, self.c.conj(), self.member)
+
+    def matrix(self) -> NDArray[np.complex128]:
+        """The 2x2 matrix in the basis (up, down)."""
+        c0, cx, cy, cz = self.c
+        return np.array([[c0 + cz, cx - 1j * cy], [cx + 1j * cy, c0 - cz]])
+
+    def _refuse(self, other: Any) -> Any:
+        raise TypeError(
+            f"One-emitter operators of {self.sub.name!r} take numbers and each other only, but the "
+            f"other operand was {other!r}; they belong in `wf.LocalJump`. For collective operators "
+            "use Jx, Jy, Jz, Jp, Jm."
+        )
+
+    def __repr__(self) -> str:
+        from .printing import local_text
+
+        return local_text(self)

@@ -1,0 +1,430 @@
+"""The algebra behind :class:`Op` and :class:`ArrayOp`: products, adjoints and the normal form.
+
+A product is kept in a normal form: factors that commute are sorted, words on one site are merged
+exactly, and two sums over one array, or a sum and a coupling, are sorted with their commutator,
+again a sum or a coupling. Two couplings over one array keep their order, unless they commute. All
+of it costs O(M) for arrays of M members (the cost of K times a vector where a coupling is touched).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import words
+from .couplings import Coupling, Sparse
+from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Real, Site, SumNode, array_size
+
+Weights = NDArray[np.complex128]
+MemberTerms = Mapping[MemberWord, Weights]
+Terms = dict[Factors, complex]
+
+# ---------------------------------------------------------------- one word per member
+
+
+@lru_cache(maxsize=10_000)
+def _member_multiply(left: MemberWord, right: MemberWord) -> tuple[tuple[MemberWord, complex], ...]:
+    out: dict[MemberWord, complex] = {(): 1.0}
+    one, two = dict(left), dict(right)
+    for s in sorted({*one, *two}, key=lambda s: s.uid):
+        product = words.multiply(s.kind, one.get(s, ""), two.get(s, ""))
+        out = {(*k, (s, w)) if w else k: c * d for k, c in out.items() for w, d in product.items()}
+    return tuple(out.items())
+
+
+def array_multiply(A: MemberTerms, B: MemberTerms) -> dict[MemberWord, Weights]:
+    """A_m B_m for every member m."""
+    out: dict[MemberWord, Weights] = {}
+    for k1, w1 in A.items():
+        for k2, w2 in B.items():
+            w = w1 * w2
+            for word, c in _member_multiply(k1, k2):
+                out[word] = out[word] + c * w if word in out else c * w
+    return {k: w for k, w in out.items() if np.any(w)}
+
+
+def array_commutator(A: MemberTerms, B: MemberTerms) -> dict[MemberWord, Weights]:
+    """[A_m, B_m] for every member m."""
+    out = array_multiply(A, B)
+    for word, w in array_multiply(B, A).items():
+        out[word] = out[word] - w if word in out else -w
+    return {k: w for k, w in out.items() if np.any(w)}
+
+
+def array_adjoint(A: MemberTerms) -> dict[MemberWord, Weights]:
+    """Hermitian adjoint of A_m for every member m."""
+    out: dict[MemberWord, Weights] = {}
+    for word, w in A.items():
+        pieces: dict[MemberWord, complex] = {(): 1.0}
+        for s, t in word:
+            pieces = {
+                (*p, (s, v)) if v else p: c * d
+                for p, c in pieces.items()
+                for v, d in words.adjoint(s.kind, t).items()
+            }
+        for k, c in pieces.items():
+            out[k] = out[k] + c * w.conj() if k in out else c * w.conj()
+    return out
+
+
+def real_parts(w: Weights) -> Iterable[tuple[Real, complex]]:
+    """Split w into real weights of largest entry one, each with its complex factor."""
+    for part, unit in ((w.real, 1.0 + 0j), (w.imag, 1j)):
+        scale = float(part[np.argmax(np.abs(part))])
+        if scale != 0:
+            # rounding makes weights that differ in their last bit one node; adding 0.0 removes -0.0
+            weights = np.round(part / scale, 14) + 0.0
+            weights.flags.writeable = False
+            yield weights, unit * scale
+
+
+# ---------------------------------------------------------------- from members to factors
+
+
+def _add(out: Terms, factors: Factors, c: complex) -> None:
+    out[factors] = out.get(factors, 0) + c
+
+
+def member_factors(word: MemberWord, m: int) -> Factors:
+    """The product of one word per subsystem on member m."""
+    sites = (Site(s, m if s.count is not None else 0, w) for s, w in word if w)
+    return tuple(sorted(sites, key=lambda f: f.key))
+
+
+def member(A: MemberTerms, m: int) -> Terms:
+    """A_m."""
+    out: Terms = {}
+    for word, w in A.items():
+        _add(out, member_factors(word, m), complex(w[m]))
+    return out
+
+
+def array_sum(A: MemberTerms) -> Terms:
+    """sum_m A_m."""
+    out: Terms = {}
+    for word, w in A.items():
+        if not word:
+            _add(out, (), complex(w.sum()))
+            continue
+        for part, c in real_parts(w):
+            _add(out, (SumNode(word, part),), c)
+    return out
+
+
+def couple_terms(
+    A: MemberTerms, coupling: Coupling, B: MemberTerms, u: Real | None = None, v: Real | None = None
+) -> Terms:
+    """sum_{m != m'} u_m K_mm' v_m' A_m B_m' for real K.
+
+    Weights are absorbed into general matrices and kept beside structured ones.
+    """
+    out: Terms = {}
+    for left, wl in A.items():
+        for right, wr in B.items():
+            ul, vr = wl if u is None else wl * u, wr if v is None else wr * v
+            if not left or not right:
+                for factors, c in _row_sums(left, ul, coupling, right, vr).items():
+                    _add(out, factors, c)
+                continue
+            if isinstance(coupling, Sparse):
+                for factors, c in _general(left, ul, coupling, right, vr).items():
+                    _add(out, factors, c)
+                continue
+            for one, cu in real_parts(np.asarray(ul)):
+                for two, cv in real_parts(np.asarray(vr)):
+                    node, sign = couple_node(left, coupling, right, one, two)
+                    if node is not None:
+                        _add(out, (node,), cu * cv * sign)
+    return out
+
+
+def _row_sums(
+    left: MemberWord, u: Weights, coupling: Coupling, right: MemberWord, v: Weights
+) -> Terms:
+    """The coupling where the operator on one side is the identity: a weighted sum."""
+    if left:
+        return array_sum({left: u * coupling.apply(v)})
+    return array_sum({right: v * coupling.transpose().apply(u)})
+
+
+def couple_node(
+    left: MemberWord, coupling: Coupling, right: MemberWord, u: Real, v: Real
+) -> tuple[CoupleNode | None, float]:
+    """One node with a structured coupling and its sign; None where nothing is left."""
+    if left == right and not coupling.symmetric and np.array_equal(u, v):
+        return None, 0.0  # antisymmetric
+    one, two = (None if np.all(w == 1) else w for w in (u, v))
+    node = CoupleNode(left, coupling, right, one, two)
+    if node.coupling.sign < 0:
+        return CoupleNode(node.left, -node.coupling, node.right, node.u, node.v), -1.0
+    return node, 1.0
+
+
+def _general(left: MemberWord, u: Weights, K: Sparse, right: MemberWord, v: Weights) -> Terms:
+    """Nodes with a general matrix: weights absorbed, symmetrised where both words agree."""
+    c, d = complex(u[0]), complex(v[0])
+    if np.all(u == c) and np.all(v == d):
+        if left != right or K.symmetric:
+            return {(CoupleNode(left, part, right),): c * d * e for e, part in K.parts()}
+        u, v = np.ones_like(u), np.ones_like(v)
+    else:
+        c = d = 1.0
+    absorbed = K.scaled(u, v, symmetrise=left == right)
+    return {(CoupleNode(left, part, right),): c * d * e for e, part in absorbed.parts()}
+
+
+def _arrays(f: SumNode | CoupleNode) -> tuple[dict[MemberWord, Weights], dict[MemberWord, Weights]]:
+    """Both sides of a coupling (of a sum: itself, and nothing) as member terms without u, v."""
+    if isinstance(f, SumNode):
+        return {f.word: f.weights.astype(complex)}, {}
+    one = np.ones(array_size(f.left), complex)
+    return {f.left: one}, {f.right: one}
+
+
+# ---------------------------------------------------------------- products
+
+
+def multiply(X: Mapping[Factors, complex], Y: Mapping[Factors, complex]) -> Terms:
+    """Product of two combinations of factors, in normal form."""
+    out: Terms = {}
+    for f1, c1 in X.items():
+        for f2, c2 in Y.items():
+            for factors, c in normal(f1 + f2):
+                _add(out, factors, c1 * c2 * c)
+    return out
+
+
+def normal(factors: Factors) -> tuple[tuple[Factors, complex], ...]:
+    """Normal form of an ordered product of factors."""
+    if all(isinstance(f, Site) for f in factors):
+        return _normal_sites(factors)
+    return _normal(factors)
+
+
+def _normal(factors: Factors) -> tuple[tuple[Factors, complex], ...]:
+    i = 0
+    while i < len(factors) - 1:
+        a, b = factors[i], factors[i + 1]
+        head, tail = factors[:i], factors[i + 2 :]
+        pieces: Terms | None = None
+        if isinstance(a, Site) and isinstance(b, Site) and a.key[:3] == b.key[:3]:
+            product = words.multiply(a.sub.kind, a.word, b.word)
+            pieces = {((Site(a.sub, a.m, w),) if w else ()): c for w, c in product.items()}
+        elif a.key > b.key:
+            if _commute(a, b):
+                factors = (*head, b, a, *tail)
+                i = max(i - 1, 0)
+                continue
+            if not (isinstance(a, CoupleNode) and isinstance(b, CoupleNode)):
+                pieces = {(b, a): 1.0, **commutator(a, b)}
+        if pieces is not None:
+            out: Terms = {}
+            for middle, c in pieces.items():
+                for product_factors, d in normal(head + middle + tail):
+                    _add(out, product_factors, c * d)
+            return tuple((f, c) for f, c in out.items() if c != 0)
+        i += 1
+    return ((factors, 1.0),)
+
+
+# Sums hold arrays, which a large cache would keep alive; words on sites are small.
+_normal_sites = lru_cache(maxsize=50_000)(_normal)
+
+
+def _commute(a: Factor, b: Factor) -> bool:
+    if isinstance(a, Site) and isinstance(b, Site):
+        return (a.sub, a.m) != (b.sub, b.m)
+    if a.subs.isdisjoint(b.subs):
+        return True
+    return all(_words_commute(s, t) for s in _words(a) for t in _words(b))
+
+
+def _words(f: Factor) -> tuple[MemberWord, ...]:
+    if isinstance(f, Site):
+        return (((f.sub, f.word),),)
+    return (f.word,) if isinstance(f, SumNode) else (f.left, f.right)
+
+
+@lru_cache(maxsize=10_000)
+def _words_commute(s: MemberWord, t: MemberWord) -> bool:
+    one, two = dict(_member_multiply(s, t)), dict(_member_multiply(t, s))
+    return one == two
+
+
+def commutator(a: Factor, b: Factor) -> Terms:
+    """[a, b] in normal form, for any two factors but two couplings."""
+    if isinstance(a, Site):
+        if isinstance(b, Site):
+            raise AssertionError("sites are multiplied, not commuted")
+        return {f: -c for f, c in commutator(b, a).items()}
+    if isinstance(a, SumNode) and isinstance(b, CoupleNode):
+        return {f: -c for f, c in commutator(b, a).items()}
+    A, B = _arrays(a)
+    if isinstance(b, SumNode):
+        W, _ = _arrays(b)
+        if isinstance(a, SumNode):
+            return array_sum(array_commutator(A, W))
+        return _sum_of(
+            couple_terms(array_commutator(A, W), a.coupling, B, a.u, a.v),
+            couple_terms(A, a.coupling, array_commutator(B, W), a.u, a.v),
+        )
+    assert isinstance(b, Site)
+    n = b.m
+    one = np.ones(array_size(_words(a)[0]), complex)
+    S: MemberTerms = {((b.sub, b.word),): one}
+    if isinstance(a, SumNode):
+        return member(array_commutator(A, S), n)
+    unit = np.zeros(one.size)
+    unit[n] = 1.0
+    u, v = (np.ones(one.size) if w is None else w for w in (a.u, a.v))
+    row = u[n] * v * a.coupling.transpose().apply(unit)
+    column = u * v[n] * a.coupling.apply(unit)
+    return _sum_of(
+        multiply(member(array_commutator(A, S), n), array_sum({a.right: row + 0j})),
+        multiply(array_sum({a.left: column + 0j}), member(array_commutator(B, S), n)),
+    )
+
+
+def _sum_of(*parts: Terms) -> Terms:
+    out: Terms = {}
+    for part in parts:
+        for f, c in part.items():
+            _add(out, f, c)
+    return {f: c for f, c in out.items() if c != 0}
+
+
+# ---------------------------------------------------------------- adjoint, expansion, merging
+
+
+def adjoint(f: Factor) -> Terms:
+    """Hermitian adjoint of one factor."""
+    if isinstance(f, Site):
+        pieces = words.adjoint(f.sub.kind, f.word)
+        return {((Site(f.sub, f.m, w),) if w else ()): c for w, c in pieces.items()}
+    A, B = _arrays(f)
+    if isinstance(f, SumNode):
+        return array_sum(array_adjoint(A))
+    return couple_terms(array_adjoint(A), f.coupling, array_adjoint(B), f.u, f.v)
+
+
+def expand_factor(f: Factor) -> Terms:
+    """A factor written out as products of words on sites."""
+    if isinstance(f, Site):
+        return {(f,): 1.0}
+    out: Terms = {}
+    if isinstance(f, SumNode):
+        for m in np.flatnonzero(f.weights):
+            _add(out, member_factors(f.word, int(m)), complex(f.weights[m]))
+        return out
+    matrix = f.coupling.matrix(array_size(f.left)).real
+    if f.u is not None:
+        matrix = f.u[:, None] * matrix
+    if f.v is not None:
+        matrix = matrix * f.v[None, :]
+    for m, n in zip(*np.nonzero(matrix), strict=True):
+        pair = member_factors(f.left, int(m)) + member_factors(f.right, int(n))
+        for factors, c in normal(pair):
+            _add(out, factors, c * float(matrix[m, n]))
+    return out
+
+
+def merged(terms: dict[Key, complex]) -> dict[Key, complex]:
+    """Add up sums over the same words, and lone general couplings, where all else is equal."""
+    groups: dict[object, list[Key]] = {}
+    for key in terms:
+        times, factors = key
+        if not factors or isinstance(factors[-1], Site):
+            continue
+        last, sites = factors[-1], factors[:-1]
+        if isinstance(last, SumNode) and all(isinstance(f, Site) for f in sites):
+            groups.setdefault((times, sites, last.word), []).append(key)
+        elif not sites and isinstance(last, CoupleNode) and isinstance(last.coupling, Sparse):
+            groups.setdefault((times, last.left, last.right), []).append(key)
+    for keys in groups.values():
+        if len(keys) < 2:
+            continue
+        nodes = [(k[1][-1], terms.pop(k)) for k in keys]
+        times, sites = keys[0][0], keys[0][1][:-1]
+        for node, c in _merge_nodes(nodes):
+            key = (times, (*sites, node))
+            terms[key] = terms.get(key, 0) + c
+    return terms
+
+
+def _merge_nodes(nodes: list[tuple[Factor, complex]]) -> Iterable[tuple[Factor, complex]]:
+    first = nodes[0][0]
+    if isinstance(first, SumNode):
+        total = np.zeros(first.weights.size, complex)
+        for f, c in nodes:
+            assert isinstance(f, SumNode)
+            total += c * f.weights
+        for weights, c in real_parts(total):
+            yield SumNode(first.word, weights), c
+        return
+    assert isinstance(first, CoupleNode) and isinstance(first.coupling, Sparse)
+    make = first.coupling._make
+    matrix: Any = sum(c * f.coupling.csr for f, c in nodes)  # type: ignore[union-attr]
+    for part, unit in ((matrix.real, 1.0 + 0j), (matrix.imag, 1j)):
+        scale = float(np.abs(part.data).max()) if part.nnz else 0.0
+        if scale > 0:
+            node = CoupleNode(first.left, make((part / scale).astype(complex)), first.right)
+            yield node, unit * scale
+
+
+# ---------------------------------------------------------------- is it zero?
+
+
+def largest_residue(terms: Mapping[Key, complex]) -> float:
+    """How far a combination is from zero, in units of its coefficients.
+
+    Terms over the same words are linear forms in their weights, and different weights may cancel
+    (two phases of one sum, say). Each group of them is contracted with fixed random vectors, which
+    is zero for all vectors only if the group is: O(M), and independent of how it was written.
+    """
+    groups: dict[object, list[tuple[Factors, complex]]] = {}
+    for (times, factors), c in terms.items():
+        shape = tuple(f.key if isinstance(f, Site) else _words(f) for f in factors)
+        groups.setdefault((times, shape), []).append((factors, c))
+    worst = 0.0
+    for group in groups.values():
+        if len(group) == 1:
+            worst = max(worst, abs(group[0][1]))
+            continue
+        for trial in range(2):
+            total, size = 0j, 0.0
+            for factors, c in group:
+                value, norm = 1.0, 1.0
+                for f in factors:
+                    p, n = _project(f, trial)
+                    value, norm = value * p, norm * n
+                total += c * value
+                size = max(size, norm)
+            if size > 0:
+                worst = max(worst, abs(total) / size)
+    return worst
+
+
+def _project(f: Factor, trial: int) -> tuple[float, float]:
+    """The contraction of a factor's weights with random vectors, and its expected size."""
+    if isinstance(f, Site):
+        return 1.0, 1.0
+    if isinstance(f, SumNode):
+        terms = f.weights * _probe(f.word, trial)
+    else:
+        right = _probe(f.right, trial) * (1.0 if f.v is None else f.v)
+        terms = _probe(f.left, trial) * (1.0 if f.u is None else f.u) * f.coupling.apply(right).real
+    return float(terms.sum()), float(np.linalg.norm(terms))
+
+
+@lru_cache(maxsize=64)
+def _probe(word: MemberWord, trial: int) -> Real:
+    label = "".join(f"{s.uid}{w}," for s, w in word)
+    rng = np.random.default_rng([zlib.crc32(label.encode()), trial])
+    out = rng.uniform(0.5, 1.5, array_size(word)) * rng.choice([-1.0, 1.0], array_size(word))
+    out.flags.writeable = False
+    return out
