@@ -475,6 +475,7 @@ def test_flatten_takes_lists():
         (lambda a: {"z": a.Jz, "z_sem": a.Jx}, ValueError, "ending '_sem'"),
         (lambda a: [Squeezing(a), Squeezing(a)], ValueError, "two named"),
         ("Jz", TypeError, "dict from names"),
+        (lambda a: {"z": a.Jz * wf.coef([1, 2], [0, 1])}, ValueError, "not depend on time"),
     ],
 )
 def test_flatten_refuses(e_ops, kind, message):
@@ -504,7 +505,6 @@ def test_fingerprints_name_operators_across_sessions():
             chain.Jm,
             wf.couple(chain.Jp, wf.Waveguide(0.3), chain.Jm),
             wf.couple(chain.Jp, wf.Waveguide(0.4), chain.Jm),
-            made["a"].Jz * wf.coef([1.0, 2.0], [0.0, 1.0]),
         ]
 
     one, two = ([fingerprint(op) for op in build(order)] for order in ("ab", "ba"))

@@ -169,6 +169,8 @@ def _lines(
 
 
 def _map(ax: Axes, result: Result, name: str, keep: NDArray[np.bool_]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     dim, where = result.axes[name]
     values = result.expect[name][keep]
     label = name
@@ -186,6 +188,8 @@ def _map(ax: Axes, result: Result, name: str, keep: NDArray[np.bool_]) -> None:
         label += f" (± {np.nanmax(errors):.1g} at most)"
     ax.figure.colorbar(image, ax=ax, label=label)
     ax.set_ylabel(dim)
+    if dim in ("member", "pair"):
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def compare_plot(
@@ -269,11 +273,12 @@ def compare_plot(
                     upper.lines[-1].set(linewidth=1.1, zorder=5)
             upper.set_ylabel(name)
             upper.set_xscale(xscale)
+            upper.margins(x=0)
             if c == 0:
                 upper.legend()
             if lower is not None:
                 lower.axhline(0, color="black", linewidth=0.9)
-                lower.set_ylabel(f"deviation from\n{reference}")
+                lower.set_ylabel(f"minus {reference}")
             grid[-1, c].set_xlabel(xlabel)
     return figure, {
         n: (grid[0, c], grid[1, c] if rows == 2 else None) for c, n in enumerate(chosen)

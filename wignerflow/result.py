@@ -461,6 +461,5 @@ def load(path: str | os.PathLike[str]) -> Result:
             axes=own,
         )
     except Exception as error:
-        detail = str(error) or type(error).__name__
-        raise ValueError(f"{os.fspath(path)!r} is not a file with a result: {detail}") from error
+        raise store.refusal(path, error) from error
     return result

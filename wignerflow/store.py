@@ -278,8 +278,15 @@ def read(
     except MemoryError:
         raise
     except Exception as error:
-        detail = str(error) or type(error).__name__
-        raise ValueError(f"{os.fspath(path)!r} is not a file with a result: {detail}.") from error
+        raise refusal(path, error) from error
+
+
+def refusal(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    """What to raise when ``error`` shows that a file holds no result."""
+    detail = str(error) or type(error).__name__
+    if isinstance(error, KeyError):
+        detail = f"the entry {detail} is missing"
+    return ValueError(f"{os.fspath(path)!r} is not a file with a result: {detail.rstrip('.')}.")
 
 
 def decode(data: bytes) -> tuple[dict[str, Any], Arrays, dict[str, Any], Arrays | None]:
