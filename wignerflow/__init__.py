@@ -1,36 +1,37 @@
-"""Phase-space simulation of driven, dissipative ensembles of emitters, spins and modes."""
+"""wignerflow: phase-space simulation of driven, dissipative ensembles of emitters, spins and modes."""
 
-from .derived import (
-    Coherence,
-    CorrelationLength,
-    Derived,
-    Fano,
-    Ratio,
-    Squeezing,
-    StructureFactor,
-    Subradiance,
-    WinelandSqueezing,
-    g2,
-)
+from ._version import __version__
+from .exact.engine import Exact
 from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
 from .model.model import Jump, LocalJump, Model
 from .model.operators import commutator, couple
 from .model.states import bloch, bloch_vector, coherent, down, fock, thermal, up, vacuum
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
+from .observables import (
+    Fano,
+    Ratio,
+    Squeezing,
+    Subradiance,
+    WinelandSqueezing,
+    g2,
+)
+from .phasespace.mean_field import MeanField
+from .phasespace.twa import TWA
 from .result import Result, load
+from .solve import solve
 
 __all__ = [
+    "TWA",
     "AllToAll",
     "Coef",
-    "Coherence",
     "CollectiveSpin",
-    "CorrelationLength",
-    "Derived",
     "Ensemble",
+    "Exact",
     "Fano",
     "Jump",
     "LocalJump",
+    "MeanField",
     "Mode",
     "Model",
     "NearestNeighbour",
@@ -38,10 +39,10 @@ __all__ = [
     "Result",
     "Spin",
     "Squeezing",
-    "StructureFactor",
     "Subradiance",
     "Waveguide",
     "WinelandSqueezing",
+    "__version__",
     "bloch",
     "bloch_vector",
     "coef",
@@ -52,6 +53,7 @@ __all__ = [
     "fock",
     "g2",
     "load",
+    "solve",
     "thermal",
     "up",
     "vacuum",

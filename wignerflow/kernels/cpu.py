@@ -154,7 +154,8 @@ class CpuKernel:
         k0, k1 = rng.seed_words(seed)
         self._run(
             first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.grid.nsteps,
-            self.grid.hs.astype(self.dtype), self.rows, np.array(draws, np.int64), out.count, out.mean, out.m2, out.batch_count,
+            self.grid.hs.astype(self.dtype), self.rows, np.array(draws, np.int64),
+            self.dtype(1.0 if self.text.system.noise else 0.0), out.count, out.mean, out.m2, out.batch_count,
             out.batch_sum, self.bmap, out.clips, out.final,
         )  # fmt: skip
         return out

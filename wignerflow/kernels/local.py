@@ -45,20 +45,28 @@ def is_constant(step: LocalStep) -> bool:
     return not any(isinstance(rate, Coef) for rate, _, _ in step.parts)
 
 
-def row(step: LocalStep, axial: bool, lam: NDArray[np.float64], c: NDArray[np.float64], h: float) -> NDArray[np.float64]:
+def row(
+    step: LocalStep,
+    axial: bool,
+    lam: NDArray[np.float64],
+    c: NDArray[np.float64],
+    h: float,
+    noise: bool = True,
+) -> NDArray[np.float64]:
     """One row of the table of a local step of length h: (size, AXIAL) or (size, GENERAL)."""
     N = step.numbers
     M, d = step_moments(lam, c, h)
     tolerance = CLIP_TOLERANCE * N / 4
+    strength = float(noise)
     if axial:
         u, v, dz = M[:, 0, 0], M[:, 2, 2], d[:, 2]
-        a = np.sqrt(N / 4 * np.maximum(1 - u**2, 0))
+        a = strength * np.sqrt(N / 4 * np.maximum(1 - u**2, 0))
         xz = np.divide(-0.5 * u * dz, a, out=np.zeros_like(a), where=a > 0)
-        zz = N / 4 * (1 - v**2 - dz**2)
-        return np.stack([u, v, N / 2 * dz, a, xz, zz, -v * dz, tolerance], axis=-1)
-    C = N[:, None, None] / 4 * (np.eye(3) - M @ M.transpose(0, 2, 1) - d[:, :, None] * d[:, None, :])
+        zz = strength * N / 4 * (1 - v**2 - dz**2)
+        return np.stack([u, v, N / 2 * dz, a, xz, zz, -strength * v * dz, tolerance], axis=-1)
+    C = strength * N[:, None, None] / 4 * (np.eye(3) - M @ M.transpose(0, 2, 1) - d[:, :, None] * d[:, None, :])
     i, j = np.tril_indices(3)
-    columns = [M.reshape(-1, 9), d, C[:, i, j], N[:, None] / 2 * d, tolerance[:, None]]
+    columns = [M.reshape(-1, 9), strength * d, C[:, i, j], N[:, None] / 2 * d, tolerance[:, None]]
     out = np.concatenate(columns, axis=1)
     return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
 

@@ -76,7 +76,7 @@ def keys_of(keys, seed0, seed1, counter, purpose):
     return counter + keys.size // 2
 
 
-def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows, draws,
+def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows, draws, noise,
         count, mean, m2, bcount, bsum, bmap, clips, final):
     # draws: normals summed per collective step, per half and per full local step (1, 1, 1 but in pilots)
     kd = np.empty(2 * draws[0], np.uint32)
@@ -101,7 +101,7 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
                 dynamic = keys_of(kd, seed0, seed1, dynamic, DYNAMICS)
                 kl = kh if j == nsteps[i] - 1 else kf
                 counter = keys_of(kl, seed0, seed1, counter, LOCAL)
-                step(v, q, s, w, p, o, ct[number % ct.shape[0]], h, rows[number + i + 1], kd, kl, t0)
+                step(v, q, s, w, p, o, ct[number % ct.shape[0]], h, noise, rows[number + i + 1], kd, kl, t0)
                 number += 1
             observe(v, s, w, p, o, c, i + 1, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
@@ -192,7 +192,7 @@ class KernelText:
         for k, step in self.local.steps.items():
             axial = self.local.axial[k]
             constant = generator(step, None) if is_constant(step) else None
-            make = functools.partial(row, step, axial)
+            make = functools.partial(row, step, axial, noise=self.system.noise)
             table = np.stack(
                 [make(*(constant or generator(step, t)), float(h)) for h, t in zip(unique, when, strict=True)]
             )

@@ -21,7 +21,7 @@ from .layout import Layout, mono_derivative, mono_names, needed_forms, single_na
 from .local import LocalPrinter, fill
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
 
-ARGUMENTS = "v, q, s, w, p, o, ct, h, lr, kd, kl, t0"
+ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
 
 
 class StepPrinter:
@@ -341,7 +341,7 @@ class StepPrinter:
                 for group in layout.groups:
                     self._members(group, stage, body)
         out.open(f"def step({ARGUMENTS}):")
-        out.add("sqh = np.sqrt(h)", *self.prologue.lines())
+        out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
         for k in layout.singles:
             if k in self.local.steps:
                 out.add(*self.local.load(k, "0"))

@@ -10,6 +10,7 @@ exact; in products of three and more such sums every pair is corrected once (lea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import combinations
 from math import comb, factorial
@@ -95,6 +96,10 @@ class SymbolMap:
                 out[mono] = out[mono] + c * w if mono in out else c * w
         return out
 
+    def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[tuple[int, ...], complex]]:
+        """Symbol of a word on a single subsystem: (sorted components, coefficient) pairs."""
+        return word_symbol(sub.kind, letters)
+
     # -- sums ----------------------------------------------------------------------------------
 
     def sum_poly(self, weights: dict[Mono, NDArray[np.complex128]]) -> Poly:
@@ -120,9 +125,7 @@ class SymbolMap:
             if f.sub.count is not None:
                 return self.sum_poly(self.array_symbol(_as_array(f)))
             block = self.block_of[f.sub]
-            return Poly(
-                {((), tuple(Var(block, k) for k in comps)): c for comps, c in word_symbol(f.sub.kind, f.word)}
-            )
+            return Poly({((), tuple(Var(block, k) for k in comps)): c for comps, c in self.word(f.sub, f.word)})
         if isinstance(f, SumNode):
             return self.sum_poly(self.array_symbol(_as_array(f)))
         parts = []

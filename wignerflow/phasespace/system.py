@@ -146,6 +146,7 @@ class PhaseSpaceSystem:
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)
     calculus: str = "stratonovich"
+    noise: bool = True  # False: the deterministic part alone (mean field)
     notes: list[str] = field(default_factory=list)
     _form_index: dict[Any, int] = field(default_factory=dict)
     _pair_index: dict[Any, int] = field(default_factory=dict)

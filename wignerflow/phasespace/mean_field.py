@@ -1,0 +1,114 @@
+r"""Mean field, ``wf.MeanField``: the classical equations without noise and without correlations.
+
+Drift: that of the truncated Wigner equations with the noise left out, dJ = (∂_J h + Im terms) x J and
+dJ = -Lambda J + (N/2) c, exact to leading order in 1/N. Observables are taken in the product state with
+the mean-field Bloch vectors, so that on one ensemble <{J_a, J_b}>/2 = J_a J_b (1 - 1/N) + delta_ab N/4,
+and in coherent states of the modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.model import Model
+from ..model.operators import ArrayOp, MemberWord, Op
+from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
+from . import lower
+from .polynomials import Poly
+from .symbols import Mono, SymbolMap
+from .system import MemberObservable, PhaseSpaceSystem
+
+
+class ProductStateSymbols(SymbolMap):
+    """Expectation values in product states as functions of the mean-field variables.
+
+    Words of one letter are exact, J words of two letters too; longer J words are factorised.
+    """
+
+    def array_symbol(self, op: ArrayOp) -> dict[Mono, NDArray[np.complex128]]:
+        out: dict[Mono, NDArray[np.complex128]] = {}
+        for word, w in op.terms.items():
+            for mono, c in self._product_word(word, op.size).items():
+                out[mono] = out[mono] + c * w if mono in out else c * w
+        return out
+
+    def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[tuple[int, ...], complex]]:
+        return [(comps, complex(c[0])) for comps, c in self.pieces(sub, letters, 1).items()]
+
+    def _product_word(self, word: MemberWord, size: int) -> dict[Mono, NDArray[np.complex128]]:
+        out: dict[Mono, NDArray[np.complex128]] = {(): np.ones(size, complex)}
+        for sub, letters in word:
+            block = self.block_of[sub]
+            pieces = self.pieces(sub, letters, size)
+            out = {
+                tuple(sorted(mono + tuple((block, k) for k in comps))): c * d
+                for mono, c in out.items()
+                for comps, d in pieces.items()
+            }
+        return out
+
+    def pieces(self, sub: Subsystem, letters: str, size: int) -> dict[tuple[int, ...], NDArray[np.complex128]]:
+        """Components and per-member coefficients of one word."""
+        one = np.ones(size, complex)
+        if sub.kind == "mode":
+            return {k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()}
+        base = self.member_symbol(((sub, letters),))
+        out = {tuple(k for _, k in mono): c * one for mono, c in base.items()}
+        numbers = _numbers(sub)
+        if numbers is not None and len(letters) == 2:
+            key = tuple(sorted("xyz".index(x) for x in letters))
+            out[key] = out[key] * (1 - 1 / numbers)
+            if letters[0] == letters[1]:
+                out[()] = (numbers / 4).astype(complex)
+        return out
+
+
+def _numbers(sub: Subsystem) -> NDArray[np.float64] | None:
+    if isinstance(sub, Ensemble):
+        return sub.numbers.astype(float)
+    return 2 * sub.lengths if isinstance(sub, CollectiveSpin) else None
+
+
+def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
+    """(re - i im)^m (re + i im)^n as monomials."""
+    out: dict[tuple[int, ...], complex] = {(): 1.0}
+    for sign in [-1j] * m + [1j] * n:
+        new: dict[tuple[int, ...], complex] = {}
+        for key, c in out.items():
+            for component, unit in ((0, 1.0), (1, sign)):
+                k = tuple(sorted((*key, component)))
+                new[k] = new.get(k, 0) + c * unit
+        out = new
+    return out
+
+
+class MeanField:
+    """Mean-field equations of any model of ensembles, spins and modes (no noise, no correlations)."""
+
+    name = "mean-field"
+    stochastic = False
+
+    def refuses(self, model: Model) -> str | None:
+        """Why the method cannot treat ``model``, or None."""
+        return None
+
+    def lower(
+        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
+    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable]]:
+        """The classical system and the expectation value of every observable."""
+        system, symbols = lower.build(model, tlist)
+        lower.set_initial(system, model, "point", "point")
+        system.noise = False
+        product = ProductStateSymbols(system, symbols.block_of, symbols.real_coefs)
+        return system, lower.lower_observables(product, ops)
+
+    def options(self) -> dict[str, str]:
+        """The options, plain."""
+        return {}
+
+    def __repr__(self) -> str:
+        return "MeanField()"

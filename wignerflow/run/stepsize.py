@@ -1,0 +1,176 @@
+"""Choice of the step: a bound on the classical rates, then a pilot run at this step and at half of it.
+
+The pilot's coarse noise is the sum of its fine noise, so the difference of the two runs is the step
+error almost free of sampling error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.cpu import CpuKernel
+from ..kernels.local import generator
+from ..kernels.module import Grid, KernelText
+from ..model.coefficients import Coef
+from ..phasespace.polynomials import Form, Leaf, Pair, Poly, Var
+from ..phasespace.system import FOCK, SPIN, PhaseSpaceSystem
+
+ANGLE = 0.125  # first guess: largest rotation angle per step
+LOCAL = 0.25  # and largest local rate times step
+TOLERANCE = 2e-3  # of the largest mean of an observable: accepted step error
+PILOT_CHUNKS = 4
+PILOT_STEPS = 4000  # at most this many coarse steps in a pilot
+HALVINGS = 12
+
+
+def bounds(system: PhaseSpaceSystem) -> list[NDArray[np.float64]]:
+    """Typical largest magnitude of the variables of every block, per member."""
+    out = []
+    spins = sum(float(np.sum(s.mean)) for b, s in zip(system.blocks, system.initial, strict=True) if b.kind == SPIN)
+    for block, spec in zip(system.blocks, system.initial, strict=True):
+        if block.kind == SPIN:
+            length = np.abs(spec.mean) + spec.sigma.clip(max=1e2) * (spec.kind == 0)
+            length = np.where(spec.kind == 2, 1.0, length)
+            for step in system.local:
+                if system.blocks[step.block] is block:
+                    length = np.maximum(length, step.numbers / 2)
+            out.append(np.maximum(length, np.linalg.norm(spec.e1, axis=1)))
+        else:
+            start = np.where(spec.kind == FOCK, np.sqrt(spec.mean.clip(min=0)), np.hypot(spec.mean, spec.e1[:, 0]))
+            out.append(start + 1 + np.sqrt(spins))
+    return out
+
+
+def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
+    """A bound on how fast any trajectory turns (collective part), in inverse time."""
+    size = bounds(system)
+    peak = {c: float(np.abs(c(times)).max()) for c in system.coefficients()}
+
+    def value(leaf: Leaf) -> float:
+        if isinstance(leaf, Var):
+            return float(size[leaf.block][0])
+        if isinstance(leaf, Form):
+            spec = system.forms[leaf.index]
+            out = np.abs(spec.weights)
+            for b, _ in spec.mono:
+                out = out * size[b]
+            return float(out.sum())
+        return 1.0
+
+    def slope(leaf: Leaf) -> float:
+        """Largest |d leaf / d variable of one member|, relative to a rotation."""
+        if isinstance(leaf, Var):
+            return 1.0
+        if isinstance(leaf, Form):
+            spec = system.forms[leaf.index]
+            largest = [float(size[b].max()) for b, _ in spec.mono]
+            return float(np.abs(spec.weights).max()) * len(largest) * float(np.prod(largest)) / max(min(largest), 1e-300)
+        assert isinstance(leaf, Pair)
+        pair = system.pairs[leaf.index]
+        members = system.blocks[pair.left[0][0]].size
+        row = {"nearest": 2.0, "waveguide": members / 2}.get(pair.coupling.kind)
+        if row is None:
+            row = float(np.asarray(abs(pair.coupling.csr).sum(axis=1)).max())  # type: ignore[attr-defined]
+        weight = max(float(np.abs(w).max()) if w is not None else 1.0 for w in (pair.u, pair.v))
+        return 2 * row * weight**2 * float(size[pair.right[0][0]].max()) ** len(pair.right)
+
+    def gradient(poly: Poly) -> float:
+        total = 0.0
+        for times_, leaves, c in poly.sorted_terms():
+            scale = abs(c) * float(np.prod([peak[t.coef] for t in times_]))
+            for i, leaf in enumerate(leaves):
+                total += scale * slope(leaf) * float(np.prod([value(x) for x in leaves[:i] + leaves[i + 1 :]]))
+        return total
+
+    def magnitude(poly: Poly) -> float:
+        return sum(abs(c) * float(np.prod([value(x) for x in leaves])) for _, leaves, c in poly.sorted_terms())
+
+    # angular momenta turn by the gradient per component; x and y parts of a ladder operator count once
+    rate = gradient(system.hamiltonian)
+    for channel in system.channels:
+        r = peak[channel.rate] if isinstance(channel.rate, Coef) else channel.rate
+        rate += r * magnitude(channel.symbol) * gradient(channel.symbol) / 4
+    for member in system.member_channels:
+        r = peak[member.rate] if isinstance(member.rate, Coef) else float(np.max(member.rate))
+        for mono, w in member.terms.items():
+            largest = float(np.prod([size[b].max() for b, _ in mono])) if mono else 0.0
+            rate += r * float(np.abs(w).max()) ** 2 * largest * max(largest, 1.0)
+    return rate
+
+
+def largest_local_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
+    """The largest local relaxation rate."""
+    out = 0.0
+    for step in system.local:
+        for t in [times[0]] if not any(isinstance(r, Coef) for r, _, _ in step.parts) else times:
+            lam, _ = generator(step, float(t))
+            out = max(out, float(np.abs(lam).sum(axis=-1).max()))
+    return out
+
+
+@dataclass
+class StepChoice:
+    """The step taken and how it was found."""
+
+    dt: float
+    difference: float | None  # largest |coarse - fine| over the largest |mean|, per observable at worst
+    halvings: int
+    note: str
+
+
+def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
+    """A first step from the model's rates."""
+    span = float(tlist[-1] - tlist[0])
+    turn, local = largest_rate(system, tlist), largest_local_rate(system, tlist)
+    candidates = [span]
+    if turn > 0:
+        candidates.append(ANGLE / turn)
+    if local > 0 and turn > 0:
+        candidates.append(LOCAL / local)
+    return min(candidates)
+
+
+def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool) -> StepChoice:
+    """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot."""
+    dt = guess(text.system, tlist)
+    if not (text.system.channels or text.system.member_channels or text.system.hamiltonian):
+        return StepChoice(dt, 0.0, 0, "local channels alone are stepped exactly")
+    difference = None
+    for halvings in range(HALVINGS):
+        stop = tlist.size
+        steps = np.cumsum(Grid.make(tlist, dt).nsteps)
+        if steps[-1] > PILOT_STEPS:
+            stop = max(2, int(np.searchsorted(steps, PILOT_STEPS)) + 1)
+        difference = step_difference(text, tlist[:stop], dt, seed, single)
+        if difference <= TOLERANCE:
+            return StepChoice(dt, difference, halvings, "step from the model's rates, checked by halving on a pilot")
+        # the error falls at least linearly: jump close to the step that will pass, then check it
+        dt /= 2.0 ** max(1, int(np.floor(np.log2(difference / TOLERANCE) * 0.7)) if np.isfinite(difference) else 2)
+    return StepChoice(dt, difference, HALVINGS, f"no step was found that meets the tolerance {TOLERANCE}")
+
+
+def step_difference(text: KernelText, tlist: NDArray[np.float64], dt: float, seed: int, single: bool) -> float:
+    """Largest difference of the means at dt and dt/2, over the largest mean of each observable."""
+    coarse = Grid.make(tlist, dt)
+    fine = Grid(coarse.nsteps * 2, coarse.hs / 2, *_halved(coarse))
+    means = []
+    for grid, draws in ((coarse, (2, 2, 4)), (fine, (1, 1, 2))):
+        kernel = CpuKernel(text, grid, single=single, batched=np.empty(0, np.int64))
+        chunks = PILOT_CHUNKS if text.system.noise else 1
+        out = kernel.simulate(0, chunks, chunks * kernel.lanes, seed, draws=draws)
+        if not np.all(out.count == kernel.lanes):
+            return float("inf")
+        means.append(out.mean[:, :, : text.channels].mean(axis=0))
+    scale = np.abs(means[1]).max(axis=0)
+    worst = np.abs(means[0] - means[1]).max(axis=0)
+    return float(np.max(np.divide(worst, scale, out=np.zeros_like(worst), where=scale > 0), initial=0.0))
+
+
+def _halved(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    lengths = np.repeat(grid.lengths / 2, 2)
+    times = np.repeat(grid.times, 2)
+    times[1::2] += lengths[1::2]
+    return times, lengths
