@@ -9,9 +9,13 @@ from .model.operators import commutator, couple
 from .model.states import bloch, bloch_vector, coherent, down, fock, thermal, up, vacuum
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from .observables import (
+    Coherence,
+    CorrelationLength,
+    Derived,
     Fano,
     Ratio,
     Squeezing,
+    StructureFactor,
     Subradiance,
     WinelandSqueezing,
     g2,
@@ -25,7 +29,10 @@ __all__ = [
     "TWA",
     "AllToAll",
     "Coef",
+    "Coherence",
     "CollectiveSpin",
+    "CorrelationLength",
+    "Derived",
     "Ensemble",
     "Exact",
     "Fano",
@@ -39,6 +46,7 @@ __all__ = [
     "Result",
     "Spin",
     "Squeezing",
+    "StructureFactor",
     "Subradiance",
     "Waveguide",
     "WinelandSqueezing",
