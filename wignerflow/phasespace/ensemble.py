@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ..model.model import LocalJump
 from ..model.operators import LocalOp
@@ -88,7 +88,7 @@ def spin_initial(
             continue
         if sampling == "discrete":
             out.kind[m], out.mean[m] = DISCRETE, r
-            out.sigma[m] = norm.ppf((1 + r) / 2) if r < 1 - 1e-12 else 1e3
+            out.sigma[m] = ndtri((1 + r) / 2) if r < 1 - 1e-12 else 1e3
             out.e1[m], out.e2[m], out.e3[m] = e1 / 2, e2 / 2, e3 / 2
             continue
         out.e1[m], out.e2[m] = np.sqrt(N) / 2 * e1, np.sqrt(N) / 2 * e2
