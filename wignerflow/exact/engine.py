@@ -9,10 +9,15 @@ from typing import Any
 from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
-from . import populations
+from . import blocks, populations
 from .solution import ExactSolution
 
-ENGINES = ("populations",)
+ENGINES = ("populations", "blocks")
+
+_WHY = {
+    "populations": "H and every jump keep M definite, so the populations p(J, M) are closed",
+    "blocks": "the density matrix is evolved block by block",
+}
 
 
 def checked_ops(model: Model, ops: Mapping[str, Op]) -> dict[str, Op]:
@@ -31,24 +36,48 @@ def checked_ops(model: Model, ops: Mapping[str, Op]) -> dict[str, Op]:
 class Exact:
     r"""The exact solution of the master equation, by the cheapest engine that treats the model.
 
+    ``Exact(engine=None)`` takes populations p(J, M) where nothing couples different M, and block
+    density matrices otherwise; ``stats["engine"]`` and ``stats["why"]`` of the solution say which
+    and why.
+
     Args:
-        engine: None chooses; "populations" solves the classical master equation of p(J, M).
+        engine: None chooses; "populations" (one ensemble or collective spin, closed classical
+            master equation, N of a thousand and more); "blocks" (any subsystems and channels, time
+            dependence; one driven ensemble of a hundred, two of twenty).
+        rtol: relative tolerance of the integrator of "blocks" (error of the density matrix in the
+            1-norm); "populations" is accurate to 1e-10.
+        memory: memory in bytes that "blocks" may use.
 
     Raises:
-        ValueError: the engine is unknown.
+        ValueError: the engine is unknown, or a tolerance is not positive.
     """
 
     name = "exact"
 
-    def __init__(self, engine: str | None = None):
+    def __init__(
+        self, engine: str | None = None, *, rtol: float = 1e-8, memory: float = blocks.MEMORY
+    ):
         self.engine = None if engine is None else _check.one_of("engine", engine, ENGINES)
+        self.rtol = _check.positive("rtol", rtol)
+        self.memory = _check.positive("memory", memory)
 
     def __repr__(self) -> str:
         return "Exact()" if self.engine is None else f"Exact({self.engine!r})"
 
+    def choose(self, model: Model) -> tuple[str, str]:
+        """The engine for ``model``, and one sentence that says why."""
+        reason = populations.refuses(model)
+        if self.engine == "blocks" or (self.engine is None and reason is not None):
+            because = "it was asked for" if reason is None else reason
+            return "blocks", f"{because}, so {_WHY['blocks']}"
+        return "populations", _WHY["populations"]
+
     def refuses(self, model: Model) -> str | None:
-        """Why this method cannot treat ``model``; None if it can. Does no work."""
-        return populations.refuses(model)
+        """Why this method cannot treat ``model``; None if it can. Does no work.
+
+        Whether the density matrix fits into memory shows in :meth:`solve` only.
+        """
+        return populations.refuses(model) if self.engine == "populations" else None
 
     def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> ExactSolution:
         """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.
@@ -59,15 +88,20 @@ class Exact:
             ops: name -> operator.
 
         Raises:
-            ValueError: no engine treats the model; the message says why and what does.
+            ValueError: the engine cannot treat the model, or its density matrix does not fit into
+                memory; the message says why, and what does.
         """
         times = _check.tlist(tlist)
         named = checked_ops(model, ops)
         reason = self.refuses(model)
         if reason is not None:
-            raise ValueError(f"Exact cannot treat this model: {reason}.")
+            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
+        engine, why = self.choose(model)
         begin = time.perf_counter()
-        out = populations.solve(model, times, named)
-        out.stats["why"] = "H and every jump keep M definite, so populations p(J, M) are closed."
+        if engine == "populations":
+            out = populations.solve(model, times, named)
+        else:
+            out = blocks.solve(model, times, named, rtol=self.rtol, memory=self.memory)
+        out.stats["why"] = why[0].upper() + why[1:] + "."
         out.stats["wall_time"] = time.perf_counter() - begin
         return out

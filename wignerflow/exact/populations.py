@@ -88,8 +88,8 @@ def refuses(model: Model) -> str | None:
 
 
 def _identity_part(c0: complex, traceless: Op) -> Op:
-    """The Hamiltonian that a jump's identity part amounts to: (c0^* L - c0 L^+)/2i."""
-    return (traceless * np.conj(c0) - traceless.dag() * c0) * (-0.5j)
+    """The Hamiltonian that a jump's identity part amounts to: i (c0^* L - c0 L^+)/2."""
+    return (traceless * np.conj(c0) - traceless.dag() * c0) * 0.5j
 
 
 def rates(model: Model) -> Rates:

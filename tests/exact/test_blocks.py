@@ -1,0 +1,249 @@
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.exact import blocks
+
+
+def complex_normal(rng, n):
+    return rng.normal(size=n) + 1j * rng.normal(size=n)
+
+
+def random_bloch(rng, pure):
+    r = rng.normal(size=3)
+    r /= np.linalg.norm(r)
+    return wf.bloch_vector(*(r if pure else r * rng.uniform(0.1, 0.95)))
+
+
+def random_collective(rng, s):
+    """A general second-order polynomial in J, not Hermitian."""
+    J = [s.Jx, s.Jy, s.Jz]
+    c, d = complex_normal(rng, 3), complex_normal(rng, (3, 3))
+    linear = sum((c[a] * J[a] for a in range(3)), start=0 * s.Jx)
+    return linear + sum(
+        (0.3 * d[a, b] * J[a] * J[b] for a in range(3) for b in range(3)), start=0 * s.Jx
+    )
+
+
+def random_local(rng, s):
+    c = complex_normal(rng, 4)
+    return c[0] + c[1] * s.sx + c[2] * s.sy + c[3] * s.sz
+
+
+def observables(s):
+    return {
+        "x": s.Jx, "m": s.Jm, "z": s.Jz, "pm": s.Jp * s.Jm, "mm": s.Jm * s.Jm,
+        "xyz": s.Jx * s.Jy * s.Jz, "one": s.Jz * 0 + 1,
+    }  # fmt: skip
+
+
+def assert_same(a, b, atol):
+    for name in b:
+        np.testing.assert_allclose(a[name], b[name], atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_random_ensemble_against_brute_force(brute, seed):
+    rng = np.random.default_rng(seed)
+    s = wf.Ensemble(1 + seed % 4, name="s")
+    H = random_collective(rng, s)
+    model = wf.Model(
+        H + H.dag(),
+        [
+            wf.Jump(random_collective(rng, s) + 0.4, rate=0.2),
+            wf.LocalJump(random_local(rng, s), rate=0.3),
+            wf.LocalJump(random_local(rng, s), rate=0.1),
+        ],
+        initial={s: random_bloch(rng, seed % 2 == 0)},
+    )
+    t = np.linspace(0, 0.6, 4)
+    out = blocks.solve(model, t, observables(s), rtol=1e-10)
+    assert_same(out.expect, brute(model).solve(t, observables(s)), 1e-9)
+    assert out.stats["trace_error"] < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mixed_subsystems_against_brute_force(brute, seed):
+    rng = np.random.default_rng(100 + seed)
+    s, c = wf.Ensemble(2, name="s"), wf.CollectiveSpin(1, name="c")
+    q = wf.Spin(name="q")
+    w = complex_normal(rng, 4)
+    H = w[0] * s.Jp * c.Jm * q.sz + w[1] * s.Jx * c.Jy**2 + w[2] * q.sp * c.Jz
+    L = s.Jm + w[3] * c.Jm + 0.5 * q.sm
+    model = wf.Model(
+        H + H.dag(),
+        [
+            wf.Jump(L, rate=0.4),
+            wf.Jump(q.sy + 0.2, rate=0.1),
+            wf.LocalJump(random_local(rng, s), rate=0.3),
+        ],
+        initial={
+            s: random_bloch(rng, False),
+            c: random_bloch(rng, True),
+            q: random_bloch(rng, False),
+        },
+    )
+    ops = {"f": L.dag() * L, "c": c.Jx * s.Jy, "q": q.sm, "y": c.Jz * q.sy}
+    t = np.linspace(0, 0.5, 3)
+    assert_same(blocks.solve(model, t, ops, rtol=1e-10).expect, brute(model).solve(t, ops), 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ensemble_and_mode_against_brute_force(brute, seed):
+    rng = np.random.default_rng(200 + seed)
+    s, a = wf.Ensemble(2, name="s"), wf.Mode(name="a", cutoff=4)
+    w = complex_normal(rng, 3)
+    H = w[0] * s.Jp * a.a + w[1] * s.Jz * a.a + w[2] * a.a + 0.3 * a.n
+    model = wf.Model(
+        H + H.dag(),
+        [wf.Jump(a.a + 0.3 * s.Jm, rate=0.7), wf.LocalJump(random_local(rng, s), rate=0.3)],
+        initial={s: random_bloch(rng, False), a: wf.vacuum},
+    )
+    ops = {"n": a.n, "x": a.adag * s.Jm, "a": a.a, "aa": a.a * a.a, "z": s.Jz}
+    t = np.linspace(0, 0.5, 3)
+    out = blocks.solve(model, t, ops, rtol=1e-10)
+    assert_same(out.expect, brute(model).solve(t, ops), 1e-9)
+    assert out.stats["edge"]["a"] > 0
+
+
+def test_arrays_with_couplings_against_brute_force(brute):
+    rng = np.random.default_rng(5)
+    chain = wf.Ensemble([1, 2, 1], name="chain", count=3)
+    phase = np.exp(0.7j * np.arange(3))
+    G = complex_normal(rng, (3, 3))
+    model = wf.Model(
+        wf.couple(chain.Jp, wf.Waveguide(0.7), chain.Jm) + 0.3 * (phase * chain.Jp).sum()
+        + 0.3 * (phase.conj() * chain.Jm).sum(),
+        [
+            wf.Jump((phase * chain.Jm).sum(), rate=0.5),
+            wf.Jump(chain.Jz, rate=G @ G.conj().T / 9),
+            wf.LocalJump(chain.sp, rate=[0.2, 0.4, 0.1]),
+        ],
+        initial={chain: [wf.up, wf.bloch(1.0, 0.4), wf.down]},
+    )  # fmt: skip
+    ops = {f"z{m}": chain[m].Jz for m in range(3)} | {"g": chain[0].Jp * chain[2].Jm}
+    t = np.linspace(0, 1.0, 3)
+    out = blocks.solve(model, t, ops, rtol=1e-10)
+    assert_same(out.expect, brute(model).solve(t, ops), 1e-9)
+    assert out.expect["g"].dtype == np.complex128
+
+
+def test_sign_of_the_phase_of_a_waveguide():
+    pair = wf.Ensemble(1, name="pair", count=2)
+    phase = np.exp(0.7j * np.arange(2))
+    forward, backward = (phase * pair.Jm).sum(), (phase.conj() * pair.Jm).sum()
+    model = wf.Model(
+        wf.couple(pair.Jp, wf.Waveguide(0.7), pair.Jm),
+        [wf.Jump(forward, rate=0.5), wf.Jump(backward, rate=0.5)],
+        initial={pair: [wf.up, wf.down]},
+    )
+    ops = {"f": forward.dag() * forward, "b": backward.dag() * backward}
+    t = np.linspace(0, 1, 5)
+    out = blocks.solve(model, t, {**ops, "g": pair[0].Jp * pair[1].Jm}).expect
+    # two independent statements: the excitation's amplitudes obey a 2x2 non-Hermitian equation
+    M = -0.5 * np.array([[1, np.exp(0.7j)], [np.exp(0.7j), 1]])
+    values, vectors = np.linalg.eig(M)
+    amplitude = vectors @ (np.exp(values * 1.0) * np.linalg.solve(vectors, [1, 0]))
+    np.testing.assert_allclose(out["g"][-1], amplitude[0].conj() * amplitude[1], atol=1e-8)
+    wrong = np.exp(0.7j * np.arange(2)).conj() @ amplitude
+    right = np.exp(0.7j * np.arange(2)) @ amplitude
+    np.testing.assert_allclose(out["f"][-1], abs(right) ** 2, atol=1e-8)
+    assert abs(out["f"][-1] - abs(wrong) ** 2) > 0.1
+
+
+def test_forward_and_backward_emission_of_two_spins_one():
+    pair = wf.CollectiveSpin(1, name="pair", count=2)
+    phase = np.exp(0.7j * np.arange(2))
+    forward, backward = (phase * pair.Jm).sum(), (phase.conj() * pair.Jm).sum()
+    model = wf.Model(
+        wf.couple(pair.Jp, wf.Waveguide(0.7), pair.Jm),
+        [wf.Jump(forward, rate=0.5), wf.Jump(backward, rate=0.5)],
+        initial={pair: [wf.up, wf.down]},
+    )
+    ops = {"f": forward.dag() * forward, "b": backward.dag() * backward}
+    ops["g"] = pair[0].Jp * pair[1].Jm
+    out = blocks.solve(model, np.array([0, 1.0]), ops).expect
+    assert abs(out["f"][1] - 1.004) < 5e-4
+    assert abs(out["b"][1] - 0.108) < 5e-4
+    assert abs(out["g"][1].imag + 0.348) < 5e-4
+
+
+def test_time_dependent_drive_and_rates(brute):
+    s = wf.Ensemble(2, name="s")
+    pulse, rate = (
+        wf.coef(lambda t: np.exp(1j * t) * (1 + t)),
+        wf.coef(lambda t: 0.3 + 0.2 * np.sin(t)),
+    )
+    model = wf.Model(
+        pulse * s.Jm + (pulse * s.Jm).dag(),
+        [wf.Jump(s.Jm, rate=rate), wf.LocalJump(s.sz + 0.3 * s.sm, rate=rate)],
+        initial={s: wf.bloch(0.4, 0.2)},
+    )
+    t = np.linspace(0, 1, 3)
+    ops = {"z": s.Jz, "m": s.Jm, "driven": pulse * s.Jm}
+    out = blocks.solve(model, t, ops, rtol=1e-9)
+    full = brute(model)
+    rho, steps = full.rho.ravel().astype(complex), 400
+    for n in range(steps):  # classical Runge-Kutta, error of order 1e-9
+        h, u = 1 / steps, n / steps
+        a, b, c = (full.liouvillian(u + x * h) for x in (0, 0.5, 1))
+        k1 = a @ rho
+        k2 = b @ (rho + h / 2 * k1)
+        k3 = b @ (rho + h / 2 * k2)
+        rho = rho + h / 6 * (k1 + 2 * k2 + 2 * k3 + c @ (rho + h * k3))
+    for name, op in ops.items():
+        want = np.trace(full.matrix(op, 1.0) @ rho.reshape(full.rho.shape))
+        np.testing.assert_allclose(out.expect[name][-1], want, atol=1e-8, err_msg=name)
+    assert out.stats["products"] > 0
+
+
+def test_conserved_quantities_are_found():
+    s = wf.Ensemble(20, name="s", count=2)
+    model = wf.Model(
+        wf.couple(s.Jp, wf.AllToAll(), s.Jm),
+        [wf.Jump(s.Jm.sum(), rate=1.0), wf.LocalJump(s.sp, rate=5.0)],
+        initial={s: wf.up},
+    )
+    system = blocks.BlockSystem(model, {"z": s[0].Jz})
+    total_m = 0  # elements |M1 M2><M1' M2'| with M1 + M2 = M1' + M2', half of them by Hermiticity
+    for a in range(0, 21, 2):
+        for b in range(0, 21, 2):
+            count = np.convolve(np.ones(a + 1), np.ones(b + 1))
+            total_m += np.sum(count * (count + 1) / 2)
+    assert system.size <= 2 * total_m
+    driven = wf.Model(0.3 * (s[0].Jp + s[0].Jm), initial={s: wf.down})
+    assert blocks.BlockSystem(driven, {"z": s[0].Jz}).size == 21 * 22 // 2  # one J, fixed phases
+
+
+def test_only_what_observables_need_is_evolved():
+    s = wf.Ensemble(30, name="s")
+    model = wf.Model(jumps=[wf.Jump(s.Jm, rate=1.0)], initial={s: wf.bloch(1.0, 0.3)})
+    out = blocks.solve(model, np.linspace(0, 0.1, 3), {"z": s.Jz})
+    assert out.stats["components"] == 31 < out.stats["reached"]
+
+
+def test_memory_is_refused_beforehand():
+    s = wf.Ensemble(60, name="s", count=2)
+    model = wf.Model(s[0].Jx * s[1].Jx + s[0].Jy, initial={s: wf.bloch(0.3, 0.4)})
+    with pytest.raises(blocks.TooLarge, match=r"needs at least .* GB.*QuantumJumps"):
+        blocks.solve(model, np.linspace(0, 1, 3), {"z": s[0].Jz}, memory=1e8)
+
+
+def test_cutoff_of_a_mode_is_chosen_and_checked():
+    a = wf.Mode(name="a")
+    model = wf.Model(1.5 * (a.a + a.adag), [wf.Jump(a.a, rate=1.0)], initial={a: wf.vacuum})
+    t = np.linspace(0, 4, 5)
+    out = blocks.solve(model, t, {"n": a.n, "a": a.a})
+    np.testing.assert_allclose(out.expect["a"], -3j * (1 - np.exp(-t / 2)), atol=1e-5)
+    np.testing.assert_allclose(out.expect["n"], 9 * (1 - np.exp(-t / 2)) ** 2, atol=1e-5)
+    assert out.stats["cutoffs"]["a"] > 15
+    assert out.stats["edge"]["a"] < blocks.EDGE
+
+
+def test_fock_and_thermal_states():
+    a, b = wf.Mode(name="a"), wf.Mode(name="b")
+    model = wf.Model(jumps=[wf.Jump(a.a, rate=1.0)], initial={a: wf.fock(4), b: wf.thermal(0.5)})
+    t = np.linspace(0, 1, 3)
+    out = blocks.solve(model, t, {"n": a.n, "b": b.n}).expect
+    np.testing.assert_allclose(out["n"], 4 * np.exp(-t), atol=1e-7)
+    np.testing.assert_allclose(out["b"], 0.5, atol=1e-5)

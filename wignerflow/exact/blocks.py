@@ -1,0 +1,318 @@
+r"""Block density matrices of ensembles, spins and modes under any Hamiltonian and any channels.
+
+The density matrix of permutation-invariant ensembles (J, M of each), collective spins, single spins
+and modes (a finite number of Fock states) is evolved element by element, restricted to the elements
+that are reached from the initial state (:mod:`wignerflow.exact.reach`) and on which the wanted
+expectation values depend. Memory is estimated first, and a model that does not fit is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.operators import Op
+from ..model.subsystems import Mode, Subsystem
+from . import propagate, reach
+from .ladder import Basis, Ladder, Times
+from .liouvillian import lower
+from .solution import ExactSolution
+
+#: Bytes per component (vectors) and per matrix entry (two copies while sorting).
+_PER_COMPONENT, _PER_ENTRY = 120, 26
+#: Default limit of memory in bytes.
+MEMORY = 4e9
+#: Largest population of the two highest Fock states that passes without a larger cutoff.
+EDGE = 1e-7
+
+
+class TooLarge(ValueError):
+    """The density matrix does not fit into the allowed memory."""
+
+
+@dataclass
+class Functionals:
+    """W y are numbers; observable k at time t is the sum over its pieces of f(t) * (Wy)."""
+
+    W: sp.csr_matrix
+    pieces: list[tuple[int, Times, int, int]]  # observable, time coefficients, row of Re, row of Im
+    edges: list[int]  # rows with the population of the two highest Fock states, per mode
+    trace: int
+
+    def values(self, numbers: NDArray[np.float64], tlist: NDArray[np.float64], K: int) -> Any:
+        """Expectation values, shape (K, T), from numbers of shape (T, rows)."""
+        out = np.zeros((K, tlist.size), complex)
+        for k, times, re, im in self.pieces:
+            part = numbers[:, re] + 1j * numbers[:, im]
+            for coefficient in times:
+                part = part * coefficient(tlist)
+            out[k] += part
+        return out
+
+
+class BlockSystem:
+    """The real linear system of a model: start vector, matrices, functionals.
+
+    Args:
+        model: the model.
+        ops: observables, name -> operator.
+        cutoffs: Fock states per mode without a cutoff of its own.
+        memory: limit in bytes.
+        window: times at which coefficients are probed for imaginary parts, shape (K,).
+
+    Raises:
+        TooLarge: the density matrix needs more memory.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        ops: dict[str, Op],
+        cutoffs: dict[tuple[Subsystem, int], int] | None = None,
+        memory: float = MEMORY,
+        window: NDArray[np.float64] | None = None,
+    ):
+        self.model, self.ops, self.memory = model, ops, memory
+        self.basis = Basis(model, cutoffs)
+        self.terms = lower(model, self.basis)
+        if self.terms.space >= 2**61:
+            raise TooLarge(_too_large(float(self.terms.space) * 40, memory))
+        components, start = self._start()
+        self.groups: list[tuple[Times, bool]] = []
+        plans = []
+        for times in self.terms.groups:
+            arguments = self.terms.plan(times).arguments
+            self.groups.append((times, False))
+            plans.append((1 + 0j, arguments))
+            if times and np.any(
+                _product(times, window if window is not None else np.zeros(1)).imag
+            ):
+                self.groups.append((times, True))
+                plans.append((1j, arguments))
+        limit = int(memory / _PER_COMPONENT)
+        self.components, entries = reach.walk(components, plans, limit)
+        need = self.components.size * _PER_COMPONENT + entries * _PER_ENTRY
+        if self.components.size > limit or need > memory:
+            raise TooLarge(_too_large(need, memory))
+        self.stats = {"reached": int(self.components.size)}
+        self.matrices = [reach.matrix(self.components, turn, a) for turn, a in plans]
+        self.y = np.zeros(self.components.size)
+        self.y[np.searchsorted(self.components, components)] = start
+        self.functionals = self._functionals()
+
+    @property
+    def size(self) -> int:
+        """Number of real components."""
+        return int(self.components.size)
+
+    def _start(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Components that are not zero at the start, sorted, and their values."""
+        t = self.terms
+        block, ket, bra = (np.zeros(1, np.int64) for _ in range(3))
+        value = np.ones(1, complex)
+        for k, site in enumerate(self.basis.sites):
+            parts = []
+            for j, matrix in site.initial_blocks().items():
+                row, col = np.nonzero(np.abs(matrix) > 1e-18)
+                parts.append((np.full(row.size, j), row + j, col + j, matrix[row, col]))
+            j_s, k_s, b_s, v_s = (np.concatenate(p) for p in zip(*parts, strict=True))
+            if float(value.size) * v_s.size * 48 > self.memory:
+                need = float(value.size) * v_s.size * _PER_COMPONENT
+                raise TooLarge(_too_large(need, self.memory))
+            block = np.add.outer(block, j_s * t.block_strides[k]).ravel()
+            ket = np.add.outer(ket, k_s * t.strides[k]).ravel()
+            bra = np.add.outer(bra, b_s * t.strides[k]).ravel()
+            value = np.multiply.outer(value, v_s).ravel()
+        lower_half = (ket >= bra) & (np.abs(value) > 1e-18)
+        code = ((block * t.kets + ket) * t.kets + bra)[lower_half]
+        value, off = value[lower_half], (ket != bra)[lower_half]
+        # rounding of phases must not count as a second part
+        re = np.abs(value.real) > 1e-15 * np.abs(value)
+        im = (np.abs(value.imag) > 1e-15 * np.abs(value)) & off
+        components = np.concatenate([2 * code[re], 2 * code[im] + 1])
+        values = np.concatenate([value.real[re], value.imag[im]])
+        order = np.argsort(components)
+        return components[order], values[order]
+
+    def digits(self) -> tuple[list[Any], list[Any], list[Any], Any]:
+        """Block, ket and bra number per site of every component, and its part (0 or 1)."""
+        t = self.terms
+        code = self.components >> 1
+        bra, ket, block = code % t.kets, code // t.kets % t.kets, code // t.kets**2
+        out: list[list[Any]] = [[], [], []]
+        for k in range(len(self.basis.sites)):
+            out[0].append(block // t.block_strides[k] % t.blocks[k])
+            out[1].append(ket // t.strides[k] % t.dims[k])
+            out[2].append(bra // t.strides[k] % t.dims[k])
+        return out[0], out[1], out[2], self.components & 1
+
+    def _functionals(self) -> Functionals:
+        blocks, kets, bras, part = self.digits()
+        t = self.terms
+        code = self.components >> 1
+        step = code % t.kets - code // t.kets % t.kets  # bra - ket
+        off = step != 0
+        rows: list[Any] = []
+
+        def add(vector: NDArray[np.float64]) -> int:
+            rows.append(sp.csr_matrix(vector))
+            return len(rows) - 1
+
+        def weights(group: dict[Ladder, complex]) -> NDArray[np.complex128]:
+            """Tr(O rho) as a sum over components."""
+            out = np.zeros(self.size, complex)
+            for word, c in group.items():
+                move = sum(q * t.strides[k] for k, q in self.basis.shifts(word))
+                for sign, left in ((1, kets), (-1, bras)):
+                    hit = (sign * step == move) & (off | (sign == 1))
+                    if not hit.any():
+                        continue
+                    value = np.full(int(hit.sum()), c)
+                    for k, w in word:
+                        value = value * self.basis.sites[k].table(w)[blocks[k][hit], left[k][hit]]
+                    imaginary = np.where(part[hit] == 1, sign * 1j, 1.0)
+                    out[hit] += value * imaginary
+            return out
+
+        pieces = []
+        for k, op in enumerate(self.ops.values()):
+            for times, group in self.basis.expand(op).items():
+                w = weights(group)
+                pieces.append((k, times, add(w.real), add(w.imag)))
+        diagonal = (step == 0).astype(float)
+        edges = []
+        for k, site in enumerate(self.basis.sites):
+            if site.kind == "mode":
+                edges.append(add(diagonal * (kets[k] >= site.dim - 2)))
+        trace = add(diagonal)
+        W = sp.vstack(rows, format="csr")
+        W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
+        return Functionals(W, pieces, edges, trace)
+
+    def restrict(self) -> None:
+        """Drop components on which no functional depends."""
+        wanted = np.zeros(self.size, bool)
+        wanted[self.functionals.W.indices] = True
+        keep = (
+            np.flatnonzero(reach.needed(self.matrices, wanted)) if self.matrices else np.arange(0)
+        )
+        if not self.matrices or keep.size == self.size:
+            return
+        self.components, self.y = self.components[keep], self.y[keep]
+        self.matrices = [m[keep][:, keep] for m in self.matrices]
+        self.functionals.W = self.functionals.W[:, keep]
+
+    def generator(self) -> sp.csr_matrix:
+        """The matrix of a model that is constant in time."""
+        total = sp.csr_matrix((self.size, self.size))
+        for m in self.matrices:
+            total = total + m
+        return total.tocsr()
+
+    def weights(self, t: float) -> NDArray[np.float64]:
+        """The factor of every matrix at time t."""
+        out = np.empty(len(self.groups))
+        for g, (times, imaginary) in enumerate(self.groups):
+            f = complex(_product(times, np.asarray(t))[()]) if times else 1 + 0j
+            if not imaginary and f.imag != 0 and (times, True) not in self.groups:
+                raise ValueError(f"A time coefficient, real before, turned complex at t = {t:.6g}.")
+            out[g] = f.imag if imaginary else f.real
+        return out
+
+
+def _product(times: tuple[Coef, ...], t: Any) -> NDArray[np.complex128]:
+    out = np.ones(np.shape(t), complex)
+    for c in times:
+        out = out * c(t)
+    return out
+
+
+def _too_large(need: float, memory: float) -> str:
+    return (
+        f"The block density matrix needs at least {need / 1e9:.3g} GB, but {memory / 1e9:.3g} GB "
+        "are allowed; raise `memory`, use fewer emitters, or take wf.QuantumJumps() (one state "
+        "vector per run) or wf.TWA()."
+    )
+
+
+def refuses(model: Model) -> str | None:
+    """Why block density matrices cannot treat ``model``; None (memory is checked when solving)."""
+    return None
+
+
+def guess_cutoffs(model: Model) -> dict[tuple[Subsystem, int], int]:
+    """A first cutoff for every mode that has none, from its initial state."""
+    out: dict[tuple[Subsystem, int], int] = {}
+    for sub, states in model.initial.items():
+        if isinstance(sub, Mode) and sub.cutoff is None:
+            for m, state in enumerate(states):
+                kind, value = state.kind, state.value  # type: ignore[attr-defined]
+                mean = abs(value) ** 2 if kind == "coherent" else value.real
+                spread = 20 * (mean + 0.3) if kind == "thermal" else 6 * np.sqrt(mean)
+                out[sub, m] = int(mean + spread) + 8
+    return out
+
+
+def solve(
+    model: Model,
+    tlist: NDArray[np.float64],
+    ops: dict[str, Op],
+    *,
+    rtol: float = 1e-8,
+    memory: float = MEMORY,
+) -> ExactSolution:
+    """Expectation values of ``ops`` by block density matrices.
+
+    Modes without a cutoff get one such that their two highest Fock states stay below 1e-7;
+    ``stats["cutoffs"]`` and ``stats["edge"]`` report it.
+    """
+    cutoffs = guess_cutoffs(model)
+    window = np.linspace(tlist[0], tlist[-1], 1001)
+    while True:
+        system = BlockSystem(model, ops, cutoffs, memory, window)
+        system.restrict()
+        numbers, counts = _evolve(system, tlist, rtol)
+        edges = numbers[:, system.functionals.edges].max(axis=0, initial=0.0)
+        modes = [s for s in system.basis.sites if s.kind == "mode"]
+        pairs = zip(modes, edges, strict=True)
+        open_ones = [s for s, e in pairs if e > EDGE and (s.sub, s.m) in cutoffs]
+        if not open_ones:
+            break
+        for s in open_ones:
+            cutoffs[s.sub, s.m] = int(1.5 * cutoffs[s.sub, s.m]) + 4
+    trace = numbers[:, system.functionals.trace]
+    stats: dict[str, Any] = {
+        "engine": "blocks",
+        **system.stats,
+        "components": system.size,
+        **counts,
+        "trace_error": float(np.abs(trace - 1).max()),
+    }
+    if modes:
+        stats["cutoffs"] = {s.label: s.dim for s in modes}
+        stats["edge"] = {s.label: float(e) for s, e in zip(modes, edges, strict=True)}
+    return ExactSolution.build(ops, system.functionals.values(numbers, tlist, len(ops)), stats)
+
+
+def _evolve(
+    system: BlockSystem, tlist: NDArray[np.float64], rtol: float
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    W, y = system.functionals.W, system.y
+    coefficients = system.model.coefficients
+    if not coefficients:
+        numbers, _, counts = propagate.constant(system.generator(), W, y, tlist, rtol)
+        return numbers, counts
+    largest = (tlist[-1] - tlist[0]) / 200
+    for c in coefficients:
+        if c.times is not None:
+            largest = min(largest, max(10 * float(np.diff(c.times).min()), largest * 1e-3))
+    numbers, _, counts = propagate.adaptive(
+        system.matrices, system.weights, W, y, tlist, rtol, largest
+    )
+    return numbers, counts
