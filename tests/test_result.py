@@ -152,7 +152,7 @@ def test_repr_never_shows_a_mean_without_its_error(result, plan):
 def test_unknown_names(result):
     for part in ("expect", "sem", "std"):
         with pytest.raises(UnknownObservable, match=r"^This result has no .*mean 'emission'\?$"):
-            getattr(result, part)["emision"]
+            getattr(result, part)["emissions"]
     assert issubclass(UnknownObservable, KeyError) and issubclass(UnknownObservable, ValueError)
     with pytest.raises(KeyError, match="'nothing'; it has 'emission'"):
         result.plot(["nothing"])

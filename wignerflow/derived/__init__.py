@@ -1,0 +1,38 @@
+"""Derived observables: functions of several means, with jackknife errors in stochastic methods."""
+
+from .arrays import Coherence, CorrelationLength, StructureFactor
+from .base import Derived, Operator, hermitian
+from .ratios import Fano, Ratio, g2
+from .spins import Squeezing, Subradiance, WinelandSqueezing
+
+#: Derived observables that a file may name.
+DERIVED: dict[str, type[Derived]] = {
+    c.__name__: c
+    for c in (
+        Squeezing,
+        WinelandSqueezing,
+        Subradiance,
+        g2,
+        Fano,
+        Ratio,
+        StructureFactor,
+        Coherence,
+        CorrelationLength,
+    )
+}
+
+__all__ = [
+    "DERIVED",
+    "Coherence",
+    "CorrelationLength",
+    "Derived",
+    "Fano",
+    "Operator",
+    "Ratio",
+    "Squeezing",
+    "StructureFactor",
+    "Subradiance",
+    "WinelandSqueezing",
+    "g2",
+    "hermitian",
+]

@@ -1,0 +1,120 @@
+"""The contract of derived observables, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..model.operators import ArrayOp, Op
+
+Operator = Op | ArrayOp
+Means = Mapping[str, NDArray]
+
+
+class Derived:
+    """A function of means, usable as a value in ``e_ops``.
+
+    A subclass gives ``inputs()``, the operators whose means it needs, and ``evaluate(means)``. Its
+    plain numbers live in ``parameters()``, and ``restore`` rebuilds it from them alone, without
+    operators, so that results in a file can still be pooled.
+    """
+
+    _inputs: dict[str, Operator] | None = None
+    _label = ""
+
+    def inputs(self) -> dict[str, Operator]:
+        """The operators it needs, by name.
+
+        Raises:
+            ValueError: it came from a file, which holds no operators.
+        """
+        if self._inputs is None:
+            raise ValueError(
+                f"{type(self).__name__} was read from a file, which holds its numbers "
+                "but not its operators."
+            )
+        return dict(self._inputs)
+
+    def evaluate(self, means: Means) -> NDArray:
+        """Its value from means of shape (...) for operators and (..., M) for array operators."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """Name used where the user gives none."""
+        return self._label or type(self).__name__
+
+    def axes(self) -> dict[str, NDArray]:
+        """Names and coordinates of the axes of its value after time: none or one."""
+        return {}
+
+    def parameters(self) -> dict[str, Any]:
+        """The plain numbers that ``evaluate`` needs."""
+        return {}
+
+    def _configure(self, **parameters: Any) -> None:
+        if parameters:
+            _check.fail("parameters", f"be empty for {type(self).__name__}", parameters)
+
+    @classmethod
+    def restore(cls, parameters: Mapping[str, Any]) -> Derived:
+        """The observable with these parameters; it can evaluate but has no operators.
+
+        Raises:
+            ValueError, TypeError: the parameters do not suit.
+        """
+        new = cls.__new__(cls)
+        new._configure(**parameters)
+        return new
+
+    def __repr__(self) -> str:
+        return self.label
+
+
+def as_operator(argument: str, value: Any, hint: str = "") -> Operator:
+    """Refuse what is no operator."""
+    if not isinstance(value, (Op, ArrayOp)):
+        _check.fail(argument, "be an operator such as atoms.Jm", value, hint, TypeError)
+    return value
+
+
+def as_array(argument: str, value: Any) -> ArrayOp:
+    """Refuse what is no array operator."""
+    if not isinstance(value, ArrayOp):
+        _check.fail(argument, "be an array operator such as chain.Jm", value, kind=TypeError)
+    return value
+
+
+def divide(a: Any, b: Any) -> NDArray:
+    """a / b with inf and NaN instead of warnings."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(np.true_divide(a, b))
+
+
+def member_axis(op: Operator) -> int | None:
+    """M of an array operator, None of an operator."""
+    return op.size if isinstance(op, ArrayOp) else None
+
+
+class PerMember(Derived):
+    """Derived observables with one value, or one per member: ``size`` is None or M."""
+
+    size: int | None = None
+
+    def axes(self) -> dict[str, NDArray]:
+        return {} if self.size is None else {"member": np.arange(self.size)}
+
+    def _set_size(self, size: Any) -> None:
+        self.size = None if size is None else _check.integer("size", size, 1)
+
+
+def hermitian(op: Operator, tolerance: float = 1e-12) -> bool:
+    """True if an operator, or each member of an array operator, is Hermitian within rounding."""
+    if isinstance(op, Op):
+        return op.is_hermitian(tolerance)
+    scale = max((np.abs(w).max() for w in op.terms.values()), default=0.0)
+    return all(np.abs(w).max() <= tolerance * scale for w in (op - op.dag()).terms.values())
