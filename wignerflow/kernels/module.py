@@ -47,17 +47,28 @@ def tally(s, alive, c, i, count, bcount):
 
 
 def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
-    n = max(count[c, i], 1)
+    n = count[c, i]
+    shift = np.float64(w[at])
     total = 0.0
-    for l in range(LN):
-        total += np.float64(pick(s[alive + l], w[at + l], F(0)))
-    average = total / n
     square = 0.0
-    for l in range(LN):
-        d = np.float64(w[at + l]) - average
-        square += d * d if s[alive + l] > F(0) else 0.0
-    mean[c, i, k] = average
-    m2[c, i, k] = square
+    if n == LN:
+        for l in range(LN):
+            d = np.float64(w[at + l]) - shift
+            total += d
+            square += d * d
+    else:
+        shift = 0.0
+        for l in range(LN):
+            if s[alive + l] > F(0):
+                shift = np.float64(w[at + l])
+        for l in range(LN):
+            if s[alive + l] > F(0):
+                d = np.float64(w[at + l]) - shift
+                total += d
+                square += d * d
+    n = max(n, 1)
+    mean[c, i, k] = shift + total / n
+    m2[c, i, k] = max(square - total * total / n, 0.0)
     b = bmap[k]
     if b >= 0:
         for j in range(32):

@@ -46,6 +46,7 @@ class ObservePrinter:
         self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs])
         self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.ensembles = [k for k, b in enumerate(layout.system.blocks) if b.source == "ensemble"]
+        self.share = layout.wide(1)
         self.buffer = layout.wide(max(1, sum(2 if r.is_complex else 1 for r in readouts if isinstance(r.symbol, Poly))))
 
     def _group(self, group: int, out: Lines) -> None:
@@ -134,20 +135,24 @@ class ObservePrinter:
     def source(self) -> str:
         """Source of ``observe``: fills row (c, i) of the output arrays."""
         layout, body = self.layout, Lines(1)
+        zeros = [f"seen{i}" for i in self.forms] + [f"pair{i}" for i in self.pairs]
+        if layout.arrays:
+            zeros += ["short", "check"]
+        if zeros:
+            body.open(LANE_LOOP)
+            body.add(*(f"{layout.s(name)} = F(0)" for name in zeros))
+            body.close()
+        checks = [f"F(0) * {layout.single(k, c, 'v')}" for k in layout.singles for c in range(layout.block(k).components)]
+        if layout.arrays:
+            first = min(layout.slot[k] for k in layout.arrays)
+            body.open(f"for m in range({first}, {layout.parameters.integer(layout.state_slots)}):")
+            body.open(LANE_LOOP)
+            body.add(f"{layout.s('check')} += F(0) * v[m * LN + l]")
+            body.close()
+            body.close()
+            checks.append(layout.s("check"))
         body.open(LANE_LOOP)
-        for i in self.forms:
-            body.add(f"{layout.s(f'seen{i}')} = F(0)")
-        for i in self.pairs:
-            body.add(f"{layout.s(f'pair{i}')} = F(0)")
-        body.add(f"{layout.s('short')} = F(0)", f"{layout.s('check')} = F(0)")
-        body.close()
-        body.open(f"for m in range({layout.parameters.integer(layout.state_slots)}):")
-        body.open(LANE_LOOP)
-        body.add(f"{layout.s('check')} += F(0) * v[m * LN + l]")
-        body.close()
-        body.close()
-        body.open(LANE_LOOP)
-        body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({layout.s('check')})")
+        body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
         body.close()
         alive = layout.scratch["alive"]
         body.add(f"alive = {alive} * LN", "tally(s, alive, c, i, count, bcount)")
@@ -181,11 +186,18 @@ class ObservePrinter:
         for i in self.pairs:
             body.add(f"P{i} = {layout.s(f'pair{i}')}")
             every[Pair(i)] = f"P{i}"
-        short = layout.s("short")
-        for k in self.ensembles:
-            if layout.block(k).count is None:
-                body.add(f"{short} += below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))")
+        shorts = [
+            f"below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))"
+            for k in self.ensembles
+            if layout.block(k).count is None
+        ]
+        if layout.arrays:
+            shorts.append(layout.s("short"))
         position, row, calls = 0, 0, []
+        if self.ensembles:
+            total = sum(layout.block(k).size for k in self.ensembles)
+            share = self.prologue.name(layout.parameters.scalar(1 / total))
+            body.add(f"w[{self.share} * LN + l] = {share} * ({' + '.join(shorts)})")
         for r in self.readouts:
             if isinstance(r.symbol, MemberObservable):
                 position += (2 if r.is_complex else 1) * r.symbol.size
@@ -201,13 +213,8 @@ class ObservePrinter:
         for row, channel in calls:
             body.add(f"reduce(w, ({self.buffer} + {row}) * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
         if self.ensembles:
-            total = sum(layout.block(k).size for k in self.ensembles)
-            share = self.prologue.name(layout.parameters.scalar(1 / total))
-            body.open(LANE_LOOP)
-            body.add(f"w[{self.buffer} * LN + l] = {share} * {short}")
-            body.close()
             last = layout.parameters.integer(position)
-            body.add(f"reduce(w, {self.buffer} * LN, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+            body.add(f"reduce(w, {self.share} * LN, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
 
 
 def _length(names: dict[Leaf, str], k: int, kind: type = Member) -> str:
