@@ -78,10 +78,10 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     many draws over the root of their number, so that coarse noise is the sum of fine noise.
     """
     out.open(f"for r in range({keys}.size // 2):")
-    out.add(f"a0 = {keys}[2 * r]", f"a1 = {keys}[2 * r + 1]")
+    out.add(f"ka = {keys}[2 * r]", f"kb = {keys}[2 * r + 1]")
     out.add(f"keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 2))")
     out.open(LANE_LOOP)
-    out.add(f"n0, n1 = normal_pair(a0, a1, U(t0 + l), U({pair}))")
+    out.add(f"n0, n1 = normal_pair(ka, kb, U(t0 + l), U({pair}))")
     out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
     out.close()
     out.close()
