@@ -114,7 +114,7 @@ class Fields:
                 continue
             M = self.layout.group_size[group]
             out.open(f"for m in range({M}):")
-            out.add(f"i = ({f.offset} + m) * LN")
+            out.add(f"i = ({f.offset} + m) * LN & FAR")
             out.open(LANE_LOOP)
             out.add("w[i + l] = F(0)")
             out.close()
@@ -174,7 +174,7 @@ class Fields:
                 for i, (_, _, array) in enumerate(f.sums):
                     out.add(f"a{n}_{i} = p[{array} + m]")
             else:
-                out.add(f"iw{n} = ({f.offset} + m) * LN")
+                out.add(f"iw{n} = ({f.offset} + m) * LN & FAR")
 
     def lane(self, group: int, source: str, names: Mapping[Leaf, str]) -> list[str]:
         """In the lane loop of a member: the fields' values."""

@@ -53,9 +53,13 @@ class Layout:
         return f"{source}[{self.slot[k] + c} * LN + l]"
 
     def member_index(self, k: int, m: str) -> str:
-        """Index of the first component of member m of array block k (times LN)."""
+        """Index of the first component of member m of array block k (times LN).
+
+        ``& FAR`` changes nothing but tells the compiler that the index is not negative; without it
+        lane loops do not vectorise.
+        """
         n = self.block(k).components
-        return f"({self.base[k]} + {n} * {m}) * LN"
+        return f"({self.base[k]} + {n} * {m}) * LN & FAR"
 
     def form_group(self, index: int) -> int:
         """Array size over which a form sums."""

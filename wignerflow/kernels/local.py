@@ -80,8 +80,9 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     out.open(f"for r in range({keys}.size // 2):")
     out.add(f"ka = {keys}[2 * r]", f"kb = {keys}[2 * r + 1]")
     out.add(f"keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 2))")
+    out.add(f"kc = U({pair})")
     out.open(LANE_LOOP)
-    out.add(f"n0, n1 = normal_pair(ka, kb, U(t0 + l), U({pair}))")
+    out.add("n0, n1 = normal_pair(ka, kb, U(t0 + l), kc)")
     out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
     out.close()
     out.close()
@@ -131,17 +132,20 @@ class LocalPrinter:
     def noise_member(self, k: int, out: Lines) -> None:
         """Normals of member m into scratch; two successive members share a pair for the third component."""
         one, two = self.pairs[k]
+        third, spare = (self.layout.s(f"local{k}_{2 + i}") for i in range(2))
         out.open("if m % 2 == 0:")
-        fill(out, "kl", f"{two} + m // 2", [self.layout.s(f"local{k}_{2 + i}") for i in range(2)])
+        fill(out, "kl", f"{two} + m // 2", [third, spare])
+        out.close()
+        out.open("else:")
+        out.open(LANE_LOOP)
+        out.add(f"{third} = {spare}")
+        out.close()
         out.close()
         fill(out, "kl", f"{one} + m", [self.layout.s(f"local{k}_{i}") for i in range(2)])
-        a, b = (self.layout.scratch[f"local{k}_{2 + i}"] for i in range(2))
-        out.add(f"z{k} = ({a} + m % 2 * {b - a}) * LN")
 
     def read_noise(self, k: int) -> list[str]:
         """In lane: the three normals by name."""
-        third = self.layout.s(f"local{k}_2") if self.layout.block(k).count is None else f"s[z{k} + l]"
-        return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(2)] + [f"n{k}_2 = {third}"]
+        return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(3)]
 
     def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
         """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers L{k}_i."""
@@ -198,7 +202,7 @@ def initial_source(layout: Layout) -> Lines:
         start = layout.parameters.integer(layout.slot[k])
         position += 2 * block.size
         out.open(f"for m in range({size}):")
-        out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN")
+        out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
         out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
         kinds_present = sorted(set(spec.kind.tolist()))
         for kind in kinds_present:

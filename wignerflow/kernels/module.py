@@ -16,6 +16,8 @@ from .observe import ObservePrinter, Readout, channel_count
 from .splitting import StepPrinter
 from .text import Parameters
 
+FAR = 2**62 - 1  # see Layout.member_index
+
 HELPERS = '''
 def fmax0(x):
     return F(0) if x < F(0) else x
@@ -231,6 +233,7 @@ class KernelText:
             f"LN = {lanes}",
             f"ALIVE = {scratch['alive']}",
             f"CLIP = {scratch['clip']}",
+            f"FAR = {FAR}",
         ]
         return "\n".join(head) + "\n" + _decorated(HELPERS + self.functions + RUN)
 

@@ -17,6 +17,7 @@ def namespace(lanes: int) -> dict[str, Any]:
         "LANES": np.arange(lanes),
         "F": np.float64,
         "U": np.uint32,
+        "FAR": 2**62 - 1,
         "np": np,
         "normal_pair": rng.normal_pair_np,
         "threefry": rng.threefry_np,

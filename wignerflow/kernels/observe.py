@@ -102,9 +102,9 @@ class ObservePrinter:
                 out.add(f"r{e} = p[{parameters.array(values)} + m]")
                 terms.append(f"r{e}" if not mono else times(f"r{e}", mono_names(mono, names)))
         out.open(LANE_LOOP)
-        out.add(*loads, f"w[{self.buffer} * LN + l] = {' + '.join(terms) or 'F(0)'}")
+        out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
         out.close()
-        out.add(f"reduce(w, {self.buffer} * LN, s, alive, c, i, {parameters.integer(channel)} + m, count, mean, m2, bsum, bmap)")
+        out.add(f"reduce(w, wb, s, alive, c, i, {parameters.integer(channel)} + m, count, mean, m2, bsum, bmap)")
 
     def _pair_group(self, group: int, out: Lines) -> None:
         """Second pass: coupling sums."""
@@ -155,7 +155,8 @@ class ObservePrinter:
         body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
         body.close()
         alive = layout.scratch["alive"]
-        body.add(f"alive = {alive} * LN", "tally(s, alive, c, i, count, bcount)")
+        body.add(f"alive = {alive} * LN", f"wb = {self.buffer} * LN & FAR", f"wd = {self.share} * LN & FAR")
+        body.add("tally(s, alive, c, i, count, bcount)")
         for group in layout.groups:
             self._group(group, body)
         if self.pairs:
@@ -197,24 +198,24 @@ class ObservePrinter:
         if self.ensembles:
             total = sum(layout.block(k).size for k in self.ensembles)
             share = self.prologue.name(layout.parameters.scalar(1 / total))
-            body.add(f"w[{self.share} * LN + l] = {share} * ({' + '.join(shorts)})")
+            body.add(f"w[wd + l] = {share} * ({' + '.join(shorts)})")
         for r in self.readouts:
             if isinstance(r.symbol, MemberObservable):
                 position += (2 if r.is_complex else 1) * r.symbol.size
                 continue
             for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
                 value = expression(poly, every, self.prologue) or "F(0)"
-                body.add(f"w[({self.buffer} + {row}) * LN + l] = {value}")
+                body.add(f"w[wb + {row} * LN + l] = {value}")
                 calls.append((row, layout.parameters.integer(position)))
                 position += 1
                 row += 1
         body.add("pass")
         body.close()
         for row, channel in calls:
-            body.add(f"reduce(w, ({self.buffer} + {row}) * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
+            body.add(f"reduce(w, wb + {row} * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
         if self.ensembles:
             last = layout.parameters.integer(position)
-            body.add(f"reduce(w, {self.share} * LN, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+            body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
 
 
 def _length(names: dict[Leaf, str], k: int, kind: type = Member) -> str:

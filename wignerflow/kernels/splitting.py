@@ -290,7 +290,7 @@ class StepPrinter:
                 root, rdt = self.prologue.name(f"np.sqrt({value}) * sqh"), self.prologue.name(f"{value} * h")
             else:
                 scale = np.sqrt(channel.rate)
-            out.add(f"ic{j} = ({room} + 2 * m) * LN")
+            out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
             if stage == 1:
                 fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
             body.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
