@@ -1,0 +1,170 @@
+"""The command line: ``wignerflow list | reproduce FIGURE | bench``.
+
+Tables go to standard output, progress and warnings to standard error. Errors of usage end with exit
+code 2, interrupts with 130.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ._version import __version__
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as given."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest choice when one is misspelt."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        print(f"{self.prog}: error: {message}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _at_least(minimum: int) -> Any:
+    def parse(text: str) -> int:
+        try:
+            value = (
+                int(float(text)) if "e" in text.lower() and float(text).is_integer() else int(text)
+            )
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be an integer, but was {text!r}") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, but was {text}")
+        return value
+
+    return parse
+
+
+def _seed(text: str) -> int:
+    value: int = _at_least(0)(text)
+    if value >= 2**64:
+        raise argparse.ArgumentTypeError(f"must be below 2**64, but was {text}")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    top = _Parser(
+        prog="wignerflow", description="Phase-space simulation of driven, dissipative emitters."
+    )
+    top.add_argument("--version", action="version", version=f"wignerflow {__version__}")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+
+    listing = commands.add_parser("list", help="list the published figures that can be reproduced")
+    listing.set_defaults(run=_list)
+
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="reproduce a published figure",
+        description="Write FIGURE.png and FIGURE.nc, and print each curve's largest deviation from "
+        "the exact one with its standard error.",
+    )
+    reproduce.set_defaults(run=_reproduce)
+    add = reproduce.add_argument
+    add("figure", metavar="FIGURE", help="a name from `wignerflow list`")
+    add("--quick", action="store_true", help="a smaller version that takes seconds")
+    add("--out", type=Path, default=Path("."), metavar="DIR", help="where to (default: here)")
+    add("--ntraj", type=_at_least(64), metavar="N", help="trajectories of every sampled curve")
+    add("--seed", type=_seed, help="seed of the random numbers")
+    add("--threads", type=_at_least(1), metavar="N", help="worker threads (default: all cores)")
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure accuracy and speed",
+        description="Measure accuracy, speed, start and memory, next to JAX, diffrax and NumPy "
+        "(those that are installed).",
+    )
+    bench.set_defaults(run=_bench)
+    add = bench.add_argument
+    add("--quick", action="store_true", help="fewer repeats and trajectories: rough numbers")
+    add("--json", type=Path, metavar="FILE", help="write every number to FILE")
+    return top
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from .figures import REGISTRY
+
+    width = max(map(len, REGISTRY))
+    for figure in REGISTRY.values():
+        print(f"{figure.name:<{width}}  {figure.title}")
+        print(f"{'':<{width}}  {figure.source}")
+    return 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    os.environ.setdefault("MPLBACKEND", "Agg")  # no window is ever opened
+    from .figures import REGISTRY
+    from .figures.contract import save, table
+
+    name = options.figure
+    if name not in REGISTRY:
+        near = difflib.get_close_matches(name, REGISTRY, n=1, cutoff=0.3)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"no figure is called {name!r}.{hint} `wignerflow list` shows all.")
+    figure = REGISTRY[name]
+    _prepare(options.out)
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they stand in the data and in the table
+        data = figure.make(
+            options.quick, ntraj=options.ntraj, seed=options.seed, threads=options.threads, say=_say
+        )
+    files = save(figure, data, options.out)
+    print(table(figure, data))
+    print()
+    print(f"Wrote {' and '.join(map(str, files))} in {time.perf_counter() - start:.1f} s.")
+    return 0
+
+
+def _prepare(folder: Path) -> None:
+    """Find out before any work that the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"the folder {str(folder)!r} cannot be made: {reason}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"the folder {str(folder)!r} cannot be written.")
+
+
+def _bench(options: argparse.Namespace) -> int:
+    raise UsageError("not there yet")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        _say(f"wignerflow: error: {error}")
+        return 2
+    except OSError as error:
+        _say(f"wignerflow: error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say("wignerflow: interrupted")
+        return 130

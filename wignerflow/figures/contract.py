@@ -1,0 +1,291 @@
+"""What every figure is: data with errors, a drawing of the data alone, and a table of deviations.
+
+A figure's data is one ``xarray.Dataset``. Every curve is a variable of its own. A sampled curve
+names, in its attributes, its method, the variable that holds its standard error (``sem``), the
+variable it is judged by (``reference``), and the deviation it must not exceed (``required``), so
+that the table can be made from the file alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._version import __version__
+from ..result import Result, format_value
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure as Drawing
+
+Say = Callable[[str], None]
+
+
+def silent(message: str) -> None:
+    """Say nothing."""
+
+
+class Make(Protocol):
+    """Compute a figure's data; nothing is read from or kept for other runs."""
+
+    def __call__(
+        self,
+        quick: bool = False,
+        *,
+        ntraj: int | None = None,
+        seed: int | None = None,
+        threads: int | None = None,
+        say: Say = silent,
+    ) -> xarray.Dataset:
+        """The data.
+
+        Args:
+            quick: a smaller version that takes seconds.
+            ntraj: trajectories of every sampled curve; None takes the figure's own numbers.
+            seed: of the random numbers; None takes the figure's own.
+            threads: worker threads; the data does not depend on it.
+            say: called with one line at the start of every long part.
+        """
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number that the figure must reach.
+
+    Attributes:
+        what: the number in words.
+        value, error: the number and its standard error.
+        required: the bound in words, such as "at least 0.8".
+        met: whether the number keeps it.
+    """
+
+    what: str
+    value: float
+    error: float
+    required: str
+    met: bool
+
+
+def no_checks(data: xarray.Dataset) -> list[Check]:
+    """For figures that ask for deviations alone."""
+    return []
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure that the library can reproduce.
+
+    Attributes:
+        name: author and number, such as "ruks-2a".
+        title: what it shows, one line.
+        source: paper and figure.
+        make: computes its data.
+        draw: draws the data.
+        checks: requirements other than bounds on deviations.
+    """
+
+    name: str
+    title: str
+    source: str
+    make: Make
+    draw: Callable[[xarray.Dataset], Drawing]
+    checks: Callable[[xarray.Dataset], list[Check]] = no_checks
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The largest deviation of a curve from its reference.
+
+    Attributes:
+        curve: label of the curve.
+        value: largest absolute deviation; NaN without a reference.
+        sem: standard error of the deviation at that point.
+        where: coordinate of that point.
+        axis: name of the coordinate.
+        required: bound on the deviation, or None.
+    """
+
+    curve: str
+    value: float
+    sem: float
+    where: float
+    axis: str
+    required: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the deviation keeps its bound; None without one."""
+        return None if self.required is None else self.value <= self.required
+
+
+# ---------------------------------------------------------------- data
+
+
+def dataset(
+    figure: str, source: str, coordinates: dict[str, Any], **attributes: Any
+) -> xarray.Dataset:
+    """An empty dataset with the facts that every figure's file holds."""
+    import xarray
+
+    facts = {"figure": figure, "source": source, "wignerflow": __version__, "warnings": ""}
+    return xarray.Dataset(coords=coordinates, attrs=facts | attributes)
+
+
+def add_curve(
+    data: xarray.Dataset,
+    name: str,
+    dim: str,
+    result: Result,
+    observable: str,
+    *,
+    label: str,
+    reference: str | None = None,
+    required: float | None = None,
+    **attributes: Any,
+) -> None:
+    """Add an observable of a result as the variable ``name``, sampled ones with ``name_sem``."""
+    facts: dict[str, Any] = {"long_name": label, "units": "1", "method": result.method}
+    facts |= attributes
+    if result.ntraj:
+        assert result.dt is not None
+        facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
+        facts |= {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"}
+        data[f"{name}_sem"] = (dim, result.sem[observable])
+        data[f"{name}_sem"].attrs = {"long_name": f"{label}, standard error", "units": "1"}
+        for text in result.stats["warnings"]:
+            line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
+            if line not in data.attrs["warnings"]:
+                data.attrs["warnings"] += f"{line}\n"
+    if reference is not None:
+        facts["reference"] = reference
+    if required is not None:
+        facts["required"] = required
+    data[name] = (dim, result.expect[observable])
+    data[name].attrs = facts
+
+
+def sampled(data: xarray.Dataset) -> list[str]:
+    """Names of the sampled curves, in order."""
+    return [str(name) for name in data.data_vars if "sem" in data[name].attrs]
+
+
+def difference(data: xarray.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A sampled curve minus its reference, and the standard error of that."""
+    curve = data[name]
+    return curve.values - data[curve.attrs["reference"]].values, data[curve.attrs["sem"]].values
+
+
+def deviations(data: xarray.Dataset) -> list[Deviation]:
+    """The largest deviation of every sampled curve, with its standard error there."""
+    out = []
+    for name in sampled(data):
+        facts = data[name].attrs
+        axis = str(data[name].dims[0])
+        value = sem = where = math.nan
+        if "reference" in facts:
+            change, error = difference(data, name)
+            k = int(np.nanargmax(np.abs(change)))
+            value, sem, where = abs(float(change[k])), float(error[k]), float(data[axis][k])
+        out.append(Deviation(facts["long_name"], value, sem, where, axis, facts.get("required")))
+    return out
+
+
+# ---------------------------------------------------------------- text
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _verdict(met: bool | None) -> str:
+    return "" if met is None else "met" if met else "NOT MET"
+
+
+def table(figure: Figure, data: xarray.Dataset) -> str:
+    """The figure's deviations and requirements, as text."""
+    found = deviations(data)
+    lines = [f"{figure.name}: {figure.title}", figure.source, ""]
+    if found:
+        axis = data[found[0].axis].attrs.get("symbol", found[0].axis)
+        rows = [["curve", "largest deviation from exact", f"at {axis}", "required", ""]]
+        for d in found:
+            known = math.isfinite(d.value)
+            rows.append(
+                [
+                    d.curve,
+                    format_value(d.value, d.sem) if known else "no exact curve",
+                    f"{d.where:.4g}" if known else "",
+                    "" if d.required is None else f"at most {d.required:g}",
+                    _verdict(d.met),
+                ]
+            )
+        lines += _columns(rows)
+    checks = figure.checks(data)
+    if checks:
+        rows = [["requirement", "found", "required", ""]]
+        for c in checks:
+            rows.append([c.what, format_value(c.value, c.error), c.required, _verdict(c.met)])
+        lines += ["", *_columns(rows)]
+    if data.attrs.get("warnings"):
+        lines += ["", "Warnings of the runs:", *data.attrs["warnings"].strip().splitlines()]
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------- files
+
+
+def _not_written(path: Path, error: OSError) -> NoReturn:
+    raise OSError(
+        error.errno, f"{error.strerror or error}; nothing was written", str(path)
+    ) from error
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Call ``write`` with a new file beside ``path``, then rename: whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written; what stood there before is untouched.
+    """
+    draft = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
+    try:
+        write(draft)
+        os.replace(draft, path)
+    except OSError as error:
+        _not_written(path, error)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def save(figure: Figure, data: xarray.Dataset, folder: Path) -> list[Path]:
+    """Write FIGURE.nc and FIGURE.png; the data first, so that no drawing can lose it."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    from ..plot import STYLE
+
+    files = [folder / f"{figure.name}.nc", folder / f"{figure.name}.png"]
+    write_atomic(files[0], lambda path: data.to_netcdf(path, engine="h5netcdf"))
+    with mpl.rc_context(STYLE):
+        drawing = figure.draw(data)
+        buffer = BytesIO()
+        drawing.savefig(buffer, format="png")
+        plt.close(drawing)
+    write_atomic(files[1], lambda path: _bytes(path, buffer.getvalue()))
+    return files
+
+
+def _bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

@@ -1,0 +1,166 @@
+r"""The superradiant laser of Ruks, Fig. 2(a): a burst, relaxation, and steady collective emission.
+
+.. math:: \dot\rho = \Gamma\, \mathcal D[J^-]\rho + \gamma \sum_n \mathcal D[\sigma^+_n]\rho, \qquad
+    \mathcal D[L]\rho = L\rho L^\dagger - \{L^\dagger L, \rho\}/2,
+
+with pump gamma = 0.25 N Gamma, all emitters up at t = 0, and Gamma = 1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..plot import COLOURS, new_figure
+from ..solve import solve
+from .contract import Figure, Say, add_curve, dataset, difference, sampled, silent
+from .ruks import PAPER, laser
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+PUMP = 0.25
+NUMBERS = (10, 100, 1000, 10**6)
+EXACT_UP_TO = 1000
+#: Bounds on the largest deviation of <J+J->/N^2 by N.
+REQUIRED = {10: 0.0035, 25: 0.0015, 100: 0.001}
+QUANTITIES = {"emission": "⟨J⁺J⁻⟩/N²", "inversion": "⟨Jz⟩/N"}
+SOURCE = f"{PAPER}, Fig. 2(a)"
+
+
+def name_of(quantity: str, N: int, method: str) -> str:
+    """Name of a curve, such as "emission_N10_twa"."""
+    return f"{quantity}_N{N}_{method}"
+
+
+def label_of(quantity: str, N: int, method: str) -> str:
+    """Label of a curve, such as "⟨J⁺J⁻⟩/N², N = 10, twa"."""
+    power = len(str(N)) - 1
+    number = f"10^{power}" if N >= 10**4 and 10**power == N else str(N)
+    return f"{QUANTITIES[quantity]}, N = {number}, {method}"
+
+
+def make(
+    quick: bool = False,
+    *,
+    ntraj: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    say: Say = silent,
+) -> xarray.Dataset:
+    """Emission and inversion by TWA and, up to N = 1000, exactly; 10^4 trajectories each."""
+    ntraj = (1000 if quick else 10_000) if ntraj is None else ntraj
+    seed = 7 if seed is None else seed
+    scaled = np.linspace(0, 20, 201)
+    facts = {"long_name": "scaled time N Gamma t", "symbol": "NΓt", "units": "1"}
+    data = dataset(
+        "ruks-2a",
+        SOURCE,
+        {"scaled_time": ("scaled_time", scaled, facts)},
+        Gamma=1.0,
+        pump="0.25 N Gamma",
+        initial="all up",
+        numbers=list(NUMBERS),
+    )
+    largest = 100 if quick else EXACT_UP_TO
+    for N in NUMBERS:
+        atoms, model = laser(N, PUMP * N)
+        e_ops = {"emission": atoms.Jp * atoms.Jm / N**2, "inversion": atoms.Jz / N}
+        options: dict[str, Any] = {"e_ops": e_ops, "progress": False}
+        exact = largest >= N
+        say(f"N = {N}: {ntraj} trajectories" + (", exact populations" if exact else ""))
+        results = {
+            "twa": solve(model, scaled / N, ntraj=ntraj, seed=seed, threads=threads, **options)
+        }
+        if exact:
+            results["exact"] = solve(model, scaled / N, method="exact", **options)
+        for quantity in QUANTITIES:
+            for method, result in results.items():
+                judged = exact and method == "twa"
+                add_curve(
+                    data,
+                    name_of(quantity, N, method),
+                    "scaled_time",
+                    result,
+                    quantity,
+                    label=label_of(quantity, N, method),
+                    reference=name_of(quantity, N, "exact") if judged else None,
+                    required=REQUIRED.get(N) if judged and quantity == "emission" else None,
+                    N=N,
+                )
+    return data
+
+
+def draw(data: xarray.Dataset) -> Drawing:
+    """Curves above, TWA minus exact below, with bands of one standard error."""
+    figure, axes = new_figure(2, 2, sharex=True, gridspec_kw={"height_ratios": [2.1, 1]})
+    figure.set_size_inches(11.5, 6.4)
+    axes[0, 0].plot([], [], color="0.6", linewidth=2.6, label="TWA")
+    for column, quantity in enumerate(QUANTITIES):
+        _curves(axes[0, column], data, quantity)
+        _deviations(axes[1, column], data, quantity)
+    axes[0, 0].set(ylabel=r"emission  $\langle J^+J^-\rangle / N^2$", ylim=(0, 0.235))
+    axes[0, 1].set_ylabel(r"inversion  $\langle J_z\rangle / N$")
+    axes[1, 0].set_ylabel(r"TWA $-$ exact  ($10^{-3}$)")
+    axes[1, 0].set_xticks(np.arange(0, 21, 5))
+    axes[0, 0].set_yticks(np.arange(0, 0.21, 0.05))
+    for N, name, colour in _numbers(data, "emission"):
+        top = int(np.argmax(data[name].values))
+        where = (float(data["scaled_time"][top]), float(data[name][top]) + 0.006)
+        power = len(str(N)) - 1
+        text = rf"$N = 10^{power}$" if power > 1 else r"$N = 10$"
+        axes[0, 0].annotate(text, where, color=colour, ha="center", fontsize=12)
+
+    axes[0, 0].legend(loc="upper right", ncols=2)
+    counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
+    figure.suptitle(
+        r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$;  "
+        f"TWA with {' and '.join(map(str, counts))} trajectories, bands: one standard error",
+        fontsize=13,
+    )
+    return figure
+
+
+def _numbers(data: xarray.Dataset, quantity: str) -> list[tuple[int, str, str]]:
+    """(N, name of the TWA curve, colour)."""
+    numbers = [int(N) for N in data.attrs["numbers"]]
+    return [
+        (N, name_of(quantity, N, "twa"), colour)
+        for N, colour in zip(numbers, COLOURS, strict=False)
+    ]
+
+
+def _curves(ax: Axes, data: xarray.Dataset, quantity: str) -> None:
+    x = data["scaled_time"].values
+    for _, name, colour in _numbers(data, quantity):
+        y, e = data[name].values, data[f"{name}_sem"].values
+        ax.plot(x, y, color=colour, linewidth=2.6)
+        ax.fill_between(x, y - e, y + e, color=colour, alpha=0.3, linewidth=0)
+    known = [name_of(quantity, N, "exact") for N, _, _ in _numbers(data, quantity)]
+    for k, name in enumerate(n for n in known if n in data):
+        ax.plot(x, data[name].values, "k--", linewidth=1.1, label=None if k else "exact")
+    ax.set_xlim(x[0], x[-1])
+
+
+def _deviations(ax: Axes, data: xarray.Dataset, quantity: str) -> None:
+    x = data["scaled_time"].values
+    for _, name, colour in _numbers(data, quantity):
+        if "reference" in data[name].attrs:
+            change, error = difference(data, name)
+            ax.plot(x, 1e3 * change, color=colour, linewidth=1.4)
+            low, high = 1e3 * (change - error), 1e3 * (change + error)
+            ax.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+    ax.axhline(0, color="black", linewidth=0.9, linestyle="--")
+    ax.set_xlabel(r"scaled time  $N\Gamma t$")
+
+
+FIGURE = Figure(
+    name="ruks-2a",
+    title="Superradiant laser: emission and inversion for N = 10, 100, 1000 and 10^6",
+    source=SOURCE,
+    make=make,
+    draw=draw,
+)
