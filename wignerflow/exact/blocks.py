@@ -114,24 +114,24 @@ class BlockSystem:
     def _start(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Components that are not zero at the start, sorted, and their values."""
         t = self.terms
-        block, ket, bra = (np.zeros(1, np.int64) for _ in range(3))
+        block, row, col = (np.zeros(1, np.int64) for _ in range(3))
         value = np.ones(1, complex)
         for k, site in enumerate(self.basis.sites):
             parts = []
             for j, matrix in site.initial_blocks().items():
-                row, col = np.nonzero(np.abs(matrix) > 1e-18)
-                parts.append((np.full(row.size, j), row + j, col + j, matrix[row, col]))
+                at = np.nonzero(np.abs(matrix) > 1e-18)
+                parts.append((np.full(at[0].size, j), at[0] + j, at[1] + j, matrix[at]))
             j_s, k_s, b_s, v_s = (np.concatenate(p) for p in zip(*parts, strict=True))
             if float(value.size) * v_s.size * 48 > self.memory:
                 need = float(value.size) * v_s.size * _PER_COMPONENT
                 raise TooLarge(_too_large(need, self.memory))
             block = np.add.outer(block, j_s * t.block_strides[k]).ravel()
-            ket = np.add.outer(ket, k_s * t.strides[k]).ravel()
-            bra = np.add.outer(bra, b_s * t.strides[k]).ravel()
+            row = np.add.outer(row, k_s * t.strides[k]).ravel()
+            col = np.add.outer(col, b_s * t.strides[k]).ravel()
             value = np.multiply.outer(value, v_s).ravel()
-        lower_half = (ket >= bra) & (np.abs(value) > 1e-18)
-        code = ((block * t.kets + ket) * t.kets + bra)[lower_half]
-        value, off = value[lower_half], (ket != bra)[lower_half]
+        lower_half = (row >= col) & (np.abs(value) > 1e-18)
+        code = ((block * t.kets + row) * t.kets + col)[lower_half]
+        value, off = value[lower_half], (row != col)[lower_half]
         # rounding of phases must not count as a second part
         re = np.abs(value.real) > 1e-15 * np.abs(value)
         im = (np.abs(value.imag) > 1e-15 * np.abs(value)) & off
@@ -141,22 +141,22 @@ class BlockSystem:
         return components[order], values[order]
 
     def digits(self) -> tuple[list[Any], list[Any], list[Any], Any]:
-        """Block, ket and bra number per site of every component, and its part (0 or 1)."""
+        """Block, row and col number per site of every component, and its part (0 or 1)."""
         t = self.terms
         code = self.components >> 1
-        bra, ket, block = code % t.kets, code // t.kets % t.kets, code // t.kets**2
+        col, row, block = code % t.kets, code // t.kets % t.kets, code // t.kets**2
         out: list[list[Any]] = [[], [], []]
         for k in range(len(self.basis.sites)):
             out[0].append(block // t.block_strides[k] % t.blocks[k])
-            out[1].append(ket // t.strides[k] % t.dims[k])
-            out[2].append(bra // t.strides[k] % t.dims[k])
+            out[1].append(row // t.strides[k] % t.dims[k])
+            out[2].append(col // t.strides[k] % t.dims[k])
         return out[0], out[1], out[2], self.components & 1
 
     def _functionals(self) -> Functionals:
         blocks, kets, bras, part = self.digits()
         t = self.terms
         code = self.components >> 1
-        step = code % t.kets - code // t.kets % t.kets  # bra - ket
+        step = code % t.kets - code // t.kets % t.kets  # col - row
         off = step != 0
         rows: list[Any] = []
 

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import LocalOp, Op
@@ -20,6 +21,7 @@ from ..model.states import BlochState, ModeState, State
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin, Subsystem
 from . import dicke
 
+Array = NDArray[np.float64]
 Times = tuple[Coef, ...]
 #: ((site number, ladder word), …), sorted by site
 Ladder = tuple[tuple[int, str], ...]
@@ -74,13 +76,13 @@ class Site:
         """Name for messages."""
         return self.sub.name if self.sub.count is None else f"{self.sub.name}[{self.m}]"
 
-    def table(self, word: str) -> NDArray[np.float64]:
+    def table(self, word: str) -> Array:
         """Matrix elements <J, M + shift| word |J, M>, shape (blocks, dim)."""
         if self.kind == "mode":
             return _mode_table(self.dim, word)
         return _spin_table(self.length, self.blocks, word)
 
-    def diagonal_start(self) -> NDArray[np.float64] | None:
+    def diagonal_start(self) -> Array | None:
         """Initial populations, shape (blocks, dim); None if the state has coherences."""
         if isinstance(self.state, BlochState):
             length, theta, _ = dicke.bloch_angles(self.state.vector)
@@ -113,45 +115,57 @@ class Site:
 
 
 def mode_matrix(state: ModeState, dim: int) -> NDArray[np.complex128]:
-    """Density matrix of a mode in the lowest ``dim`` Fock states (not renormalised)."""
+    """Density matrix of a mode in the lowest ``dim`` Fock states, of trace one.
+
+    Raises:
+        ValueError: more than 1e-3 of the state lies above.
+    """
     n = np.arange(dim)
     if state.kind == "coherent":
-        alpha = state.value
         psi = np.ones(dim, complex)
         for k in range(1, dim):
-            psi[k] = psi[k - 1] * alpha / np.sqrt(k)
-        psi *= np.exp(-(abs(alpha) ** 2) / 2)
-        return np.outer(psi, psi.conj())
-    if state.kind == "fock":
-        return np.diag((n == round(state.value.real)).astype(complex))
-    mean = state.value.real
-    return np.diag((mean / (1 + mean)) ** n / (1 + mean)).astype(complex)
+            psi[k] = psi[k - 1] * state.value / np.sqrt(k)
+        psi *= np.exp(-(abs(state.value) ** 2) / 2)
+        out = np.outer(psi, psi.conj())
+    elif state.kind == "fock":
+        out = np.diag((n == round(state.value.real)).astype(complex))
+    else:
+        mean = state.value.real
+        out = np.diag((mean / (1 + mean)) ** n / (1 + mean)).astype(complex)
+    weight = float(np.trace(out).real)
+    if weight < 1 - 1e-3:
+        _check.fail("cutoff", "hold the initial state", dim, f"Only {weight:.4f} of it fits.")
+    return np.asarray(out / weight)
+
+
+def amplitude(mode: bool, word: str, J: Array, M: Array) -> Array:
+    """Matrix element <J, M + shift| word |J, M> (for a mode: of n = M, J unused), broadcasting."""
+    value = np.ones(np.broadcast_shapes(np.shape(J), np.shape(M)))
+    for letter in reversed(word):
+        s = _STEPS[letter]
+        if letter == "z":
+            value = value * M
+        elif mode:
+            value = value * np.sqrt(np.maximum(M + 1 if s > 0 else M, 0))
+        else:
+            value = value * np.sqrt(np.maximum((J - s * M) * (J + s * M + 1), 0))
+        M = M + s
+    return np.asarray(value)
 
 
 @lru_cache(maxsize=512)
-def _spin_table(length: float, blocks: int, word: str) -> NDArray[np.float64]:
-    J, M0 = dicke.quantum_numbers(length, blocks)
-    M = M0 + np.zeros_like(J)
-    value = np.where(np.abs(M) <= J, 1.0, 0.0)
-    for letter in reversed(word):
-        if letter == "z":
-            value = value * M
-        else:
-            s = _STEPS[letter]
-            value = value * np.sqrt(np.maximum((J - s * M) * (J + s * M + 1), 0))
-            M = M + s
+def _spin_table(length: float, blocks: int, word: str) -> Array:
+    J, M = dicke.quantum_numbers(length, blocks)
+    value = np.where(np.abs(M) <= J, amplitude(False, word, J, M), 0.0)
     value.setflags(write=False)
     return value
 
 
 @lru_cache(maxsize=512)
-def _mode_table(dim: int, word: str) -> NDArray[np.float64]:
+def _mode_table(dim: int, word: str) -> Array:
     n = np.arange(dim, dtype=float)[None, :]
-    value = np.ones((1, dim))
-    for letter in reversed(word):
-        value = value * np.sqrt(np.maximum(n + 1 if letter == "d" else n, 0))
-        n = n + _STEPS[letter]
-    value = np.where((n >= 0) & (n < dim), value, 0.0)
+    inside = (n + shift(word) >= 0) & (n + shift(word) < dim)
+    value = np.where(inside, amplitude(True, word, 0 * n, n), 0.0)
     value.setflags(write=False)
     return value
 

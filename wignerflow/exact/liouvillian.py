@@ -1,6 +1,6 @@
 r"""The Liouvillian as elementary transitions between elements :math:`|J,M\rangle\langle J,M'|`.
 
-Per site (one ensemble, spin or mode) an element has a block number j and two indices, ket and bra.
+Per site (one ensemble, spin or mode) an element has a block number j and two indices, row and col.
 Every piece of the master equation,
 
 .. math:: \dot\rho = K\rho + \rho K^\dagger + \sum_k r_k L_k \rho L_k^\dagger, \qquad
@@ -28,10 +28,10 @@ from ..model.operators import LocalOp, Op
 from . import dicke
 from .ladder import Basis, Ladder, Times, collective, spherical
 
-#: (site, side, table): side 0 is the ket, 1 the bra; the table is named by ("w", ladder word) or
+#: (site, side, table): side 0 is the row, 1 the col; the table is named by ("w", ladder word) or
 #: ("t", component, change of J)
 Factor = tuple[int, int, tuple[str, ...]]
-#: moves of (block number, ket, bra) per site
+#: moves of (block number, row, col) per site
 Move = tuple[tuple[int, int, int, int], ...]
 
 
@@ -39,7 +39,7 @@ class Terms:
     """Elementary transitions, grouped by time coefficients and by move.
 
     Attributes:
-        groups: times -> (dJ, dket, dbra) offsets of the codes -> {factors: coefficient}.
+        groups: times -> (dJ, drow, dcol) offsets of the codes -> {factors: coefficient}.
     """
 
     def __init__(self, basis: Basis):
@@ -62,14 +62,14 @@ class Terms:
         self,
         times: Times,
         coefficient: complex,
-        ket: Ladder,
-        bra: Ladder,
+        row: Ladder,
+        col: Ladder,
         local: tuple[int, str, str, int] | None = None,
     ) -> None:
-        """Add coefficient * ket rho bra^+ (``local``: site, ket and bra component, change of J)."""
-        offset = [0, self._offset(ket), self._offset(bra)]
-        factors: list[Factor] = [(k, 0, ("w", w)) for k, w in ket]
-        factors += [(k, 1, ("w", w)) for k, w in bra]
+        """Add coefficient * row rho col^+ (``local``: site, row and col component, change of J)."""
+        offset = [0, self._offset(row), self._offset(col)]
+        factors: list[Factor] = [(k, 0, ("w", w)) for k, w in row]
+        factors += [(k, 1, ("w", w)) for k, w in col]
         if local is not None:
             site, q, q2, dj = local
             offset[0] -= dj * self.block_strides[site]

@@ -31,8 +31,8 @@ from scipy.special import gammaln
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
-from . import dicke
-from .ladder import Basis, Site, collective, shift, spherical
+from . import classical, dicke
+from .ladder import Basis, Site, shift, spherical
 from .solution import ExactSolution
 
 Array = NDArray[np.float64]
@@ -68,28 +68,8 @@ def refuses(model: Model) -> str | None:
     sub = model.subsystems[0]
     if sub.kind == "mode":
         return "populations are for ensembles and spins, not for modes"
-    if any(isinstance(r, Coef) for _, r in model.channels()) or model.coefficients:
-        return "populations need rates and operators that are constant in time"
     basis = Basis(model)
-    coherent = model.H
-    for channel in model.local_channels():
-        c0, parts = spherical(channel.op)
-        if len(parts) > 1:
-            return f"the local jump {channel.op!r} changes M by no definite amount"
-        coherent = coherent + _identity_part(c0, collective(channel.op, channel.m))
-    for op, _ in model.channels():
-        if len({basis.shifts(w) for g in basis.expand(op).values() for w in g}) > 1:
-            return f"the jump {op!r} changes M by no definite amount"
-    if any(basis.shifts(w) for group in basis.expand(coherent).values() for w in group):
-        return "the Hamiltonian couples states of different M"
-    if basis.sites[0].diagonal_start() is None:
-        return "the initial state holds coherences between states of different M"
-    return None
-
-
-def _identity_part(c0: complex, traceless: Op) -> Op:
-    """The Hamiltonian that a jump's identity part amounts to: i (c0^* L - c0 L^+)/2."""
-    return (traceless * np.conj(c0) - traceless.dag() * c0) * 0.5j
+    return classical.refuses(model, basis)
 
 
 def rates(model: Model) -> Rates:

@@ -7,7 +7,7 @@ non-zero. Conserved quantities (J without local jumps, M, total M, parities, pha
 need no special treatment: what they forbid is never reached.
 
 A component is the integer 2 * code + part, with part 1 for an imaginary part and
-code = (block * kets + ket) * kets + bra.
+code = (block * kets + row) * kets + col.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 @njit(cache=True)
 def expand(  # type: ignore[no-untyped-def]
     component, turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors, tables,
-    ket_at, bra_at, targets, values,
+    row_at, col_at, targets, values,
 ):  # fmt: skip
     """All components that ``component`` drives, with weights; returns how many.
 
@@ -32,14 +32,14 @@ def expand(  # type: ignore[no-untyped-def]
     kets = sizes[1]
     part = component & 1
     code = component >> 1
-    bra = code % kets
-    ket = (code // kets) % kets
+    col = code % kets
+    row = (code // kets) % kets
     block = code // (kets * kets)
-    a, b, c = ket, bra, block
+    a, b, c = row, col, block
     for s in range(dims.size - 1, -1, -1):
         j = c % blocks[s]
-        ket_at[s] = j * dims[s] + a % dims[s]
-        bra_at[s] = j * dims[s] + b % dims[s]
+        row_at[s] = j * dims[s] + a % dims[s]
+        col_at[s] = j * dims[s] + b % dims[s]
         a //= dims[s]
         b //= dims[s]
         c //= blocks[s]
@@ -51,7 +51,7 @@ def expand(  # type: ignore[no-untyped-def]
             x = 1.0
             for f in range(factor_first[p], factor_first[p + 1]):
                 site = factors[f, 0]
-                at = ket_at[site] if factors[f, 1] == 0 else bra_at[site]
+                at = row_at[site] if factors[f, 1] == 0 else col_at[site]
                 x *= tables[factors[f, 2] + at]
                 if x == 0.0:
                     break
@@ -66,16 +66,16 @@ def expand(  # type: ignore[no-untyped-def]
         im = value.imag if abs(value.imag) > 1e-14 * largest else 0.0
         if re == 0.0 and im == 0.0:
             continue
-        new_block, new_ket, new_bra = block + moves[t, 0], ket + moves[t, 1], bra + moves[t, 2]
+        new_block, new_ket, new_bra = block + moves[t, 0], row + moves[t, 1], col + moves[t, 2]
         if new_ket < new_bra:
-            if ket == bra:
+            if row == col:
                 continue  # the Hermitian partner of another transition
             new_ket, new_bra = new_bra, new_ket
             im = -im
         new = 2 * ((new_block * kets + new_ket) * kets + new_bra)
         if re != 0.0:
             targets[count] = new
-            values[count] = 2 * re if new_ket == new_bra and ket != bra else re
+            values[count] = 2 * re if new_ket == new_bra and row != col else re
             count += 1
         if im != 0.0 and new_ket != new_bra:
             targets[count] = new + 1
@@ -104,14 +104,14 @@ def grow(  # type: ignore[no-untyped-def]
 
     Stops when more than ``limit`` components are known.
     """
-    ket_at, bra_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
+    row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
     targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
     entries = 0
     n = begin
     while n < end:
         count = expand(
             known[n], turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
-            tables, ket_at, bra_at, targets, values,
+            tables, row_at, col_at, targets, values,
         )  # fmt: skip
         entries += count
         for k in range(count):
@@ -167,13 +167,13 @@ def walk(
 def _count(  # type: ignore[no-untyped-def]
     known, turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors, tables
 ):  # fmt: skip
-    ket_at, bra_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
+    row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
     targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
     starts = np.zeros(known.size + 1, np.int64)
     for n in range(known.size):
         starts[n + 1] = starts[n] + expand(
             known[n], turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
-            tables, ket_at, bra_at, targets, values,
+            tables, row_at, col_at, targets, values,
         )  # fmt: skip
     return starts
 
@@ -183,12 +183,12 @@ def _fill(  # type: ignore[no-untyped-def]
     known, starts, rows, data, turn, sizes, blocks, dims, moves, first, coefficients, factor_first,
     factors, tables,
 ):  # fmt: skip
-    ket_at, bra_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
+    row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
     targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
     for n in range(known.size):
         count = expand(
             known[n], turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
-            tables, ket_at, bra_at, targets, values,
+            tables, row_at, col_at, targets, values,
         )  # fmt: skip
         for k in range(count):
             rows[starts[n] + k] = np.searchsorted(known, targets[k])

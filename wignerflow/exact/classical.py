@@ -1,0 +1,294 @@
+r"""Models in which no superposition of different M ever matters: classical jump processes.
+
+Where H is a function of the J_z (and photon numbers), every jump operator changes each M by a
+definite amount and the initial state is diagonal, the density matrix stays diagonal in the product
+basis :math:`|J_1, M_1, J_2, M_2, \dots\rangle`. A quantum trajectory is then a classical jump
+process, sampled here without any error of discretisation (Gillespie). States are a few numbers, so
+N has no limit, and modes need no cutoff.
+
+Reference: Gillespie, J. Phys. Chem. 81, 2340 (1977).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.operators import Op
+from ..model.states import BlochState
+from . import dicke
+from .ladder import Basis, Site, amplitude, collective, spherical
+from .rng import key, uniform
+
+Array = NDArray[np.float64]
+
+_LETTERS = {"p": 0, "m": 1, "z": 2, "d": 3, "a": 4}
+
+
+def refuses(model: Model, basis: Basis) -> str | None:
+    """Why ``model`` is no classical jump process; None if it is."""
+    if model.coefficients or any(isinstance(r, Coef) for _, r in model.channels()):
+        return "operators or rates depend on time"
+    coherent = model.H
+    for channel in model.local_channels():
+        if isinstance(channel.rate, Coef):
+            return "operators or rates depend on time"
+        c0, parts = spherical(channel.op)
+        if len(parts) > 1:
+            return f"the local jump {channel.op!r} changes M by no definite amount"
+        one = collective(channel.op, channel.m)
+        coherent = coherent + (one * np.conj(c0) - one.dag() * c0) * 0.5j
+    for op, _ in model.channels():
+        if len({basis.shifts(w) for g in basis.expand(op).values() for w in g}) > 1:
+            return f"the jump {op!r} changes M by no definite amount"
+    if any(basis.shifts(w) for group in basis.expand(coherent).values() for w in group):
+        return "the Hamiltonian couples states of different M"
+    for site in basis.sites:
+        if not is_diagonal(site):
+            return f"the initial state of {site.label!r} holds coherences between different M"
+    return None
+
+
+def is_diagonal(site: Site) -> bool:
+    """True if the initial state of a site is a mixture of its basis states."""
+    if isinstance(site.state, BlochState):
+        length, theta, _ = dicke.bloch_angles(site.state.vector)
+        return length == 0 or bool(np.sin(theta) < 1e-15)
+    kind, value = site.state.kind, site.state.value  # type: ignore[attr-defined]
+    return bool(kind != "coherent" or value == 0)
+
+
+def draw(site: Site, rng: np.random.Generator) -> tuple[float, float]:
+    """J and M (n for a mode) of one draw from a diagonal initial state."""
+    if site.kind == "mode":
+        kind, value = site.state.kind, site.state.value.real  # type: ignore[attr-defined]
+        if kind == "thermal":
+            return 0.0, float(rng.geometric(1 / (1 + value)) - 1)
+        return 0.0, float(round(value)) if kind == "fock" else 0.0
+    assert isinstance(site.state, BlochState)
+    length, theta, _ = dicke.bloch_angles(site.state.vector)
+    J, M = draw_along(site, length, rng)
+    return J, M if theta < 1 else -M
+
+
+def draw_along(site: Site, length: float, rng: np.random.Generator) -> tuple[float, float]:
+    """J and the projection M of a product state of 2 J_max spins on its own Bloch vector."""
+    if site.kind != "ensemble" or length == 1.0:
+        up = length == 1.0 or rng.random() < (1 + length) / 2
+        return site.length, site.length if up else -site.length
+    N = site.emitters
+    M = rng.binomial(N, (1 + length) / 2) - N / 2
+    lengths = np.arange(abs(M), N / 2 + 1)  # given M, the weight of J is its degeneracy
+    log_weight = dicke.log_degeneracy(N, lengths)
+    weight = np.exp(log_weight - logsumexp(log_weight))
+    return float(rng.choice(lengths, p=weight / weight.sum())), float(M)
+
+
+@dataclass
+class Process:
+    """The transitions of a classical jump process, as arrays for compiled code.
+
+    Transition k is collective (``local[k, 0] == -1``; its amplitude is a sum of words, each a
+    product of letters on sites) or local on site ``local[k, 0]`` with component ``local[k, 1]`` and
+    change of J ``local[k, 2]``; it adds dJ[k] and dM[k], shape (sites,), at weight rate[k].
+    """
+
+    rate: Array
+    local: NDArray[np.int64]
+    dJ: Array
+    dM: Array
+    word_first: NDArray[np.int64]
+    coefficient: NDArray[np.complex128]
+    letter_first: NDArray[np.int64]
+    letters: NDArray[np.int64]
+    emitters: Array
+
+    @property
+    def arguments(self) -> tuple[NDArray[Any], ...]:
+        """In the order of :func:`run`."""
+        return (
+            self.rate,
+            self.local,
+            self.dJ,
+            self.dM,
+            self.word_first,
+            self.coefficient,
+            self.letter_first,
+            self.letters,
+            self.emitters,
+        )
+
+
+def process(model: Model, basis: Basis) -> Process:
+    """The transitions of a model that :func:`refuses` accepts."""
+    S = len(basis.sites)
+    rate, local, dJ, dM = [], [], [], []
+    word_first, coefficients, letter_first, letters = [0], [], [0], []
+    for op, r in model.channels():
+        words = [(w, c) for group in basis.expand(op).values() for w, c in group.items()]
+        moved = dict(basis.shifts(words[0][0])) if words else {}
+        if not words or r == 0 or not moved:
+            continue  # a jump that changes no state is no event
+        for word, c in words:
+            coefficients.append(c)
+            for site, text in word:
+                letters += [(site, _LETTERS[x]) for x in reversed(text)]
+            letter_first.append(len(letters))
+        word_first.append(len(coefficients))
+        rate.append(r)
+        local.append((-1, 0, 0))
+        dJ.append(np.zeros(S))
+        dM.append(np.array([moved.get(s, 0) for s in range(S)], float))
+    for channel in model.local_channels():
+        site = basis.number[channel.sub, channel.m]
+        for q, c in spherical(channel.op)[1].items():
+            for dj in (-1, 0, 1):
+                step = dicke.COMPONENTS[q]
+                if channel.rate == 0 or (dj == 0 and step == 0):
+                    continue
+                one = np.eye(S)[site]
+                rate.append(channel.rate * abs(c) ** 2)
+                local.append((site, step, dj))
+                dJ.append(dj * one)
+                dM.append(step * one)
+                word_first.append(word_first[-1])
+    emitters = [s.emitters if s.kind == "ensemble" else 0 for s in basis.sites]
+    return Process(
+        np.array(rate, float),
+        np.array(local, np.int64).reshape(-1, 3),
+        np.array(dJ, float).reshape(-1, S),
+        np.array(dM, float).reshape(-1, S),
+        np.array(word_first, np.int64),
+        np.array(coefficients, complex),
+        np.array(letter_first, np.int64),
+        np.array(letters, np.int64).reshape(-1, 2),
+        np.array(emitters, float),
+    )
+
+
+@njit(cache=True)
+def _local_rate(N, J, M, s, dj):  # type: ignore[no-untyped-def]
+    """Squared matrix element of a one-emitter jump, see dicke.local_amplitude."""
+    if abs(M + s) > J + dj:
+        return 0.0
+    if dj == 1:
+        weight = (N / 2 - J) / (2 * (J + 1) * (2 * J + 1))
+        if s == 0:
+            return 4 * weight * ((J + 1) ** 2 - M * M)
+        return weight * (J + s * M + 1) * (J + s * M + 2)
+    if J <= 0:
+        return 0.0
+    if dj == 0:
+        weight = (N / 2 + 1) / (2 * J * (J + 1))
+        return weight * (J - s * M) * (J + s * M + 1) if s != 0 else 4 * weight * M * M
+    weight = (N / 2 + J + 1) / (2 * J * (2 * J + 1))
+    return weight * (J - s * M) * (J - s * M - 1) if s != 0 else 4 * weight * (J * J - M * M)
+
+
+@njit(cache=True)
+def _word(letters, first, last, J, M, shifted):  # type: ignore[no-untyped-def]
+    """Product of letters acting on |J, M>; ``shifted`` is scratch of shape (sites,)."""
+    value = 1.0
+    for n in range(first, last):
+        shifted[letters[n, 0]] = M[letters[n, 0]]
+    for n in range(first, last):
+        site, letter = letters[n, 0], letters[n, 1]
+        m, j = shifted[site], J[site]
+        if letter == 2:
+            value *= m
+        elif letter >= 3:
+            value *= np.sqrt(max(m + 1 if letter == 3 else m, 0.0))
+            shifted[site] = m + 1 if letter == 3 else m - 1
+        else:
+            s = 1.0 if letter == 0 else -1.0
+            value *= np.sqrt(max((j - s * m) * (j + s * m + 1), 0.0))
+            shifted[site] = m + s
+    return value
+
+
+@njit(cache=True, nogil=True)
+def run(  # type: ignore[no-untyped-def]
+    J, M, seed, trajectory, times, out, rate, local, dJ, dM, word_first, coefficient, letter_first,
+    letters, emitters,
+):  # fmt: skip
+    """One trajectory from (J, M); out[t, s] becomes (J, M) at times[t]. Returns the jumps made."""
+    K, S = rate.size, J.size
+    rates, shifted = np.zeros(K), np.zeros(S)
+    t, n, counter, jumps = times[0], 0, 0, 0
+    stream = key(seed, trajectory)
+    while n < times.size:
+        total = 0.0
+        for k in range(K):
+            site = local[k, 0]
+            if site >= 0:
+                r = _local_rate(emitters[site], J[site], M[site], local[k, 1], local[k, 2])
+            else:
+                amplitude = 0j
+                for w in range(word_first[k], word_first[k + 1]):
+                    amplitude += coefficient[w] * _word(
+                        letters, letter_first[w], letter_first[w + 1], J, M, shifted
+                    )
+                r = amplitude.real**2 + amplitude.imag**2
+            rates[k] = r * rate[k]
+            total += rates[k]
+        if total > 0.0:
+            counter += 1
+            t -= np.log(uniform(stream, counter)) / total
+        while n < times.size and (total == 0.0 or times[n] < t):
+            for s in range(S):
+                out[n, s, 0], out[n, s, 1] = J[s], M[s]
+            n += 1
+        if n == times.size:
+            break
+        counter += 1
+        left = uniform(stream, counter) * total
+        chosen = K - 1
+        for k in range(K):
+            left -= rates[k]
+            if left < 0:
+                chosen = k
+                break
+        while rates[chosen] == 0.0:  # rounding at the end of the list
+            chosen -= 1
+        for s in range(S):
+            J[s] += dJ[chosen, s]
+            M[s] += dM[chosen, s]
+        jumps += 1
+    return jumps
+
+
+def trajectories(
+    basis: Basis, p: Process, seed: int, numbers: range, times: Array
+) -> tuple[Array, int]:
+    """States (J, M) of trajectories at ``times``, shape (n, T, sites, 2), and the jumps made."""
+    out = np.empty((len(numbers), times.size, len(basis.sites), 2))
+    jumps = 0
+    for row, trajectory in enumerate(numbers):
+        rng = np.random.default_rng([seed, trajectory])
+        start = np.array([draw(site, rng) for site in basis.sites])
+        J, M = start[:, 0].copy(), start[:, 1].copy()
+        jumps += run(J, M, np.uint64(seed), trajectory, times, out[row], *p.arguments)
+    return out, jumps
+
+
+def values(basis: Basis, ops: list[Op], states: Array) -> NDArray[np.complex128]:
+    """Diagonal matrix elements of operators in states of shape (…, sites, 2): shape (ops, …)."""
+    out = np.zeros((len(ops), *states.shape[:-2]), complex)
+    for k, op in enumerate(ops):
+        for group in basis.expand(op).values():
+            for word, c in group.items():
+                if basis.shifts(word):
+                    continue
+                part = np.full(states.shape[:-2], c)
+                for site, text in word:
+                    mode = basis.sites[site].kind == "mode"
+                    part = part * amplitude(mode, text, states[..., site, 0], states[..., site, 1])
+                out[k] += part
+    return out

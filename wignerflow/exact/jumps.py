@@ -1,0 +1,255 @@
+r"""Quantum jumps: unravelling of the master equation into runs of pure states.
+
+Every run lies in one block :math:`(J_1, J_2, \dots)` at a time, so memory grows with the length of
+a state, not of a density matrix. Where the model is diagonal the runs are a classical jump process.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..model.model import Model
+from ..model.operators import Op
+from . import classical, wavefunctions
+from .blocks import MEMORY, guess_cutoffs
+from .engine import checked_ops
+from .ladder import Basis
+from .solution import ExactSolution
+
+CHUNK = 64
+ENGINES = ("classical", "wavefunctions")
+#: Largest mean population of the two highest Fock states that passes without a larger cutoff.
+EDGE = 1e-6
+
+Values = NDArray[np.complex128]
+
+
+class QuantumJumps:
+    r"""Monte Carlo wave functions in the :math:`|J, M\rangle` basis, or a classical jump process.
+
+    The result is exact up to the sampling error that ``sem`` states. It depends on the seed and the
+    number of runs only, not on threads.
+
+    Args:
+        engine: None chooses; "classical" (Gillespie: H a function of J_z, jumps of definite change
+            of M, diagonal initial state) or "wavefunctions" (any model constant in time).
+        memory: memory in bytes that the matrices of "wavefunctions" may use.
+        keep: keep every run's values in ``stats["samples"]``, name -> shape (ntraj, T).
+    """
+
+    name = "jumps"
+
+    def __init__(self, engine: str | None = None, *, memory: float = MEMORY, keep: bool = False):
+        self.engine = None if engine is None else _check.one_of("engine", engine, ENGINES)
+        self.memory = _check.positive("memory", memory)
+        self.keep = bool(keep)
+
+    def __repr__(self) -> str:
+        return "QuantumJumps()" if self.engine is None else f"QuantumJumps({self.engine!r})"
+
+    def refuses(self, model: Model) -> str | None:
+        """Why this method cannot treat ``model``; None if it can. Does no work."""
+        if self.engine == "classical":
+            return classical.refuses(model, Basis(model))
+        return wavefunctions.refuses(model)
+
+    def solve(
+        self,
+        model: Model,
+        tlist: Any,
+        ops: Mapping[str, Op],
+        *,
+        ntraj: int = 500,
+        seed: int | None = None,
+        threads: int = 1,
+        timeout: float | None = None,
+    ) -> ExactSolution:
+        """Means and standard errors of ``ops`` at the times ``tlist``.
+
+        Args:
+            model: the master equation.
+            tlist: times, strictly increasing, shape (T,); ``initial`` holds at ``tlist[0]``.
+            ops: name -> operator without time coefficients.
+            ntraj: number of runs, at least 2.
+            seed: 64-bit seed; None draws one (kept in ``stats["seed"]``).
+            threads: chunks of 64 runs run in this many threads.
+            timeout: start no new chunk after this many seconds (at least two runs are done).
+
+        Raises:
+            ValueError: the model depends on time or does not fit into memory.
+        """
+        times = _check.tlist(tlist)
+        named = checked_ops(model, ops)
+        for name, op in named.items():
+            if op.coefficients:
+                _check.fail(f"e_ops[{name!r}]", "not depend on time for QuantumJumps", op)
+        _check.integer("ntraj", ntraj, 2)
+        _check.integer("threads", threads, 1)
+        seed = secrets.randbits(63) if seed is None else _check.integer("seed", seed, 0) % 2**64
+        reason = self.refuses(model)
+        if reason is not None:
+            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
+        begin = time.perf_counter()
+        why_not = classical.refuses(model, Basis(model))
+        if self.engine == "wavefunctions" or why_not is not None:
+            run: _WaveFunctions | _Classical = _WaveFunctions(
+                model, named, times, seed, self.memory
+            )
+            because = "it was asked for" if why_not is None else why_not
+            why = f"{because}, so runs are wave functions."
+        else:
+            run = _Classical(model, named, times, seed)
+            why = "nothing couples different M, so runs are a classical jump process."
+        total = _Moments()
+        kept: list[Values] = []
+        chunks = [range(a, min(a + CHUNK, ntraj)) for a in range(0, ntraj, CHUNK)]
+        stopped = "ntraj"
+        with ThreadPoolExecutor(threads) as pool:
+            for group in range(0, len(chunks), threads):
+                if group and timeout is not None and time.perf_counter() - begin > timeout:
+                    stopped = "timeout"
+                    break
+                for values in pool.map(run, chunks[group : group + threads]):
+                    total.add(values)
+                    if self.keep:
+                        kept.append(values)
+        stats: dict[str, Any] = {
+            "engine": "jumps",
+            "runs": run.name,
+            "why": why[0].upper() + why[1:],
+            "ntraj": total.n,
+            "seed": seed,
+            "stopped_because": stopped,
+            "jumps": sum(run.jumps),
+            **run.stats(total),
+            "wall_time": time.perf_counter() - begin,
+        }
+        if self.keep:
+            everything = np.concatenate(kept)
+            stats["samples"] = {
+                name: everything[:, k].real if op.is_hermitian() else everything[:, k]
+                for k, (name, op) in enumerate(named.items())
+            }
+        n = len(named)
+        return ExactSolution.build(named, total.mean[:n], stats, total.sem[:n])
+
+
+class _Moments:
+    """Means and squared deviations over runs, merged chunk by chunk in order (Chan et al. 1983)."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean: Values = np.zeros(0, complex)
+        self.square: NDArray[np.float64] = np.zeros(0)
+
+    def add(self, values: Values) -> None:
+        """Merge values of shape (runs, K, T)."""
+        n = len(values)
+        mean = values.mean(axis=0)
+        square = (np.abs(values - mean) ** 2).sum(axis=0)
+        if self.n == 0:
+            self.n, self.mean, self.square = n, mean, square
+            return
+        total = self.n + n
+        step = mean - self.mean
+        self.square = self.square + square + np.abs(step) ** 2 * (self.n * n / total)
+        self.mean = self.mean + step * (n / total)
+        self.n = total
+
+    @property
+    def sem(self) -> NDArray[np.float64]:
+        """Standard error of the mean, shape (K, T)."""
+        return np.asarray(np.sqrt(self.square / (self.n - 1) / self.n))
+
+
+class _Classical:
+    """Chunks of a classical jump process."""
+
+    name = "classical"
+
+    def __init__(self, model: Model, ops: dict[str, Op], times: NDArray[np.float64], seed: int):
+        self.basis = Basis(model)
+        self.process = classical.process(model, self.basis)
+        self.ops, self.times, self.seed = list(ops.values()), times, seed
+        self.jumps: list[int] = []
+
+    def __call__(self, numbers: range) -> Values:
+        states, jumps = classical.trajectories(
+            self.basis, self.process, self.seed, numbers, self.times
+        )
+        self.jumps.append(jumps)
+        return np.swapaxes(classical.values(self.basis, self.ops, states), 0, 1)
+
+    def stats(self, total: _Moments) -> dict[str, Any]:
+        """Nothing to add."""
+        return {}
+
+
+class _WaveFunctions:
+    """Chunks of Monte Carlo wave functions."""
+
+    name = "wavefunctions"
+
+    def __init__(
+        self,
+        model: Model,
+        ops: dict[str, Op],
+        times: NDArray[np.float64],
+        seed: int,
+        memory: float,
+    ):
+        self.times, self.seed, self.memory = times, seed, memory
+        self.jumps: list[int] = []
+        self.model, self.ops = model, list(ops.values())
+        cutoffs = guess_cutoffs(model)
+        while True:  # a pilot of a few runs settles the cutoffs of modes
+            self.basis = Basis(model, cutoffs)
+            self.system = wavefunctions.System(model, self.ops, self.basis, memory)
+            self.arguments = self.system.arguments()
+            self.modes = [s for s in self.basis.sites if s.kind == "mode"]
+            if not cutoffs:
+                return
+            edges = np.abs(self(range(8))[:, len(self.ops) :]).mean(axis=0).max(axis=1)
+            self.jumps.clear()
+            wide = [s for s, e in zip(self.modes, edges, strict=True) if e > EDGE]
+            wide = [s for s in wide if (s.sub, s.m) in cutoffs]
+            if not wide:
+                return
+            for s in wide:
+                cutoffs[s.sub, s.m] = int(1.5 * cutoffs[s.sub, s.m]) + 4
+
+    def __call__(self, numbers: range) -> Values:
+        out = np.empty((len(numbers), len(self.system.ops), self.times.size), complex)
+        total = 0
+        for row, trajectory in enumerate(numbers):
+            sector, psi = self.system.draw(np.random.default_rng([self.seed, trajectory]))
+            jumps = wavefunctions.run(
+                sector, psi, np.uint64(self.seed), trajectory, self.times, out[row], *self.arguments
+            )
+            if jumps < 0:
+                raise ValueError(f"Run {trajectory} lost norm without any jump being possible.")
+            total += jumps
+        self.jumps.append(total)
+        return out
+
+    def stats(self, total: _Moments) -> dict[str, Any]:
+        """States, largest sector, and modes' cutoffs with the population at their edge."""
+        sizes = np.diff(self.system.first)
+        out: dict[str, Any] = {
+            "states": self.system.space.size,
+            "sectors": int(sizes.size),
+            "largest_sector": int(sizes.max()),
+        }
+        if self.modes:
+            edges = np.abs(total.mean[len(self.ops) :]).max(axis=1)
+            out["cutoffs"] = {s.label: s.dim for s in self.modes}
+            out["edge"] = {s.label: float(e) for s, e in zip(self.modes, edges, strict=True)}
+        return out
