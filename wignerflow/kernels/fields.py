@@ -36,7 +36,8 @@ class Field:
 class Fields:
     """All coupling fields of a list of pairs."""
 
-    def __init__(self, layout: Layout, pairs: list[PairSpec]):
+    def __init__(self, layout: Layout, pairs: list[PairSpec], *, values_only: bool = False):
+        """``values_only``: fields for the pairs' values, not for their derivatives too."""
         self.layout = layout
         self.fields: list[Field] = []
         self._index: dict[object, int] = {}
@@ -46,6 +47,9 @@ class Fields:
             same_weights = _key(pair.u) == _key(pair.v)
             if pair.left == pair.right and pair.coupling.symmetric and same_weights:
                 self.uses.append([(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 2.0)])
+                continue
+            if values_only:
+                self.uses.append([(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0)])
                 continue
             self.uses.append(
                 [
@@ -62,6 +66,10 @@ class Fields:
             self.fields.append(field)
             self._prepare(field)
         return self.fields[self._index[key]]
+
+    def add(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None) -> Field:
+        """The field of a coupling sum, made once."""
+        return self._field(coupling, mono, weights)
 
     def _size(self, field: Field) -> int:
         return self.layout.block(field.mono[0][0]).size
@@ -114,16 +122,16 @@ class Fields:
                 continue
             M = self.layout.group_size[group]
             out.open(f"for m in range({M}):")
-            out.add(f"i = ({f.offset} + m) * LN & FAR")
+            out.add(f"iz = ({f.offset} + m) * LN & FAR")
             out.open(LANE_LOOP)
-            out.add("w[i + l] = F(0)")
+            out.add("w[iz + l] = F(0)")
             out.close()
             if f.coupling.kind == "sparse":
                 starts, data = f.sums[0][1], f.sums[0][2]
                 out.open(f"for e in range(o[{starts} + m], o[{starts} + m + 1]):")
                 out.add(f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j"))
                 out.open(LANE_LOOP)
-                out.add(f"w[i + l] += kk * {self._value(f, source, 'j')}")
+                out.add(f"w[iz + l] += kk * {self._value(f, source, 'j')}")
                 out.close()
                 out.close()
             else:
@@ -139,13 +147,13 @@ class Fields:
             out.add(f"kk{u} = p[r + 4 * e + {u}]", *self._indices(f, f"(4 * e + {u})", f"j{u}_"))
         out.open(LANE_LOOP)
         terms = " + ".join(f"kk{u} * {self._value(f, source, f'j{u}_')}" for u in range(4))
-        out.add(f"w[i + l] += {terms}")
+        out.add(f"w[iz + l] += {terms}")
         out.close()
         out.close()
         out.open(f"for e in range({M} // 4 * 4, {M}):")
         out.add("kk = p[r + e]", *self._indices(f, "e", "j"))
         out.open(LANE_LOOP)
-        out.add(f"w[i + l] += kk * {self._value(f, source, 'j')}")
+        out.add(f"w[iz + l] += kk * {self._value(f, source, 'j')}")
         out.close()
         out.close()
 

@@ -43,7 +43,7 @@ class ObservePrinter:
             if poly.coefficients:
                 raise ValueError("Argument `e_ops` must not contain time coefficients, but an observable does.")
         self.pairs = sorted({leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Pair)})
-        self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs])
+        self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs], values_only=True)
         self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.ensembles = [k for k, b in enumerate(layout.system.blocks) if b.source == "ensemble"]
         self.share = layout.wide(1)
