@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import PhaseSpaceSystem
+from .explicit import ExplicitPrinter
 from .layout import Layout
 from .local import LocalPrinter, generator, initial_source, is_constant, row
 from .observe import ObservePrinter, Readout, channel_count
@@ -156,13 +157,15 @@ class KernelText:
         self.layout.s("alive")
         self.layout.s("clip")
         local = LocalPrinter(self.layout)
-        printer = StepPrinter(self.layout, local)
+        printer = ExplicitPrinter(self.layout) if system.explicit else StepPrinter(self.layout, local)
         observer = ObservePrinter(self.layout, readouts)
         self.local = local
         parts = [str(initial_source(self.layout)), printer.step(), printer.local_step(), observer.source()]
         self.functions = "\n\n\n".join(parts) + "\n"
         self.channels = channel_count(readouts)
         self.diagnostic = bool(observer.ensembles)
+        #: Places per trajectory and step where a negative diffusion would be clipped and counted.
+        self.roots = sum(len(e.roots) * system.blocks[e.block].size for e in system.explicit)
 
     @property
     def channels_total(self) -> int:
@@ -243,7 +246,7 @@ class KernelText:
 
 
 def _decorated(source: str) -> str:
-    options = 'fastmath=FASTMATH, error_model="numpy", boundscheck=False'
+    options = 'fastmath=FASTMATH, error_model="numpy"'
     out = source.replace("\ndef run(", f"\n@nb.njit(cache=True, nogil=True, {options})\n#def run(")
     out = out.replace("\ndef ", f"\n@nb.njit({options})\ndef ")
     return out.replace("#def run(", "def run(")

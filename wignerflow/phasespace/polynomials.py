@@ -3,6 +3,8 @@
 A polynomial maps (time coefficients, sorted leaves) to a number. Leaves are variables of single
 subsystems, variables of "this member" of an array, sums over an array (forms) and coupling sums
 over pairs of members (pairs); the last two are named by their index in the system that owns them.
+Explicit equations also use numbers that differ between members, sums over the other members, and
+square roots of polynomials.
 """
 
 from __future__ import annotations
@@ -43,6 +45,28 @@ class Pair(NamedTuple):
     tag: str = "pair"
 
 
+class Number(NamedTuple):
+    """The number of this member in ``system.numbers[index]``."""
+
+    index: int
+    tag: str = "number"
+
+
+class Coupled(NamedTuple):
+    """The sum over other members ``system.coupled[index]``, at this member."""
+
+    index: int
+    tag: str = "coupled"
+
+
+class Aux(NamedTuple):
+    """The root number ``index`` of the explicit equations of block ``block``."""
+
+    block: int
+    index: int
+    tag: str = "aux"
+
+
 class TimePart(NamedTuple):
     """Real ("r") or imaginary ("i") part of a time coefficient."""
 
@@ -50,7 +74,7 @@ class TimePart(NamedTuple):
     part: str
 
 
-Leaf = Var | Member | Form | Pair
+Leaf = Var | Member | Form | Pair | Number | Coupled | Aux
 Times = tuple[TimePart, ...]
 Monomial = tuple[Times, tuple[Leaf, ...]]
 

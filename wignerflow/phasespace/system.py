@@ -9,6 +9,9 @@ of the jumps, every trajectory obeys the Stratonovich equation
 
 (dW_1, dW_2 independent, variance dt each), and ensembles take an additional local step, exact in its
 first two moments. The kernels know nothing else about a method.
+
+A method whose equations are not of this kind gives them in full instead, block by block, as
+``explicit`` drifts and noises, Itô or Stratonovich by ``calculus``; see :class:`Explicit`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
-from .polynomials import Poly
+from .polynomials import Number, Poly
 
 SPIN, MODE = "spin", "mode"
 
@@ -101,6 +104,59 @@ class LocalStep:
     parts: list[tuple[NDArray[np.float64] | Coef, NDArray[np.float64], NDArray[np.float64]]]
 
 
+# Kinds of auxiliary quantities, see ``Root``.
+SQUARE_ROOT, INVERSE_ROOT = "square root", "inverse square root"
+
+
+@dataclass
+class Root:
+    """sqrt(max(p, 0)) or 1/sqrt(p) of a polynomial p, for later polynomials as the leaf ``Aux``.
+
+    ``of`` may use earlier roots of its block. A value of p below -``tolerance`` counts as clipped
+    (a negative diffusion); 1/sqrt(p) is zero where p is not positive.
+    """
+
+    kind: str
+    of: Poly
+    tolerance: float = 0.0
+
+
+@dataclass
+class Explicit:
+    """The equations of a block in full, for every member (leaves ``Var`` or ``Member``):
+
+    dv_a = drift[a] dt + sum_j noise[j][a] dW_j,
+
+    with independent real dW_j of variance dt that each member has to itself, in the calculus of the
+    system. Leaves: variables of the block, of other blocks of the same array size and of single
+    subsystems, ``Form``, ``Coupled``, ``Number``, and the block's own roots as ``Aux(block, i)``.
+    ``conserve``: after every step v is scaled to the length it had before. ``scale`` (size,):
+    typical magnitude of a variable, from which the first guess of the step is made.
+    """
+
+    block: int
+    drift: list[Poly]
+    noise: list[list[Poly]]
+    scale: NDArray[np.float64]
+    roots: list[Root] = field(default_factory=list)
+    conserve: bool = False
+
+    @property
+    def polynomials(self) -> list[Poly]:
+        """Every polynomial, roots first."""
+        noise = [p for column in self.noise for p in column]
+        return [*(r.of for r in self.roots), *self.drift, *noise]
+
+
+@dataclass
+class CoupledSpec:
+    """At member m: sum_{m' != m} K_mm' w_m' mono(v_m')."""
+
+    coupling: Coupling
+    mono: tuple[tuple[int, int], ...]
+    weights: NDArray[np.float64] | None = None
+
+
 # Kinds of initial distribution, see ``InitialSpec``.
 GAUSSIAN, FIXED, DISCRETE, FOCK = 0, 1, 2, 3
 
@@ -145,6 +201,9 @@ class PhaseSpaceSystem:
     initial: list[InitialSpec] = field(default_factory=list)
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)
+    explicit: list[Explicit] = field(default_factory=list)  # of every block, or of none
+    numbers: list[NDArray[np.float64]] = field(default_factory=list)
+    coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"
     noise: bool = True  # False: the deterministic part alone (mean field)
     notes: list[str] = field(default_factory=list)
@@ -180,10 +239,19 @@ class PhaseSpaceSystem:
             self.pairs.append(PairSpec(left, coupling, right, u, v))
         return self._pair_index[key]
 
+    def number(self, values: NDArray[np.float64]) -> Poly:
+        """One number per member as a polynomial: a constant where all are equal, else a leaf."""
+        scale = float(values[np.argmax(np.abs(values))])
+        if np.all(values == scale):
+            return Poly.constant(scale)
+        self.numbers.append(np.asarray(values / scale, float))
+        return Poly.leaf(Number(len(self.numbers) - 1), scale)
+
     def coefficients(self) -> list[Coef]:
         """Every time coefficient, in an order that depends on the structure only."""
         seen: dict[Coef, None] = {}
         polys = [self.hamiltonian, *(c.symbol for c in self.channels)]
+        polys += [p for e in self.explicit for p in e.polynomials]
         for poly in polys:
             for times, _, _ in poly.sorted_terms():
                 for t in times:

@@ -35,6 +35,8 @@ class Request:
     #: Called with the sums so far; True once the target standard error is met.
     reached: Callable[[Samples], bool] | None = None
     progress: Callable[[int, Samples], None] | None = None
+    #: Keep every trajectory's state at the last time.
+    keep: bool = False
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Outcome:
     samples: Samples
     dt: float
     stats: dict[str, Any] = field(default_factory=dict)
+    #: Final states (trajectories, variables), in the order of ``Layout``, if asked for.
+    final: NDArray[np.float64] | None = None
 
 
 def available_threads() -> int:
@@ -87,11 +91,15 @@ def simulate(text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.i
         ns_per_trajectory_step=1e9 * run.seconds * run.threads / max(1, samples.ntraj * stats["steps"]),
     )
     locals_ = samples.ntraj * (stats["steps"] + grid.nsteps.size) * sum(s.numbers.size for s in text.system.local)
+    locals_ += samples.ntraj * stats["steps"] * text.roots
     if locals_:
         stats["clipped"] = run.clips / locals_
     if text.diagnostic:
         stats["short_spins"] = float(np.max(run.short / np.maximum(samples.count, 1)))
-    return Outcome(samples, float(grid.hs.max()), stats)
+    final = None
+    if request.keep:
+        final = np.concatenate(run.final)[: samples.ntraj].astype(float)
+    return Outcome(samples, float(grid.hs.max()), stats, final)
 
 
 class _Run:
@@ -103,6 +111,7 @@ class _Run:
         self.threads = min(request.threads or available_threads(), self.chunks)
         self.done = 0
         self.clips = 0.0
+        self.final: list[NDArray[Any]] = []
         self.short = np.zeros(samples.count.size)
         self.stopped = "ntraj"
         self.seconds = 0.0
@@ -120,6 +129,8 @@ class _Run:
         if self.text.diagnostic:
             self.short += (out.mean[:, :, K] * out.count).sum(axis=0)
         self.clips += float(out.clips.sum())
+        if self.request.keep:
+            self.final += list(out.final.transpose(0, 2, 1))
         self.done += chunks
 
     def loop(self, start: float) -> None:
@@ -133,7 +144,7 @@ class _Run:
             while self.done < self.chunks:
                 while len(pending) < 2 * self.threads and following < self.chunks:
                     n = min(size, self.chunks - following)
-                    job = pool.submit(self.kernel.simulate, following, n, request.ntraj, request.seed)
+                    job = pool.submit(self.kernel.simulate, following, n, request.ntraj, request.seed, keep=request.keep)
                     pending.append((following, job))
                     following += n
                 first, job = pending.pop(0)

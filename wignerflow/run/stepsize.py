@@ -15,8 +15,9 @@ from ..kernels.cpu import CpuKernel
 from ..kernels.local import generator
 from ..kernels.module import Grid, KernelText
 from ..model.coefficients import Coef
-from ..phasespace.polynomials import Form, Leaf, Pair, Poly, Var
-from ..phasespace.system import FOCK, SPIN, PhaseSpaceSystem
+from ..model.couplings import Coupling
+from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
+from ..phasespace.system import FOCK, SPIN, SQUARE_ROOT, PhaseSpaceSystem
 
 ANGLE = 0.125  # first guess: largest rotation angle per step
 LOCAL = 0.25  # and largest local rate times step
@@ -71,9 +72,7 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
         assert isinstance(leaf, Pair)
         pair = system.pairs[leaf.index]
         members = system.blocks[pair.left[0][0]].size
-        row = {"nearest": 2.0, "waveguide": members / 2}.get(pair.coupling.kind)
-        if row is None:
-            row = float(np.asarray(abs(pair.coupling.csr).sum(axis=1)).max())  # type: ignore[attr-defined]
+        row = _row_sum(pair.coupling, members)
         weight = max(float(np.abs(w).max()) if w is not None else 1.0 for w in (pair.u, pair.v))
         return 2 * row * weight**2 * float(size[pair.right[0][0]].max()) ** len(pair.right)
 
@@ -101,6 +100,56 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
     return rate
 
 
+def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
+    """A bound on the rates of explicit equations: slopes of the drift, squared slopes of the noise."""
+    scale = {e.block: float(e.scale.max()) for e in system.explicit}
+    peak = {c: float(np.abs(c(times)).max()) for c in system.coefficients()}
+
+    def size(leaf: Leaf) -> float:
+        if isinstance(leaf, (Var, Member)):
+            return scale[leaf.block]
+        if isinstance(leaf, Number):
+            return 1.0
+        if isinstance(leaf, Form):
+            spec = system.forms[leaf.index]
+            return float(np.abs(spec.weights).sum() * np.prod([scale[b] for b, _ in spec.mono]))
+        if isinstance(leaf, Coupled):
+            coupled = system.coupled[leaf.index]
+            members = system.blocks[coupled.mono[0][0]].size
+            largest = 1.0 if coupled.weights is None else float(np.abs(coupled.weights).max())
+            row = _row_sum(coupled.coupling, members) * largest
+            return row * float(np.prod([scale[b] for b, _ in coupled.mono]))
+        assert isinstance(leaf, Aux)
+        explicit = next(e for e in system.explicit if e.block == leaf.block)
+        root = explicit.roots[leaf.index]
+        value = magnitude(root.of)
+        return float(np.sqrt(value) if root.kind == SQUARE_ROOT else 1 / np.sqrt(max(value, 1e-300)))
+
+    def magnitude(poly: Poly) -> float:
+        terms = poly.sorted_terms()
+        return sum(abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs])) for ts, xs, c in terms)
+
+    def slope(poly: Poly) -> float:
+        """Bound on the sum of |derivatives| along the variables, relative to their size."""
+        terms = [(ts, xs, c) for ts, xs, c in poly.sorted_terms() if any(not isinstance(x, Number) for x in xs)]
+        return sum(abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs])) for ts, xs, c in terms)
+
+    rate = 0.0
+    for e in system.explicit:
+        rate = max(rate, max(slope(p) for p in e.drift) / scale[e.block])
+        for a in range(len(e.drift)):
+            rate = max(rate, sum((slope(column[a]) / scale[e.block]) ** 2 for column in e.noise))
+    return rate
+
+
+def _row_sum(coupling: Coupling, members: int) -> float:
+    """A bound on sum_m' |K_mm'|."""
+    row = {"nearest": 2.0, "waveguide": members / 2}.get(coupling.kind)
+    if row is None:
+        row = float(np.asarray(abs(coupling.csr).sum(axis=1)).max())  # type: ignore[attr-defined]
+    return row
+
+
 def largest_local_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
     """The largest local relaxation rate."""
     out = 0.0
@@ -125,6 +174,8 @@ def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
     """A first step from the model's rates."""
     span = float(tlist[-1] - tlist[0])
     turn, local = largest_rate(system, tlist), largest_local_rate(system, tlist)
+    if system.explicit:
+        turn = explicit_rate(system, tlist)
     candidates = [span]
     if turn > 0:
         candidates.append(ANGLE / turn)
@@ -136,7 +187,8 @@ def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
 def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool) -> StepChoice:
     """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot."""
     dt = guess(text.system, tlist)
-    if not (text.system.channels or text.system.member_channels or text.system.hamiltonian):
+    system = text.system
+    if not (system.channels or system.member_channels or system.hamiltonian or system.explicit):
         return StepChoice(dt, 0.0, 0, "local channels alone are stepped exactly")
     difference = None
     for halvings in range(HALVINGS):

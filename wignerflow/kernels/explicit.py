@@ -1,0 +1,338 @@
+"""The scheme for systems that give drift and noise in full: predictor and corrector.
+
+With a the drift, b the noise columns and dW the increments of a step of length h,
+
+    y = v + a(v) h + b(v) dW,
+    Itô:           v' = v + (a(v) + a(y)) h/2 + b(v) dW,
+    Stratonovich:  v' = v + (a(v) + a(y)) h/2 + (b(v) + b(y)) dW/2     (stochastic Heun),
+
+both of weak order one, two where the noise is additive; for small noise of strength eps the error
+is O(h^2 + eps^2 h). The Itô step has the law of its diffusion b b^T, whichever factor b is. A
+block may conserve its length: v' is then scaled to the length of v, which changes the step by terms
+beyond its order. Kloeden and Platen, Numerical Solution of SDEs (1992), sections 15.5 and 11.2;
+Milstein and Tretyakov, SIAM J. Sci. Comput. 18, 1067 (1997), for small noise.
+"""
+
+from __future__ import annotations
+
+from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Var
+from ..phasespace.system import SQUARE_ROOT, Explicit
+from .fields import Field, Fields
+from .layout import Layout, mono_names, needed_forms, single_names, times
+from .local import fill
+from .splitting import ARGUMENTS
+from .text import LANE_LOOP, Lines, Prologue, expression, plus
+
+
+class ExplicitPrinter:
+    """Prints the functions ``step`` and ``local`` of a system of explicit equations."""
+
+    def __init__(self, layout: Layout):
+        self.layout, system = layout, layout.system
+        self.ito = system.calculus == "ito"
+        self.prologue = Prologue(layout.parameters)
+        self.equations = {e.block: e for e in system.explicit}
+        missing = [b.name for k, b in enumerate(system.blocks) if k not in self.equations]
+        if missing:
+            raise NotImplementedError(
+                f"Explicit equations must cover every block, but {missing[0]!r} has none."
+            )
+        self.fields = Fields(layout, [])
+        self.field: dict[Leaf, Field] = {}
+        polys = [p for e in system.explicit for p in e.polynomials]
+        for leaf in dict.fromkeys(x for p in polys for x in p.leaves if isinstance(x, Coupled)):
+            spec = system.coupled[leaf.index]
+            self.field[leaf] = self.fields.add(spec.coupling, spec.mono, spec.weights)
+        self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
+        self.numbers = {
+            leaf: layout.parameters.array(system.numbers[leaf.index])
+            for leaf in dict.fromkeys(x for p in polys for x in p.leaves if isinstance(x, Number))
+        }
+        # noise: pairs of normals per member; singles first, then arrays
+        self.pairs = {k: (len(e.noise) + 1) // 2 for k, e in self.equations.items()}
+        position, self.first = 0, {}
+        for k in layout.singles:
+            self.first[k] = str(position)
+            position += self.pairs[k]
+        # between the stages an array block keeps its noise term (Itô) or its normals (Stratonovich)
+        self.room: dict[int, tuple[str, int]] = {}
+        for k in layout.arrays:
+            self.first[k] = layout.parameters.integer(position)
+            size = layout.block(k).size
+            position += self.pairs[k] * size
+            width = layout.block(k).components if self.ito else 2 * self.pairs[k]
+            self.room[k] = layout.wide(width * size), width
+
+    # -- one block in a lane loop --------------------------------------------------------------
+
+    def _leaf(self, k: int, c: int) -> Leaf:
+        return Var(k, c) if self.layout.block(k).count is None else Member(k, c)
+
+    def _rates(
+        self, e: Explicit, stage: int, names: dict[Leaf, str], normals: list[str], out: Lines
+    ) -> tuple[list[str], list[str]]:
+        """Emit the roots; per component the drift times h and the noise times dW ("" for zero)."""
+        want_noise = stage == 1 or not self.ito
+        polys = [*e.drift, *(p for column in e.noise for p in column)] if want_noise else e.drift
+        wanted = {leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Aux)}
+        for i in range(len(e.roots) - 1, -1, -1):
+            if i in wanted:
+                wanted |= {x.index for x in e.roots[i].of.leaves if isinstance(x, Aux)}
+        known = dict(names)
+        for i in sorted(wanted):
+            root, name = e.roots[i], f"g{e.block}_{i}_{stage}"
+            value = expression(root.of, known, self.prologue) or "F(0)"
+            out.add(f"{name}p = {value}")
+            if stage == 1 and root.kind == SQUARE_ROOT:
+                tolerance = self.prologue.name(self.layout.parameters.scalar(root.tolerance))
+                out.add(f"{self.layout.s('clip')} += below({name}p + {tolerance})")
+            text = f"np.sqrt(fmax0({name}p))"
+            if root.kind != SQUARE_ROOT:
+                text = f"pick({name}p, F(1) / np.sqrt(fmax0({name}p) + F(1e-30)), F(0) * {name}p)"
+            out.add(f"{name} = {text}")
+            known[Aux(e.block, i)] = name
+        drift = [expression(p, known, self.prologue, "h") for p in e.drift]
+        noise = [""] * len(drift)
+        if want_noise:
+            for column, normal in zip(e.noise, normals, strict=False):
+                for c, p in enumerate(column):
+                    value = expression(p, known, self.prologue)
+                    if value:
+                        noise[c] = plus(noise[c], f"({value}) * {normal}")
+        return drift, noise
+
+    def _predict(self, e: Explicit, names: dict[Leaf, str], normals: list[str], out: Lines) -> None:
+        """From x: half the drift step and the noise term (a{k}_c, n{k}_c) and the predicted y."""
+        k = e.block
+        drift, noise = self._rates(e, 1, names, normals, out)
+        for c, (a, n) in enumerate(zip(drift, noise, strict=True)):
+            out.add(f"a{k}_{c} = {a or 'F(0)'}", f"n{k}_{c} = {n or 'F(0)'}")
+            out.add(f"y{k}_{c} = x{k}_{c} + a{k}_{c} + n{k}_{c}")
+
+    def _correct(self, e: Explicit, names: dict[Leaf, str], normals: list[str], out: Lines) -> None:
+        """From x, y and (Itô) n: the final z. Uses v + a h/2 + b dW/2 = (v + y)/2."""
+        k = e.block
+        drift, noise = self._rates(e, 2, names, normals, out)
+        for c, (a, n) in enumerate(zip(drift, noise, strict=True)):
+            extra = plus(a, n if not self.ito else f"n{k}_{c}")
+            mean = f"x{k}_{c} + y{k}_{c}"
+            out.add(f"z{k}_{c} = F(0.5) * ({plus(mean, extra)})")
+        if e.conserve:
+            components = range(len(drift))
+            before = " + ".join(f"x{k}_{c} * x{k}_{c}" for c in components)
+            after = " + ".join(f"z{k}_{c} * z{k}_{c}" for c in components)
+            out.add(f"q{k} = np.sqrt(({before}) / (({after}) + F(1e-30)))")
+            out.add(*(f"z{k}_{c} = q{k} * z{k}_{c}" for c in components))
+
+    def _normals(self, k: int) -> list[str]:
+        return [f"w{k}_{j}" for j in range(len(self.equations[k].noise))]
+
+    def _read_single_normals(self, k: int) -> list[str]:
+        return [
+            f"w{k}_{j} = sqh * {self.layout.s(f'noise{k}_{j}')}"
+            for j in range(len(self.equations[k].noise))
+        ]
+
+    # -- single subsystems ---------------------------------------------------------------------
+
+    def _totals(self, lines: Lines) -> dict[Leaf, str]:
+        """Take the sums gathered so far and start new ones."""
+        names: dict[Leaf, str] = {}
+        for i in self.forms:
+            lines.add(
+                f"T{i} = {self.layout.s(f'form{i}')}",
+                f"{self.layout.s(f'total{i}')} = T{i}",
+                f"{self.layout.s(f'form{i}')} = F(0)",
+            )
+            names[Form(i)] = f"T{i}"
+        scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
+        self.fields.begin(lines, {i: f"T{i}" for i in self.forms}, scales)
+        return names
+
+    def _single_numbers(self, names: dict[Leaf, str]) -> dict[Leaf, str]:
+        numbers: dict[Leaf, str] = {
+            leaf: self.prologue.name(f"p[{at}]") for leaf, at in self.numbers.items()
+        }
+        return {**names, **numbers}
+
+    def _fused(self, out: Lines) -> None:
+        """Both stages of single subsystems, when there are no arrays."""
+        layout = self.layout
+        start, mid = (self._single_numbers(single_names(layout, n)) for n in "xy")
+        out.open(LANE_LOOP)
+        for leaf, name in single_names(layout, "x").items():
+            assert isinstance(leaf, Var)
+            out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+        for k in layout.singles:
+            out.add(*self._read_single_normals(k))
+            self._predict(self.equations[k], start, self._normals(k), out)
+        for k in layout.singles:
+            self._correct(self.equations[k], mid, self._normals(k), out)
+        for k in layout.singles:
+            out.add(
+                *(
+                    f"{layout.single(k, c, 'v')} = z{k}_{c}"
+                    for c in range(layout.block(k).components)
+                )
+            )
+        out.close()
+
+    def _singles(self, stage: int, out: Lines) -> None:
+        """One stage of single subsystems, and the sums over arrays handed on."""
+        layout = self.layout
+        names = single_names(layout, "x" if stage == 1 else "y")
+        out.open(LANE_LOOP)
+        for leaf, name in names.items():
+            assert isinstance(leaf, Var)
+            out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v' if stage == 1 else 'q')}")
+        known = self._single_numbers({**names, **self._totals(out)})
+        for k in layout.singles:
+            components = range(layout.block(k).components)
+            kept = [layout.s(f"kept{k}_{c}") for c in components]
+            out.add(*self._read_single_normals(k))
+            if stage == 1:
+                self._predict(self.equations[k], known, self._normals(k), out)
+                out.add(*(f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components))
+                out.add(*(f"{kept[c]} = n{k}_{c}" for c in components))
+                continue
+            out.add(*(f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components))
+            out.add(*(f"n{k}_{c} = {kept[c]}" for c in components))
+            self._correct(self.equations[k], known, self._normals(k), out)
+            # other members still read this block at mid-step from q, so v may change now
+            out.add(*(f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components))
+        out.add("pass")
+        out.close()
+
+    # -- arrays --------------------------------------------------------------------------------
+
+    def _members(self, group: int, stage: int, out: Lines) -> None:
+        layout, blocks = self.layout, self.layout.groups[group]
+        source = "v" if stage == 1 else "q"
+        self.fields.before(out, group, source)
+        out.open(f"for m in range({layout.group_size[group]}):")
+        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+        for k in blocks:
+            room, width = self.room[k]
+            out.add(f"r{k} = ({room} + {width} * m) * LN & FAR")
+            if stage == 1:
+                for j in range(self.pairs[k]):
+                    slots = [self._slot(k, 2 * j + i) for i in range(2)]
+                    fill(out, "kd", f"{self.first[k]} + {self.pairs[k]} * m + {j}", slots)
+        used = dict.fromkeys(
+            x for k in blocks for p in self.equations[k].polynomials for x in p.leaves
+        )
+        names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
+        out.add(*(f"c{x.index} = p[{at} + m]" for x, at in self.numbers.items() if x in used))
+        self._form_weights(group, out)
+        self.fields.member(out, group)
+        out.open(LANE_LOOP)
+        point = "x" if stage == 1 else "y"
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                names[Member(k, c)] = f"{point}{k}_{c}"
+                out.add(f"{point}{k}_{c} = {source}[i{k} + {c} * LN + l]")
+                if stage == 2:
+                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+        out.add(*self.fields.lane(group, source, names))
+        for leaf, field in self.field.items():
+            names[leaf] = field.name
+        for leaf in used:
+            if isinstance(leaf, Var):
+                # in stage 2 single subsystems are at mid-step in q
+                out.add(
+                    f"x{leaf.block}_{leaf.comp} = {layout.single(leaf.block, leaf.comp, source)}"
+                )
+                names[leaf] = f"x{leaf.block}_{leaf.comp}"
+            elif isinstance(leaf, Form):
+                out.add(f"T{leaf.index} = {layout.s(f'total{leaf.index}')}")
+                names[leaf] = f"T{leaf.index}"
+        for k in blocks:
+            e, components = self.equations[k], range(layout.block(k).components)
+            if stage == 1 or not self.ito:
+                out.add(*(f"w{k}_{j} = sqh * {self._slot(k, j)}" for j in range(len(e.noise))))
+            if stage == 1:
+                self._predict(e, names, self._normals(k), out)
+                out.add(*(f"q[i{k} + {c} * LN + l] = y{k}_{c}" for c in components))
+                if self.ito:
+                    out.add(*(f"w[r{k} + {c} * LN + l] = n{k}_{c}" for c in components))
+                continue
+            if self.ito:
+                out.add(*(f"n{k}_{c} = w[r{k} + {c} * LN + l]" for c in components))
+            self._correct(e, names, self._normals(k), out)
+            out.add(*(f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components))
+        end = "y" if stage == 1 else "z"
+        self._accumulate(
+            group,
+            {
+                Member(k, c): f"{end}{k}_{c}"
+                for k in blocks
+                for c in range(layout.block(k).components)
+            },
+            out,
+        )
+        out.close()
+        out.close()
+
+    def _slot(self, k: int, j: int) -> str:
+        """Where normal j of the current member lies."""
+        return self.layout.s(f"noise{k}_{j}") if self.ito else f"w[r{k} + {j} * LN + l]"
+
+    def _form_weights(self, group: int, out: Lines) -> None:
+        for i in self.forms:
+            spec = self.layout.system.forms[i]
+            if self.layout.form_group(i) == group and not spec.uniform:
+                out.add(f"fw{i} = p[{self.layout.parameters.array(spec.weights)} + m]")
+
+    def _accumulate(self, group: int, names: dict[Leaf, str], out: Lines) -> None:
+        """Add this member to the sums."""
+        for i in self.forms:
+            spec = self.layout.system.forms[i]
+            if self.layout.form_group(i) == group:
+                weight = "1" if spec.uniform else f"fw{i}"
+                out.add(
+                    f"{self.layout.s(f'form{i}')} += {times(weight, mono_names(spec.mono, names))}"
+                )
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def step(self) -> str:
+        """Source of ``step``: a step of length h."""
+        layout, out, body = self.layout, Lines(0), Lines(1)
+        for k in layout.singles:
+            for e in range(self.pairs[k]):
+                slots = [layout.s(f"noise{k}_{2 * e + i}") for i in range(2)]
+                fill(body, "kd", f"{int(self.first[k]) + e}", slots)
+        if layout.arrays:
+            for stage in (1, 2):
+                self._singles(stage, body)
+                for group in layout.groups:
+                    self._members(group, stage, body)
+        else:
+            self._fused(body)
+        out.open(f"def step({ARGUMENTS}):")
+        out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
+        return f"{out}\n{body}"
+
+    def local_step(self) -> str:
+        """Source of ``local``: no step, but the sums over arrays when an interval begins."""
+        layout, out = self.layout, Lines(0)
+        out.open("def local(v, s, p, o, lr, kl, t0):")
+        out.open(LANE_LOOP)
+        out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.forms), "pass")
+        out.close()
+        for group, blocks in layout.groups.items():
+            if not any(layout.form_group(i) == group for i in self.forms):
+                continue
+            out.open(f"for m in range({layout.group_size[group]}):")
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            self._form_weights(group, out)
+            out.open(LANE_LOOP)
+            names: dict[Leaf, str] = {}
+            for k in blocks:
+                for c in range(layout.block(k).components):
+                    names[Member(k, c)] = f"x{k}_{c}"
+                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+            self._accumulate(group, names, out)
+            out.close()
+            out.close()
+        return str(out)
