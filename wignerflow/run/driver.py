@@ -65,7 +65,7 @@ def simulate(text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.i
     if dt is None:
         choice = choose(text, tlist, request.seed, request.single)
         dt = choice.dt
-        stats.update(step_difference=choice.difference, step_choice=choice.note)
+        stats.update(step_difference=choice.difference, step_difference_sem=choice.error, step_choice=choice.note)
     grid = Grid.make(tlist, dt)
     kernel = CpuKernel(text, grid, single=request.single, batched=batched)
     pilot = time.perf_counter() - start

@@ -21,8 +21,10 @@ from ..phasespace.system import FOCK, SPIN, SQUARE_ROOT, PhaseSpaceSystem
 
 ANGLE = 0.125  # first guess: largest rotation angle per step
 LOCAL = 0.25  # and largest local rate times step
-TOLERANCE = 2e-3  # of the largest mean of an observable: accepted step error
-PILOT_CHUNKS = 4
+TOLERANCE = 2e-3  # of the largest root mean square of an observable: accepted step error
+SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed to count
+PILOT_CHUNKS, MAX_PILOT_CHUNKS = 4, 32
+PILOT_WORK = 20_000_000  # steps times trajectories times variables of a pilot run, about
 PILOT_STEPS = 4000  # at most this many coarse steps in a pilot
 HALVINGS = 12
 
@@ -165,7 +167,8 @@ class StepChoice:
     """The step taken and how it was found."""
 
     dt: float
-    difference: float | None  # largest |coarse - fine| over the largest |mean|, per observable at worst
+    difference: float  # see ``step_difference``
+    error: float
     halvings: int
     note: str
 
@@ -189,36 +192,54 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
     dt = guess(text.system, tlist)
     system = text.system
     if not (system.channels or system.member_channels or system.hamiltonian or system.explicit):
-        return StepChoice(dt, 0.0, 0, "local channels alone are stepped exactly")
-    difference = None
+        return StepChoice(dt, 0.0, 0.0, 0, "local channels alone are stepped exactly")
+    difference, error = 0.0, 0.0
     for halvings in range(HALVINGS):
         stop = tlist.size
         steps = np.cumsum(Grid.make(tlist, dt).nsteps)
         if steps[-1] > PILOT_STEPS:
             stop = max(2, int(np.searchsorted(steps, PILOT_STEPS)) + 1)
-        difference = step_difference(text, tlist[:stop], dt, seed, single)
+        difference, error = step_difference(text, tlist[:stop], dt, seed, single)
         if difference <= TOLERANCE:
-            return StepChoice(dt, difference, halvings, "step from the model's rates, checked by halving on a pilot")
+            return StepChoice(
+                dt, difference, error, halvings, "step from the model's rates, checked by halving on a pilot"
+            )
         # the error falls at least linearly: jump close to the step that will pass, then check it
         dt /= 2.0 ** max(1, int(np.floor(np.log2(difference / TOLERANCE) * 0.7)) if np.isfinite(difference) else 2)
-    return StepChoice(dt, difference, HALVINGS, f"no step was found that meets the tolerance {TOLERANCE}")
+    return StepChoice(dt, difference, error, HALVINGS, f"no step was found that meets the tolerance {TOLERANCE}")
 
 
-def step_difference(text: KernelText, tlist: NDArray[np.float64], dt: float, seed: int, single: bool) -> float:
-    """Largest difference of the means at dt and dt/2, over the largest mean of each observable."""
+def step_difference(
+    text: KernelText, tlist: NDArray[np.float64], dt: float, seed: int, single: bool
+) -> tuple[float, float]:
+    """Difference of the means at dt and dt/2, and its sampling error, for the worst observable and time.
+
+    Both are in units of the observable's largest root mean square over time. The difference is what
+    exceeds ``SIGNIFICANT`` sampling errors; the groups of trajectories behind the error are paired.
+    """
     coarse = Grid.make(tlist, dt)
     fine = Grid(coarse.nsteps * 2, coarse.hs / 2, *_halved(coarse))
-    means = []
+    every = np.arange(text.channels)
+    groups, square = [], 0.0
     for grid, draws in ((coarse, (2, 2, 4)), (fine, (1, 1, 2))):
-        kernel = CpuKernel(text, grid, single=single, batched=np.empty(0, np.int64))
-        chunks = PILOT_CHUNKS if text.system.noise else 1
+        kernel = CpuKernel(text, grid, single=single, batched=every)
+        steps = int(fine.nsteps.sum()) * text.layout.state_slots
+        wanted = PILOT_WORK // max(1, steps * kernel.lanes)
+        chunks = int(np.clip(wanted, PILOT_CHUNKS, MAX_PILOT_CHUNKS)) if text.system.noise else 1
         out = kernel.simulate(0, chunks, chunks * kernel.lanes, seed, draws=draws)
         if not np.all(out.count == kernel.lanes):
-            return float("inf")
-        means.append(out.mean[:, :, : text.channels].mean(axis=0))
-    scale = np.abs(means[1]).max(axis=0)
-    worst = np.abs(means[0] - means[1]).max(axis=0)
-    return float(np.max(np.divide(worst, scale, out=np.zeros_like(worst), where=scale > 0), initial=0.0))
+            return float("inf"), 0.0
+        size = kernel.lanes // out.batch_sum.shape[2]
+        groups.append(out.batch_sum.transpose(0, 2, 1, 3).reshape(-1, tlist.size, text.channels) / size)
+        square = out.m2[:, :, every].mean(axis=0) / kernel.lanes
+    mean = groups[1].mean(axis=0)
+    scale = np.sqrt(np.max(mean**2 + square, axis=0))
+    difference = groups[0] - groups[1]
+    n = len(difference) if text.system.noise else 1
+    error = difference.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.zeros_like(mean)
+    scale = np.where(scale > 0, scale, 1.0)
+    excess = np.maximum(np.abs(difference.mean(axis=0)) - SIGNIFICANT * error, 0.0) / scale
+    return float(excess.max(initial=0.0)), float((error / scale).max(initial=0.0))
 
 
 def _halved(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
