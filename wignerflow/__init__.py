@@ -6,8 +6,10 @@ from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
 from .model.model import Jump, LocalJump, Model
 from .model.operators import commutator, couple
+from .model.spread import spread
 from .model.states import bloch, bloch_vector, coherent, down, fock, thermal, up, vacuum
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
+from .model.waveguides import waveguide
 from .observables import (
     Coherence,
     CorrelationLength,
@@ -62,7 +64,9 @@ __all__ = [
     "g2",
     "load",
     "solve",
+    "spread",
     "thermal",
     "up",
     "vacuum",
+    "waveguide",
 ]

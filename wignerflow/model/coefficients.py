@@ -151,6 +151,8 @@ class Coef:
         """Complex conjugate; the coefficient itself where it is real."""
         if self.is_real:
             return self
+        if self.values is not None:
+            return Coef(self.values.conj(), self.times, factor=self.factor.conjugate())
         new = self._copy()
         new.conjugated = not self.conjugated
         return new
@@ -178,18 +180,15 @@ class Coef:
                 "or build it from samples with `wf.coef(values, times)`."
             )
         values = self(self.times) + 0.0
-        return {
-            "times": (self.times + 0.0).tolist(),
-            "real": values.real.tolist(),
-            "imag": values.imag.tolist(),
-        }
+        out = {"times": (self.times + 0.0).tolist(), "real": values.real.tolist()}
+        return {**out, "imag": values.imag.tolist()} if np.any(values.imag) else out
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Coef:
         """Inverse of :meth:`to_dict`."""
-        from .serialize import coef_from_dict
+        from .reading import read_coef
 
-        return coef_from_dict(data)
+        return read_coef("coefficient", data)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -220,7 +219,8 @@ class Coef:
         return self * -1
 
     def __repr__(self) -> str:
-        factor = "" if self.factor == 1 else f"{self.factor:.6g} * "
+        value = self.factor.real if self.factor.imag == 0 else self.factor
+        factor = "" if value == 1 else f"{value:.6g} * "
         if self.function is not None:
             source = getattr(self.function, "__name__", type(self.function).__name__)
         else:

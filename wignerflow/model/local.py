@@ -38,11 +38,13 @@ class LocalOp:
         if other.sub != self.sub or other.member != self.member:
             _check.fail(
                 "operator",
-                f"be a one-emitter operator of {self._where()}, as the other operand",
-                f"one of {other._where()}",
+                f"be a one-emitter operator of {self.where}, as the other operand",
+                f"one of {other.where}",
             )
 
-    def _where(self) -> str:
+    @property
+    def where(self) -> str:
+        """Name of the ensemble, with the index of the member if it is one's."""
         return self.sub.name if self.member is None else f"{self.sub.name}[{self.member}]"
 
     def __add__(self, other: Any) -> LocalOp:

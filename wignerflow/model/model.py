@@ -93,6 +93,8 @@ def _rate_text(jump: Jump | LocalJump) -> str:
     if isinstance(jump, Jump) and jump.matrix is not None:
         return f"{len(jump.matrix)}x{len(jump.matrix)} matrix"
     rate = jump.rate
+    if isinstance(rate, np.ndarray):
+        return f"[{', '.join(f'{r:g}' for r in rate[:3])}{', …' if rate.size > 3 else ''}]"
     return f"{rate:g}" if isinstance(rate, float) else " ".join(repr(rate).split())
 
 
@@ -282,7 +284,7 @@ class Model:
 
     def latex(self) -> str:
         """The master equation as LaTeX."""
-        from .printing import model_latex
+        from .latex import model_latex
 
         return model_latex(self)
 
@@ -294,13 +296,13 @@ class Model:
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Model:
-        """Inverse of :meth:`to_dict`; the format is described in ``wignerflow.model.serialize``.
+        """Inverse of :meth:`to_dict`; ``wignerflow.model.serialize`` describes the format.
 
         Raises:
             ValueError, TypeError: a key is unknown or missing, or a value has the wrong type, shape
                 or size; the place, the requirement and the value are named.
         """
-        from .serialize import model_from_dict
+        from .reading import model_from_dict
 
         return model_from_dict(data)
 

@@ -1,0 +1,297 @@
+"""The one plain form of a model: nested dicts and lists of strings and numbers, nothing else.
+
+Model files (TOML or JSON), provenance, checkpoints and workers all use it. It holds no code: a
+callable coefficient is tabulated, and reading evaluates no expression. ``model_to_dict`` writes the
+canonical form, which is unique: ``model_to_dict(model_from_dict(d)) == d`` for every canonical d.
+``model_from_dict`` also takes shorter spellings, for people. In TOML::
+
+    [[subsystems]]
+    kind = "ensemble"              # ensemble (N), collective (S), spin, mode (cutoff, optional)
+    name = "atoms"
+    N = 1000                       # a number, or one per member
+    count = 2                      # left out: one subsystem, not an array
+    initial = "up"                 # up, down, vacuum, {bloch = [x, y, z]}, {angles = [theta, phi]},
+                                   # {coherent = [re, im]}, {fock = 3}, {thermal = 0.5}, or a list
+
+    [[H]]                          # one term: coef * f(t) ... * factor * factor ...
+    coef = [0.5, 0.0]              # a number or [re, im]; 1 if left out
+    times = ["ramp"]               # functions of time from [coefficients]
+    factors = ["atoms[0].Jz", "atoms[1].Jz"]
+
+    [[H]]
+    factors = [{ sum = ["atoms.Jz"], weights = 2.0 }]          # sum over members; weights, phase
+
+    [[H]]
+    factors = [
+        { couple = { kind = "waveguide", phi = 0.3 }, left = "atoms.Jp", right = "atoms.Jm" },
+    ]
+
+    [[jumps]]
+    type = "collective"            # L is one operator: terms as in H, or one name
+    op = [{ factors = [{ sum = ["atoms.Jm"], phase = 0.3 }] }] # weights e^{i phase m}
+    rate = 0.5                     # a plain rate, or the name of a coefficient
+
+    [[jumps]]
+    type = "array"                 # one L per member; rate: one, one per member, or a matrix
+    op = "atoms.Jm"
+    rate = { real = [[1.0, 0.2], [0.2, 1.0]] }
+
+    [[jumps]]
+    type = "local"                 # the same L on every emitter
+    op = "atoms.sp"
+    rate = 250.0
+
+    [coefficients.ramp]            # samples, interpolated linearly
+    times = [0.0, 1.0]
+    real = [0.0, 5.0]              # imag = [...] where complex
+
+Couplings: nearest (periodic), all, waveguide (phi, chirality), cascade (phi), dense (real, imag:
+rows) and sparse (row, col, real, imag: entries). Numbers stand where numbers are asked for; text
+such as "2*pi" is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _check
+from . import normal
+from .arrays import ArrayOp
+from .coefficients import Coef
+from .factors import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
+from .limits import FORMAT, MAX_LETTERS, MAX_SUMS, MAX_TERMS
+from .local import LocalOp
+from .op import Op
+from .reading import model_from_dict
+
+if TYPE_CHECKING:
+    from .model import Jump, LocalJump, Model
+    from .subsystems import Subsystem
+
+__all__ = ["digest", "model_from_dict", "model_to_dict"]
+
+NAMES = {
+    "ensemble": {"x": "Jx", "y": "Jy", "z": "Jz"},
+    "collective": {"x": "Jx", "y": "Jy", "z": "Jz"},
+    "spin": {"x": "sx", "y": "sy", "z": "sz"},
+    "mode": {"d": "adag", "a": "a"},
+}
+LOCAL = ("identity", "sx", "sy", "sz")
+
+
+def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
+    """The canonical plain form of a model.
+
+    Args:
+        model: the model.
+        times: sample times for callable coefficients, strictly increasing; without them a callable
+            is refused.
+
+    Raises:
+        ValueError: a coefficient is a callable and ``times`` is missing, or an operator is too
+            large for the format.
+    """
+    writer = _Writer(model, times)
+    out: dict[str, Any] = {"format": FORMAT, "subsystems": writer.subsystems()}
+    if writer.names:
+        ordered = sorted(writer.names.items(), key=lambda item: int(item[1][1:]))
+        out["coefficients"] = {name: coef.to_dict() for coef, name in ordered}
+    out["H"] = writer.op("H", model.H)
+    out["jumps"] = [writer.jump(f"jumps[{k}]", jump) for k, jump in enumerate(model.jumps)]
+    return out
+
+
+def digest(data: dict[str, Any]) -> str:
+    """SHA-256 of a plain form, as 64 hexadecimal digits: equal for equal models."""
+    plain = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+class _Writer:
+    """Writes operators with subsystems in the order of the model and coefficients by name."""
+
+    def __init__(self, model: Model, times: Any):
+        self.model = model
+        self.clones: dict[Subsystem, Subsystem] = {s: s for s in model.subsystems}
+        uids = [s.uid for s in model.subsystems]
+        if uids != sorted(uids):  # the normal form follows the order in which subsystems were made
+            self.clones = {
+                s: type(s)(**s.parameters(), name=s.name, count=s.count) for s in model.subsystems
+            }
+        self.sampled: dict[Coef, Coef] = {}
+        for coef in model.coefficients:
+            unit = coef.split()[0]
+            for c in (coef, unit):
+                self.sampled[c] = _sampled(c, times)
+        for k, jump in enumerate(model.jumps):
+            if isinstance(jump.rate, Coef):
+                self.sampled[jump.rate].check_rate(f"jumps[{k}].rate")
+        used = self._used(model.jumps)
+        self.names = {c: f"f{k}" for k, c in enumerate(sorted(used, key=_samples_key), 1)}
+
+    def _used(self, jumps: Iterable[Jump | LocalJump]) -> set[Coef]:
+        ops = [self.model.H, *(j.op for j in jumps if isinstance(j.op, Op))]
+        inside = {c for op in ops for c in self.rebuilt(op).coefficients}
+        return inside | {self.sampled[j.rate] for j in jumps if isinstance(j.rate, Coef)}
+
+    # -- operators in canonical subsystems and coefficients --------------------------------------
+
+    def rebuilt(self, op: Op) -> Op:
+        """The operator with sampled coefficients, in normal form by the order of the model."""
+        if not op.coefficients and all(s is c for s, c in self.clones.items()):
+            return op
+        out: dict[Key, complex] = {}
+        for (times, factors), c in op.terms.items():
+            pieces: normal.Terms = {(): c}
+            for f in factors:
+                pieces = normal.multiply(pieces, self._factor(f))
+            stamp = Op.scalar(1)
+            for coef in times:
+                stamp = stamp * self.sampled[coef]
+            for (sampled, _), scale in stamp.terms.items():
+                for product, d in pieces.items():
+                    out[sampled, product] = out.get((sampled, product), 0) + scale * d
+        return Op(out)
+
+    def _word(self, word: MemberWord) -> MemberWord:
+        return tuple(sorted(((self.clones[s], w) for s, w in word), key=lambda p: p[0].uid))
+
+    def _factor(self, f: Factor) -> normal.Terms:
+        if isinstance(f, Site):
+            return {(Site(self.clones[f.sub], f.m, f.word),): 1.0}
+        if isinstance(f, SumNode):
+            return normal.array_sum({self._word(f.word): f.weights.astype(complex)})
+        one = np.ones(f.left[0][0].size, complex)
+        left, right = self._word(f.left), self._word(f.right)
+        return normal.couple_terms({left: one}, f.coupling, {right: one}, f.u, f.v)
+
+    # -- plain forms -------------------------------------------------------------------------------
+
+    def subsystems(self) -> list[dict[str, Any]]:
+        out = []
+        for sub, states in self.model.initial.items():
+            entry: dict[str, Any] = {"kind": sub.kind, "name": sub.name}
+            if sub.count is not None:
+                entry["count"] = sub.count
+            entry.update(sub.parameters())
+            plain = [s.to_dict() for s in dict.fromkeys(states)]
+            if len(plain) > 1:
+                plain = [s.to_dict() for s in states]
+            entry["initial"] = plain if len(plain) > 1 else plain[0]
+            out.append(entry)
+        return out
+
+    def op(self, where: str, op: Op) -> list[dict[str, Any]]:
+        terms = self.rebuilt(op).terms
+        if len(terms) > MAX_TERMS:
+            _check.fail(
+                where, f"have at most {MAX_TERMS} terms to be written", f"{len(terms)} terms"
+            )
+        out = []
+        for (times, factors), c in terms.items():
+            _check_size(where, factors)
+            term: dict[str, Any] = {"coef": _pair(c)}
+            if times:
+                term["times"] = sorted(self.names[t] for t in times)
+            term["factors"] = [plain for f in factors for plain in _factor_plain(f)]
+            out.append(term)
+        return sorted(out, key=_term_key)
+
+    def jump(self, where: str, jump: Jump | LocalJump) -> dict[str, Any]:
+        op = jump.op
+        if isinstance(op, LocalOp):
+            c = {n: _pair(x) for n, x in zip(LOCAL, op.c.tolist(), strict=True) if x != 0}
+            return {"type": "local", "on": op.where, "op": c, "rate": self.rate(jump.rate)}
+        if isinstance(op, Op):
+            terms = self.op(f"{where}.op", op)
+            return {"type": "collective", "op": terms, "rate": self.rate(jump.rate)}
+        out = {"type": "array", "members": op.size, "op": self.array(where, op)}
+        matrix = getattr(jump, "matrix", None)
+        rate = self.rate(jump.rate) if matrix is None else _complex_plain(matrix)
+        return {**out, "rate": rate}
+
+    def array(self, where: str, op: ArrayOp) -> list[dict[str, Any]]:
+        out = []
+        for word, w in op.terms.items():
+            constant = np.all(w == w[0])
+            plain = _complex_plain(w[0] if constant else w)
+            if constant and "imag" not in plain:
+                plain = plain["real"]
+            if sum(len(letters) for _, letters in word) > MAX_LETTERS:
+                _check.fail(where, f"have at most {MAX_LETTERS} factors per term to be written", op)
+            out.append({"factors": _member_plain(self._word(word)), "weights": plain})
+        return sorted(out, key=lambda term: json.dumps(term["factors"]))
+
+    def rate(self, rate: Any) -> Any:
+        if isinstance(rate, Coef):
+            return self.names[self.sampled[rate]]
+        return (rate + 0.0).tolist() if isinstance(rate, np.ndarray) else rate + 0.0
+
+
+def _sampled(coef: Coef, times: Any) -> Coef:
+    if coef.function is not None:
+        if times is None:
+            _check.fail(
+                "times",
+                f"be given to tabulate {coef!r}, a callable",
+                times,
+                "Pass `times=`, or build it from samples: `wf.coef(values, times)`.",
+            )
+        return coef.tabulated(times)
+    assert coef.times is not None
+    return Coef(coef(coef.times), coef.times)
+
+
+def _samples_key(coef: Coef) -> tuple[Any, ...]:
+    plain = coef.to_dict()
+    return (plain["times"], plain["real"], plain.get("imag", []))
+
+
+def _term_key(term: dict[str, Any]) -> tuple[Any, ...]:
+    return (term.get("times", []), len(term["factors"]), json.dumps(term["factors"]))
+
+
+def _check_size(where: str, factors: tuple[Factor, ...]) -> None:
+    sums = sum(not isinstance(f, Site) for f in factors)
+    letters = sum(len(f.word) for f in factors if isinstance(f, Site))
+    if letters > MAX_LETTERS or sums > MAX_SUMS:
+        must = f"have at most {MAX_LETTERS} factors and {MAX_SUMS} sums per term to be written"
+        _check.fail(where, must, f"a term of {letters} factors and {sums} sums")
+
+
+def _pair(c: complex) -> list[float]:
+    return [c.real + 0.0, c.imag + 0.0]
+
+
+def _complex_plain(w: Any) -> dict[str, Any]:
+    """Real and imaginary parts as lists; the imaginary part only where it is not zero."""
+    out: dict[str, Any] = {"real": (w.real + 0.0).tolist()}
+    return {**out, "imag": (w.imag + 0.0).tolist()} if np.any(w.imag) else out
+
+
+def _member_plain(word: MemberWord, index: str = "") -> list[str]:
+    return [f"{s.name}{index}.{NAMES[s.kind][letter]}" for s, letters in word for letter in letters]
+
+
+def _factor_plain(f: Factor) -> list[Any]:
+    if isinstance(f, Site):
+        return _member_plain(((f.sub, f.word),), "" if f.sub.count is None else f"[{f.m}]")
+    if isinstance(f, SumNode):
+        out: dict[str, Any] = {"sum": _member_plain(f.word)}
+        return [out if np.all(f.weights == 1) else {**out, "weights": f.weights.tolist()}]
+    out = {
+        "couple": f.coupling.to_dict(),
+        "left": _member_plain(f.left),
+        "right": _member_plain(f.right),
+    }
+    return [{**out, **_side_weights(f)}]
+
+
+def _side_weights(f: CoupleNode) -> dict[str, list[float]]:
+    sides: tuple[tuple[str, Real | None], ...] = (("left_weights", f.u), ("right_weights", f.v))
+    return {name: w.tolist() for name, w in sides if w is not None}
