@@ -2,6 +2,7 @@
 
 from ._version import __version__
 from .exact.engine import Exact
+from .exact.jumps import QuantumJumps
 from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
 from .model.model import Jump, LocalJump, Model
@@ -44,6 +45,7 @@ __all__ = [
     "Mode",
     "Model",
     "NearestNeighbour",
+    "QuantumJumps",
     "Ratio",
     "Result",
     "Spin",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from . import _check
 from ._version import __version__
 from .exact.engine import Exact
+from .exact.jumps import QuantumJumps
 from .kernels.module import KernelText
 from .kernels.observe import Readout
 from .model.coefficients import Coef
@@ -24,10 +25,15 @@ from .observables import Plan, assemble, batched, flatten
 from .phasespace.mean_field import MeanField
 from .phasespace.twa import TWA
 from .result import Result
-from .run.driver import Request, simulate
+from .run.driver import Request, available_threads, simulate
 from .run.statistics import Samples
 
-METHODS: dict[str, Callable[[], Any]] = {"twa": TWA, "mean-field": MeanField, "exact": Exact}
+METHODS: dict[str, Callable[[], Any]] = {
+    "twa": TWA,
+    "mean-field": MeanField,
+    "exact": Exact,
+    "jumps": QuantumJumps,
+}
 
 FAILED_LIMIT = 0.01
 CLIP_WARNING = 0.05
@@ -73,7 +79,7 @@ def solve(
         model: the master equation and its initial state, which holds at ``tlist[0]``.
         tlist: times, strictly increasing, shape (T,), in units of an inverse rate (hbar = 1).
         e_ops: dict from name to operator, array operator or derived observable, or a list of them.
-        method: "twa", "mean-field", "exact", or a method object such as ``wf.TWA(sampling="fixed")``.
+        method: "twa", "mean-field", "exact", "jumps", or a method object such as ``wf.TWA(sampling="fixed")``.
         ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
         seed: of the random numbers, 0 <= seed < 2**64; None draws one (it is kept in the result).
         dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates and
@@ -126,6 +132,8 @@ def solve(
         "python": sys.version.split()[0],
         "numpy": np.__version__,
     }
+    if isinstance(engine, QuantumJumps):
+        return _solve_jumps(engine, model, times, base, plan, provenance, count, number, workers, limit)
     if not hasattr(engine, "lower"):
         return _solve_exact(engine, model, times, base, plan, provenance)
     if not engine.stochastic:
@@ -201,10 +209,7 @@ def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
 
 
 def _plain(model: Model, times: NDArray[np.float64]) -> dict[str, Any]:
-    try:
-        return model.to_dict(times)
-    except ModuleNotFoundError:
-        return {}
+    return model.to_dict(times)
 
 
 def _diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
@@ -233,23 +238,67 @@ def _solve_exact(
 ) -> Result:
     """Run a method that works on operators, member by member."""
     start = time.perf_counter()
-    single: dict[str, Op] = {}
-    for key, op in base.items():
-        if isinstance(op, ArrayOp):
-            single.update({f"{key}[{m}]": op[m] for m in range(op.size)})
-        else:
-            single[key] = op
-    solution = engine.solve(model, times, single)
-    values = {}
-    for key, op in base.items():
-        if isinstance(op, ArrayOp):
-            values[key] = np.stack([solution.expect[f"{key}[{m}]"] for m in range(op.size)], axis=-1)
-        else:
-            values[key] = solution.expect[key]
+    solution = engine.solve(model, times, _members(base))
+    values = _gather(base, solution.expect)
     stats = {**solution.stats, "wall_time": time.perf_counter() - start, "warnings": [], "stopped_because": "deterministic"}
     return Result.from_values(
         times, plan, values, method=engine.name, stats=stats, provenance=provenance, model=_plain(model, times)
     )
+
+
+def _members(base: Mapping[str, Op | ArrayOp]) -> dict[str, Op]:
+    """Array operators written out member by member."""
+    out: dict[str, Op] = {}
+    for key, op in base.items():
+        if isinstance(op, ArrayOp):
+            out.update({f"{key}[{m}]": op[m] for m in range(op.size)})
+        else:
+            out[key] = op
+    return out
+
+
+def _gather(base: Mapping[str, Op | ArrayOp], values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Inverse of ``_members`` for values: members on the last axis."""
+    out = {}
+    for key, op in base.items():
+        if isinstance(op, ArrayOp):
+            out[key] = np.stack([values[f"{key}[{m}]"] for m in range(op.size)], axis=-1)
+        else:
+            out[key] = values[key]
+    return out
+
+
+def _solve_jumps(
+    engine: QuantumJumps,
+    model: Model,
+    times: NDArray[np.float64],
+    base: Mapping[str, Op | ArrayOp],
+    plan: Plan,
+    provenance: dict[str, Any],
+    ntraj: int,
+    seed: int,
+    threads: int | None,
+    timeout: float | None,
+) -> Result:
+    """Quantum jumps: every run's values are kept, so that derived observables have errors too."""
+    keeper = QuantumJumps(engine.engine, memory=engine.memory, keep=True)
+    solution = keeper.solve(
+        model, times, _members(base), ntraj=ntraj, seed=seed, threads=threads or available_threads(), timeout=timeout
+    )
+    stats = dict(solution.stats)
+    runs = _gather(base, stats.pop("samples"))
+    slots = plan.slots()
+    channels = np.empty((stats["ntraj"], times.size, plan.channels))
+    for key, slot in slots.items():
+        value = runs[key].reshape(stats["ntraj"], times.size, -1)
+        parts = [value.real, value.imag] if slot.is_complex else [value.real]
+        channels[:, :, slot.span] = np.concatenate(parts, axis=-1)
+    samples = Samples.of_runs(channels, batched(plan, slots))
+    stats["warnings"] = []
+    return Result.from_samples(
+        times, plan, samples, method=engine.name, seed=seed, stats=stats, provenance=provenance,
+        model=_plain(model, times),
+    )  # fmt: skip
 
 
 class _Bar:

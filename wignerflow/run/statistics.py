@@ -125,6 +125,20 @@ class Samples:
             columns,
         )
 
+    @staticmethod
+    def of_runs(values: NDArray[np.float64], batched: NDArray[np.int64]) -> Samples:
+        """Sums of kept runs: ``values`` (n, T, K), run number mod 32 is the batch."""
+        n, times, channels = values.shape
+        mean = values.mean(axis=0)
+        m2 = ((values - mean) ** 2).sum(axis=0)
+        batch_count = np.empty((times, BATCHES), np.int64)
+        batch_sum = np.empty((times, BATCHES, len(batched)))
+        for b in range(BATCHES):
+            batch_count[:, b] = len(values[b::BATCHES])
+            batch_sum[:, b] = values[b::BATCHES][:, :, batched].sum(axis=0)
+        count = np.full(times, n, np.int64)
+        return Samples(count, mean, m2, batch_count, batch_sum, np.asarray(batched, np.int64), 0, n)
+
     def absorb(
         self,
         count: NDArray[np.int64],
