@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from . import ruks_2a
+from . import ruks_2a, ruks_2a_inset, ruks_2b
 from .contract import Figure
 
-#: Every figure by name; to add one, add a file and a line here.
-REGISTRY: dict[str, Figure] = {f.name: f for f in (ruks_2a.FIGURE,)}
+#: Every figure by name; to add one, add a file and a name here.
+REGISTRY: dict[str, Figure] = {
+    figure.name: figure for figure in (ruks_2a.FIGURE, ruks_2a_inset.FIGURE, ruks_2b.FIGURE)
+}

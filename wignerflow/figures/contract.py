@@ -63,16 +63,16 @@ class Check:
 
     Attributes:
         what: the number in words.
-        value, error: the number and its standard error.
+        value, error: the number and its standard error (None: not a sampled number).
         required: the bound in words, such as "at least 0.8".
-        met: whether the number keeps it.
+        met: whether the number keeps it; None if its error is too large to tell.
     """
 
     what: str
     value: float
-    error: float
+    error: float | None
     required: str
-    met: bool
+    met: bool | None
 
 
 def no_checks(data: xarray.Dataset) -> list[Check]:
@@ -123,8 +123,15 @@ class Deviation:
 
     @property
     def met(self) -> bool | None:
-        """Whether the deviation keeps its bound; None without one."""
-        return None if self.required is None else self.value <= self.required
+        """Whether the deviation keeps its bound; see :func:`keeps`."""
+        return None if self.required is None else keeps(self.value, self.sem, self.required)
+
+
+def keeps(value: float, sem: float, bound: float) -> bool | None:
+    """Whether value <= bound; None if it is above by less than two standard errors."""
+    if value <= bound:
+        return True
+    return None if value - 2 * sem <= bound else False
 
 
 # ---------------------------------------------------------------- data
@@ -159,8 +166,6 @@ def add_curve(
         assert result.dt is not None
         facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
         facts |= {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"}
-        data[f"{name}_sem"] = (dim, result.sem[observable])
-        data[f"{name}_sem"].attrs = {"long_name": f"{label}, standard error", "units": "1"}
         for text in result.stats["warnings"]:
             line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
             if line not in data.attrs["warnings"]:
@@ -169,8 +174,10 @@ def add_curve(
         facts["reference"] = reference
     if required is not None:
         facts["required"] = required
-    data[name] = (dim, result.expect[observable])
-    data[name].attrs = facts
+    data[name] = (dim, result.expect[observable], facts)
+    if result.ntraj:
+        error = {"long_name": f"{label}, standard error", "units": "1"}
+        data[f"{name}_sem"] = (dim, result.sem[observable], error)
 
 
 def sampled(data: xarray.Dataset) -> list[str]:
@@ -211,7 +218,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _verdict(met: bool | None) -> str:
-    return "" if met is None else "met" if met else "NOT MET"
+    return "open: more trajectories" if met is None else "met" if met else "NOT MET"
 
 
 def table(figure: Figure, data: xarray.Dataset) -> str:
@@ -229,7 +236,7 @@ def table(figure: Figure, data: xarray.Dataset) -> str:
                     format_value(d.value, d.sem) if known else "no exact curve",
                     f"{d.where:.4g}" if known else "",
                     "" if d.required is None else f"at most {d.required:g}",
-                    _verdict(d.met),
+                    "" if d.required is None else _verdict(d.met),
                 ]
             )
         lines += _columns(rows)
@@ -237,7 +244,8 @@ def table(figure: Figure, data: xarray.Dataset) -> str:
     if checks:
         rows = [["requirement", "found", "required", ""]]
         for c in checks:
-            rows.append([c.what, format_value(c.value, c.error), c.required, _verdict(c.met)])
+            shown = f"{c.value:.2g}" if c.error is None else format_value(c.value, c.error)
+            rows.append([c.what, shown, c.required, _verdict(c.met)])
         lines += ["", *_columns(rows)]
     if data.attrs.get("warnings"):
         lines += ["", "Warnings of the runs:", *data.attrs["warnings"].strip().splitlines()]
