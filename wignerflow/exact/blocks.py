@@ -20,7 +20,7 @@ from ..model.model import Model
 from ..model.operators import Op
 from ..model.subsystems import Mode, Subsystem
 from . import propagate, reach
-from .ladder import Basis, Ladder, Times
+from .ladder import Basis, Ladder, Site, Times
 from .liouvillian import lower
 from .solution import ExactSolution
 
@@ -278,14 +278,8 @@ def solve(
         system = BlockSystem(model, ops, cutoffs, memory, window)
         system.restrict()
         numbers, counts = _evolve(system, tlist, rtol)
-        edges = numbers[:, system.functionals.edges].max(axis=0, initial=0.0)
-        modes = [s for s in system.basis.sites if s.kind == "mode"]
-        pairs = zip(modes, edges, strict=True)
-        open_ones = [s for s, e in pairs if e > EDGE and (s.sub, s.m) in cutoffs]
-        if not open_ones:
+        if not widen(system, numbers, cutoffs):
             break
-        for s in open_ones:
-            cutoffs[s.sub, s.m] = int(1.5 * cutoffs[s.sub, s.m]) + 4
     trace = numbers[:, system.functionals.trace]
     stats: dict[str, Any] = {
         "engine": "blocks",
@@ -293,11 +287,39 @@ def solve(
         "components": system.size,
         **counts,
         "trace_error": float(np.abs(trace - 1).max()),
+        **mode_stats(system, numbers),
     }
-    if modes:
-        stats["cutoffs"] = {s.label: s.dim for s in modes}
-        stats["edge"] = {s.label: float(e) for s, e in zip(modes, edges, strict=True)}
     return ExactSolution.build(ops, system.functionals.values(numbers, tlist, len(ops)), stats)
+
+
+def _edges(system: BlockSystem, numbers: NDArray[np.float64]) -> list[tuple[Site, float]]:
+    """Every mode with the largest population of its two highest Fock states."""
+    edges = numbers[:, system.functionals.edges].max(axis=0, initial=0.0)
+    modes = [s for s in system.basis.sites if s.kind == "mode"]
+    return list(zip(modes, map(float, edges), strict=True))
+
+
+def widen(
+    system: BlockSystem,
+    numbers: NDArray[np.float64],
+    cutoffs: dict[tuple[Subsystem, int], int],
+) -> bool:
+    """Raise the cutoffs that were chosen here and proved too small; False if none did."""
+    narrow = [s for s, e in _edges(system, numbers) if e > EDGE and (s.sub, s.m) in cutoffs]
+    for s in narrow:
+        cutoffs[s.sub, s.m] = int(1.5 * cutoffs[s.sub, s.m]) + 4
+    return bool(narrow)
+
+
+def mode_stats(system: BlockSystem, numbers: NDArray[np.float64]) -> dict[str, Any]:
+    """Cutoff and edge population of every mode, for ``stats``."""
+    edges = _edges(system, numbers)
+    if not edges:
+        return {}
+    return {
+        "cutoffs": {s.label: s.dim for s, _ in edges},
+        "edge": {s.label: e for s, e in edges},
+    }
 
 
 def _evolve(

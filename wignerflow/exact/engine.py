@@ -9,7 +9,7 @@ from typing import Any
 from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
-from . import blocks, populations
+from . import blocks, populations, steady
 from .solution import ExactSolution
 
 ENGINES = ("populations", "blocks")
@@ -102,6 +102,38 @@ class Exact:
             out = populations.solve(model, times, named)
         else:
             out = blocks.solve(model, times, named, rtol=self.rtol, memory=self.memory)
+        out.stats["why"] = why[0].upper() + why[1:] + "."
+        out.stats["wall_time"] = time.perf_counter() - begin
+        return out
+
+    def steady_state(
+        self, model: Model, ops: Mapping[str, Op], *, unique: bool = True
+    ) -> ExactSolution:
+        """Expectation values in the steady state that the initial state reaches.
+
+        Args:
+            model: the master equation, constant in time.
+            ops: name -> operator.
+            unique: refuse a steady state that depends on the initial state; False returns the
+                long-time average from the model's own, with ``stats["unique"]`` False.
+
+        Returns:
+            ``expect[name]`` of shape (); ``stats`` holds ``unique`` (among the states that
+            ``initial`` can reach) and ``residual``, the 1-norm of L(rho) over those of L and rho.
+
+        Raises:
+            ValueError: the model depends on time, does not fit into memory, or has no unique
+                steady state.
+        """
+        named = checked_ops(model, ops)
+        reason = self.refuses(model)
+        if reason is not None:
+            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
+        engine, why = self.choose(model)
+        begin = time.perf_counter()
+        out = steady.solve(
+            model, named, engine, unique=unique, rtol=max(self.rtol, 1e-12), memory=self.memory
+        )
         out.stats["why"] = why[0].upper() + why[1:] + "."
         out.stats["wall_time"] = time.perf_counter() - begin
         return out

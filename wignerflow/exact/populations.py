@@ -24,6 +24,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
@@ -284,6 +285,31 @@ def _windows(p: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     lo = np.where(some.any(axis=1), some.argmax(axis=1), 0)
     hi = np.where(some.any(axis=1), p.shape[1] - some[:, ::-1].argmax(axis=1), 0)
     return lo.astype(np.int64), hi.astype(np.int64)
+
+
+def generator(r: Rates) -> tuple[sp.csr_matrix, NDArray[np.int64], Array]:
+    """The sparse matrix of the master equation on the states that can be reached.
+
+    Returns:
+        W of shape (n, n); the flat indices of its n states in (blocks, dim); their populations at
+        the start.
+    """
+    blocks, dim = r.start.shape
+    flat = np.arange(blocks * dim).reshape(blocks, dim)
+    parts = [(flat.ravel(), flat.ravel(), -r.escape.ravel())]
+    for dj, q, rate in zip(r.dj, r.q, r.rate, strict=True):
+        source = flat[rate > 0]
+        parts.append((source + dj * dim + q, source, rate[rate > 0]))
+    row, column, value = (np.concatenate(p) for p in zip(*parts, strict=True))
+    W = sp.csr_matrix((value, (row, column)), shape=(flat.size, flat.size))
+    seen = r.start.ravel() > 0
+    while True:  # at most as many rounds as jumps are needed
+        more = seen | ((W != 0).astype(float) @ seen.astype(float) > 0)
+        if (more == seen).all():
+            break
+        seen = more
+    inside = np.flatnonzero(seen)
+    return W[inside][:, inside], inside, r.start.ravel()[inside]
 
 
 def solve(model: Model, tlist: Array, ops: dict[str, Op]) -> ExactSolution:
