@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..phasespace.system import PhaseSpaceSystem
 from .explicit import ExplicitPrinter
+from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
-from .local import LocalPrinter, generator, initial_source, is_constant, row
+from .local import LocalPrinter, generator, initial_source, is_constant
 from .observe import ObservePrinter, Readout, channel_count
 from .splitting import StepPrinter
 from .text import Parameters
@@ -109,11 +110,12 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
         observe(v, s, w, p, o, c, 0, count, mean, m2, bcount, bsum, bmap)
         for i in range(nsteps.size):
             h = hs[i]
-            counter = keys_of(kh, seed0, seed1, counter, LOCAL)
+            if STRANG:
+                counter = keys_of(kh, seed0, seed1, counter, LOCAL)
             local(v, s, p, o, rows[number + i], kh, t0)
             for j in range(nsteps[i]):
                 dynamic = keys_of(kd, seed0, seed1, dynamic, DYNAMICS)
-                kl = kh if j == nsteps[i] - 1 else kf
+                kl = kh if STRANG and j == nsteps[i] - 1 else kf
                 counter = keys_of(kl, seed0, seed1, counter, LOCAL)
                 step(v, q, s, w, p, o, ct[number % ct.shape[0]], h, noise, rows[number + i + 1], kd, kl, t0)
                 number += 1
@@ -156,8 +158,7 @@ class KernelText:
         self.layout = Layout(system)
         self.layout.s("alive")
         self.layout.s("clip")
-        local = LocalPrinter(self.layout)
-        printer = ExplicitPrinter(self.layout) if system.explicit else StepPrinter(self.layout, local)
+        local, printer = self._printers()
         observer = ObservePrinter(self.layout, readouts)
         self.local = local
         parts = [str(initial_source(self.layout)), printer.step(), printer.local_step(), observer.source()]
@@ -166,6 +167,21 @@ class KernelText:
         self.diagnostic = bool(observer.ensembles)
         #: Places per trajectory and step where a negative diffusion would be clipped and counted.
         self.roots = sum(len(e.roots) * system.blocks[e.block].size for e in system.explicit)
+
+    def _printers(self) -> tuple[LocalPrinter, StepPrinter | ExplicitPrinter]:
+        self.strang = not self.system.explicit and self.system.scheme == "splitting"
+        if self.system.explicit:
+            return LocalPrinter(self.layout), ExplicitPrinter(self.layout)
+        if self.strang:
+            local = LocalPrinter(self.layout)
+            return local, StepPrinter(self.layout, local)
+        heun = HeunLocal(self.layout)
+        return heun, HeunPrinter(self.layout, heun)
+
+    @property
+    def pilot_draws(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Normals summed per collective, half and full local step in a coarse and a fine pilot run."""
+        return ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
 
     @property
     def channels_total(self) -> int:
@@ -193,7 +209,8 @@ class KernelText:
         lengths, middles = [], []
         position = 0
         for n, h in zip(grid.nsteps, grid.hs, strict=True):
-            lengths.append(np.concatenate([[h / 2], np.full(n - 1, h), [h / 2]]))
+            ends = h / 2 if self.strang else h
+            lengths.append(np.concatenate([[ends], np.full(n - 1, h), [ends]]))
             t = grid.times[position]
             middles.append(np.concatenate([[t + h / 4], t + h * np.arange(1, n), [t + n * h - h / 4]]))
             position += n
@@ -208,7 +225,7 @@ class KernelText:
         for k, step in self.local.steps.items():
             axial = self.local.axial[k]
             constant = generator(step, None) if is_constant(step) else None
-            make = functools.partial(row, step, axial, noise=self.system.noise)
+            make = functools.partial(self.local.row, step, axial, noise=self.system.noise)
             table = np.stack(
                 [make(*(constant or generator(step, t)), float(h)) for h, t in zip(unique, when, strict=True)]
             )
@@ -237,6 +254,7 @@ class KernelText:
             f"ALIVE = {scratch['alive']}",
             f"CLIP = {scratch['clip']}",
             f"FAR = {FAR}",
+            f"STRANG = {self.strang}",
         ]
         return "\n".join(head) + "\n" + _decorated(HELPERS + self.functions + RUN)
 

@@ -27,6 +27,11 @@ ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
 class StepPrinter:
     """Prints the functions ``local`` (a local step alone) and ``step`` of a system."""
 
+    #: Half local steps stand at both ends of every output interval.
+    strang = True
+    #: Stages that need the normals and the table of the local step.
+    local_stages: tuple[int, ...] = (2,)
+
     def __init__(self, layout: Layout, local: LocalPrinter):
         self.layout, self.local = layout, local
         system = layout.system
@@ -124,16 +129,31 @@ class StepPrinter:
             n = layout.block(k).components
             g = [gradient[Var(k, c)] for c in range(n)]
             x = [start[Var(k, c)] for c in range(n)]
-            y = [mid[Var(k, c)] for c in range(n)] if stage == 1 else [f"z{k}_{c}" for c in range(n)]
-            lines.add(*_move(layout.block(k).kind, f"{k}_{stage}", g, x, y, stage))
-            if stage == 1:
-                if not fused:
-                    lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
-                continue
-            if k in self.local.steps:
-                lines.add(*self.local.read_noise(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
-                y = [f"u{k}_{c}" for c in range(n)]
-            lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(n)))
+            y = [mid[Var(k, c)] for c in range(n)]
+            y = self._advance(k, f"{k}_{stage}", g, x, y, stage, lines)
+            if stage == 2:
+                lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(n)))
+            elif not fused:
+                lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
+
+    def _advance(
+        self, k: int, tag: str, g: list[str], x: list[str], y: list[str], stage: int, lines: Lines
+    ) -> list[str]:
+        """Emit the motion of block k: from ``x`` to the mid-point ``y`` in stage 1, to the end in stage 2.
+
+        Returns the names of the new state.
+        """
+        n, kind = len(x), self.layout.block(k).kind
+        if stage == 1:
+            lines.add(*_move(kind, tag, g, x, y, stage))
+            return y
+        z = [f"z{k}_{c}" for c in range(n)]
+        lines.add(*_move(kind, tag, g, x, z, stage))
+        if k not in self.local.steps:
+            return z
+        u = [f"u{k}_{c}" for c in range(n)]
+        lines.add(*self.local.read_noise(k), *self.local.lines(k, z, u))
+        return u
 
     # -- the loop over the members of a group of arrays ----------------------------------------
 
@@ -154,7 +174,7 @@ class StepPrinter:
         body.add(*self.fields.lane(group, source, names))
         self._pair_terms(group, names, terms, out)
         self._channel_terms(group, stage, names, terms, out, body)
-        if stage == 2:
+        if stage in self.local_stages:
             for k in blocks:
                 if k in self.local.steps:
                     out.add(*self.local.load(k, "m"))
@@ -170,11 +190,8 @@ class StepPrinter:
         for k in blocks:
             n = layout.block(k).components
             x = [f"x{k}_{c}" for c in range(n)]
-            y = [f"{'y' if stage == 1 else 'z'}{k}_{c}" for c in range(n)]
-            out.add(*_move(layout.block(k).kind, f"{k}", [plus(*terms[k, c]) for c in range(n)], x, y, stage))
-            if stage == 2 and k in self.local.steps:
-                out.add(*self.local.read_noise(k), *self.local.lines(k, y, [f"u{k}_{c}" for c in range(n)]))
-                y = [f"u{k}_{c}" for c in range(n)]
+            y = [f"y{k}_{c}" for c in range(n)]
+            y = self._advance(k, f"{k}", [plus(*terms[k, c]) for c in range(n)], x, y, stage, out)
             target = "q" if stage == 1 else "v"
             out.add(*(f"{target}[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
             end.update({Member(k, c): y[c] for c in range(n)})

@@ -205,8 +205,10 @@ class PhaseSpaceSystem:
     numbers: list[NDArray[np.float64]] = field(default_factory=list)
     coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"
+    scheme: str = "splitting"  # or "heun"; explicit equations have their own
     noise: bool = True  # False: the deterministic part alone (mean field)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # warnings
+    facts: list[str] = field(default_factory=list)  # statements that travel with the result
     _form_index: dict[Any, int] = field(default_factory=dict)
     _pair_index: dict[Any, int] = field(default_factory=dict)
 

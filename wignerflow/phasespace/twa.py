@@ -29,6 +29,8 @@ class TWA:
         sampling: initial fluctuations of pure ensemble and collective-spin states: "auto" (fixed spin
             length from N = 10 on, Gaussian below), "fixed" or "gaussian". Mixed states are Gaussian.
         spin_sampling: of single spins: "discrete" (each transverse component +1 or -1) or "gaussian".
+        scheme: "splitting" (exact rotations and exact local steps) or "heun" (an independent check; it
+            needs smaller steps).
 
     Raises:
         ValueError: an option is unknown.
@@ -37,9 +39,10 @@ class TWA:
     name = "twa"
     stochastic = True
 
-    def __init__(self, *, sampling: str = "auto", spin_sampling: str = "discrete"):
+    def __init__(self, *, sampling: str = "auto", spin_sampling: str = "discrete", scheme: str = "splitting"):
         self.sampling = _check.one_of("sampling", sampling, ["auto", "fixed", "gaussian"])
         self.spin_sampling = _check.one_of("spin_sampling", spin_sampling, ["discrete", "gaussian"])
+        self.scheme = _check.one_of("scheme", scheme, ["splitting", "heun"])
 
     def refuses(self, model: Model) -> str | None:
         """Why the method cannot treat ``model``, or None."""
@@ -50,13 +53,14 @@ class TWA:
     ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable]]:
         """The classical system and the symbol of every observable."""
         system, symbols = lower.build(model, tlist)
+        system.scheme = self.scheme
         lower.set_initial(system, model, self.sampling, self.spin_sampling)
         return system, lower.lower_observables(symbols, ops)
 
     def options(self) -> dict[str, str]:
         """The options, plain."""
-        return {"sampling": self.sampling, "spin_sampling": self.spin_sampling}
+        return {"sampling": self.sampling, "spin_sampling": self.spin_sampling, "scheme": self.scheme}
 
     def __repr__(self) -> str:
-        changed = [f"{k}={v!r}" for k, v in self.options().items() if v not in ("auto", "discrete")]
+        changed = [f"{k}={v!r}" for k, v in self.options().items() if v not in ("auto", "discrete", "splitting")]
         return f"TWA({', '.join(changed)})"

@@ -221,7 +221,7 @@ def step_difference(
     fine = Grid(coarse.nsteps * 2, coarse.hs / 2, *_halved(coarse))
     every = np.arange(text.channels)
     groups, square = [], 0.0
-    for grid, draws in ((coarse, (2, 2, 4)), (fine, (1, 1, 2))):
+    for grid, draws in zip((coarse, fine), text.pilot_draws, strict=True):
         kernel = CpuKernel(text, grid, single=single, batched=every)
         steps = int(fine.nsteps.sum()) * text.layout.state_slots
         wanted = PILOT_WORK // max(1, steps * kernel.lanes)
