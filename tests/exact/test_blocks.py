@@ -3,6 +3,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.exact import blocks
+from wignerflow.exact.memory import TooLarge
 
 
 def complex_normal(rng, n):
@@ -225,7 +226,7 @@ def test_only_what_observables_need_is_evolved():
 def test_memory_is_refused_beforehand():
     s = wf.Ensemble(60, name="s", count=2)
     model = wf.Model(s[0].Jx * s[1].Jx + s[0].Jy, initial={s: wf.bloch(0.3, 0.4)})
-    with pytest.raises(blocks.TooLarge, match=r"needs at least .* GB.*QuantumJumps"):
+    with pytest.raises(TooLarge, match=r"needs at least .* GB.*QuantumJumps"):
         blocks.solve(model, np.linspace(0, 1, 3), {"z": s[0].Jz}, memory=1e8)
 
 
@@ -247,3 +248,20 @@ def test_fock_and_thermal_states():
     out = blocks.solve(model, t, {"n": a.n, "b": b.n}).expect
     np.testing.assert_allclose(out["n"], 4 * np.exp(-t), atol=1e-7)
     np.testing.assert_allclose(out["b"], 0.5, atol=1e-5)
+
+
+def test_very_large_models_are_refused_at_once():
+    chain = wf.Ensemble(20, name="chain", count=12)
+    model = wf.Model(jumps=[wf.Jump(chain.Jm.sum(), rate=1.0)], initial={chain: wf.up})
+    with pytest.raises(TooLarge, match="GB"):
+        blocks.solve(model, np.linspace(0, 1, 3), {"z": chain[0].Jz})
+    s = wf.Ensemble(20_000, name="s")
+    with pytest.raises(TooLarge, match="GB"):
+        blocks.solve(wf.Model(s.Jx, initial={s: wf.up}), np.linspace(0, 1, 3), {"z": s.Jz})
+
+
+def test_rates_must_stay_non_negative():
+    s = wf.Ensemble(2, name="s")
+    model = wf.Model(jumps=[wf.Jump(s.Jm, rate=wf.coef(np.cos))], initial={s: wf.up})
+    with pytest.raises(ValueError, match="non-negative at all times"):
+        blocks.solve(model, np.linspace(0, 3, 4), {"z": s.Jz})

@@ -69,3 +69,55 @@ def test_refusals_name_the_reason():
         Exact().solve(model, [0, 0], {})
     with pytest.raises(TypeError, match="operator"):
         Exact().solve(model, [0, 1], {"a": 3})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_diagonal_models_against_brute_force_and_blocks(brute, seed):
+    rng = np.random.default_rng(seed)
+    s = wf.Ensemble(2 + seed % 3, name="s")
+    rate = rng.uniform(0.1, 1, 6)
+    c = rng.normal(size=2) + 1j * rng.normal(size=2)
+    jumps = [
+        wf.Jump(s.Jm + c[0] * s.Jm * s.Jz, rate=rate[0]),
+        wf.Jump(s.Jp * s.Jp, rate=rate[1]),
+        wf.Jump(s.Jz + 0.3, rate=rate[2]),
+        wf.LocalJump(c[1] * s.sp, rate=rate[3]),
+        wf.LocalJump(s.sm, rate=rate[4]),
+        wf.LocalJump(s.sz + 0.5j, rate=rate[5]),
+    ]
+    model = wf.Model(0.4 * s.Jz**2 + s.Jz, jumps, initial={s: wf.bloch_vector(0, 0, -0.3)})
+    f = wf.coef(np.cos)
+    ops = {"z": s.Jz, "zz": s.Jz**2, "e": s.Jp * s.Jm, "c": 1j * s.Jp * s.Jm, "zero": s.Jm}
+    t = np.linspace(0, 1, 4)
+    assert populations.refuses(model) is None
+    out = Exact().solve(model, t, {**ops, "timed": f * s.Jz + s.Jz**2})
+    assert out.stats["engine"] == "populations"
+    full = brute(model).solve(t, ops)
+    other = Exact("blocks", rtol=1e-11).solve(model, t, ops)
+    assert other.stats["engine"] == "blocks"
+    for name in ops:
+        np.testing.assert_allclose(out.expect[name], full[name], atol=1e-9)
+        np.testing.assert_allclose(out.expect[name], other.expect[name], atol=1e-9)
+    timed = np.cos(t) * out.expect["z"] + out.expect["zz"]
+    np.testing.assert_allclose(out.expect["timed"], timed, atol=1e-12)
+
+
+def test_long_times_and_many_segments():
+    """60,000 sweeps in three segments end in the same state as one sparse solve."""
+    atoms, model = laser(40)
+    t = np.array([0, 1.0, 60.0, 90.0])
+    out = Exact().solve(model, t, {"z": atoms.Jz})
+    want = Exact().steady_state(model, {"z": atoms.Jz}).expect["z"]
+    np.testing.assert_allclose(out.expect["z"][2:], want, rtol=1e-9)
+    slow = wf.Model(
+        jumps=[wf.LocalJump(atoms.sm, rate=1.0), wf.Jump(atoms.Jz, rate=1e3)],
+        initial={atoms: wf.up},
+    )
+    fast = Exact().solve(slow, np.linspace(0, 4, 9), {"z": atoms.Jz}).expect["z"]
+    np.testing.assert_allclose(fast, 20 * (2 * np.exp(-np.linspace(0, 4, 9)) - 1), atol=1e-7)
+
+
+def test_memory_is_refused_beforehand():
+    atoms, model = laser(20_000)
+    with pytest.raises(ValueError, match=r"need at least .* GB.*QuantumJumps"):
+        Exact().solve(model, [0, 1], {"z": atoms.Jz})

@@ -3,8 +3,8 @@ import pytest
 import scipy.linalg
 
 import wignerflow as wf
-from wignerflow.exact.blocks import TooLarge
 from wignerflow.exact.engine import Exact
+from wignerflow.exact.memory import TooLarge
 from wignerflow.exact.steady import NotUnique
 
 

@@ -15,25 +15,21 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .. import _check
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.subsystems import Mode, Subsystem
 from . import propagate, reach
 from .ladder import Basis, Ladder, Site, Times
-from .liouvillian import lower
+from .liouvillian import Terms, lower
+from .memory import MEMORY, check_sites, density_matrix
 from .solution import ExactSolution
 
 #: Bytes per component (vectors) and per matrix entry (two copies while sorting).
 _PER_COMPONENT, _PER_ENTRY = 120, 26
-#: Default limit of memory in bytes.
-MEMORY = 4e9
 #: Largest population of the two highest Fock states that passes without a larger cutoff.
 EDGE = 1e-7
-
-
-class TooLarge(ValueError):
-    """The density matrix does not fit into the allowed memory."""
 
 
 @dataclass
@@ -80,9 +76,10 @@ class BlockSystem:
     ):
         self.model, self.ops, self.memory = model, ops, memory
         self.basis = Basis(model, cutoffs)
+        check_sites(self.basis, memory)
+        if Terms(self.basis).space >= 2**61:
+            raise density_matrix(40.0 * Terms(self.basis).space, memory)
         self.terms = lower(model, self.basis)
-        if self.terms.space >= 2**61:
-            raise TooLarge(_too_large(float(self.terms.space) * 40, memory))
         components, start = self._start()
         self.groups: list[tuple[Times, bool]] = []
         plans = []
@@ -99,7 +96,7 @@ class BlockSystem:
         self.components, entries = reach.walk(components, plans, limit)
         need = self.components.size * _PER_COMPONENT + entries * _PER_ENTRY
         if self.components.size > limit or need > memory:
-            raise TooLarge(_too_large(need, memory))
+            raise density_matrix(need, memory)
         self.stats = {"reached": int(self.components.size)}
         self.matrices = [reach.matrix(self.components, turn, a) for turn, a in plans]
         self.y = np.zeros(self.components.size)
@@ -117,14 +114,10 @@ class BlockSystem:
         block, row, col = (np.zeros(1, np.int64) for _ in range(3))
         value = np.ones(1, complex)
         for k, site in enumerate(self.basis.sites):
-            parts = []
-            for j, matrix in site.initial_blocks().items():
-                at = np.nonzero(np.abs(matrix) > 1e-18)
-                parts.append((np.full(at[0].size, j), at[0] + j, at[1] + j, matrix[at]))
-            j_s, k_s, b_s, v_s = (np.concatenate(p) for p in zip(*parts, strict=True))
+            j_s, k_s, b_s, v_s = site.start()
             if float(value.size) * v_s.size * 48 > self.memory:
                 need = float(value.size) * v_s.size * _PER_COMPONENT
-                raise TooLarge(_too_large(need, self.memory))
+                raise density_matrix(need, self.memory)
             block = np.add.outer(block, j_s * t.block_strides[k]).ravel()
             row = np.add.outer(row, k_s * t.strides[k]).ravel()
             col = np.add.outer(col, b_s * t.strides[k]).ravel()
@@ -233,17 +226,30 @@ def _product(times: tuple[Coef, ...], t: Any) -> NDArray[np.complex128]:
     return out
 
 
-def _too_large(need: float, memory: float) -> str:
-    return (
-        f"The block density matrix needs at least {need / 1e9:.3g} GB, but {memory / 1e9:.3g} GB "
-        "are allowed; raise `memory`, use fewer emitters, or take wf.QuantumJumps() (one state "
-        "vector per run) or wf.TWA()."
-    )
-
-
 def refuses(model: Model) -> str | None:
     """Why block density matrices cannot treat ``model``; None (memory is checked when solving)."""
     return None
+
+
+def check_rates(model: Model, times: NDArray[np.float64]) -> None:
+    """Time-dependent rates must be real and not negative.
+
+    Raises:
+        ValueError: at the first of ``times`` where one is not.
+    """
+    rates = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
+    for rate in rates:
+        if isinstance(rate, Coef):
+            values = rate(times)
+            bad = (values.real < 0) | (values.imag != 0)
+            if bad.any():
+                n = int(np.argmax(bad))
+                _check.fail(
+                    "rate",
+                    "be real and non-negative at all times",
+                    values[n],
+                    f"At t = {times[n]}.",
+                )
 
 
 def guess_cutoffs(model: Model) -> dict[tuple[Subsystem, int], int]:
@@ -274,6 +280,7 @@ def solve(
     """
     cutoffs = guess_cutoffs(model)
     window = np.linspace(tlist[0], tlist[-1], 1001)
+    check_rates(model, window)
     while True:
         system = BlockSystem(model, ops, cutoffs, memory, window)
         system.restrict()

@@ -51,18 +51,9 @@ def refuses(model: Model, basis: Basis) -> str | None:
     if any(basis.shifts(w) for group in basis.expand(coherent).values() for w in group):
         return "the Hamiltonian couples states of different M"
     for site in basis.sites:
-        if not is_diagonal(site):
+        if not site.is_diagonal:
             return f"the initial state of {site.label!r} holds coherences between different M"
     return None
-
-
-def is_diagonal(site: Site) -> bool:
-    """True if the initial state of a site is a mixture of its basis states."""
-    if isinstance(site.state, BlochState):
-        length, theta, _ = dicke.bloch_angles(site.state.vector)
-        return length == 0 or bool(np.sin(theta) < 1e-15)
-    kind, value = site.state.kind, site.state.value  # type: ignore[attr-defined]
-    return bool(kind != "coherent" or value == 0)
 
 
 def draw(site: Site, rng: np.random.Generator) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, populations, steady
+from .memory import MEMORY
 from .solution import ExactSolution
 
 ENGINES = ("populations", "blocks")
@@ -46,7 +47,7 @@ class Exact:
             dependence; one driven ensemble of a hundred, two of twenty).
         rtol: relative tolerance of the integrator of "blocks" (error of the density matrix in the
             1-norm); "populations" is accurate to 1e-10.
-        memory: memory in bytes that "blocks" may use.
+        memory: memory in bytes that may be used.
 
     Raises:
         ValueError: the engine is unknown, or a tolerance is not positive.
@@ -54,9 +55,7 @@ class Exact:
 
     name = "exact"
 
-    def __init__(
-        self, engine: str | None = None, *, rtol: float = 1e-8, memory: float = blocks.MEMORY
-    ):
+    def __init__(self, engine: str | None = None, *, rtol: float = 1e-8, memory: float = MEMORY):
         self.engine = None if engine is None else _check.one_of("engine", engine, ENGINES)
         self.rtol = _check.positive("rtol", rtol)
         self.memory = _check.positive("memory", memory)
@@ -99,7 +98,7 @@ class Exact:
         engine, why = self.choose(model)
         begin = time.perf_counter()
         if engine == "populations":
-            out = populations.solve(model, times, named)
+            out = populations.solve(model, times, named, memory=self.memory)
         else:
             out = blocks.solve(model, times, named, rtol=self.rtol, memory=self.memory)
         out.stats["why"] = why[0].upper() + why[1:] + "."

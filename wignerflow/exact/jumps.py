@@ -19,9 +19,10 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
 from . import classical, wavefunctions
-from .blocks import MEMORY, guess_cutoffs
+from .blocks import guess_cutoffs
 from .engine import checked_ops
 from .ladder import Basis
+from .memory import MEMORY
 from .solution import ExactSolution
 
 CHUNK = 64

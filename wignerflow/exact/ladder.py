@@ -1,14 +1,16 @@
 r"""Operators of a model as sums of ladder words, and their matrix elements in the |J, M> basis.
 
 Every canonical word in J_x, J_y, J_z (or Pauli matrices) becomes a sum of products of
-:math:`J_+, J_-, J_z`; each such ladder word changes M by a definite amount and has one real matrix
-element per state, so that an operator is a list of (coefficient, shift, table).
+:math:`J_+, J_z, J_-` in this order, in which equal operators have equal sums. Each such ladder word
+changes M by a definite amount and has one real matrix element per state, so that an operator is a
+list of (coefficient, shift, table).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,22 +84,46 @@ class Site:
             return _mode_table(self.dim, word)
         return _spin_table(self.length, self.blocks, word)
 
-    def diagonal_start(self) -> Array | None:
-        """Initial populations, shape (blocks, dim); None if the state has coherences."""
+    @property
+    def is_diagonal(self) -> bool:
+        """True if the initial state is a mixture of basis states."""
         if isinstance(self.state, BlochState):
             length, theta, _ = dicke.bloch_angles(self.state.vector)
-            if length > 0 and np.sin(theta) > 1e-15:
-                return None
-            if self.kind == "ensemble":
-                p = dicke.product_populations(self.emitters, length)
-                return p if theta < 1 else p[:, ::-1]
+            return length == 0 or bool(np.sin(theta) < 1e-15)
+        assert isinstance(self.state, ModeState)
+        return bool(self.state.kind != "coherent" or self.state.value == 0)
+
+    @property
+    def is_mixed(self) -> bool:
+        """True if the initial state is not pure."""
+        if isinstance(self.state, BlochState):
+            return dicke.bloch_angles(self.state.vector)[0] < 1
+        return isinstance(self.state, ModeState) and self.state.kind == "thermal"
+
+    def diagonal_start(self) -> Array:
+        """Initial populations, shape (blocks, dim), where :attr:`is_diagonal`."""
+        if self.kind == "mode":
+            return np.diag(self.initial_blocks()[0]).real[None, :].copy()
+        assert isinstance(self.state, BlochState)
+        length, theta, _ = dicke.bloch_angles(self.state.vector)
+        if self.kind == "ensemble":
+            p = dicke.product_populations(self.emitters, length)
+        else:
             p = np.zeros((1, self.dim))
-            p[0, -1 if theta < 1 else 0] = (1 + length) / 2
-            p[0, 0 if theta < 1 else -1] += (1 - length) / 2
-            return p
-        matrix = self.initial_blocks()[0]
-        off = matrix - np.diag(np.diag(matrix))
-        return np.diag(matrix).real[None, :].copy() if not off.any() else None
+            p[0, -1], p[0, 0] = (1 + length) / 2, (1 - length) / 2
+        return p if theta < 1 else p[:, ::-1]
+
+    def start(self) -> tuple[Any, Any, Any, Any]:
+        """Block, row, column and value of the elements of the initial density matrix."""
+        if self.is_diagonal:
+            p = self.diagonal_start()
+            j, m = np.nonzero(p > 1e-18)
+            return j, m, m, p[j, m].astype(complex)
+        parts = []
+        for b, matrix in self.initial_blocks().items():
+            row, column = np.nonzero(np.abs(matrix) > 1e-18)
+            parts.append((np.full(row.size, b), row + b, column + b, matrix[row, column]))
+        return tuple(np.concatenate(x) for x in zip(*parts, strict=True))  # type: ignore[return-value]
 
     def initial_blocks(self) -> dict[int, NDArray[np.complex128]]:
         """Initial density matrix block by block, basis M = -J … J (or n = 0 … cutoff - 1)."""
@@ -193,7 +219,29 @@ def _words(kind: str, word: str) -> tuple[tuple[str, complex], ...]:
             for piece, d in letters[letter]:
                 new[w + piece] = new.get(w + piece, 0) + c * d
         out = new
-    return tuple(out.items())
+    total: dict[str, complex] = {}
+    for w, c in out.items():
+        for v, d in _ordered(w):
+            total[v] = total.get(v, 0) + c * d
+    return tuple((w, c) for w, c in total.items() if c != 0)
+
+
+#: The commutators that sort J_+ before J_z before J_-: swapped pair, and what is left over.
+_SWAPS = {"mp": ("pm", "z", -2.0), "zp": ("pz", "p", 1.0), "mz": ("zm", "m", 1.0)}
+
+
+@lru_cache(maxsize=4096)
+def _ordered(word: str) -> tuple[tuple[str, float], ...]:
+    """A ladder word of an angular momentum as a sum of words in the order p, z, m."""
+    for i in range(len(word) - 1):
+        if word[i : i + 2] in _SWAPS:
+            swapped, rest, c = _SWAPS[word[i : i + 2]]
+            out: dict[str, float] = {}
+            for middle, factor in ((swapped, 1.0), (rest, c)):
+                for v, d in _ordered(word[:i] + middle + word[i + 2 :]):
+                    out[v] = out.get(v, 0) + factor * d
+            return tuple((v, d) for v, d in out.items() if d != 0)
+    return ((word, 1.0),)
 
 
 class Basis:

@@ -33,7 +33,8 @@ from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
 from . import classical, dicke
-from .ladder import Basis, Site, shift, spherical
+from .ladder import Basis, Site, Times, shift, spherical
+from .memory import MEMORY, refuse
 from .solution import ExactSolution
 
 Array = NDArray[np.float64]
@@ -100,7 +101,6 @@ def rates(model: Model) -> Rates:
     keys = sorted(table)
     stack = np.array([table[k] for k in keys]) if keys else np.zeros((0, site.blocks, site.dim))
     start = site.diagonal_start()
-    assert start is not None
     pairs = np.array(keys, np.int64).reshape(-1, 2)
     return Rates(site, pairs[:, 0].copy(), pairs[:, 1].copy(), stack, start)
 
@@ -118,17 +118,39 @@ def diagonal_amplitude(basis: Basis, op: Op) -> tuple[int, NDArray[np.complex128
     return (q, value) if words else None
 
 
-def diagonal_tables(basis: Basis, ops: dict[str, Op]) -> NDArray[np.complex128]:
-    """Diagonal matrix elements of one-site operators, shape (len(ops), blocks, dim)."""
+Pieces = list[tuple[int, Times]]
+
+
+def diagonal_tables(basis: Basis, ops: dict[str, Op]) -> tuple[NDArray[np.complex128], Pieces]:
+    """Diagonal matrix elements of one-site operators, one table per time coefficient.
+
+    Returns:
+        tables of shape (K, blocks, dim), and for each the number of its operator and its
+        time coefficients; :func:`combine` puts them together.
+    """
     site = basis.sites[0]
-    out = np.zeros((len(ops), site.blocks, site.dim), complex)
+    tables, pieces = [], []
     for k, op in enumerate(ops.values()):
         for times, group in basis.expand(op).items():
-            if times:
-                raise ValueError("Argument `e_ops` must not hold time-dependent coefficients here.")
+            table = np.zeros((site.blocks, site.dim), complex)
             for word, c in group.items():
                 if not basis.shifts(word):
-                    out[k] += c * site.table(word[0][1] if word else "")
+                    table += c * site.table(word[0][1] if word else "")
+            tables.append(table)
+            pieces.append((k, times))
+    shape = (len(tables), site.blocks, site.dim)
+    return np.array(tables, complex).reshape(shape), pieces
+
+
+def combine(
+    values: NDArray[np.complex128], pieces: Pieces, tlist: Array, K: int
+) -> NDArray[np.complex128]:
+    """Expectation values of K operators, shape (K, T), from those of their pieces."""
+    out = np.zeros((K, tlist.size), complex)
+    for (k, times), row in zip(pieces, values, strict=True):
+        for coefficient in times:
+            row = row * coefficient(tlist)
+        out[k] += row
     return out
 
 
@@ -312,13 +334,25 @@ def generator(r: Rates) -> tuple[sp.csr_matrix, NDArray[np.int64], Array]:
     return W[inside][:, inside], inside, r.start.ravel()[inside]
 
 
-def solve(model: Model, tlist: Array, ops: dict[str, Op]) -> ExactSolution:
-    """Expectation values of ``ops`` from the populations of a model :func:`refuses` accepts."""
+def solve(
+    model: Model, tlist: Array, ops: dict[str, Op], *, memory: float = MEMORY
+) -> ExactSolution:
+    """Expectation values of ``ops`` from the populations of a model :func:`refuses` accepts.
+
+    Raises:
+        TooLarge: rates and populations need more memory.
+    """
+    basis = Basis(model)
+    site = basis.sites[0]
+    transitions = len(model.channels()) + 3 * len(model.local_channels())
+    need = 8.0 * site.blocks * site.dim * (2 * transitions + 2 * len(ops) + 6)
+    if need > memory:
+        raise refuse("The populations p(J, M) need", need, memory, "wf.QuantumJumps()")
     r = rates(model)
-    tables = diagonal_tables(Basis(model), ops)
+    tables, pieces = diagonal_tables(basis, ops)
     complex_ones = np.flatnonzero(np.any(tables.imag, axis=(1, 2)))
     values, _, numbers = evolve(r, tlist, np.concatenate([tables.real, tables.imag[complex_ones]]))
-    total = values[: len(ops)].astype(complex)
-    total[complex_ones] += 1j * values[len(ops) :]
+    total = values[: len(tables)].astype(complex)
+    total[complex_ones] += 1j * values[len(tables) :]
     stats = {"engine": "populations", **numbers, "states": r.states}
-    return ExactSolution.build(ops, total, stats)
+    return ExactSolution.build(ops, combine(total, pieces, tlist, len(ops)), stats)

@@ -25,6 +25,7 @@ from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, classical, populations
 from .ladder import Basis
+from .memory import TooLarge
 from .solution import ExactSolution
 
 Array = NDArray[np.float64]
@@ -56,7 +57,7 @@ def null_state(
         TooLarge: the factors are expected to need more memory.
     """
     if 16 * fill > memory:
-        raise blocks.TooLarge(
+        raise TooLarge(
             f"The steady state of {y.size} coupled numbers needs about {16 * fill / 1e9:.3g} GB, "
             f"but {memory / 1e9:.3g} GB are allowed; raise `memory` or solve to long times."
         )
@@ -109,9 +110,10 @@ def solve(
         rates = populations.rates(model)
         A, inside, start = populations.generator(rates)
         n = start.size
-        tables = populations.diagonal_tables(Basis(model), ops).reshape(len(ops), -1)[:, inside]
+        tables, pieces = populations.diagonal_tables(Basis(model), ops)
         x, more = null_state(A, np.ones(start.size), start, 15 * n * np.log2(n + 1), memory)
-        values = tables @ x
+        flat = tables.reshape(len(tables), -1)[:, inside] @ x
+        values = populations.combine(flat[:, None], pieces, np.zeros(1), len(ops))[:, 0]
     else:
         cutoffs = blocks.guess_cutoffs(model)
         while True:
@@ -134,6 +136,7 @@ def solve(
         raise NotUnique(
             "The steady state is not unique: it depends on the initial state (a conserved "
             "quantity, oscillations without damping, or relaxation too slow to tell). Pass "
-            "`unique=False` for the long-time average from the model's initial state, or solve in time."
+            "`unique=False` for the long-time average from the model's initial state, or solve "
+            "in time."
         )
     return ExactSolution.build(ops, values, stats)

@@ -28,7 +28,7 @@ from ..model.model import Model
 from ..model.operators import LocalOp, Op
 from ..model.states import BlochState, ModeState
 from . import dicke
-from .classical import draw, draw_along, is_diagonal
+from .classical import draw, draw_along
 from .ladder import Basis, Ladder, Site, collective, mode_matrix, spherical
 from .rng import key, uniform
 
@@ -179,7 +179,7 @@ class System:
         """Sector of every state: sets closed under K that every jump maps into one set."""
         pattern = abs(K)
         for s, site in enumerate(self.basis.sites):
-            if not is_diagonal(site):
+            if not site.is_diagonal:
                 word = "d" if site.kind == "mode" else "p"
                 pattern = pattern + abs(self.space.matrix({((s, word),): 1.0}))
         count, label = connected_components(pattern, directed=False)
@@ -238,7 +238,7 @@ def _draw_site(site: Site, rng: np.random.Generator) -> tuple[int, int, NDArray[
     length, theta, phi = dicke.bloch_angles(site.state.vector)
     J, M = draw_along(site, length, rng)
     j = round(site.length - J)
-    if is_diagonal(site):
+    if site.is_diagonal:
         return j, round((M if theta < 1 else -M) + site.length), np.ones(1, complex)
     if M == J:
         return j, j, dicke.coherent_state(J, theta, phi)
