@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import os
 import sys
 import time
@@ -146,7 +147,27 @@ def _prepare(folder: Path) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    raise UsageError("not there yet")
+    from . import bench
+    from .figures.contract import write_atomic
+
+    target: Path | None = options.json
+    if target is not None:
+        _prepare(target.absolute().parent)
+        if target.is_dir():
+            raise UsageError(f"{str(target)!r} is a folder; --json takes the name of a file.")
+    data = bench.run(options.quick, say=_say, show=lambda text: print(text + "\n", flush=True))
+    entries = [e for s in data["sections"] for e in s["entries"] if e["met"] is not None]
+    failed = [e["what"].strip() for e in entries if not e["met"]]
+    print(f"{len(entries) - len(failed)} of {len(entries)} requirements met.")
+    if target is not None:
+        write_atomic(target, lambda path: _write_json(path, data))
+        print(f"Wrote {target}.")
+    return 0
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,47 @@
+"""``wignerflow bench``: accuracy, speed, start and memory, measured and held against requirements.
+
+Timings on a busy machine are noisy: every number is the median over repeats with its range, and
+ratios to other implementations are taken in turn with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import accuracy, report, speed, startup
+from .report import Section
+
+#: Parts in order: name, what it measures, and its function of ``quick``.
+PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
+    "accuracy": ("accuracy against exact", accuracy.section),
+    "speed": ("time per trajectory-step", speed.alone),
+    "peers": ("JAX, diffrax and NumPy", speed.next_to_others),
+    "figure": ("whole runs", speed.figure),
+    "startup": ("start and memory", startup.section),
+}
+
+
+def run(
+    quick: bool = False,
+    *,
+    say: Callable[[str], None] = lambda message: None,
+    show: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Measure everything.
+
+    Args:
+        quick: fewer repeats and trajectories.
+        say: called with one line before every part.
+        show: called with the text of every finished part.
+
+    Returns:
+        Plain data: the machine, and sections of entries (see :mod:`.report`).
+    """
+    facts = report.machine()
+    sections = []
+    for what, part in PARTS.values():
+        say(f"measuring {what}")
+        sections.append(part(quick))
+        show(report.text(sections[-1]))
+    return {"quick": quick, **report.as_dict(facts, sections)}

@@ -1,0 +1,205 @@
+r"""The superradiant laser as others would write it: JAX, diffrax, NumPy.
+
+All three integrate the same equation as the library, in Stratonovich form and with a plain Heun
+step (collective decay of rate r, local pump of rate g, five real noises, Gamma = 1):
+
+.. math::
+    dJ_x &= (r J_x J_z - g J_x/2)\,dt + \sqrt r J_z\, dW_2 + a\, dW_3 \\
+    dJ_y &= (r J_y J_z - g J_y/2)\,dt - \sqrt r J_z\, dW_1 + a\, dW_4 \\
+    dJ_z &= (-r(J_x^2+J_y^2) + g(N/2 - J_z) + 3g/4)\,dt + \sqrt r (J_y dW_1 - J_x dW_2)
+            - \frac{g}{2a}(J_x dW_3 + J_y dW_4) + s\, dW_5
+
+with :math:`a^2 = Ng/4` and :math:`s^2 = g(N/2 - J_z) - g(J_x^2+J_y^2)/N` (zero where negative);
+3g/4 is the Itô correction of the local noise. Single precision; initial values Gaussian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+PUMP = 0.25
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a peer has to do: all trajectories, all steps, mean emission / N^2 at the end."""
+
+    N: int
+    ntraj: int
+    steps: int
+    scaled_time: float
+    threads: int
+
+    @property
+    def dt(self) -> float:
+        """The step."""
+        return self.scaled_time / self.N / self.steps
+
+    @property
+    def work(self) -> int:
+        """Trajectory-steps."""
+        return self.ntraj * self.steps
+
+
+Runner = Callable[[], float]
+
+
+def numpy_runner(job: Job) -> Runner:
+    """Arrays over trajectories, in blocks that fit into a cache, one thread per core."""
+    N, r, g = np.float32(job.N), np.float32(1), np.float32(PUMP * job.N)
+    h, a = np.float32(job.dt), np.sqrt(N * g / 4)
+    half, block = np.float32(0.5), 2048
+    root = np.float32(np.sqrt(job.dt))
+
+    def slope(x: Any, y: Any, z: Any, w: Any) -> tuple[Any, Any, Any]:
+        q = x * x + y * y
+        s = np.sqrt(np.maximum(g * (N * half - z) - g / N * q, 0))
+        dx = (r * x * z - half * g * x) * h + z * w[1] + a * w[2]
+        dy = (r * y * z - half * g * y) * h - z * w[0] + a * w[3]
+        drift = g * (N * half - z + np.float32(0.75)) - r * q
+        dz = drift * h + y * w[0] - x * w[1] - g / (2 * a) * (x * w[2] + y * w[3]) + s * w[4]
+        return dx, dy, dz
+
+    def part(index: int) -> float:
+        rng = np.random.default_rng([7, index])
+        n = min(block, job.ntraj - index * block)
+        x, y = (rng.standard_normal((2, n), np.float32) * np.sqrt(N / 4)).astype(np.float32)
+        z = np.full(n, N / 2, np.float32)
+        for _ in range(job.steps):
+            w = rng.standard_normal((5, n), np.float32)
+            w *= root
+            k1 = slope(x, y, z, w)
+            k2 = slope(x + k1[0], y + k1[1], z + k1[2], w)
+            x = x + half * (k1[0] + k2[0])
+            y = y + half * (k1[1] + k2[1])
+            z = z + half * (k1[2] + k2[2])
+        return float(np.sum(x * x + y * y + z, dtype=float))
+
+    def run() -> float:
+        with ThreadPoolExecutor(job.threads) as pool:
+            total = sum(pool.map(part, range(-(-job.ntraj // block))))
+        return total / job.ntraj / job.N**2
+
+    return run
+
+
+def _vector_fields(job: Job) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Drift (3,) and noise matrix (3, 5) of one trajectory, in jax.numpy."""
+    import jax.numpy as jnp
+
+    N, r, g = float(job.N), 1.0, PUMP * job.N
+    a = float(np.sqrt(N * g / 4))
+
+    def drift(t: Any, y: Any, args: Any) -> Any:
+        x, y_, z = y
+        q = x * x + y_ * y_
+        return jnp.stack(
+            [
+                r * x * z - g * x / 2,
+                r * y_ * z - g * y_ / 2,
+                g * (N / 2 - z + 0.75) - r * q,
+            ]
+        )
+
+    def noise(t: Any, y: Any, args: Any) -> Any:
+        x, y_, z = y
+        s = jnp.sqrt(jnp.maximum(g * (N / 2 - z) - g / N * (x * x + y_ * y_), 0))
+        o, c = jnp.zeros_like(x), g / (2 * a)
+        return jnp.stack(
+            [
+                jnp.stack([o, z, o + a, o, o]),
+                jnp.stack([-z, o, o, o + a, o]),
+                jnp.stack([y_, -x, -c * x, -c * y_, s]),
+            ]
+        )
+
+    return drift, noise
+
+
+def _start(job: Job, key: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    xy = jax.random.normal(key, (2, job.ntraj)) * np.float32(np.sqrt(job.N / 4))
+    return jnp.concatenate([xy, jnp.full((1, job.ntraj), job.N / 2, jnp.float32)])
+
+
+def jax_runner(job: Job) -> Runner:
+    """``lax.scan`` over steps of all trajectories together (threefry normals)."""
+    import jax
+    import jax.numpy as jnp
+
+    h, root = np.float32(job.dt), np.float32(np.sqrt(job.dt))
+    N, g = np.float32(job.N), np.float32(PUMP * job.N)
+    a = np.float32(np.sqrt(N * g / 4))
+
+    def slope(y: Any, w: Any) -> Any:
+        """Increment of one trajectory."""
+        x, y_, z = y
+        q = x * x + y_ * y_
+        s = jnp.sqrt(jnp.maximum(g * (N / 2 - z) - g / N * q, 0))
+        dx = (x * z - g / 2 * x) * h + z * w[1] + a * w[2]
+        dy = (y_ * z - g / 2 * y_) * h - z * w[0] + a * w[3]
+        dz = (g * (N / 2 - z + np.float32(0.75)) - q) * h + y_ * w[0] - x * w[1]
+        dz = dz - g / (2 * a) * (x * w[2] + y_ * w[3]) + s * w[4]
+        return jnp.stack([dx, dy, dz])
+
+    def heun(y: Any, w: Any) -> Any:
+        k1 = slope(y, w)
+        return y + (k1 + slope(y + k1, w)) / 2
+
+    every = jax.vmap(heun, in_axes=1, out_axes=1)
+
+    @jax.jit
+    def simulate(key: Any) -> Any:
+        first, second = jax.random.split(key)
+
+        def step(carry: Any, key: Any) -> tuple[Any, None]:
+            w = jax.random.normal(key, (5, job.ntraj), jnp.float32) * root
+            return every(carry, w), None
+
+        y, _ = jax.lax.scan(step, _start(job, first), jax.random.split(second, job.steps))
+        return jnp.mean(y[0] ** 2 + y[1] ** 2 + y[2])
+
+    key = jax.random.key(7)
+    return lambda: float(simulate(key)) / job.N**2
+
+
+def diffrax_runner(job: Job) -> Runner:
+    """``diffrax.diffeqsolve`` under ``vmap``: Heun, constant steps, ``UnsafeBrownianPath``."""
+    import diffrax
+    import jax
+    import jax.numpy as jnp
+
+    drift, noise = _vector_fields(job)
+    end = np.float32(job.scaled_time / job.N)
+
+    def one(y: Any, key: Any) -> Any:
+        path = diffrax.UnsafeBrownianPath(shape=(5,), key=key)
+        terms: Any = diffrax.MultiTerm(diffrax.ODETerm(drift), diffrax.ControlTerm(noise, path))
+        solution = diffrax.diffeqsolve(
+            terms,
+            diffrax.Heun(),
+            t0=np.float32(0),
+            t1=end,
+            dt0=np.float32(job.dt),
+            y0=y,
+            saveat=diffrax.SaveAt(t1=True),
+            adjoint=diffrax.DirectAdjoint(),
+            max_steps=job.steps + 1,
+        )
+        return solution.ys[0]
+
+    @jax.jit
+    def simulate(key: Any) -> Any:
+        first, second = jax.random.split(key)
+        y = jax.vmap(one)(_start(job, first).T, jax.random.split(second, job.ntraj))
+        return jnp.mean(y[:, 0] ** 2 + y[:, 1] ** 2 + y[:, 2])
+
+    key = jax.random.key(7)
+    return lambda: float(simulate(key)) / job.N**2

@@ -1,0 +1,175 @@
+"""Speed of the public ``solve`` on one ensemble, alone and next to other implementations."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..figures.ruks import laser
+from ..figures.ruks_2a import NUMBERS
+from ..run.driver import available_threads
+from ..solve import solve
+from . import peers
+from .peers import PUMP, Job
+from .report import Entry, Section
+from .timing import entry, ratios, seconds
+
+#: Ensemble sizes between which the cost must not change.
+SIZES = (10, 100, 1000, 10**4, 10**5, 10**6)
+SCALED_TIME = 6.0
+STEPS = 480
+#: Peer, its package, what runs, trajectories, least factor by which the library is faster.
+PEERS: tuple[tuple[str, str, str, Callable[[Job], Callable[[], float]], int, float], ...] = (
+    ("jax", "jax", "JAX, lax.scan over vmapped trajectories", peers.jax_runner, 16384, 8),
+    ("diffrax", "diffrax", "diffrax, Heun, UnsafeBrownianPath", peers.diffrax_runner, 16384, 40),
+    ("numpy", "numpy", "NumPy, vectorised over trajectories", peers.numpy_runner, 16384, 8),
+)
+
+
+def through_solve(
+    N: int, ntraj: int, steps: int, *, threads: int, precision: str = "single", outputs: int = 13
+) -> Callable[[], float]:
+    """A function that runs the laser and returns wall nanoseconds per trajectory-step."""
+    atoms, model = laser(N, PUMP * N)
+    e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
+    times = np.linspace(0, SCALED_TIME / N, outputs)
+    dt = SCALED_TIME / N / steps
+
+    def run() -> float:
+        start = time.perf_counter()
+        solve(
+            model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, precision=precision,
+            threads=threads, progress=False,
+        )  # fmt: skip
+        return 1e9 * (time.perf_counter() - start) / (ntraj * steps)
+
+    return run
+
+
+def alone(quick: bool) -> Section:
+    """Cost of a step in both precisions, on one core and on all, and from N = 10 to 10^6."""
+    ntraj, repeats = (12_800, 3) if quick else (102_400, 7)
+    cores = available_threads()
+    entries = []
+    for precision, bound in (("single", 10), ("double", 20)):
+        for threads in dict.fromkeys((1, cores)):
+            run = through_solve(1000, ntraj, STEPS, threads=threads, precision=precision)
+            run()  # compiles
+            values = [run() for _ in range(repeats)]
+            what = f"{precision} precision, {threads} core{'s' if threads > 1 else ''}"
+            options: dict[str, Any] = {"at_most": bound} if threads == 1 else {}
+            key = f"ns_{precision}_{threads}"
+            entries.append(entry(key, what, values, "ns", **options))
+    runs = [through_solve(N, ntraj, STEPS, threads=1) for N in SIZES]
+    for run in runs:
+        run()
+    table = np.array([[run() for run in runs] for _ in range(repeats)])
+    for N, column in zip(SIZES, table.T, strict=True):
+        entries.append(entry(f"ns_N{N}", f"single precision, 1 core, N = {N}", list(column), "ns"))
+    best = table.min(axis=0)
+    entries.append(
+        Entry(
+            "N_spread",
+            "dependence on N: dearest N / cheapest N, fastest runs",
+            float(best.max() / best.min()),
+            at_most=1.15,
+        )
+    )
+    return Section(
+        "Wall time per trajectory-step through wf.solve",
+        entries,
+        f"One ensemble, collective decay and local pump, Gaussian noise; {ntraj} trajectories of "
+        f"{STEPS} steps, compilation apart; median (range) of {repeats}.",
+    )
+
+
+def next_to_others(quick: bool) -> Section:
+    """Ratios to JAX, diffrax and NumPy, all cores, taken in turn."""
+    cores = available_threads()
+    repeats = 3 if quick else 7
+    ours = through_solve(1000, 25_600 if quick else 204_800, STEPS, threads=cores)
+    ours()
+    entries = []
+    missing = []
+    for key, package, what, make, ntraj, bound in PEERS:
+        if importlib.util.find_spec(package) is None:
+            missing.append(package)
+            continue
+        job = Job(1000, ntraj // 4 if quick else ntraj, STEPS, SCALED_TIME, cores)
+        entries += _against(key, what, make(job), job, ours, repeats, bound)
+    note = f"Same equation, single precision, {cores} cores, N = 1000, {STEPS} steps."
+    if missing:
+        note += f" Not installed: {', '.join(missing)} (`make bench` installs them)."
+    return Section("Speed next to other implementations", entries, note)
+
+
+def _against(
+    key: str,
+    what: str,
+    runner: Callable[[], float],
+    job: Job,
+    ours: Callable[[], float],
+    repeats: int,
+    bound: float,
+) -> list[Entry]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        emission = runner()  # compiles
+    mine, other, quotient = ratios(ours, lambda: 1e9 * seconds(runner) / job.work, repeats)
+    note = f"mean emission/N^2 at the end {emission:.4f}"
+    return [
+        entry(f"{key}_ns", what, other, "ns", note=note),
+        entry(f"{key}_ours_ns", "  wignerflow in the same minutes", mine, "ns"),
+        entry(f"{key}_ratio", "  times faster", quotient, at_least=bound),
+    ]
+
+
+def figure(quick: bool) -> Section:
+    """The TWA part of ruks-2a, and the exact populations at N = 1000."""
+    scaled = np.linspace(0, 20, 201)
+    systems = [(N, *laser(N, PUMP * N)) for N in NUMBERS]
+
+    def twa() -> None:
+        for N, atoms, model in systems:
+            e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
+            solve(model, scaled / N, e_ops=e_ops, ntraj=10_000, seed=7, progress=False)
+
+    def exact(N: int) -> Callable[[], None]:
+        atoms, model = laser(N, PUMP * N)
+        e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
+
+        def run() -> None:
+            solve(model, scaled / N, e_ops=e_ops, method="exact", progress=False)
+
+        return run
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        twa()
+        values = [seconds(twa) for _ in range(3 if quick else 7)]
+    exact(10)()
+    large = exact(1000)
+    return Section(
+        "Whole runs, warm",
+        [
+            entry(
+                "ruks_2a_twa",
+                "TWA part of ruks-2a: four N, 10^4 trajectories each, automatic step",
+                values,
+                "s",
+                at_most=2,
+            ),
+            entry(
+                "exact_1000",
+                "exact populations, N = 1000, 201 times",
+                [seconds(large) for _ in range(1 if quick else 3)],
+                "s",
+                at_most=60,
+            ),
+        ],
+    )
