@@ -42,7 +42,7 @@ LETTERS = {
 
 
 class Space:
-    """The tensor product of the members of some subsystems; ensembles stand in their largest spin."""
+    """The tensor product of all members of some subsystems; an ensemble has its largest spin."""
 
     def __init__(self, *subsystems: wf.model.subsystems.Subsystem, cutoff: int = CUTOFF):
         self.sites: list[tuple] = []

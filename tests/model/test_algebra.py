@@ -169,7 +169,7 @@ def test_ring_laws(system, one, two, three):
     subs = system()
     space = Space(*subs)
     (a, *_), (b, *_), (c, *_) = (build(t, subs, space) for t in (one, two, three))
-    # Two couplings over one array have no unique normal form (their commutator joins three members).
+    # Two couplings over one array have no unique normal form: their commutator joins three sites.
     unique = max(2 * couplings(one), couplings(one) + couplings(two) + couplings(three)) < 2
 
     def same(x, y):

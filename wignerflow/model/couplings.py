@@ -195,9 +195,11 @@ class _Phased(Coupling):
 class Waveguide(_Phased):
     r"""The coherent part of a one-dimensional waveguide, optionally chiral.
 
-    With the phase :math:`\Delta = \theta_m - \theta_{m'}`,
+    With the phase :math:`\Delta = \theta_m - \theta_{m'}` and the sign s of :math:`m - m'`,
 
-    .. math:: K_{mm'} = \tfrac12\sin|\Delta| + \tfrac{i\chi}{2}\,\mathrm{sign}(m - m')\cos\Delta .
+    .. math:: K_{mm'} = \tfrac{s}{2}(\sin\Delta + i\chi\cos\Delta) ,
+
+    so that for equal distances K is :math:`\sin(\varphi|m - m'|)/2` plus the chiral part.
 
     ``couple(chain.Jp, Waveguide(phi, chirality), chain.Jm)`` times the rate Gamma is the coherent
     coupling that belongs to the jumps :math:`\sum_m e^{+i\theta_m}J^-_m` of plain rate
@@ -224,7 +226,9 @@ class Waveguide(_Phased):
     def matrix(self, size: int) -> Complex:
         """Dense K, shape (M, M)."""
         theta = self.phases(size)
-        out = (np.sin(np.abs(theta[:, None] - theta[None, :])) / 2).astype(complex)
+        ahead = np.maximum.outer(np.arange(size), np.arange(size))
+        behind = np.minimum.outer(np.arange(size), np.arange(size))
+        out = (np.sin(theta[ahead] - theta[behind]) / 2).astype(complex)
         if self.chirality:
             out += 1j * self.chirality * Cascade(self.phi).matrix(size)
         return out

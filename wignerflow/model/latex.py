@@ -121,12 +121,12 @@ class _Latex:
         if isinstance(K, NearestNeighbour):
             return rf"|{m} - {n}| = 1" + (r"\,(\mathrm{ring})" if K.periodic else ""), ""
         if isinstance(K, (Waveguide, Cascade)):
-            distance = rf"\theta_{{{m}}} - \theta_{{{n}}}"
+            far = rf"(|\theta_{{{m}}} - \theta_{{{n}}}|)"
             if K.phi.ndim == 0:
-                distance = rf"{_number(complex(K.phi))}\,({m} - {n})"
+                far = rf"({_number(complex(K.phi))}\,|{m} - {n}|)"
             if isinstance(K, Waveguide):
-                return pairs, rf"\frac{{1}}{{2}}\sin(|{distance}|)\,"
-            return pairs, rf"\frac{{1}}{{2}}\mathrm{{sgn}}({m} - {n})\cos({distance})\,"
+                return pairs, rf"\frac{{1}}{{2}}\sin{far}\,"
+            return pairs, rf"\frac{{1}}{{2}}\mathrm{{sgn}}({m} - {n})\cos{far}\,"
         if isinstance(K, Sparse):
             return pairs, f"{self.symbol('K', K.key)}_{{{m} {n}}}\\,"
         return pairs, ""
@@ -154,9 +154,9 @@ class _Latex:
 
 
 def latex_name(name: str) -> str:
-    """A name in upright letters."""
-    escaped = "".join(rf"\{c}" if c in "#$%&_{}" else c for c in name)
-    for character, safe in (("^", ""), ("~", ""), (" ", r"\ ")):
+    """A name in upright letters, of characters that mathtext knows too."""
+    escaped = "".join(rf"\{c}" if c in "#$%_{}" else c for c in name.replace("\\", "/"))
+    for character, safe in (("^", ""), ("~", ""), ("&", "and"), (" ", r"\ ")):
         escaped = escaped.replace(character, safe)
     return rf"\mathrm{{{escaped}}}"
 
