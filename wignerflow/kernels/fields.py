@@ -1,8 +1,8 @@
 """Coupling fields Phi_m = sum_m' K_mm' w_m' mono(v_m'), each structure at its natural cost.
 
 Nearest-neighbour fields are read from the neighbours in the lane loop; waveguide fields are running
-sums carried from member to member, so that cost is O(M); sparse and dense fields are made beforehand
-in a pass of their own, as products of a matrix with a block of trajectories.
+sums carried from member to member, so that cost is O(M); sparse and dense fields are made
+beforehand in a pass of their own, as products of a matrix with a block of trajectories.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..phasespace.polynomials import Leaf
 from ..model.couplings import Coupling
+from ..phasespace.polynomials import Leaf
 from ..phasespace.system import PairSpec
 from .layout import Layout, Mono, mono_names, times
 from .text import LANE_LOOP, Lines
+
+GUIDES = ("waveguide", "cascade")  # K_mm' is a function of the phases' difference and of the order
 
 
 class Field:
     """One coupling field: coupling, source monomial and source weights (None when all one)."""
 
-    def __init__(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None, index: int):
+    def __init__(
+        self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None, index: int
+    ):
         self.coupling, self.mono, self.weights, self.index = coupling, mono, weights, index
         self.offset = ""  # where a pre-computed field lives in ``w``
         self.sums: list[tuple[int, str, str]] = []  # waveguide: (form, scale, per-member weights)
@@ -46,15 +50,24 @@ class Fields:
         for pair in pairs:
             same_weights = _key(pair.u) == _key(pair.v)
             if pair.left == pair.right and pair.coupling.symmetric and same_weights:
-                self.uses.append([(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 2.0)])
+                self.uses.append(
+                    [(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 2.0)]
+                )
                 continue
             if values_only:
-                self.uses.append([(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0)])
+                self.uses.append(
+                    [(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0)]
+                )
                 continue
             self.uses.append(
                 [
                     (pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0),
-                    (pair.right, pair.v, self._field(pair.coupling.transpose(), pair.left, pair.u), 1.0),
+                    (
+                        pair.right,
+                        pair.v,
+                        self._field(pair.coupling.transpose(), pair.left, pair.u),
+                        1.0,
+                    ),
                 ]
             )
 
@@ -78,13 +91,16 @@ class Fields:
         layout, size = self.layout, self._size(field)
         parameters, K = layout.parameters, field.coupling
         w = np.ones(size) if field.weights is None else field.weights
-        if K.kind == "waveguide":
+        if K.kind in GUIDES:
             theta = K.phases(size)  # type: ignore[attr-defined]
             for values in (w * np.cos(theta), w * np.sin(theta)):
                 scale = float(values[np.argmax(np.abs(values))]) or 1.0
                 form = layout.system.form(field.mono, np.round(values / scale, 14) + 0.0)
                 field.sums.append((form, parameters.scalar(scale), parameters.array(values)))
-            field.sums += [(-1, "", parameters.array(np.cos(theta))), (-1, "", parameters.array(np.sin(theta)))]
+            field.sums += [
+                (-1, "", parameters.array(np.cos(theta))),
+                (-1, "", parameters.array(np.sin(theta))),
+            ]
         elif K.kind in ("sparse", "dense"):
             matrix = K.csr.real.multiply(w[None, :]).tocsr()  # type: ignore[attr-defined]
             field.offset = layout.wide(size)
@@ -107,13 +123,20 @@ class Fields:
     def begin(self, out: Lines, scratch_of_form: Mapping[int, str], scales: dict[str, str]) -> None:
         """In a lane loop before the members: running sums start at minus the total."""
         for f in self.fields:
-            if f.coupling.kind == "waveguide":
+            if f.coupling.kind in GUIDES:
                 for i, (form, scale, _) in enumerate(f.sums[:2]):
-                    out.add(f"{self.layout.s(f'run{f.index}_{i}')} = -({scales[scale]}) * {scratch_of_form[form]}")
+                    out.add(
+                        f"{self.layout.s(f'run{f.index}_{i}')} = -({scales[scale]}) * {scratch_of_form[form]}"
+                    )
 
     def scales(self) -> list[str]:
         """Scalar parameters that ``begin`` needs, to be hoisted."""
-        return [scale for f in self.fields for _, scale, _ in f.sums[:2] if f.coupling.kind == "waveguide"]
+        return [
+            scale
+            for f in self.fields
+            for _, scale, _ in f.sums[:2]
+            if f.coupling.kind in GUIDES
+        ]
 
     def before(self, out: Lines, group: int, source: str) -> None:
         """Before the loop over members: fields made by matrix products."""
@@ -173,12 +196,14 @@ class Fields:
             if f.coupling.kind == "nearest":
                 wrap = "F(1)" if f.coupling.periodic else "F(0)"  # type: ignore[attr-defined]
                 out.add(f"mu = m + 1 if m + 1 < {M} else 0", f"md = m - 1 if m > 0 else {M} - 1")
-                out.add(f"wu{n} = F(1) if m + 1 < {M} else {wrap}", f"wd{n} = F(1) if m > 0 else {wrap}")
+                out.add(
+                    f"wu{n} = F(1) if m + 1 < {M} else {wrap}", f"wd{n} = F(1) if m > 0 else {wrap}"
+                )
                 if f.weights is not None:
                     at = self.layout.parameters.array(f.weights)
                     out.add(f"wu{n} = wu{n} * p[{at} + mu]", f"wd{n} = wd{n} * p[{at} + md]")
                 out.add(*self._indices(f, "mu", f"iu{n}_"), *self._indices(f, "md", f"id{n}_"))
-            elif f.coupling.kind == "waveguide":
+            elif f.coupling.kind in GUIDES:
                 for i, (_, _, array) in enumerate(f.sums):
                     out.add(f"a{n}_{i} = p[{array} + m]")
             else:
@@ -195,14 +220,18 @@ class Fields:
                 up = times(f"wu{n}", self._value(f, source, f"iu{n}_"))
                 down = times(f"wd{n}", self._value(f, source, f"id{n}_"))
                 out.append(f"{f.name} = {up} + {down}")
-            elif f.coupling.kind == "waveguide":
+            elif f.coupling.kind in GUIDES:
                 here = mono_names(f.mono, dict(names))
                 runs = [self.layout.s(f"run{n}_{i}") for i in range(2)]
                 for i in range(2):
                     out.append(f"e{n}_{i} = a{n}_{i} * {here}")
                     out.append(f"d{n}_{i} = {runs[i]} + e{n}_{i}")
                     out.append(f"{runs[i]} = d{n}_{i} + e{n}_{i}")
-                out.append(f"{f.name} = F(0.5) * (a{n}_3 * d{n}_0 - a{n}_2 * d{n}_1)")
+                if f.coupling.kind == "cascade":
+                    half = f"F({0.5 * f.coupling.sign})"
+                    out.append(f"{f.name} = {half} * (a{n}_2 * d{n}_0 + a{n}_3 * d{n}_1)")
+                else:
+                    out.append(f"{f.name} = F(0.5) * (a{n}_3 * d{n}_0 - a{n}_2 * d{n}_1)")
             else:
                 out.append(f"{f.name} = w[iw{n} + l]")
         return out

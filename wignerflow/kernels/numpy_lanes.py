@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -32,5 +34,11 @@ def namespace(lanes: int) -> dict[str, Any]:
 def load(source: str, lanes: int) -> dict[str, Any]:
     """Execute a generated module with NumPy lanes; its functions by name."""
     scope = namespace(lanes)
-    exec(compile(source.replace(LANE_LOOP, "for l in (LANES,):"), "<wignerflow kernel>", "exec"), scope)
+    exec(_code(source), scope)
     return scope
+
+
+@functools.lru_cache(maxsize=64)
+def _code(source: str) -> CodeType:
+    text = source.replace(LANE_LOOP, "for l in (LANES,):")
+    return compile(text, "<wignerflow kernel>", "exec")

@@ -19,7 +19,7 @@ from .text import LANE_LOOP, Lines, Prologue, expression
 SHORT_LENGTH_SQUARED = 2.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Readout:
     """One observable: its symbol, and whether real and imaginary part (True) or only the real part is wanted."""
 
@@ -29,7 +29,11 @@ class Readout:
 
 def channel_count(readouts: list[Readout]) -> int:
     """Number of real channels, without the diagnostic one."""
-    return sum((2 if r.is_complex else 1) * (r.symbol.size if isinstance(r.symbol, MemberObservable) else 1) for r in readouts)
+    return sum(
+        (2 if r.is_complex else 1)
+        * (r.symbol.size if isinstance(r.symbol, MemberObservable) else 1)
+        for r in readouts
+    )
 
 
 class ObservePrinter:
@@ -41,20 +45,30 @@ class ObservePrinter:
         polys: list[Poly] = [r.symbol for r in readouts if isinstance(r.symbol, Poly)]
         for poly in polys:
             if poly.coefficients:
-                raise ValueError("Argument `e_ops` must not contain time coefficients, but an observable does.")
-        self.pairs = sorted({leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Pair)})
+                raise ValueError(
+                    "Argument `e_ops` must not contain time coefficients, but an observable does."
+                )
+        self.pairs = sorted(
+            {leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Pair)}
+        )
         self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs], values_only=True)
         self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.ensembles = [k for k, b in enumerate(layout.system.blocks) if b.source == "ensemble"]
         self.share = layout.wide(1)
-        self.buffer = layout.wide(max(1, sum(2 if r.is_complex else 1 for r in readouts if isinstance(r.symbol, Poly))))
+        self.buffer = layout.wide(
+            max(1, sum(2 if r.is_complex else 1 for r in readouts if isinstance(r.symbol, Poly)))
+        )
 
     def _group(self, group: int, out: Lines) -> None:
         """First pass over the members of a group: sums, member observables, spin lengths."""
         layout, blocks = self.layout, self.layout.groups[group]
         forms = [i for i in self.forms if layout.form_group(i) == group]
         ensembles = [k for k in blocks if k in self.ensembles]
-        members = [r for r in self.readouts if isinstance(r.symbol, MemberObservable) and r.symbol.size == group]
+        members = [
+            r
+            for r in self.readouts
+            if isinstance(r.symbol, MemberObservable) and r.symbol.size == group
+        ]
         if not forms and not ensembles and not members:
             return
         M = layout.group_size[group]
@@ -77,7 +91,9 @@ class ObservePrinter:
             weight = "1" if spec.uniform else f"a{i}"
             out.add(f"{layout.s(f'seen{i}')} += {times(weight, mono_names(spec.mono, names))}")
         for k in ensembles:
-            out.add(f"{layout.s('short')} += below({_length(names, k)} - F({SHORT_LENGTH_SQUARED}))")
+            out.add(
+                f"{layout.s('short')} += below({_length(names, k)} - F({SHORT_LENGTH_SQUARED}))"
+            )
         out.add("pass")
         out.close()
         position = 0
@@ -92,7 +108,13 @@ class ObservePrinter:
         out.close()
 
     def _member_channel(
-        self, symbol: MemberObservable, part: int, channel: int, names: dict[Leaf, str], loads: list[str], out: Lines
+        self,
+        symbol: MemberObservable,
+        part: int,
+        channel: int,
+        names: dict[Leaf, str],
+        loads: list[str],
+        out: Lines,
     ) -> None:
         parameters = self.layout.parameters
         terms = []
@@ -104,7 +126,9 @@ class ObservePrinter:
         out.open(LANE_LOOP)
         out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
         out.close()
-        out.add(f"reduce(w, wb, s, alive, c, i, {parameters.integer(channel)} + m, count, mean, m2, bsum, bmap)")
+        out.add(
+            f"reduce(w, wb, s, alive, c, i, {parameters.integer(channel)} + m, count, mean, m2, bsum, bmap)"
+        )
 
     def _pair_group(self, group: int, out: Lines) -> None:
         """Second pass: coupling sums."""
@@ -128,7 +152,9 @@ class ObservePrinter:
                 out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
         out.add(*self.fields.lane(group, "v", names))
         for i, mono, weights, field, _ in uses:
-            out.add(f"{layout.s(f'pair{i}')} += {times('1' if weights is None else f'u{i}', field.name, mono_names(mono, names))}")
+            out.add(
+                f"{layout.s(f'pair{i}')} += {times('1' if weights is None else f'u{i}', field.name, mono_names(mono, names))}"
+            )
         out.close()
         out.close()
 
@@ -142,7 +168,11 @@ class ObservePrinter:
             body.open(LANE_LOOP)
             body.add(*(f"{layout.s(name)} = F(0)" for name in zeros))
             body.close()
-        checks = [f"F(0) * {layout.single(k, c, 'v')}" for k in layout.singles for c in range(layout.block(k).components)]
+        checks = [
+            f"F(0) * {layout.single(k, c, 'v')}"
+            for k in layout.singles
+            for c in range(layout.block(k).components)
+        ]
         if layout.arrays:
             first = min(layout.slot[k] for k in layout.arrays)
             body.open(f"for m in range({first}, {layout.parameters.integer(layout.state_slots)}):")
@@ -155,7 +185,11 @@ class ObservePrinter:
         body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
         body.close()
         alive = layout.scratch["alive"]
-        body.add(f"alive = {alive} * LN", f"wb = {self.buffer} * LN & FAR", f"wd = {self.share} * LN & FAR")
+        body.add(
+            f"alive = {alive} * LN",
+            f"wb = {self.buffer} * LN & FAR",
+            f"wd = {self.share} * LN & FAR",
+        )
         body.add("tally(s, alive, c, i, count, bcount)")
         for group in layout.groups:
             self._group(group, body)
@@ -212,7 +246,9 @@ class ObservePrinter:
         body.add("pass")
         body.close()
         for row, channel in calls:
-            body.add(f"reduce(w, wb + {row} * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
+            body.add(
+                f"reduce(w, wb + {row} * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)"
+            )
         if self.ensembles:
             last = layout.parameters.integer(position)
             body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")

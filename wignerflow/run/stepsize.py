@@ -1,4 +1,5 @@
-"""Choice of the step: a bound on the classical rates, then a pilot run at this step and at half of it.
+"""Choice of the step: a bound on the classical rates, then a pilot run at this step and at half of
+it.
 
 The pilot's coarse noise is the sum of its fine noise, so the difference of the two runs is the step
 error almost free of sampling error.
@@ -32,7 +33,11 @@ HALVINGS = 12
 def bounds(system: PhaseSpaceSystem) -> list[NDArray[np.float64]]:
     """Typical largest magnitude of the variables of every block, per member."""
     out = []
-    spins = sum(float(np.sum(s.mean)) for b, s in zip(system.blocks, system.initial, strict=True) if b.kind == SPIN)
+    spins = sum(
+        float(np.sum(s.mean))
+        for b, s in zip(system.blocks, system.initial, strict=True)
+        if b.kind == SPIN
+    )
     for block, spec in zip(system.blocks, system.initial, strict=True):
         if block.kind == SPIN:
             length = np.abs(spec.mean) + spec.sigma.clip(max=1e2) * (spec.kind == 0)
@@ -42,7 +47,11 @@ def bounds(system: PhaseSpaceSystem) -> list[NDArray[np.float64]]:
                     length = np.maximum(length, step.numbers / 2)
             out.append(np.maximum(length, np.linalg.norm(spec.e1, axis=1)))
         else:
-            start = np.where(spec.kind == FOCK, np.sqrt(spec.mean.clip(min=0)), np.hypot(spec.mean, spec.e1[:, 0]))
+            start = np.where(
+                spec.kind == FOCK,
+                np.sqrt(spec.mean.clip(min=0)),
+                np.hypot(spec.mean, spec.e1[:, 0]),
+            )
             out.append(start + 1 + np.sqrt(spins))
     return out
 
@@ -70,7 +79,12 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
         if isinstance(leaf, Form):
             spec = system.forms[leaf.index]
             largest = [float(size[b].max()) for b, _ in spec.mono]
-            return float(np.abs(spec.weights).max()) * len(largest) * float(np.prod(largest)) / max(min(largest), 1e-300)
+            return (
+                float(np.abs(spec.weights).max())
+                * len(largest)
+                * float(np.prod(largest))
+                / max(min(largest), 1e-300)
+            )
         assert isinstance(leaf, Pair)
         pair = system.pairs[leaf.index]
         members = system.blocks[pair.left[0][0]].size
@@ -83,11 +97,18 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
         for times_, leaves, c in poly.sorted_terms():
             scale = abs(c) * float(np.prod([peak[t.coef] for t in times_]))
             for i, leaf in enumerate(leaves):
-                total += scale * slope(leaf) * float(np.prod([value(x) for x in leaves[:i] + leaves[i + 1 :]]))
+                total += (
+                    scale
+                    * slope(leaf)
+                    * float(np.prod([value(x) for x in leaves[:i] + leaves[i + 1 :]]))
+                )
         return total
 
     def magnitude(poly: Poly) -> float:
-        return sum(abs(c) * float(np.prod([value(x) for x in leaves])) for _, leaves, c in poly.sorted_terms())
+        return sum(
+            abs(c) * float(np.prod([value(x) for x in leaves]))
+            for _, leaves, c in poly.sorted_terms()
+        )
 
     # angular momenta turn by the gradient per component; x and y parts of a ladder operator count once
     rate = gradient(system.hamiltonian)
@@ -125,16 +146,28 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
         explicit = next(e for e in system.explicit if e.block == leaf.block)
         root = explicit.roots[leaf.index]
         value = magnitude(root.of)
-        return float(np.sqrt(value) if root.kind == SQUARE_ROOT else 1 / np.sqrt(max(value, 1e-300)))
+        return float(
+            np.sqrt(value) if root.kind == SQUARE_ROOT else 1 / np.sqrt(max(value, 1e-300))
+        )
 
     def magnitude(poly: Poly) -> float:
         terms = poly.sorted_terms()
-        return sum(abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs])) for ts, xs, c in terms)
+        return sum(
+            abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs]))
+            for ts, xs, c in terms
+        )
 
     def slope(poly: Poly) -> float:
         """Bound on the sum of |derivatives| along the variables, relative to their size."""
-        terms = [(ts, xs, c) for ts, xs, c in poly.sorted_terms() if any(not isinstance(x, Number) for x in xs)]
-        return sum(abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs])) for ts, xs, c in terms)
+        terms = [
+            (ts, xs, c)
+            for ts, xs, c in poly.sorted_terms()
+            if any(not isinstance(x, Number) for x in xs)
+        ]
+        return sum(
+            abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs]))
+            for ts, xs, c in terms
+        )
 
     rate = 0.0
     for e in system.explicit:
@@ -146,7 +179,7 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
 
 def _row_sum(coupling: Coupling, members: int) -> float:
     """A bound on sum_m' |K_mm'|."""
-    row = {"nearest": 2.0, "waveguide": members / 2}.get(coupling.kind)
+    row = {"nearest": 2.0, "waveguide": members / 2, "cascade": members / 2}.get(coupling.kind)
     if row is None:
         row = float(np.asarray(abs(coupling.csr).sum(axis=1)).max())  # type: ignore[attr-defined]
     return row
@@ -202,17 +235,27 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
         difference, error = step_difference(text, tlist[:stop], dt, seed, single)
         if difference <= TOLERANCE:
             return StepChoice(
-                dt, difference, error, halvings, "step from the model's rates, checked by halving on a pilot"
+                dt,
+                difference,
+                error,
+                halvings,
+                "step from the model's rates, checked by halving on a pilot",
             )
         # the error falls at least linearly: jump close to the step that will pass, then check it
-        dt /= 2.0 ** max(1, int(np.floor(np.log2(difference / TOLERANCE) * 0.7)) if np.isfinite(difference) else 2)
-    return StepChoice(dt, difference, error, HALVINGS, f"no step was found that meets the tolerance {TOLERANCE}")
+        dt /= 2.0 ** max(
+            1,
+            int(np.floor(np.log2(difference / TOLERANCE) * 0.7)) if np.isfinite(difference) else 2,
+        )
+    return StepChoice(
+        dt, difference, error, HALVINGS, f"no step was found that meets the tolerance {TOLERANCE}"
+    )
 
 
 def step_difference(
     text: KernelText, tlist: NDArray[np.float64], dt: float, seed: int, single: bool
 ) -> tuple[float, float]:
-    """Difference of the means at dt and dt/2, and its sampling error, for the worst observable and time.
+    """Difference of the means at dt and dt/2, and its sampling error, for the worst observable and
+    time.
 
     Both are in units of the observable's largest root mean square over time. The difference is what
     exceeds ``SIGNIFICANT`` sampling errors; the groups of trajectories behind the error are paired.
@@ -230,7 +273,9 @@ def step_difference(
         if not np.all(out.count == kernel.lanes):
             return float("inf"), 0.0
         size = kernel.lanes // out.batch_sum.shape[2]
-        groups.append(out.batch_sum.transpose(0, 2, 1, 3).reshape(-1, tlist.size, text.channels) / size)
+        groups.append(
+            out.batch_sum.transpose(0, 2, 1, 3).reshape(-1, tlist.size, text.channels) / size
+        )
         square = out.m2[:, :, every].mean(axis=0) / kernel.lanes
     mean = groups[1].mean(axis=0)
     scale = np.sqrt(np.max(mean**2 + square, axis=0))
