@@ -23,6 +23,7 @@ from .observables import (
     WinelandSqueezing,
     g2,
 )
+from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.twa import TWA
 from .result import Result, load
@@ -39,6 +40,7 @@ __all__ = [
     "Ensemble",
     "Exact",
     "Fano",
+    "GeneralizedP",
     "Jump",
     "LocalJump",
     "MeanField",

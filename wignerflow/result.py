@@ -111,10 +111,17 @@ class Result:
         trajectories: ((seed, first, stop), …), the trajectories that it holds.
         axes: by name of an observable with V values per time, what they are and where: ("member",
             coordinates (V,)).
+        final: classical variables of every trajectory at the last time, (ntraj, variables), in the
+            order of ``variables`` ("atoms.x", "chain[3].z", ...), if ``solve`` was told to keep them;
+            not saved.
+        variables: names of the columns of ``final``.
 
     Raises:
         ValueError: times, names or shapes do not fit each other.
     """
+
+    final: NDArray[np.float64] | None = None
+    variables: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -413,6 +420,9 @@ class Result:
         if isinstance(self.stats.get("wall_time"), (int, float)):
             run.append(f"{self.stats['wall_time']:.3g} s")
         lines.append("; ".join(run))
+        if self.stats.get("why"):
+            lines.append(f"why: {self.stats['why']}")
+        lines += [f"note: {text}" for text in self.stats.get("notes") or ()]
         if self.stats.get("failed"):
             lines.append(f"warning: {self.stats['failed']} of {self.ntraj} trajectories failed")
         lines += [f"warning: {text}" for text in self.stats.get("warnings") or ()]

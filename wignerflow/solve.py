@@ -22,9 +22,11 @@ from .model.coefficients import Coef
 from .model.model import Model
 from .model.operators import ArrayOp, Op
 from .observables import Plan, assemble, batched, flatten
+from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.twa import TWA
 from .result import Result
+from .run.automatic import choose_method
 from .run.driver import Request, available_threads, simulate
 from .run.statistics import Samples
 
@@ -33,6 +35,7 @@ METHODS: dict[str, Callable[[], Any]] = {
     "mean-field": MeanField,
     "exact": Exact,
     "jumps": QuantumJumps,
+    "generalized-p": GeneralizedP,
 }
 
 FAILED_LIMIT = 0.01
@@ -51,7 +54,7 @@ class FailedTrajectories(RuntimeError):
 def resolve_method(method: Any) -> Any:
     """A method object from its name, or the object itself."""
     if isinstance(method, str):
-        return METHODS[_check.one_of("method", method, METHODS)]()
+        return METHODS[_check.one_of("method", method, [*METHODS, "auto"])]()
     if not hasattr(method, "name") or not (hasattr(method, "lower") or hasattr(method, "solve")):
         _check.fail("method", "be a name or a method object such as wf.TWA()", method, kind=TypeError)
     return method
@@ -71,6 +74,7 @@ def solve(
     threads: int | None = None,
     target_sem: Any = None,
     timeout: float | None = None,
+    keep: str | None = None,
     progress: bool = True,
 ) -> Result:
     """Expectation values of a model over time, with standard errors.
@@ -79,7 +83,9 @@ def solve(
         model: the master equation and its initial state, which holds at ``tlist[0]``.
         tlist: times, strictly increasing, shape (T,), in units of an inverse rate (hbar = 1).
         e_ops: dict from name to operator, array operator or derived observable, or a list of them.
-        method: "twa", "mean-field", "exact", "jumps", or a method object such as ``wf.TWA(sampling="fixed")``.
+        method: "twa", "mean-field", "exact", "jumps", "generalized-p", "auto" (exact where that is cheap,
+            the generalised P-function where that is exact, else the truncated Wigner approximation; the
+            result says which and why), or a method object such as ``wf.TWA(sampling="fixed")``.
         ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
         seed: of the random numbers, 0 <= seed < 2**64; None draws one (it is kept in the result).
         dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates and
@@ -90,6 +96,8 @@ def solve(
         target_sem: stop once the standard error of every observable is below this number at every
             time; or a dict of numbers by name of observable.
         timeout: stop after this many seconds and return what is done.
+        keep: "final" keeps every trajectory's classical variables at the last time, as ``result.final``
+            (phase-space methods only).
         progress: show a progress bar on standard error when that is a terminal.
 
     Returns:
@@ -104,6 +112,14 @@ def solve(
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
     times = _check.tlist(tlist)
     names, base, plan = flatten(e_ops, model.subsystems)
+    if isinstance(method, str) and method == "auto":
+        engine, why = choose_method(model, times, base)
+        result = solve(
+            model, tlist, e_ops=e_ops, method=engine, ntraj=ntraj, seed=seed, dt=dt, precision=precision,
+            device=device, threads=threads, target_sem=target_sem, timeout=timeout, keep=keep, progress=progress,
+        )  # fmt: skip
+        result.stats["why"] = why
+        return result
     engine = resolve_method(method)
     count = _check.integer("ntraj", ntraj, 2)
     number = _seed(seed)
@@ -113,6 +129,10 @@ def solve(
     workers = None if threads is None else _check.integer("threads", threads, 1)
     limit = None if timeout is None else _check.positive("timeout", timeout)
     target = _targets(target_sem, names)
+    if keep is not None:
+        _check.one_of("keep", keep, ["final"])
+        if not getattr(engine, "stochastic", False):
+            _check.fail("keep", "be None for a method without phase-space trajectories", keep)
     for name, op in base.items():
         if isinstance(op, Op) and op.coefficients:
             _check.fail("e_ops", "not contain time coefficients", f"{name} with some")
@@ -140,7 +160,7 @@ def solve(
         count = 2
     system, symbols = engine.lower(model, base, times)
     text = KernelText(system, [Readout(symbols[k], plan.base[k].is_complex) for k in base])
-    request = Request(count, number, single, workers, limit, step)
+    request = Request(count, number, single, workers, limit, step, keep=keep == "final")
     if target:
         request.reached = _reached(plan, target)
     bar = _Bar(count, progress and engine.stochastic)
@@ -151,6 +171,8 @@ def solve(
         bar.close()
     stats = outcome.stats
     stats["warnings"] += [*system.notes, *_diagnose(stats, outcome.samples)]
+    if system.facts:
+        stats["notes"] = list(system.facts)
     if not engine.stochastic:
         stats["stopped_because"] = "deterministic"
         slots, means = plan.slots(), outcome.samples.average()
@@ -163,6 +185,7 @@ def solve(
         times, plan, outcome.samples, method=engine.name, seed=number, dt=outcome.dt, stats=stats,
         provenance=provenance, model=_plain(model, times),
     )  # fmt: skip
+    result.final, result.variables = outcome.final, text.variables
     for message in stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
     if outcome.samples.failed > FAILED_LIMIT * outcome.samples.ntraj:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..phasespace.system import PhaseSpaceSystem
+from ..phasespace.system import MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
@@ -187,6 +187,20 @@ class KernelText:
     def channels_total(self) -> int:
         """Real channels including the diagnostic one."""
         return self.channels + (1 if self.diagnostic else 0)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the state variables, in the order in which they are stored."""
+        names = []
+        for k in self.layout.singles + self.layout.arrays:
+            block = self.layout.block(k)
+            letters: tuple[str, ...] = ("re", "im")
+            if block.kind != MODE:
+                letters = ("x", "y", "z", "nx", "ny", "nz")[: block.components]
+            for m in range(block.size):
+                where = block.name if block.count is None else f"{block.name}[{m}]"
+                names += [f"{where}.{letter}" for letter in letters]
+        return tuple(names)
 
     def tables(self, grid: Grid, dtype: type) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         """Parameters p, integers o, step table ct (steps, coefficients), local rows per local step."""

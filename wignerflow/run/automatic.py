@@ -1,0 +1,72 @@
+"""The choice of ``solve(method="auto")``: exact, generalised P-function, or truncated Wigner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exact import populations
+from ..exact.engine import Exact
+from ..model.model import Model
+from ..model.operators import ArrayOp, Op
+from ..model.states import BlochState
+from ..model.subsystems import CollectiveSpin, Ensemble, Mode
+from ..phasespace.generalized_p import GeneralizedP
+from ..phasespace.product_state import inexact
+from ..phasespace.twa import TWA
+
+CHEAP_POPULATIONS = 50_000  # states p(J, M): a second or so
+CHEAP_ELEMENTS = 15_000  # elements of the density matrix: seconds
+
+
+def density_elements(model: Model) -> float:
+    """Elements of the permutation-invariant density matrix that the model can fill, at most.
+
+    (N+1)^2 for N emitters that stay in the symmetric states, (N+1)(N+2)(N+3)/6 otherwise; infinity
+    with a mode whose ``cutoff`` is not given.
+    """
+    local = {jump.op.sub for jump in model.local_jumps}
+    out = 1.0
+    for sub, states in model.initial.items():
+        if isinstance(sub, Mode):
+            if any(c is None for c in np.atleast_1d(np.asarray(sub.cutoff, object))):
+                return float("inf")
+            sizes = np.broadcast_to(np.asarray(sub.cutoff, float), sub.size) ** 2
+        elif isinstance(sub, Ensemble):
+            N = sub.numbers.astype(float)
+            pure = all(isinstance(s, BlochState) and s.is_pure for s in states)
+            symmetric = pure and sub not in local
+            sizes = (N + 1) ** 2 if symmetric else (N + 1) * (N + 2) * (N + 3) / 6
+        elif isinstance(sub, CollectiveSpin):
+            sizes = (2 * np.asarray(sub.lengths, float) + 1) ** 2
+        else:
+            sizes = np.full(sub.size, 4.0)
+        out *= float(np.exp(min(700.0, np.log(sizes).sum())))
+    return out
+
+
+def choose_method(
+    model: Model, times: NDArray[np.float64], ops: Mapping[str, Op | ArrayOp]
+) -> tuple[Any, str]:
+    """A method object, and a sentence that says why."""
+    if populations.refuses(model) is None:
+        N = max(float(np.max(getattr(s, "numbers", 1))) for s in model.subsystems)
+        states = (N / 2 + 1) ** 2
+        if states <= CHEAP_POPULATIONS:
+            return Exact(), f"exact: the {states:.0f} populations p(J, M) are closed and few"
+    elements = density_elements(model)
+    if elements <= CHEAP_ELEMENTS:
+        return Exact(), f"exact: the density matrix has at most {elements:.0f} elements"
+    size = f"{elements:.1e} elements" if np.isfinite(elements) else "no limit known beforehand"
+    costly = f"the density matrix is too large to be cheap ({size})"
+    verdict = GeneralizedP.applies(model, times)
+    if verdict and not any(inexact(op) for op in ops.values()):
+        why = (
+            f"generalised P-function: {costly}, and sampling is exact at any size: {verdict.reason}"
+        )
+        return GeneralizedP(), why
+    reason = verdict.reason if not verdict else "an observable is not exact in it"
+    return TWA(), f"truncated Wigner approximation: {costly}, and {reason}"
