@@ -252,6 +252,14 @@ def table(figure: Figure, data: xarray.Dataset) -> str:
     return "\n".join(lines)
 
 
+def in_title(number: int) -> str:
+    """A number for a title: powers of ten as such, else with thin spaces."""
+    power = len(str(number)) - 1
+    if power >= 2 and number == 10**power:
+        return rf"$10^{power}$"
+    return f"{number:,}".replace(",", "\u2009")
+
+
 # ---------------------------------------------------------------- files
 
 

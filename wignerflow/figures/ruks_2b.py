@@ -19,7 +19,7 @@ import numpy as np
 from ..derived import Squeezing, Subradiance
 from ..plot import COLOURS, new_figure
 from ..solve import solve
-from .contract import Check, Figure, Say, add_curve, dataset, difference, keeps, silent
+from .contract import Check, Figure, Say, add_curve, dataset, difference, in_title, keeps, silent
 from .ruks import PAPER, laser
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     ntraj = data["squeezing_twa"].attrs["ntraj"]
     figure.suptitle(
         rf"$N = {N}$ emitters, all up, weak local pumping $\gamma = 0.4\,\Gamma$;  "
-        f"TWA with {ntraj} trajectories, bands: one standard error",
+        f"TWA with {in_title(ntraj)} trajectories, bands: one standard error",
         fontsize=13,
     )
     return figure
