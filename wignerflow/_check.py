@@ -1,4 +1,4 @@
-"""Argument checks shared by the whole package: every message names argument, requirement and value."""
+"""Argument checks shared by the whole package: messages name argument, requirement, value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-
 
 _REPR = reprlib.Repr()
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 4, 117, 117, 117
@@ -71,7 +70,7 @@ def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[A
             raise TypeError
         if dtype is float and raw.dtype.kind == "c":
             fail(argument, "be real", value)
-        out = raw.astype(dtype)
+        out: NDArray[Any] = raw.astype(dtype)
     except (TypeError, ValueError) as error:
         if str(error).startswith("Argument"):
             raise

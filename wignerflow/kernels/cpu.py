@@ -28,11 +28,13 @@ from . import rng
 from .module import Grid, KernelText
 
 MANY_LANES, FEW_LANES = 128, 32
-MANY_LANES_SLOTS = 48  # at most this many state variables with MANY_LANES, so that a block stays in the L1 cache
+MANY_LANES_SLOTS = (
+    48  # at most this many state variables with MANY_LANES, so that a block stays in the L1 cache
+)
 
 
 def cache_directory() -> Path:
-    """Where compiled kernels are kept: ``WIGNERFLOW_CACHE_DIR``, else the user's cache directory."""
+    """Where kernels are kept: ``WIGNERFLOW_CACHE_DIR``, else the user's cache directory."""
     chosen = os.environ.get("WIGNERFLOW_CACHE_DIR")
     if chosen:
         return Path(chosen)
@@ -42,7 +44,8 @@ def cache_directory() -> Path:
 
 def cpu_target() -> str:
     """The instruction set results depend on."""
-    return f"{llvm.get_default_triple()} {numba.config.CPU_NAME or llvm.get_host_cpu_name()}"
+    name = getattr(numba.config, "CPU_NAME", None) or llvm.get_host_cpu_name()
+    return f"{llvm.get_default_triple()} {name}"
 
 
 def lanes_for(text: KernelText) -> int:
@@ -51,7 +54,14 @@ def lanes_for(text: KernelText) -> int:
 
 
 def _digest(source: str) -> str:
-    parts = [source, Path(rng.__file__).read_text(), numba.__version__, llvmlite.__version__, np.__version__, cpu_target()]
+    parts = [
+        source,
+        Path(rng.__file__).read_text(),
+        numba.__version__,
+        llvmlite.__version__,
+        np.__version__,
+        cpu_target(),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
@@ -65,7 +75,7 @@ def _load(path: Path, name: str) -> ModuleType:
 
 
 def load_module(source: str) -> ModuleType:
-    """Import generated source from the cache directory (a temporary one if that cannot be written)."""
+    """Import generated source from the cache directory, or a temporary one if that fails."""
     digest = _digest(source)
     name = f"wignerflow_kernel_{digest}"
     if name in sys.modules:
@@ -134,8 +144,8 @@ class CpuKernel:
     ) -> Chunks:
         """Run ``chunks`` chunks from number ``first``; trajectories from ``ntraj`` on do not count.
 
-        ``keep`` returns the final states; ``draws`` are the normals summed per collective, half local
-        and full local step (step-size pilots).
+        ``keep`` returns the final states; ``draws`` are the normals summed per collective, half
+        local and full local step (step-size pilots).
         """
         T, K, Kb = self.grid.nsteps.size + 1, self.text.channels_total, self.batched.size
         layout, n = self.text.layout, self.lanes
@@ -155,7 +165,7 @@ class CpuKernel:
         self._run(
             first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.grid.nsteps,
             self.grid.hs.astype(self.dtype), self.rows, np.array(draws, np.int64),
-            self.dtype(1.0 if self.text.system.noise else 0.0), out.count, out.mean, out.m2, out.batch_count,
-            out.batch_sum, self.bmap, out.clips, out.final,
+            self.dtype(1.0 if self.text.system.noise else 0.0), out.count, out.mean, out.m2,
+            out.batch_count, out.batch_sum, self.bmap, out.clips, out.final,
         )  # fmt: skip
         return out

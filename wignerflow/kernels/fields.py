@@ -125,17 +125,13 @@ class Fields:
         for f in self.fields:
             if f.coupling.kind in GUIDES:
                 for i, (form, scale, _) in enumerate(f.sums[:2]):
-                    out.add(
-                        f"{self.layout.s(f'run{f.index}_{i}')} = -({scales[scale]}) * {scratch_of_form[form]}"
-                    )
+                    run = self.layout.s(f"run{f.index}_{i}")
+                    out.add(f"{run} = -({scales[scale]}) * {scratch_of_form[form]}")
 
     def scales(self) -> list[str]:
         """Scalar parameters that ``begin`` needs, to be hoisted."""
         return [
-            scale
-            for f in self.fields
-            for _, scale, _ in f.sums[:2]
-            if f.coupling.kind in GUIDES
+            scale for f in self.fields for _, scale, _ in f.sums[:2] if f.coupling.kind in GUIDES
         ]
 
     def before(self, out: Lines, group: int, source: str) -> None:

@@ -1,14 +1,14 @@
 """The Heun scheme: predictor and corrector with local channels in drift and noise.
 
-With g the gradient increment of a collective step (see ``splitting``), a = -Lambda J + (N/2) c the local
-drift and B B^T = D the local diffusion,
+With g the gradient increment of a collective step (see ``splitting``), a = -Lambda J + (N/2) c the
+local drift and B B^T = D the local diffusion,
 
     Y = J + g(J) x J + a(J) h + B(J) dW,
     J' = J + (g(J) x J + g(Y) x Y)/2 + (a(J) + a(Y)) h/2 + B(J) dW.
 
-The collective part is Stratonovich (both stages), the local noise Itô (taken at the start of the step).
-Lengths are kept to the order of the scheme only. It needs smaller steps than the splitting and exists as
-an independent check of it. Weak order one; two for the deterministic part.
+The collective part is Stratonovich (both stages), the local noise Itô (taken at the start of the
+step). Lengths are kept to the order of the scheme only. It needs smaller steps than the splitting
+and exists as an independent check of it. Weak order one; two for the deterministic part.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class HeunLocal(LocalPrinter):
         rows = range(3)
         if self.axial[k]:
             return [f"D{k}_{4 * a} * {x[a]} + D{k}_{9 + a}" for a in rows]
-        return [" + ".join(f"D{k}_{3 * a + b} * {x[b]}" for b in range(3)) + f" + D{k}_{9 + a}" for a in rows]
+        return [
+            " + ".join(f"D{k}_{3 * a + b} * {x[b]}" for b in range(3)) + f" + D{k}_{9 + a}"
+            for a in rows
+        ]
 
 
 class HeunPrinter(StepPrinter):
@@ -59,11 +62,16 @@ class HeunPrinter(StepPrinter):
         slope = [_increment(kind, named, at, c) for c in range(n)]
         noisy = x
         if k in self.local.steps:
-            slope = [" + ".join(part for part in pair if part) for pair in zip(slope, self.local.drift(k, at), strict=True)]
+            slope = [
+                " + ".join(part for part in pair if part)
+                for pair in zip(slope, self.local.drift(k, at), strict=True)
+            ]
             noisy = [f"e{k}_{c}_{stage}" for c in range(n)]
             lines.add(*self.local.read_noise(k), *self.local.lines(k, x, noisy))
         if stage == 1:
-            lines.add(*(f"{y[c]} = {noisy[c]}" + (f" + {slope[c]}" if slope[c] else "") for c in range(n)))
+            lines.add(
+                *(f"{y[c]} = {noisy[c]}" + (f" + {slope[c]}" if slope[c] else "") for c in range(n))
+            )
             return y
         # y = noisy + slope(x), so the mean of both slopes is (y - noisy + slope(y))/2
         z = [f"z{k}_{c}" for c in range(n)]

@@ -1,4 +1,4 @@
-"""Where things live in the flat arrays of a generated kernel, and the common state of its printers."""
+"""Where things live in the flat arrays of a generated kernel."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def times(*factors: str) -> str:
 def single_names(layout: Layout, prefix: str) -> dict[Leaf, str]:
     """Local names of all variables of single subsystems."""
     return {
-        Var(k, c): f"{prefix}{k}_{c}" for k in layout.singles for c in range(layout.block(k).components)
+        Var(k, c): f"{prefix}{k}_{c}"
+        for k in layout.singles
+        for c in range(layout.block(k).components)
     }
 
 

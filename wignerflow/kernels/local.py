@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import expm
 
 from ..model.coefficients import Coef
-from ..phasespace.ensemble import step_moments
-from ..phasespace.system import DISCRETE, FIXED, FOCK, SPIN, LocalStep
+from ..phasespace.system import DISCRETE, FIXED, FOCK, MODE, ROTOR, LocalStep
 from .layout import Layout
 from .text import LANE_LOOP, Lines
 
@@ -35,7 +35,12 @@ def is_axial(step: LocalStep) -> bool:
     for _, lam, c in step.parts:
         off = lam - np.stack([np.diag(np.diag(x)) for x in lam])
         scale = np.abs(lam).max() or 1.0
-        if max(np.abs(off).max(), np.abs(lam[:, 0, 0] - lam[:, 1, 1]).max(), np.abs(c[:, :2]).max()) > 1e-13 * scale:
+        if (
+            max(
+                np.abs(off).max(), np.abs(lam[:, 0, 0] - lam[:, 1, 1]).max(), np.abs(c[:, :2]).max()
+            )
+            > 1e-13 * scale
+        ):
             return False
     return True
 
@@ -43,6 +48,17 @@ def is_axial(step: LocalStep) -> bool:
 def is_constant(step: LocalStep) -> bool:
     """True if no rate depends on time."""
     return not any(isinstance(rate, Coef) for rate, _, _ in step.parts)
+
+
+def step_moments(
+    lam: NDArray[np.float64], c: NDArray[np.float64], h: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """M (..., 3, 3) and d (..., 3) of a step of length h for generators (..., 3, 3), (..., 3)."""
+    generator = np.zeros((*lam.shape[:-2], 4, 4))
+    generator[..., :3, :3] = -lam
+    generator[..., :3, 3] = c
+    flow = expm(generator * h)
+    return flow[..., :3, :3], flow[..., :3, 3]
 
 
 def row(
@@ -64,7 +80,12 @@ def row(
         xz = np.divide(-0.5 * u * dz, a, out=np.zeros_like(a), where=a > 0)
         zz = strength * N / 4 * (1 - v**2 - dz**2)
         return np.stack([u, v, N / 2 * dz, a, xz, zz, -strength * v * dz, tolerance], axis=-1)
-    C = strength * N[:, None, None] / 4 * (np.eye(3) - M @ M.transpose(0, 2, 1) - d[:, :, None] * d[:, None, :])
+    C = (
+        strength
+        * N[:, None, None]
+        / 4
+        * (np.eye(3) - M @ M.transpose(0, 2, 1) - d[:, :, None] * d[:, None, :])
+    )
     i, j = np.tril_indices(3)
     columns = [M.reshape(-1, 9), strength * d, C[:, i, j], N[:, None] / 2 * d, tolerance[:, None]]
     out = np.concatenate(columns, axis=1)
@@ -74,12 +95,12 @@ def row(
 def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     """Two standard normals per lane into ``slots``.
 
-    One draw with the key in ``keys``; where several keys are given (step-size pilots), the sum of as
-    many draws over the root of their number, so that coarse noise is the sum of fine noise.
+    One draw with the key in ``keys``; where several keys are given (step-size pilots), the sum of
+    as many draws over the root of their number, so that coarse noise is the sum of fine noise.
     """
     out.open(f"for r in range({keys}.size // 2):")
     out.add(f"ka = {keys}[2 * r]", f"kb = {keys}[2 * r + 1]")
-    out.add(f"keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 2))")
+    out.add("keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 2))")
     out.add(f"kc = U({pair})")
     out.open(LANE_LOOP)
     out.add("n0, n1 = normal_pair(ka, kb, U(t0 + l), kc)")
@@ -109,7 +130,9 @@ def heun_row(
     if axial:
         a, cz = np.sqrt(D[:, 0, 0]), strength * h * c[:, 2]
         xz = np.divide(-0.5 * cz, a, out=np.zeros_like(a), where=a > 0)
-        return np.concatenate([np.stack([one, one, zero, a, xz, D[:, 2, 2], -cz, tolerance], axis=-1), drift], axis=1)
+        return np.concatenate(
+            [np.stack([one, one, zero, a, xz, D[:, 2, 2], -cz, tolerance], axis=-1), drift], axis=1
+        )
     i, j = np.tril_indices(3)
     identity = np.broadcast_to(np.eye(3).ravel(), (N.size, 9))
     columns = [identity, strength * h * c, D[:, i, j], np.zeros((N.size, 3)), tolerance[:, None]]
@@ -129,7 +152,7 @@ class LocalPrinter:
         self.layout = layout
         self.steps = {step.block: step for step in layout.system.local}
         self.axial = {k: is_axial(step) for k, step in self.steps.items()}
-        # per block: offset of the table in p, members per row, stride per member; filled by ``tables``
+        # per block: offset of the table in p, members per row, stride per member
         parameters = layout.parameters
         self.slots = {}
         for k in self.steps:
@@ -145,6 +168,11 @@ class LocalPrinter:
                 size = layout.block(k).size
                 self.pairs[k] = (parameters.integer(position), parameters.integer(position + size))
                 position += size + (size + 1) // 2
+
+    def table_row(self, k: int, t: float | None, h: float, noise: bool) -> NDArray[np.float64]:
+        """The table row of block k for a step of length h at time t (None: constant rates)."""
+        step = self.steps[k]
+        return self.row(step, self.axial[k], *generator(step, t), h, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""
@@ -163,7 +191,7 @@ class LocalPrinter:
             fill(out, "kl", pair, slots)
 
     def noise_member(self, k: int, out: Lines) -> None:
-        """Normals of member m into scratch; two successive members share a pair for the third component."""
+        """Normals of member m into scratch; two members share a pair for the third component."""
         one, two = self.pairs[k]
         third, spare = (self.layout.s(f"local{k}_{2 + i}") for i in range(2))
         out.open("if m % 2 == 0:")
@@ -186,20 +214,23 @@ class LocalPrinter:
         n0, n1, n2 = (f"n{k}_{i}" for i in range(3))
         clip = self.layout.s("clip")
         if self.axial[k]:
-            u, v, shift, a, xz, zz, zslope, tol = c[:8]
+            u, v, drift, width, xz, zz, zslope, tol = c[:8]
             return [
                 f"ex = {xz} * {x[0]}",
                 f"ey = {xz} * {x[1]}",
                 f"dd = {zz} + {zslope} * {x[2]} - ex * ex - ey * ey",
                 f"{clip} += below(dd + {tol})",
-                f"{y[2]} = {v} * {x[2]} + {shift} + ex * {n0} + ey * {n1} + np.sqrt(fmax0(dd)) * {n2}",
-                f"{y[0]} = {u} * {x[0]} + {a} * {n0}",
-                f"{y[1]} = {u} * {x[1]} + {a} * {n1}",
+                f"ez = np.sqrt(fmax0(dd)) * {n2}",
+                f"{y[2]} = {v} * {x[2]} + {drift} + ex * {n0} + ey * {n1} + ez",
+                f"{y[0]} = {u} * {x[0]} + {width} * {n0}",
+                f"{y[1]} = {u} * {x[1]} + {width} * {n1}",
             ]
         M, d, C, shift, tol = c[0:9], c[9:12], c[12:18], c[18:21], c[21]
-        out = [f"m{a} = " + " + ".join(f"{M[3 * a + b]} * {x[b]}" for b in range(3)) for a in range(3)]
-        i, j = np.tril_indices(3)
-        for e, (a, b) in enumerate(zip(i, j, strict=True)):
+        out = [
+            f"m{a} = " + " + ".join(f"{M[3 * a + b]} * {x[b]}" for b in range(3)) for a in range(3)
+        ]
+        lower = [(row, column) for row in range(3) for column in range(row + 1)]
+        for e, (a, b) in enumerate(lower):
             out.append(f"v{a}{b} = {C[e]} - F(0.5) * (m{a} * {d[b]} + m{b} * {d[a]})")
         out += [
             "d0 = np.sqrt(fmax0(v00))",
@@ -227,13 +258,16 @@ def initial_source(layout: Layout) -> Lines:
     position = 0
     for k in layout.singles + layout.arrays:
         block, spec = system.blocks[k], system.initial[k]
-        table = np.concatenate([spec.e1, spec.e2, spec.e3, spec.mean[:, None], spec.sigma[:, None]], axis=1)
+        table = np.concatenate(
+            [spec.e1, spec.e2, spec.e3, spec.mean[:, None], spec.sigma[:, None]], axis=1
+        )
         at = layout.parameters.array(table)
         kinds = layout.parameters.indices(spec.kind)
         first = layout.parameters.integer(position)
         size = layout.parameters.integer(block.size)
         start = layout.parameters.integer(layout.slot[k])
-        position += 2 * block.size
+        frames = layout.parameters.integer(position + 2 * block.size) if block.kind == ROTOR else ""
+        position += (3 if frames else 2) * block.size
         out.open(f"for m in range({size}):")
         out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
         out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
@@ -243,7 +277,9 @@ def initial_source(layout: Layout) -> Lines:
             out.open(LANE_LOOP)
             out.add(f"n0, n1 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m))")
             out.add(f"n2, n3 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m + 1))")
-            out.add(*(_spin_draw(kind) if block.kind == SPIN else _mode_draw(kind)))
+            out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
+            if frames:
+                out.add(*frame_draw(f"{frames} + m"))
             out.close()
             out.close()
         out.close()
@@ -261,7 +297,11 @@ def _spin_draw(kind: int) -> list[str]:
         if kind == FIXED:
             longitudinal = "a2 = np.sqrt(fmax0(c9 * c9 - g0 * g0 - g1 * g1 - g2 * g2))"
     lines += [f"g{j} = a0 * c{j} + a1 * c{3 + j}" for j in range(3)]
-    return [*lines, longitudinal, *(f"v[i + {j} * LN + l] = g{j} + a2 * c{6 + j}" for j in range(3))]
+    return [
+        *lines,
+        longitudinal,
+        *(f"v[i + {j} * LN + l] = g{j} + a2 * c{6 + j}" for j in range(3)),
+    ]
 
 
 def _mode_draw(kind: int) -> list[str]:
@@ -272,3 +312,22 @@ def _mode_draw(kind: int) -> list[str]:
             "v[i + LN + l] = r * n1",
         ]
     return ["v[i + l] = c9 + c10 * n0", "v[i + LN + l] = c0 + c10 * n1"]
+
+
+def frame_draw(pair: str) -> list[str]:
+    """After the draw of J: n perpendicular to it in a uniformly random direction."""
+    square = " + ".join(f"v[i + {c} * LN + l] * v[i + {c} * LN + l]" for c in range(3))
+    lines = [
+        f"f0, f1 = normal_pair(k0, k1, U(t0 + l), U({pair}))",
+        f"r = F(1) / np.sqrt({square} + F(1e-12))",
+        *(f"e{c} = r * v[i + {c} * LN + l]" for c in range(3)),
+        # a frame without branches (Duff et al., J. Comput. Graph. Tech. 6, 1, 2017)
+        "g = F(1) - F(2) * below(e2)",
+        "a = F(-1) / (g + e2)",
+        "b = e0 * e1 * a",
+        "o0 = f0 * (F(1) + g * e0 * e0 * a) + f1 * b",
+        "o1 = f0 * g * b + f1 * (g + e1 * e1 * a)",
+        "o2 = F(-1) * f0 * g * e0 - f1 * e1",
+        "u = F(1) / np.sqrt(o0 * o0 + o1 * o1 + o2 * o2 + F(1e-30))",
+    ]
+    return lines + [f"v[i + {3 + c} * LN + l] = u * o{c}" for c in range(3)]

@@ -13,14 +13,15 @@ from ..phasespace.system import MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
-from .local import LocalPrinter, generator, initial_source, is_constant
+from .local import LocalPrinter, initial_source, is_constant
 from .observe import ObservePrinter, Readout, channel_count
+from .rotor import RotorLocal
 from .splitting import StepPrinter
 from .text import Parameters
 
 FAR = 2**62 - 1  # see Layout.member_index
 
-HELPERS = '''
+HELPERS = """
 def fmax0(x):
     return F(0) if x < F(0) else x
 
@@ -80,9 +81,9 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
             for r in range(LN // 32):
                 part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
             bsum[c, i, j, b] = part
-'''
+"""
 
-RUN = '''
+RUN = """
 def keys_of(keys, seed0, seed1, counter, purpose):
     for r in range(keys.size // 2):
         a, b = threefry(seed0, seed1, U(counter + r), U(purpose))
@@ -128,7 +129,7 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
             for j in range(final.shape[1]):
                 for l in range(LN):
                     final[c, j, l] = v[j * LN + l]
-'''
+"""
 
 
 @dataclass
@@ -161,7 +162,12 @@ class KernelText:
         local, printer = self._printers()
         observer = ObservePrinter(self.layout, readouts)
         self.local = local
-        parts = [str(initial_source(self.layout)), printer.step(), printer.local_step(), observer.source()]
+        parts = [
+            str(initial_source(self.layout)),
+            printer.step(),
+            printer.local_step(),
+            observer.source(),
+        ]
         self.functions = "\n\n\n".join(parts) + "\n"
         self.channels = channel_count(readouts)
         self.diagnostic = bool(observer.ensembles)
@@ -173,7 +179,8 @@ class KernelText:
         if self.system.explicit:
             return LocalPrinter(self.layout), ExplicitPrinter(self.layout)
         if self.strang:
-            local = LocalPrinter(self.layout)
+            rotor = any(step.rotor for step in self.system.local)
+            local = RotorLocal(self.layout) if rotor else LocalPrinter(self.layout)
             return local, StepPrinter(self.layout, local)
         heun = HeunLocal(self.layout)
         return heun, HeunPrinter(self.layout, heun)
@@ -208,7 +215,7 @@ class KernelText:
         rows = self._local_tables(parameters, grid)
         p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
-        ct = np.zeros((1, 1), dtype)
+        ct: NDArray = np.zeros((1, 1), dtype)
         if parts:
             ct = np.empty((grid.times.size, len(parts)), dtype)
             for j, part in enumerate(parts):
@@ -226,7 +233,9 @@ class KernelText:
             ends = h / 2 if self.strang else h
             lengths.append(np.concatenate([[ends], np.full(n - 1, h), [ends]]))
             t = grid.times[position]
-            middles.append(np.concatenate([[t + h / 4], t + h * np.arange(1, n), [t + n * h - h / 4]]))
+            middles.append(
+                np.concatenate([[t + h / 4], t + h * np.arange(1, n), [t + n * h - h / 4]])
+            )
             position += n
         length, middle = np.concatenate(lengths), np.concatenate(middles)
         if all(is_constant(step) for step in self.local.steps.values()):
@@ -236,13 +245,9 @@ class KernelText:
             when: list[float | None] = [None] * unique.size
         else:
             unique, rows, when = length, np.arange(length.size), list(middle)
-        for k, step in self.local.steps.items():
-            axial = self.local.axial[k]
-            constant = generator(step, None) if is_constant(step) else None
-            make = functools.partial(self.local.row, step, axial, noise=self.system.noise)
-            table = np.stack(
-                [make(*(constant or generator(step, t)), float(h)) for h, t in zip(unique, when, strict=True)]
-            )
+        for k in self.local.steps:
+            row = functools.partial(self.local.table_row, k, noise=self.system.noise)
+            table = np.stack([row(t, h=float(h)) for h, t in zip(unique, when, strict=True)])
             same = bool(np.all(table == table[:, :1]))
             if same:
                 table = table[:, :1]

@@ -21,7 +21,7 @@ SHORT_LENGTH_SQUARED = 2.0
 
 @dataclass(eq=False)
 class Readout:
-    """One observable: its symbol, and whether real and imaginary part (True) or only the real part is wanted."""
+    """One observable: its symbol, and whether the imaginary part is wanted beside the real one."""
 
     symbol: Poly | MemberObservable
     is_complex: bool
@@ -126,9 +126,7 @@ class ObservePrinter:
         out.open(LANE_LOOP)
         out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
         out.close()
-        out.add(
-            f"reduce(w, wb, s, alive, c, i, {parameters.integer(channel)} + m, count, mean, m2, bsum, bmap)"
-        )
+        out.add(_reduce("wb", f"{parameters.integer(channel)} + m"))
 
     def _pair_group(self, group: int, out: Lines) -> None:
         """Second pass: coupling sums."""
@@ -152,9 +150,9 @@ class ObservePrinter:
                 out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
         out.add(*self.fields.lane(group, "v", names))
         for i, mono, weights, field, _ in uses:
-            out.add(
-                f"{layout.s(f'pair{i}')} += {times('1' if weights is None else f'u{i}', field.name, mono_names(mono, names))}"
-            )
+            weight = "1" if weights is None else f"u{i}"
+            value = times(weight, field.name, mono_names(mono, names))
+            out.add(f"{layout.s(f'pair{i}')} += {value}")
         out.close()
         out.close()
 
@@ -246,12 +244,14 @@ class ObservePrinter:
         body.add("pass")
         body.close()
         for row, channel in calls:
-            body.add(
-                f"reduce(w, wb + {row} * LN, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)"
-            )
+            body.add(_reduce(f"wb + {row} * LN", channel))
         if self.ensembles:
             last = layout.parameters.integer(position)
             body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+
+
+def _reduce(start: str, channel: str) -> str:
+    return f"reduce(w, {start}, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)"
 
 
 def _length(names: dict[Leaf, str], k: int, kind: type = Member) -> str:

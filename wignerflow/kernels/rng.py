@@ -1,13 +1,14 @@
 """Counter-based random numbers: threefry-2x32 with 12 rounds, and normal pairs by Box-Muller.
 
 Layout, frozen like a file format. A 64-bit seed gives two key words. At every step a step key is
-``threefry(seed key, (step counter, purpose))``; the pair number ``channel`` of trajectory ``t`` is then
-``threefry(step key, (t, channel))``: two 32-bit words, two standard normals. Purposes: ``INITIAL``,
-``DYNAMICS`` (one counter value per collective step), ``LOCAL`` (one per local step), ``READOUT``. A number
-thus depends on (seed, trajectory, step, channel) alone, never on threads or chunks.
+``threefry(seed key, (step counter, purpose))``; the pair number ``channel`` of trajectory ``t`` is
+then ``threefry(step key, (t, channel))``: two 32-bit words, two standard normals. Purposes:
+``INITIAL``, ``DYNAMICS`` (one counter value per collective step), ``LOCAL`` (one per local step),
+``READOUT``. A number thus depends on (seed, trajectory, step, channel) alone, never on threads or
+chunks.
 
-Normals are computed in single precision (31-bit radius and angle) whatever the precision of the state: the same
-seed gives the same noise in both. Tails end at 6.6 standard deviations.
+Normals are computed in single precision (31-bit radius and angle) whatever the precision of the
+state: the same seed gives the same noise in both. Tails end at 6.6 standard deviations.
 
 Each function has a NumPy twin (suffix ``_np``) with which generated kernels run uncompiled.
 Source of the generator: Salmon et al., SC'11 (2011), doi:10.1145/2063384.2063405.
@@ -33,9 +34,31 @@ FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 # Coefficients of degree-8 and degree-4 Chebyshev fits, constant term first (float32):
 # log(1 + g)/g on [sqrt(1/2) - 1, sqrt(2) - 1]; sin(pi x/2)/x and cos(pi x/2) in x^2 on [0, 1].
-LOG = (1.0, -0.49999988079071045, 0.3333418369293213, -0.2500215470790863, 0.19956977665424347, -0.16560696065425873, 0.14949095249176025, -0.14377330243587494, 0.08743945509195328)
-SIN = (1.5707963705062866, -0.6459637880325317, 0.07968991994857788, -0.004674150608479977, 0.0001516751217423007)
-COS = (0.9999999403953552, -1.2336982488632202, 0.2536506950855255, -0.020810570567846298, 0.0008581625297665596)
+LOG = (
+    1.0,
+    -0.49999988079071045,
+    0.3333418369293213,
+    -0.2500215470790863,
+    0.19956977665424347,
+    -0.16560696065425873,
+    0.14949095249176025,
+    -0.14377330243587494,
+    0.08743945509195328,
+)
+SIN = (
+    1.5707963705062866,
+    -0.6459637880325317,
+    0.07968991994857788,
+    -0.004674150608479977,
+    0.0001516751217423007,
+)
+COS = (
+    0.9999999403953552,
+    -1.2336982488632202,
+    0.2536506950855255,
+    -0.020810570567846298,
+    0.0008581625297665596,
+)
 
 
 def _jit(function: Any) -> Any:
@@ -105,8 +128,10 @@ def threefry(k0: Any, k1: Any, c0: Any, c1: Any) -> Any:
 @_jit
 def _minus_log(bits: Any) -> Any:
     """-log of (bits/2 + 1/2)/2^31, a number in (0, 1]."""
-    f = float32(int32(bits >> uint32(1))) * float32(4.656612873077393e-10) + float32(2.3283064365386963e-10)
-    i = _f32_bits(f)
+    f = float32(int32(bits >> uint32(1))) * float32(4.656612873077393e-10) + float32(
+        2.3283064365386963e-10
+    )
+    i: Any = _f32_bits(f)  # type: ignore[call-arg]
     e = int32(int32(i - int32(0x3F3504F3)) >> int32(23))
     g = _bits_f32(int32(i - int32(e << int32(23)))) - float32(1)
     p = float32(LOG[8])
@@ -139,7 +164,7 @@ def normal_pair(k0: Any, k1: Any, trajectory: Any, channel: Any) -> Any:
     c = c * z + float32(COS[1])
     c = c * z + float32(COS[0])
     flip = int32(int32(b1) & int32(-2147483648))  # the top bit turns the angle by pi
-    r = _bits_f32(int32(_f32_bits(r) ^ flip))
+    r = _bits_f32(int32(_f32_bits(r) ^ flip))  # type: ignore[call-arg]
     return r * c, r * (s * x)
 
 
@@ -163,7 +188,9 @@ def threefry_np(k0: Any, k1: Any, c0: Any, c1: Any) -> tuple[Any, Any]:
     return x0.astype(np.uint32), x1.astype(np.uint32)
 
 
-def normal_pair_np(k0: Any, k1: Any, trajectory: Any, channel: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def normal_pair_np(
+    k0: Any, k1: Any, trajectory: Any, channel: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """NumPy twin of ``normal_pair``, by the library's own log, sin and cos."""
     b0, b1 = threefry_np(k0, k1, trajectory, channel)
     f = ((b0 >> np.uint32(1)).astype(np.float64) + 0.5) * 2.0**-31

@@ -1,21 +1,31 @@
 """The splitting scheme: one collective step of length h, then one local step.
 
-Collective step (Stratonovich, explicit midpoint): with g dt = dh dt + sum_k Re[dl_k X_k] the increment of
-the gradient at the start, X_k = sqrt(r_k) dW_k + i r_k l_k^* dt, every spin is rotated by g/2, the gradient
-is taken again there with the same noise, and the whole step rotates the original spin by it, by Rodrigues'
-formula (so lengths are kept exactly and constant fields are exact); modes are translated. The local step has
-exact first and second moments. Between outputs the order is half local step, collective step, local step,
-collective step, ..., half local step: a Strang splitting, of weak order two where the noise is local or
-additive and one in general, exact for constant rotations.
+Collective step (Stratonovich, explicit midpoint): with g dt = dh dt + sum_k Re[dl_k X_k] the
+increment of the gradient at the start, X_k = sqrt(r_k) dW_k + i r_k l_k^* dt, every spin is
+rotated by g/2, the gradient is taken again there with the same noise, and the whole step rotates
+the original spin by it, by Rodrigues' formula (so lengths are kept exactly and constant fields are
+exact); modes are translated. The local step has exact first and second moments. Between outputs
+the order is half local step, collective step, local step, collective step, ..., half local step: a
+Strang splitting, of weak order two where the noise is local or additive and one in general, exact
+for constant rotations.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, TimePart, Var
 from ..model.coefficients import Coef
-from ..phasespace.system import MODE, SPIN, MemberChannel
+from ..phasespace.polynomials import (
+    Form,
+    Leaf,
+    Member,
+    Monomial,
+    Pair,
+    Poly,
+    TimePart,
+    Var,
+)
+from ..phasespace.system import MODE, ROTOR, SPIN, MemberChannel
 from .fields import Fields
 from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
 from .local import LocalPrinter, fill
@@ -44,32 +54,37 @@ class StepPrinter:
             scale = 1.0 if isinstance(channel.rate, Coef) else float(np.sqrt(channel.rate))
             symbol = channel.symbol * scale
             if any(isinstance(leaf, Pair) for leaf in symbol.leaves):
-                raise NotImplementedError("A jump operator that contains a coupling sum over pairs has no kernel.")
+                raise NotImplementedError(
+                    "A jump operator that contains a coupling sum over pairs has no kernel."
+                )
             self.symbols.append((symbol.real(), symbol.imag(), channel.rate))
         dynamic = [self.rest, *(p for re, im, _ in self.symbols for p in (re, im))]
         self.forms = sorted({*needed_forms(dynamic), *self.fields.forms()})
         # member channels: pair numbers of their noise, and room to keep it between the two stages
         position = len(self.symbols)
         self.member: list[tuple[MemberChannel, str, str]] = []
-        for channel in system.member_channels:
+        for alone in system.member_channels:
             first = layout.parameters.integer(position)
-            self.member.append((channel, first, layout.wide(2 * channel.size)))
-            position += channel.size
+            self.member.append((alone, first, layout.wide(2 * alone.size)))
+            position += alone.size
 
     def _split(self, h: Poly) -> tuple[Poly, Poly]:
         """Terms that are one array sum or coupling times scalars, and all others."""
-        static, rest = {}, {}
+        static: dict[Monomial, complex] = {}
+        rest: dict[Monomial, complex] = {}
         for (t, leaves), c in h.terms.items():
             alone = len(leaves) == 1 and isinstance(leaves[0], (Form, Pair))
             if not alone and any(isinstance(leaf, Pair) for leaf in leaves):
-                raise NotImplementedError("A coupling sum multiplied by another operator has no kernel in H.")
+                raise NotImplementedError(
+                    "A coupling sum multiplied by another operator has no kernel in H."
+                )
             (static if alone else rest)[t, leaves] = c
         return Poly(static), Poly(rest)
 
     # -- pieces in the lane loop of the single subsystems --------------------------------------
 
     def _gradients(self, names: dict[Leaf, str], stage: int, lines: Lines) -> dict[Leaf, str]:
-        """Emit the channels' amplitudes; return the gradient (times dt) of every single leaf and form."""
+        """Emit the channels' amplitudes; return the gradient (times dt) of every leaf."""
         pro = self.prologue
         channels = []
         for k, (re, im, rate) in enumerate(self.symbols):
@@ -139,7 +154,8 @@ class StepPrinter:
     def _advance(
         self, k: int, tag: str, g: list[str], x: list[str], y: list[str], stage: int, lines: Lines
     ) -> list[str]:
-        """Emit the motion of block k: from ``x`` to the mid-point ``y`` in stage 1, to the end in stage 2.
+        """Emit the motion of block k: from ``x`` to the mid-point ``y`` in stage 1, to the end in
+        stage 2.
 
         Returns the names of the new state.
         """
@@ -164,10 +180,14 @@ class StepPrinter:
         out.open(f"for m in range({layout.group_size[group]}):")
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         names: dict[Leaf, str] = {
-            Member(k, c): f"{'x' if stage == 1 else 'y'}{k}_{c}" for k in blocks for c in range(layout.block(k).components)
+            Member(k, c): f"{'x' if stage == 1 else 'y'}{k}_{c}"
+            for k in blocks
+            for c in range(layout.block(k).components)
         }
         body = Lines(0)
-        terms: dict[tuple[int, int], list[str]] = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
+        terms: dict[tuple[int, int], list[str]] = {
+            (leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)
+        }
         self._static_terms(group, names, terms, out)
         self._force_terms(group, names, terms, out, body)
         self.fields.member(out, group)
@@ -205,7 +225,9 @@ class StepPrinter:
             spec = self.layout.system.forms[i]
             if self.layout.form_group(i) == group:
                 weight = "1" if spec.uniform else f"a{i}"
-                out.add(f"{self.layout.s(f'form{i}')} += {times(weight, mono_names(spec.mono, names))}")
+                out.add(
+                    f"{self.layout.s(f'form{i}')} += {times(weight, mono_names(spec.mono, names))}"
+                )
 
     def _form_weights(self, group: int, out: Lines) -> None:
         for i in self.forms:
@@ -214,9 +236,13 @@ class StepPrinter:
                 out.add(f"a{i} = p[{self.layout.parameters.array(spec.weights)} + m]")
 
     def _static_terms(
-        self, group: int, names: dict[Leaf, str], terms: dict[tuple[int, int], list[str]], out: Lines
+        self,
+        group: int,
+        names: dict[Leaf, str],
+        terms: dict[tuple[int, int], list[str]],
+        out: Lines,
     ) -> None:
-        """Fields of H that do not depend on other members: constant ones summed into one array each."""
+        """Fields of H without other members: constant ones are summed into one array each."""
         constant: dict[tuple[tuple[int, int], ...], np.ndarray] = {}
         scalars: dict[tuple[tuple[int, int], ...], list[str]] = {}
         for t, leaves, c in self.static.sorted_terms():
@@ -228,13 +254,23 @@ class StepPrinter:
                 constant[spec.mono] = constant.get(spec.mono, 0) + c.real * spec.weights
                 continue
             scalar = self.prologue.name(
-                " * ".join([self.layout.parameters.scalar(c.real), *(self.layout.parameters.time(p) for p in t), "h"])
+                " * ".join(
+                    [
+                        self.layout.parameters.scalar(c.real),
+                        *(self.layout.parameters.time(p) for p in t),
+                        "h",
+                    ]
+                )
             )
-            weight = "" if spec.uniform else f" * p[{self.layout.parameters.array(spec.weights)} + m]"
+            weight = (
+                "" if spec.uniform else f" * p[{self.layout.parameters.array(spec.weights)} + m]"
+            )
             scalars.setdefault(spec.mono, []).append(scalar + weight)
         for mono, w in constant.items():
             if np.all(w == w[0]):
-                scalars.setdefault(mono, []).append(self.prologue.name(f"h * {self.layout.parameters.scalar(w[0])}"))
+                scalars.setdefault(mono, []).append(
+                    self.prologue.name(f"h * {self.layout.parameters.scalar(w[0])}")
+                )
             else:
                 scalars.setdefault(mono, []).append(f"h * p[{self.layout.parameters.array(w)} + m]")
         for j, (mono, parts) in enumerate(scalars.items()):
@@ -265,7 +301,11 @@ class StepPrinter:
                     terms[at].append(times(f"f{i}", d))
 
     def _pair_terms(
-        self, group: int, names: dict[Leaf, str], terms: dict[tuple[int, int], list[str]], out: Lines
+        self,
+        group: int,
+        names: dict[Leaf, str],
+        terms: dict[tuple[int, int], list[str]],
+        out: Lines,
     ) -> None:
         for t, leaves, c in self.static.sorted_terms():
             if not isinstance(leaves[0], Pair):
@@ -276,7 +316,9 @@ class StepPrinter:
                     continue
                 parameters = self.layout.parameters
                 scalar = self.prologue.name(
-                    " * ".join([parameters.scalar(c.real * factor), *(parameters.time(p) for p in t), "h"])
+                    " * ".join(
+                        [parameters.scalar(c.real * factor), *(parameters.time(p) for p in t), "h"]
+                    )
                 )
                 name = f"pc{j}_{e}_{len(t)}"
                 weight = "" if weights is None else f" * p[{parameters.array(weights)} + m]"
@@ -304,7 +346,10 @@ class StepPrinter:
             scale = np.ones(group)
             if isinstance(channel.rate, Coef):
                 value = parameters.time(TimePart(channel.rate, "r"))
-                root, rdt = self.prologue.name(f"np.sqrt({value}) * sqh"), self.prologue.name(f"{value} * h")
+                root, rdt = (
+                    self.prologue.name(f"np.sqrt({value}) * sqh"),
+                    self.prologue.name(f"{value} * h"),
+                )
             else:
                 scale = np.sqrt(channel.rate)
             out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
@@ -314,7 +359,9 @@ class StepPrinter:
             x = [f"{root} * w{j}_0", f"{root} * w{j}_1"]
             parts: list[tuple[tuple[tuple[int, int], ...], str, int]] = []
             for e, (mono, coefficients) in enumerate(channel.terms.items()):
-                for part, values in enumerate((coefficients.real * scale, coefficients.imag * scale)):
+                for part, values in enumerate(
+                    (coefficients.real * scale, coefficients.imag * scale)
+                ):
                     if not np.any(values):
                         continue
                     name = f"mc{j}_{e}_{part}"
@@ -324,18 +371,24 @@ class StepPrinter:
                         out.add(f"{name} = p[{parameters.array(values)} + m]")
                     parts.append((mono, name, part))
                     # X_r takes Im l, X_i takes Re l
-                    x[1 - part] += f" + {rdt} * {times(name, mono_names(mono, names) if mono else '1')}"
+                    x[1 - part] += (
+                        f" + {rdt} * {times(name, mono_names(mono, names) if mono else '1')}"
+                    )
             body.add(f"xr{j} = {x[0]}", f"xi{j} = {x[1]}")
             for mono, name, part in parts:
                 for at in terms:
                     d = mono_derivative(mono, at, names)
                     if d is not None:
-                        terms[at].append(times(name, d, f"xr{j}") if part == 0 else f"(-{times(name, d, f'xi{j}')})")
+                        terms[at].append(
+                            times(name, d, f"xr{j}")
+                            if part == 0
+                            else f"(-{times(name, d, f'xi{j}')})"
+                        )
 
     # -- functions -----------------------------------------------------------------------------
 
     def step(self) -> str:
-        """Source of ``step``: a collective step of length h and the local step with table row lr."""
+        """Source of ``step``: a collective step of length h, a local step with table row lr."""
         layout, out = self.layout, Lines(0)
         fused = not layout.arrays
         body = Lines(1)
@@ -378,10 +431,11 @@ class StepPrinter:
         for k in layout.singles:
             if k not in self.local.steps:
                 continue
-            x, y = ([f"{n}{k}_{c}" for c in range(3)] for n in "xu")
-            out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in range(3)))
+            components = range(layout.block(k).components)
+            x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
+            out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in components))
             out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
-            out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(3)))
+            out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in components))
         out.add("pass")
         out.close()
         for group, blocks in layout.groups.items():
@@ -413,7 +467,7 @@ class StepPrinter:
 
 
 def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int) -> list[str]:
-    """New names ``y`` from ``x`` under the gradient increments ``g`` ("" for zero); half of it in stage 1."""
+    """New names ``y`` from ``x`` under the increments ``g`` ("" for zero), half in stage 1."""
     if not any(g):
         return [f"{b} = {a}" for a, b in zip(x, y, strict=True)]
     if kind == MODE:
@@ -422,7 +476,7 @@ def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: 
             f"{y[0]} = {x[0]}" + (f" + {half} * ({g[1]})" if g[1] else ""),
             f"{y[1]} = {x[1]}" + (f" - {half} * ({g[0]})" if g[0] else ""),
         ]
-    assert kind == SPIN
+    assert kind in (SPIN, ROTOR)
     out, c = [], [f"Rc{tag}_{a}" if g[a] else "" for a in range(3)]
     factor = "F(0.25)"
     if stage == 2:
@@ -433,7 +487,11 @@ def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: 
         series = f"Ra{tag} * (F({1 / 12}) + Ra{tag} * (F({1 / 120}) + Ra{tag} * F({17 / 20160})))"
         out.append(f"Rh{tag} = F(0.5) + F(0.5) * {series}")
         factor = f"Rh{tag}"
-    out += [f"{c[a]} = {factor} * " + (f"Rg{tag}_{a}" if stage == 2 else f"({g[a]})") for a in range(3) if g[a]]
+    out += [
+        f"{c[a]} = {factor} * " + (f"Rg{tag}_{a}" if stage == 2 else f"({g[a]})")
+        for a in range(3)
+        if g[a]
+    ]
 
     def cross(u: list[str], w: list[str], a: int) -> str:
         i, j = (a + 1) % 3, (a + 2) % 3
@@ -446,13 +504,13 @@ def _move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: 
 
     norm = " + ".join(f"{a} * {a}" for a in c if a)
     out.append(f"Rf{tag} = F(2) / (F(1) + {norm})")
-    t = [cross(c, x, a) for a in range(3)]
-    out += [f"Rt{tag}_{a} = {t[a]}" for a in range(3) if t[a]]
-    tn = [f"Rt{tag}_{a}" if t[a] else "" for a in range(3)]
-    for a in range(3):
-        second = cross(c, tn, a)
-        inner = " + ".join(part for part in (tn[a], f"({second})" if second else "") if part)
-        out.append(f"{y[a]} = {x[a]}" + (f" + Rf{tag} * ({inner})" if inner else ""))
+    for first in range(0, len(x), 3):  # J, and n of a rotor
+        u, v, name = x[first : first + 3], y[first : first + 3], "tn"[first // 3]
+        t = [cross(c, u, a) for a in range(3)]
+        out += [f"R{name}{tag}_{a} = {t[a]}" for a in range(3) if t[a]]
+        tn = [f"R{name}{tag}_{a}" if t[a] else "" for a in range(3)]
+        for a in range(3):
+            second = cross(c, tn, a)
+            inner = " + ".join(part for part in (tn[a], f"({second})" if second else "") if part)
+            out.append(f"{v[a]} = {u[a]}" + (f" + Rf{tag} * ({inner})" if inner else ""))
     return out
-
-

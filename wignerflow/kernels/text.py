@@ -1,9 +1,10 @@
 """Building blocks of generated kernels: lines of code, parameters, polynomial expressions.
 
-Generated functions see flat arrays: ``v`` (state), ``q`` (state at mid-step), ``s`` (scratch), ``w``
-(scratch of array size), ``p`` (parameters), all of the working precision with the trajectory ("lane",
-index ``l``) innermost, and ``o`` (64-bit integers: sizes and offsets). A statement in a lane loop is
-plain arithmetic, so the same text runs with l an integer (compiled) or an index array (NumPy).
+Generated functions see flat arrays: ``v`` (state), ``q`` (state at mid-step), ``s`` (scratch),
+``w`` (scratch of array size), ``p`` (parameters), all of the working precision with the trajectory
+("lane", index ``l``) innermost, and ``o`` (64-bit integers: sizes and offsets). A statement in a
+lane loop is plain arithmetic, so the same text runs with l an integer (compiled) or an index array
+(NumPy).
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Lines:
 
 
 class Parameters:
-    """Numbers handed to a kernel at run time: scalars and per-member arrays in ``p``, integers in ``o``.
+    """Numbers handed to a kernel at run time: scalars and per-member arrays in ``p``, integers in
+    ``o``.
 
     The names depend on the structure of the model only, so that new values never change the text.
     """
@@ -110,7 +112,11 @@ class Parameters:
             integers[slot] = end
             tail.append(values)
             end += values.size
-        p = np.concatenate([np.array(self.scalars, float), *self.arrays]) if position else np.zeros(1)
+        p = (
+            np.concatenate([np.array(self.scalars, float), *self.arrays])
+            if position
+            else np.zeros(1)
+        )
         o = np.concatenate([np.array(integers, np.int64), *tail]) if end else np.zeros(1, np.int64)
         return p.astype(dtype), o
 

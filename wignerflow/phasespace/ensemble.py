@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 from scipy.special import ndtri
 
 from ..model.model import LocalJump
@@ -36,7 +35,9 @@ def bloch_generator(op: LocalOp) -> tuple[NDArray[np.float64], NDArray[np.float6
         return np.asarray(jump @ rho @ jump.conj().T - (product @ rho + rho @ product) / 2)
 
     images = [dissipator(s) for s in _PAULI]
-    lam = np.array([[-np.trace(_PAULI[a] @ images[b]).real / 2 for b in range(3)] for a in range(3)])
+    lam = np.array(
+        [[-np.trace(_PAULI[a] @ images[b]).real / 2 for b in range(3)] for a in range(3)]
+    )
     one = dissipator(np.eye(2, dtype=complex))
     return lam, np.array([np.trace(s @ one).real / 2 for s in _PAULI])
 
@@ -48,18 +49,9 @@ def local_parts(jump: LocalJump, size: int) -> tuple[NDArray[np.float64], NDArra
     return here[:, None, None] * lam, here[:, None] * c
 
 
-def step_moments(
-    lam: NDArray[np.float64], c: NDArray[np.float64], h: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """M (..., 3, 3) and d (..., 3) of a step of length h for generators (..., 3, 3), (..., 3)."""
-    generator = np.zeros((*lam.shape[:-2], 4, 4))
-    generator[..., :3, :3] = -lam
-    generator[..., :3, 3] = c
-    flow = expm(generator * h)
-    return flow[..., :3, :3], flow[..., :3, 3]
-
-
-def _axes(r: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _axes(
+    r: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Orthonormal (e1, e2, e3) with e3 along r (z where r = 0)."""
     norm = np.linalg.norm(r)
     e3 = r / norm if norm > 0 else np.array([0.0, 0.0, 1.0])
@@ -72,13 +64,14 @@ def _axes(r: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float
 def spin_initial(
     states: list[BlochState], numbers: NDArray[np.float64], sampling: str
 ) -> InitialSpec:
-    """Initial distribution of product states of N emitters (or of length S = N/2), member by member.
+    """Initial distribution of product states of N emitters (or of length S = N/2), member by
+    member.
 
     ``sampling`` is "gaussian", "fixed", "auto" (fixed length for pure states of at least
     ``GAUSSIAN_BELOW`` emitters), "discrete" (spin-1/2) or "point" (no fluctuations).
     """
     size = len(states)
-    out = InitialSpec(np.zeros(size, np.int64), *np.zeros((3, size, 3)), np.zeros(size), np.zeros(size))
+    out = InitialSpec.zeros(size)
     for m, (state, N) in enumerate(zip(states, numbers, strict=True)):
         r = float(np.linalg.norm(state.vector))
         e1, e2, e3 = _axes(state.vector)

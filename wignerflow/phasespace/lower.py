@@ -32,7 +32,9 @@ from .system import (
 MATRIX_CHANNELS = 16  # correlated-dissipation matrices up to this rank are written out as channels
 
 
-def build(model: Model, times: NDArray[np.float64] | None = None) -> tuple[PhaseSpaceSystem, SymbolMap]:
+def build(
+    model: Model, times: NDArray[np.float64] | None = None
+) -> tuple[PhaseSpaceSystem, SymbolMap]:
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
     ``times``: where given, time coefficients that are real there need no imaginary part.
@@ -43,7 +45,9 @@ def build(model: Model, times: NDArray[np.float64] | None = None) -> tuple[Phase
         kind = MODE if sub.kind == "mode" else SPIN
         blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind))
     system = PhaseSpaceSystem(blocks)
-    real = frozenset(c for c in model.coefficients if times is not None and not np.any(c(times).imag))
+    real = frozenset(
+        c for c in model.coefficients if times is not None and not np.any(c(times).imag)
+    )
     symbols = SymbolMap(system, block_of, real | {c.conj() for c in real})
     system.hamiltonian = symbols.symbol(model.H).real()
     for jump in model.collective_jumps:
@@ -52,9 +56,15 @@ def build(model: Model, times: NDArray[np.float64] | None = None) -> tuple[Phase
         elif jump.matrix is not None:
             _add_matrix(system, symbols, jump.op, jump.matrix)
         else:
-            rate = jump.rate if isinstance(jump.rate, Coef) else np.broadcast_to(jump.rate, jump.op.size).copy()
+            rate = (
+                jump.rate
+                if isinstance(jump.rate, Coef)
+                else np.broadcast_to(jump.rate, jump.op.size).copy()
+            )
             if isinstance(rate, Coef) or np.any(rate > 0):
-                system.member_channels.append(MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate))
+                system.member_channels.append(
+                    MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate)
+                )
     local: dict[Subsystem, LocalStep] = {}
     for lj in model.local_jumps:
         sub = lj.op.sub
@@ -71,19 +81,22 @@ def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef) -> None:
         system.channels.append(Channel(symbol, rate))
 
 
-def _add_matrix(system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]) -> None:
+def _add_matrix(
+    system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]
+) -> None:
     values, vectors = np.linalg.eigh(matrix)
     keep = values > 1e-12 * np.abs(values).max()
     if keep.sum() > MATRIX_CHANNELS:
         raise NotImplementedError(
-            f"Correlated dissipation of rank {keep.sum()} is not available in this version (limit {MATRIX_CHANNELS})."
+            f"Correlated dissipation of rank {keep.sum()} is not available in this version "
+            f"(limit {MATRIX_CHANNELS})."
         )
     for g, vector in zip(values[keep], vectors.T[keep], strict=True):
         _add(system, symbols.symbol((vector.conj() * op).sum()), float(g))
 
 
 def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_sampling: str) -> None:
-    """Initial distributions; ``sampling`` for ensembles and collective spins, see ``spin_initial``."""
+    """Initial distributions; ``sampling`` of angular momenta: see ``spin_initial``."""
     for sub, states in model.initial.items():
         if sub.kind == "mode":
             system.initial.append(_mode_initial(states, sampling == "point"))
@@ -100,7 +113,7 @@ def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_samp
 
 def _mode_initial(states: Any, point: bool) -> InitialSpec:
     size = len(states)
-    out = InitialSpec(np.zeros(size, np.int64), *np.zeros((3, size, 3)), np.zeros(size), np.zeros(size))
+    out = InitialSpec.zeros(size)
     for m, state in enumerate(states):
         assert isinstance(state, ModeState)
         if state.kind == "fock" and state.value.real > 0 and not point:
@@ -113,7 +126,9 @@ def _mode_initial(states: Any, point: bool) -> InitialSpec:
     return out
 
 
-def lower_observables(symbols: SymbolMap, ops: dict[str, Op | ArrayOp]) -> dict[str, Poly | MemberObservable]:
+def lower_observables(
+    symbols: SymbolMap, ops: dict[str, Op | ArrayOp]
+) -> dict[str, Poly | MemberObservable]:
     """Symbols of the observables, in the same variables."""
     out: dict[str, Poly | MemberObservable] = {}
     for name, op in ops.items():

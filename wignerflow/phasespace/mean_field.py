@@ -1,9 +1,9 @@
 r"""Mean field, ``wf.MeanField``: the classical equations without noise and without correlations.
 
-Drift: that of the truncated Wigner equations with the noise left out, dJ = (∂_J h + Im terms) x J and
-dJ = -Lambda J + (N/2) c, exact to leading order in 1/N. Observables are taken in the product state with
-the mean-field Bloch vectors, so that on one ensemble <{J_a, J_b}>/2 = J_a J_b (1 - 1/N) + delta_ab N/4,
-and in coherent states of the modes.
+Drift: that of the truncated Wigner equations with the noise left out, dJ = (∂_J h + Im terms) x J
+and dJ = -Lambda J + (N/2) c, exact to leading order in 1/N. Observables are taken in the product
+state with the mean-field Bloch vectors, so that on one ensemble <{J_a, J_b}>/2 = J_a J_b (1 - 1/N)
++ delta_ab N/4, and in coherent states of the modes.
 """
 
 from __future__ import annotations
@@ -51,11 +51,15 @@ class ProductStateSymbols(SymbolMap):
             }
         return out
 
-    def pieces(self, sub: Subsystem, letters: str, size: int) -> dict[tuple[int, ...], NDArray[np.complex128]]:
+    def pieces(
+        self, sub: Subsystem, letters: str, size: int
+    ) -> dict[tuple[int, ...], NDArray[np.complex128]]:
         """Components and per-member coefficients of one word."""
         one = np.ones(size, complex)
         if sub.kind == "mode":
-            return {k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()}
+            return {
+                k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()
+            }
         base = self.member_symbol(((sub, letters),))
         out = {tuple(k for _, k in mono): c * one for mono, c in base.items()}
         numbers = _numbers(sub)
@@ -87,7 +91,7 @@ def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
 
 
 class MeanField:
-    """Mean-field equations of any model of ensembles, spins and modes (no noise, no correlations)."""
+    """Mean-field equations of ensembles, spins and modes: no noise, no correlations."""
 
     name = "mean-field"
     stochastic = False

@@ -34,28 +34,28 @@ class Member(NamedTuple):
 class Form(NamedTuple):
     """The weighted sum number ``index`` of the system."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     tag: str = "form"
 
 
 class Pair(NamedTuple):
     """The coupling sum number ``index`` of the system."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     tag: str = "pair"
 
 
 class Number(NamedTuple):
     """The number of this member in ``system.numbers[index]``."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     tag: str = "number"
 
 
 class Coupled(NamedTuple):
     """The sum over other members ``system.coupled[index]``, at this member."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     tag: str = "coupled"
 
 
@@ -63,7 +63,7 @@ class Aux(NamedTuple):
     """The root number ``index`` of the explicit equations of block ``block``."""
 
     block: int
-    index: int
+    index: int  # type: ignore[assignment]
     tag: str = "aux"
 
 
@@ -89,7 +89,9 @@ class Poly:
     __slots__ = ("terms",)
 
     def __init__(self, terms: Mapping[Monomial, complex] | None = None):
-        self.terms: dict[Monomial, complex] = {k: complex(c) for k, c in (terms or {}).items() if c != 0}
+        self.terms: dict[Monomial, complex] = {
+            k: complex(c) for k, c in (terms or {}).items() if c != 0
+        }
 
     @staticmethod
     def leaf(leaf: Leaf, coefficient: complex = 1.0) -> Poly:
@@ -152,7 +154,9 @@ class Poly:
 
     def sorted_terms(self) -> list[tuple[Times, tuple[Leaf, ...], complex]]:
         """Terms in an order that depends on the structure only."""
-        keys = sorted(self.terms, key=lambda k: (len(k[1]), [_leaf_key(leaf) for leaf in k[1]], len(k[0])))
+        keys = sorted(
+            self.terms, key=lambda k: (len(k[1]), [_leaf_key(leaf) for leaf in k[1]], len(k[0]))
+        )
         return [(t, leaves, self.terms[t, leaves]) for t, leaves in keys]
 
     def clean(self, tolerance: float = 1e-14) -> Poly:

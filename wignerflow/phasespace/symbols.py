@@ -1,11 +1,12 @@
 r"""Weyl symbols of operators, as polynomials in the variables of a ``PhaseSpaceSystem``.
 
-Angular momentum: J_a -> J_a and (J_a J_b + J_b J_a)/2 -> J_a J_b, so J_a J_b -> J_a J_b + (i/2) eps_abc J_c;
-words of three letters and more take their leading symbol. Spin-1/2: Pauli matrices -> 2 J_a, products
-having been reduced by the operator algebra. Modes: normally ordered words, exactly, by
-a^{+m} a^n -> sum_k (-1/2)^k k! C(m,k) C(n,k) (a^*)^{m-k} a^{n-k}. Factors on different sites multiply.
-Two sums over one array multiply, with the difference on equal sites added as one more sum, which is
-exact; in products of three and more such sums every pair is corrected once (leading order).
+Angular momentum: J_a -> J_a and (J_a J_b + J_b J_a)/2 -> J_a J_b, so J_a J_b -> J_a J_b + (i/2)
+eps_abc J_c; words of three letters and more take their leading symbol. Spin-1/2: Pauli matrices ->
+2 J_a, products having been reduced by the operator algebra. Modes: normally ordered words,
+exactly, by a^{+m} a^n -> sum_k (-1/2)^k k! C(m,k) C(n,k) (a^*)^{m-k} a^{n-k}. Factors on different
+sites multiply. Two sums over one array multiply, with the difference on equal sites added as one
+more sum, which is exact; in products of three and more such sums every pair is corrected once
+(leading order).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.couplings import Sparse
 from ..model.operators import (
     ArrayOp,
     CoupleNode,
@@ -29,7 +31,6 @@ from ..model.operators import (
     SumNode,
     array_size,
 )
-from ..model.couplings import Sparse
 from ..model.subsystems import Subsystem
 from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
 from .system import PhaseSpaceSystem
@@ -71,7 +72,9 @@ def _mode_symbol(m: int, n: int) -> tuple[tuple[tuple[int, ...], complex], ...]:
 class SymbolMap:
     """Takes symbols of operators, registering sums and couplings in a system."""
 
-    def __init__(self, system: PhaseSpaceSystem, block_of: dict[Subsystem, int], real_coefs: frozenset[Coef]):
+    def __init__(
+        self, system: PhaseSpaceSystem, block_of: dict[Subsystem, int], real_coefs: frozenset[Coef]
+    ):
         self.system, self.block_of, self.real_coefs = system, block_of, real_coefs
 
     # -- member words ------------------------------------------------------------------------
@@ -125,7 +128,12 @@ class SymbolMap:
             if f.sub.count is not None:
                 return self.sum_poly(self.array_symbol(_as_array(f)))
             block = self.block_of[f.sub]
-            return Poly({((), tuple(Var(block, k) for k in comps)): c for comps, c in self.word(f.sub, f.word)})
+            return Poly(
+                {
+                    ((), tuple(Var(block, k) for k in comps)): c
+                    for comps, c in self.word(f.sub, f.word)
+                }
+            )
         if isinstance(f, SumNode):
             return self.sum_poly(self.array_symbol(_as_array(f)))
         parts = []
@@ -143,7 +151,9 @@ class SymbolMap:
         size = array_size(f.left)
         one = np.ones(size)
         u, v = (one if w is None else w for w in (f.u, f.v))
-        matrix = f.coupling.csr.real if isinstance(f.coupling, Sparse) else f.coupling.matrix(size).real
+        matrix = (
+            f.coupling.csr.real if isinstance(f.coupling, Sparse) else f.coupling.matrix(size).real
+        )
         if left:
             return self.sum_poly({left: (u * np.asarray(matrix @ v).ravel()).astype(complex)})
         return self.sum_poly({right: (v * np.asarray(matrix.T @ u).ravel()).astype(complex)})
@@ -198,8 +208,8 @@ class SymbolMap:
 
 def _as_array(f: Site | SumNode) -> ArrayOp:
     if isinstance(f, SumNode):
-        return ArrayOp({f.word: f.weights + 0j})
-    weights = np.zeros(f.sub.size, complex)
+        return ArrayOp({f.word: f.weights.astype(np.complex128)})
+    weights: NDArray[np.complex128] = np.zeros(f.sub.size, np.complex128)
     weights[f.m] = 1
     return ArrayOp({((f.sub, f.word),): weights}, f.sub.size)
 
@@ -224,7 +234,12 @@ def gathered(op: Op) -> Op:
         if plain and len(sites) == 1:
             f = sites[0]
             ones.setdefault(((f.sub, f.word),), np.zeros(f.sub.size, complex))[f.m] += c
-        elif plain and len(sites) == 2 and sites[0].m != sites[1].m and sites[0].sub.size == sites[1].sub.size:
+        elif (
+            plain
+            and len(sites) == 2
+            and sites[0].m != sites[1].m
+            and sites[0].sub.size == sites[1].sub.size
+        ):
             words = ((sites[0].sub, sites[0].word),), ((sites[1].sub, sites[1].word),)
             entries = twos.setdefault(words, {})
             at = sites[0].m, sites[1].m
@@ -237,7 +252,9 @@ def gathered(op: Op) -> Op:
     for (left, right), entries in twos.items():
         size = array_size(left)
         row, col = np.array(list(entries)).T
-        matrix = sp.coo_matrix((np.array(list(entries.values())), (row, col)), shape=(size, size)).tocsr()
+        matrix = sp.coo_matrix(
+            (np.array(list(entries.values())), (row, col)), shape=(size, size)
+        ).tocsr()
         A, B = (ArrayOp({w: np.ones(size, complex)}) for w in (left, right))
         for part, unit in ((matrix.real, 1.0), (matrix.imag, 1j)):
             if part.nnz and np.any(part.data):

@@ -5,10 +5,11 @@ each member, with brackets {J_a, J_b} = eps_abc J_c; a spin-1/2 is stored as J =
 holds (Re a, Im a) with {Re a, Im a} = 1/2. With h the Weyl symbol of the Hamiltonian and l_k those
 of the jumps, every trajectory obeys the Stratonovich equation
 
-    dv = {v, h} dt + sum_k Re[ {v, l_k} o (sqrt(r_k) dW_k + i r_k l_k^* dt) ],    dW = dW_1 + i dW_2,
+    dv = {v, h} dt + sum_k Re[ {v, l_k} o (sqrt(r_k) dW_k + i r_k l_k^* dt) ],    dW = dW_1 + i
+    dW_2,
 
-(dW_1, dW_2 independent, variance dt each), and ensembles take an additional local step, exact in its
-first two moments. The kernels know nothing else about a method.
+(dW_1, dW_2 independent, variance dt each), and ensembles take an additional local step, exact in
+its first two moments. The kernels know nothing else about a method.
 
 A method whose equations are not of this kind gives them in full instead, block by block, as
 ``explicit`` drifts and noises, Itô or Stratonovich by ``calculus``; see :class:`Explicit`.
@@ -26,12 +27,14 @@ from ..model.coefficients import Coef
 from ..model.couplings import Coupling
 from .polynomials import Number, Poly
 
-SPIN, MODE = "spin", "mode"
+SPIN, MODE, ROTOR = "spin", "mode", "rotor"
 
 
 @dataclass
 class Block:
-    """Like subsystems: ``kind`` SPIN (3 components) or MODE (2); ``count`` None for a single one."""
+    """Like subsystems: ``kind`` SPIN (3 components), MODE (2) or ROTOR (6: J and the unit vector n
+    perpendicular to it); ``count`` None for a single one.
+    """
 
     kind: str
     name: str
@@ -42,7 +45,7 @@ class Block:
     @property
     def components(self) -> int:
         """Real variables per member."""
-        return 3 if self.kind == SPIN else 2
+        return {SPIN: 3, MODE: 2, ROTOR: 6}[self.kind]
 
     @property
     def group(self) -> int | None:
@@ -92,16 +95,27 @@ class MemberChannel:
 
 
 @dataclass
+class RotorPart:
+    """A local jump of rate one in the rotor form, per member: see ``phasespace.rotor``."""
+
+    vector: NDArray[np.complex128]  # u, (size, 3): the jump is u.sigma/2 up to a constant
+    turn: NDArray[np.float64]  # (size, 3): rotation that the constant stands for
+
+
+@dataclass
 class LocalStep:
     """Local channels of an ensemble block: dr/dt = -Lambda r + c for one emitter's Bloch vector.
 
     ``parts`` lists (rate, Lambda, c) per channel: Lambda (size, 3, 3) and c (size, 3) for rate one,
-    rate a number per member (size,) or a time coefficient.
+    rate a number per member (size,) or a time coefficient. A ROTOR block has one ``rotor`` part per
+    channel too, and symbols that are ``corrected`` or of leading order.
     """
 
     block: int
     numbers: NDArray[np.float64]
     parts: list[tuple[NDArray[np.float64] | Coef, NDArray[np.float64], NDArray[np.float64]]]
+    rotor: list[RotorPart] = field(default_factory=list)
+    corrected: bool = True
 
 
 # Kinds of auxiliary quantities, see ``Root``.
@@ -166,9 +180,9 @@ class InitialSpec:
     """Initial distribution of the members of a block.
 
     Spin blocks: axes ``e1, e2, e3`` (size, 3), already scaled: J = n1 e1 + n2 e2 + l e3, with
-    GAUSSIAN: l = mean + sigma n3; FIXED: l = sqrt(mean^2 - |n1 e1 + n2 e2|^2); DISCRETE: n1, n2 and l are signs
-    (l = +1 with probability (1 + mean)/2; ``sigma`` holds the normal quantile of that), n standard
-    normal otherwise.
+    GAUSSIAN: l = mean + sigma n3; FIXED: l = sqrt(mean^2 - |n1 e1 + n2 e2|^2); DISCRETE: n1, n2
+    and l are signs (l = +1 with probability (1 + mean)/2; ``sigma`` holds the normal quantile of
+    that), n standard normal otherwise.
     Mode blocks: GAUSSIAN: (mean + sigma n1, e1[0] + sigma n2); FOCK: radius^2 = mean or mean + 1
     with equal probability and a uniform phase.
     """
@@ -180,6 +194,12 @@ class InitialSpec:
     mean: NDArray[np.float64]
     sigma: NDArray[np.float64]
 
+    @staticmethod
+    def zeros(size: int) -> InitialSpec:
+        """Gaussian without width at the origin, to be filled in."""
+        e1, e2, e3 = np.zeros((3, size, 3))
+        return InitialSpec(np.zeros(size, np.int64), e1, e2, e3, np.zeros(size), np.zeros(size))
+
 
 @dataclass
 class MemberObservable:
@@ -187,6 +207,23 @@ class MemberObservable:
 
     size: int
     terms: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+
+
+@dataclass
+class ProductObservable:
+    """Values k = conj(L_k) R_k + O_k over an array of ``members``, with the members' amplitudes
+
+    a_m = sum_mono amplitude[mono][m] mono(v_m),  L_k = sum_m left[k, m] a_m,  R_k likewise (None: L_k),
+    and O_k = sum_m conj(left[k, m]) right[k, m] d_m, where d_m, made of ``onsite``, is the symbol of
+    A_m^+ A_m minus |a_m|^2.
+    """
+
+    size: int
+    members: int
+    amplitude: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+    left: Any  # sparse rows, (size, members)
+    right: Any
+    onsite: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
 
 
 @dataclass

@@ -19,18 +19,25 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from . import lower
 from .polynomials import Poly
+from .rotor import use_rotor_form
 from .system import MemberObservable, PhaseSpaceSystem
 
 
 class TWA:
-    """Truncated Wigner approximation for ensembles, collective spins, spins and modes in any mixture.
+    """Truncated Wigner approximation of ensembles, spins and modes in any mixture.
 
     Args:
-        sampling: initial fluctuations of pure ensemble and collective-spin states: "auto" (fixed spin
-            length from N = 10 on, Gaussian below), "fixed" or "gaussian". Mixed states are Gaussian.
-        spin_sampling: of single spins: "discrete" (each transverse component +1 or -1) or "gaussian".
-        scheme: "splitting" (exact rotations and exact local steps) or "heun" (an independent check; it
-            needs smaller steps).
+        form: of ensembles with local jumps: "bloch" (three variables, local jumps exact in first and
+            second moments) or "rotor" (the four-dimensional phase space of the paper, see
+            ``rotor``; slower, and accurate where |J| stays well above one).
+        corrected: of the rotor form: symbols with the factor 1 ± 1/(2L), or of leading order.
+        sampling: initial fluctuations of pure states of ensembles and collective spins: "auto"
+            (fixed spin length from N = 10 on, Gaussian below), "fixed" or "gaussian". Mixed states
+            are Gaussian.
+        spin_sampling: of single spins: "discrete" (each transverse component +1 or -1) or
+            "gaussian".
+        scheme: "splitting" (exact rotations and exact local steps) or "heun" (an independent check;
+            it needs smaller steps).
 
     Raises:
         ValueError: an option is unknown.
@@ -39,7 +46,23 @@ class TWA:
     name = "twa"
     stochastic = True
 
-    def __init__(self, *, sampling: str = "auto", spin_sampling: str = "discrete", scheme: str = "splitting"):
+    def __init__(
+        self,
+        *,
+        form: str = "bloch",
+        corrected: bool = True,
+        sampling: str = "auto",
+        spin_sampling: str = "discrete",
+        scheme: str = "splitting",
+    ):
+        self.form = _check.one_of("form", form, ["bloch", "rotor"])
+        if not isinstance(corrected, bool):
+            _check.fail("corrected", "be True or False", corrected, kind=TypeError)
+        if not corrected and form != "rotor":
+            _check.fail("corrected", 'be left out unless form="rotor"', corrected)
+        if form == "rotor" and scheme != "splitting":
+            _check.fail("scheme", 'be "splitting" with form="rotor"', scheme)
+        self.corrected = corrected
         self.sampling = _check.one_of("sampling", sampling, ["auto", "fixed", "gaussian"])
         self.spin_sampling = _check.one_of("spin_sampling", spin_sampling, ["discrete", "gaussian"])
         self.scheme = _check.one_of("scheme", scheme, ["splitting", "heun"])
@@ -54,13 +77,27 @@ class TWA:
         """The classical system and the symbol of every observable."""
         system, symbols = lower.build(model, tlist)
         system.scheme = self.scheme
+        if self.form == "rotor":
+            use_rotor_form(system, model, self.corrected)
         lower.set_initial(system, model, self.sampling, self.spin_sampling)
         return system, lower.lower_observables(symbols, ops)
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """The options, plain."""
-        return {"sampling": self.sampling, "spin_sampling": self.spin_sampling, "scheme": self.scheme}
+        rotor: dict[str, Any] = {}
+        if self.form == "rotor":
+            rotor = {"form": self.form, "corrected": self.corrected}
+        return {
+            **rotor,
+            "sampling": self.sampling,
+            "spin_sampling": self.spin_sampling,
+            "scheme": self.scheme,
+        }
 
     def __repr__(self) -> str:
-        changed = [f"{k}={v!r}" for k, v in self.options().items() if v not in ("auto", "discrete", "splitting")]
+        changed = [
+            f"{k}={v!r}"
+            for k, v in self.options().items()
+            if v not in ("auto", "discrete", "splitting", True)
+        ]
         return f"TWA({', '.join(changed)})"

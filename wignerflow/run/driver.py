@@ -57,7 +57,9 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def simulate(text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.int64], request: Request) -> Outcome:
+def simulate(
+    text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.int64], request: Request
+) -> Outcome:
     """Run trajectories until ``ntraj``, the target, the timeout or an interrupt."""
     start = time.perf_counter()
     stats: dict[str, Any] = {"warnings": []}
@@ -65,7 +67,11 @@ def simulate(text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.i
     if dt is None:
         choice = choose(text, tlist, request.seed, request.single)
         dt = choice.dt
-        stats.update(step_difference=choice.difference, step_difference_sem=choice.error, step_choice=choice.note)
+        stats.update(
+            step_difference=choice.difference,
+            step_difference_sem=choice.error,
+            step_choice=choice.note,
+        )
     grid = Grid.make(tlist, dt)
     kernel = CpuKernel(text, grid, single=request.single, batched=batched)
     pilot = time.perf_counter() - start
@@ -88,9 +94,16 @@ def simulate(text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.i
         run_time=run.seconds,
         wall_time=time.perf_counter() - start,
         chunks=run.done,
-        ns_per_trajectory_step=1e9 * run.seconds * run.threads / max(1, samples.ntraj * stats["steps"]),
+        ns_per_trajectory_step=1e9
+        * run.seconds
+        * run.threads
+        / max(1, samples.ntraj * stats["steps"]),
     )
-    locals_ = samples.ntraj * (stats["steps"] + grid.nsteps.size) * sum(s.numbers.size for s in text.system.local)
+    locals_ = (
+        samples.ntraj
+        * (stats["steps"] + grid.nsteps.size)
+        * sum(s.numbers.size for s in text.system.local)
+    )
     locals_ += samples.ntraj * stats["steps"] * text.roots
     if locals_:
         stats["clipped"] = run.clips / locals_
@@ -117,7 +130,11 @@ class _Run:
         self.seconds = 0.0
 
     def _task_chunks(self, chunk_seconds: float) -> int:
-        per_chunk = 8 * self.samples.count.size * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
+        per_chunk = (
+            8
+            * self.samples.count.size
+            * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
+        )
         by_time = int(TASK_SECONDS / max(chunk_seconds, 1e-9))
         share = -(-self.chunks // (4 * self.threads))
         return max(1, min(by_time, share, TASK_BYTES // per_chunk))
@@ -125,7 +142,14 @@ class _Run:
     def _absorb(self, first: int, out: Chunks) -> None:
         chunks, K, lanes = len(out.count), self.text.channels, self.kernel.lanes
         started = min(self.request.ntraj, (first + chunks) * lanes) - first * lanes
-        self.samples.absorb(out.count, out.mean[:, :, :K], out.m2[:, :, :K], out.batch_sum, out.batch_count, ntraj=started)
+        self.samples.absorb(
+            out.count,
+            out.mean[:, :, :K],
+            out.m2[:, :, :K],
+            out.batch_sum,
+            out.batch_count,
+            ntraj=started,
+        )
         if self.text.diagnostic:
             self.short += (out.mean[:, :, K] * out.count).sum(axis=0)
         self.clips += float(out.clips.sum())
@@ -144,7 +168,14 @@ class _Run:
             while self.done < self.chunks:
                 while len(pending) < 2 * self.threads and following < self.chunks:
                     n = min(size, self.chunks - following)
-                    job = pool.submit(self.kernel.simulate, following, n, request.ntraj, request.seed, keep=request.keep)
+                    job = pool.submit(
+                        self.kernel.simulate,
+                        following,
+                        n,
+                        request.ntraj,
+                        request.seed,
+                        keep=request.keep,
+                    )
                     pending.append((following, job))
                     following += n
                 first, job = pending.pop(0)
@@ -154,10 +185,17 @@ class _Run:
                 if request.progress is not None:
                     request.progress(self.samples.ntraj, self.samples)
                 if self.done < self.chunks:
-                    if request.reached is not None and self.done >= MIN_CHUNKS_FOR_TARGET and request.reached(self.samples):
+                    if (
+                        request.reached is not None
+                        and self.done >= MIN_CHUNKS_FOR_TARGET
+                        and request.reached(self.samples)
+                    ):
                         self.stopped = "target_sem"
                         break
-                    if request.timeout is not None and time.perf_counter() - start > request.timeout:
+                    if (
+                        request.timeout is not None
+                        and time.perf_counter() - start > request.timeout
+                    ):
                         self.stopped = "timeout"
                         break
         except KeyboardInterrupt:

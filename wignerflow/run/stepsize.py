@@ -18,7 +18,7 @@ from ..kernels.module import Grid, KernelText
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
 from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
-from ..phasespace.system import FOCK, SPIN, SQUARE_ROOT, PhaseSpaceSystem
+from ..phasespace.system import FOCK, MODE, SQUARE_ROOT, PhaseSpaceSystem
 
 ANGLE = 0.125  # first guess: largest rotation angle per step
 LOCAL = 0.25  # and largest local rate times step
@@ -36,10 +36,10 @@ def bounds(system: PhaseSpaceSystem) -> list[NDArray[np.float64]]:
     spins = sum(
         float(np.sum(s.mean))
         for b, s in zip(system.blocks, system.initial, strict=True)
-        if b.kind == SPIN
+        if b.kind != MODE
     )
     for block, spec in zip(system.blocks, system.initial, strict=True):
-        if block.kind == SPIN:
+        if block.kind != MODE:
             length = np.abs(spec.mean) + spec.sigma.clip(max=1e2) * (spec.kind == 0)
             length = np.where(spec.kind == 2, 1.0, length)
             for step in system.local:
@@ -110,7 +110,7 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
             for _, leaves, c in poly.sorted_terms()
         )
 
-    # angular momenta turn by the gradient per component; x and y parts of a ladder operator count once
+    # the x and y parts of a ladder operator count once
     rate = gradient(system.hamiltonian)
     for channel in system.channels:
         r = peak[channel.rate] if isinstance(channel.rate, Coef) else channel.rate
@@ -124,7 +124,7 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
 
 
 def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
-    """A bound on the rates of explicit equations: slopes of the drift, squared slopes of the noise."""
+    """A bound on the rates of explicit equations: slopes of drift, squared slopes of noise."""
     scale = {e.block: float(e.scale.max()) for e in system.explicit}
     peak = {c: float(np.abs(c(times)).max()) for c in system.coefficients()}
 
@@ -215,7 +215,8 @@ def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
     candidates = [span]
     if turn > 0:
         candidates.append(ANGLE / turn)
-    if local > 0 and turn > 0:
+    rotors = any(step.rotor for step in system.local)
+    if local > 0 and (turn > 0 or rotors):
         candidates.append(LOCAL / local)
     return min(candidates)
 
@@ -224,7 +225,9 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
     """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot."""
     dt = guess(text.system, tlist)
     system = text.system
-    if not (system.channels or system.member_channels or system.hamiltonian or system.explicit):
+    rotors = any(step.rotor for step in system.local)
+    moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
+    if not (moved or rotors):
         return StepChoice(dt, 0.0, 0.0, 0, "local channels alone are stepped exactly")
     difference, error = 0.0, 0.0
     for halvings in range(HALVINGS):
