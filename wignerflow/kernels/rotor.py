@@ -1,0 +1,219 @@
+"""Local steps in the rotor form: stochastic Heun steps of J and n, see ``phasespace.rotor``.
+
+With b the rates in the frame (e, n, m) and dW the increments, both stages of
+
+    y = v + b(v),    v' = v + (b(v) + b(y))/2
+
+are Stratonovich; n is made perpendicular to J and of length one again after each. Weak order one. The
+collective step before it turns J and n alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..phasespace.system import LocalStep
+from .layout import Layout
+from .local import LocalPrinter, fill
+from .text import Lines
+
+HEAD, CHANNEL = 5, 8  # numbers per table row: of the ensemble, and of every channel
+
+
+def rotor_row(step: LocalStep, t: float | None, h: float, noise: bool) -> NDArray[np.float64]:
+    """One row of the table of a local step of length h, (size, HEAD + CHANNEL * channels)."""
+    size, two_r = step.numbers.size, (step.numbers + 2) / 2
+    turn, columns = np.zeros((size, 3)), []
+    for (rate, _, _), part in zip(step.parts, step.rotor, strict=True):
+        if isinstance(rate, Coef):
+            assert t is not None
+            value = np.full(size, float(rate(t).real))
+        else:
+            value = rate
+        turn += (value * h)[:, None] * part.turn
+        amounts = np.stack([value * h, float(noise) * np.sqrt(value * h)], axis=1)
+        columns.append(np.concatenate([amounts, part.vector.real, part.vector.imag], axis=1))
+    head = np.stack([two_r, np.sqrt(two_r / 2)], axis=1)
+    return np.concatenate([head, turn, *columns], axis=1)
+
+
+class RotorLocal(LocalPrinter):
+    """Prints the local steps of ensembles in the rotor form."""
+
+    def __init__(self, layout: Layout):
+        super().__init__(layout)
+        # pair numbers of the noise: three complex numbers per channel and member
+        position: int = 0
+        self.first: dict[int, str] = {}
+        for k in [*layout.singles, *layout.arrays]:
+            if k in self.steps:
+                single = k in layout.singles
+                self.first[k] = str(position) if single else layout.parameters.integer(position)
+                position += self.noises(k) * layout.block(k).size
+
+    def noises(self, k: int) -> int:
+        """Complex noises per member."""
+        return 3 * len(self.steps[k].rotor)
+
+    def table_row(self, k: int, t: float | None, h: float, noise: bool) -> NDArray[np.float64]:
+        """The table row of block k at time t."""
+        return rotor_row(self.steps[k], t, h, noise)
+
+    def width(self, k: int) -> int:
+        """Numbers per table row and member."""
+        return HEAD + CHANNEL * len(self.steps[k].rotor)
+
+    def load(self, k: int, m: str) -> list[str]:
+        """Scalar loads of the table row ``lr`` of block k, member m."""
+        offset, members, stride = self.slots[k]
+        out = [f"b{k} = {offset} + (lr * {members} + {m} * {stride}) * {self.width(k)}"]
+        return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(self.width(k))]
+
+    def _fill(self, k: int, first: str, out: Lines) -> None:
+        for j in range(self.noises(k)):
+            slots = [self.layout.s(f"local{k}_{2 * j + i}") for i in range(2)]
+            fill(out, "kl", f"{first} + {j}", slots)
+
+    def noise_single(self, k: int, out: Lines) -> None:
+        """Normals of a single block into scratch."""
+        self._fill(k, self.first[k], out)
+
+    def noise_member(self, k: int, out: Lines) -> None:
+        """Normals of member m into scratch."""
+        self._fill(k, f"{self.first[k]} + {self.noises(k)} * m", out)
+
+    def read_noise(self, k: int) -> list[str]:
+        """In lane: the normals by name."""
+        return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(2 * self.noises(k))]
+
+    def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
+        """In lane: names ``y`` from names ``x`` (J, then n)."""
+        out = Lines(0)
+        out.add(f"{self.layout.s('clip')} += below(L{k}_0 - np.sqrt({_dot(x[:3], x[:3])}))")
+        first = self._rates(k, "a", x, out)
+        predicted = [f"h{c}" for c in range(6)]
+        out.add(*(f"{predicted[c]} = {x[c]} + {first[c]}" for c in range(6)))
+        _perpendicular("b", predicted, out)
+        second = self._rates(k, "b", predicted, out)
+        out.add(*(f"{y[c]} = {x[c]} + F(0.5) * ({first[c]} + {second[c]})" for c in range(6)))
+        _perpendicular("c", y, out)
+        return out.lines
+
+    def _rates(self, k: int, tag: str, x: list[str], out: Lines) -> list[str]:
+        """Emit the increments of J and n at the point ``x``; their names."""
+
+        def name(text: str) -> str:
+            return f"{text}{tag}"
+
+        j, n = x[:3], x[3:]
+        length, inverse = name("len"), name("inv")
+        out.add(f"{length} = np.sqrt({_dot(j, j)} + F(1e-12))", f"{inverse} = F(1) / {length}")
+        e, m = ([name(f"{v}{c}") for c in range(3)] for v in ("fe", "fm"))
+        out.add(*(f"{e[c]} = {inverse} * {j[c]}" for c in range(3)))
+        out.add(*(f"{m[c]} = {_cross(e, n, c)}" for c in range(3)))
+        self._amplitudes(k, tag, out)
+        sums: dict[str, list[str]] = {"e": [], "n": [], "m": [], "t": []}
+        for i in range(len(self.steps[k].rotor)):
+            self._channel(k, i, tag, (e, n, m), sums, out)
+        for key, parts in sums.items():
+            out.add(f"{name('d' + key)} = {' + '.join(parts)}")
+        turn = [f"L{k}_{2 + c}" for c in range(3)]
+        dj, dn = ([name(f"{v}{c}") for c in range(3)] for v in ("gj", "gn"))
+        for c in range(3):
+            frame = [f"{name('d' + v)} * {w[c]}" for v, w in (("e", e), ("n", n), ("m", m))]
+            out.add(f"{dj[c]} = {' + '.join(frame)} + {_cross(turn, j, c)}")
+            along = f"{name('dt')} * {m[c]} - {name('dn')} * {inverse} * {e[c]}"
+            out.add(f"{dn[c]} = {along} + {_cross(turn, n, c)}")
+        return dj + dn
+
+    def _amplitudes(self, k: int, tag: str, out: Lines) -> None:
+        """A_+, A_- (ap, am) and their derivatives (bp, bm)."""
+        length = f"len{tag}"
+        correction = ["F(1)", "F(1)"]
+        slope = ["", ""]
+        if self.steps[k].corrected:
+            # below L = 1/2, the least length there is, the factor stays what it is there
+            out.add(
+                f"cut{tag} = F(0.5) / (fmax0({length} - F(0.5)) + F(0.5))",
+                f"dcut{tag} = F(-2) * cut{tag} * cut{tag} * (F(1) - below({length} - F(0.5)))",
+            )
+            correction = [f"(F(1) + cut{tag})", f"(F(1) - cut{tag})"]
+            slope = [f"dcut{tag}", f"F(-1) * dcut{tag}"]
+        for s, sign, factor, change in zip("pm", ("-", "+"), correction, slope, strict=True):
+            out.add(
+                f"room{s}{tag} = L{k}_0 {sign} {length}", f"q{s}{tag} = room{s}{tag} * {factor}"
+            )
+            derivative = f"F({sign}1) * {factor}"
+            if change:
+                derivative += f" + room{s}{tag} * {change}"
+            root = f"np.sqrt(fmax0(q{s}{tag}))"
+            out.add(
+                f"a{s}{tag} = F(0.5) * {root}",
+                f"b{s}{tag} = F(0.25) * ({derivative}) * "
+                f"pick(q{s}{tag}, F(1) / np.sqrt(fmax0(q{s}{tag}) + F(1e-12)), F(0) * q{s}{tag})",
+            )
+
+    def _channel(
+        self,
+        k: int,
+        i: int,
+        tag: str,
+        frame: tuple[list[str], list[str], list[str]],
+        sums: dict[str, list[str]],
+        out: Lines,
+    ) -> None:
+        """Emit one local jump; append its increments along e, n, m and of psi."""
+        at = HEAD + CHANNEL * i
+        rate, root = f"L{k}_{at}", f"L{k}_{at + 1}"
+        u = [[f"L{k}_{at + 2 + 3 * part + c}" for c in range(3)] for part in range(2)]
+        r, im = ([f"u{v}{i}{a}{tag}" for a in "enm"] for v in "ri")
+        for a, w in enumerate(frame):
+            out.add(f"{r[a]} = {_dot(u[0], w)}", f"{im[a]} = {_dot(u[1], w)}")
+        # u.(n -+ i m): real parts n +- Im m, imaginary parts n -+ Re m
+        for s, sign, other in (("p", "+", "-"), ("m", "-", "+")):
+            out.add(
+                f"r{i}{s}{tag} = {r[1]} {sign} {im[2]}", f"i{i}{s}{tag} = {im[1]} {other} {r[2]}"
+            )
+        symbols = [
+            ("z", f"L{k}_1 * {r[0]}", f"L{k}_1 * {im[0]}"),
+            ("p", f"ap{tag} * r{i}p{tag}", f"ap{tag} * i{i}p{tag}"),
+            ("m", f"am{tag} * r{i}m{tag}", f"am{tag} * i{i}m{tag}"),
+        ]
+        for j, (s, lr, li) in enumerate(symbols):
+            noise = [f"n{k}_{2 * (3 * i + j) + part}" for part in range(2)]
+            out.add(f"lr{s}{i}{tag} = {lr}", f"li{s}{i}{tag} = {li}")
+            out.add(
+                f"x{s}{i}{tag} = {root} * {noise[0]} + {rate} * li{s}{i}{tag}",
+                f"w{s}{i}{tag} = {root} * {noise[1]} + {rate} * lr{s}{i}{tag}",
+            )
+        xz, wz, xp, wp, xm, wm = (f"{v}{s}{i}{tag}" for s in "zpm" for v in "xw")
+        # Re[X a] = Xr ar - Xi ai
+        sums["e"].append(f"{xp} * lip{i}{tag} + {wp} * lrp{i}{tag}")
+        sums["e"].append(f"F(-1) * ({xm} * lim{i}{tag} + {wm} * lrm{i}{tag})")
+        sums["n"].append(f"L{k}_1 * ({xz} * {r[2]} - {wz} * {im[2]})")
+        sums["n"].append(f"F(-1) * ap{tag} * ({xp} * {im[0]} + {wp} * {r[0]})")
+        sums["n"].append(f"am{tag} * ({xm} * {im[0]} + {wm} * {r[0]})")
+        sums["m"].append(f"F(-1) * L{k}_1 * ({xz} * {r[1]} - {wz} * {im[1]})")
+        for s, x, w in (("p", xp, wp), ("m", xm, wm)):
+            sums["m"].append(f"a{s}{tag} * ({x} * {r[0]} - {w} * {im[0]})")
+            sums["t"].append(f"b{s}{tag} * ({x} * r{i}{s}{tag} - {w} * i{i}{s}{tag})")
+
+
+def _dot(a: list[str], b: list[str]) -> str:
+    return " + ".join(f"{x} * {y}" for x, y in zip(a, b, strict=True))
+
+
+def _cross(a: list[str], b: list[str], c: int) -> str:
+    i, j = (c + 1) % 3, (c + 2) % 3
+    return f"{a[i]} * {b[j]} - {a[j]} * {b[i]}"
+
+
+def _perpendicular(tag: str, x: list[str], out: Lines) -> None:
+    """Make the second half of ``x`` perpendicular to the first and of length one."""
+    j, n = x[:3], x[3:]
+    out.add(f"par{tag} = ({_dot(j, n)}) / ({_dot(j, j)} + F(1e-12))")
+    out.add(*(f"{n[c]} = {n[c]} - par{tag} * {j[c]}" for c in range(3)))
+    out.add(f"unit{tag} = F(1) / np.sqrt({_dot(n, n)} + F(1e-12))")
+    out.add(*(f"{n[c]} = unit{tag} * {n[c]}" for c in range(3)))

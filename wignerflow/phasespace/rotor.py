@@ -1,0 +1,89 @@
+r"""Permutation-invariant ensembles in the rotor form: the four-dimensional phase space of Ruks.
+
+The coordinates (phi, theta, psi, L = J + 1/2) of Eq. (9) are those of a linear rigid rotor: a vector
+**J** of length L and a unit vector **n** perpendicular to it that turns about **J** by psi, with
+{J_a, J_b} = eps_abc J_c, {J_a, n_b} = eps_abc n_c, {n_a, n_b} = 0. A function f moves them by
+
+.. math:: dJ = \partial_J f\times J + \partial_n f\times n, \qquad dn = \partial_J f\times n.
+
+A Hamiltonian and collective jumps are functions of **J** alone, hence rotate both vectors. A local jump
+K = c_0 + c.sigma on every emitter has three symbols, with u = 2c, e = J/L, m = e x n and R = (N+2)/4,
+
+.. math:: l^{(0)} = \sqrt R\, u\cdot e, \qquad
+    l^{(\pm1)} = A_\pm(L)\, u\cdot(n \mp i m), \qquad A_\pm = \tfrac12\sqrt{(2R\mp L)(1\pm 1/(2L))},
+
+and a rotation by the vector -2 Im(c_0^* c) that its constant part c_0 stands for. The leading order of the
+symbols leaves the factor 1 ± 1/(2L) out. Eq. (6) then reads, in the frame (e, n, m) and with
+X_j = sqrt(r) dW_j + i r l_j^* dt (Stratonovich, dW_j complex, each part of variance dt),
+
+.. math::
+    dJ_e &= \mathrm{Re}\,\textstyle\sum_\pm \mp i X_\pm l^{(\pm1)}, \\
+    dJ_n &= \mathrm{Re}\,[X_0 \sqrt R\, u\cdot m + \textstyle\sum_\pm \pm i X_\pm A_\pm\, u\cdot e], \\
+    dJ_m &= \mathrm{Re}\,[-X_0 \sqrt R\, u\cdot n + \textstyle\sum_\pm X_\pm A_\pm\, u\cdot e], \\
+    dn_m &= \mathrm{Re}\,\textstyle\sum_\pm X_\pm A_\pm' l^{(\pm1)}/A_\pm, \qquad dn_e = -dJ_n/L.
+
+L stays within 2R = N/2 + 1, where A_+ vanishes. The drift of **J** is that of the Lindblad equation up to
+O(1) with the leading symbols and O(1/L) with the corrected ones; the diffusion is exact for N + 2
+instead of N with the leading symbols, and up to O(1) with the corrected ones.
+
+Reference: Ruks, "Semiclassical simulation of homogeneous emitter ensembles with local dissipation",
+Eqs. (4), (6), (9).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.model import LocalJump, Model
+from ..model.subsystems import Ensemble
+from .system import ROTOR, PhaseSpaceSystem, RotorPart
+
+
+def rotor_part(jump: LocalJump, size: int) -> RotorPart:
+    """Vectors of a local jump of rate one, zero on the members that it does not act on."""
+    here = np.ones(size) if jump.op.member is None else np.eye(size)[jump.op.member]
+    constant, vector = jump.op.c[0], jump.op.c[1:]
+    turn = -2 * np.imag(np.conj(constant) * vector)
+    return RotorPart(here[:, None] * 2 * vector, here[:, None] * turn)
+
+
+def use_rotor_form(system: PhaseSpaceSystem, model: Model, corrected: bool) -> None:
+    """Turn the ensembles with local jumps of a lowered model into rotors."""
+    parts: dict[Ensemble, list[RotorPart]] = {}
+    for jump in model.local_jumps:
+        sub = jump.op.sub
+        assert isinstance(sub, Ensemble)
+        parts.setdefault(sub, []).append(rotor_part(jump, sub.size))
+    for step, rotor in zip(system.local, parts.values(), strict=True):
+        step.rotor, step.corrected = rotor, corrected
+        system.blocks[step.block].kind = ROTOR
+
+
+def local_symbols(
+    J: NDArray[np.float64],
+    n: NDArray[np.float64],
+    N: float,
+    u: NDArray[np.complex128],
+    corrected: bool = True,
+) -> NDArray[np.complex128]:
+    """The symbols l^(j) of a local jump u.sigma/2 for j = -1, 0, +1, shape (3, ...).
+
+    Args:
+        J: vectors, shape (3, ...).
+        n: unit vectors perpendicular to them, shape (3, ...).
+        N: number of emitters.
+        u: complex vector, shape (3,).
+        corrected: with the factors 1 ± 1/(2L).
+    """
+    L = np.sqrt((J**2).sum(axis=0))
+    e = J / L
+    m = np.cross(e, n, axis=0)
+    ue, un, um = (np.tensordot(u, v, 1) for v in (e, n, m))
+    R = (N + 2) / 4
+    out = [np.sqrt(R) * ue]
+    for j in (-1, 1):
+        factor = 1 + j / (2 * np.maximum(L, 0.5)) if corrected else 1.0
+        amplitude = np.sqrt(np.maximum((2 * R - j * L) * factor, 0)) / 2
+        out.insert((j + 1) // 2 * 2, amplitude * (un - 1j * j * um))
+    return np.array(out)
