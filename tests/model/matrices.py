@@ -62,9 +62,15 @@ class Space:
         self.dims = [next(iter(x.values())).shape[0] for x in self.local]
         self.dim = int(np.prod(self.dims))
         self.identity = np.eye(self.dim, dtype=complex)
+        self.cache: dict[tuple, np.ndarray] = {}
 
     def leaf(self, sub, m: int, name: str) -> np.ndarray:
         """The matrix of one named operator on one member."""
+        if (sub, m, name) not in self.cache:
+            self.cache[sub, m, name] = self._leaf(sub, m, name)
+        return self.cache[sub, m, name]
+
+    def _leaf(self, sub, m: int, name: str) -> np.ndarray:
         k = self.sites.index((sub, m))
         before, after = int(np.prod(self.dims[:k])), int(np.prod(self.dims[k + 1 :]))
         return np.kron(np.kron(np.eye(before), self.local[k][name]), np.eye(after))
@@ -76,10 +82,21 @@ class Space:
             value = c * np.prod([complex(f(t)) for f in times])
             product = self.identity
             for sub, m, letters in word:
-                for letter in letters:
-                    product = product @ self.leaf(sub, m, LETTERS[sub.kind][letter])
+                product = product @ self.word(sub, m, letters)
             out += value * product
         return out
+
+    def word(self, sub, m: int, letters: str) -> np.ndarray:
+        """The matrix of a word on one member, multiplied where it acts."""
+        key = (sub, m, "word " + letters)
+        if key not in self.cache:
+            k = self.sites.index((sub, m))
+            product = np.eye(self.dims[k])
+            for letter in letters:
+                product = product @ self.local[k][LETTERS[sub.kind][letter]]
+            self.local[k][key[2]] = product
+            self.cache[key] = self._leaf(sub, m, key[2])
+        return self.cache[key]
 
     def low(self, letters: int) -> np.ndarray:
         """Basis states that ``letters`` ladder operators keep below every mode's cutoff."""

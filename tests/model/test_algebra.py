@@ -14,7 +14,7 @@ from wignerflow.model.operators import Op
 from .matrices import Space
 
 FAST = settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -163,7 +163,7 @@ def couplings(tree):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@settings(FAST, max_examples=25)
+@settings(FAST, max_examples=20)
 @given(one=expressions(1), two=expressions(1), three=expressions(1))
 def test_ring_laws(system, one, two, three):
     subs = system()

@@ -141,7 +141,7 @@ def _factor(space, f):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@settings(FAST, max_examples=25)
+@settings(FAST, max_examples=15)
 @given(tree=expressions())
 def test_display_terms_are_the_operator(system, tree):
     subs = system()
@@ -172,7 +172,7 @@ def test_ladder_words(word):
     np.testing.assert_allclose(out, _word(space, spin, 0, word), atol=1e-12)
 
 
-@settings(FAST, max_examples=8)
+@settings(FAST, max_examples=5)
 @given(tree=expressions())
 def test_latex_can_be_set(parse, tree):
     for system in SYSTEMS:

@@ -346,7 +346,7 @@ def merged(terms: dict[Key, complex]) -> dict[Key, complex]:
         elif not sites and isinstance(last, CoupleNode) and isinstance(last.coupling, Sparse):
             groups.setdefault((times, last.left, last.right), []).append(key)
     for keys in groups.values():
-        if len(keys) < 2:
+        if len(keys) < 2 or (len(keys) == 2 and _one_real_one_imaginary(*(terms[k] for k in keys))):
             continue
         nodes = [(k[1][-1], terms.pop(k)) for k in keys]
         times, sites = keys[0][0], keys[0][1][:-1]
@@ -354,6 +354,11 @@ def merged(terms: dict[Key, complex]) -> dict[Key, complex]:
             key = (times, (*sites, node))
             terms[key] = terms.get(key, 0) + c
     return terms
+
+
+def _one_real_one_imaginary(c: complex, d: complex) -> bool:
+    """True for what merging would give again, but for rounding."""
+    return (c.imag == 0 == d.real) or (c.real == 0 == d.imag)
 
 
 def _merge_nodes(nodes: list[tuple[Factor, complex]]) -> Iterable[tuple[Factor, complex]]:

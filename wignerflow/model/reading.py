@@ -26,6 +26,7 @@ from .limits import (
     MAX_JUMPS,
     MAX_LETTERS,
     MAX_MEMBERS,
+    MAX_SIZE,
     MAX_SUBSYSTEMS,
     MAX_SUMS,
     MAX_TERMS,
@@ -44,7 +45,9 @@ ROOT = "model"
 
 
 def _nearest(name: Any, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name)[:80], list(names)[:10_000], n=1, cutoff=0.5)
+    text, names = str(name)[:80], list(names)[:10_000]
+    near = [n for n in names if n.lower() == text.lower()]
+    near += difflib.get_close_matches(text, names, n=1, cutoff=0.5)
     return f"Did you mean {near[0]!r}?" if near else ""
 
 
@@ -68,7 +71,7 @@ def table(
 
 
 def _missing(where: str, key: str, data: Mapping[str, Any], spare: list[str]) -> NoReturn:
-    near = difflib.get_close_matches(key, spare, n=1)
+    near = difflib.get_close_matches(key, [str(k)[:80] for k in spare], n=1)
     hint = f"Did you mean {key!r} where it says {near[0]!r}?" if near else ""
     have = ", ".join(map(str, data)) or "no keys"
     _check.fail(where, f"have the key {key!r}", f"a table with {have}", hint)
@@ -87,7 +90,10 @@ def real(where: str, data: Any) -> float:
     """A finite number."""
     if isinstance(data, str):
         _check.fail(where, "be a number", data, "Expressions are not evaluated.", TypeError)
-    return _check.real(where, data)
+    out = _check.real(where, data)
+    if abs(out) > MAX_SIZE:
+        _check.fail(where, f"be at most {MAX_SIZE:g} in size", data)
+    return out
 
 
 def reals(where: str, data: Any, size: int | None = None) -> NDArray[np.float64]:
@@ -100,10 +106,9 @@ def reals(where: str, data: Any, size: int | None = None) -> NDArray[np.float64]
     try:
         out = np.array(values, float)
     except OverflowError:
+        out = np.array([np.inf])
+    if not np.all(np.abs(out) <= MAX_SIZE):
         return np.array([real(f"{where}[{k}]", v) for k, v in enumerate(values)], float)
-    if not np.all(np.isfinite(out)):
-        k = int(np.argmin(np.isfinite(out)))
-        _check.fail(f"{where}[{k}]", "be finite", float(out[k]))
     return out
 
 
@@ -495,13 +500,13 @@ class _Reader:
     def array_terms(self, where: str, entry: Mapping[str, Any]) -> ArrayOp:
         """The operator of an array jump: a name, or a list of weighted products."""
         place, data = f"{where}.op", entry["op"]
-        if isinstance(data, str):
-            return self.array(place, data)
         size: int | None = None
         if "members" in entry:
             size = _check.integer(f"{where}.members", entry["members"], 1)
             if size > MAX_MEMBERS:
                 _check.fail(f"{where}.members", f"be at most {MAX_MEMBERS}", size)
+        if isinstance(data, str):
+            data = [{"factors": [data]}]
         terms = []
         for k, term in enumerate(sequence(place, data, 1000)):
             fields = table(f"{place}[{k}]", term, ["factors"], ["weights", "phase"])

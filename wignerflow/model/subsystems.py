@@ -103,7 +103,8 @@ class Subsystem:
     @classmethod
     def _unknown(cls, name: str) -> str:
         names = [*cls.letters, *cls.one_emitter]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        near = [n for n in names if n.lower() == name.lower()]
+        near += difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         have = ", ".join(names)
         return f"{cls.__name__} has no operator or attribute {name!r}; it has {have}.{hint}"
