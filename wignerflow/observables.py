@@ -32,6 +32,7 @@ from .derived import (
     hermitian,
 )
 from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
+from .model.products import PairProducts
 from .model.subsystems import Subsystem
 from .run.statistics import Samples, Slot
 
@@ -99,8 +100,9 @@ class Plan:
 
     @property
     def derived_keys(self) -> set[str]:
-        """Base operators that a derived observable needs."""
-        return {k for o in self.observables if o.rule is not None for k in o.inputs.values()}
+        """Base operators whose batch sums a derived observable needs."""
+        rules = (o for o in self.observables if o.rule is not None and not o.rule.linear)
+        return {k for o in rules for k in o.inputs.values()}
 
     @property
     def known(self) -> bool:
@@ -309,6 +311,8 @@ def _content(op: Operator) -> Any:
     """Hashable content: equal for equal operators."""
     if isinstance(op, Op):
         return frozenset(op.terms.items())
+    if isinstance(op, PairProducts):
+        return op.content
     return op.size, frozenset((word, (w + 0.0).tobytes()) for word, w in op.terms.items())
 
 
@@ -337,6 +341,8 @@ def fingerprint(op: Operator) -> str:
         lines = [
             repr(([factor(f) for f in fs], len(t), numbers(v))) for (t, fs), v in op.terms.items()
         ]
+    elif isinstance(op, PairProducts):
+        lines = [f"products {fingerprint(op.op)} {op.weights_digest}"]
     else:
         lines = [repr((op.size, word(w), numbers(v))) for w, v in op.terms.items()]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:32]
@@ -379,7 +385,8 @@ def assemble(
     """Expectation values, standard errors and standard deviations by name, each (T,) or (T, M).
 
     A complex value has the error of its real part + 1j * that of its imaginary part. A derived
-    observable has a jackknife error; its ``std`` is NaN, as it has no value on one trajectory.
+    observable has a jackknife error; its ``std`` is NaN, as it has no value on one trajectory,
+    unless it is linear.
     """
     mean, sem, std = samples.average(), samples.sem(), samples.std()
     expect: Values = {}
@@ -393,6 +400,10 @@ def assemble(
                 slot.read(sem),
                 slot.read(std),
             )
+        elif o.rule.linear:
+            for target, part in ((expect, mean), (errors, sem), (spreads, std)):
+                means = {n: slots[k].read(part) for n, k in o.inputs.items()}
+                target[o.name] = np.asarray(o.rule.evaluate(means))
         else:
             out = samples.jackknife(o.rule.evaluate, {n: slots[k] for n, k in o.inputs.items()})
             expect[o.name], errors[o.name] = out.value, out.sem

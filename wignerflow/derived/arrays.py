@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .. import _check
-from ..model.operators import ArrayOp, Op
+from ..model.operators import ArrayOp, Op, member_index
+from ..model.products import PairProducts
 from .base import Derived, Means, as_array, divide
 
 
@@ -24,7 +26,7 @@ class StructureFactor(Derived):
 
     .. math:: S(p) = \sum_{mm'} e^{ip(m-m')} \langle A_m^\dagger A_{m'}\rangle / n
 
-    on-site terms included with their exact symbol. Each momentum costs O(M).
+    on-site terms included with their exact symbol. Each momentum costs O(M), all in one loop.
 
     Args:
         op: array operator A such as ``chain.Jm``.
@@ -43,7 +45,8 @@ class StructureFactor(Derived):
         if momenta is None:
             momenta = 2 * np.pi / op.size * (np.arange(op.size) - (op.size - 1) // 2)
         self._configure(momenta, normalise)
-        self._inputs = {f"p{k}": _fourier(op, p) for k, p in enumerate(self.momenta)}
+        phases = np.exp(-1j * np.outer(self.momenta, np.arange(op.size)))
+        self._inputs = {"S": PairProducts(op, phases)}
         if self.normalise == "diagonal":
             self._inputs["diagonal"] = (op.dag() * op).sum()
         self._label = f"StructureFactor({', '.join(sorted(s.name for s in op.subsystems))})"
@@ -64,11 +67,21 @@ class StructureFactor(Derived):
     def parameters(self) -> dict[str, Any]:
         return {"momenta": self.momenta.tolist(), "normalise": self.normalise}
 
+    @property
+    def linear(self) -> bool:
+        return not isinstance(self.normalise, str)
+
     def evaluate(self, means: Means) -> NDArray:
-        S = np.stack([means[f"p{k}"] for k in range(self.momenta.size)], -1)
+        S = np.asarray(means["S"])
         if self.normalise == "diagonal":
             return divide(S, np.asarray(means["diagonal"])[..., None])
         return S if self.normalise is None else S / self.normalise
+
+
+def _selection(members: NDArray[np.int64], size: int) -> sp.csr_matrix:
+    """Row k picks the k-th of ``members``."""
+    one, rows = np.ones(members.size), np.arange(members.size)
+    return sp.csr_matrix((one, (rows, members)), shape=(members.size, size))
 
 
 class Coherence(Derived):
@@ -98,11 +111,14 @@ class Coherence(Derived):
             chosen = [tuple(p) for p in pairs]  # type: ignore[misc]
             if not chosen or any(len(p) != 2 for p in chosen):
                 _check.fail("pairs", "be a list of pairs (m, m')", pairs)
-        dagger = op.dag()
-        self._inputs = {"n": dagger * op}
-        for k, (m, n) in enumerate(chosen):
-            self._inputs[f"c{k}"] = dagger[m] * op[n]
-        self._configure([[m % op.size, n % op.size] for m, n in chosen], pairs is None)
+        argument = "reference" if pairs is None else "pairs"
+        chosen = [
+            tuple(member_index(argument, m, op.size, "the array") for m in p)  # type: ignore[misc]
+            for p in chosen
+        ]
+        self._configure([list(p) for p in chosen], pairs is None)
+        left, right = (_selection(self.pairs[:, side], op.size) for side in (0, 1))
+        self._inputs = {"n": op.dag() * op, "c": PairProducts(op, left, right)}
         self._label = f"Coherence({', '.join(sorted(s.name for s in op.subsystems))})"
 
     def _configure(self, pairs: Any, members: bool = False) -> None:  # type: ignore[override]
@@ -125,7 +141,7 @@ class Coherence(Derived):
 
     def evaluate(self, means: Means) -> NDArray:
         n = np.asarray(means["n"])
-        c = np.stack([np.asarray(means[f"c{k}"], complex) for k in range(len(self.pairs))], -1)
+        c = np.asarray(means["c"], complex)
         with np.errstate(invalid="ignore"):
             norm = np.sqrt(n[..., self.pairs[:, 0]] * n[..., self.pairs[:, 1]])
         return divide(c, norm)

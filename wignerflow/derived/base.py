@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..model.operators import ArrayOp, Op
+from ..model.products import PairProducts
 
 Operator = Op | ArrayOp
 Means = Mapping[str, NDArray]
@@ -51,6 +52,11 @@ class Derived:
     def axes(self) -> dict[str, NDArray]:
         """Names and coordinates of the axes of its value after time: none or one."""
         return {}
+
+    @property
+    def linear(self) -> bool:
+        """Whether ``evaluate`` scales one mean by a positive number: no jackknife then."""
+        return False
 
     def parameters(self) -> dict[str, Any]:
         """The plain numbers that ``evaluate`` needs."""
@@ -116,5 +122,7 @@ def hermitian(op: Operator, tolerance: float = 1e-12) -> bool:
     """True if an operator, or each member of an array operator, is Hermitian within rounding."""
     if isinstance(op, Op):
         return op.is_hermitian(tolerance)
+    if isinstance(op, PairProducts):
+        return op.hermitian
     scale = max((np.abs(w).max() for w in op.terms.values()), default=0.0)
     return all(np.abs(w).max() <= tolerance * scale for w in (op - op.dag()).terms.values())

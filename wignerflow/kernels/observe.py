@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
-from ..phasespace.system import MemberObservable
+from ..phasespace.system import MemberObservable, ProductObservable
 from .fields import Fields
 from .layout import Layout, mono_names, needed_forms, single_names, times
+from .products import ProductPrinter
 from .text import LANE_LOOP, Lines, Prologue, expression
 
 SHORT_LENGTH_SQUARED = 2.0
@@ -23,17 +24,23 @@ SHORT_LENGTH_SQUARED = 2.0
 class Readout:
     """One observable: its symbol, and whether the imaginary part is wanted beside the real one."""
 
-    symbol: Poly | MemberObservable
+    symbol: Poly | MemberObservable | ProductObservable
     is_complex: bool
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return 1 if isinstance(self.symbol, Poly) else self.symbol.size
+
+    @property
+    def parts(self) -> int:
+        """Real numbers per value."""
+        return 2 if self.is_complex else 1
 
 
 def channel_count(readouts: list[Readout]) -> int:
     """Number of real channels, without the diagnostic one."""
-    return sum(
-        (2 if r.is_complex else 1)
-        * (r.symbol.size if isinstance(r.symbol, MemberObservable) else 1)
-        for r in readouts
-    )
+    return sum(r.parts * r.size for r in readouts)
 
 
 class ObservePrinter:
@@ -56,8 +63,14 @@ class ObservePrinter:
         self.ensembles = [k for k, b in enumerate(layout.system.blocks) if b.source == "ensemble"]
         self.share = layout.wide(1)
         self.buffer = layout.wide(
-            max(1, sum(2 if r.is_complex else 1 for r in readouts if isinstance(r.symbol, Poly)))
+            max(1, sum(r.parts for r in readouts if isinstance(r.symbol, Poly)))
         )
+        self.products = [
+            ProductPrinter(layout, r.symbol, r.is_complex)
+            if isinstance(r.symbol, ProductObservable)
+            else None
+            for r in readouts
+        ]
 
     def _group(self, group: int, out: Lines) -> None:
         """First pass over the members of a group: sums, member observables, spin lengths."""
@@ -98,13 +111,12 @@ class ObservePrinter:
         out.close()
         position = 0
         for r in self.readouts:
-            size = r.symbol.size if isinstance(r.symbol, MemberObservable) else 1
-            parts = 2 if r.is_complex else 1
             if r in members:
                 assert isinstance(r.symbol, MemberObservable)
-                for part in range(parts):
-                    self._member_channel(r.symbol, part, position + part * size, names, loads, out)
-            position += parts * size
+                for part in range(r.parts):
+                    at = position + part * r.size
+                    self._member_channel(r.symbol, part, at, names, loads, out)
+            position += r.parts * r.size
         out.close()
 
     def _member_channel(
@@ -200,6 +212,11 @@ class ObservePrinter:
             for group in layout.groups:
                 self._pair_group(group, body)
         self._scalars(body)
+        position = 0
+        for r, product in zip(self.readouts, self.products, strict=True):
+            if product is not None:
+                product.source(body, layout.parameters.integer(position))
+            position += r.parts * r.size
         out = Lines(0)
         out.open("def observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap):")
         out.add(*self.prologue.lines())
@@ -232,8 +249,8 @@ class ObservePrinter:
             share = self.prologue.name(layout.parameters.scalar(1 / total))
             body.add(f"w[wd + l] = {share} * ({' + '.join(shorts)})")
         for r in self.readouts:
-            if isinstance(r.symbol, MemberObservable):
-                position += (2 if r.is_complex else 1) * r.symbol.size
+            if not isinstance(r.symbol, Poly):
+                position += r.parts * r.size
                 continue
             for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
                 value = expression(poly, every, self.prologue) or "F(0)"

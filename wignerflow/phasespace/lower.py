@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
+from ..model.products import PairProducts
 from ..model.states import BlochState, ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from .ensemble import local_parts, spin_initial
@@ -27,6 +28,7 @@ from .system import (
     MemberChannel,
     MemberObservable,
     PhaseSpaceSystem,
+    ProductObservable,
 )
 
 MATRIX_CHANNELS = 16  # correlated-dissipation matrices up to this rank are written out as channels
@@ -126,13 +128,30 @@ def _mode_initial(states: Any, point: bool) -> InitialSpec:
     return out
 
 
+def product_observable(symbols: SymbolMap, products: PairProducts) -> ProductObservable:
+    """Pair products: products of symbols between members, the exact symbol on equal ones."""
+    op = products.op
+    amplitude = symbols.array_symbol(op)
+    onsite: dict[Mono, NDArray[np.complex128]] = dict(symbols.array_symbol(op.dag() * op))
+    scale = max((float(np.abs(w).max()) for w in amplitude.values()), default=0.0)
+    for left, u in amplitude.items():
+        for right, v in amplitude.items():
+            mono = tuple(sorted(left + right))
+            onsite[mono] = onsite.get(mono, np.zeros(op.size, complex)) - u.conj() * v
+    onsite = {k: w for k, w in onsite.items() if np.abs(w).max() > 1e-13 * scale**2}
+    left_rows, right_rows = products.left, products.right
+    return ProductObservable(products.size, op.size, amplitude, left_rows, right_rows, onsite)
+
+
 def lower_observables(
     symbols: SymbolMap, ops: dict[str, Op | ArrayOp]
-) -> dict[str, Poly | MemberObservable]:
+) -> dict[str, Poly | MemberObservable | ProductObservable]:
     """Symbols of the observables, in the same variables."""
-    out: dict[str, Poly | MemberObservable] = {}
+    out: dict[str, Poly | MemberObservable | ProductObservable] = {}
     for name, op in ops.items():
-        if isinstance(op, ArrayOp):
+        if isinstance(op, PairProducts):
+            out[name] = product_observable(symbols, op)
+        elif isinstance(op, ArrayOp):
             terms: dict[Mono, NDArray[np.complex128]] = symbols.array_symbol(op)
             out[name] = MemberObservable(op.size, terms)
         else:

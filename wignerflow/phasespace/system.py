@@ -227,6 +227,23 @@ class ProductObservable:
 
 
 @dataclass
+class ProductObservable:
+    """Values k = conj(L_k) R_k + O_k over an array of ``members``, with the members' amplitudes
+
+    a_m = sum_mono amplitude[mono][m] mono(v_m),  L_k = sum_m left[k, m] a_m,  R_k with ``right``
+    (None: L_k), and O_k = sum_m conj(left[k, m]) right[k, m] d_m, where d_m, made of ``onsite``, is
+    the symbol of A_m^+ A_m minus |a_m|^2.
+    """
+
+    size: int
+    members: int
+    amplitude: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+    left: Any  # sparse rows, (size, members)
+    right: Any
+    onsite: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+
+
+@dataclass
 class PhaseSpaceSystem:
     """A model lowered to classical variables; see the module's docstring for the equations."""
 
