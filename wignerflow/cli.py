@@ -117,7 +117,8 @@ def _reproduce(options: argparse.Namespace) -> int:
 
     name = options.figure
     if name not in REGISTRY:
-        near = difflib.get_close_matches(name, REGISTRY, n=1, cutoff=0.3)
+        near = [n for n in REGISTRY if name and n.startswith(name)]
+        near = near or difflib.get_close_matches(name, REGISTRY, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"no figure is called {name!r}.{hint} `wignerflow list` shows all.")
     figure = REGISTRY[name]

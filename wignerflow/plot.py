@@ -205,7 +205,7 @@ def compare_plot(
     Args:
         results: by label, or a list (labelled by their methods), of one simulation.
         names: observables with one value per time; None takes all that every result has.
-        reference: label of the result that the others are compared with, drawn as a black line;
+        reference: label of the result that the others are compared with, drawn dashed in black;
             None takes the first whose method begins with "exact", if there is one.
         xscale: "linear" or "log" (times above zero only).
         xlabel: label of the time axis.
@@ -262,6 +262,7 @@ def compare_plot(
                 for tag, v, e, style in _curves(r, name):
                     shown = tag.replace(name, label) if tag != name else label
                     _band(upper, r.times[keep], v[keep], e[keep], colour, style, shown)
+                    upper.lines[-1].set(linewidth=2.4)
                 if lower is not None and reference is not None:
                     _deviation(lower, r, labelled[reference], name, keep, colour)
             if reference is not None:
@@ -269,6 +270,7 @@ def compare_plot(
                 keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
                 for tag, v, e, style in _curves(r, name):
                     shown = tag.replace(name, reference) if tag != name else reference
+                    style = "--" if style == "-" else ":"  # lets the other curves shine through
                     _band(upper, r.times[keep], v[keep], e[keep], "black", style, shown)
                     upper.lines[-1].set(linewidth=1.1, zorder=5)
             upper.set_ylabel(name)

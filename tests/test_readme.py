@@ -1,0 +1,71 @@
+"""What the README, the documentation and the examples print is run exactly as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{page.stem}-{k}")
+    for page in PAGES
+    for k, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    )
+]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(code: list[str], folder: Path) -> str:
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    path = [str(ROOT), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *code],
+        cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_code_on_the_pages_runs(block: str, tmp_path: Path) -> None:
+    run(["-c", block], tmp_path)
+
+
+def test_readme_example_does_what_it_says(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert len(block.strip().splitlines()) <= 17
+    out = run(["-c", block], tmp_path)
+    assert re.search(r"^emission +\d+ ± \d+$", out, re.M), out
+    assert [p.name for p in tmp_path.iterdir()] == ["laser.nc"]
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda p: p.stem)
+def test_examples_run(script: Path, tmp_path: Path) -> None:
+    assert "±" in run([str(script)], tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_commands_on_the_pages_exist() -> None:
+    from wignerflow.figures import REGISTRY
+
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"`wignerflow reproduce ([a-z0-9-]+)`", text))
+    assert named and named <= set(REGISTRY)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)?)`", text)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
