@@ -123,7 +123,8 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
             observe(v, s, w, p, o, c, i + 1, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
         for l in range(LN):
-            total += np.float64(s[CLIP * LN + l])
+            if t0 + l < ntraj:
+                total += np.float64(s[CLIP * LN + l])
         clips[c] = total
         if final.shape[0] > c:
             for j in range(final.shape[1]):
