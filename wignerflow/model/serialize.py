@@ -64,7 +64,7 @@ from . import normal
 from .arrays import ArrayOp
 from .coefficients import Coef
 from .factors import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
-from .limits import FORMAT, MAX_LETTERS, MAX_SUMS, MAX_TERMS
+from .limits import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
 from .local import LocalOp
 from .op import Op
 from .reading import model_from_dict
@@ -195,6 +195,7 @@ class _Writer:
         out = []
         for (times, factors), c in terms.items():
             _check_size(where, factors)
+            _check_number(where, c)
             term: dict[str, Any] = {"coef": _pair(c)}
             if times:
                 term["times"] = sorted(self.names[t] for t in times)
@@ -219,6 +220,7 @@ class _Writer:
         out = []
         for word, w in op.terms.items():
             constant = np.all(w == w[0])
+            _check_number(where, w[np.argmax(np.abs(w))])
             plain = _complex_plain(w[0] if constant else w)
             if constant and "imag" not in plain:
                 plain = plain["real"]
@@ -262,6 +264,11 @@ def _check_size(where: str, factors: tuple[Factor, ...]) -> None:
     if letters > MAX_LETTERS or sums > MAX_SUMS:
         must = f"have at most {MAX_LETTERS} factors and {MAX_SUMS} sums per term to be written"
         _check.fail(where, must, f"a term of {letters} factors and {sums} sums")
+
+
+def _check_number(where: str, c: complex) -> None:
+    if not max(abs(c.real), abs(c.imag)) <= MAX_SIZE:
+        _check.fail(where, f"have numbers of at most {MAX_SIZE:g} in size to be written", c)
 
 
 def _pair(c: complex) -> list[float]:
