@@ -4,8 +4,8 @@ With b the rates in the frame (e, n, m) and dW the increments, both stages of
 
     y = v + b(v),    v' = v + (b(v) + b(y))/2
 
-are Stratonovich; n is made perpendicular to J and of length one again after each. Weak order one. The
-collective step before it turns J and n alike.
+are Stratonovich; n is made perpendicular to J and of length one again after each. Weak order one.
+The collective step before it turns J and n alike.
 """
 
 from __future__ import annotations
