@@ -1,5 +1,6 @@
-"""wignerflow: phase-space simulation of driven, dissipative ensembles of emitters, spins and modes."""
+"""wignerflow: phase-space simulation of driven, dissipative emitters, spins and modes."""
 
+from . import views as _views
 from ._version import __version__
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
@@ -74,3 +75,5 @@ __all__ = [
     "vacuum",
     "waveguide",
 ]
+
+Model.views.update(equations=_views.equations, source=_views.source)

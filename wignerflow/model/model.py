@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,10 +33,12 @@ def _rate(argument: str, rate: Any, size: int | None) -> Any:
         return float(value)
     if size is None or value.shape != (size,):
         need = "be one number" if size is None else f"be one number or have shape ({size},)"
-        _check.fail(argument, need, f"an array of shape {value.shape}")
+        _check.fail(argument, need, _check.Note(f"an array of shape {value.shape}"))
     if np.any(value < 0):
         m = int(np.argmin(value))
-        _check.fail(argument, "be non-negative for every member", f"{value[m]} for member {m}")
+        _check.fail(
+            argument, "be non-negative for every member", _check.Note(f"{value[m]} for member {m}")
+        )
     value.flags.writeable = False
     return value
 
@@ -76,7 +78,9 @@ class Jump:
         if getattr(rate, "ndim", None) == 2 or _nested(rate):
             if not isinstance(op, ArrayOp):
                 hint = "A matrix goes with an array operator such as `chain.Jm`."
-                _check.fail("rate", "be one number for a single operator", "a matrix", hint)
+                _check.fail(
+                    "rate", "be one number for a single operator", _check.Note("a matrix"), hint
+                )
             self.matrix = _dissipation_matrix(rate, op.size)
         else:
             self.rate = _rate("rate", rate, op.size if isinstance(op, ArrayOp) else None)
@@ -101,11 +105,11 @@ def _rate_text(jump: Jump | LocalJump) -> str:
 def _dissipation_matrix(rate: Any, size: int) -> NDArray[np.complex128]:
     if sp.issparse(rate):
         if rate.shape != (size, size):
-            _check.fail("rate", _square(size), f"of shape {rate.shape}")
+            _check.fail("rate", _square(size), _check.Note(f"of shape {rate.shape}"))
         rate = rate.toarray()
     G = _check.numeric_array("rate", rate, complex)
     if G.shape != (size, size):
-        _check.fail("rate", _square(size), f"of shape {G.shape}")
+        _check.fail("rate", _square(size), _check.Note(f"of shape {G.shape}"))
     skew = np.abs(G - G.conj().T)
     if skew.max() > 1e-10 * np.abs(G).max():
         i, j = np.unravel_index(int(np.argmax(skew)), G.shape)
@@ -119,7 +123,9 @@ def _dissipation_matrix(rate: Any, size: int) -> NDArray[np.complex128]:
         _check.fail(
             "rate",
             "be positive semidefinite",
-            f"a matrix with {negative.size} negative eigenvalue(s) out of {size}: {listed}",
+            _check.Note(
+                f"a matrix with {negative.size} negative eigenvalue(s) out of {size}: {listed}"
+            ),
         )
     G.flags.writeable = False
     return G
@@ -198,7 +204,11 @@ class Model:
         self.subsystems: tuple[Subsystem, ...] = tuple(self.initial)
         twice = [name for name, n in Counter(s.name for s in self.subsystems).items() if n > 1]
         if twice:
-            _check.fail("initial", "hold subsystems of different names", f"two named {twice[0]!r}")
+            _check.fail(
+                "initial",
+                "hold subsystems of different names",
+                _check.Note(f"two named {twice[0]!r}"),
+            )
         if H is not None and not isinstance(H, Op):
             hint = ""
             if isinstance(H, ArrayOp):
@@ -231,7 +241,7 @@ class Model:
                 _check.fail(
                     argument,
                     f"act only on subsystems that `initial` lists ({listed})",
-                    f"an operator of {sub.name!r}",
+                    _check.Note(f"an operator of {sub.name!r}"),
                 )
 
     @property
@@ -281,6 +291,17 @@ class Model:
             members = range(sub.size) if jump.op.member is None else [jump.op.member]
             out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
         return out
+
+    #: Filled in by the package: functions (model, method) -> text. Models know no method.
+    views: ClassVar[dict[str, Callable[[Model, Any], str]]] = {}
+
+    def equations(self, method: Any = "twa") -> str:
+        """The classical equations of motion that a trajectory method derives, as text."""
+        return self.views["equations"](self, method)
+
+    def source(self, method: Any = "twa") -> str:
+        """The generated source of the method's kernel."""
+        return self.views["source"](self, method)
 
     def latex(self) -> str:
         """The master equation as LaTeX."""
@@ -332,7 +353,7 @@ def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
         states = tuple(value)
         if len(states) != sub.size:
             must = f"have {sub.size} states, one per member"
-            _check.fail(argument, must, f"a list of {len(states)}")
+            _check.fail(argument, must, _check.Note(f"a list of {len(states)}"))
     wanted = ModeState if isinstance(sub, Mode) else BlochState
     for state in states:
         if not isinstance(state, wanted):

@@ -1,0 +1,31 @@
+"""What a method makes of a model, to be read: its equations and its generated kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .kernels.module import KernelText
+from .model.model import Model
+from .phasespace import equations as text
+from .solve import resolve_method
+
+
+def _system(model: Model, method: Any) -> Any:
+    engine = resolve_method(method)
+    reason = engine.refuses(model)
+    if reason is not None:
+        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    if not hasattr(engine, "lower"):
+        raise ValueError(f"Method {engine!r} has no trajectories; its equation is `model.latex()`.")
+    system, _ = engine.lower(model, {}, None)
+    return system
+
+
+def equations(model: Model, method: Any = "twa") -> str:
+    """The equations of motion of every trajectory of a method, as text."""
+    return text.text(_system(model, method))
+
+
+def source(model: Model, method: Any = "twa") -> str:
+    """The generated Python source that steps a block of trajectories."""
+    return KernelText(_system(model, method), []).plain()
