@@ -17,6 +17,15 @@ _REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 4, 117, 117, 11
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 12
 
 
+class Note(str):
+    """What a value was, in words: shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _show(value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()

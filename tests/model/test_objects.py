@@ -386,7 +386,7 @@ def test_jumps_refuse(atoms, chain, mode):
         (lambda: wf.Jump(atoms.Jm, np.eye(2)), "`rate` must be one number for a single operator"),
         (lambda: wf.Jump(atoms.sm, 1.0), r"`op` must be a collective operator.*use `wf.LocalJump"),
         (lambda: wf.Jump(2.0, 1.0), "`op` must be an operator, but was 2.0"),
-        (lambda: wf.Jump(chain.Jm, [1, -2, 3]), "for every member, but was .-2.0 for member 1"),
+        (lambda: wf.Jump(chain.Jm, [1, -2, 3]), "for every member, but was -2.0 for member 1"),
         (lambda: wf.Jump(chain.Jm, [1, 2]), r"shape \(3,\).*\(2,\)"),
         (lambda: wf.Jump(chain.Jm, np.eye(2)), r"shape \(3, 3\).*\(2, 2\)"),
         (lambda: wf.Jump(chain.Jm, sp.eye_array(2)), r"shape \(3, 3\).*\(2, 2\)"),

@@ -64,7 +64,7 @@ class ArrayOp:
                 _check.fail(
                     argument,
                     f"be a number or have one entry per array member, shape ({self.size},)",
-                    f"an array of shape {w.shape}",
+                    _check.Note(f"an array of shape {w.shape}"),
                 )
             return np.broadcast_to(w, (self.size,))
         if isinstance(other, Coef):
@@ -84,7 +84,7 @@ class ArrayOp:
             _check.fail(
                 "array operator",
                 f"belong to an array of {self.size} members, as the other operand",
-                f"of {other.size} members",
+                _check.Note(f"of {other.size} members"),
             )
 
     def __add__(self, other: Any) -> ArrayOp:
@@ -197,7 +197,9 @@ def couple(A: ArrayOp, K: Any, B: ArrayOp) -> Op:
         if not isinstance(value, ArrayOp):
             _check.fail(name, "be an array operator such as `chain.Jp`", value, kind=TypeError)
     if A.size != B.size:
-        _check.fail("B", f"have as many members as A, {A.size}", f"one of {B.size} members")
+        _check.fail(
+            "B", f"have as many members as A, {A.size}", _check.Note(f"one of {B.size} members")
+        )
     coupling, diagonal = as_coupling(K)
     coupling.check(A.size)
     if isinstance(coupling, AllToAll):

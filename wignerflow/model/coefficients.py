@@ -61,7 +61,7 @@ class Coef:
                 _check.fail(
                     "function",
                     f"have one value per time, shape {self.times.shape}",
-                    f"an array of shape {values.shape}",
+                    _check.Note(f"an array of shape {values.shape}"),
                 )
             self.values = np.asarray(values + 0.0, complex)
             self._identity = (self.times.tobytes(), self.values.tobytes())
@@ -88,12 +88,16 @@ class Coef:
         except (TypeError, ValueError):
             _check.fail("function", f"return a number (here at t = {t:g})", raw, "", TypeError)
         if not np.isfinite(value):
-            _check.fail("function", "return a finite number at every time", f"{value} at t = {t:g}")
+            _check.fail(
+                "function",
+                "return a finite number at every time",
+                _check.Note(f"{value} at t = {t:g}"),
+            )
         if value.imag != 0 and self._returns_real:
             _check.fail(
                 "function",
                 "return complex numbers at every time if it does at any",
-                f"real at the first time and {value} at t = {t:g}",
+                _check.Note(f"real at the first time and {value} at t = {t:g}"),
             )
         return value
 
@@ -129,7 +133,9 @@ class Coef:
             where, was = np.asarray(t, float)[bad].ravel()[0], values[bad].ravel()[0]
             number = was.real if was.imag == 0 else was
             _check.fail(
-                argument, "be real and non-negative at all times", f"{number} at t = {where:g}"
+                argument,
+                "be real and non-negative at all times",
+                _check.Note(f"{number} at t = {where:g}"),
             )
         return np.asarray(values.real)
 

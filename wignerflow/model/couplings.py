@@ -108,7 +108,9 @@ class NearestNeighbour(Coupling):
     def check(self, size: int) -> None:
         """Raise for a ring of fewer than 3 members."""
         if self.periodic and size < 3:
-            _check.fail("K", "be open for fewer than 3 members", f"a periodic chain of {size}")
+            _check.fail(
+                "K", "be open for fewer than 3 members", _check.Note(f"a periodic chain of {size}")
+            )
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -149,7 +151,7 @@ class _Phased(Coupling):
             _check.fail(
                 "phi",
                 "ascend when given as accumulated phases",
-                f"{p[m]:g} at member {m} and {p[m + 1]:g} at member {m + 1}",
+                _check.Note(f"{p[m]:g} at member {m} and {p[m + 1]:g} at member {m + 1}"),
                 "Number the members by their position.",
             )
         self.phi = np.asarray(p + 0.0)
@@ -173,7 +175,7 @@ class _Phased(Coupling):
             _check.fail(
                 "phi",
                 f"have one phase per member, shape ({size},)",
-                f"an array of shape {self.phi.shape}",
+                _check.Note(f"an array of shape {self.phi.shape}"),
             )
 
     @property
@@ -383,7 +385,7 @@ class Sparse(Coupling):
             _check.fail(
                 "K",
                 f"have shape ({size}, {size}), one row and column per member",
-                f"of shape {self.csr.shape}",
+                _check.Note(f"of shape {self.csr.shape}"),
             )
 
     @cached_property
@@ -425,7 +427,7 @@ def as_coupling(K: Any) -> tuple[Coupling, Complex | None]:
         return K, None
     if sp.issparse(K):
         if K.ndim != 2 or K.shape[0] != K.shape[1]:
-            _check.fail("K", "be square", f"a sparse array of shape {K.shape}")
+            _check.fail("K", "be square", _check.Note(f"a sparse array of shape {K.shape}"))
         csr = sp.csr_matrix(K)
         _check.numeric_array("K", csr.data, complex)
         return Sparse(csr), np.asarray(csr.diagonal(), complex)
@@ -434,6 +436,6 @@ def as_coupling(K: Any) -> tuple[Coupling, Complex | None]:
         _check.fail(
             "K",
             "be a square matrix, a SciPy sparse array or a structured coupling",
-            f"an array of shape {matrix.shape}",
+            _check.Note(f"an array of shape {matrix.shape}"),
         )
     return Dense(matrix), np.diagonal(matrix).copy()

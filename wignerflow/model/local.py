@@ -39,7 +39,7 @@ class LocalOp:
             _check.fail(
                 "operator",
                 f"be a one-emitter operator of {self.where}, as the other operand",
-                f"one of {other.where}",
+                _check.Note(f"one of {other.where}"),
             )
 
     @property

@@ -49,7 +49,7 @@ class PairProducts(ArrayOp):
             _check.fail(
                 "right",
                 f"have the shape of `left`, {self.left.shape}",
-                f"a matrix of shape {self.right.shape}",
+                _check.Note(f"a matrix of shape {self.right.shape}"),
             )
         self.size = int(self.left.shape[0])
 
@@ -123,7 +123,7 @@ def _rows(argument: str, value: Any, members: int) -> sp.csr_matrix:
         _check.fail(
             argument,
             f"have one column per array member, shape (P, {members})",
-            f"a matrix of shape {matrix.shape}",
+            _check.Note(f"a matrix of shape {matrix.shape}"),
         )
     if not np.all(np.isfinite(matrix.data)):
         _check.fail(argument, "be finite", value)

@@ -74,7 +74,7 @@ def _missing(where: str, key: str, data: Mapping[str, Any], spare: list[str]) ->
     near = difflib.get_close_matches(key, [str(k)[:80] for k in spare], n=1)
     hint = f"Did you mean {key!r} where it says {near[0]!r}?" if near else ""
     have = ", ".join(map(str, data)) or "no keys"
-    _check.fail(where, f"have the key {key!r}", f"a table with {have}", hint)
+    _check.fail(where, f"have the key {key!r}", _check.Note(f"a table with {have}"), hint)
 
 
 def sequence(where: str, data: Any, limit: int) -> list[Any]:
@@ -82,7 +82,7 @@ def sequence(where: str, data: Any, limit: int) -> list[Any]:
     if not isinstance(data, (list, tuple)):
         _check.fail(where, "be a list", data, kind=TypeError)
     if len(data) > limit:
-        _check.fail(where, f"have at most {limit} entries", f"a list of {len(data)}")
+        _check.fail(where, f"have at most {limit} entries", _check.Note(f"a list of {len(data)}"))
     return list(data)
 
 
@@ -100,7 +100,9 @@ def reals(where: str, data: Any, size: int | None = None) -> NDArray[np.float64]
     """A list of finite numbers, shape (size,)."""
     values = sequence(where, data, 2**40)
     if size is not None and len(values) != size:
-        _check.fail(where, f"have {size} entries, one per member", f"a list of {len(values)}")
+        _check.fail(
+            where, f"have {size} entries, one per member", _check.Note(f"a list of {len(values)}")
+        )
     if not {type(v) for v in values} <= {int, float}:
         return np.array([real(f"{where}[{k}]", v) for k, v in enumerate(values)], float)
     try:
@@ -116,7 +118,7 @@ def rows(where: str, data: Any, size: int) -> NDArray[np.float64]:
     """A square matrix as a list of rows, shape (size, size)."""
     values = sequence(where, data, 2**40)
     if len(values) != size:
-        _check.fail(where, f"have {size} rows, one per member", f"{len(values)} rows")
+        _check.fail(where, f"have {size} rows, one per member", _check.Note(f"{len(values)} rows"))
     return np.array([reals(f"{where}[{k}]", row, size) for k, row in enumerate(values)])
 
 
@@ -152,6 +154,11 @@ def model_from_dict(data: Any) -> Model:
         ValueError, TypeError: a key is unknown or missing, or a value has the wrong type, shape or
             size; the place, the requirement and the value are named.
     """
+    return read_model(data)[0]
+
+
+def read_model(data: Any) -> tuple[Model, _Reader]:
+    """The model of a plain form, and the reader that knows its subsystems (for observables)."""
     top = table(ROOT, data, ["subsystems"], ["format", "coefficients", "H", "jumps"])
     if top.get("format", FORMAT) != FORMAT or isinstance(top.get("format"), (bool, float)):
         _check.fail(f"{ROOT}.format", f"be {FORMAT}, the version this library reads", top["format"])
@@ -163,7 +170,7 @@ def model_from_dict(data: Any) -> Model:
     if unused:
         name = min(unused)
         _check.fail(f"{ROOT}.coefficients", "be used by a term or a rate", name)
-    return Model(H, jumps, initial=reader.initial)
+    return Model(H, jumps, initial=reader.initial), reader
 
 
 def read_coef(where: str, data: Any) -> Coef:
@@ -175,11 +182,11 @@ def read_coef(where: str, data: Any) -> Coef:
         imag = reals(f"{where}.imag", entry["imag"])
         if imag.shape != values.shape:
             must = f"have as many entries as `real`, {values.size}"
-            _check.fail(f"{where}.imag", must, f"a list of {imag.size}")
+            _check.fail(f"{where}.imag", must, _check.Note(f"a list of {imag.size}"))
         values = values + 1j * imag
     if values.shape != times.shape:
         must = f"have as many entries as `times`, {times.size}"
-        _check.fail(f"{where}.real", must, f"a list of {values.size}")
+        _check.fail(f"{where}.real", must, _check.Note(f"a list of {values.size}"))
     return Coef(values, times)
 
 
@@ -298,7 +305,11 @@ class _Reader:
         if sub.count is None:
             _check.fail(where, "be one state, as there is no `count`", data)
         if len(data) != sub.size:
-            _check.fail(where, f"have {sub.size} states, one per member", f"a list of {len(data)}")
+            _check.fail(
+                where,
+                f"have {sub.size} states, one per member",
+                _check.Note(f"a list of {len(data)}"),
+            )
         return [read_state(f"{where}[{m}]", entry) for m, entry in enumerate(data)]
 
     def owner(self, where: str, text: str) -> tuple[Subsystem, int | None]:
@@ -355,7 +366,7 @@ class _Reader:
                 _check.fail(place, "be a collective operator, not one emitter's", name)
             if out is not None and out.size != sub.size:
                 must = f"belong to an array of {out.size} members, as the others"
-                _check.fail(place, must, f"{name} of {sub.size}")
+                _check.fail(place, must, _check.Note(f"{name} of {sub.size}"))
             factor = getattr(sub, letter)
             out = factor if out is None else out * factor
         assert out is not None
@@ -396,7 +407,7 @@ class _Reader:
             right = self.array(f"{where}.right", entry["right"])
             if left.size != right.size:
                 must = f"belong to an array of {left.size} members, as `left`"
-                _check.fail(f"{where}.right", must, f"one of {right.size}")
+                _check.fail(f"{where}.right", must, _check.Note(f"one of {right.size}"))
             sides = []
             for op, key in ((left, "left_weights"), (right, "right_weights")):
                 w = self.numbers(f"{where}.{key}", entry[key], op.size) if key in entry else 1.0
@@ -410,7 +421,9 @@ class _Reader:
             return (self.weights(where, entry, op.size) * op).sum(), op.size
         keys = ", ".join(map(str, data)) or "no keys"
         hint = _nearest(next(iter(data), ""), ["sum", "couple"])
-        _check.fail(where, "have the key 'sum' or 'couple'", f"a table with {keys}", hint)
+        _check.fail(
+            where, "have the key 'sum' or 'couple'", _check.Note(f"a table with {keys}"), hint
+        )
 
     def op(self, where: str, data: Any) -> Op:
         """An operator: a list of terms, or the name of one."""
@@ -430,7 +443,7 @@ class _Reader:
         sums = [f for f in factors if isinstance(f, Mapping)]
         if len(sums) > MAX_SUMS or len(factors) - len(sums) > MAX_LETTERS:
             must = f"have at most {MAX_LETTERS} operators and {MAX_SUMS} sums"
-            _check.fail(place, must, f"a list of {len(factors)}")
+            _check.fail(place, must, _check.Note(f"a list of {len(factors)}"))
         out = Op.scalar(scalar(f"{where}.coef", entry.get("coef", 1.0)))
         names = sequence(f"{where}.times", entry.get("times", []), MAX_SUMS)
         for k, name in enumerate(names):
@@ -442,7 +455,9 @@ class _Reader:
             self.work += size * 4 ** len(sums)
             if self.work > MAX_WORK:
                 _check.fail(
-                    place, "belong to a model of bounded size", f"{len(sums)} sums over {size}"
+                    place,
+                    "belong to a model of bounded size",
+                    _check.Note(f"{len(sums)} sums over {size}"),
                 )
             out = out * op
         return out
@@ -514,14 +529,16 @@ class _Reader:
             op = self.array(f"{place}[{k}].factors", names) if names else None
             if op is not None and size is not None and op.size != size:
                 must = f"belong to an array of {size} members, as the others"
-                _check.fail(f"{place}[{k}].factors", must, f"one of {op.size}")
+                _check.fail(f"{place}[{k}].factors", must, _check.Note(f"one of {op.size}"))
             size = size if op is None else op.size
             terms.append((op, fields, f"{place}[{k}]"))
         if size is None:
             _check.fail(place, "name an operator of an array, or come with `members`", data)
         self.work += size * len(terms)
         if self.work > MAX_WORK:
-            _check.fail(place, "belong to a model of bounded size", f"{len(terms)} terms")
+            _check.fail(
+                place, "belong to a model of bounded size", _check.Note(f"{len(terms)} terms")
+            )
         out = ArrayOp({}, size)
         one = ArrayOp({(): np.ones(size, complex)}, size)
         for op, fields, spot in terms:
@@ -545,7 +562,7 @@ class _Reader:
             sub, index = self.owner(f"{where}.on", entry["on"])
             parts = {data: 1.0} if isinstance(data, str) else data
         if not isinstance(sub, Ensemble):
-            _check.fail(where, "act on an ensemble", f"a {sub.kind}")
+            _check.fail(where, "act on an ensemble", _check.Note(f"a {sub.kind}"))
         known = ["identity", *Ensemble.one_emitter]
         place = f"{where}.op"
         if isinstance(data, str):
@@ -563,7 +580,9 @@ def entry_complex(parts: Mapping[str, Any]) -> Any:
     if "imag" not in parts:
         return parts["real"]
     if np.shape(parts["real"]) != np.shape(parts["imag"]):
-        _check.fail("imag", "have the shape of `real`", f"of shape {np.shape(parts['imag'])}")
+        _check.fail(
+            "imag", "have the shape of `real`", _check.Note(f"of shape {np.shape(parts['imag'])}")
+        )
     return parts["real"] + 1j * parts["imag"]
 
 

@@ -190,7 +190,9 @@ class _Writer:
         terms = self.rebuilt(op).terms
         if len(terms) > MAX_TERMS:
             _check.fail(
-                where, f"have at most {MAX_TERMS} terms to be written", f"{len(terms)} terms"
+                where,
+                f"have at most {MAX_TERMS} terms to be written",
+                _check.Note(f"{len(terms)} terms"),
             )
         out = []
         for (times, factors), c in terms.items():
@@ -263,7 +265,7 @@ def _check_size(where: str, factors: tuple[Factor, ...]) -> None:
     letters = sum(len(f.word) for f in factors if isinstance(f, Site))
     if letters > MAX_LETTERS or sums > MAX_SUMS:
         must = f"have at most {MAX_LETTERS} factors and {MAX_SUMS} sums per term to be written"
-        _check.fail(where, must, f"a term of {letters} factors and {sums} sums")
+        _check.fail(where, must, _check.Note(f"a term of {letters} factors and {sums} sums"))
 
 
 def _check_number(where: str, c: complex) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from .. import _check
 
@@ -86,6 +85,8 @@ def spread(
 
 def _cumulative(shape: str, x: Array) -> Array:
     if shape == "gaussian":
+        from scipy import special
+
         return np.asarray(special.ndtr(x))
     if shape == "lorentzian":
         return np.arctan(x) / np.pi + 0.5
@@ -94,6 +95,8 @@ def _cumulative(shape: str, x: Array) -> Array:
 
 def _quantile(shape: str, p: Array) -> Array:
     if shape == "gaussian":
+        from scipy import special
+
         return np.asarray(special.ndtri(p))
     if shape == "lorentzian":
         return np.tan(np.pi * (p - 0.5))

@@ -61,7 +61,9 @@ class Subsystem:
             if raw.ndim:
                 m = int(np.argmax(wrong))
                 _check.fail(
-                    argument, must + " for every member", f"{raw.ravel()[m]:g} for member {m}"
+                    argument,
+                    must + " for every member",
+                    _check.Note(f"{raw.ravel()[m]:g} for member {m}"),
                 )
             _check.fail(argument, must, value)
         if np.any(raw > 2**53):
@@ -72,7 +74,7 @@ class Subsystem:
                 if self.count is None
                 else f"be one number or have shape ({self.count},)"
             )
-            _check.fail(argument, need, f"an array of shape {raw.shape}")
+            _check.fail(argument, need, _check.Note(f"an array of shape {raw.shape}"))
         return np.broadcast_to(raw, (self.size,)).copy()
 
     def __eq__(self, other: object) -> bool:

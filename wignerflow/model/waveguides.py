@@ -104,11 +104,11 @@ def _rates(size: int, rate: Any, forward: Any, backward: Any) -> tuple[Any, floa
     rates = _check.numeric_array("rate", rate, float)
     if rates.shape != (size,):
         must = f"be one number or have shape ({size},)"
-        _check.fail("rate", must, f"an array of shape {rates.shape}")
+        _check.fail("rate", must, _check.Note(f"an array of shape {rates.shape}"))
     if np.any(rates < 0):
         m = int(np.argmin(rates))
         must = "be non-negative for every member"
-        _check.fail("rate", must, f"{rates[m]:g} for member {m}")
+        _check.fail("rate", must, _check.Note(f"{rates[m]:g} for member {m}"))
     total = float(rates.max())
     return np.sqrt(rates / total) if total > 0 else 1.0, total / 2, total / 2
 
