@@ -1,4 +1,4 @@
-"""Runs a printed kernel uncompiled, in NumPy lanes: whole runs, and single steps under given noise."""
+"""Runs a printed kernel uncompiled, in NumPy lanes: whole runs, and steps under given noise."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class LaneRun:
     def run(
         self, seed: int, t0: int = 0, draws: tuple[int, int, int] = (1, 1, 1), start: bool = True
     ) -> np.ndarray:
-        """States at every output, (times, slots, lanes): what the compiled ``run`` does, in Python."""
+        """States at every output, (times, slots, lanes), as by the compiled ``run``."""
         words = rng.seed_words(seed)
         counters = {DYNAMICS: 0, LOCAL: 0}
 

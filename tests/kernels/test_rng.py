@@ -1,0 +1,205 @@
+"""Random numbers: the generator by its definition, distribution of normals, independence."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+import pytest
+from scipy import stats
+
+from wignerflow.kernels import rng
+
+MASK = 0xFFFFFFFF
+
+
+def threefry_by_definition(key: tuple[int, int], counter: tuple[int, int], rounds: int):
+    """Threefry-2x32 of Salmon et al. (SC'11), section 4.2, in plain integers.
+
+    A round adds, rotates and mixes; before the first and after every fourth round the next two
+    words of the extended key are added, and the number of additions so far to the last word.
+    """
+    rotations = (13, 15, 26, 6, 17, 29, 16, 24)
+    extended = [*key, 0x1BD11BDA ^ key[0] ^ key[1]]
+    x, y = ((c + k) & MASK for c, k in zip(counter, key, strict=True))
+    for r in range(rounds):
+        x = (x + y) & MASK
+        n = rotations[r % 8]
+        y = ((y << n) | (y >> (32 - n))) & MASK
+        y ^= x
+        if r % 4 == 3:
+            s = r // 4 + 1
+            x = (x + extended[s % 3]) & MASK
+            y = (y + extended[(s + 1) % 3] + s) & MASK
+    return x, y
+
+
+@nb.njit
+def _threefry(k0, k1, c0, c1, out):
+    for i in range(c0.size):
+        out[i, 0], out[i, 1] = rng.threefry(k0[i], k1[i], c0[i], c1[i])
+
+
+@nb.njit
+def _normals(k0, k1, t, c, out):
+    for i in range(t.size):
+        out[i, 0], out[i, 1] = rng.normal_pair(k0, k1, t[i], c[i])
+
+
+def normals(seed: int, trajectories, pairs) -> np.ndarray:
+    """Compiled normals, (n, 2)."""
+    t, c = np.broadcast_arrays(np.asarray(trajectories), np.asarray(pairs))
+    out = np.empty((t.size, 2), np.float32)
+    k0, k1 = rng.seed_words(seed)
+    _normals(k0, k1, t.ravel().astype(np.uint32), c.ravel().astype(np.uint32), out)
+    return out
+
+
+# The published vectors of the generator (Random123), for 20 rounds.
+PUBLISHED = [
+    ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+    ((MASK, MASK), (MASK, MASK), (0x1CB996FC, 0xBB002BE7)),
+    ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+]
+
+
+@pytest.mark.parametrize(("key", "counter", "out"), PUBLISHED)
+def test_the_definition_gives_the_published_vectors(key, counter, out):
+    assert threefry_by_definition(key, counter, 20) == out
+
+
+def test_both_implementations_follow_the_definition_with_twelve_rounds():
+    words = np.random.default_rng(0).integers(0, 2**32, size=(4, 500), dtype=np.uint32)
+    words[:, :3] = [[0, MASK, 0x13198A2E], [0, MASK, 0x03707344], [0, MASK, 5], [0, MASK, 6]]
+    compiled = np.empty((500, 2), np.uint32)
+    _threefry(*words, compiled)
+    for i, (k0, k1, c0, c1) in enumerate(words.T.tolist()):
+        want = threefry_by_definition((k0, k1), (c0, c1), 12)
+        assert tuple(compiled[i]) == want
+        twin = rng.threefry_np(k0, k1, c0, c1)
+        assert (int(twin[0]), int(twin[1])) == want
+
+
+def test_the_twin_broadcasts_over_lanes():
+    t = np.arange(7, dtype=np.uint32)
+    out = rng.threefry_np(np.uint32(3), np.uint32(4), t, np.uint32(9))
+    assert [threefry_by_definition((3, 4), (k, 9), 12) for k in range(7)] == list(
+        zip(*(x.tolist() for x in out), strict=True)
+    )
+
+
+def test_seed_words():
+    assert rng.seed_words(2**63 + 5) == (5, 2**31)
+    assert rng.seed_words(2**64 - 1) == (MASK, MASK)
+
+
+# ---------------------------------------------------------------------------- normals
+
+
+def by_definition(b0: int, b1: int) -> tuple[float, float]:
+    """Box-Muller from two words: 31 bits of radius, 31 of angle, one of sign."""
+    r = math.sqrt(-2 * math.log(((b0 >> 1) + 0.5) / 2**31))
+    signed = (b1 << 1) & MASK
+    angle = math.pi / 2 * (signed - 2**32 if signed >= 2**31 else signed) / 2**31
+    sign = -1 if b1 >> 31 else 1
+    return sign * r * math.cos(angle), sign * r * math.sin(angle)
+
+
+def test_normals_follow_their_definition():
+    t = np.arange(2000)
+    got = normals(11, t, 3)
+    k0, k1 = (int(k) for k in rng.seed_words(11))
+    want = np.array([by_definition(*threefry_by_definition((k0, k1), (int(k), 3), 12)) for k in t])
+    assert np.abs(got - want).max() < 2e-6
+    twin = np.array(rng.normal_pair_np(*rng.seed_words(11), t.astype(np.uint32), np.uint32(3))).T
+    assert np.abs(twin - want).max() < 1e-12
+
+
+@nb.njit
+def _radius(bits, out):
+    for i in range(bits.size):
+        out[i] = rng._minus_log(bits[i])
+
+
+def test_the_logarithm_is_right_up_to_the_ends():
+    ends = np.array([0, 1, 2, 3, MASK, MASK - 1, MASK - 2, 2**31, 2**31 - 1], np.uint32)
+    some = np.random.default_rng(1).integers(0, 2**32, size=100_000, dtype=np.uint32)
+    powers = (2 ** np.arange(32, dtype=np.uint64)).astype(np.uint32)
+    bits = np.concatenate([ends, some, powers, powers - np.uint32(1)])
+    out = np.empty(bits.size, np.float32)
+    _radius(bits, out)
+    exact = -np.log(((bits >> 1).astype(float) + 0.5) / 2**31)
+    assert np.all(np.isfinite(out)) and np.all(out >= 0)
+    # the argument itself is rounded to single precision: 6e-8 beside 1
+    assert np.all(np.abs(out - exact) < 1e-6 * exact + 1.2e-7)
+
+
+COUNT = 400_000
+
+
+@pytest.fixture(scope="module")
+def sample() -> np.ndarray:
+    return normals(2024, np.arange(COUNT), 0).astype(float)
+
+
+def test_moments_of_the_normals(sample):
+    want = {1: 0, 2: 1, 3: 0, 4: 3, 5: 0, 6: 15}
+    for x in (sample[:, 0], sample[:, 1], sample.sum(1) / np.sqrt(2)):
+        for k, m in want.items():
+            z = (np.mean(x**k) - m) / (np.std(x**k) / np.sqrt(COUNT))
+            assert abs(z) < 4
+
+
+def test_distribution_of_the_normals(sample):
+    for x in (*sample.T, sample.sum(1) / np.sqrt(2), (sample[:, 0] - sample[:, 1]) / np.sqrt(2)):
+        assert stats.kstest(x, "norm").pvalue > 1e-3
+    # tails, by counts beyond 3, 4 and 4.5 deviations
+    for edge in (3, 4, 4.5):
+        want = 2 * COUNT * 2 * stats.norm.sf(edge)
+        assert abs(np.sum(np.abs(sample) > edge) - want) < 4 * np.sqrt(want)
+    assert (
+        stats.kstest(np.arctan2(sample[:, 1], sample[:, 0]) / (2 * np.pi) + 0.5, "uniform").pvalue
+        > 1e-3
+    )
+    assert stats.kstest(np.sum(sample**2, 1) / 2, "expon").pvalue > 1e-3
+
+
+def test_the_check_sees_a_small_error_of_scale(sample):
+    x = 1.005 * sample[:, 0]
+    assert abs((np.mean(x**2) - 1) / (np.std(x**2) / np.sqrt(COUNT))) > 4
+
+
+def test_streams_are_independent():
+    """Neighbouring trajectories, channels, steps, purposes and seeds: correlations of x and x^2."""
+    n = 50_000
+    t = np.arange(n)
+    streams = []
+    for seed in (0, 1, 2**32):
+        words = rng.seed_words(seed)
+        for purpose in (rng.INITIAL, rng.DYNAMICS, rng.LOCAL):
+            for step in (0, 1):
+                k0, k1 = (int(k) for k in rng.threefry_np(*words, step, purpose))
+                for pair in (0, 1):
+                    streams += list(normals(k0 + (k1 << 32), t, pair).T)
+    first = streams[0]
+    streams += [np.roll(first, lag) for lag in (1, 2, 32, 128)]
+    x = np.array(streams, float)
+    for values in (x, x**2, np.abs(x), np.concatenate([x[:20] ** 2, x[20:] ** 3])):
+        c = np.corrcoef(values) * np.sqrt(n)
+        off = c[np.triu_indices(len(c), 1)]
+        assert np.abs(off).max() < stats.norm.isf(1e-4 / off.size)
+        # and as a whole: the sum of squares is chi-squared
+        assert stats.chi2.sf(np.sum(off**2), off.size) > 1e-4
+
+
+FROZEN_KEY = [3168497945, 2741597393]
+FROZEN_NORMALS = [[-0.8690906, -0.7032154], [1.3800555, -0.2308014], [0.546473, -2.9448392]]
+
+
+def test_the_numbers_are_frozen():
+    """A change here is a change of the file format: every seed would give another result."""
+    words = rng.threefry_np(*rng.seed_words(7), 5, rng.LOCAL)
+    assert [int(w) for w in words] == FROZEN_KEY
+    got = normals(2024, [0, 1, 2**31], [0, 5, 2**20])
+    assert np.allclose(got, FROZEN_NORMALS, rtol=0, atol=1e-6)
