@@ -3,25 +3,29 @@
 With a the drift, b the noise columns and dW the increments of a step of length h,
 
     y = v + a(v) h + b(v) dW,
-    Itô:           v' = v + (a(v) + a(y)) h/2 + b(v) dW,
+    Itô:           v' = v + (a(v) + a(y)) h/2 + n,
     Stratonovich:  v' = v + (a(v) + a(y)) h/2 + (b(v) + b(y)) dW/2     (stochastic Heun),
 
-both of weak order one, two where the noise is additive; for small noise of strength eps the error
-is O(h^2 + eps^2 h). The Itô step has the law of its diffusion b b^T, whichever factor b is. A
-block may conserve its length: v' is then scaled to the length of v, which changes the step by terms
-beyond its order. Kloeden and Platen, Numerical Solution of SDEs (1992), sections 15.5 and 11.2;
-Milstein and Tretyakov, SIAM J. Sci. Comput. 18, 1067 (1997), for small noise.
+where n is the noise term of ``weak_two`` and the scheme of weak order two, if the equations ask
+for it and each member's noise depends on its own variables alone. Otherwise n = b(v) dW, of weak
+order one as is stochastic Heun: two where the noise is additive, and in error by O(h^2 + eps^2 h)
+for small noise of strength eps. A block may conserve its length: v' is then scaled to the length of
+v, which keeps the order. Kloeden and Platen, Numerical Solution of SDEs (1992), sections 15.5 and
+11.2; Milstein and Tretyakov, SIAM J. Sci. Comput. 18, 1067 (1997), for small noise.
 """
 
 from __future__ import annotations
 
-from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Var
+from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Poly, Var
 from ..phasespace.system import SQUARE_ROOT, Explicit
 from .fields import Field, Fields
 from .layout import Layout, mono_names, needed_forms, single_names, times
 from .local import fill
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
+from .weak_two import noise_term, spare_normals, suits
+
+START, END = "1", "2"  # tags of the names of roots at the start of a step and at its predicted end
 
 
 class ExplicitPrinter:
@@ -49,7 +53,13 @@ class ExplicitPrinter:
             for leaf in dict.fromkeys(x for p in polys for x in p.leaves if isinstance(x, Number))
         }
         # noise: pairs of normals per member; singles first, then arrays
-        self.pairs = {k: (len(e.noise) + 1) // 2 for k, e in self.equations.items()}
+        self.second = {
+            k for k, e in self.equations.items() if self.ito and e.order == 2 and suits(e)
+        }
+        self.normals = {k: len(e.noise) for k, e in self.equations.items()}
+        for k in self.second:
+            self.normals[k] += spare_normals(self.normals[k])
+        self.pairs = {k: (n + 1) // 2 for k, n in self.normals.items()}
         position, self.first = 0, {}
         for k in layout.singles:
             self.first[k] = str(position)
@@ -65,25 +75,20 @@ class ExplicitPrinter:
 
     # -- one block in a lane loop --------------------------------------------------------------
 
-    def _leaf(self, k: int, c: int) -> Leaf:
-        return Var(k, c) if self.layout.block(k).count is None else Member(k, c)
-
-    def _rates(
-        self, e: Explicit, stage: int, names: dict[Leaf, str], normals: list[str], out: Lines
-    ) -> tuple[list[str], list[str]]:
-        """Emit the roots; per component the drift times h and the noise times dW ("" for zero)."""
-        want_noise = stage == 1 or not self.ito
-        polys = [*e.drift, *(p for column in e.noise for p in column)] if want_noise else e.drift
+    def _roots(
+        self, e: Explicit, polys: list[Poly], names: dict[Leaf, str], tag: str, out: Lines
+    ) -> dict[Leaf, str]:
+        """Emit the roots that polynomials need and that have no name yet; all names."""
         wanted = {leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Aux)}
         for i in range(len(e.roots) - 1, -1, -1):
             if i in wanted:
                 wanted |= {x.index for x in e.roots[i].of.leaves if isinstance(x, Aux)}
         known = dict(names)
-        for i in sorted(wanted):
-            root, name = e.roots[i], f"g{e.block}_{i}_{stage}"
+        for i in sorted(i for i in wanted if Aux(e.block, i) not in names):
+            root, name = e.roots[i], f"g{e.block}_{i}_{tag}"
             value = expression(root.of, known, self.prologue) or "F(0)"
             out.add(f"{name}p = {value}")
-            if stage == 1 and root.kind == SQUARE_ROOT:
+            if tag == START and root.kind == SQUARE_ROOT:
                 tolerance = self.prologue.name(self.layout.parameters.scalar(root.tolerance))
                 out.add(f"{self.layout.s('clip')} += below({name}p + {tolerance})")
             text = f"np.sqrt(fmax0({name}p))"
@@ -91,32 +96,74 @@ class ExplicitPrinter:
                 text = f"pick({name}p, F(1) / np.sqrt(fmax0({name}p) + F(1e-30)), F(0) * {name}p)"
             out.add(f"{name} = {text}")
             known[Aux(e.block, i)] = name
-        drift = [expression(p, known, self.prologue, "h") for p in e.drift]
-        noise = [""] * len(drift)
-        if want_noise:
-            for column, normal in zip(e.noise, normals, strict=False):
-                for c, p in enumerate(column):
-                    value = expression(p, known, self.prologue)
-                    if value:
-                        noise[c] = plus(noise[c], f"({value}) * {normal}")
-        return drift, noise
+        return known
 
-    def _predict(self, e: Explicit, names: dict[Leaf, str], normals: list[str], out: Lines) -> None:
-        """From x: half the drift step and the noise term (a{k}_c, n{k}_c) and the predicted y."""
-        k = e.block
-        drift, noise = self._rates(e, 1, names, normals, out)
-        for c, (a, n) in enumerate(zip(drift, noise, strict=True)):
-            out.add(f"a{k}_{c} = {a or 'F(0)'}", f"n{k}_{c} = {n or 'F(0)'}")
-            out.add(f"y{k}_{c} = x{k}_{c} + a{k}_{c} + n{k}_{c}")
+    def _column(
+        self, e: Explicit, j: int, names: dict[Leaf, str], tag: str, out: Lines
+    ) -> list[str]:
+        """Emit noise column j at the named point; a name per component ("" for zero)."""
+        known = self._roots(e, e.noise[j], names, tag, out)
+        values = []
+        for c, p in enumerate(e.noise[j]):
+            value = expression(p, known, self.prologue)
+            name = f"b{e.block}_{j}_{tag}_{c}" if value else ""
+            if value:
+                out.add(f"{name} = {value}")
+            values.append(name)
+        return values
 
-    def _correct(self, e: Explicit, names: dict[Leaf, str], normals: list[str], out: Lines) -> None:
+    def _columns(
+        self, e: Explicit, names: dict[Leaf, str], tag: str, out: Lines
+    ) -> list[list[str]]:
+        polys = [p for column in e.noise for p in column]
+        known = self._roots(e, polys, names, tag, out)
+        return [self._column(e, j, known, tag, out) for j in range(len(e.noise))]
+
+    def _drift(self, e: Explicit, names: dict[Leaf, str], tag: str, out: Lines) -> list[str]:
+        """Emit the roots; per component the drift times h ("" for zero)."""
+        known = self._roots(e, e.drift, names, tag, out)
+        return [expression(p, known, self.prologue, "h") for p in e.drift]
+
+    def _sum(self, k: int, columns: list[list[str]]) -> list[str]:
+        """Per component the columns times their increments ("" for zero)."""
+        components = range(self.layout.block(k).components)
+        return [
+            plus(*(f"{column[c]} * w{k}_{j}" for j, column in enumerate(columns) if column[c]))
+            for c in components
+        ]
+
+    def _predict(self, e: Explicit, names: dict[Leaf, str], out: Lines) -> None:
+        """From x: the drift step a{k}_c, the predicted y, and a term n{k}_c of the corrector."""
+        k, variables = e.block, self._leaves(e.block)
+        known = self._roots(e, e.polynomials, names, START, out)
+        drift = self._drift(e, known, START, out)
+        columns = [self._column(e, j, known, START, out) for j in range(len(e.noise))]
+        first = self._sum(k, columns)
+        out.add(*(f"a{k}_{c} = {a or 'F(0)'}" for c, a in enumerate(drift)))
+        out.add(*(f"n{k}_{c} = {n or 'F(0)'}" for c, n in enumerate(first)))
+        out.add(*(f"y{k}_{c} = x{k}_{c} + a{k}_{c} + n{k}_{c}" for c in range(len(drift))))
+        if k in self.second:
+
+            def evaluate(j: int, point: dict[Leaf, str], tag: str) -> list[str]:
+                return self._column(e, j, point, tag, out)
+
+            term = noise_term(e, variables, names, columns, evaluate, out)
+            # the corrector adds (y + n)/2, of which y brings the first-order noise
+            out.add(*(f"n{k}_{c} = F(2) * {t} - n{k}_{c}" for c, t in enumerate(term) if t))
+
+    def _leaves(self, k: int) -> list[Leaf]:
+        kind: type = Var if self.layout.block(k).count is None else Member
+        return [kind(k, c) for c in range(self.layout.block(k).components)]
+
+    def _correct(self, e: Explicit, names: dict[Leaf, str], out: Lines) -> None:
         """From x, y and (Itô) n: the final z. Uses v + a h/2 + b dW/2 = (v + y)/2."""
         k = e.block
-        drift, noise = self._rates(e, 2, names, normals, out)
+        drift = self._drift(e, names, END, out)
+        noise = [f"n{k}_{c}" for c in range(len(drift))]
+        if not self.ito:
+            noise = self._sum(k, self._columns(e, names, END, out))
         for c, (a, n) in enumerate(zip(drift, noise, strict=True)):
-            extra = plus(a, n if not self.ito else f"n{k}_{c}")
-            mean = f"x{k}_{c} + y{k}_{c}"
-            out.add(f"z{k}_{c} = F(0.5) * ({plus(mean, extra)})")
+            out.add(f"z{k}_{c} = F(0.5) * ({plus(f'x{k}_{c} + y{k}_{c}', a, n)})")
         if e.conserve:
             components = range(len(drift))
             before = " + ".join(f"x{k}_{c} * x{k}_{c}" for c in components)
@@ -124,14 +171,17 @@ class ExplicitPrinter:
             out.add(f"q{k} = np.sqrt(({before}) / (({after}) + F(1e-30)))")
             out.add(*(f"z{k}_{c} = q{k} * z{k}_{c}" for c in components))
 
-    def _normals(self, k: int) -> list[str]:
-        return [f"w{k}_{j}" for j in range(len(self.equations[k].noise))]
+    def _read_normals(self, k: int, slots: list[str]) -> list[str]:
+        """The increments w, and for the second order the standard normals xi."""
+        columns = len(self.equations[k].noise)
+        if k not in self.second:
+            return [f"w{k}_{j} = sqh * {slot}" for j, slot in enumerate(slots[:columns])]
+        out = [f"xi{k}_{j} = {slot}" for j, slot in enumerate(slots[: self.normals[k]])]
+        return [*out, *(f"w{k}_{j} = sqh * xi{k}_{j}" for j in range(columns))]
 
     def _read_single_normals(self, k: int) -> list[str]:
-        return [
-            f"w{k}_{j} = sqh * {self.layout.s(f'noise{k}_{j}')}"
-            for j in range(len(self.equations[k].noise))
-        ]
+        slots = [self.layout.s(f"noise{k}_{j}") for j in range(2 * self.pairs[k])]
+        return self._read_normals(k, slots)
 
     # -- single subsystems ---------------------------------------------------------------------
 
@@ -165,9 +215,9 @@ class ExplicitPrinter:
             out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
         for k in layout.singles:
             out.add(*self._read_single_normals(k))
-            self._predict(self.equations[k], start, self._normals(k), out)
+            self._predict(self.equations[k], start, out)
         for k in layout.singles:
-            self._correct(self.equations[k], mid, self._normals(k), out)
+            self._correct(self.equations[k], mid, out)
         for k in layout.singles:
             out.add(
                 *(
@@ -191,13 +241,13 @@ class ExplicitPrinter:
             kept = [layout.s(f"kept{k}_{c}") for c in components]
             out.add(*self._read_single_normals(k))
             if stage == 1:
-                self._predict(self.equations[k], known, self._normals(k), out)
+                self._predict(self.equations[k], known, out)
                 out.add(*(f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components))
                 out.add(*(f"{kept[c]} = n{k}_{c}" for c in components))
                 continue
             out.add(*(f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components))
             out.add(*(f"n{k}_{c} = {kept[c]}" for c in components))
-            self._correct(self.equations[k], known, self._normals(k), out)
+            self._correct(self.equations[k], known, out)
             # other members still read this block at mid-step from q, so v may change now
             out.add(*(f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components))
         out.add("pass")
@@ -249,16 +299,17 @@ class ExplicitPrinter:
         for k in blocks:
             e, components = self.equations[k], range(layout.block(k).components)
             if stage == 1 or not self.ito:
-                out.add(*(f"w{k}_{j} = sqh * {self._slot(k, j)}" for j in range(len(e.noise))))
+                slots = [self._slot(k, j) for j in range(2 * self.pairs[k])]
+                out.add(*self._read_normals(k, slots))
             if stage == 1:
-                self._predict(e, names, self._normals(k), out)
+                self._predict(e, names, out)
                 out.add(*(f"q[i{k} + {c} * LN + l] = y{k}_{c}" for c in components))
                 if self.ito:
                     out.add(*(f"w[r{k} + {c} * LN + l] = n{k}_{c}" for c in components))
                 continue
             if self.ito:
                 out.add(*(f"n{k}_{c} = w[r{k} + {c} * LN + l]" for c in components))
-            self._correct(e, names, self._normals(k), out)
+            self._correct(e, names, out)
             out.add(*(f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components))
         end = "y" if stage == 1 else "z"
         self._accumulate(

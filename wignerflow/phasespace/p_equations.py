@@ -25,6 +25,7 @@ from .system import (
     Root,
 )
 
+SMALL_NOISE = 1000  # emitters from which on the first-order noise term, in error by 1/N, is enough
 CLIP_TOLERANCE = 1e-4  # of the rates: a diffusion below minus this counts as clipped
 
 
@@ -43,7 +44,8 @@ def equations(
     active = not mean_field and bool(np.any(block.numbers > 1))
     drift = _drift(system, block, r, mean_field)
     scale = np.ones(block.numbers.size)
-    out = Explicit(k, drift, [], scale)
+    order = 2 if block.numbers.min() < SMALL_NOISE else 1
+    out = Explicit(k, drift, [], scale, order=order)
     matrices = [block.matrices(t) for t in when]
     S = np.concatenate([m[0] for m in matrices])
     w = np.concatenate([m[1] for m in matrices])

@@ -154,6 +154,7 @@ class Explicit:
     scale: NDArray[np.float64]
     roots: list[Root] = field(default_factory=list)
     conserve: bool = False
+    order: int = 1  # weak order asked for: 2 is for Itô equations, see kernels.explicit
 
     @property
     def polynomials(self) -> list[Poly]:
