@@ -62,7 +62,7 @@ def test_pauli_products():
 def test_normal_order_of_bosons():
     assert multiply("mode", "a", "d") == {"da": 1, "": 1}
     assert multiply("mode", "aa", "dd") == {"ddaa": 1, "da": 4, "": 2}
-    assert adjoint("mode", "dda") == {"daa": 1}
+    assert adjoint("mode", "ddda") == {"d" + "aaa": 1}
     deep = multiply("mode", "a" * 60, "d" * 60)
     assert deep["d" * 60 + "a" * 60] == 1 and len(deep) == 61
 
@@ -186,6 +186,16 @@ def test_equality_does_not_depend_on_how_sums_are_written():
     assert not two.dag() * two == 1.000001 * one.dag() * one
     assert not (one.dag() * one + 1e-9j * chain[3].Jz).is_hermitian()
     assert (1j * (one - one.dag())).is_hermitian()
+
+
+def test_rounding_leaves_no_terms_behind():
+    chain = wf.Ensemble(4, name="chain", count=20)
+    K = np.random.default_rng(0).normal(size=(20, 20))
+    K = K + K.T
+    for exact in (K, K * (1 + 1e-16), K + 1e-17j * K, np.tri(20) * K * 1e-16 + K):
+        assert len(wf.couple(chain.Jp, exact, chain.Jm).terms) == 5
+    S = ((0.1 + 0.2j) * chain.Jm).sum()
+    assert not (3 * S - (3 * (0.1 + 0.2j)) * chain.Jm.sum()).terms
 
 
 def test_couplings_commute_with_sums(chain):

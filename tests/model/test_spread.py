@@ -69,7 +69,7 @@ def test_zero_width_is_the_center():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("gausian", 1.0, 5), {}, "Did you mean 'gaussian'"),
+        (("gauss", 1.0, 5), {}, "Did you mean 'gaussian'"),
         (("gaussian", -1.0, 5), {}, "`width` must be non-negative, but was -1.0"),
         (("gaussian", np.nan, 5), {}, "`width` must be finite"),
         (("gaussian", 1.0, 0), {}, "`bins` must be an integer of at least 1, but was 0"),

@@ -344,6 +344,11 @@ class Sparse(Coupling):
         return self._make((csr + csr.T).tocsr() / 2 if symmetrise else csr)
 
     @cached_property
+    def largest(self) -> float:
+        """Size of the largest entry."""
+        return float(np.abs(self.csr.data).max()) if self.csr.nnz else 0.0
+
+    @cached_property
     def symmetric(self) -> bool:  # type: ignore[override]
         """True if K equals its transpose exactly."""
         t = self.csr.T.tocsr()

@@ -24,6 +24,8 @@ Weights = NDArray[np.complex128]
 MemberTerms = Mapping[MemberWord, Weights]
 Terms = dict[Factors, complex]
 
+ROUNDING = 1e-15  # what is left of sums that cancel, in units of their largest part
+
 # ---------------------------------------------------------------- one word per member
 
 
@@ -346,22 +348,32 @@ def merged(terms: dict[Key, complex]) -> dict[Key, complex]:
         elif not sites and isinstance(last, CoupleNode) and isinstance(last.coupling, Sparse):
             groups.setdefault((times, last.left, last.right), []).append(key)
     for keys in groups.values():
-        if len(keys) < 2 or (len(keys) == 2 and _one_real_one_imaginary(*(terms[k] for k in keys))):
+        if len(keys) < 2:
             continue
-        nodes = [(k[1][-1], terms.pop(k)) for k in keys]
+        nodes = [(k[1][-1], terms[k]) for k in keys]
+        rounding = ROUNDING * max(_size(f, c) for f, c in nodes)
+        if len(keys) == 2 and all(_size(f, c) > rounding for f, c in nodes):
+            (_, c), (_, d) = nodes
+            if (c.imag == 0 == d.real) or (c.real == 0 == d.imag):
+                continue  # merging would give the same again, but for rounding
         times, sites = keys[0][0], keys[0][1][:-1]
-        for node, c in _merge_nodes(nodes):
+        for key in keys:
+            del terms[key]
+        for node, c in _merge_nodes(nodes, rounding):
             key = (times, (*sites, node))
             terms[key] = terms.get(key, 0) + c
     return terms
 
 
-def _one_real_one_imaginary(c: complex, d: complex) -> bool:
-    """True for what merging would give again, but for rounding."""
-    return (c.imag == 0 == d.real) or (c.real == 0 == d.imag)
+def _size(f: Factor, c: complex) -> float:
+    if isinstance(f, CoupleNode) and isinstance(f.coupling, Sparse):
+        return abs(c) * f.coupling.largest
+    return abs(c)
 
 
-def _merge_nodes(nodes: list[tuple[Factor, complex]]) -> Iterable[tuple[Factor, complex]]:
+def _merge_nodes(
+    nodes: list[tuple[Factor, complex]], rounding: float
+) -> Iterable[tuple[Factor, complex]]:
     first = nodes[0][0]
     if isinstance(first, SumNode):
         total = np.zeros(first.weights.size, complex)
@@ -369,14 +381,15 @@ def _merge_nodes(nodes: list[tuple[Factor, complex]]) -> Iterable[tuple[Factor, 
             assert isinstance(f, SumNode)
             total += c * f.weights
         for weights, c in real_parts(total):
-            yield SumNode(first.word, weights), c
+            if abs(c) > rounding:
+                yield SumNode(first.word, weights), c
         return
     assert isinstance(first, CoupleNode) and isinstance(first.coupling, Sparse)
     make = first.coupling._make
     matrix: Any = sum(c * f.coupling.csr for f, c in nodes)  # type: ignore[union-attr]
     for part, unit in ((matrix.real, 1.0 + 0j), (matrix.imag, 1j)):
         scale = float(np.abs(part.data).max()) if part.nnz else 0.0
-        if scale > 0:
+        if scale > rounding:
             node = CoupleNode(first.left, make((part / scale).astype(complex)), first.right)
             yield node, unit * scale
 
