@@ -115,6 +115,8 @@ def plot_result(
                 _lines(own, result, name, keep, colour)
                 own.set_ylabel(name if ax is None or len(chosen) == 1 else "")
             own.set_xscale(xscale)
+            if xscale == "linear":
+                own.locator_params(axis="x", nbins=6)
             own.set_xlim(result.times[keep][0], result.times[keep][-1])
             if len(own.get_legend_handles_labels()[1]) > 1:
                 own.legend()
@@ -275,6 +277,8 @@ def compare_plot(
                     upper.lines[-1].set(linewidth=1.1, zorder=5)
             upper.set_ylabel(name)
             upper.set_xscale(xscale)
+            if xscale == "linear":
+                upper.locator_params(axis="x", nbins=6)
             upper.margins(x=0)
             if c == 0:
                 upper.legend()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import ruks_2a, ruks_2a_inset, ruks_2b
+from . import ruks_2a, ruks_2a_inset, ruks_2b, ruks_2b_inset
 from .contract import Figure
 
+_FIGURES = (ruks_2a.FIGURE, ruks_2a_inset.FIGURE, ruks_2b.FIGURE, ruks_2b_inset.FIGURE)
+
 #: Every figure by name; to add one, add a file and a name here.
-REGISTRY: dict[str, Figure] = {
-    figure.name: figure for figure in (ruks_2a.FIGURE, ruks_2a_inset.FIGURE, ruks_2b.FIGURE)
-}
+REGISTRY: dict[str, Figure] = {figure.name: figure for figure in _FIGURES}
