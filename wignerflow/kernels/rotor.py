@@ -196,9 +196,9 @@ class RotorLocal(LocalPrinter):
         sums["n"].append(f"F(-1) * ap{tag} * ({xp} * {im[0]} + {wp} * {r[0]})")
         sums["n"].append(f"am{tag} * ({xm} * {im[0]} + {wm} * {r[0]})")
         sums["m"].append(f"F(-1) * L{k}_1 * ({xz} * {r[1]} - {wz} * {im[1]})")
-        for s, x, w in (("p", xp, wp), ("m", xm, wm)):
-            sums["m"].append(f"a{s}{tag} * ({x} * {r[0]} - {w} * {im[0]})")
-            sums["t"].append(f"b{s}{tag} * ({x} * r{i}{s}{tag} - {w} * i{i}{s}{tag})")
+        for s, x, y in (("p", xp, wp), ("m", xm, wm)):
+            sums["m"].append(f"a{s}{tag} * ({x} * {r[0]} - {y} * {im[0]})")
+            sums["t"].append(f"b{s}{tag} * ({x} * r{i}{s}{tag} - {y} * i{i}{s}{tag})")
 
 
 def _dot(a: list[str], b: list[str]) -> str:

@@ -1,0 +1,167 @@
+"""Histograms of Bloch vectors on the sphere and in the ball, in cells of equal area or volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class SphereDensity:
+    """A density over directions, per unit solid angle; its integral is one.
+
+    Attributes:
+        values: (Z, F): cells uniform in z = cos(theta) and in the azimuth phi, of equal area.
+        errors: standard errors of the values.
+        z_edges, phi_edges: (Z + 1,) and (F + 1,), phi from 0 to 2 pi.
+        samples: number of samples.
+    """
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    z_edges: NDArray[np.float64]
+    phi_edges: NDArray[np.float64]
+    samples: int
+
+    @property
+    def cell(self) -> float:
+        """Area of a cell."""
+        return float(4 * np.pi / self.values.size)
+
+    def at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Value of the cell in the direction of each point (..., 3)."""
+        z, phi = _angles(points)
+        Z, F = self.values.shape
+        i = np.clip(((z + 1) / 2 * Z).astype(int), 0, Z - 1)
+        j = np.clip((phi / (2 * np.pi) * F).astype(int), 0, F - 1)
+        return np.asarray(self.values[i, j])
+
+    def plot(self, kind: str = "sphere", ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw it: "sphere" from outside, "map" in Mollweide's equal-area projection."""
+        from matplotlib import pyplot as plt
+
+        from .ball import draw_map, draw_sphere
+
+        _check.one_of("kind", kind, ["sphere", "map"])
+        if ax is None:
+            projection = {} if kind == "sphere" else {"projection": "mollweide"}
+            ax = plt.figure().add_subplot(**projection)
+        (draw_sphere if kind == "sphere" else draw_map)(ax, self, **options)
+        return ax
+
+
+@dataclass(frozen=True)
+class BallDensity:
+    """A density over the Bloch ball, per unit volume; its integral over the ball is one.
+
+    Attributes:
+        values: (R, Z, F): cells uniform in r^3, z/r and phi, of equal volume 4 pi/(3 R Z F).
+        errors: standard errors of the values.
+        r_edges, z_edges, phi_edges: edges of the cells.
+        samples: number of samples.
+        outside: fraction of samples outside the ball, which no cell holds.
+    """
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    r_edges: NDArray[np.float64]
+    z_edges: NDArray[np.float64]
+    phi_edges: NDArray[np.float64]
+    samples: int
+    outside: float
+
+    def directions(self) -> SphereDensity:
+        """The density over directions, whatever the length."""
+        R = len(self.values)
+        volume = 4 * np.pi / 3 / self.values.size
+        area = volume * 3 * R
+        scale = volume / area
+        errors = np.sqrt((self.errors**2).sum(axis=0)) * scale
+        values = self.values.sum(axis=0) * scale
+        return SphereDensity(values, errors, self.z_edges, self.phi_edges, self.samples)
+
+
+def _angles(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    length = np.linalg.norm(points, axis=-1)
+    z = np.divide(points[..., 2], length, out=np.zeros_like(length), where=length > 0)
+    return z, np.arctan2(points[..., 1], points[..., 0]) % (2 * np.pi)
+
+
+def bloch_samples(result: Result, name: str | None = None) -> NDArray[np.float64]:
+    """Bloch vectors (ntraj, 3) from a run of the generalised P-function kept with ``keep="final"``.
+
+    Args:
+        result: of ``wf.solve(..., method="generalized-p", keep="final")``.
+        name: the ensemble or array member, such as "atoms" or "chain[3]"; may be left out if there
+            is only one.
+
+    Raises:
+        ValueError: the result holds no such samples.
+    """
+    if result.final is None or result.method != "generalized-p":
+        _check.fail(
+            "result", "be of method 'generalized-p' with keep='final'", f"of {result.method!r}"
+        )
+    names = list(dict.fromkeys(v.rpartition(".")[0] for v in result.variables))
+    if name is None and len(names) > 1:
+        _check.fail("name", f"be one of {', '.join(names)}", None)
+    chosen = names[0] if name is None else _check.one_of("name", name, names)
+    columns = [result.variables.index(f"{chosen}.{x}") for x in "xyz"]
+    samples = result.final[:, columns]
+    return samples[np.all(np.isfinite(samples), axis=1)]
+
+
+def sphere_density(samples: Any, bins: tuple[int, int] = (32, 64)) -> SphereDensity:
+    """Histogram over directions in cells of equal area.
+
+    Args:
+        samples: Bloch vectors (n, 3), or a result kept with ``keep="final"``.
+        bins: cells in z and in azimuth.
+    """
+    points = bloch_samples(samples) if isinstance(samples, Result) else np.asarray(samples, float)
+    z, phi = _angles(points)
+    z_edges, phi_edges = np.linspace(-1, 1, bins[0] + 1), np.linspace(0, 2 * np.pi, bins[1] + 1)
+    counts, _, _ = np.histogram2d(np.clip(z, -1, 1), phi, [z_edges, phi_edges])
+    values, errors = _per_cell(counts, len(points), 4 * np.pi / counts.size)
+    return SphereDensity(values, errors, z_edges, phi_edges, len(points))
+
+
+def ball_density(samples: Any, bins: tuple[int, int, int] = (8, 16, 32)) -> BallDensity:
+    """Histogram over the Bloch ball in cells of equal volume.
+
+    Args:
+        samples: Bloch vectors (n, 3), or a result kept with ``keep="final"``.
+        bins: cells in r^3, in z/r and in azimuth.
+    """
+    points = bloch_samples(samples) if isinstance(samples, Result) else np.asarray(samples, float)
+    length = np.linalg.norm(points, axis=1)
+    z, phi = _angles(points)
+    edges = [
+        np.linspace(0, 1, bins[0] + 1),
+        np.linspace(-1, 1, bins[1] + 1),
+        np.linspace(0, 2 * np.pi, bins[2] + 1),
+    ]
+    cube = np.where(np.abs(length - 1) < 1e-4, 1.0, length**3)  # rounding must not take r outside
+    counts, _ = np.histogramdd(np.stack([cube, np.clip(z, -1, 1), phi], axis=-1), edges)
+    values, errors = _per_cell(counts, len(points), 4 * np.pi / 3 / counts.size)
+    outside = 1 - float(counts.sum()) / len(points)
+    return BallDensity(
+        values, errors, np.cbrt(edges[0]), edges[1], edges[2], len(points), outside
+    )
+
+
+def _per_cell(
+    counts: NDArray[np.float64], total: int, size: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    share = counts / total
+    errors = np.sqrt(np.maximum(share * (1 - share), 1 / total**2) / total)
+    return share / size, errors / size

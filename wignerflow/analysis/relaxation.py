@@ -1,0 +1,194 @@
+r"""Relaxation of trajectories: averages over quarters of a run, and the tests that they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from ..exact.jumps import QuantumJumps
+from ..kernels.module import KernelText
+from ..kernels.observe import Readout
+from ..model.model import Model
+from ..model.operators import ArrayOp, Op
+from ..model.states import BlochState, ModeState, State
+from ..model.subsystems import CollectiveSpin
+from ..observables import Plan
+from ..run.driver import Request, available_threads, simulate
+from ..run.stepsize import guess
+from ..solve import FAILED_LIMIT, _gather, _members
+
+TIMES = 64  # outputs of a run, evenly spaced
+FIRST_STEPS = 64  # length of the first run in steps
+FAMILY = 0.01  # family-wise error rate of the tests at one length
+SETTLED = 1e-6  # of the largest value: accepted drift of a deterministic method
+
+Base = Mapping[str, Op | ArrayOp]
+
+
+def other_state(state: State, collective: bool) -> State:
+    """An initial state far from ``state``: opposite and tilted; ``collective``: of equal length."""
+    if isinstance(state, BlochState):
+        r = state.vector
+        norm = float(np.linalg.norm(r))
+        axis = r / norm if norm > 0.1 else np.array([0.0, 0.0, -1.0])
+        side = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
+        away = -0.8 * axis + 0.6 * side / np.linalg.norm(side)
+        return BlochState(*map(float, (norm if collective else 0.7) * away))
+    assert isinstance(state, ModeState)
+    if state.kind == "coherent":
+        return ModeState("coherent", 1 - state.value)
+    return ModeState("coherent", complex(np.sqrt(state.value.real + 1)))
+
+
+def elsewhere(model: Model) -> Model:
+    """The same master equation from another initial state, with the same J where J is conserved."""
+    initial: dict[Any, Any] = {}
+    changing = {jump.op.sub for jump in model.local_jumps}
+    for sub, states in model.initial.items():
+        fixed = isinstance(sub, CollectiveSpin) or sub not in changing
+        new = [other_state(s, fixed) for s in states]
+        initial[sub] = new[0] if sub.count is None else new
+    return Model(model.H, model.jumps, initial=initial)
+
+
+class Runner:
+    """Averages over quarters of [0, T], batch by batch."""
+
+    def __init__(
+        self,
+        engine: Any,
+        model: Model,
+        base: Base,
+        plan: Plan,
+        seed: int,
+        single: bool,
+        threads: int | None,
+        dt: float | None,
+    ):
+        self.engine, self.base, self.plan = engine, base, plan
+        self.model = model
+        self.seed, self.single, self.threads, self.dt = seed, single, threads, dt
+        self.slots = plan.slots()
+        self.every = np.arange(plan.channels)
+        self.lowered: dict[int, Any] = {}
+        self.failed = 0
+        self.stochastic = isinstance(engine, QuantumJumps) or engine.stochastic
+
+    @property
+    def unit(self) -> str:
+        """What the tests count in."""
+        return "standard errors" if self.stochastic else f"times {SETTLED:g} of the largest value"
+
+    def first_time(self) -> float:
+        """Length of the first run."""
+        if isinstance(self.engine, QuantumJumps):
+            from ..phasespace.twa import TWA
+
+            system, _ = TWA().lower(self.model, {}, np.array([0.0, 1.0]))
+        else:
+            system = self._text(0, self.model, np.array([0.0, 1.0])).system
+        # rotations, local rates and explicit equations bound the step; a model without any stands
+        return min(FIRST_STEPS * guess(system, np.array([0.0, 1e12])), 1e12)
+
+    def _text(self, which: int, model: Model, times: NDArray[np.float64]) -> KernelText:
+        if which not in self.lowered:
+            system, symbols = self.engine.lower(model, self.base, times)
+            readouts = [Readout(symbols[k], self.plan.base[k].is_complex) for k in self.base]
+            self.lowered[which] = KernelText(system, readouts)
+        return self.lowered[which]
+
+    def quarters(self, which: int, model: Model, T: float, ntraj: int) -> NDArray[np.float64]:
+        """Means over the four quarters of [0, T], (batches, 4, K)."""
+        times = np.linspace(0, T, TIMES + 1)
+        seed = (self.seed + which) % 2**64
+        if isinstance(self.engine, QuantumJumps):
+            values = self._jumps(model, times, ntraj, seed)
+        else:
+            text = self._text(which, model, times)
+            count = ntraj if self.engine.stochastic else 2
+            request = Request(count, seed, self.single, self.threads, None, self.dt)
+            outcome = simulate(text, times, self.every, request)
+            self.dt = outcome.dt
+            samples = outcome.samples
+            self.failed = max(self.failed, samples.failed)
+            if samples.failed > FAILED_LIMIT * samples.ntraj:
+                raise ValueError(
+                    f"{samples.failed} of {samples.ntraj} trajectories became non-finite; "
+                    "use a smaller `dt`."
+                )
+            used = samples.batch_count[0] > 0
+            sums = samples.batch_sum[:, used] / samples.batch_count[:, used, None]
+            values = np.moveaxis(sums, 0, 1)
+        n = TIMES // 4
+        return np.stack([values[:, 1 + k * n : 1 + (k + 1) * n].mean(axis=1) for k in range(4)], 1)
+
+    def _jumps(
+        self, model: Model, times: NDArray[np.float64], ntraj: int, seed: int
+    ) -> NDArray[np.float64]:
+        keeper = QuantumJumps(self.engine.engine, memory=self.engine.memory, keep=True)
+        solution = keeper.solve(
+            model,
+            times,
+            _members(self.base),
+            ntraj=ntraj,
+            seed=seed,
+            threads=self.threads or available_threads(),
+        )
+        runs = _gather(self.base, solution.stats["samples"])
+        out = np.empty((ntraj, times.size, self.plan.channels))
+        for key, slot in self.slots.items():
+            value = runs[key].reshape(ntraj, times.size, -1)
+            parts = [value.real, value.imag] if slot.is_complex else [value.real]
+            out[:, :, slot.span] = np.concatenate(parts, axis=-1)
+        return out
+
+
+@dataclass
+class Test:
+    """Largest t-values of both tests and what they must stay below."""
+
+    drift: float
+    difference: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        return max(self.drift, self.difference) < self.limit
+
+
+def _largest(mean: NDArray[np.float64], error: NDArray[np.float64]) -> float:
+    scale = np.where(error > 0, error, 1.0)
+    flat = np.where((error > 0) | (np.abs(mean) > 0), np.abs(mean) / scale, 0.0)
+    return float(flat.max(initial=0.0))
+
+
+def relaxation(parts: list[NDArray[np.float64]], stochastic: bool) -> Test:
+    """Third against last quarter, and start against start."""
+    halves = [p[:, 2:].mean(axis=1) for p in parts]
+    changes = [p[:, 3] - p[:, 2] for p in parts]
+    if not stochastic:
+        scale = max(float(np.abs(p).max()) for p in parts) or 1.0
+        # spread over the second half, so that oscillations do not pass
+        drift = max(float(np.abs(c[0]).max()) for c in changes) / (SETTLED * scale)
+        difference = float(np.abs(halves[0][0] - halves[-1][0]).max()) / (SETTLED * scale)
+        return Test(drift, difference, 1.0)
+
+    def moments(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        error = x.std(axis=0, ddof=1) / np.sqrt(len(x))
+        # a constant of the motion that rounding alone changes
+        return x.mean(axis=0), np.maximum(error, 1e-6 * np.abs(x).max(axis=0, initial=0.0))
+
+    size = np.maximum.reduce([np.abs(p).max(axis=(0, 1)) for p in parts])
+    drift = max(_largest(m, np.maximum(e, 1e-5 * size)) for m, e in map(moments, changes))
+    difference = 0.0
+    if len(parts) == 2:
+        (a, da), (b, db) = map(moments, halves)
+        difference = _largest(a - b, np.maximum(np.hypot(da, db), 1e-5 * size))
+    number = parts[0].shape[2] * (2 * len(parts) - 1)
+    limit = float(stdtrit(min(len(p) for p in parts) - 1, 1 - FAMILY / (2 * number)))
+    return Test(drift, difference, limit)

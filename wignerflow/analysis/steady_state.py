@@ -1,0 +1,256 @@
+r"""Steady states: the null vector of the Lindbladian, or time averages of relaxed trajectories.
+
+With trajectories, the model is run from its own initial state and from another one on [0, T], with
+T doubled until two lengths in a row pass two tests: the means over the third and over the last
+quarter agree, and so do the means over the second half from both initial states. Every trajectory's
+time average is one independent number; their spread over batches of trajectories (index mod 32)
+gives the error, whatever the autocorrelation, and the tests are Student's, at a family-wise error
+rate of 1 %. The result is the mean over the second half, from both initial states.
+
+This cannot see what happens later than T: a metastable state that both initial states fall into
+passes for steady. A deterministic method (mean field) has settled when both means agree to 1e-6.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..exact.engine import Exact
+from ..exact.jumps import QuantumJumps
+from ..exact.steady import NotUnique
+from ..model.model import Model
+from ..observables import Plan, assemble, assemble_exact, batched, flatten
+from ..result import Values, format_value
+from ..run.automatic import choose_method
+from ..run.statistics import BATCHES, Samples
+from ..solve import _gather, _members, _plain, _seed, resolve_method
+from .relaxation import Base, Runner, Test, elsewhere, relaxation
+
+DOUBLINGS = 16
+PATIENCE = 6  # lengths at which both initial states stand still apart before this is said
+
+
+class NotRelaxed(ValueError):
+    """No steady state was reached in the time allowed."""
+
+
+@dataclass
+class SteadyState:
+    """Expectation values in a steady state with their standard errors.
+
+    Attributes:
+        expect: by name, a number or (V,).
+        sem: standard errors of the same shapes; zero for exact methods.
+        method: name of the method.
+        ntraj: trajectories, 0 for a deterministic method.
+        seed: of the random numbers, None without any.
+        dt: largest step, or None.
+        stats: "known" (how it is known that this is the steady state, a sentence), "unique", and
+            numbers: for null vectors "residual"; for trajectories "relaxed" (time left out),
+            "averaged" (time averaged over), "drift" and "difference" (largest of both tests in
+            standard errors), "limit" (what they had to stay below).
+        model: the canonical form of the model.
+    """
+
+    expect: Values
+    sem: Values
+    method: str
+    ntraj: int = 0
+    seed: int | None = None
+    dt: float | None = None
+    stats: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        head = f"SteadyState(method={self.method!r}"
+        if self.ntraj:
+            head += f", ntraj={self.ntraj}, seed={self.seed}"
+        lines = [head + ")"]
+        width = max(map(len, self.expect))
+        for name, value in self.expect.items():
+            if np.ndim(value):
+                text = f"{np.size(value)} values"
+            else:
+                text = format_value(value, self.sem[name])
+            lines.append(f"  {name:<{width}}   {text}")
+        return "\n".join([*lines, f"  {self.stats['known']}"])
+
+
+def steady_state(
+    model: Model,
+    e_ops: Any,
+    method: Any = "twa",
+    *,
+    ntraj: int = 2000,
+    seed: int | None = None,
+    dt: float | None = None,
+    precision: str = "single",
+    threads: int | None = None,
+    unique: bool = True,
+    relax: float | None = None,
+    timeout: float | None = None,
+) -> SteadyState:
+    """Expectation values in the steady state of a model.
+
+    Args:
+        model: the master equation, constant in time.
+        e_ops: dict from name to operator, array operator or derived observable, or a list of them.
+        method: as in :func:`wignerflow.solve`: "exact" takes the null vector of the Lindbladian,
+            "twa", "jumps", "mean-field" and the others run trajectories until they have relaxed.
+        ntraj: trajectories, at least 64, half of them from another initial state.
+        seed, dt, precision, threads: as in :func:`wignerflow.solve`.
+        unique: refuse a steady state that depends on the initial state. False takes the one that
+            the model's own initial state reaches, and runs trajectories from there alone.
+        relax: time to leave out before averaging over as long again; None detects it. The tests are
+            made all the same.
+        timeout: give up after this many seconds.
+
+    Returns:
+        A :class:`SteadyState`; ``stats["known"]`` says how it is known.
+
+    Raises:
+        ValueError, TypeError: an argument does not meet its requirement, the model depends on time,
+            or the method cannot treat it.
+        NotUnique: the steady state depends on the initial state (a ValueError).
+        NotRelaxed: no steady state was reached in the time allowed (a ValueError).
+    """
+    if not isinstance(model, Model):
+        _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    if model.coefficients:
+        raise ValueError("A steady state needs a model that is constant in time.")
+    _, base, plan = flatten(e_ops, model.subsystems)
+    why = None
+    if method == "auto":
+        engine, why = choose_method(model, np.array([0.0, 1.0]), base)
+    else:
+        engine = resolve_method(method)
+    count = _check.integer("ntraj", ntraj, 2 * BATCHES)
+    number = _seed(seed)
+    step = None if dt is None else _check.positive("dt", dt)
+    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
+    workers = None if threads is None else _check.integer("threads", threads, 1)
+    known = None if relax is None else _check.positive("relax", relax)
+    limit = None if timeout is None else _check.positive("timeout", timeout)
+    reason = engine.refuses(model)
+    if reason is not None:
+        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    start = time.perf_counter()
+    if isinstance(engine, Exact):
+        out = _null_vector(engine, model, base, plan, unique)
+    elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
+        runner = Runner(engine, model, base, plan, number, single, workers, step)
+        deadline = None if limit is None else start + limit
+        out = _relaxed(runner, count, unique, known, deadline)
+    else:
+        raise ValueError(f"Method {engine!r} has no steady states; use 'exact', 'jumps' or 'twa'.")
+    if why is not None:
+        out.stats["why"] = why
+    out.stats["wall_time"] = time.perf_counter() - start
+    out.model = _plain(model, np.array([0.0, 1.0]))
+    return out
+
+
+# ---------------------------------------------------------------- null vector
+
+
+def _null_vector(engine: Exact, model: Model, base: Base, plan: Plan, unique: bool) -> SteadyState:
+    solution = engine.steady_state(model, _members(base), unique=unique)
+    values = {k: np.asarray(v)[None] for k, v in _gather(base, solution.expect).items()}
+    expect, sem, _ = assemble_exact(plan, values)
+    stats = dict(solution.stats)
+    same = (
+        "the same from a random start" if stats["unique"] else "one of several: the long-time mean"
+    )
+    stats["known"] = f"Null vector of the Lindbladian, residual {stats['residual']:.0e}; {same}."
+    return SteadyState(_first(expect), _first(sem), engine.name, stats=stats)
+
+
+def _first(values: Mapping[str, NDArray]) -> Values:
+    out = Values()
+    for name, value in values.items():
+        out[name] = value[0]
+    return out
+
+
+# ---------------------------------------------------------------- trajectories
+
+
+def _relaxed(
+    runner: Runner, ntraj: int, unique: bool, relax: float | None, deadline: float | None
+) -> SteadyState:
+    starts = [runner.model, elsewhere(runner.model)] if unique else [runner.model]
+    share = ntraj // len(starts)
+    T = runner.first_time() if relax is None else 2 * relax
+    passed = apart = 0
+    for _ in range(DOUBLINGS if relax is None else 1):
+        parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
+        test = relaxation(parts, runner.stochastic)
+        passed = passed + 1 if test.passed else 0
+        if passed == (2 if relax is None else 1):
+            return _finish(runner, parts, test, T, share, unique)
+        apart = apart + 1 if test.drift < test.limit <= test.difference else 0
+        if apart == PATIENCE or (deadline is not None and time.perf_counter() > deadline):
+            break
+        T *= 2
+    else:
+        T /= 2
+    unit = runner.unit
+    if test.drift < test.limit <= test.difference:
+        raise NotUnique(
+            f"The steady state is not unique, or relaxation is slow: until t = {T:.4g} the model's "
+            f"own initial state and another one lead to means that differ by {test.difference:.3g} "
+            f"{unit} (limit {test.limit:.1f}). Pass `unique=False` for what the model's "
+            "own initial state reaches."
+        )
+    raise NotRelaxed(
+        f"No steady state was reached until t = {T:.4g}: the means over the last two quarters "
+        f"differ by {test.drift:.3g} {unit} (limit {test.limit:.1f}). The model may "
+        "oscillate for ever, or relax more slowly: pass `relax` or a longer `timeout`."
+    )
+
+
+def _finish(
+    runner: Runner,
+    parts: list[NDArray[np.float64]],
+    test: Test,
+    T: float,
+    share: int,
+    unique: bool,
+) -> SteadyState:
+    runs = np.concatenate([p[:, 2:].mean(axis=1) for p in parts])[:, None]
+    plan, slots = runner.plan, runner.slots
+    stats: dict[str, Any] = {
+        "unique": unique,
+        "relaxed": T / 2,
+        "averaged": T / 2,
+        "drift": test.drift,
+        "difference": test.difference,
+        "limit": test.limit,
+        "failed": runner.failed,
+    }
+    starts = " from both initial states" if unique else ""
+    if runner.stochastic:
+        order = np.argsort(np.arange(len(runs)) % (len(runs) // len(parts)), kind="stable")
+        samples = Samples.of_runs(runs[order], batched(plan, slots))
+        expect, sem, _ = assemble(plan, samples, slots)
+    else:
+        values = {k: slots[k].read(runs[:1, 0]) for k in slots}
+        expect, sem, _ = assemble_exact(plan, values)
+    stats["known"] = (
+        f"Means over t = {T / 2:.4g} to {T:.4g}{starts}: both halves of that time agree within "
+        f"{test.drift:.1f} {runner.unit}"
+        + (f", both initial states within {test.difference:.1f}" if unique else "")
+        + (f" (limit {test.limit:.1f}).")
+    )
+    ntraj = share * len(parts) if runner.stochastic else 0
+    seed = runner.seed if runner.stochastic else None
+    return SteadyState(
+        _first(expect), _first(sem), runner.engine.name, ntraj, seed, runner.dt, stats
+    )
