@@ -7,7 +7,18 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from ..model.coefficients import Coef
-from ..phasespace.system import DISCRETE, FIXED, FOCK, MODE, ROTOR, LocalStep
+from ..phasespace.system import (
+    AMPLITUDES,
+    DISCRETE,
+    FIXED,
+    FOCK,
+    GAMMA,
+    MODE,
+    PINNED,
+    RANGE,
+    ROTOR,
+    LocalStep,
+)
 from .layout import Layout
 from .text import LANE_LOOP, Lines
 
@@ -271,13 +282,21 @@ def initial_source(layout: Layout) -> Lines:
         out.open(f"for m in range({size}):")
         out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
         out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
+        series = 0
+        if spec.series is not None:
+            series = spec.series.shape[1]
+            first_term = layout.parameters.array(spec.series)
+            out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
         kinds_present = sorted(set(spec.kind.tolist()))
         for kind in kinds_present:
             out.open(f"if o[{kinds} + m] == {kind}:")
             out.open(LANE_LOOP)
             out.add(f"n0, n1 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m))")
             out.add(f"n2, n3 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m + 1))")
-            out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
+            if block.kind == AMPLITUDES:
+                out.add(*_amplitude_draw(kind, series))
+            else:
+                out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
             if frames:
                 out.add(*frame_draw(f"{frames} + m"))
             out.close()
@@ -312,6 +331,30 @@ def _mode_draw(kind: int) -> list[str]:
             "v[i + LN + l] = r * n1",
         ]
     return ["v[i + l] = c9 + c10 * n0", "v[i + LN + l] = c0 + c10 * n1"]
+
+
+def _amplitude_draw(kind: int, terms: int) -> list[str]:
+    """Amplitudes A (large) and B along the spin's direction, then rotated."""
+    lines = ["g2 = c10 * n2", "g3 = c10 * n3", "g1 = F(0) * n1"]
+    if kind == PINNED:
+        lines.append("g0 = np.sqrt(fmax0(c9 * c9 - g2 * g2 - g3 * g3))")
+    elif kind == GAMMA:
+        # Clenshaw's recurrence for sum_j d_j T_j(u)
+        lines += [f"u = n0 * F({1 / RANGE})", "a0 = F(0) * n0", "a1 = F(0) * n0"]
+        now, last = "a0", "a1"
+        for j in range(terms - 1, 0, -1):
+            lines.append(f"{last} = F(2) * u * {now} - {last} + d{j}")
+            now, last = last, now
+        lines.append(f"g0 = u * {now} - {last} + d0")
+    else:
+        lines += ["g0 = c9 + c10 * n0", "g1 = c10 * n1"]
+    return [
+        *lines,
+        "v[i + l] = c0 * g0 - c1 * g1 + c2 * g2 - c3 * g3",
+        "v[i + LN + l] = c0 * g1 + c1 * g0 + c2 * g3 + c3 * g2",
+        "v[i + 2 * LN + l] = c0 * g2 + c1 * g3 - c2 * g0 - c3 * g1",
+        "v[i + 3 * LN + l] = c0 * g3 - c1 * g2 - c2 * g1 + c3 * g0",
+    ]
 
 
 def frame_draw(pair: str) -> list[str]:

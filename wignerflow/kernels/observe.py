@@ -1,7 +1,8 @@
 """Prints ``observe``: values of the observables, reduced over the lanes at once.
 
 Real channels are numbered in the order given: a polynomial takes one channel per real part asked
-for, a member observable one per member. A last channel counts spins whose length is of order one.
+for, a member observable one per member. A last channel counts spins whose length is of order one,
+or sums the squared length |alpha|^2 + |beta|^2 of Schwinger amplitudes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
-from ..phasespace.system import MemberObservable, ProductObservable
+from ..phasespace.system import AMPLITUDES, MemberObservable, ProductObservable
 from .fields import Fields
 from .layout import Layout, mono_names, needed_forms, single_names, times
 from .products import ProductPrinter
@@ -60,7 +61,10 @@ class ObservePrinter:
         )
         self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs], values_only=True)
         self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
-        self.ensembles = [k for k, b in enumerate(layout.system.blocks) if b.source == "ensemble"]
+        blocks = list(enumerate(layout.system.blocks))
+        self.ensembles = [k for k, b in blocks if b.source == "ensemble"]
+        #: Blocks whose squared lengths are summed (no ensembles are beside them).
+        self.lengths = [k for k, b in blocks if b.kind == AMPLITUDES and not self.ensembles]
         self.share = layout.wide(1)
         self.buffer = layout.wide(
             max(1, sum(r.parts for r in readouts if isinstance(r.symbol, Poly)))
@@ -77,12 +81,13 @@ class ObservePrinter:
         layout, blocks = self.layout, self.layout.groups[group]
         forms = [i for i in self.forms if layout.form_group(i) == group]
         ensembles = [k for k in blocks if k in self.ensembles]
+        lengths = [k for k in blocks if k in self.lengths]
         members = [
             r
             for r in self.readouts
             if isinstance(r.symbol, MemberObservable) and r.symbol.size == group
         ]
-        if not forms and not ensembles and not members:
+        if not forms and not ensembles and not lengths and not members:
             return
         M = layout.group_size[group]
         out.open(f"for m in range({M}):")
@@ -107,6 +112,7 @@ class ObservePrinter:
             out.add(
                 f"{layout.s('short')} += below({_length(names, k)} - F({SHORT_LENGTH_SQUARED}))"
             )
+        out.add(*(f"{layout.s('short')} += {_length(names, k, Member, 4)}" for k in lengths))
         out.add("pass")
         out.close()
         position = 0
@@ -241,6 +247,9 @@ class ObservePrinter:
             for k in self.ensembles
             if layout.block(k).count is None
         ]
+        for k in self.lengths:
+            if layout.block(k).count is None:
+                shorts.append(_length(every, k, Var, 4))
         if layout.arrays:
             shorts.append(layout.s("short"))
         position, row, calls = 0, 0, []
@@ -248,6 +257,8 @@ class ObservePrinter:
             total = sum(layout.block(k).size for k in self.ensembles)
             share = self.prologue.name(layout.parameters.scalar(1 / total))
             body.add(f"w[wd + l] = {share} * ({' + '.join(shorts)})")
+        if self.lengths:
+            body.add(f"w[wd + l] = {' + '.join(shorts)}")
         for r in self.readouts:
             if not isinstance(r.symbol, Poly):
                 position += r.parts * r.size
@@ -262,7 +273,7 @@ class ObservePrinter:
         body.close()
         for row, channel in calls:
             body.add(_reduce(f"wb + {row} * LN", channel))
-        if self.ensembles:
+        if self.ensembles or self.lengths:
             last = layout.parameters.integer(position)
             body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
 
@@ -271,5 +282,6 @@ def _reduce(start: str, channel: str) -> str:
     return f"reduce(w, {start}, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)"
 
 
-def _length(names: dict[Leaf, str], k: int, kind: type = Member) -> str:
-    return " + ".join(f"{names[kind(k, c)]} * {names[kind(k, c)]}" for c in range(3))
+def _length(names: dict[Leaf, str], k: int, kind: type = Member, components: int = 3) -> str:
+    squares = [f"{names[kind(k, c)]} * {names[kind(k, c)]}" for c in range(components)]
+    return " + ".join(squares)

@@ -134,6 +134,18 @@ def linear_blocks(model: Model) -> list[LinearBlock]:
     Raises:
         NotLinear: a mode, a coupling, a product of operators, or a jump shared between members.
     """
+    out, symbols = jump_blocks(model)
+    for k, (vector, _) in _vectors(symbols, model.H, "its Hamiltonian").items():
+        out[k].B = out[k].B + vector
+    return out
+
+
+def jump_blocks(model: Model) -> tuple[list[LinearBlock], SymbolMap]:
+    """The model's jumps member by member, without its Hamiltonian, and the symbols of J.
+
+    Raises:
+        NotLinear: a mode, a product of operators in a jump, or a jump shared between members.
+    """
     for sub in model.subsystems:
         if sub.kind == "mode":
             raise NotLinear(f"it holds a mode ({sub.name!r})")
@@ -149,13 +161,11 @@ def linear_blocks(model: Model) -> list[LinearBlock]:
         n = sub.size
         parts = (zeros(n, 3), zeros(n, 3, 3), zeros(n, 3), zeros(n, 3, 3), zeros(n, 3))
         out.append(LinearBlock(sub, emitters(sub), *parts))
-    for k, (vector, _) in _vectors(symbols, model.H, "its Hamiltonian").items():
-        out[k].B = out[k].B + vector
     for jump in model.collective_jumps:
         _collective(out, symbols, jump)
     for local in model.local_jumps:
         _local(out[model.subsystems.index(local.op.sub)], local)
-    return out
+    return out, symbols
 
 
 def _vectors(symbols: SymbolMap, op: Op | ArrayOp, what: str) -> dict[int, tuple[NDArray, Amount]]:

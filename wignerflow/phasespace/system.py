@@ -27,13 +27,14 @@ from ..model.coefficients import Coef
 from ..model.couplings import Coupling
 from .polynomials import Number, Poly
 
-SPIN, MODE, ROTOR = "spin", "mode", "rotor"
+SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
 
 
 @dataclass
 class Block:
-    """Like subsystems: ``kind`` SPIN (3 components), MODE (2) or ROTOR (6: J and the unit vector n
-    perpendicular to it); ``count`` None for a single one.
+    """Like subsystems: ``kind`` SPIN (3 components), MODE (2), ROTOR (6: J and the unit vector n
+    perpendicular to it) or AMPLITUDES (4: Re alpha, Im alpha, Re beta, Im beta of the Schwinger
+    bosons of a spin); ``count`` None for a single one.
     """
 
     kind: str
@@ -45,7 +46,7 @@ class Block:
     @property
     def components(self) -> int:
         """Real variables per member."""
-        return {SPIN: 3, MODE: 2, ROTOR: 6}[self.kind]
+        return {SPIN: 3, MODE: 2, ROTOR: 6, AMPLITUDES: 4}[self.kind]
 
     @property
     def group(self) -> int | None:
@@ -174,6 +175,8 @@ class CoupledSpec:
 
 # Kinds of initial distribution, see ``InitialSpec``.
 GAUSSIAN, FIXED, DISCRETE, FOCK = 0, 1, 2, 3
+DISPLACED, PINNED, GAMMA = 4, 5, 6  # of AMPLITUDES
+RANGE = 7.0  # normals beyond this do not occur
 
 
 @dataclass
@@ -186,6 +189,9 @@ class InitialSpec:
     that), n standard normal otherwise.
     Mode blocks: GAUSSIAN: (mean + sigma n1, e1[0] + sigma n2); FOCK: radius^2 = mean or mean + 1
     with equal probability and a uniform phase.
+    AMPLITUDES blocks: (alpha, beta) = (p A + q B, p^* B - q^* A) p and q being the first four
+    numbers of e1, e2, B = sigma (n2 + i n3), and A of DISPLACED: mean + sigma (n0 + i n1); PINNED:
+    sqrt(mean^2 - |B|^2); GAMMA: a Chebyshev series in n0/RANGE, ``series`` (size, terms).
     """
 
     kind: NDArray[np.int64]
@@ -194,6 +200,7 @@ class InitialSpec:
     e3: NDArray[np.float64]
     mean: NDArray[np.float64]
     sigma: NDArray[np.float64]
+    series: NDArray[np.float64] | None = None
 
     @staticmethod
     def zeros(size: int) -> InitialSpec:
@@ -208,23 +215,6 @@ class MemberObservable:
 
     size: int
     terms: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
-
-
-@dataclass
-class ProductObservable:
-    """Values k = conj(L_k) R_k + O_k over an array of ``members``, with the members' amplitudes
-
-    a_m = sum_mono amplitude[mono][m] mono(v_m),  L_k = sum_m left[k, m] a_m,  R_k likewise (None: L_k),
-    and O_k = sum_m conj(left[k, m]) right[k, m] d_m, where d_m, made of ``onsite``, is the symbol of
-    A_m^+ A_m minus |a_m|^2.
-    """
-
-    size: int
-    members: int
-    amplitude: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
-    left: Any  # sparse rows, (size, members)
-    right: Any
-    onsite: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
 
 
 @dataclass

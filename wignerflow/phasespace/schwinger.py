@@ -1,0 +1,196 @@
+r"""Schwinger bosons, ``wf.Schwinger``: collective spins in P, Wigner and Q form.
+
+Each spin is two bosons, S^+ = a^+ b, S_z = (a^+ a - b^+ b)/2, and its state a distribution of two
+complex amplitudes. Third derivatives are dropped (truncated Wigner approximation, for any
+ordering) and so is the negative part of the diffusion (positive-diffusion approximation);
+``schwinger_equations`` writes the rest down. Means of S then change as in the master equation;
+second moments lack what the dropped terms feed into them:
+
+- decay and pumping: the correlation -r Re[d_alpha d_beta alpha beta] between the noises of the two
+  bosons, which is as large as the noise kept, for every ordering;
+- interactions: nothing to second order for the Wigner function, but squeezing itself for P and Q.
+
+Kept as it is for k = 0, that correlation makes the diffusion positive but for 1/2 beside |alpha|^2
+and |beta|^2: ``correlated_noise=True`` (Stratonovich, length conserved) is the Bloch form of
+``TWA`` in other variables.
+
+Reference: Huber, Kirton and Rabl, "Phase-space methods for simulating the dissipative many-body
+dynamics of collective spin systems", SciPost Phys. 10, 045 (2021). Its prints of Eqs. (10), (26),
+(31), (32), (36), (37) have slips; the equations here were derived afresh.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _check
+from ..model.model import Model
+from ..model.operators import ArrayOp, Op
+from ..model.states import BlochState
+from ..model.subsystems import CollectiveSpin
+from . import lower
+from .amplitudes import AmplitudeSymbols, initial_amplitudes
+from .linear import LinearBlock, NotLinear, jump_blocks
+from .polynomials import Form, Pair, Poly, Var
+from .schwinger_equations import GENERAL, BlockEquations, jump_kind, jump_vectors
+from .system import AMPLITUDES, Block, MemberObservable, PhaseSpaceSystem, ProductObservable
+
+ORDERS = {"P": 1, "W": 0, "Q": -1}
+POSITIVE = (
+    "The model has interactions: the {name} form drops the diffusion that they cause "
+    '(positive-diffusion approximation), so fluctuations and squeezing are wrong. Use wf.Schwinger("W") or "twa".'
+)
+
+
+class Schwinger:
+    """Collective spins as pairs of Schwinger bosons, in one of three orderings.
+
+    Treats ``CollectiveSpin`` and arrays of them with any Hamiltonian, and jumps of single spins
+    that lower the spin along some axis (such as Jm and Jp) or are Hermitian up to a phase (such as
+    Jz); plain rates. The run's ``stats`` hold ``length_drift``, the largest relative change of
+    <|alpha|^2 + |beta|^2>, and ``clipped``, the share of diffusions that were negative.
+
+    Args:
+        distribution: "W" (Wigner, k = 0), "P" (k = 1) or "Q" (k = -1; its initial state is exact).
+        sampling: of the initial state: "exact" (Q only), "coherent" (the paper's replacement for P
+            and W: 2S bosons on average), "fixed" (|alpha|^2 + |beta|^2 the same for every
+            trajectory), or "auto": exact for Q, coherent for P (where that has a fixed length), and
+            fixed for W, whose lengths spread by sqrt(2S) otherwise.
+        correlated_noise: keep the correlation between the two bosons' noises (Stratonovich, fixed
+            length; "W" only); then any jump linear in J.
+
+    Raises:
+        ValueError: an option is unknown, exact sampling is asked for P or W, or correlated noise
+            for P or Q or without fixed length.
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> spin = wf.CollectiveSpin(100)
+        >>> model = wf.Model(jumps=[wf.Jump(spin.Jm, 0.01)], initial={spin: wf.up})
+        >>> t = np.linspace(0, 5, 6)
+        >>> r = wf.solve(model, t, e_ops={"z": spin.Jz}, method=wf.Schwinger("Q"), seed=1)
+        >>> round(float(r.expect["z"][0]))
+        100
+    """
+
+    stochastic = True
+
+    def __init__(
+        self,
+        distribution: str = "W",
+        *,
+        correlated_noise: bool = False,
+        sampling: str = "auto",
+    ):
+        self.distribution = _check.one_of("distribution", distribution, list(ORDERS))
+        if not isinstance(correlated_noise, bool):
+            _check.fail("correlated_noise", "be True or False", correlated_noise, kind=TypeError)
+        if correlated_noise and distribution != "W":
+            _check.fail(
+                "correlated_noise", 'be False unless the distribution is "W"', correlated_noise
+            )
+        self.correlated_noise = correlated_noise
+        kinds = ["auto", "fixed"]
+        if not correlated_noise:
+            kinds.append("exact" if distribution == "Q" else "coherent")
+        self.sampling = _check.one_of("sampling", sampling, kinds)
+
+    @property
+    def name(self) -> str:
+        """Name of the method, such as "schwinger-w"."""
+        return f"schwinger-{self.distribution.lower()}"
+
+    @property
+    def order(self) -> int:
+        """k: 1, 0, -1 for P, W, Q."""
+        return ORDERS[self.distribution]
+
+    @property
+    def start(self) -> str:
+        """The sampling that "auto" stands for, or the one chosen."""
+        if self.sampling != "auto":
+            return self.sampling
+        return {"P": "coherent", "W": "fixed", "Q": "exact"}[self.distribution]
+
+    def refuses(self, model: Model) -> str | None:
+        """Why the method cannot treat ``model``, or None."""
+        for sub in model.subsystems:
+            if not isinstance(sub, CollectiveSpin):
+                return f"{sub.name!r} is not a CollectiveSpin; use 'twa'"
+        try:
+            blocks, _ = jump_blocks(model)
+        except NotLinear as error:
+            return f"{error}; use 'twa' or 'exact'"
+        return None if self.correlated_noise else _refused_jump(blocks)
+
+    def lower(
+        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
+    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable | ProductObservable]]:
+        """The classical system and the symbol of every observable."""
+        blocks, spins = jump_blocks(model)
+        hamiltonian = spins.symbol(model.H).real()
+        system = PhaseSpaceSystem(
+            [Block(AMPLITUDES, s.name, s.size, s.count, s.kind) for s in model.subsystems],
+            calculus="stratonovich" if self.correlated_noise else "ito",
+        )
+        for k, block in enumerate(blocks):
+            equations = BlockEquations(system, spins.system, hamiltonian, block, k, self.order)
+            if self.correlated_noise:
+                equations.correlated()
+            else:
+                equations.separate()
+            system.explicit.append(equations.finish())
+            states = [s for s in model.initial[block.sub] if isinstance(s, BlochState)]
+            system.initial.append(
+                initial_amplitudes(states, block.numbers / 2, self.order, self.start)
+            )
+        if self.order != 0 and _interacts(hamiltonian, spins.system):
+            system.notes.append(POSITIVE.format(name=self.distribution))
+        symbols = AmplitudeSymbols(system, spins.block_of, spins.real_coefs)
+        symbols.order, symbols.pinned = self.order, self.order == 0 and self.start == "fixed"
+        return system, lower.lower_observables(symbols, ops)
+
+    def options(self) -> dict[str, Any]:
+        """The options, plain."""
+        return {
+            "distribution": self.distribution,
+            "correlated_noise": self.correlated_noise,
+            "sampling": self.sampling,
+        }
+
+    def __repr__(self) -> str:
+        more = ", correlated_noise=True" if self.correlated_noise else ""
+        if self.sampling != "auto":
+            more += f", sampling={self.sampling!r}"
+        return f'Schwinger("{self.distribution}"{more})'
+
+
+def _refused_jump(blocks: list[LinearBlock]) -> str | None:
+    for block in blocks:
+        for jump in block.jumps:
+            u = jump_vectors(jump)
+            if u is None:
+                return (
+                    "a jump operator depends on time; put the time dependence into its rate, or "
+                    "use 'twa'"
+                )
+            if jump_kind(u) == GENERAL:
+                return (
+                    "a jump is neither S^- along one axis nor Hermitian, and its diffusion has no "
+                    'positive part of that form; use wf.Schwinger("W", correlated_noise=True) or '
+                    "'twa'"
+                )
+    return None
+
+
+def _interacts(h: Poly, spins: PhaseSpaceSystem) -> bool:
+    """True if the Hamiltonian is not linear in the spins."""
+
+    def degree(leaf: Any) -> int:
+        if isinstance(leaf, Var):
+            return 1
+        if isinstance(leaf, Form):
+            return len(spins.forms[leaf.index].mono)
+        return 2 if isinstance(leaf, Pair) else 0
+
+    return any(sum(degree(leaf) for leaf in leaves) > 1 for _, leaves in h.terms)
