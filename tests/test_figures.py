@@ -68,7 +68,7 @@ every = pytest.mark.parametrize(
 @registered
 def test_registered_under_its_name_with_a_source(figure: Figure) -> None:
     assert REGISTRY[figure.name] is figure
-    assert re.fullmatch(r"[a-z]+-\d+[a-z]?(-[a-z]+)?", figure.name)
+    assert re.fullmatch(r"[a-z]+-\d+[a-z]*(-[a-z]+)?", figure.name)
     assert "Fig. " in figure.source and len(figure.title) > 10
 
 

@@ -57,7 +57,7 @@ class Reduction:
         states = model.initial[self.array]
         first = states[0]
         assert isinstance(first, BlochState)
-        vectors = np.array([s.vector for s in states])  # type: ignore[union-attr]
+        vectors = np.array([s.vector for s in states if isinstance(s, BlochState)])
         if np.abs(vectors - vectors[0]).max() > 1e-12:
             raise NotReducible("The members start in different states.")
         self.total = Ensemble(int(self.numbers.sum()), name=f"all {self.array.name}")

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from . import ruks_2a, ruks_2a_inset, ruks_2b, ruks_2b_inset
+from . import (
+    ruks_2a,
+    ruks_2a_inset,
+    ruks_2b,
+    ruks_2b_inset,
+    ruks_3b,
+    ruks_3b_inset,
+    ruks_4abc,
+    ruks_4d,
+)
 from .contract import Figure
 
-_FIGURES = (ruks_2a.FIGURE, ruks_2a_inset.FIGURE, ruks_2b.FIGURE, ruks_2b_inset.FIGURE)
+_FIGURES = (
+    ruks_2a.FIGURE,
+    ruks_2a_inset.FIGURE,
+    ruks_2b.FIGURE,
+    ruks_2b_inset.FIGURE,
+    ruks_3b.FIGURE,
+    ruks_3b_inset.FIGURE,
+    ruks_4abc.FIGURE,
+    ruks_4d.FIGURE,
+)
 
 #: Every figure by name; to add one, add a file and a name here.
 REGISTRY: dict[str, Figure] = {figure.name: figure for figure in _FIGURES}

@@ -186,9 +186,15 @@ def sampled(data: xarray.Dataset) -> list[str]:
 
 
 def difference(data: xarray.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A sampled curve minus its reference, and the standard error of that."""
+    """A sampled curve minus its reference, and the standard error of that.
+
+    An exact reference that is itself sampled (a jump process) names its error as ``error``.
+    """
     curve = data[name]
-    return curve.values - data[curve.attrs["reference"]].values, data[curve.attrs["sem"]].values
+    reference, error = data[curve.attrs["reference"]], data[curve.attrs["sem"]].values
+    if "error" in reference.attrs:
+        error = np.hypot(error, data[reference.attrs["error"]].values)
+    return curve.values - reference.values, error
 
 
 def deviations(data: xarray.Dataset) -> list[Deviation]:
