@@ -2,6 +2,7 @@
 
 from . import views as _views
 from ._version import __version__
+from .checkpoint import Checkpoint, CheckpointFailed
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
 from .model.coefficients import Coef, coef
@@ -28,11 +29,14 @@ from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.twa import TWA
 from .result import Result, load
-from .solve import solve
+from .run.stopping import relative
+from .solve import FailedTrajectories, solve
 
 __all__ = [
     "TWA",
     "AllToAll",
+    "Checkpoint",
+    "CheckpointFailed",
     "Coef",
     "Coherence",
     "CollectiveSpin",
@@ -40,6 +44,7 @@ __all__ = [
     "Derived",
     "Ensemble",
     "Exact",
+    "FailedTrajectories",
     "Fano",
     "GeneralizedP",
     "Jump",
@@ -68,6 +73,7 @@ __all__ = [
     "fock",
     "g2",
     "load",
+    "relative",
     "solve",
     "spread",
     "thermal",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,9 @@ from .run.statistics import Samples
 if TYPE_CHECKING:
     import xarray
 
+
+#: What higher layers add: "rerun".
+_HOOKS: dict[str, Any] = {}
 
 #: Attributes of a result that are plain data.
 _PLAIN = ("method", "ntraj", "seed", "dt", "stats", "provenance", "model", "trajectories")
@@ -307,6 +311,41 @@ class Result:
             trajectories=trajectories,
         )
 
+    # ------------------------------------------------------------ again
+
+    def rerun(self, ntraj: int | None = None, **options: Any) -> Result:
+        """Run the same simulation again, from the provenance alone.
+
+        The numbers are equal to the bit on the same CPU target and version, whatever the threads.
+
+        Args:
+            ntraj: trajectories; None repeats all of this result.
+            options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress`` of
+                :func:`wignerflow.solve`.
+
+        Raises:
+            ValueError: the result was merged, or holds something without plain form (the user's own
+                method or derived observable, a time-dependent callable in an exact method).
+        """
+        if "rerun" not in _HOOKS:
+            raise RuntimeError("`import wignerflow` makes results repeatable.")
+        out: Result = _HOOKS["rerun"](self, ntraj, **options)
+        return out
+
+    def digest(self) -> str:
+        """SHA-256 of the numbers: times, means, errors, spreads and sums over trajectories.
+
+        Equal digests mean equal bits. Run times and notes do not enter.
+        """
+        out = hashlib.sha256(np.ascontiguousarray(self.times).tobytes())
+        for name in self.expect:
+            out.update(name.encode())
+            for values in (self.expect, self.sem, self.std):
+                out.update((values[name] + 0.0).tobytes())
+        if self.samples is not None:
+            out.update(self.samples.digest().encode())
+        return out.hexdigest()
+
     # ------------------------------------------------------------ elsewhere
 
     def to_xarray(self) -> xarray.Dataset:
@@ -357,7 +396,12 @@ class Result:
             OSError: the file cannot be written; the message names it. The result stays in memory,
                 and what stood there before is untouched.
         """
+        store.write(path, self.encoded())
+
+    def encoded(self, extra: Mapping[str, Any] | None = None) -> bytes:
+        """The bytes that :meth:`save` writes; ``extra`` are more entries of the plain record."""
         record = {
+            **store.plain(dict(extra or {})),
             **{name: store.plain(getattr(self, name)) for name in _PLAIN},
             "plan": store.plain(self.plan.to_dict()) if self.plan and self.plan.known else None,
             "axes": {name: dim for name, (dim, _) in self.axes.items()},
@@ -377,9 +421,7 @@ class Result:
             k: v for k, v in self._attributes().items() if k in ("method", "ntraj", "seed", "dt")
         }
         attributes["title"] = "wignerflow result"
-        store.write(
-            path, store.encode(self.times, observables, self.axes, record, arrays, attributes)
-        )
+        return store.encode(self.times, observables, self.axes, record, arrays, attributes)
 
     def plot(self, names: Iterable[str] | None = None, ax: Any = None, **options: Any) -> Any:
         """Plot observables with their standard errors; see :func:`wignerflow.plot.plot_result`."""
@@ -454,6 +496,11 @@ def load(path: str | os.PathLike[str]) -> Result:
         FileNotFoundError: there is no such file.
         ValueError: it is not an undamaged result.
     """
+    return load_record(path)[0]
+
+
+def load_record(path: str | os.PathLike[str]) -> tuple[Result, dict[str, Any]]:
+    """What :func:`load` gives, and the plain record of the file."""
     record, axes, observables, arrays = store.read(path)
     try:
         plan = None if record["plan"] is None else Plan.from_dict(record["plan"])
@@ -472,4 +519,4 @@ def load(path: str | os.PathLike[str]) -> Result:
         )
     except Exception as error:
         raise store.refusal(path, error) from error
-    return result
+    return result, record

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import secrets
-import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _check
-from ._version import __version__
+from . import result as results
+from .checkpoint import Checkpoint, FileKeeper, Found
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
-from .kernels.module import KernelText
+from .kernels.cpu import CpuKernel
+from .kernels.module import Grid, KernelText
 from .kernels.observe import Readout
 from .model.coefficients import Coef
 from .model.model import Model
@@ -25,10 +27,14 @@ from .observables import Plan, assemble, batched, flatten
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.twa import TWA
+from .progress import Progress
+from .provenance import NotPlain, identity, read_call, versions, write_call
 from .result import Result
 from .run.automatic import choose_method
-from .run.driver import Request, available_threads, simulate
+from .run.cluster import Cluster, check_client
+from .run.driver import Request, State, available_threads, prepare, simulate
 from .run.statistics import Samples
+from .run.stopping import Target, targets, worst
 
 METHODS: dict[str, Callable[[], Any]] = {
     "twa": TWA,
@@ -75,6 +81,9 @@ def solve(
     target_sem: Any = None,
     timeout: float | None = None,
     keep: str | None = None,
+    checkpoint: Any = None,
+    every: Any = None,
+    client: Any = None,
     progress: bool = True,
 ) -> Result:
     """Expectation values of a model over time, with standard errors.
@@ -93,12 +102,18 @@ def solve(
         precision: "single" or "double", of the state of a trajectory; sums are always double.
         device: "cpu".
         threads: worker threads; None uses the cores at hand. Results do not depend on it.
-        target_sem: stop once the standard error of every observable is below this number at every
-            time; or a dict of numbers by name of observable.
-        timeout: stop after this many seconds and return what is done.
+        target_sem: stop once the standard error of every observable is at most this at every time:
+            a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or a
+            dict of those by name of observable. It is looked at after 10, 11, ... 16, 18, ... chunks.
+        timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
         keep: "final" keeps every trajectory's classical variables at the last time, as ``result.final``
             (phase-space methods only).
-        progress: show a progress bar on standard error when that is a terminal.
+        checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call with
+            the same file continues, and ends with the same bits as without interruption; ``ntraj`` may
+            grow. A file of another run is refused. ``wf.load`` reads it as a result.
+        every: how often it is written: "60s" (the default), "5min", seconds, or "100 chunks".
+        client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
+        progress: show a progress bar on standard error when that is a terminal, or in a notebook.
 
     Returns:
         A :class:`wignerflow.Result`.
@@ -107,28 +122,38 @@ def solve(
         ValueError, TypeError: an argument does not meet its requirement, or the method cannot treat
             the model; before any work starts.
         FailedTrajectories: more than 1 % of the trajectories became non-finite.
+        wf.CheckpointFailed: the checkpoint could not be written (a full disk); what is done is attached.
     """
+    begin = time.perf_counter()
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
     times = _check.tlist(tlist)
     names, base, plan = flatten(e_ops, model.subsystems)
     if isinstance(method, str) and method == "auto":
         engine, why = choose_method(model, times, base)
+        if not _samples(engine):  # nothing to keep or to spread
+            checkpoint = every = client = None
         result = solve(
             model, tlist, e_ops=e_ops, method=engine, ntraj=ntraj, seed=seed, dt=dt, precision=precision,
             device=device, threads=threads, target_sem=target_sem, timeout=timeout, keep=keep, progress=progress,
+            checkpoint=checkpoint, every=every, client=client,
         )  # fmt: skip
         result.stats["why"] = why
         return result
     engine = resolve_method(method)
     count = _check.integer("ntraj", ntraj, 2)
-    number = _seed(seed)
+    kept, found = _checkpoint(checkpoint, every, engine, keep)
+    number = found.seed if found is not None and seed is None else _seed(seed)
     step = None if dt is None else _check.positive("dt", dt)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
     _check.one_of("device", device, ["cpu"])
     workers = None if threads is None else _check.integer("threads", threads, 1)
     limit = None if timeout is None else _check.positive("timeout", timeout)
-    target = _targets(target_sem, names)
+    target = targets(target_sem, names)
+    if client is not None:
+        check_client(client)
+        if not _samples(engine):
+            _check.fail("client", "be None for a method without phase-space trajectories", client)
     if keep is not None:
         _check.one_of("keep", keep, ["final"])
         if not getattr(engine, "stochastic", False):
@@ -142,48 +167,90 @@ def solve(
     reason = engine.refuses(model)
     if reason is not None:
         raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
-    provenance = {
-        "wignerflow": __version__,
+    provenance: dict[str, Any] = {
+        **versions(),
         "method": repr(engine),
         "tlist": times.tolist(),
         "dt": step,
         "seed": number,
         "precision": precision,
-        "python": sys.version.split()[0],
-        "numpy": np.__version__,
     }
+    named = dict(zip(names, e_ops.values() if isinstance(e_ops, Mapping) else e_ops, strict=True))
+    lowers = hasattr(engine, "lower")
+    # a continued run takes the step that it chose before
+    known = found.known_step() if found is not None and step is None else None
+    prepared = known
+    request = Request(
+        count if _samples(engine) or not lowers else 2, number, single, workers, limit, step,
+        keep=keep == "final", start=begin,
+    )  # fmt: skip
+    sampling = times
+    if lowers and any(c.function is not None for c in model.coefficients):
+        # callables are tabulated where the kernel will read them, once the step is known
+        text = _lowered(engine, model, base, plan, times)
+        prepared = known or prepare(text, times, request)
+        sampling = text.coefficient_times(Grid.make(times, prepared[0]), times)
+    form: dict[str, Any] | None = None
+    try:
+        if not lowers and any(c.function is not None for c in model.coefficients):
+            raise NotPlain("a coefficient is a callable, which this method reads at times of its own")
+        call = write_call(model, named, engine, sampling)
+        form = call["model"]
+        provenance |= {"repeatable": True, "e_ops": call["e_ops"], "engine": call["method"]}
+        # run what the plain form describes, so that running it again gives the same bits
+        model, named, engine = read_call(call, METHODS)
+        names, base, plan = flatten(named, model.subsystems)
+    except NotPlain as error:
+        provenance["repeatable"] = str(error)
+        if form is None:
+            form = _plain(model, times)
     if isinstance(engine, QuantumJumps):
-        return _solve_jumps(engine, model, times, base, plan, provenance, count, number, workers, limit)
-    if not hasattr(engine, "lower"):
-        return _solve_exact(engine, model, times, base, plan, provenance)
-    if not engine.stochastic:
-        count = 2
-    system, symbols = engine.lower(model, base, times)
-    text = KernelText(system, [Readout(symbols[k], plan.base[k].is_complex) for k in base])
-    request = Request(count, number, single, workers, limit, step, keep=keep == "final")
+        return _solve_jumps(engine, model, times, base, plan, provenance, count, number, workers, limit, form)
+    if not lowers:
+        return _solve_exact(engine, model, times, base, plan, provenance, form)
+    text = _lowered(engine, model, base, plan, times)
     if target:
         request.reached = _reached(plan, target)
-    bar = _Bar(count, progress and engine.stochastic)
+    if client is not None:
+        request.pool = partial(Cluster, client)
+    bar = Progress(plan, count, target, progress and engine.stochastic)
     request.progress = bar.update
+
+    def build(state: State, stats: dict[str, Any]) -> Result:
+        return Result.from_samples(
+            times, plan, state.samples, method=engine.name, seed=number, stats=stats,
+            dt=float(Grid.make(times, provenance["step"]).hs.max()), provenance=provenance, model=form,
+        )  # fmt: skip
+
+    def who(kernel: CpuKernel, dt: float, cpu: str) -> dict[str, str]:
+        return identity({**provenance, "target": cpu}, form, plan, kernel.digest, dt, kernel.lanes)
+
+    if kept is not None:
+        given = {"dt": step}
+        request.keeper = FileKeeper(kept, build, who, given, count, found)
     try:
-        outcome = simulate(text, times, batched(plan, plan.slots()), request)
+        if prepared is None:
+            prepared = prepare(text, times, request)
+        provenance["step"] = prepared[0]
+        outcome = simulate(text, times, batched(plan, plan.slots()), request, prepared)
     finally:
         bar.close()
+    provenance["target"] = outcome.stats["target"]
     stats = outcome.stats
-    stats["warnings"] += [*system.notes, *_diagnose(stats, outcome.samples)]
-    if system.facts:
-        stats["notes"] = list(system.facts)
+    stats["warnings"] += [*text.system.notes, *_diagnose(stats, outcome.samples)]
+    if text.system.facts:
+        stats["notes"] = list(text.system.facts)
     if not engine.stochastic:
         stats["stopped_because"] = "deterministic"
         slots, means = plan.slots(), outcome.samples.average()
         values = {key: slots[key].read(means) for key in base}
         return Result.from_values(
             times, plan, values, method=engine.name, dt=outcome.dt, stats=stats, provenance=provenance,
-            model=_plain(model, times),
+            model=form,
         )  # fmt: skip
     result = Result.from_samples(
         times, plan, outcome.samples, method=engine.name, seed=number, dt=outcome.dt, stats=stats,
-        provenance=provenance, model=_plain(model, times),
+        provenance=provenance, model=form,
     )  # fmt: skip
     result.final, result.variables = outcome.final, text.variables
     for message in stats["warnings"]:
@@ -197,6 +264,59 @@ def solve(
     return result
 
 
+def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
+    """Repeat the run that made a result; see :meth:`wignerflow.Result.rerun`."""
+    known = {"threads", "timeout", "checkpoint", "every", "client", "progress"}
+    for name in options:
+        _check.one_of("options", name, known)
+    what = result.provenance
+    if "merged" in what:
+        _check.fail("result", "be of one run", "a merged one", "Run its parts again, and merge them.")
+    repeatable = what.get("repeatable", "it does not say what it was run on")
+    if repeatable is not True or result.model is None:
+        _check.fail("result", "hold all that it was run on", f"one that does not: {repeatable}")
+    call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
+    model, e_ops, engine = read_call(call, METHODS)
+    return solve(
+        model, what["tlist"], e_ops=e_ops, method=engine, seed=what["seed"], dt=what.get("step"),
+        ntraj=max(2, result.ntraj) if ntraj is None else ntraj, precision=what["precision"], **options,
+    )  # fmt: skip
+
+
+results._HOOKS["rerun"] = rerun
+
+
+def _samples(engine: Any) -> bool:
+    """Whether a method runs phase-space trajectories."""
+    return hasattr(engine, "lower") and bool(engine.stochastic)
+
+
+def _checkpoint(
+    checkpoint: Any, every: Any, engine: Any, keep: Any
+) -> tuple[Checkpoint | None, Found | None]:
+    """The checkpoint asked for, and what stands in it."""
+    if checkpoint is None:
+        if every is not None:
+            _check.fail("every", "be None without `checkpoint`", every)
+        return None, None
+    if not _samples(engine):
+        _check.fail("checkpoint", "be None for a method without phase-space trajectories", checkpoint)
+    if keep is not None:
+        _check.fail("keep", "be None with `checkpoint`, which holds sums only", keep)
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint, every)
+    elif every is not None:
+        _check.fail("every", "be given to wf.Checkpoint", every)
+    return checkpoint, Found.read(checkpoint.path)
+
+
+def _lowered(
+    engine: Any, model: Model, base: Mapping[str, Any], plan: Plan, times: NDArray[np.float64]
+) -> KernelText:
+    system, symbols = engine.lower(model, base, times)
+    return KernelText(system, [Readout(symbols[k], plan.base[k].is_complex) for k in base])
+
+
 def _seed(seed: int | None) -> int:
     if seed is None:
         return secrets.randbits(63)
@@ -206,18 +326,10 @@ def _seed(seed: int | None) -> int:
     return number
 
 
-def _targets(target: Any, names: list[str]) -> dict[str, float]:
-    if target is None:
-        return {}
-    if not isinstance(target, Mapping):
-        return dict.fromkeys(names, _check.positive("target_sem", target))
-    return {_check.one_of("target_sem", n, names): _check.positive(f"target_sem[{n!r}]", v) for n, v in target.items()}
-
-
-def _reached(plan: Plan, target: dict[str, float]) -> Callable[[Samples], bool]:
+def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bool]:
     def reached(samples: Samples) -> bool:
-        _, sem, _ = assemble(plan, samples, plan.slots())
-        return all(float(np.nanmax(np.abs(sem[name]))) <= value for name, value in target.items())
+        mean, sem, _ = assemble(plan, samples, plan.slots())
+        return worst(target, mean, sem)[1] <= 1
 
     return reached
 
@@ -231,8 +343,11 @@ def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
                 _check.fail(f"jumps[{k}].rate", "be real and non-negative at every time", f"{values[bad]} at t = {times[bad]}")
 
 
-def _plain(model: Model, times: NDArray[np.float64]) -> dict[str, Any]:
-    return model.to_dict(times)
+def _plain(model: Model, times: NDArray[np.float64]) -> dict[str, Any] | None:
+    try:
+        return model.to_dict(times)
+    except (ValueError, TypeError):  # too large for the format
+        return None
 
 
 def _diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
@@ -258,6 +373,7 @@ def _solve_exact(
     base: Mapping[str, Op | ArrayOp],
     plan: Plan,
     provenance: dict[str, Any],
+    form: dict[str, Any] | None,
 ) -> Result:
     """Run a method that works on operators, member by member."""
     start = time.perf_counter()
@@ -265,7 +381,7 @@ def _solve_exact(
     values = _gather(base, solution.expect)
     stats = {**solution.stats, "wall_time": time.perf_counter() - start, "warnings": [], "stopped_because": "deterministic"}
     return Result.from_values(
-        times, plan, values, method=engine.name, stats=stats, provenance=provenance, model=_plain(model, times)
+        times, plan, values, method=engine.name, stats=stats, provenance=provenance, model=form
     )
 
 
@@ -302,6 +418,7 @@ def _solve_jumps(
     seed: int,
     threads: int | None,
     timeout: float | None,
+    form: dict[str, Any] | None,
 ) -> Result:
     """Quantum jumps: every run's values are kept, so that derived observables have errors too."""
     keeper = QuantumJumps(engine.engine, memory=engine.memory, keep=True)
@@ -320,30 +437,5 @@ def _solve_jumps(
     stats["warnings"] = []
     return Result.from_samples(
         times, plan, samples, method=engine.name, seed=seed, stats=stats, provenance=provenance,
-        model=_plain(model, times),
+        model=form,
     )  # fmt: skip
-
-
-class _Bar:
-    """A progress bar on standard error, made only when a run lasts."""
-
-    def __init__(self, total: int, wanted: bool):
-        self.total, self.wanted = total, wanted and sys.stderr.isatty()
-        self.start = time.perf_counter()
-        self.bar: Any = None
-
-    def update(self, done: int, samples: Samples) -> None:
-        """Show the number of trajectories done."""
-        if not self.wanted or (self.bar is None and time.perf_counter() - self.start < 1):
-            return
-        if self.bar is None:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=self.total, unit="traj", file=sys.stderr, leave=False)
-        self.bar.n = done
-        self.bar.refresh()
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self.bar is not None:
-            self.bar.close()

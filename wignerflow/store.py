@@ -214,6 +214,7 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
                 f.flush()
                 os.fsync(f.fileno())
             os.replace(draft, target)
+            _sync_folder(target.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 draft.unlink()
@@ -224,6 +225,16 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
             "but is still in memory; save it elsewhere"
         )
         raise OSError(error.errno, reason, str(target)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):  # some file systems and systems cannot
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 # ---------------------------------------------------------------- read

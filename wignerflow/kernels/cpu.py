@@ -110,22 +110,47 @@ class Chunks:
 
 
 class CpuKernel:
-    """A compiled kernel with its tables: ``simulate`` runs chunks and releases the GIL."""
+    """A compiled kernel with its tables: ``simulate`` runs chunks and releases the GIL.
+
+    It can be pickled: source and tables travel, and the other process compiles for its own CPU.
+    """
 
     def __init__(self, text: KernelText, grid: Grid, *, single: bool, batched: NDArray[np.int64]):
-        self.text, self.grid = text, grid
         self.lanes = lanes_for(text)
         self.dtype: Any = np.float32 if single else np.float64
+        self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
+        layout = text.layout
+        self.state_slots, self.scratch = layout.state_slots, len(layout.scratch)
+        self.wide_slots, self.channels = max(1, layout.wide_slots), text.channels_total
+        self.noise = 1.0 if text.system.noise else 0.0
         self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype)
         self.bmap = np.full(text.channels_total, -1, np.int64)
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched
-        self.compile_seconds = 0.0
-        self._run = self._compile(single)
+        self.source = text.module(single, self.lanes)
+        self._run = self._compile()
 
-    def _compile(self, single: bool) -> Callable[..., None]:
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that a trajectory's numbers follow from, but the seed and the CPU."""
+        out = hashlib.sha256(self.source.encode())
+        out.update(f"{self.dtype.__name__} {self.lanes} {self.noise}".encode())
+        tables = (self.p, self.o, self.ct, self.rows, self.nsteps, self.hs, self.bmap)
+        for table in tables:
+            out.update(f"|{table.dtype.str}{table.shape}|".encode())
+            out.update(np.ascontiguousarray(table).tobytes())
+        return out.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_run"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._run = self._compile()
+
+    def _compile(self) -> Callable[..., None]:
         start = time.perf_counter()
-        module = load_module(self.text.module(single, self.lanes))
+        module = load_module(self.source)
         run: Callable[..., None] = module.run
         self._run = run
         self.simulate(0, 0, 2, 0)
@@ -147,11 +172,11 @@ class CpuKernel:
         ``keep`` returns the final states; ``draws`` are the normals summed per collective, half
         local and full local step (step-size pilots).
         """
-        T, K, Kb = self.grid.nsteps.size + 1, self.text.channels_total, self.batched.size
-        layout, n = self.text.layout, self.lanes
-        v, q = np.zeros((2, layout.state_slots * n), self.dtype)
-        s = np.zeros(len(layout.scratch) * n, self.dtype)
-        w = np.zeros(max(1, layout.wide_slots) * n, self.dtype)
+        T, K, Kb = self.nsteps.size + 1, self.channels, self.batched.size
+        n = self.lanes
+        v, q = np.zeros((2, self.state_slots * n), self.dtype)
+        s = np.zeros(self.scratch * n, self.dtype)
+        w = np.zeros(self.wide_slots * n, self.dtype)
         out = Chunks(
             np.zeros((chunks, T), np.int64),
             np.zeros((chunks, T, K)),
@@ -159,13 +184,12 @@ class CpuKernel:
             np.zeros((chunks, T, 32), np.int64),
             np.zeros((chunks, T, 32, Kb)),
             np.zeros(chunks),
-            np.zeros((chunks if keep else 0, layout.state_slots, n), self.dtype),
+            np.zeros((chunks if keep else 0, self.state_slots, n), self.dtype),
         )
         k0, k1 = rng.seed_words(seed)
         self._run(
-            first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.grid.nsteps,
-            self.grid.hs.astype(self.dtype), self.rows, np.array(draws, np.int64),
-            self.dtype(1.0 if self.text.system.noise else 0.0), out.count, out.mean, out.m2,
-            out.batch_count, out.batch_sum, self.bmap, out.clips, out.final,
+            first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.nsteps,
+            self.hs, self.rows, np.array(draws, np.int64), self.dtype(self.noise), out.count,
+            out.mean, out.m2, out.batch_count, out.batch_sum, self.bmap, out.clips, out.final,
         )  # fmt: skip
         return out

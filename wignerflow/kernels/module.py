@@ -225,9 +225,13 @@ class KernelText:
                 ct[:, j] = mean.real if part.part == "r" else mean.imag
         return p, o, ct, rows
 
-    def _local_tables(self, parameters: Parameters, grid: Grid) -> NDArray[np.int64]:
-        """Fill in the tables of the local steps; row number of every local step of the run."""
-        # every local step: half, full ..., half per output interval
+    def coefficient_times(self, grid: Grid, tlist: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Every time at which :meth:`tables` reads a coefficient, and the output times, ascending."""
+        parts = [grid.times + x * grid.lengths for x in (0.0, 0.5, 1.0)]
+        return np.unique(np.concatenate([tlist, *parts, self._local_middles(grid)[1]]))
+
+    def _local_middles(self, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Length and middle of every local step: half, full ..., half per output interval."""
         lengths, middles = [], []
         position = 0
         for n, h in zip(grid.nsteps, grid.hs, strict=True):
@@ -238,7 +242,11 @@ class KernelText:
                 np.concatenate([[t + h / 4], t + h * np.arange(1, n), [t + n * h - h / 4]])
             )
             position += n
-        length, middle = np.concatenate(lengths), np.concatenate(middles)
+        return np.concatenate(lengths), np.concatenate(middles)
+
+    def _local_tables(self, parameters: Parameters, grid: Grid) -> NDArray[np.int64]:
+        """Fill in the tables of the local steps; row number of every local step of the run."""
+        length, middle = self._local_middles(grid)
         if all(is_constant(step) for step in self.local.steps.values()):
             # rounding merges lengths that differ by the rounding of the output times
             unique, rows = np.unique(np.round(length / length.max(), 12), return_inverse=True)

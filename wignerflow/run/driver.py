@@ -1,25 +1,66 @@
-"""Runs trajectories: chunks on threads, sums in order, stopping rules."""
+"""Runs trajectories: chunks on threads or a cluster, sums in order, stopping rules, checkpoints.
+
+A chunk is a fixed set of trajectories. Workers return sums chunk by chunk, and here they are added
+strictly in order, so the result has the same bits whatever the threads, the grouping of chunks into
+tasks, the workers and the interruptions. Targets are looked at after fixed numbers of chunks.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 from ..kernels.module import Grid, KernelText
+from .interrupts import Interrupts
 from .statistics import Samples
 from .stepsize import choose
+from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
 
-TASK_SECONDS = 0.1  # aimed length of one task, so that stopping rules act promptly
 TASK_BYTES = 2**26
-MIN_CHUNKS_FOR_TARGET = 10
+POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
+
+
+@dataclass
+class State:
+    """All that finished chunks leave behind: a run continues from it as if never interrupted."""
+
+    samples: Samples
+    done: int = 0  # chunks
+    clips: float = 0.0
+    short: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    #: Digests of the sums after 1, 4, 16, ... chunks, by that number: what ``verify`` compares.
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often a checkpoint is written: after so many seconds, or so many chunks."""
+
+    seconds: float | None = 60.0
+    chunks: int | None = None
+
+
+class Keeper(Protocol):
+    """Keeps the state of a run on disk."""
+
+    every: Every
+
+    def open(
+        self, kernel: CpuKernel, dt: float, stats: dict[str, Any], target: str
+    ) -> State | None:
+        """The state to continue from, or None; refuses what belongs to another run."""
+
+    def save(self, state: State) -> None:
+        """Write the state, whole or not at all."""
 
 
 @dataclass
@@ -37,6 +78,11 @@ class Request:
     progress: Callable[[int, Samples], None] | None = None
     #: Keep every trajectory's state at the last time.
     keep: bool = False
+    keeper: Keeper | None = None
+    #: When the clock of ``timeout`` began (``time.perf_counter``); None: with the run.
+    start: float | None = None
+    #: Called with the kernel: a pool of workers elsewhere.
+    pool: Callable[[CpuKernel], Pool] | None = None
 
 
 @dataclass
@@ -48,6 +94,54 @@ class Outcome:
     stats: dict[str, Any] = field(default_factory=dict)
     #: Final states (trajectories, variables), in the order of ``Layout``, if asked for.
     final: NDArray[np.float64] | None = None
+    #: The step asked for; ``dt`` is the largest taken.
+    step: float = 0.0
+
+
+class Pool(Protocol):
+    """Workers that run chunks."""
+
+    target: str
+    task_seconds: float
+
+    @property
+    def workers(self) -> int:
+        """Tasks that run at the same time."""
+
+    def submit(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool) -> Any:
+        """Start chunks from number ``first``."""
+
+    def wait(self, task: Any, seconds: float) -> Chunks | None:
+        """The sums of a task, or None if it is not done after ``seconds``."""
+
+    def close(self, tasks: list[Any]) -> None:
+        """Give up what is still waiting."""
+
+
+class Threads:
+    """A pool of threads in this process."""
+
+    task_seconds = 0.1  # so that stopping rules act promptly
+
+    def __init__(self, kernel: CpuKernel, workers: int):
+        self.kernel, self.workers, self.target = kernel, workers, cpu_target()
+        self.pool = ThreadPoolExecutor(workers)
+
+    def submit(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool) -> Future[Chunks]:
+        return self.pool.submit(self.kernel.simulate, first, chunks, ntraj, seed, keep=keep)
+
+    def wait(self, task: Future[Chunks], seconds: float) -> Chunks | None:
+        try:
+            return task.result(seconds)
+        except TimeoutError:
+            if task.done():
+                raise
+            return None
+
+    def close(self, tasks: list[Future[Chunks]]) -> None:
+        for task in tasks:
+            task.cancel()
+        self.pool.shutdown(wait=True, cancel_futures=True)
 
 
 def available_threads() -> int:
@@ -57,47 +151,67 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
+def prepare(
+    text: KernelText, tlist: NDArray[np.float64], request: Request
+) -> tuple[float, dict[str, Any]]:
+    """The step of a run, and what its pilot found."""
+    if request.dt is not None:
+        return request.dt, {}
+    start = time.perf_counter()
+    choice = choose(text, tlist, request.seed, request.single)
+    return choice.dt, {
+        "pilot_time": time.perf_counter() - start,
+        "step_difference": choice.difference,
+        "step_difference_sem": choice.error,
+        "step_choice": choice.note,
+    }
+
+
 def simulate(
-    text: KernelText, tlist: NDArray[np.float64], batched: NDArray[np.int64], request: Request
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    batched: NDArray[np.int64],
+    request: Request,
+    prepared: tuple[float, dict[str, Any]] | None = None,
 ) -> Outcome:
     """Run trajectories until ``ntraj``, the target, the timeout or an interrupt."""
-    start = time.perf_counter()
+    start = time.perf_counter() if request.start is None else request.start
     stats: dict[str, Any] = {"warnings": []}
-    dt = request.dt
-    if dt is None:
-        choice = choose(text, tlist, request.seed, request.single)
-        dt = choice.dt
-        stats.update(
-            step_difference=choice.difference,
-            step_difference_sem=choice.error,
-            step_choice=choice.note,
-        )
+    dt, pilot = prepare(text, tlist, request) if prepared is None else prepared
+    stats.update(pilot)
     grid = Grid.make(tlist, dt)
     kernel = CpuKernel(text, grid, single=request.single, batched=batched)
-    pilot = time.perf_counter() - start
     stats.update(
         steps=int(grid.nsteps.sum()),
         steps_per_trajectory=int(grid.nsteps.sum()),
         compile_time=kernel.compile_seconds,
-        preparation_time=pilot,
+        preparation_time=time.perf_counter() - start,
         precision="single" if request.single else "double",
-        target=cpu_target(),
         lanes=kernel.lanes,
     )
-    samples = Samples.empty(tlist.size, text.channels, batched)
-    run = _Run(kernel, text, request, samples)
-    run.loop(start)
+    with Interrupts(terminate=request.keeper is not None) as interrupts:
+        run = _Run(kernel, text, request, interrupts, batched, tlist.size)
+        stats["target"] = run.pool.target
+        try:
+            state = None
+            if request.keeper is not None:
+                state = request.keeper.open(kernel, dt, stats, run.pool.target)
+            if state is not None:
+                stats["resumed"] = state.samples.ntraj
+                run.state = state
+            run.loop(start)
+        finally:
+            run.close()
+    samples, fresh = run.state.samples, run.state.samples.ntraj - stats.get("resumed", 0)
     stats.update(
         stopped_because=run.stopped,
         failed=samples.failed,
-        threads=run.threads,
+        threads=run.workers,
         run_time=run.seconds,
         wall_time=time.perf_counter() - start,
-        chunks=run.done,
-        ns_per_trajectory_step=1e9
-        * run.seconds
-        * run.threads
-        / max(1, samples.ntraj * stats["steps"]),
+        chunks=run.state.done,
+        digests=run.state.digests,
+        ns_per_trajectory_step=1e9 * run.seconds * run.workers / max(1, fresh * stats["steps"]),
     )
     locals_ = (
         samples.ntraj
@@ -106,104 +220,162 @@ def simulate(
     )
     locals_ += samples.ntraj * stats["steps"] * text.roots
     if locals_:
-        stats["clipped"] = run.clips / locals_
+        stats["clipped"] = run.state.clips / locals_
     if text.diagnostic:
-        stats["short_spins"] = float(np.max(run.short / np.maximum(samples.count, 1)))
+        stats["short_spins"] = float(np.max(run.state.short / np.maximum(samples.count, 1)))
     final = None
     if request.keep:
         final = np.concatenate(run.final)[: samples.ntraj].astype(float)
-    return Outcome(samples, float(grid.hs.max()), stats, final)
+    return Outcome(samples, float(grid.hs.max()), stats, final, dt)
 
 
 class _Run:
     """One run's moving parts."""
 
-    def __init__(self, kernel: CpuKernel, text: KernelText, request: Request, samples: Samples):
-        self.kernel, self.text, self.request, self.samples = kernel, text, request, samples
+    def __init__(
+        self,
+        kernel: CpuKernel,
+        text: KernelText,
+        request: Request,
+        interrupts: Interrupts,
+        batched: NDArray[np.int64],
+        times: int,
+    ):
+        self.kernel, self.text, self.request = kernel, text, request
+        self.interrupts = interrupts
         self.chunks = -(-request.ntraj // kernel.lanes)
-        self.threads = min(request.threads or available_threads(), self.chunks)
-        self.done = 0
-        self.clips = 0.0
+        self.state = State(Samples.empty(times, text.channels, batched), short=np.zeros(times))
+        self.pool: Pool = (
+            Threads(kernel, min(request.threads or available_threads(), self.chunks))
+            if request.pool is None
+            else request.pool(kernel)
+        )
+        self.workers = self.pool.workers
+        self.pending: list[tuple[int, Any]] = []
         self.final: list[NDArray[Any]] = []
-        self.short = np.zeros(samples.count.size)
         self.stopped = "ntraj"
         self.seconds = 0.0
+        self.saved = 0
+        self.absorbing = False
+
+    def close(self) -> None:
+        self.pool.close([task for _, task in self.pending])
 
     def _task_chunks(self, chunk_seconds: float) -> int:
-        per_chunk = (
-            8
-            * self.samples.count.size
-            * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
-        )
-        by_time = int(TASK_SECONDS / max(chunk_seconds, 1e-9))
-        share = -(-self.chunks // (4 * self.threads))
+        times = self.state.samples.count.size
+        per_chunk = 8 * times * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
+        by_time = int(self.pool.task_seconds / max(chunk_seconds, 1e-9))
+        share = -(-self.chunks // (4 * self.workers))
         return max(1, min(by_time, share, TASK_BYTES // per_chunk))
 
-    def _absorb(self, first: int, out: Chunks) -> None:
-        chunks, K, lanes = len(out.count), self.text.channels, self.kernel.lanes
-        started = min(self.request.ntraj, (first + chunks) * lanes) - first * lanes
-        self.samples.absorb(
-            out.count,
-            out.mean[:, :, :K],
-            out.m2[:, :, :K],
-            out.batch_sum,
-            out.batch_count,
+    def _absorb(self, out: Chunks, c: int) -> None:
+        """Add chunk ``c`` of a task: one at a time, so that grouping changes no bit."""
+        state, K, lanes = self.state, self.text.channels, self.kernel.lanes
+        one = slice(c, c + 1)
+        self.absorbing = True
+        started = min(self.request.ntraj, (state.done + 1) * lanes) - state.done * lanes
+        state.samples.absorb(
+            out.count[one],
+            out.mean[one, :, :K],
+            out.m2[one, :, :K],
+            out.batch_sum[one],
+            out.batch_count[one],
             ntraj=started,
         )
         if self.text.diagnostic:
-            self.short += (out.mean[:, :, K] * out.count).sum(axis=0)
-        self.clips += float(out.clips.sum())
+            state.short += out.mean[c, :, K] * out.count[c]
+        state.clips += float(out.clips[c])
         if self.request.keep:
-            self.final += list(out.final.transpose(0, 2, 1))
-        self.done += chunks
+            self.final.append(out.final[c].T)
+        state.done += 1
+        self.absorbing = False
+        if started == lanes and state.done & (state.done - 1) == 0:
+            if state.done.bit_length() % 2:  # 1, 4, 16, ...
+                state.digests[str(state.done)] = state.samples.digest()
+
+    def save(self) -> None:
+        """Keep the whole chunks done so far."""
+        keeper = self.request.keeper
+        if keeper is not None and self.state.done > self.saved:
+            if self.state.samples.ntraj == self.state.done * self.kernel.lanes:
+                keeper.save(self.state)
+                self.saved = self.state.done
+
+    def _reached(self) -> bool:
+        reached = self.request.reached
+        return reached is not None and reached(self.state.samples)
 
     def loop(self, start: float) -> None:
         """Submit tasks, absorb their sums in order, stop when a rule says so."""
-        begin = time.perf_counter()
-        request, size = self.request, 1
-        pending: list[tuple[int, Future[Chunks]]] = []
-        following = 0
-        pool = ThreadPoolExecutor(self.threads)
+        self.saved = self.state.done
+        done = self.state.done
+        begin = self.last = time.perf_counter()
         try:
-            while self.done < self.chunks:
-                while len(pending) < 2 * self.threads and following < self.chunks:
-                    n = min(size, self.chunks - following)
-                    job = pool.submit(
-                        self.kernel.simulate,
-                        following,
-                        n,
-                        request.ntraj,
-                        request.seed,
-                        keep=request.keep,
-                    )
-                    pending.append((following, job))
-                    following += n
-                first, job = pending.pop(0)
-                self._absorb(first, job.result())
-                elapsed = time.perf_counter() - begin
-                size = self._task_chunks(elapsed * self.threads / self.done)
-                if request.progress is not None:
-                    request.progress(self.samples.ntraj, self.samples)
-                if self.done < self.chunks:
-                    if (
-                        request.reached is not None
-                        and self.done >= MIN_CHUNKS_FOR_TARGET
-                        and request.reached(self.samples)
-                    ):
-                        self.stopped = "target_sem"
-                        break
-                    if (
-                        request.timeout is not None
-                        and time.perf_counter() - start > request.timeout
-                    ):
-                        self.stopped = "timeout"
-                        break
+            if done >= MIN_CHUNKS_FOR_TARGET and done == next_check(done - 1) and self._reached():
+                self.stopped = "target_sem"
+            else:
+                self._loop(start, begin)
         except KeyboardInterrupt:
             self.stopped = "interrupted"
-            if self.done == 0:
+            if self.state.done == 0 or self.interrupts.insisted or self.absorbing:
                 raise
         finally:
-            for _, job in pending:
-                job.cancel()
-            pool.shutdown(wait=True, cancel_futures=True)
             self.seconds = time.perf_counter() - begin
+        self.save()
+
+    def _loop(self, start: float, begin: float) -> None:
+        state, resumed, size = self.state, self.state.done, 1
+        following, check = state.done, next_check(state.done)
+        while state.done < self.chunks:
+            while len(self.pending) < 2 * self.workers and following < self.chunks:
+                n = min(size, self.chunks - following)
+                request = self.request
+                task = self.pool.submit(following, n, request.ntraj, request.seed, request.keep)
+                self.pending.append((n, task))
+                following += n
+            n, task = self.pending[0]
+            try:
+                out = self.pool.wait(task, POLL)
+            except Exception:
+                with contextlib.suppress(OSError):
+                    self.save()
+                raise
+            if out is not None:
+                self.pending.pop(0)
+                for c in range(n):
+                    if state.done == self.chunks - 1:
+                        self.save()  # the last chunk may be partial, and a state holds whole ones
+                    self._absorb(out, c)
+                    if state.done == check and state.done < self.chunks:
+                        if self._reached():
+                            self.stopped = "target_sem"
+                            return
+                        check = next_check(state.done)
+                self.workers = self.pool.workers
+                seconds = time.perf_counter() - begin
+                size = self._task_chunks(seconds * self.workers / (state.done - resumed))
+                if self.request.progress is not None:
+                    self.request.progress(state.samples.ntraj, state.samples)
+                self._save_when_due()
+            if state.done == 0 or state.done == self.chunks:
+                continue
+            if self.interrupts.wanted:
+                self.stopped = "interrupted"
+                return
+            timeout = self.request.timeout
+            if timeout is not None and time.perf_counter() - start > timeout:
+                self.stopped = "timeout"
+                return
+
+    def _save_when_due(self) -> None:
+        keeper = self.request.keeper
+        if keeper is None or self.state.done == self.chunks:
+            return
+        every, now = keeper.every, time.perf_counter()
+        if every.chunks is not None:
+            due = self.state.done - self.saved >= every.chunks
+        else:
+            due = every.seconds is not None and now - self.last >= every.seconds
+        if due:
+            self.save()
+            self.last = time.perf_counter()

@@ -6,6 +6,7 @@ result depend on the order of the chunks and on nothing else, and there is nothi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -220,6 +221,13 @@ class Samples:
         out.ntraj += other.ntraj
         out.failed += other.failed
         return out
+
+    def digest(self) -> str:
+        """SHA-256 of the sums, as 64 hexadecimal digits: equal for equal bits."""
+        out = hashlib.sha256(f"{self.mean.shape} {self.ntraj} {self.failed}".encode())
+        for name in ("count", "mean", "m2", "batch_count", "batch_sum", "batched"):
+            out.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return out.hexdigest()
 
     def copy(self) -> Samples:
         """An independent copy."""

@@ -1,0 +1,217 @@
+"""What a run was, as plain data from which it can be run again.
+
+A *call* is a dict of strings, numbers and lists: the canonical model, the observables with their
+operators, the method with its options. ``solve`` runs the model that the call describes, not the
+objects it was given, so that running the call again gives the same bits: the normal forms of the
+two may list the same terms in another order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from . import _check
+from ._version import __version__
+from .derived import DERIVED, Derived
+from .kernels.cpu import cpu_target
+from .model.model import Model
+from .model.plain_ops import ops_to_dicts, read
+from .model.serialize import digest, model_to_dict
+from .observables import Plan
+
+#: Callables are tabulated at no more times than this, so that files stay small.
+MAX_SAMPLES = 200_000
+
+
+class NotPlain(ValueError):
+    """A part of a call has no plain form, so that the run cannot be repeated from a file."""
+
+
+def write_call(
+    model: Model, e_ops: Mapping[str, Any], engine: Any, times: NDArray[np.float64]
+) -> dict[str, Any]:
+    """The call as plain data.
+
+    Args:
+        model: the master equation.
+        e_ops: observables by name.
+        engine: the method object.
+        times: where callable coefficients are tabulated.
+
+    Raises:
+        NotPlain: a part has no plain form; the message says which and why.
+    """
+    if model.coefficients and times.size > MAX_SAMPLES:
+        raise NotPlain(f"a callable coefficient would be tabulated at {times.size} times")
+    try:
+        plain = model_to_dict(model, times)
+    except (ValueError, TypeError) as error:
+        raise NotPlain(f"the model has no plain form ({error})") from error
+    ops: dict[int, Any] = {}
+    observables = []
+    for name, value in e_ops.items():
+        entry: dict[str, Any] = {"name": name}
+        if isinstance(value, Derived):
+            kind = type(value).__name__
+            if DERIVED.get(kind) is not type(value):
+                raise NotPlain(f"the observable {name!r} is of a class of its own, {kind}")
+            entry |= {"rule": kind, "parameters": value.parameters()}
+        inputs = value.inputs() if isinstance(value, Derived) else {"": value}
+        ops |= {id(op): op for op in inputs.values()}
+        observables.append((entry, inputs))
+    try:
+        forms = dict(zip(ops, ops_to_dicts(model, ops.values(), times), strict=True))
+    except (ValueError, TypeError) as error:
+        raise NotPlain(f"an observable has no plain form ({error})") from error
+    return {
+        "model": plain,
+        "e_ops": [
+            {**entry, "operators": {n: forms[id(op)] for n, op in inputs.items()}}
+            for entry, inputs in observables
+        ],
+        "method": write_method(engine),
+    }
+
+
+def read_call(
+    call: Mapping[str, Any], methods: Mapping[str, Any]
+) -> tuple[Model, dict[str, Any], Any]:
+    """Model, observables by name and method object of a call.
+
+    Args:
+        call: what ``write_call`` gave, perhaps from a file: nothing in it is evaluated.
+        methods: the known methods by name.
+
+    Raises:
+        ValueError, TypeError: it is no such call.
+    """
+    if not isinstance(call, Mapping) or not {"model", "e_ops", "method"} <= set(call):
+        _check.fail("call", "hold model, e_ops and method", call)
+    if not isinstance(call["e_ops"], list) or not all(isinstance(e, dict) for e in call["e_ops"]):
+        _check.fail("e_ops", "be a list of tables", call["e_ops"], kind=TypeError)
+    entries = [(e, e.get("operators")) for e in call["e_ops"]]
+    for e, operators in entries:
+        if not isinstance(operators, dict) or not isinstance(e.get("name"), str):
+            _check.fail("e_ops", "hold names and operators", e)
+    flat = [form for _, operators in entries for form in operators.values()]  # type: ignore[union-attr]
+    model, found = read(call["model"], flat)
+    supply = iter(found)
+    e_ops: dict[str, Any] = {}
+    for e, operators in entries:
+        inputs = {n: next(supply) for n in operators}  # type: ignore[union-attr]
+        if "rule" in e:
+            rule = DERIVED[_check.one_of("rule", e["rule"], DERIVED)]
+            if not isinstance(e.get("parameters"), dict):
+                _check.fail("parameters", "be a table", e.get("parameters"), kind=TypeError)
+            value = rule.restore(e["parameters"])
+            value._inputs = inputs
+            e_ops[e["name"]] = value
+        elif list(inputs) == [""]:
+            e_ops[e["name"]] = inputs[""]
+        else:
+            _check.fail("operators", "hold one operator", list(inputs))
+    return model, e_ops, read_method(call["method"], methods)
+
+
+# ---------------------------------------------------------------- methods
+
+
+def _options(engine: Any) -> dict[str, Any]:
+    names = inspect.signature(type(engine).__init__).parameters
+    return {
+        n: getattr(engine, n)
+        for n, p in names.items()
+        if n != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+
+
+def write_method(engine: Any) -> dict[str, Any]:
+    """Class and arguments of a method object.
+
+    Raises:
+        NotPlain: an argument is not kept as an attribute of its name, or is no plain number, string
+            or None.
+    """
+    kind = type(engine).__name__
+    try:
+        options = _options(engine)
+    except AttributeError as error:
+        raise NotPlain(f"the method {kind} does not keep its arguments ({error})") from error
+    for name, value in options.items():
+        if not (value is None or isinstance(value, (bool, int, float, str))):
+            raise NotPlain(f"the argument `{name}` of the method {kind} is no plain value")
+    return {"class": kind, "options": options}
+
+
+def read_method(data: Any, methods: Mapping[str, Any]) -> Any:
+    """A method object from its plain form.
+
+    Raises:
+        ValueError, TypeError: the class is unknown, or refuses the arguments.
+    """
+    if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
+        _check.fail("method", "be a table with class and options", data, kind=TypeError)
+    known = {type(m).__name__: type(m) for m in (make() for make in methods.values())}
+    kind = known[_check.one_of("method", data.get("class"), known)]
+    accepted = inspect.signature(kind.__init__).parameters
+    for name in data["options"]:
+        _check.one_of("method.options", name, [p for p in accepted if p != "self"])
+    return kind(**data["options"])
+
+
+# ---------------------------------------------------------------- identity
+
+
+def versions() -> dict[str, str]:
+    """Versions and machine that the bits of a result may depend on."""
+    return {
+        "wignerflow": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "numba": numba.__version__,
+        "llvmlite": llvmlite.__version__,
+        "target": cpu_target(),
+        "system": platform.system(),
+    }
+
+
+def plain_digest(value: Any) -> str:
+    """SHA-256 of plain data: equal for equal data."""
+    if isinstance(value, dict):
+        return digest(value)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity(
+    provenance: Mapping[str, Any], model: Any, plan: Plan, program: str, dt: float, lanes: int
+) -> dict[str, Any]:
+    """What two runs must share for one to continue the other, as strings by what they are."""
+    return {
+        "wignerflow version": provenance["wignerflow"],
+        "Numba version": provenance["numba"],
+        "llvmlite version": provenance["llvmlite"],
+        "NumPy version": provenance["numpy"],
+        "seed": str(provenance["seed"]),
+        "precision": provenance["precision"],
+        "method": provenance["method"],
+        "times": plain_digest(provenance["tlist"]),
+        "observables": plain_digest(plan.to_dict()),
+        "model": "none" if model is None else plain_digest(model),
+        "step": repr(float(dt)),
+        "trajectories per chunk": str(lanes),
+        "compiled program": program,
+        "CPU target": provenance["target"],
+    }

@@ -1,0 +1,150 @@
+"""Chunks on the workers of a dask.distributed cluster: the same bits as on threads.
+
+The compiled source and its tables travel once, as the result of a task that any worker can repeat;
+each worker compiles for its own CPU. Workers may die, and others may join. All must have the same
+CPU target and versions, or the bits would depend on who ran what; a stranger is refused by name.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+
+from .. import _check
+from .._version import __version__
+from ..kernels.cpu import Chunks, CpuKernel, cpu_target
+
+TRIES = 5  # of one task; each outlives some deaths of workers by itself
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot run these trajectories."""
+
+
+def check_client(client: Any) -> Any:
+    """Refuse what is no synchronous dask.distributed client."""
+    methods = ("submit", "nthreads", "scheduler_info")
+    if not all(callable(getattr(client, m, None)) for m in methods):
+        hint = "Make one: `from dask.distributed import Client; client = Client(cluster)`."
+        _check.fail("client", "be a dask.distributed Client", client, hint, TypeError)
+    if getattr(client, "asynchronous", False):
+        _check.fail("client", "be synchronous", client)
+    return client
+
+
+def facts() -> dict[str, str]:
+    """What the bits of a chunk depend on beside its kernel."""
+    return {
+        "CPU target": cpu_target(),
+        "wignerflow": __version__,
+        "Numba": numba.__version__,
+        "llvmlite": llvmlite.__version__,
+    }
+
+
+def _same(kernel: CpuKernel) -> CpuKernel:
+    return kernel
+
+
+def _simulate(
+    kernel: CpuKernel, first: int, chunks: int, ntraj: int, seed: int, keep: bool
+) -> tuple[Chunks, dict[str, str]]:
+    out = kernel.simulate(first, chunks, ntraj, seed, keep=keep)
+    if np.all(out.count == kernel.lanes):  # follows from the count: half of what travels
+        out.batch_count = np.zeros((0, 0, 32), np.int64)
+    return out, facts()
+
+
+class Cluster:
+    """A pool of Dask workers."""
+
+    task_seconds = 0.5
+
+    def __init__(self, client: Any, kernel: CpuKernel):
+        self.client, self.lanes = check_client(client), kernel.lanes
+        self._workers, self._looked = 1, 0.0
+        self.facts: dict[str, str] = self._retry(lambda: client.submit(facts, pure=False))
+        self.target = self.facts["CPU target"]
+        name = f"wignerflow-kernel-{kernel.digest[:32]}"
+        self.kernel = client.submit(_same, kernel, key=name)
+
+    def _retry(self, start: Any) -> Any:
+        for attempt in range(TRIES):
+            try:
+                return start().result()
+            except Exception as error:
+                if not _lost(error) or attempt == TRIES - 1:
+                    raise
+        raise AssertionError
+
+    @property
+    def workers(self) -> int:
+        """Threads of all workers; looked up once a second."""
+        now = time.perf_counter()
+        if now - self._looked > 1:
+            self._workers = max(1, sum(self.client.nthreads().values()))
+            self._looked = time.perf_counter()
+        return self._workers
+
+    def submit(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool) -> list[Any]:
+        arguments = (first, chunks, ntraj, seed, keep)
+        return [self._start(arguments), arguments, 1]
+
+    def _start(self, arguments: tuple[Any, ...]) -> Any:
+        return self.client.submit(_simulate, self.kernel, *arguments, pure=False)
+
+    def wait(self, task: list[Any], seconds: float) -> Chunks | None:
+        """Sums of a task; one that was lost with its worker is started again."""
+        future, arguments, tries = task
+        try:
+            out, found = future.result(timeout=seconds)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and not future.done():
+                return None
+            if not _lost(error) or tries >= TRIES:
+                if _lost(error):
+                    message = (
+                        f"Chunks from {arguments[0]} on were lost with their workers {tries} times."
+                    )
+                    raise ClusterError(message) from error
+                raise
+            if self.kernel.status in ("cancelled", "error", "lost"):
+                self.kernel.retry()
+            task[0], task[2] = self._start(arguments), tries + 1
+            return None
+        for what, value in self.facts.items():
+            if found[what] != value:
+                raise ClusterError(
+                    f"The workers differ in {what}: {value!r} and {found[what]!r}, so the result would "
+                    "depend on who ran what. Use workers of one kind (with NUMBA_CPU_NAME=generic and "
+                    "NUMBA_CPU_FEATURES='' set for all, any CPU of one architecture is of one kind)."
+                )
+        if out.batch_count.size == 0 and out.count.size:
+            out.batch_count = np.full((*out.count.shape, 32), self.lanes // 32, np.int64)
+        return out
+
+    def close(self, tasks: list[Any]) -> None:
+        """Cancel what is still waiting, and forget the kernel."""
+        futures = [task[0] for task in tasks]
+        if futures:
+            try:
+                self.client.cancel(futures)
+            except Exception as error:  # the cluster may be gone
+                if not _lost(error) and not isinstance(error, OSError):
+                    raise
+        self.kernel.release()
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether an error says that a worker, not the work, failed."""
+    from concurrent.futures import CancelledError
+
+    from distributed import CancelledError as DaskCancelled
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    return isinstance(error, (KilledWorker, CommClosedError, CancelledError, DaskCancelled))

@@ -1,0 +1,118 @@
+"""When to stop: target standard errors, and the chunk counts at which they are looked at."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+
+MIN_CHUNKS_FOR_TARGET = 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """A standard error to reach at every time: ``value``, in units of max_t |mean| if relative."""
+
+    value: float
+    is_relative: bool = False
+
+    def __repr__(self) -> str:
+        return f"relative({self.value:g})" if self.is_relative else f"{self.value:g}"
+
+    def limit(self, mean: NDArray[Any]) -> float:
+        """The largest standard error allowed, given the means (T, ...)."""
+        if not self.is_relative:
+            return self.value
+        size = np.abs(mean)
+        size = size[np.isfinite(size)]
+        return self.value * float(size.max()) if size.size else 0.0
+
+
+def relative(fraction: float) -> Target:
+    """A relative target for ``target_sem``: a fraction of the observable's largest mean over time.
+
+    Args:
+        fraction: positive; ``wf.relative(0.01)`` and "1%" are the same.
+
+    Raises:
+        ValueError: the fraction is not positive.
+    """
+    return Target(_check.positive("fraction", fraction), True)
+
+
+def _target(argument: str, value: Any) -> Target:
+    if isinstance(value, Target):
+        return value
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*%\s*", value)
+        number = None
+        if match:
+            try:
+                number = float(match[1])
+            except ValueError:
+                number = None
+        if number is None or not 0 < number < math.inf:
+            hint = "A string states a relative target."
+            _check.fail(argument, "be a positive number or a percentage such as '1%'", value, hint)
+        return Target(number / 100, True)
+    return Target(_check.positive(argument, value))
+
+
+def targets(value: Any, names: Sequence[str]) -> dict[str, Target]:
+    """Targets by name of observable, from what the user gave as ``target_sem``.
+
+    Raises:
+        ValueError, TypeError: a name is unknown, or a target is no positive number or percentage.
+    """
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        if not value:
+            _check.fail("target_sem", "name at least one observable", value)
+        return {
+            _check.one_of("target_sem", n, names): _target(f"target_sem[{n!r}]", v)
+            for n, v in value.items()
+        }
+    return dict.fromkeys(names, _target("target_sem", value))
+
+
+def worst(
+    wanted: Mapping[str, Target], mean: Mapping[str, NDArray], sem: Mapping[str, NDArray]
+) -> tuple[str, float]:
+    """The observable furthest from its target, and its standard error over the allowed one.
+
+    Infinity where an error is not known yet (a jackknife with too few batches).
+    """
+    name, ratio = "", -1.0
+    for own, target in wanted.items():
+        error = np.abs(sem[own])
+        finite = error[np.isfinite(error)]
+        limit = target.limit(mean[own])
+        if finite.size == 0:
+            value = math.inf
+        elif limit > 0:
+            value = float(finite.max()) / limit
+        else:
+            value = 0.0 if float(finite.max()) == 0 else math.inf
+        if value > ratio:
+            name, ratio = own, value
+    return name, ratio
+
+
+def next_check(chunks: int) -> int:
+    """The first chunk count after ``chunks`` at which targets are looked at.
+
+    10, 11, … 16, 18, … : steps of one eighth. The counts are fixed, so that where a run stops does
+    not depend on threads, speed or interruptions.
+    """
+    count = MIN_CHUNKS_FOR_TARGET
+    while count <= chunks:
+        count += max(1, count // 8)
+    return count
