@@ -108,19 +108,21 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
         number = 0
         dynamic = 0
         counter = 0
-        observe(v, s, w, p, o, c, 0, count, mean, m2, bcount, bsum, bmap)
-        for i in range(nsteps.size):
-            h = hs[i]
-            if STRANG:
-                counter = keys_of(kh, seed0, seed1, counter, LOCAL)
-            local(v, s, p, o, rows[number + i], kh, t0)
-            for j in range(nsteps[i]):
-                dynamic = keys_of(kd, seed0, seed1, dynamic, DYNAMICS)
-                kl = kh if STRANG and j == nsteps[i] - 1 else kf
-                counter = keys_of(kl, seed0, seed1, counter, LOCAL)
-                step(v, q, s, w, p, o, ct[number % ct.shape[0]], h, noise, rows[number + i + 1], kd, kl, t0)
-                number += 1
-            observe(v, s, w, p, o, c, i + 1, count, mean, m2, bcount, bsum, bmap)
+        for i in range(nsteps.size + 1):
+            # one call of observe in the text: everything is inlined, once
+            if i > 0:
+                h = hs[i - 1]
+                if STRANG:
+                    counter = keys_of(kh, seed0, seed1, counter, LOCAL)
+                local(v, s, p, o, rows[number + i - 1], kh, t0)
+                for j in range(nsteps[i - 1]):
+                    dynamic = keys_of(kd, seed0, seed1, dynamic, DYNAMICS)
+                    kl = kh if STRANG and j == nsteps[i - 1] - 1 else kf
+                    counter = keys_of(kl, seed0, seed1, counter, LOCAL)
+                    row, now = rows[number + i], ct[number % ct.shape[0]]
+                    step(v, q, s, w, p, o, now, h, noise, row, kd, kl, t0)
+                    number += 1
+            observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
         for l in range(LN):
             if t0 + l < ntraj:
@@ -292,7 +294,9 @@ class KernelText:
 
 
 def _decorated(source: str) -> str:
+    # Inlined: a function with a symbol of its own would run in the version of its own module in the
+    # process that compiles, and in the version inside ``run`` where ``run`` comes from the cache.
     options = 'fastmath=FASTMATH, error_model="numpy"'
     out = source.replace("\ndef run(", f"\n@nb.njit(cache=True, nogil=True, {options})\n#def run(")
-    out = out.replace("\ndef ", f"\n@nb.njit({options})\ndef ")
+    out = out.replace("\ndef ", f"\n@nb.njit({options}, forceinline=True)\ndef ")
     return out.replace("#def run(", "def run(")
