@@ -1,4 +1,4 @@
-"""The command line: ``wignerflow list | reproduce FIGURE | bench``.
+"""The command line: ``wignerflow list | reproduce FIGURE | run FILE | doctor | bench``.
 
 Tables go to standard output, progress and warnings to standard error. Errors of usage end with exit
 code 2, interrupts with 130.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ._version import __version__
+from .commands import doctor, run
 
 
 class UsageError(Exception):
@@ -82,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
     add("--ntraj", type=_at_least(64), metavar="N", help="trajectories of every sampled curve")
     add("--seed", type=_seed, help="seed of the random numbers")
     add("--threads", type=_at_least(1), metavar="N", help="worker threads (default: all cores)")
+
+    run.add(commands, _at_least, _seed)
+    doctor.add(commands)
 
     bench = commands.add_parser(
         "bench",

@@ -1,0 +1,115 @@
+"""``wignerflow run model.toml``: a simulation without Python."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any, at_least: Any, seed: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        commands: the subparsers.
+        at_least: makes parsers of integers with a lower bound.
+        seed: parser of a seed.
+    """
+    parser = commands.add_parser(
+        "run",
+        help="run a model file",
+        description="Run the simulation that a TOML (or JSON) file describes; write NAME.nc and "
+        "NAME.png, where NAME is the file's `output`, or else its own name.",
+    )
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="the model file (docs/model-files.md)")
+    add("--out", type=Path, default=Path("."), metavar="DIR", help="where to (default: here)")
+    add("--check", action="store_true", help="read and check the file only")
+    add("--ntraj", type=at_least(2), metavar="N", help="instead of the file's")
+    add("--seed", type=seed, help="instead of the file's")
+    add("--threads", type=at_least(1), metavar="N", help="instead of the file's")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the file, solve, write the result and its plot."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # no window is ever opened
+    from ..cli import UsageError
+    from ..runfile import read_run_file
+
+    try:
+        job = read_run_file(options.file)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{options.file}: {error}") from error
+    if options.check:
+        print(f"{options.file} is valid: {job.model!r}")
+        return 0
+    stem = options.out / (job.output or options.file.stem)
+    files = [stem.with_name(stem.name + suffix) for suffix in (".nc", ".png")]
+    _prepare(files)
+    for name in ("ntraj", "seed", "threads"):
+        if getattr(options, name) is not None:
+            job.options[name] = getattr(options, name)
+    return _solve(options.file, job, files)
+
+
+def _solve(source: Path, job: Any, files: list[Path]) -> int:
+    from ..cli import UsageError
+    from ..figures.contract import write_atomic
+    from ..solve import FailedTrajectories, solve
+
+    start, code = time.perf_counter(), 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they stand in the result, and below
+        try:
+            result = solve(job.model, job.tlist, e_ops=job.e_ops, method=job.method, **job.options)
+        except FailedTrajectories as error:
+            print(f"wignerflow: error: {error}", file=sys.stderr)
+            result, code = error.result, 1
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{source}: {error}") from error
+    write_atomic(files[0], result.save)
+    write_atomic(files[1], lambda path: _draw(result, path))
+    print(result)
+    for text in result.stats.get("warnings", ()):
+        print(f"wignerflow: warning: {text}", file=sys.stderr)
+    print(f"Wrote {files[0]} and {files[1]} in {time.perf_counter() - start:.1f} s.")
+    return code
+
+
+def _draw(result: Any, path: Path) -> None:
+    """Observables below each other: their sizes may differ by orders of magnitude."""
+    from ..plot import new_figure, plot_result
+
+    names = list(result.expect)
+    figure, axes = new_figure(len(names), 1, sharex=True)
+    figure.set_size_inches(7.6, 1.4 + 2.2 * len(names))
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        plot_result(result, [name], ax)
+        ax.set_ylabel(name)
+        if ax is not axes[-1, 0]:
+            ax.set_xlabel("")
+    figure.align_ylabels()
+    figure.savefig(path)
+
+
+def _prepare(files: list[Path]) -> None:
+    """Find out before any work that the files cannot be written."""
+    from ..cli import UsageError
+
+    folder = files[0].parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {str(folder)!r} cannot be made: {error.strerror or error}."
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"the folder {str(folder)!r} cannot be written.")
+    for file in files:
+        if file.is_dir():
+            raise UsageError(f"{str(file)!r} is a folder; the result needs that name.")
