@@ -13,10 +13,12 @@ from ..phasespace.system import (
     FIXED,
     FOCK,
     GAMMA,
+    GAUSSIAN,
     MODE,
     PINNED,
     RANGE,
     ROTOR,
+    SPIN,
     LocalStep,
 )
 from .layout import Layout
@@ -288,6 +290,9 @@ def initial_source(layout: Layout) -> Lines:
             first_term = layout.parameters.array(spec.series)
             out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
         kinds_present = sorted(set(spec.kind.tolist()))
+        if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
+            # both: which of them a pure state has depends on N, and the text must not
+            kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
         for kind in kinds_present:
             out.open(f"if o[{kinds} + m] == {kind}:")
             out.open(LANE_LOOP)
