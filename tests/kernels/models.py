@@ -78,6 +78,7 @@ def couplings(M=5):
     dense = rng.normal(size=(M, M))
     thin = sp.csr_array(np.where(rng.uniform(size=(M, M)) < 0.4, dense, 0))
     w = rng.normal(size=M)
+    phase = np.exp(0.4j * np.arange(M))
     H = 0.02 * wf.couple(sites.Jp, wf.Waveguide(0.3, 0.5), w * sites.Jm)
     H = H + 0.02 * wf.couple(sites.Jz, wf.NearestNeighbour(), sites.Jz)
     H = H + 0.1 * wf.couple(modes.adag, wf.NearestNeighbour(periodic=True), modes.a)
@@ -86,7 +87,7 @@ def couplings(M=5):
     jumps = [
         wf.Jump(sites.Jm.sum() + 0.2 * big.Jz, 0.02),
         wf.Jump(modes.a, 0.4),
-        wf.Jump(sites.Jz, np.diag(np.full(M, 0.02)) + 0.01),
+        wf.Jump(sites.Jz, np.full((M, M), 0.01) + 0.02 * np.outer(phase, phase.conj())),
         wf.LocalJump(sites[2].sm + 0.3 * sites[2].sz, 0.3),
     ]
     states = [wf.vacuum, wf.fock(1), *[wf.thermal(1)] * (M - 2)]

@@ -1,8 +1,8 @@
 """The short-time generator of a printed step, with exact averages over noise and initial state.
 
-For monomials f, (E[f(v_h)] - f(v_0))/h is evaluated with sign-symmetric nodes of degree three in the
-noise (a symmetric rule leaves whole powers of h only, whose rest Richardson extrapolation removes),
-and averaged over points whose signed weights reproduce the symmetrised moments of the initial state.
+For monomials f, (E[f(v_h)] - f(v_0))/h is evaluated with sign-symmetric nodes of degree three in
+the noise, which leave whole powers of h only; Richardson extrapolation removes them. Its average is
+taken over points whose signed weights reproduce the symmetrised moments of the initial state.
 """
 
 from __future__ import annotations

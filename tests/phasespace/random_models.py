@@ -159,7 +159,7 @@ def structures(world: World, size: int) -> dict[str, tuple[Any, np.ndarray]]:
 
 
 def arrays(world: World, structure: str | None = None) -> None:
-    """One or two arrays of 2 or 3 members with couplings of every structure, and jumps of every kind."""
+    """One or two arrays of 2 or 3 members, couplings of every structure, jumps of every kind."""
     rng = world.rng
     size = 3 if structure == "ring" else int(rng.integers(2, 4))
     first = world.ensemble(rng.integers(1, 3, size=size) if size == 2 else [1, 2, 1], count=size)

@@ -1,8 +1,8 @@
 """The printed step against the exact Lindbladian, on random models of every kind (DESIGN.md 5a).
 
 Means change exactly wherever the Hamiltonian is at most quadratic and the jumps are linear: the
-truncated generator then needs second moments only. Second moments change exactly for modes and under
-local channels; under collective channels the relative error falls as 1/N^2.
+truncated generator then needs second moments only. Second moments change exactly for modes and
+under local channels; under collective channels the relative error falls as 1/N^2.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ SIZES = {1: (16, 64), 2: (5, 15)}
 
 
 def gain(spins: int, models: int = 6, **options: Any) -> tuple[float, float]:
-    """By how much the relative error falls from small to large N, to which power; N^2 error at large N."""
+    """The power of 1/N with which the relative error falls, and N^2 times the last of it."""
     errors = np.array(
         [
             [second_moment_error(collective_world(k, N, spins), **options) for N in SIZES[spins]]

@@ -1,4 +1,4 @@
-"""Each structured coupling against its dense equivalent, trajectory by trajectory in double precision."""
+"""Each structured coupling against its dense equivalent, trajectory by trajectory."""
 
 from __future__ import annotations
 

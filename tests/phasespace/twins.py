@@ -1,4 +1,4 @@
-"""Random small models built twice: as operators of the library and as matrices, from the same choices.
+"""Random small models built twice, as operators of the library and as matrices.
 
 The matrices live in the full space, every emitter of an ensemble being a two-level system of its
 own, and nothing here uses ``wignerflow.phasespace`` or the library's operator algebra.
@@ -256,7 +256,7 @@ class World:
         self.channels += [(mat, float(r)) for mat, r in zip(L.mats, rates, strict=True)]
 
     def add_matrix_jumps(self, L: ArrayTwin, G: np.ndarray) -> None:
-        """sum_ij G_ij (L_j rho L_i^+ - {L_i^+ L_j, rho}/2), diagonalised by a Cholesky-like root."""
+        """sum_ij G_ij (L_j rho L_i^+ - {L_i^+ L_j, rho}/2), diagonalised."""
         self.jumps.append(wf.Jump(L.op, G))
         values, U = np.linalg.eigh(G)
         for g, u in zip(values, U.T, strict=True):

@@ -1,0 +1,151 @@
+"""Printed kernels depend on a model's structure only; compiled ones are kept and found again."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.kernels import cpu
+from wignerflow.kernels.cpu import CpuKernel
+from wignerflow.kernels.module import Grid
+
+from .models import chain, couplings, laser, printed, singles
+
+TIMES = np.array([0.0, 0.1])
+NONE = np.empty(0, np.int64)
+
+
+def waveguide(M, N, phi, rate, pump):
+    sites = wf.Ensemble(N, name="chain", count=M)
+    phase = np.exp(1j * phi * np.arange(M))
+    H = rate * wf.couple(sites.Jp, wf.Waveguide(phi), sites.Jm)
+    jumps = [wf.Jump((phase * sites.Jm).sum(), rate / 2)]
+    jumps += [wf.Jump((phase.conj() * sites.Jm).sum(), rate / 2), wf.LocalJump(sites.sp, pump)]
+    return wf.Model(H, jumps, initial={sites: wf.up}), {"z": sites.Jz}
+
+
+def text(make, *args):
+    return printed(*make(*args), TIMES).functions
+
+
+def test_numbers_do_not_change_the_text():
+    assert text(laser, 100, 1.0, 0.25) == text(laser, 10**6, 0.3, 7.0) == text(laser, 2, 1.0, 1.0)
+    assert text(waveguide, 5, 10, 0.3, 1.0, 2.0) == text(waveguide, 700, 25, 1.1, 0.2, 0.1)
+    assert text(singles) == text(singles)
+
+
+def test_rates_per_member_do_not_change_with_their_values():
+    a, b = (
+        text(waveguide, 5, np.arange(3, 8) * k, 0.3, 1.0, np.linspace(0.1, k, 5)) for k in (1, 9)
+    )
+    assert a == b
+
+
+@pytest.mark.parametrize("make", [chain, couplings])
+def test_the_text_does_not_grow_with_an_array(make):
+    assert len(text(make, 5).splitlines()) == len(text(make, 60).splitlines())
+
+
+def test_the_text_does_not_depend_on_the_process():
+    """Hash seeds and creation order must not leak into the cache key."""
+    code = (
+        "from tests.kernels.models import *; import hashlib, numpy as np\n"
+        "texts = [printed(*m(), np.array([0.0, 0.1])) for m in (singles, chain, couplings)]\n"
+        "texts = [t.module(True, 32) for t in texts]\n"
+        "print(hashlib.sha256(''.join(texts).encode()).hexdigest())"
+    )
+    out = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.getcwd()},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(out) == 1
+
+
+def test_another_structure_is_another_text():
+    atoms = wf.Ensemble(10, name="atoms")
+    one = wf.Model(jumps=[wf.Jump(atoms.Jm, 1)], initial={atoms: wf.up})
+    two = wf.Model(jumps=[wf.Jump(atoms.Jm + atoms.Jz, 1)], initial={atoms: wf.up})
+    three = wf.Model(atoms.Jx, jumps=[wf.Jump(atoms.Jm, 1)], initial={atoms: wf.up})
+    texts = {printed(m, {"z": atoms.Jz}, TIMES).functions for m in (one, two, three)}
+    assert len(texts) == 3
+
+
+def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path))
+
+    def run(*numbers):
+        kernel = CpuKernel(
+            printed(*laser(*numbers), TIMES), Grid.make(TIMES, 0.05), single=True, batched=NONE
+        )
+        return kernel, kernel.simulate(0, 1, 128, 3).mean[0, -1]
+
+    first, a = run(50, 1.0, 0.5)
+    files = sorted(p.name for p in tmp_path.rglob("*.nbc"))
+    second, b = run(80, 2.0, 0.1)
+    assert second._run is first._run
+    assert sorted(p.name for p in tmp_path.rglob("*.nbc")) == files
+    assert second.compile_seconds < 0.05 * first.compile_seconds
+    assert not np.allclose(a, b)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_another_process_finds_the_compiled_kernel(tmp_path):
+    code = (
+        "from tests.kernels.test_text import *\n"
+        "grid = Grid.make(TIMES, 0.05)\n"
+        "k = CpuKernel(printed(*laser(), TIMES), grid, single=True, batched=NONE)\n"
+        "print(k.compile_seconds, k.simulate(0, 1, 128, 3).mean[0, -1].tobytes().hex())"
+    )
+    env = {**os.environ, "WIGNERFLOW_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.getcwd()}
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert float(runs[1][0]) < 0.3 * float(runs[0][0])
+    assert runs[0][1] == runs[1][1], "the compiled and the cached kernel differ"
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a directory")
+    monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(blocked))
+    module = cpu.load_module("value = 41\n")
+    assert module.value == 41
+
+
+def test_the_key_covers_text_helpers_versions_and_cpu(monkeypatch):
+    key = cpu._digest("text")
+    assert cpu._digest("other text") != key
+    for name, value in (("cpu_target", lambda: "another cpu"),):
+        with monkeypatch.context() as patch:
+            patch.setattr(cpu, name, value)
+            assert cpu._digest("text") != key
+    for module in (cpu.numba, cpu.llvmlite):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "__version__", "0.0")
+            assert cpu._digest("text") != key
+
+
+def test_grid():
+    grid = Grid.make(np.array([0.0, 1.0, 1.1, 3.0]), 0.5)
+    assert grid.nsteps.tolist() == [2, 1, 4]
+    assert np.allclose(grid.hs, [0.5, 0.1, 0.475])
+    assert np.allclose(np.cumsum(grid.lengths)[grid.nsteps.cumsum() - 1], [1.0, 1.1, 3.0])
+    assert np.allclose(grid.times, [0, 0.5, 1.0, 1.1, 1.575, 2.05, 2.525])
+    assert {f.name for f in dataclasses.fields(grid)} >= {"nsteps", "hs", "times", "lengths"}
+    # a step that divides the gap up to rounding is not split
+    assert Grid.make(np.linspace(0, 1, 11), 0.1).nsteps.tolist() == [1] * 10
