@@ -240,9 +240,11 @@ class KernelText:
             ends = h / 2 if self.strang else h
             lengths.append(np.concatenate([[ends], np.full(n - 1, h), [ends]]))
             t = grid.times[position]
-            middles.append(
-                np.concatenate([[t + h / 4], t + h * np.arange(1, n), [t + n * h - h / 4]])
-            )
+            if self.strang:
+                inner = t + h * np.arange(1, n)
+                middles.append(np.concatenate([[t + h / 4], inner, [t + n * h - h / 4]]))
+            else:  # the first row is not used; row j + 1 belongs to step j
+                middles.append(np.concatenate([[t], t + h * (np.arange(n) + 0.5)]))
             position += n
         return np.concatenate(lengths), np.concatenate(middles)
 
@@ -251,8 +253,8 @@ class KernelText:
         length, middle = self._local_middles(grid)
         if all(is_constant(step) for step in self.local.steps.values()):
             # rounding merges lengths that differ by the rounding of the output times
-            unique, rows = np.unique(np.round(length / length.max(), 12), return_inverse=True)
-            unique = unique * length.max()
+            unique, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)
+            unique = np.exp(unique)
             when: list[float | None] = [None] * unique.size
         else:
             unique, rows, when = length, np.arange(length.size), list(middle)
