@@ -2,6 +2,9 @@
 
 from . import views as _views
 from ._version import __version__
+from .analysis.certify import Certificate, certify
+from .analysis.sweep import sweep
+from .analysis.verify import Verification, verify
 from .checkpoint import Checkpoint, CheckpointFailed
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
@@ -35,6 +38,7 @@ from .solve import FailedTrajectories, solve
 __all__ = [
     "TWA",
     "AllToAll",
+    "Certificate",
     "Checkpoint",
     "CheckpointFailed",
     "Coef",
@@ -60,11 +64,13 @@ __all__ = [
     "Squeezing",
     "StructureFactor",
     "Subradiance",
+    "Verification",
     "Waveguide",
     "WinelandSqueezing",
     "__version__",
     "bloch",
     "bloch_vector",
+    "certify",
     "coef",
     "coherent",
     "commutator",
@@ -76,9 +82,11 @@ __all__ = [
     "relative",
     "solve",
     "spread",
+    "sweep",
     "thermal",
     "up",
     "vacuum",
+    "verify",
     "waveguide",
 ]
 

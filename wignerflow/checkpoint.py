@@ -25,7 +25,7 @@ _MEANT = "Use the arguments of that run, or another file."
 
 
 class CheckpointFailed(OSError):
-    """A checkpoint could not be written; ``result`` holds what was done, the last file is intact."""
+    """A checkpoint could not be written: ``result`` holds what was done; the last file is intact."""
 
     result: Result | None = None
 
@@ -127,8 +127,8 @@ class FileKeeper:
             skip = {"CPU target", "compiled program"}
             self.targets = list(dict.fromkeys([*found.targets, target]))
             stats["warnings"].append(
-                f"The run was continued on another CPU target ({', '.join(self.targets)}): its bits "
-                "cannot be repeated."
+                f"The run was continued on another CPU target ({', '.join(self.targets)}): "
+                "its bits cannot be repeated."
             )
         compare(self.checkpoint.path, found.identity, self.own, skip)
         state = found.state
@@ -163,10 +163,11 @@ class FileKeeper:
         try:
             store.write(path, result.encoded({"checkpoint": entry}))
         except OSError as error:
+            cause = os.strerror(error.errno) if error.errno else str(error)
             reason = (
-                f"{os.strerror(error.errno) if error.errno else error}: the checkpoint could not be "
-                "written, and the run was stopped. What stood in the file before is intact, and the "
-                "trajectories done are the `result` of this error"
+                f"{cause}: the checkpoint could not be written, and the run was stopped. What stood "
+                "in the file before is intact, and the trajectories done are the `result` of this "
+                "error"
             )
             failure = CheckpointFailed(error.errno, reason, str(path))
             failure.result = result
@@ -180,7 +181,7 @@ class Found:
     def __init__(self, path: Path, result: Result, entry: Mapping[str, Any]):
         try:
             self.identity = {str(k): str(v) for k, v in entry["identity"].items()}
-            self.identity["CPU target"]  # noqa: B018
+            self.identity["CPU target"]
             self.given: dict[str, Any] = dict(entry["given"])
             self.step = _check.positive("step", entry["step"])
             self.pilot: dict[str, Any] = dict(entry["pilot"])
@@ -235,7 +236,9 @@ def compare(path: Path, theirs: Mapping[str, str], own: Mapping[str, str], skip:
             shown = "" if _opaque(value) else f", {other} there and {value} here"
             why = f"it belongs to a run with another {what}{shown}"
             if what == "CPU target":
-                why += " (wf.Checkpoint(..., mix_targets=True) allows it, at the cost of repeatability)"
+                why += (
+                    " (wf.Checkpoint(..., mix_targets=True) allows it, and gives up repeatability)"
+                )
             raise refused(path, why)
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``wignerflow list | reproduce FIGURE | run FILE | doctor | bench``.
+"""The command line: ``wignerflow list | reproduce FIGURE | run FILE | verify FILE | doctor | bench``.
 
 Tables go to standard output, progress and warnings to standard error. Errors of usage end with exit
 code 2, interrupts with 130.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ._version import __version__
-from .commands import doctor, run
+from .commands import doctor, run, verify
 
 
 class UsageError(Exception):
@@ -85,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     add("--threads", type=_at_least(1), metavar="N", help="worker threads (default: all cores)")
 
     run.add(commands, _at_least, _seed)
+    verify.add(commands, _at_least)
     doctor.add(commands)
 
     bench = commands.add_parser(

@@ -119,9 +119,10 @@ class Cluster:
         for what, value in self.facts.items():
             if found[what] != value:
                 raise ClusterError(
-                    f"The workers differ in {what}: {value!r} and {found[what]!r}, so the result would "
-                    "depend on who ran what. Use workers of one kind (with NUMBA_CPU_NAME=generic and "
-                    "NUMBA_CPU_FEATURES='' set for all, any CPU of one architecture is of one kind)."
+                    f"The workers differ in {what}: {value!r} and {found[what]!r}, so the result "
+                    "would depend on who ran what. Use workers of one kind (with "
+                    "NUMBA_CPU_NAME=generic and NUMBA_CPU_FEATURES='' set for all, any CPU of one "
+                    "architecture is of one kind)."
                 )
         if out.batch_count.size == 0 and out.count.size:
             out.batch_count = np.full((*out.count.shape, 32), self.lanes // 32, np.int64)

@@ -221,7 +221,10 @@ def simulate(
     locals_ += samples.ntraj * stats["steps"] * text.roots
     if locals_:
         stats["clipped"] = run.state.clips / locals_
-    if text.diagnostic:
+    if text.measures_length:
+        length = run.state.short / np.maximum(samples.count, 1)
+        stats["length_drift"] = float(np.abs(length / length[0] - 1).max())
+    elif text.diagnostic:
         stats["short_spins"] = float(np.max(run.state.short / np.maximum(samples.count, 1)))
     final = None
     if request.keep:

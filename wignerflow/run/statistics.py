@@ -129,7 +129,7 @@ class Samples:
     @staticmethod
     def of_runs(values: NDArray[np.float64], batched: NDArray[np.int64]) -> Samples:
         """Sums of kept runs: ``values`` (n, T, K), run number mod 32 is the batch."""
-        n, times, channels = values.shape
+        n, times, _ = values.shape
         mean = values.mean(axis=0)
         m2 = ((values - mean) ** 2).sum(axis=0)
         batch_count = np.empty((times, BATCHES), np.int64)

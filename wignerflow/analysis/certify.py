@@ -1,0 +1,270 @@
+r"""``wf.certify``: an error budget — truncation, sampling and step — of a run at the user's N.
+
+The truncated Wigner approximation leaves out terms whose weight falls with the number N of
+emitters, as a power :math:`N^{-p}` that depends on model and observable. It is measured: at small N
+the same method is compared with the exact solution, and the deviation
+
+.. math:: \epsilon(N) = \max_t |O_\mathrm{method} - O_\mathrm{exact}| / \max_t |O_\mathrm{exact}|
+
+is fitted by :math:`A N^{-p}` and extended to the N that is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from ..exact import populations
+from ..exact.engine import Exact
+from ..model.model import Model
+from ..result import Result
+from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
+from ..solve import solve
+
+SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
+SIGNIFICANT = 3.0  # sampling errors that a deviation must exceed to be fitted
+SCATTER = 0.15  # relative scatter of deviations about a power law that is allowed for
+PILOT = 2048  # trajectories that measure the spread at the user's N
+
+
+@dataclass(frozen=True)
+class Line:
+    """The budget of one observable; every error is in units of its largest mean over time.
+
+    Attributes:
+        truncation: expected deviation from the exact solution at N.
+        uncertainty: factor by which the fit leaves it open (one standard deviation).
+        exponent: p of the fit; None where fewer than two deviations stood out of the sampling
+            error, and ``truncation`` is an upper bound.
+        sampling: standard error of ``ntraj`` trajectories.
+        step: bound on the error of the time step, from halving it.
+        deviations: (N, deviation, its sampling error) at small N.
+    """
+
+    truncation: float
+    uncertainty: float
+    exponent: float | None
+    sampling: float
+    step: float
+    deviations: tuple[tuple[int, float, float], ...]
+
+    @property
+    def total(self) -> float:
+        """All three, added in squares."""
+        return math.sqrt(self.truncation**2 + self.sampling**2 + self.step**2)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Outcome of :func:`certify`; printed, it is a table."""
+
+    N: int
+    ntraj: int
+    method: str
+    lines: dict[str, Line]
+
+    def __str__(self) -> str:
+        head = ("observable", "truncation", "falls as", "sampling", "step", "total")
+        rows = [head]
+        for name, line in self.lines.items():
+            bound = line.exponent is None
+            truncation = f"{'< ' if bound else ''}{line.truncation:.2g}"
+            if not bound and line.uncertainty > 1.005:
+                truncation += f" (x/ {line.uncertainty:.2g})"
+            power = "unresolved" if line.exponent is None else f"N^{-line.exponent:.2f}"
+            rest = (f"{line.sampling:.2g}", f"{line.step:.2g}", f"{line.total:.2g}")
+            rows.append((name, truncation, power, *rest))
+        widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
+        text = [
+            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        ]
+        sizes = ", ".join(str(n) for n, _, _ in next(iter(self.lines.values())).deviations)
+        title = (
+            f"Expected errors of {self.method} at N = {self.N} with {self.ntraj} trajectories, "
+            "in units of each observable's largest mean; truncation from exact solutions at "
+            f"N = {sizes}"
+        )
+        return "\n".join([title, *text])
+
+    __repr__ = __str__
+
+
+def certify(
+    model_fn: Callable[[int], Any],
+    tlist: Any,
+    e_ops: Any = None,
+    *,
+    N: int,
+    small: Iterable[int] | None = None,
+    method: Any = "twa",
+    ntraj: int = 1000,
+    small_ntraj: int = 100_000,
+    seed: int | None = 0,
+    **options: Any,
+) -> Certificate:
+    """Expected errors of a run at N: truncation, sampling, time step.
+
+    Args:
+        model_fn: N -> model, or N -> (model, e_ops): how rates scale with N is physics, which a
+            single model does not tell.
+        tlist: output times, or a function N -> times (for rates that scale with N).
+        e_ops: a function of the model, or None where ``model_fn`` returns them.
+        N: the size to be certified.
+        small: sizes to compare with the exact solution; None takes 6 to 32, below N and while
+            that is cheap.
+        method: of the run, as for :func:`wignerflow.solve`.
+        ntraj: trajectories of the run at N.
+        small_ntraj: trajectories of the comparisons.
+        seed: of all runs.
+        options: of :func:`wignerflow.solve`.
+
+    Returns:
+        A :class:`Certificate`.
+
+    Raises:
+        TypeError: ``model_fn`` is a model; the message says what is needed.
+        ValueError: fewer than two small sizes can be solved exactly.
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> def decay(N):
+        ...     atoms = wf.Ensemble(N, name="atoms")
+        ...     model = wf.Model(jumps=[wf.Jump(atoms.Jm, 1 / N)], initial={atoms: wf.up})
+        ...     return model, {"inversion": atoms.Jz}
+        >>> print(wf.certify(decay, np.linspace(0, 8, 9), N=1000))  # doctest: +SKIP
+    """
+    if isinstance(model_fn, Model) or not callable(model_fn):
+        _check.fail(
+            "model_fn",
+            "be a function N -> model, because how rates scale with N is not in one model",
+            model_fn,
+            "Write `def model(N): ...; return wf.Model(...)` with the rates as functions of N.",
+            TypeError,
+        )
+    size = _check.integer("N", N, 2)
+    count = _check.integer("ntraj", ntraj, 2)
+    points = [
+        (n, *_deviation(model_fn, tlist, e_ops, n, method, small_ntraj, seed, options))
+        for n in _sizes(model_fn, e_ops, size, small)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        pilot = _run(model_fn, tlist, e_ops, size, method, min(count, PILOT), seed, options)
+    step = float(pilot.stats.get("step_difference") or 0.0)
+    lines = {}
+    for name, mean in pilot.expect.items():
+        sem = np.abs(pilot.sem[name])
+        scale = _largest(mean)
+        sampling = _largest(sem) / scale * math.sqrt(max(1, pilot.ntraj) / count) if scale else 0.0
+        own = tuple((n, deviations[name], errors[name]) for n, deviations, errors in points)
+        lines[name] = Line(*extrapolate(own, size), sampling, step, own)
+    return Certificate(size, count, pilot.method, lines)
+
+
+def extrapolate(
+    points: Iterable[tuple[int, float, float]], N: int
+) -> tuple[float, float, float | None]:
+    """Deviation expected at N, its uncertainty as a factor, and the exponent.
+
+    Args:
+        points: (size, deviation, sampling error).
+        N: the size asked for.
+    """
+    every = list(points)
+    clear = [(n, d, e) for n, d, e in every if d > SIGNIFICANT * e and d > 1e-12]
+    if len(clear) < 2:
+        _, d, e = every[-1]
+        return d + 2 * e, 1.0, None
+    x = np.log([n for n, _, _ in clear])
+    y = np.log([d for _, d, _ in clear])
+    sigma = np.array([math.hypot(e / d, SCATTER) for _, d, e in clear])
+    design = np.stack([np.ones_like(x), -x], axis=1) / sigma[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    best = covariance @ (design.T @ (y / sigma))
+    chi = float(np.sum((design @ best - y / sigma) ** 2))
+    scale = max(1.0, chi / max(1, len(clear) - 2))
+    at = np.array([1.0, -math.log(N)])
+    spread = math.sqrt(float(at @ covariance @ at) * scale)
+    value = float(np.exp(np.clip(best @ at, -300, 300)))
+    return value, math.exp(min(spread, 50.0)), float(best[1])
+
+
+def _sizes(model_fn: Any, e_ops: Any, N: int, small: Iterable[int] | None) -> list[int]:
+    if small is not None:
+        out = sorted({_check.integer("small", n, 1) for n in small})
+        if len(out) < 2:
+            _check.fail("small", "hold at least two sizes", out)
+        return out
+    out = []
+    for n in SMALL:
+        if n >= N or not _cheap(_made(model_fn, e_ops, n)[0]):
+            break
+        out.append(n)
+    if len(out) < 2:
+        _check.fail(
+            "N",
+            "allow exact solutions at two smaller sizes at least, which it does not",
+            N,
+            "Give sizes that can be solved exactly as `small`, or cutoffs of modes.",
+        )
+    return out
+
+
+def _cheap(model: Model) -> bool:
+    if populations.refuses(model) is None:
+        N = max(float(np.max(getattr(s, "numbers", 1))) for s in model.subsystems)
+        return (N / 2 + 1) ** 2 <= CHEAP_POPULATIONS
+    return density_elements(model) <= CHEAP_ELEMENTS
+
+
+def _made(model_fn: Any, e_ops: Any, n: int) -> tuple[Model, Any]:
+    made = model_fn(n)
+    model, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(model, Model):
+        _check.fail("model_fn", "return a wf.Model, or (model, e_ops)", made, kind=TypeError)
+    if own is None:
+        if not callable(e_ops):
+            must = "be a function of the model, or returned by `model_fn` as the second of two"
+            hint = "At every N the operators belong to another ensemble."
+            _check.fail("e_ops", must, e_ops, hint, TypeError)
+        own = e_ops(model)
+    return model, own
+
+
+def _run(
+    model_fn: Any, tlist: Any, e_ops: Any, n: int, method: Any, ntraj: int, seed: Any, options: Any
+) -> Result:
+    model, own = _made(model_fn, e_ops, n)
+    times = tlist(n) if callable(tlist) else tlist
+    extra = {} if isinstance(method, Exact) else dict(options)
+    return solve(model, times, e_ops=own, method=method, ntraj=ntraj, seed=seed, **extra)
+
+
+def _deviation(
+    model_fn: Any, tlist: Any, e_ops: Any, n: int, method: Any, ntraj: int, seed: Any, options: Any
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Largest deviation from the exact solution by observable, and its sampling error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = _run(model_fn, tlist, e_ops, n, method, ntraj, seed, options)
+        exact = _run(model_fn, tlist, e_ops, n, Exact(), 2, None, {})
+    deviations, errors = {}, {}
+    for name, mean in exact.expect.items():
+        usable = np.isfinite(mean) & np.isfinite(found.expect[name])
+        difference = np.where(usable, np.abs(found.expect[name] - mean), 0.0)
+        scale = _largest(mean) or 1.0
+        where = int(np.argmax(difference))
+        deviations[name] = float(difference.ravel()[where]) / scale
+        errors[name] = float(np.nan_to_num(np.abs(found.sem[name]).ravel()[where])) / scale
+    return deviations, errors
+
+
+def _largest(values: Any) -> float:
+    size = np.abs(np.asarray(values))
+    return float(size[np.isfinite(size)].max(initial=0.0))
