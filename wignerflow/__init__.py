@@ -2,6 +2,8 @@
 
 from . import views as _views
 from ._version import __version__
+from .analysis import mean_field
+from .analysis.distribution import ball_density, sphere_density
 from .analysis.certify import Certificate, certify
 from .analysis.sweep import sweep
 from .analysis.verify import Verification, verify
@@ -68,6 +70,7 @@ __all__ = [
     "Waveguide",
     "WinelandSqueezing",
     "__version__",
+    "ball_density",
     "bloch",
     "bloch_vector",
     "certify",
@@ -79,8 +82,10 @@ __all__ = [
     "fock",
     "g2",
     "load",
+    "mean_field",
     "relative",
     "solve",
+    "sphere_density",
     "spread",
     "sweep",
     "thermal",

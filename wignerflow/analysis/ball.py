@@ -73,7 +73,7 @@ def draw_lines(
         pieces = np.stack([line[:-1, :2], line[1:, :2]], axis=1)
         shade = np.clip(0.5 + 0.5 * (line[:-1, 2] + line[1:, 2]) / 2, 0, 1)[:, None]
         colours = np.hstack([np.broadcast_to(colour, (len(pieces), 3)), 0.15 + 0.85 * shade])
-        ax.add_collection(LineCollection(pieces, colors=colours, linewidths=1.1))
+        ax.add_collection(LineCollection(list(pieces), colors=colours, linewidths=1.1))
         length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
         if length[-1] > 0.15:
             i = int(np.searchsorted(length, min(0.4 * length[-1], 0.5)))
@@ -101,15 +101,17 @@ def draw_sphere(ax: Axes, density: SphereDensity, azimuth: float = AZIMUTH, **op
     side = np.linspace(-1, 1, 401)
     u, v = np.meshgrid(side, side)
     inside = u**2 + v**2 <= 1
-    depth = np.sqrt(np.where(inside, 1 - u**2 - v**2, 0))
+    depth = np.sqrt(np.maximum(1 - u**2 - v**2, 0))
     points = np.stack([u, v, depth], axis=-1) @ frame
     values = np.where(inside, density.at(points), np.nan)
     new_ball(ax, azimuth)
-    return ax.pcolormesh(side, side, values, shading="nearest", rasterized=True, zorder=-1, **options)
+    return ax.pcolormesh(
+        side, side, values, shading="nearest", rasterized=True, zorder=-1, **options
+    )
 
 
 def draw_map(ax: Any, density: SphereDensity, **options: Any) -> Any:
-    """A density over the whole sphere on axes of an equal-area projection ("mollweide", "hammer")."""
+    """A density over the whole sphere on axes of an equal-area projection such as "mollweide"."""
     longitude = density.phi_edges - np.pi
     latitude = np.arcsin(np.clip(density.z_edges, -1, 1))
     half = density.values.shape[1] // 2

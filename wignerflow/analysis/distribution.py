@@ -154,9 +154,7 @@ def ball_density(samples: Any, bins: tuple[int, int, int] = (8, 16, 32)) -> Ball
     counts, _ = np.histogramdd(np.stack([cube, np.clip(z, -1, 1), phi], axis=-1), edges)
     values, errors = _per_cell(counts, len(points), 4 * np.pi / 3 / counts.size)
     outside = 1 - float(counts.sum()) / len(points)
-    return BallDensity(
-        values, errors, np.cbrt(edges[0]), edges[1], edges[2], len(points), outside
-    )
+    return BallDensity(values, errors, np.cbrt(edges[0]), edges[1], edges[2], len(points), outside)
 
 
 def _per_cell(

@@ -1,8 +1,8 @@
 r"""Mean-field flows of ensembles in the Bloch ball: fixed points, their stability, phase portraits.
 
-For one ensemble with H = B.J, collective jumps and one-emitter jumps, and N to infinity at constant
-N times the collective rates, the Bloch vector obeys (Merkel et al. 2020, Eq. (22), whose local terms
-have gains and losses exchanged in print)
+For one ensemble with H = B.J, collective jumps and one-emitter jumps, and N to infinity at
+constant N times the collective rates, the Bloch vector obeys (Merkel et al. 2020, Eq. (22), whose
+local terms have gains and losses exchanged in print)
 
 .. math:: \dot r = B\times r - \tfrac N2 (r^2 w - (w\cdot r) r) - \Lambda r + c,
 
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from .. import _check
 from ..model.model import Model
@@ -79,7 +78,7 @@ class FixedPoint:
         name: the ensemble, or member of an array.
         point: Bloch vector (3,).
         eigenvalues: of the linearised flow; two, along the sphere, where the length is conserved.
-        kind: "stable", "unstable", "saddle", or "neutral" (a centre, or one of a continuous family).
+        kind: "stable", "unstable", "saddle" or "neutral" (a centre, or one of a family).
     """
 
     name: str
@@ -103,7 +102,7 @@ def flows(model: Model) -> list[Flow]:
         blocks = linear_blocks(model)
     except NotLinear as error:
         raise ValueError(
-            f"The mean-field flow in the ball needs independent ensembles with H = B.J, but {error}; "
+            f"The mean-field flow in the ball needs independent ensembles, H = B.J, but {error}; "
             "wf.solve(..., method='mean-field') treats any model."
         ) from error
     return [Flow(block, m) for block in blocks for m in range(block.numbers.size)]
@@ -181,6 +180,8 @@ def trajectories(
     flow: Flow, starts: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Solutions from the Bloch vectors ``starts`` (n, 3) at ``times`` (T,): shape (n, T, 3)."""
+    from scipy.integrate import solve_ivp
+
     starts = np.atleast_2d(starts)
 
     def slope(_: float, y: NDArray[np.float64]) -> NDArray[np.float64]:

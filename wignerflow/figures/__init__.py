@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from . import (
+    merkel_1,
+    merkel_2,
+    merkel_3,
     ruks_2a,
     ruks_2a_inset,
     ruks_2b,
@@ -15,6 +18,9 @@ from . import (
 from .contract import Figure
 
 _FIGURES = (
+    merkel_1.FIGURE,
+    merkel_2.FIGURE,
+    merkel_3.FIGURE,
     ruks_2a.FIGURE,
     ruks_2a_inset.FIGURE,
     ruks_2b.FIGURE,

@@ -36,7 +36,7 @@ from .p_equations import equations, point
 from .polynomials import Poly
 from .positivity import ROUNDING, Verdict, ball_minimum, sphere_minimum
 from .product_state import ProductStates, inexact
-from .system import SPIN, Block, MemberObservable, PhaseSpaceSystem
+from .system import SPIN, Block, MemberObservable, PhaseSpaceSystem, ProductObservable
 
 SEPARABLE = (
     "The P-function is positive, so the state is separable: at every time a classical mixture of "
@@ -106,7 +106,7 @@ class GeneralizedP:
 
     def lower(
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
-    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable]]:
+    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable | ProductObservable]]:
         """The classical system and the symbol of every observable."""
         blocks = linear_blocks(model)
         times = np.asarray(tlist, float)

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 ROUNDING = 1e-12  # of the largest rate: an eigenvalue above minus this counts as not negative
 
@@ -83,6 +82,8 @@ def sphere_minimum(
         point = -u * axis + np.sqrt(1 - u**2) * side
         return point, (s - k) * u**2 - size * u + k
 
+    from scipy.optimize import minimize
+
     def value(m: NDArray[np.float64]) -> float:
         m = m / np.linalg.norm(m)
         return float(m @ S @ m - np.linalg.norm(np.cross(w, m)))
@@ -100,6 +101,8 @@ def ball_minimum(
     S: NDArray[np.float64], w: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
     """Point in the unit ball and value of the smallest eigenvalue of D (numerical minimum)."""
+    from scipy.optimize import minimize
+
     shells = np.linspace(0.05, 1, 20)
     grid = (shells[:, None, None] * fibonacci_sphere(500)).reshape(-1, 3)
 
