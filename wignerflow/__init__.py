@@ -32,6 +32,7 @@ from .observables import (
 )
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
+from .phasespace.schwinger import Schwinger
 from .phasespace.twa import TWA
 from .result import Result, load
 from .run.stopping import relative
@@ -62,6 +63,7 @@ __all__ = [
     "QuantumJumps",
     "Ratio",
     "Result",
+    "Schwinger",
     "Spin",
     "Squeezing",
     "StructureFactor",

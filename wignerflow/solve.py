@@ -26,6 +26,7 @@ from .model.operators import ArrayOp, Op
 from .observables import Plan, assemble, batched, flatten
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
+from .phasespace.schwinger import Schwinger
 from .phasespace.twa import TWA
 from .progress import Progress
 from .provenance import NotPlain, identity, read_call, versions, write_call
@@ -42,6 +43,9 @@ METHODS: dict[str, Callable[[], Any]] = {
     "exact": Exact,
     "jumps": QuantumJumps,
     "generalized-p": GeneralizedP,
+    "schwinger-w": partial(Schwinger, "W"),
+    "schwinger-p": partial(Schwinger, "P"),
+    "schwinger-q": partial(Schwinger, "Q"),
 }
 
 FAILED_LIMIT = 0.01

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..phasespace.system import MODE, PhaseSpaceSystem
+from ..phasespace.system import AMPLITUDES, MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
@@ -173,7 +173,9 @@ class KernelText:
         ]
         self.functions = "\n\n\n".join(parts) + "\n"
         self.channels = channel_count(readouts)
-        self.diagnostic = bool(observer.ensembles)
+        self.diagnostic = bool(observer.ensembles or observer.lengths)
+        #: The diagnostic channel sums squared lengths (else it is the share of short spins).
+        self.measures_length = bool(observer.lengths)
         #: Places per trajectory and step where a negative diffusion would be clipped and counted.
         self.roots = sum(len(e.roots) * system.blocks[e.block].size for e in system.explicit)
 
@@ -205,7 +207,9 @@ class KernelText:
         for k in self.layout.singles + self.layout.arrays:
             block = self.layout.block(k)
             letters: tuple[str, ...] = ("re", "im")
-            if block.kind != MODE:
+            if block.kind == AMPLITUDES:
+                letters = ("re_alpha", "im_alpha", "re_beta", "im_beta")
+            elif block.kind != MODE:
                 letters = ("x", "y", "z", "nx", "ny", "nz")[: block.components]
             for m in range(block.size):
                 where = block.name if block.count is None else f"{block.name}[{m}]"

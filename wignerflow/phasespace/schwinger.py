@@ -38,7 +38,8 @@ from .system import AMPLITUDES, Block, MemberObservable, PhaseSpaceSystem, Produ
 ORDERS = {"P": 1, "W": 0, "Q": -1}
 POSITIVE = (
     "The model has interactions: the {name} form drops the diffusion that they cause "
-    '(positive-diffusion approximation), so fluctuations and squeezing are wrong. Use wf.Schwinger("W") or "twa".'
+    "(positive-diffusion approximation), so fluctuations and squeezing are wrong. Use "
+    'wf.Schwinger("W") or "twa".'
 )
 
 
