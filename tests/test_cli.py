@@ -185,9 +185,12 @@ def test_bench_refuses_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 def test_ratios_share_the_slow_spells_of_the_machine() -> None:
     load = iter([1.0, 1.0, 3.0, 3.0, 1.0, 1.0, 1.0])
-    mine, other, quotient = timing.ratios(lambda: next(load), lambda: 10 * next(load), 3)
-    assert len(mine) == 4 and len(other) == 3
-    assert quotient == [pytest.approx(5.0), pytest.approx(15.0), pytest.approx(10.0)]
+    run = timing.race(
+        lambda: timing.Time(1, 2) * next(load), lambda: timing.Time(10, 30) * next(load), 3
+    )
+    assert len(run.ours) == 4 and len(run.theirs) == 3
+    assert run.ratios("wall") == [pytest.approx(5.0), pytest.approx(15.0), pytest.approx(10.0)]
+    assert run.ratios("cpu") == [pytest.approx(7.5), pytest.approx(22.5), pytest.approx(15.0)]
 
 
 def test_peers_integrate_the_same_equation() -> None:

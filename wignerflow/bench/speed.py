@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from ..solve import solve
 from . import peers
 from .peers import PUMP, Job
 from .report import Entry, Section
-from .timing import entry, ratios, seconds
+from .timing import Time, entry, measure, race, seconds
 
 #: Ensemble sizes between which the cost must not change.
 SIZES = (10, 100, 1000, 10**4, 10**5, 10**6)
@@ -33,22 +32,20 @@ PEERS: tuple[tuple[str, str, str, Callable[[Job], Callable[[], float]], int, flo
 
 def through_solve(
     N: int, ntraj: int, steps: int, *, threads: int, precision: str = "single", outputs: int = 13
-) -> Callable[[], float]:
-    """A function that runs the laser and returns wall nanoseconds per trajectory-step."""
+) -> Callable[[], Time]:
+    """A function that runs the laser and returns nanoseconds per trajectory-step."""
     atoms, model = laser(N, PUMP * N)
     e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
     times = np.linspace(0, SCALED_TIME / N, outputs)
     dt = SCALED_TIME / N / steps
 
-    def run() -> float:
-        start = time.perf_counter()
+    def work() -> None:
         solve(
             model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, precision=precision,
             threads=threads, progress=False,
         )  # fmt: skip
-        return 1e9 * (time.perf_counter() - start) / (ntraj * steps)
 
-    return run
+    return lambda: measure(work) * (1e9 / (ntraj * steps))
 
 
 def alone(quick: bool) -> Section:
@@ -64,18 +61,21 @@ def alone(quick: bool) -> Section:
             what = f"{precision} precision, {threads} core{'s' if threads > 1 else ''}"
             options: dict[str, Any] = {"at_most": bound} if threads == 1 else {}
             key = f"ns_{precision}_{threads}"
-            entries.append(entry(key, what, values, "ns", **options))
+            entries.append(entry(key, what, [v.wall for v in values], "ns", **options))
+            cpu = [v.cpu for v in values]
+            entries.append(entry(f"{key}_cpu", "  processor time", cpu, "ns"))
     runs = [through_solve(N, ntraj, STEPS, threads=1) for N in SIZES]
     for run in runs:
         run()
-    table = np.array([[run() for run in runs] for _ in range(repeats)])
+    table = np.array([[run().cpu for run in runs] for _ in range(repeats)])
     for N, column in zip(SIZES, table.T, strict=True):
-        entries.append(entry(f"ns_N{N}", f"single precision, 1 core, N = {N}", list(column), "ns"))
+        what = f"single precision, 1 core, N = {N}, processor time"
+        entries.append(entry(f"ns_N{N}", what, list(column), "ns"))
     best = table.min(axis=0)
     entries.append(
         Entry(
             "N_spread",
-            "dependence on N: dearest N / cheapest N, fastest runs",
+            "  dearest N / cheapest N, fastest runs",
             float(best.max() / best.min()),
             at_most=1.15,
         )
@@ -113,19 +113,20 @@ def _against(
     what: str,
     runner: Callable[[], float],
     job: Job,
-    ours: Callable[[], float],
+    ours: Callable[[], Time],
     repeats: int,
     bound: float,
 ) -> list[Entry]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         emission = runner()  # compiles
-    mine, other, quotient = ratios(ours, lambda: 1e9 * seconds(runner) / job.work, repeats)
+    run = race(ours, lambda: measure(runner) * (1e9 / job.work), repeats)
     note = f"mean emission/N^2 at the end {emission:.4f}"
     return [
-        entry(f"{key}_ns", what, other, "ns", note=note),
-        entry(f"{key}_ours_ns", "  wignerflow in the same minutes", mine, "ns"),
-        entry(f"{key}_ratio", "  times faster", quotient, at_least=bound),
+        entry(f"{key}_ns", what, [t.wall for t in run.theirs], "ns", note=note),
+        entry(f"{key}_ours_ns", "  wignerflow in turn with it", [t.wall for t in run.ours], "ns"),
+        entry(f"{key}_ratio", "  times faster", run.ratios("wall"), at_least=bound),
+        entry(f"{key}_ratio_cpu", "  times less processor time", run.ratios("cpu")),
     ]
 
 

@@ -5,16 +5,34 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .report import Entry
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
+class Time(NamedTuple):
+    """Wall and processor time of one piece of work (all threads together)."""
+
+    wall: float
+    cpu: float
+
+    def __mul__(self, factor: Any) -> Time:  # type: ignore[override]
+        return Time(self.wall * factor, self.cpu * factor)
+
+
+def measure(work: Callable[[], Any]) -> Time:
+    """Seconds of one call.
+
+    Processor time is what the work costs; on a machine that others use too, wall time is more.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return Time(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Wall seconds of one call."""
+    return measure(work).wall
 
 
 def entry(key: str, what: str, values: Sequence[float], unit: str = "", **options: Any) -> Entry:
@@ -23,17 +41,27 @@ def entry(key: str, what: str, values: Sequence[float], unit: str = "", **option
     return Entry(key, what, statistics.median(values), unit, low=low, high=high, **options)
 
 
-def ratios(
-    ours: Callable[[], float], theirs: Callable[[], float], repeats: int
-) -> tuple[list[float], list[float], list[float]]:
-    """Times of two implementations taken in turn, and their ratios, one per repeat.
+class Race(NamedTuple):
+    """Times of two implementations taken in turn; ratios are theirs / ours, one per repeat."""
 
-    Each ratio takes the mean of our times just before and just after theirs, so that a slow spell
-    of the machine strikes both.
-    """
-    mine, other, quotient = [ours()], [], []
+    ours: list[Time]
+    theirs: list[Time]
+
+    def ratios(self, kind: str) -> list[float]:
+        """Ratios of "wall" or "cpu" times.
+
+        Each takes the mean of our times just before and just after theirs, so that a slow spell of
+        the machine strikes both.
+        """
+        mine = [getattr(t, kind) for t in self.ours]
+        other = [getattr(t, kind) for t in self.theirs]
+        return [2 * b / (mine[k] + mine[k + 1]) for k, b in enumerate(other)]
+
+
+def race(ours: Callable[[], Time], theirs: Callable[[], Time], repeats: int) -> Race:
+    """Run both in turn, ours first and last."""
+    out = Race([ours()], [])
     for _ in range(repeats):
-        other.append(theirs())
-        mine.append(ours())
-        quotient.append(2 * other[-1] / (mine[-2] + mine[-1]))
-    return mine, other, quotient
+        out.theirs.append(theirs())
+        out.ours.append(ours())
+    return out
