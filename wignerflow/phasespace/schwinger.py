@@ -54,9 +54,9 @@ class Schwinger:
     Args:
         distribution: "W" (Wigner, k = 0), "P" (k = 1) or "Q" (k = -1; its initial state is exact).
         sampling: of the initial state: "exact" (Q only), "coherent" (the paper's replacement for P
-            and W: 2S bosons on average), "fixed" (|alpha|^2 + |beta|^2 the same for every
-            trajectory), or "auto": exact for Q, coherent for P (where that has a fixed length), and
-            fixed for W, whose lengths spread by sqrt(2S) otherwise.
+            and W: 2S bosons on average, with lengths that spread by sqrt(2S) for W), "fixed" (W
+            only: the same length for every trajectory), or "auto": exact, coherent and fixed for
+            Q, P and W.
         correlated_noise: keep the correlation between the two bosons' noises (Stratonovich, fixed
             length; "W" only); then any jump linear in J.
 
@@ -91,10 +91,11 @@ class Schwinger:
                 "correlated_noise", 'be False unless the distribution is "W"', correlated_noise
             )
         self.correlated_noise = correlated_noise
-        kinds = ["auto", "fixed"]
-        if not correlated_noise:
-            kinds.append("exact" if distribution == "Q" else "coherent")
-        self.sampling = _check.one_of("sampling", sampling, kinds)
+        kinds = {"P": ["coherent"], "W": ["fixed", "coherent"], "Q": ["exact"]}[distribution]
+        if correlated_noise:
+            kinds = ["fixed"]
+        self._start = kinds[0]
+        self.sampling = _check.one_of("sampling", sampling, ["auto", *kinds])
 
     @property
     def name(self) -> str:
@@ -109,9 +110,7 @@ class Schwinger:
     @property
     def start(self) -> str:
         """The sampling that "auto" stands for, or the one chosen."""
-        if self.sampling != "auto":
-            return self.sampling
-        return {"P": "coherent", "W": "fixed", "Q": "exact"}[self.distribution]
+        return self._start if self.sampling == "auto" else self.sampling
 
     def refuses(self, model: Model) -> str | None:
         """Why the method cannot treat ``model``, or None."""
