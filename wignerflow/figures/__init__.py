@@ -14,6 +14,7 @@ from . import (
     ruks_3b_inset,
     ruks_4abc,
     ruks_4d,
+    ruks_5,
 )
 from .contract import Figure
 
@@ -29,6 +30,7 @@ _FIGURES = (
     ruks_3b_inset.FIGURE,
     ruks_4abc.FIGURE,
     ruks_4d.FIGURE,
+    ruks_5.FIGURE,
 )
 
 #: Every figure by name; to add one, add a file and a name here.

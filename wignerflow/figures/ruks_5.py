@@ -1,0 +1,182 @@
+r"""The boundary time crystal of Ruks, Fig. 5: inversion without and with local dissipation.
+
+.. math:: H = \Omega J_x, \qquad \dot\rho = -i[H, \rho] + \Gamma\, \mathcal D[J^-]\rho
+    + \gamma \sum_n \mathcal D[\sigma^q_n]\rho, \qquad
+    \mathcal D[L]\rho = L\rho L^\dagger - \{L^\dagger L, \rho\}/2,
+
+with Omega = N Gamma, above the threshold N Gamma/2 of lasting oscillations, and gamma = 0.2 N Gamma
+of local dephasing (sigma^z) or local decay (sigma^-), from the ground and from the inverted state.
+Exact curves are block density matrices; at N = 10^4 there is none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model.model import Jump, LocalJump, Model
+from ..model.states import down, up
+from ..model.subsystems import Ensemble
+from ..plot import COLOURS, new_figure
+from ..solve import solve
+from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
+from .ruks import PAPER
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+DRIVE, LOCAL = 1.0, 0.2
+NUMBERS = (10, 50, 10**4)
+EXACT_UP_TO = 50
+LAST = 30.0
+#: N Gamma dt: halving it changes no curve by more than 3e-4.
+STEP = 0.025
+#: Bounds on the largest deviation of <J_z>/N by N.
+REQUIRED = {10: 0.02, 50: 0.006}
+CHANNELS = {"none": "no local dissipation", "dephasing": "local dephasing", "decay": "local decay"}
+STARTS = {"ground": down, "inverted": up}
+SOURCE = f"{PAPER}, Fig. 5"
+
+
+def name_of(channel: str, start: str, N: int, method: str) -> str:
+    """Name of a curve, such as "inversion_decay_ground_N10_twa"."""
+    return f"inversion_{channel}_{start}_N{N}_{method}"
+
+
+def time_crystal(N: int, channel: str, start: str) -> tuple[Ensemble, Model]:
+    """The model with Gamma = 1."""
+    atoms = Ensemble(N, name="atoms")
+    jumps: list[Jump | LocalJump] = [Jump(atoms.Jm, 1.0)]
+    if channel != "none":
+        local = {"dephasing": atoms.sz, "decay": atoms.sm}[channel]
+        jumps.append(LocalJump(local, LOCAL * N))
+    return atoms, Model(DRIVE * N * atoms.Jx, jumps, initial={atoms: STARTS[start]})
+
+
+def make(
+    quick: bool = False,
+    *,
+    ntraj: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    say: Say = silent,
+) -> xarray.Dataset:
+    """Inversion by TWA (10^5 trajectories) and, up to N = 50, exactly."""
+    ntraj = (20_000 if quick else 100_000) if ntraj is None else ntraj
+    seed = 7 if seed is None else seed
+    scaled = np.linspace(0, LAST, 151)
+    facts = {"long_name": "scaled time N Gamma t", "symbol": "NΓt", "units": "1"}
+    data = dataset(
+        "ruks-5",
+        SOURCE,
+        {"scaled_time": ("scaled_time", scaled, facts)},
+        Gamma=1.0,
+        Omega="N Gamma",
+        local_rate="0.2 N Gamma",
+        numbers=list(NUMBERS),
+    )
+    exact_up_to = 10 if quick else EXACT_UP_TO
+    for channel, text in CHANNELS.items():
+        for N in NUMBERS:
+            exact = exact_up_to >= N
+            say(f"{text}, N = {N}: {ntraj} trajectories" + (", exact blocks" if exact else ""))
+            for start in STARTS:
+                atoms, model = time_crystal(N, channel, start)
+                options: dict[str, Any] = {"e_ops": {"inversion": atoms.Jz / N}, "progress": False}
+                sampling = {"ntraj": ntraj, "seed": seed, "threads": threads, "dt": STEP / N}
+                results = {"twa": solve(model, scaled / N, **sampling, **options)}
+                if exact:
+                    results["exact"] = solve(model, scaled / N, method="exact", **options)
+                for method, result in results.items():
+                    judged = exact and method == "twa"
+                    add_curve(
+                        data,
+                        name_of(channel, start, N, method),
+                        "scaled_time",
+                        result,
+                        "inversion",
+                        label=f"⟨Jz⟩/N, {text}, {start}, N = {N}, {method}",
+                        reference=name_of(channel, start, N, "exact") if judged else None,
+                        required=REQUIRED.get(N) if judged else None,
+                        N=N,
+                        channel=channel,
+                        start=start,
+                    )
+    return data
+
+
+def draw(data: xarray.Dataset) -> Drawing:
+    """A column per channel, a row per initial state, and TWA minus exact below."""
+    figure, axes = new_figure(
+        3, 3, sharex=True, sharey="row", gridspec_kw={"height_ratios": [1.6, 1.6, 1]}
+    )
+    figure.set_size_inches(12.5, 8.2)
+    for column, (channel, text) in enumerate(CHANNELS.items()):
+        for row, start in enumerate(STARTS):
+            _curves(axes[row, column], data, channel, start)
+            _deviations(axes[2, column], data, channel, start)
+        axes[0, column].set_title(text)
+        axes[2, column].axhline(0, color="black", linewidth=0.9, linestyle="--")
+        axes[2, column].set_xlabel(r"scaled time  $N\Gamma t$")
+    for row, start in enumerate(STARTS):
+        axes[row, 0].set_ylabel(rf"$\langle J_z\rangle/N$ from {start}")
+    axes[2, 0].set_ylabel(r"TWA $-$ exact  ($10^{-3}$)")
+    axes[0, 0].set_xlim(0, LAST)
+    ax = axes[0, 2]
+    for N, colour in zip(_numbers(data), COLOURS, strict=False):
+        ax.plot([], [], color=colour, linewidth=2.6, label=f"TWA, $N =$ {in_title(N)}")
+    ax.plot([], [], "k--", linewidth=1.1, label="exact")
+    ax.legend(loc="upper right", ncols=2)
+    counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
+    figure.suptitle(
+        r"Boundary time crystal: $\Omega = N\Gamma$, local rate $\gamma = 0.2\,N\Gamma$;  "
+        f"TWA with {' and '.join(map(in_title, counts))} trajectories, bands: one standard error",
+        fontsize=13,
+    )
+    return figure
+
+
+def _numbers(data: xarray.Dataset) -> list[int]:
+    return [int(N) for N in data.attrs["numbers"]]
+
+
+def _curves(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
+    x = data["scaled_time"].values
+    for N, colour in zip(_numbers(data), COLOURS, strict=False):
+        name = name_of(channel, start, N, "twa")
+        y, e = data[name].values, data[f"{name}_sem"].values
+        ax.plot(x, y, color=colour, linewidth=2.6)
+        ax.fill_between(x, y - e, y + e, color=colour, alpha=0.3, linewidth=0)
+    for N in _numbers(data):
+        name = name_of(channel, start, N, "exact")
+        if name in data:
+            ax.plot(x, data[name].values, "k--", linewidth=1.1)
+    ax.set_ylim(-0.55, 0.62)
+
+
+def _deviations(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
+    x = data["scaled_time"].values
+    style = "-" if start == "ground" else ":"
+    for N, colour in zip(_numbers(data), COLOURS, strict=False):
+        name = name_of(channel, start, N, "twa")
+        if "reference" in data[name].attrs:
+            change, error = difference(data, name)
+            ax.plot(x, 1e3 * change, color=colour, linewidth=1.4, linestyle=style)
+            low, high = 1e3 * (change - error), 1e3 * (change + error)
+            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    if ax.get_subplotspec().colspan.start == 0 and start == "inverted":  # type: ignore[union-attr]
+        ax.plot([], [], color="0.4", linewidth=1.4, label="from ground")
+        ax.plot([], [], color="0.4", linewidth=1.4, linestyle=":", label="from inverted")
+        ax.legend(loc="upper right", ncols=2)
+
+
+FIGURE = Figure(
+    name="ruks-5",
+    title="Boundary time crystal without and with local dephasing or decay",
+    source=SOURCE,
+    make=make,
+    draw=draw,
+)
