@@ -86,8 +86,8 @@ def make(
             for start in STARTS:
                 atoms, model = time_crystal(N, channel, start)
                 options: dict[str, Any] = {"e_ops": {"inversion": atoms.Jz / N}, "progress": False}
-                sampling = {"ntraj": ntraj, "seed": seed, "threads": threads, "dt": STEP / N}
-                results = {"twa": solve(model, scaled / N, **sampling, **options)}
+                sampling: dict[str, Any] = {"ntraj": ntraj, "seed": seed, "threads": threads}
+                results = {"twa": solve(model, scaled / N, dt=STEP / N, **sampling, **options)}
                 if exact:
                     results["exact"] = solve(model, scaled / N, method="exact", **options)
                 for method, result in results.items():
