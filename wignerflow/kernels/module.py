@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.coefficients import Coef
 from ..phasespace.system import AMPLITUDES, MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
@@ -218,6 +219,7 @@ class KernelText:
 
     def tables(self, grid: Grid, dtype: type) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         """Parameters p, integers o, step table ct (steps, coefficients), local rows per local step."""
+        self._check_rates(grid)
         parameters = copy.deepcopy(self.layout.parameters)
         rows = self._local_tables(parameters, grid)
         p, o = parameters.packed(dtype)
@@ -230,6 +232,14 @@ class KernelText:
                 mean = (a + 4 * b + c) / 6
                 ct[:, j] = mean.real if part.part == "r" else mean.imag
         return p, o, ct, rows
+
+    def _check_rates(self, grid: Grid) -> None:
+        """Raise where a rate is negative or complex at any time the kernel reads it."""
+        system = self.system
+        rates = [c.rate for c in (*system.channels, *system.member_channels)]
+        rates += [rate for step in system.local for rate, _, _ in step.parts]
+        for rate in dict.fromkeys(r for r in rates if isinstance(r, Coef)):
+            rate.rates(self.coefficient_times(grid, grid.times))
 
     def coefficient_times(self, grid: Grid, tlist: NDArray[np.float64]) -> NDArray[np.float64]:
         """Every time at which :meth:`tables` reads a coefficient, and the output times, ascending."""
