@@ -1,4 +1,4 @@
-"""The command line: ``wignerflow list | reproduce FIGURE | run FILE | verify FILE | doctor | bench``.
+"""The command line: ``wignerflow list | reproduce | run | verify | doctor | bench``.
 
 Tables go to standard output, progress and warnings to standard error. Errors of usage end with exit
 code 2, interrupts with 130.

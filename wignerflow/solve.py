@@ -66,7 +66,9 @@ def resolve_method(method: Any) -> Any:
     if isinstance(method, str):
         return METHODS[_check.one_of("method", method, [*METHODS, "auto"])]()
     if not hasattr(method, "name") or not (hasattr(method, "lower") or hasattr(method, "solve")):
-        _check.fail("method", "be a name or a method object such as wf.TWA()", method, kind=TypeError)
+        _check.fail(
+            "method", "be a name or a method object such as wf.TWA()", method, kind=TypeError
+        )
     return method
 
 
@@ -96,25 +98,26 @@ def solve(
         model: the master equation and its initial state, which holds at ``tlist[0]``.
         tlist: times, strictly increasing, shape (T,), in units of an inverse rate (hbar = 1).
         e_ops: dict from name to operator, array operator or derived observable, or a list of them.
-        method: "twa", "mean-field", "exact", "jumps", "generalized-p", "auto" (exact where that is cheap,
-            the generalised P-function where that is exact, else the truncated Wigner approximation; the
-            result says which and why), or a method object such as ``wf.TWA(sampling="fixed")``.
+        method: "twa", "mean-field", "exact", "jumps", "generalized-p", "schwinger-w" (p, q), "auto"
+            (exact where that is cheap, the generalised P-function where that is exact, else the
+            truncated Wigner approximation; the result says which and why), or a method object such
+            as ``wf.TWA(sampling="fixed")``.
         ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
-        seed: of the random numbers, 0 <= seed < 2**64; None draws one (it is kept in the result).
-        dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates and
-            checks it by halving on a pilot run.
+        seed: of the random numbers, 0 <= seed < 2**64; None draws one, kept in the result.
+        dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates
+            and checks it by halving on a pilot run.
         precision: "single" or "double", of the state of a trajectory; sums are always double.
         device: "cpu".
         threads: worker threads; None uses the cores at hand. Results do not depend on it.
         target_sem: stop once the standard error of every observable is at most this at every time:
-            a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or a
-            dict of those by name of observable. It is looked at after 10, 11, ... 16, 18, ... chunks.
+            a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or
+            a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
         timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
-        keep: "final" keeps every trajectory's classical variables at the last time, as ``result.final``
-            (phase-space methods only).
-        checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call with
-            the same file continues, and ends with the same bits as without interruption; ``ntraj`` may
-            grow. A file of another run is refused. ``wf.load`` reads it as a result.
+        keep: "final" keeps every trajectory's classical variables at the last time, as
+            ``result.final`` (phase-space methods only).
+        checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call
+            with the same file continues, and ends with the same bits as without interruption;
+            ``ntraj`` may grow. A file of another run is refused. ``wf.load`` reads it as a result.
         every: how often it is written: "60s" (the default), "5min", seconds, or "100 chunks".
         client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
         progress: show a progress bar on standard error when that is a terminal, or in a notebook.
@@ -126,7 +129,7 @@ def solve(
         ValueError, TypeError: an argument does not meet its requirement, or the method cannot treat
             the model; before any work starts.
         FailedTrajectories: more than 1 % of the trajectories became non-finite.
-        wf.CheckpointFailed: the checkpoint could not be written (a full disk); what is done is attached.
+        wf.CheckpointFailed: the checkpoint could not be written; what is done is attached.
     """
     begin = time.perf_counter()
     if not isinstance(model, Model):
@@ -138,10 +141,24 @@ def solve(
         if not _samples(engine):  # nothing to keep or to spread
             checkpoint = every = client = None
         result = solve(
-            model, tlist, e_ops=e_ops, method=engine, ntraj=ntraj, seed=seed, dt=dt, precision=precision,
-            device=device, threads=threads, target_sem=target_sem, timeout=timeout, keep=keep, progress=progress,
-            checkpoint=checkpoint, every=every, client=client,
-        )  # fmt: skip
+            model,
+            tlist,
+            e_ops=e_ops,
+            method=engine,
+            ntraj=ntraj,
+            seed=seed,
+            dt=dt,
+            precision=precision,
+            device=device,
+            threads=threads,
+            target_sem=target_sem,
+            timeout=timeout,
+            keep=keep,
+            progress=progress,
+            checkpoint=checkpoint,
+            every=every,
+            client=client,
+        )
         result.stats["why"] = why
         return result
     engine = resolve_method(method)
@@ -185,9 +202,15 @@ def solve(
     known = found.known_step() if found is not None and step is None else None
     prepared = known
     request = Request(
-        count if _samples(engine) or not lowers else 2, number, single, workers, limit, step,
-        keep=keep == "final", start=begin,
-    )  # fmt: skip
+        count if _samples(engine) or not lowers else 2,
+        number,
+        single,
+        workers,
+        limit,
+        step,
+        keep=keep == "final",
+        start=begin,
+    )
     sampling = times
     if lowers and any(c.function is not None for c in model.coefficients):
         # callables are tabulated where the kernel will read them, once the step is known
@@ -197,7 +220,9 @@ def solve(
     form: dict[str, Any] | None = None
     try:
         if not lowers and any(c.function is not None for c in model.coefficients):
-            raise NotPlain("a coefficient is a callable, which this method reads at times of its own")
+            raise NotPlain(
+                "a coefficient is a callable, which this method reads at times of its own"
+            )
         call = write_call(model, named, engine, sampling)
         form = call["model"]
         provenance |= {"repeatable": True, "e_ops": call["e_ops"], "engine": call["method"]}
@@ -209,7 +234,9 @@ def solve(
         if form is None:
             form = _plain(model, times)
     if isinstance(engine, QuantumJumps):
-        return _solve_jumps(engine, model, times, base, plan, provenance, count, number, workers, limit, form)
+        return _solve_jumps(
+            engine, model, times, base, plan, provenance, count, number, workers, limit, form
+        )
     if not lowers:
         return _solve_exact(engine, model, times, base, plan, provenance, form)
     text = _lowered(engine, model, base, plan, times)
@@ -222,9 +249,16 @@ def solve(
 
     def build(state: State, stats: dict[str, Any]) -> Result:
         return Result.from_samples(
-            times, plan, state.samples, method=engine.name, seed=number, stats=stats,
-            dt=float(Grid.make(times, provenance["step"]).hs.max()), provenance=provenance, model=form,
-        )  # fmt: skip
+            times,
+            plan,
+            state.samples,
+            method=engine.name,
+            seed=number,
+            stats=stats,
+            dt=float(Grid.make(times, provenance["step"]).hs.max()),
+            provenance=provenance,
+            model=form,
+        )
 
     def who(kernel: CpuKernel, dt: float, cpu: str) -> dict[str, str]:
         return identity({**provenance, "target": cpu}, form, plan, kernel.digest, dt, kernel.lanes)
@@ -249,19 +283,33 @@ def solve(
         slots, means = plan.slots(), outcome.samples.average()
         values = {key: slots[key].read(means) for key in base}
         return Result.from_values(
-            times, plan, values, method=engine.name, dt=outcome.dt, stats=stats, provenance=provenance,
+            times,
+            plan,
+            values,
+            method=engine.name,
+            dt=outcome.dt,
+            stats=stats,
+            provenance=provenance,
             model=form,
-        )  # fmt: skip
+        )
     result = Result.from_samples(
-        times, plan, outcome.samples, method=engine.name, seed=number, dt=outcome.dt, stats=stats,
-        provenance=provenance, model=form,
-    )  # fmt: skip
+        times,
+        plan,
+        outcome.samples,
+        method=engine.name,
+        seed=number,
+        dt=outcome.dt,
+        stats=stats,
+        provenance=provenance,
+        model=form,
+    )
     result.final, result.variables = outcome.final, text.variables
     for message in stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
     if outcome.samples.failed > FAILED_LIMIT * outcome.samples.ntraj:
         raise FailedTrajectories(
-            f"{outcome.samples.failed} of {outcome.samples.ntraj} trajectories became non-finite (limit 1 %); "
+            f"{outcome.samples.failed} of {outcome.samples.ntraj} trajectories became "
+            "non-finite (limit 1 %); "
             "use a smaller `dt`. The result of the others is the `result` of this error.",
             result,
         )
@@ -275,16 +323,25 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
         _check.one_of("options", name, known)
     what = result.provenance
     if "merged" in what:
-        _check.fail("result", "be of one run", "a merged one", "Run its parts again, and merge them.")
+        _check.fail(
+            "result", "be of one run", "a merged one", "Run its parts again, and merge them."
+        )
     repeatable = what.get("repeatable", "it does not say what it was run on")
     if repeatable is not True or result.model is None:
         _check.fail("result", "hold all that it was run on", f"one that does not: {repeatable}")
     call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
     model, e_ops, engine = read_call(call, METHODS)
     return solve(
-        model, what["tlist"], e_ops=e_ops, method=engine, seed=what["seed"], dt=what.get("step"),
-        ntraj=max(2, result.ntraj) if ntraj is None else ntraj, precision=what["precision"], **options,
-    )  # fmt: skip
+        model,
+        what["tlist"],
+        e_ops=e_ops,
+        method=engine,
+        seed=what["seed"],
+        dt=what.get("step"),
+        ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
+        precision=what["precision"],
+        **options,
+    )
 
 
 results._HOOKS["rerun"] = rerun
@@ -304,7 +361,9 @@ def _checkpoint(
             _check.fail("every", "be None without `checkpoint`", every)
         return None, None
     if not _samples(engine):
-        _check.fail("checkpoint", "be None for a method without phase-space trajectories", checkpoint)
+        _check.fail(
+            "checkpoint", "be None for a method without phase-space trajectories", checkpoint
+        )
     if keep is not None:
         _check.fail("keep", "be None with `checkpoint`, which holds sums only", keep)
     if not isinstance(checkpoint, Checkpoint):
@@ -342,9 +401,15 @@ def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
     for k, jump in enumerate(model.jumps):
         if isinstance(jump.rate, Coef):
             values = jump.rate(times)
-            if np.any(values.real < 0) or np.any(np.abs(values.imag) > 1e-12 * np.abs(values).max()):
+            if np.any(values.real < 0) or np.any(
+                np.abs(values.imag) > 1e-12 * np.abs(values).max()
+            ):
                 bad = int(np.argmin(values.real))
-                _check.fail(f"jumps[{k}].rate", "be real and non-negative at every time", f"{values[bad]} at t = {times[bad]}")
+                _check.fail(
+                    f"jumps[{k}].rate",
+                    "be real and non-negative at every time",
+                    f"{values[bad]} at t = {times[bad]}",
+                )
 
 
 def _plain(model: Model, times: NDArray[np.float64]) -> dict[str, Any] | None:
@@ -358,14 +423,20 @@ def _diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
     """Plain warnings about a run."""
     out = []
     if samples.failed:
-        out.append(f"{samples.failed} of {samples.ntraj} trajectories became non-finite and were left out from then on.")
+        out.append(
+            f"{samples.failed} of {samples.ntraj} trajectories became non-finite and "
+            "were left out from then on."
+        )
     difference = stats.get("step_difference")
     if difference is not None and difference > 2e-3:
-        out.append(f"The step error may be {difference:.2g} of the largest mean: no step met the tolerance.")
+        out.append(
+            f"The step error may be {difference:.2g} of the largest mean: "
+            "no step met the tolerance."
+        )
     if stats.get("short_spins", 0) > SHORT_WARNING:
         out.append(
-            f"Up to {stats['short_spins']:.0%} of the spins have a length of order one, where the truncated Wigner "
-            "approximation is not controlled: compare with an exact method at smaller N."
+            f"Up to {stats['short_spins']:.0%} of the spins have a length of order one, where "
+            "the truncated Wigner approximation is not controlled: compare with an exact method at smaller N."
         )
     return out
 
@@ -383,7 +454,12 @@ def _solve_exact(
     start = time.perf_counter()
     solution = engine.solve(model, times, _members(base))
     values = _gather(base, solution.expect)
-    stats = {**solution.stats, "wall_time": time.perf_counter() - start, "warnings": [], "stopped_because": "deterministic"}
+    stats = {
+        **solution.stats,
+        "wall_time": time.perf_counter() - start,
+        "warnings": [],
+        "stopped_because": "deterministic",
+    }
     return Result.from_values(
         times, plan, values, method=engine.name, stats=stats, provenance=provenance, model=form
     )
@@ -427,7 +503,13 @@ def _solve_jumps(
     """Quantum jumps: every run's values are kept, so that derived observables have errors too."""
     keeper = QuantumJumps(engine.engine, memory=engine.memory, keep=True)
     solution = keeper.solve(
-        model, times, _members(base), ntraj=ntraj, seed=seed, threads=threads or available_threads(), timeout=timeout
+        model,
+        times,
+        _members(base),
+        ntraj=ntraj,
+        seed=seed,
+        threads=threads or available_threads(),
+        timeout=timeout,
     )
     stats = dict(solution.stats)
     runs = _gather(base, stats.pop("samples"))
@@ -440,6 +522,12 @@ def _solve_jumps(
     samples = Samples.of_runs(channels, batched(plan, slots))
     stats["warnings"] = []
     return Result.from_samples(
-        times, plan, samples, method=engine.name, seed=seed, stats=stats, provenance=provenance,
+        times,
+        plan,
+        samples,
+        method=engine.name,
+        seed=seed,
+        stats=stats,
+        provenance=provenance,
         model=form,
-    )  # fmt: skip
+    )

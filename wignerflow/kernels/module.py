@@ -95,7 +95,7 @@ def keys_of(keys, seed0, seed1, counter, purpose):
 
 def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows, draws, noise,
         count, mean, m2, bcount, bsum, bmap, clips, final):
-    # draws: normals summed per collective step, per half and per full local step (1, 1, 1 but in pilots)
+    # draws: normals summed per collective, half and full local step (1, 1, 1 but in pilots)
     kd = np.empty(2 * draws[0], np.uint32)
     kh = np.empty(2 * draws[1], np.uint32)
     kf = np.empty(2 * draws[2], np.uint32)
@@ -138,7 +138,7 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
 
 @dataclass
 class Grid:
-    """The step grid of a run: step counts and lengths per output interval, and rows of local tables."""
+    """The step grid of a run: step counts and lengths per output interval."""
 
     nsteps: NDArray[np.int64]
     hs: NDArray[np.float64]
@@ -156,7 +156,7 @@ class Grid:
 
 
 class KernelText:
-    """The printed kernel of a system and observables; knows neither precision nor times nor trajectories."""
+    """The printed kernel of a system and observables, for any precision, times and trajectories."""
 
     def __init__(self, system: PhaseSpaceSystem, readouts: list[Readout]):
         self.system, self.readouts = system, readouts
@@ -193,7 +193,7 @@ class KernelText:
 
     @property
     def pilot_draws(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-        """Normals summed per collective, half and full local step in a coarse and a fine pilot run."""
+        """Normals per collective, half and full local step in a coarse and a fine pilot run."""
         return ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
 
     @property
@@ -218,7 +218,7 @@ class KernelText:
         return tuple(names)
 
     def tables(self, grid: Grid, dtype: type) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Parameters p, integers o, step table ct (steps, coefficients), local rows per local step."""
+        """Parameters p, integers o, step table ct (steps, coefficients), rows of local steps."""
         self._check_rates(grid)
         parameters = copy.deepcopy(self.layout.parameters)
         rows = self._local_tables(parameters, grid)
@@ -242,7 +242,7 @@ class KernelText:
             rate.rates(self.coefficient_times(grid, grid.times))
 
     def coefficient_times(self, grid: Grid, tlist: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Every time at which :meth:`tables` reads a coefficient, and the output times, ascending."""
+        """Every time at which :meth:`tables` reads a coefficient, and output times, ascending."""
         parts = [grid.times + x * grid.lengths for x in (0.0, 0.5, 1.0)]
         return np.unique(np.concatenate([tlist, *parts, self._local_middles(grid)[1]]))
 
@@ -292,7 +292,8 @@ class KernelText:
             "import numba as nb",
             "import numpy as np",
             "",
-            "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL, normal_pair, threefry",
+            "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL",
+            "from wignerflow.kernels.rng import normal_pair, threefry",
             "",
             f"F = nb.{'float32' if single else 'float64'}",
             "U = nb.uint32",

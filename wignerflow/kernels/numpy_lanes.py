@@ -1,4 +1,4 @@
-"""Runs generated kernels uncompiled, with NumPy arrays as lanes: for generator tests and debugging."""
+"""Runs generated kernels uncompiled, with NumPy arrays as lanes: for tests and debugging."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ X_j = sqrt(r) dW_j + i r l_j^* dt (Stratonovich, dW_j complex, each part of vari
 
 The drift of **J** is that of the Lindblad equation up to O(1) with the leading symbols and O(1/L)
 with the corrected ones; the diffusion is exact for N + 2 instead of N with the leading symbols, and
-up to O(1) with the corrected ones. A_+ vanishes where L reaches 2R = N/2 + 1, and stays zero beyond:
+up to O(1) with the corrected ones. A_+ vanishes where L reaches 2R = N/2 + 1, stays zero beyond:
 the noise of j = -1 carries a few per cent of the trajectories there (counted as clipped). Scaling J
 back to 2R instead was found to double the error of the superradiant laser.
 
