@@ -1,0 +1,178 @@
+r"""What the figures of Huber, Kirton and Rabl share: one spin S, several methods, one exact curve.
+
+The paper's rates carry a factor: its Gamma/(2S) D[S^-] with D[c]rho = 2 c rho c^+ - ... is the plain
+rate Gamma/S, and its Gamma_phi D[S^z] the plain rate 2 Gamma_phi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model.model import Jump, Model
+from ..model.states import State
+from ..model.subsystems import CollectiveSpin
+from ..phasespace.schwinger import Schwinger
+from ..phasespace.twa import TWA
+from ..plot import COLOURS, new_figure
+from ..solve import solve
+from .contract import Say, add_curve, difference
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+PAPER = (
+    "J. Huber, P. Kirton and P. Rabl, Phase-space methods for simulating the dissipative "
+    "many-body dynamics of collective spin systems"
+)
+
+#: By key: label, method, marker, colour.
+METHODS: dict[str, tuple[str, Any, str, str]] = {
+    "w": ("Wigner", Schwinger("W"), "o", COLOURS[0]),
+    "p": ("P", Schwinger("P"), "x", COLOURS[1]),
+    "q": ("Q", Schwinger("Q"), "D", COLOURS[4]),
+    "w0": ("Wigner, coherent start", Schwinger("W", sampling="coherent"), "s", COLOURS[5]),
+    "c": ("Wigner, correlated noise", Schwinger("W", correlated_noise=True), "^", COLOURS[3]),
+    "bloch": ("TWA, Bloch form", TWA(), "v", COLOURS[2]),
+}
+
+
+def spin_model(
+    S: float,
+    *,
+    decay: float = 0.0,
+    dephasing: float = 0.0,
+    drive: float = 0.0,
+    twist: float = 0.0,
+    initial: State,
+) -> tuple[CollectiveSpin, Model]:
+    """H = drive S_x + twist/(2S) S_x^2, decay and dephasing in the paper's rates."""
+    spin = CollectiveSpin(S, name="spin")
+    H = drive * spin.Jx + twist / (2 * S) * spin.Jx * spin.Jx
+    jumps = [Jump(spin.Jm, decay / S), Jump(spin.Jz, 2 * dephasing)]
+    return spin, Model(H, jumps, initial={spin: initial})
+
+
+def add_spin(
+    data: xarray.Dataset,
+    spin: CollectiveSpin,
+    model: Model,
+    e_ops: Mapping[str, tuple[str, Any]],
+    panel: str,
+    times: Any,
+    methods: Sequence[str],
+    *,
+    required: Mapping[str, float] | None = None,
+    suffix: str = "",
+    ntraj: int,
+    seed: int,
+    threads: int | None,
+    say: Say,
+    dt: float | None = None,
+    dim: str = "time",
+) -> None:
+    """Add the exact curves and those of ``methods``: variables quantity_method_suffix.
+
+    Args:
+        e_ops: by quantity: its label and its observable.
+        required: by method: the largest deviation allowed.
+    """
+    tag = suffix or f"S{spin.S:g}"
+    say(f"{panel}: exact, then {ntraj} trajectories of {len(methods)} methods")
+    ops = {k: op for k, (_, op) in e_ops.items()}
+    exact = solve(model, times, e_ops=ops, method="exact", progress=False)
+    for quantity, (label, _) in e_ops.items():
+        add_curve(
+            data, f"{quantity}_exact_{tag}", dim, exact, quantity, label=f"{label}, exact, {panel}",
+            panel=panel, quantity=quantity, key="exact",
+        )  # fmt: skip
+    for key in methods:
+        result = solve(
+            model, times, e_ops=ops, method=METHODS[key][1], ntraj=ntraj, seed=seed, dt=dt,
+            threads=threads, progress=False,
+        )  # fmt: skip
+        for quantity, (label, _) in e_ops.items():
+            add_curve(
+                data, f"{quantity}_{key}_{tag}", dim, result, quantity,
+                label=f"{label}, {METHODS[key][0]}, {panel}",
+                reference=f"{quantity}_exact_{tag}", required=(required or {}).get(key),
+                panel=panel, quantity=quantity, key=key,
+                clipped=float(result.stats.get("clipped", 0.0)),
+                length_drift=float(result.stats.get("length_drift", 0.0)),
+            )  # fmt: skip
+
+
+def curves(data: xarray.Dataset, panel: str) -> list[str]:
+    """Names of the curves of a panel."""
+    return [str(n) for n in data.data_vars if data[n].attrs.get("panel") == panel]
+
+
+def draw_spins(
+    data: xarray.Dataset,
+    panels: Sequence[str],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    quantities: Mapping[str, str] | None = None,
+    **axes_options: Any,
+) -> Drawing:
+    """Curves above, exact as lines and methods as markers; deviations from exact below."""
+    figure, axes = new_figure(
+        2, len(panels), sharex=True, gridspec_kw={"height_ratios": [2.0, 1.0]}
+    )
+    figure.set_size_inches(5.6 * len(panels) + 0.8, 6.8)
+    for column, panel in enumerate(panels):
+        upper, lower = axes[:, column]
+        _panel(upper, lower, data, panel, quantities or {})
+        upper.set_title(panel)
+        upper.set(**axes_options)
+        lower.set_xlabel(xlabel)
+        lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
+    axes[0, 0].set_ylabel(ylabel)
+    axes[1, 0].set_ylabel("method − exact")
+    handles: dict[str, Any] = {}
+    for ax in axes[0]:
+        handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    figure.suptitle(title, fontsize=13)
+    return figure
+
+
+def _panel(
+    upper: Axes, lower: Axes, data: xarray.Dataset, panel: str, quantities: Mapping[str, str]
+) -> None:
+    names = curves(data, panel)
+    order = list(dict.fromkeys(data[n].attrs["quantity"] for n in names))
+    styles = ("-", "--", ":")
+    for name in names:
+        curve, facts = data[name], data[name].attrs
+        x = data[str(curve.dims[0])].values
+        q = order.index(facts["quantity"])
+        if facts["key"] == "exact":
+            upper.plot(x, curve.values, color="0.15", linestyle=styles[q % 3], linewidth=1.6,
+                       label="exact" if q == 0 else None)  # fmt: skip
+            text = quantities.get(facts["quantity"])
+            if text:
+                upper.annotate(text, (x[-1], curve.values[-1]), xytext=(4, 0), color="0.15",
+                               textcoords="offset points", va="center")  # fmt: skip
+            continue
+        label, _, marker, colour = METHODS[facts["key"]]
+        offset = list(METHODS).index(facts["key"])
+        step = max(1, x.size // 16)
+        upper.plot(x[offset % step :: step], curve.values[offset % step :: step], marker, color=colour,
+                   markersize=5, fillstyle="none", label=label if q == 0 else None)  # fmt: skip
+        change, error = difference(data, name)
+        lower.plot(x, change, color=colour, linewidth=1.3, linestyle=styles[q % 3])
+        lower.fill_between(x, change - error, change + error, color=colour, alpha=0.2, linewidth=0)
+
+
+def time_axis(last: float, points: int, symbol: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Times and the coordinate entry of a dataset."""
+    times = np.linspace(0, last, points)
+    facts = {"long_name": f"time {symbol}", "symbol": symbol, "units": "1"}
+    return times, {"time": ("time", times, facts)}
