@@ -15,7 +15,9 @@ def tables(data: dict) -> str:
     machine = data["machine"]
     packages = ", ".join(f"{k} {v}" for k, v in machine["packages"].items() if k != "wignerflow")
     where = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
-    parts = [f"{where}, {packages}. Timings are medians, with their range in brackets."]
+    if machine["load_at_start"] is not None:
+        where += f", load at the start {machine['load_at_start']:.1f}"
+    parts = [f"{where}; {packages}. Timings are medians, with their range in brackets."]
     for section in from_dict(data):
         parts.append(markdown(section))
         if section.note:
