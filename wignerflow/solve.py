@@ -436,7 +436,8 @@ def _diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
     if stats.get("short_spins", 0) > SHORT_WARNING:
         out.append(
             f"Up to {stats['short_spins']:.0%} of the spins have a length of order one, where "
-            "the truncated Wigner approximation is not controlled: compare with an exact method at smaller N."
+            "the truncated Wigner approximation is not controlled: compare with an exact method at "
+            "smaller N."
         )
     return out
 

@@ -27,8 +27,8 @@ class TWA:
     """Truncated Wigner approximation of ensembles, spins and modes in any mixture.
 
     Args:
-        form: of ensembles with local jumps: "bloch" (three variables, local jumps exact in first,
-            second moments) or "rotor" (the four-dimensional phase space of the paper, see
+        form: of ensembles with local jumps: "bloch" (three variables, local jumps exact in first
+            and second moments) or "rotor" (the four-dimensional phase space of the paper, see
             ``rotor``; slower, and accurate where |J| stays well above one).
         corrected: of the rotor form: symbols with the factor 1 ± 1/(2L), or of leading order.
         sampling: initial fluctuations of pure states of ensembles and collective spins: "auto"
