@@ -7,7 +7,6 @@ import pytest
 from scipy.linalg import expm
 from scipy.special import ndtri
 
-from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.numpy_lanes import load
 from wignerflow.kernels.observe import Readout
@@ -23,6 +22,8 @@ from wignerflow.phasespace.system import (
     PhaseSpaceSystem,
     Root,
 )
+
+from .lanes import LaneRun
 
 SEED = 11
 FAMILY = 1e-3  # family-wise error rate of every statistical test
@@ -47,15 +48,13 @@ def geometric(calculus, factor=1.0):
     return system, [x, y, x * x, y * y]
 
 
-def run(system, polys, t, dt, chunks=100):
+def run(system, polys, t, dt, lanes=12_000):
+    """Means at time t and their standard errors, and the lanes, run uncompiled."""
     text = KernelText(system, [Readout(p, False) for p in polys])
-    kernel = CpuKernel(
-        text, Grid.make(np.array([0.0, t]), dt), single=False, batched=np.empty(0, np.int64)
-    )
-    n = chunks * kernel.lanes
-    out = kernel.simulate(0, chunks, n, SEED)
-    mean = out.mean[:, 1].mean(axis=0)
-    return mean, out.mean[:, 1].std(axis=0, ddof=1) / np.sqrt(chunks)
+    lane_run = LaneRun(text, Grid.make(np.array([0.0, t]), dt), lanes)
+    lane_run.run(SEED)
+    values = lane_run.observe()
+    return values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(lanes)
 
 
 def exact_geometric(calculus, t):
@@ -228,8 +227,9 @@ def test_roots_are_clipped_and_counted():
     assert worst(mean, sem, np.array([0.5])) < -ndtri(FAMILY / 2)
     text = KernelText(system, [Readout(x, False)])
     grid = Grid.make(np.array([0.0, 0.5]), 0.05)
-    kernel = CpuKernel(text, grid, single=False, batched=np.empty(0, np.int64))
-    assert kernel.simulate(0, 4, 4 * kernel.lanes, SEED).clips.sum() > 0
+    lane_run = LaneRun(text, grid, 500)
+    lane_run.run(SEED)
+    assert lane_run.s.reshape(-1, 500)[text.layout.scratch["clip"]].sum() > 0
 
 
 def test_length_is_conserved():
@@ -238,6 +238,6 @@ def test_length_is_conserved():
     x, y = (Poly.leaf(Var(0, c)) for c in range(2))
     system.explicit = [Explicit(0, [y, x * -1], [[x, y]], np.ones(1), conserve=True)]
     system.initial = [start(np.array([[0.6, 0.8]]))]
-    mean, _ = run(system, [x * x + y * y, x], 1.0, 0.01, chunks=4)
+    mean, _ = run(system, [x * x + y * y, x], 1.0, 0.01, lanes=500)
     assert mean[0] == pytest.approx(1, abs=1e-12)
     assert mean[1] == pytest.approx(0.6 * np.cos(1) + 0.8 * np.sin(1), abs=0.01)

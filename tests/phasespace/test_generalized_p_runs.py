@@ -57,6 +57,7 @@ def test_within_sampling_error_of_exact(N, field):
     assert scores(result, wf.solve(other, t, e_ops=named, method="exact"))[0] > limit
 
 
+@pytest.mark.slow
 def test_between_the_two_conditions():
     """Kz between (sqrt K+ - sqrt K-)^2/2 and |K+ - K-|: the root across r."""
     N = 6
@@ -85,6 +86,7 @@ def test_in_the_ball_with_local_jumps():
     assert worst < limit
 
 
+@pytest.mark.slow
 def test_arrays_of_independent_ensembles():
     N, fields = np.array([2, 5]), np.array([0.5, 2.0])
     pair = wf.Ensemble(N, name="pair", count=2)
@@ -107,6 +109,7 @@ def test_arrays_of_independent_ensembles():
     assert swapped.max() > limit
 
 
+@pytest.mark.slow
 def test_agrees_with_twa_at_large_N():
     """At N = 10^5 both are exact up to 1/N; differences are within the joint sampling error."""
     model, ops = driven(100_000, 2.0)
@@ -131,6 +134,7 @@ def test_agrees_with_twa_at_large_N():
         assert np.max(np.abs(one.expect[name] - two.expect[name])[1:] / sem) < limit
 
 
+@pytest.mark.slow
 def test_mean_field_option_follows_the_paper():
     """Without noise: Eq. (22), with losses that damp; its limit is the generalised P-function's."""
     model, ops = driven(1000, 0.5, local=(("sm", 0.2),))

@@ -64,7 +64,11 @@ def make(
         lines = mean_field.trajectories(flow, starts, times)
         points = mean_field.fixed_points(model)
         name = f"Bloch vector, panel {panel}"
-        data[f"r_{panel}"] = (("line", "time", "axis"), lines, {"long_name": name, "units": "1"})
+        data[f"r_{panel}"] = (
+            ("line", "time", "axis"),
+            lines,
+            {"long_name": name, "units": "1", "method": "mean-field"},
+        )
         data[f"fixed_{panel}"] = (
             (f"point_{panel}", "axis"),
             np.array([p.point for p in points]),

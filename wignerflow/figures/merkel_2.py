@@ -41,6 +41,7 @@ def make(
 ) -> xarray.Dataset:
     """2<J>/N by 100 and 10^4 trajectories, and exactly."""
     many = (2_000 if quick else 10_000) if ntraj is None else ntraj
+    few = 100 if ntraj is None else ntraj
     seed = 1 if seed is None else seed
     times = np.linspace(0, 12, 61 if quick else 241)
     facts = {"long_name": "time kappa_+ t", "symbol": "κ₊t", "units": "1"}
@@ -60,7 +61,7 @@ def make(
         for c in COMPONENTS:
             label = f"2⟨J{c}⟩/N, Bx = {field} κ₊, exact"
             add_curve(data, f"{c}_{regime}_exact", "time", exact, c, label=label, Bx=field)
-        for name, count in (("few", min(100, many)), ("many", many)):
+        for name, count in (("few", few), ("many", many)):
             result = solve(
                 model,
                 times,

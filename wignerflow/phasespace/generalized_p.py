@@ -61,7 +61,7 @@ class GeneralizedP:
         >>> model = wf.Model(0.7 * atoms.Jx, jumps, initial={atoms: wf.up})
         >>> verdict = wf.GeneralizedP.applies(model)
         >>> bool(verdict), round(verdict.eigenvalue, 6)
-        (False, -0.001038)
+        (False, -3.8e-05)
     """
 
     name = "generalized-p"
