@@ -135,7 +135,8 @@ def draw(data: xarray.Dataset) -> Drawing:
     for N, name, colour in _numbers(data, "emission"):
         top = int(np.argmax(data[name].values))
         where = (float(data["scaled_time"][top]), float(data[name][top]) + 0.006)
-        axes[0, 0].annotate(f"$N =$ {in_title(N)}", where, color=colour, ha="center", fontsize=12)
+        number = in_title(N).strip("$")
+        axes[0, 0].annotate(f"$N = {number}$", where, color=colour, ha="center", fontsize=12)
 
     axes[0, 0].legend(loc="upper right", ncols=2)
     counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
