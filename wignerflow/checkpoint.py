@@ -165,9 +165,9 @@ class FileKeeper:
         except OSError as error:
             cause = os.strerror(error.errno) if error.errno else str(error)
             reason = (
-                f"{cause}: the checkpoint could not be written, and the run was stopped. What stood "
-                "in the file before is intact, and the trajectories done are the `result` of this "
-                "error"
+                f"{cause}: the checkpoint could not be written, and the run was stopped. What "
+                "stood in the file before is intact, and the trajectories done are the `result` of "
+                "this error"
             )
             failure = CheckpointFailed(error.errno, reason, str(path))
             failure.result = result

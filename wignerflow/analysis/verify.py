@@ -68,7 +68,7 @@ def verify(
     marks: list[int] = []
     if result.ntraj and isinstance(digests, dict) and isinstance(lanes, int):
         marks = [int(m) for m in digests if str(m).isdigit() and 1 <= int(m) <= limit]
-    if whole or not marks:
+    if whole or not marks or not isinstance(lanes, int):
         again = result.rerun(threads=threads, progress=False)
         same = again.digest() == result.digest()
         return _judge(result, again, same, "all of it")

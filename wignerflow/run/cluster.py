@@ -18,6 +18,7 @@ from .. import _check
 from .._version import __version__
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 
+FETCH = 30.0  # seconds for the sums of one task to travel
 TRIES = 5  # of one task; each outlives some deaths of workers by itself
 
 
@@ -100,10 +101,14 @@ class Cluster:
     def wait(self, task: list[Any], seconds: float) -> Chunks | None:
         """Sums of a task; one that was lost with its worker is started again."""
         future, arguments, tries = task
+        from distributed import wait
+
         try:
-            out, found = future.result(timeout=seconds)
+            if not future.done():
+                wait(future, timeout=seconds)
+            out, found = future.result(timeout=FETCH)
         except Exception as error:
-            if isinstance(error, TimeoutError) and not future.done():
+            if isinstance(error, TimeoutError):  # not done, or done and lost before it was fetched
                 return None
             if not _lost(error) or tries >= TRIES:
                 if _lost(error):

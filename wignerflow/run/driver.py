@@ -134,9 +134,7 @@ class Threads:
         try:
             return task.result(seconds)
         except TimeoutError:
-            if task.done():
-                raise
-            return None
+            return task.result() if task.done() else None
 
     def close(self, tasks: list[Future[Chunks]]) -> None:
         for task in tasks:

@@ -1,0 +1,66 @@
+"""Error budgets: the fit finds known power laws, and the budget covers the true error."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.analysis.certify import extrapolate
+
+
+def decay(N):
+    """Superradiant decay with rates that keep the time scale."""
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1 / N), wf.LocalJump(atoms.sm, 0.2)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    return model, {"inversion": atoms.Jz, "emission": atoms.Jp * atoms.Jm}
+
+
+def test_fit_of_a_power_law():
+    sizes = np.array([6, 8, 12, 16, 24, 32])
+    points = [(int(n), 3 * n**-1.5, 1e-5) for n in sizes]
+    value, factor, power = extrapolate(points, 1000)
+    assert value == pytest.approx(3 * 1000**-1.5) and power == pytest.approx(1.5)
+    assert 1.1 < factor < 2
+    rng = np.random.default_rng(1)
+    inside = 0
+    for _ in range(200):
+        noisy = [(n, d * np.exp(0.15 * rng.normal()), e) for n, d, e in points]
+        value, factor, _ = extrapolate(noisy, 1000)
+        inside += abs(np.log(value / (3 * 1000**-1.5))) < np.log(factor)
+    assert 110 < inside < 180  # about 68 % of 200; more, as scatter only widens it
+
+
+def test_what_does_not_stand_out_is_a_bound():
+    value, factor, power = extrapolate([(8, 1e-2, 1e-3), (16, 1e-3, 1e-3), (32, 2e-3, 1e-3)], 100)
+    assert (value, factor, power) == (pytest.approx(4e-3), 1.0, None)
+
+
+def test_budget_covers_the_true_error():
+    tlist = np.linspace(0, 8, 9)
+    budget = wf.certify(decay, tlist, N=48, small=[6, 8, 12, 16], ntraj=2000)
+    text = str(budget)
+    assert "truncation" in text and "N = 6, 8, 12, 16" in text and "emission" in text
+    model, e_ops = decay(48)
+    exact = wf.solve(model, tlist, e_ops=e_ops, method="exact")
+    found = wf.solve(model, tlist, e_ops=e_ops, ntraj=200_000, seed=5, progress=False)
+    for name, line in budget.lines.items():
+        scale = np.abs(exact.expect[name]).max()
+        true = np.abs(found.expect[name] - exact.expect[name]).max() / scale
+        noise = 4 * found.sem[name].max() / scale
+        assert line.exponent is None or 0.5 < line.exponent < 3
+        assert true < line.truncation * line.uncertainty**2 + line.step + noise
+        sem = wf.solve(model, tlist, e_ops=e_ops, ntraj=2000, seed=6, progress=False).sem[name]
+        assert line.sampling == pytest.approx(sem.max() / scale, rel=0.2)
+        assert line.total >= max(line.truncation, line.sampling, line.step)
+
+
+def test_refusals():
+    model, _ = decay(10)
+    with pytest.raises(TypeError, match="because how rates scale with N is not in one model"):
+        wf.certify(model, [0, 1], N=100)
+    with pytest.raises(TypeError, match="`e_ops` must be a function of the model"):
+        wf.certify(lambda N: decay(N)[0], [0, 1], {"z": 1}, N=100)
+    with pytest.raises(ValueError, match="two smaller sizes"):
+        wf.certify(decay, [0, 1], N=7)
+    with pytest.raises(ValueError, match="at least two sizes"):
+        wf.certify(decay, [0, 1], N=100, small=[8])
