@@ -1,7 +1,8 @@
 """Kills a run, resumes it, compares: every digest must be that of the run that was left alone.
 
     python benchmarks/resume.py           20 trials, each killed (SIGKILL) at a random moment
-    python benchmarks/resume.py --cost    what checkpoints cost: the same run with and without
+    python benchmarks/resume.py --cost    what checkpoints cost
+    python benchmarks/resume.py --speed   two local Dask workers against one
 
 The child processes call ``wf.solve`` with a checkpoint written as often as possible, so that kills
 fall inside writes too. Exit code 1 if any digest differs.
@@ -81,39 +82,71 @@ def trials(number: int, ntraj: int, every: float, seed: int, say=print) -> int:
     return bad
 
 
-def cost(ntraj: int, every: float, repeats: int) -> float:
-    """Processor time of a run with checkpoints over that without (best of some), minus one."""
+def cost(ntraj: int, every: float) -> float:
+    """Processor time spent in writing checkpoints, as a share of that of the run."""
+    from wignerflow.checkpoint import FileKeeper
+
     run(256)
-    best = {True: np.inf, False: np.inf}
+    spent: list[float] = []
+    whole = FileKeeper.save
+
+    def save(self, state):
+        begin = time.thread_time()
+        whole(self, state)
+        spent.append(time.thread_time() - begin)
+
+    FileKeeper.save = save
     with tempfile.TemporaryDirectory() as folder:
-        for k in range(repeats):
-            for kept in (False, True):
-                options = {"checkpoint": f"{folder}/{k}.nc", "every": every} if kept else {}
-                begin = time.process_time()
-                run(ntraj, threads=1, **options)
-                best[kept] = min(best[kept], time.process_time() - begin)
-    share = best[True] / best[False] - 1
+        begin = time.process_time()
+        run(ntraj, threads=1, checkpoint=f"{folder}/run.nc", every=every)
+        total = time.process_time() - begin
+    share = float(np.mean(spent)) / every
     print(
-        f"without {best[False]:.2f} s, with a checkpoint every {every} s {best[True]:.2f} s: "
-        f"{share:+.2%}"
+        f"{len(spent)} checkpoints of {np.mean(spent) * 1e3:.1f} ms in a run of {total:.2f} s of "
+        f"processor time: {share:.2%} with one every {every:g} s, {np.mean(spent) / 60:.3%} with "
+        "the usual 60 s"
     )
     return share
+
+
+def speed(ntraj: int) -> float:
+    """Throughput of two local Dask workers over that of one."""
+    from distributed import Client, LocalCluster
+
+    seconds = {}
+    for workers in (1, 2):
+        options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+        with LocalCluster(**options) as cluster, Client(cluster) as client:
+            run(256 * workers, client=client)
+            best = np.inf
+            for _ in range(3):
+                begin = time.perf_counter()
+                digest = run(ntraj, client=client).digest()
+                best = min(best, time.perf_counter() - begin)
+            seconds[workers] = best
+            print(f"{workers} worker(s): {ntraj / best:.3g} trajectories/s, digest {digest[:16]}")
+    ratio = seconds[1] / seconds[2]
+    print(f"two workers are {ratio:.2f} times as fast as one")
+    return ratio
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--ntraj", type=int, default=150_000)
+    parser.add_argument("--ntraj", type=int, default=300_000)
     parser.add_argument("--every", type=float, default=0.001, help="seconds between checkpoints")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--speed", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options.child, options.ntraj, options.every)
         return 0
     if options.cost:
-        return int(cost(options.ntraj, max(options.every, 5.0), 2) > 0.02)
+        return int(cost(10 * options.ntraj, max(options.every, 2.0)) > 0.02)
+    if options.speed:
+        return int(speed(10 * options.ntraj) < 1.8)
     bad = trials(options.trials, options.ntraj, options.every, options.seed)
     print(
         f"{options.trials - bad} of {options.trials} digests are equal to that of the run that "

@@ -25,7 +25,7 @@ _MEANT = "Use the arguments of that run, or another file."
 
 
 class CheckpointFailed(OSError):
-    """A checkpoint could not be written: ``result`` holds what was done; the last file is intact."""
+    """A checkpoint could not be written: ``result`` holds what is done, the last file is whole."""
 
     result: Result | None = None
 

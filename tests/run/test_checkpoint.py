@@ -254,7 +254,8 @@ spec = importlib.util.spec_from_file_location("cases", sys.argv[1])
 cases = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cases)
 print("started", flush=True)
-result = cases.solve(ntraj=int(sys.argv[3]), dt=0.002, checkpoint=sys.argv[2], every=1e-3, threads=1)
+options = {"ntraj": int(sys.argv[3]), "dt": 0.002, "every": 1e-3, "threads": 1}
+result = cases.solve(checkpoint=sys.argv[2], **options)
 print(result.digest(), flush=True)
 """
 

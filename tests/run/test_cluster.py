@@ -60,7 +60,7 @@ def test_stopping_and_checkpoints(local, tmp_path):
 
 
 def test_a_killed_worker(local):
-    made, client = local
+    _, client = local
     pids = client.run(os.getpid)
 
     def kill():
@@ -78,6 +78,7 @@ def test_a_killed_worker(local):
     assert set(client.run(os.getpid).values()) != set(pids.values())
 
 
+@pytest.mark.slow
 def test_lost_tasks_are_started_again(local, monkeypatch):
     _, client = local
     lost = []

@@ -1,4 +1,4 @@
-"""The same bits whatever the threads and the way a run is cut into tasks; runs repeat from files."""
+"""The same bits whatever the threads and the cut into tasks; runs repeat from files."""
 
 import importlib.util
 import json
@@ -101,7 +101,7 @@ def test_what_cannot_be_repeated_says_so():
     result = solve(ntraj=64)
     with pytest.raises(ValueError, match="must be of one run"):
         result.merge(solve(ntraj=64, seed=9)).rerun()
-    with pytest.raises(ValueError, match="must be one of .* but was 'ntray'"):
+    with pytest.raises(ValueError, match=r"must be one of .* but was 'ntray'"):
         result.rerun(ntray=3)
 
 
