@@ -91,13 +91,19 @@ class RotorLocal(LocalPrinter):
     def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
         """In lane: names ``y`` from names ``x`` (J, then n)."""
         out = Lines(0)
-        out.add(f"{self.layout.s('clip')} += below(L{k}_0 - np.sqrt({_dot(x[:3], x[:3])}))")
         first = self._rates(k, "a", x, out)
         predicted = [f"h{c}" for c in range(6)]
         out.add(*(f"{predicted[c]} = {x[c]} + {first[c]}" for c in range(6)))
         _perpendicular("b", predicted, out)
         second = self._rates(k, "b", predicted, out)
         out.add(*(f"{y[c]} = {x[c]} + F(0.5) * ({first[c]} + {second[c]})" for c in range(6)))
+        # L stays within 2R
+        out.add(
+            f"over = np.sqrt({_dot(y[:3], y[:3])} + F(1e-12)) / L{k}_0",
+            f"{self.layout.s('clip')} += below(F(1) - over)",
+            "back = F(1) / (F(1) + fmax0(over - F(1)))",
+            *(f"{y[c]} = back * {y[c]}" for c in range(3)),
+        )
         _perpendicular("c", y, out)
         return out.lines
 
