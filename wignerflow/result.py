@@ -116,8 +116,8 @@ class Result:
         axes: by name of an observable with V values per time, what they are and where: ("member",
             coordinates (V,)).
         final: classical variables of every trajectory at the last time, (ntraj, variables), in the
-            order of ``variables`` ("atoms.x", "chain[3].z", ...), if ``solve`` was told to keep them;
-            not saved.
+            order of ``variables`` ("atoms.x", "chain[3].z", ...), if ``solve`` was told to keep
+            them; not saved.
         variables: names of the columns of ``final``.
 
     Raises:
@@ -320,8 +320,8 @@ class Result:
 
         Args:
             ntraj: trajectories; None repeats all of this result.
-            options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress`` of
-                :func:`wignerflow.solve`.
+            options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress``
+                of :func:`wignerflow.solve`.
 
         Raises:
             ValueError: the result was merged, or holds something without plain form (the user's own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,7 +237,8 @@ class KernelText:
     def _check_rates(self, grid: Grid) -> None:
         """Raise where a rate is negative or complex at any time the kernel reads it."""
         system = self.system
-        rates = [c.rate for c in (*system.channels, *system.member_channels)]
+        rates: list[Any] = [c.rate for c in system.channels]
+        rates += [c.rate for c in system.member_channels]
         rates += [rate for step in system.local for rate, _, _ in step.parts]
         for rate in dict.fromkeys(r for r in rates if isinstance(r, Coef)):
             rate.rates(self.coefficient_times(grid, grid.times))
@@ -267,8 +269,8 @@ class KernelText:
         length, middle = self._local_middles(grid)
         if all(is_constant(step) for step in self.local.steps.values()):
             # rounding merges lengths that differ by the rounding of the output times
-            unique, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)
-            unique = np.exp(unique)
+            logarithm, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)
+            unique = np.asarray(np.exp(logarithm), float)
             when: list[float | None] = [None] * unique.size
         else:
             unique, rows, when = length, np.arange(length.size), list(middle)

@@ -18,9 +18,9 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from . import lower
-from .polynomials import Poly
+from .method import Symbol
 from .symbols import Mono, SymbolMap
-from .system import MemberObservable, PhaseSpaceSystem
+from .system import PhaseSpaceSystem
 
 
 class ProductStateSymbols(SymbolMap):
@@ -102,7 +102,7 @@ class MeanField:
 
     def lower(
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
-    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable]]:
+    ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
         system, symbols = lower.build(model, tlist)
         lower.set_initial(system, model, "point", "point")

@@ -7,7 +7,10 @@ from typing import Any, Protocol
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from .polynomials import Poly
-from .system import MemberObservable, PhaseSpaceSystem
+from .system import MemberObservable, PhaseSpaceSystem, ProductObservable
+
+#: The classical counterpart of an observable.
+Symbol = Poly | MemberObservable | ProductObservable
 
 
 class TrajectoryMethod(Protocol):
@@ -22,5 +25,5 @@ class TrajectoryMethod(Protocol):
 
     def lower(
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
-    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable]]:
+    ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""

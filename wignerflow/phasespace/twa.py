@@ -18,9 +18,9 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from . import lower
-from .polynomials import Poly
+from .method import Symbol
 from .rotor import use_rotor_form
-from .system import MemberObservable, PhaseSpaceSystem
+from .system import PhaseSpaceSystem
 
 
 class TWA:
@@ -73,7 +73,7 @@ class TWA:
 
     def lower(
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
-    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable]]:
+    ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
         system, symbols = lower.build(model, tlist)
         system.scheme = self.scheme
