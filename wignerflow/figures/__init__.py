@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from . import (
+    huber_1,
+    huber_2,
+    huber_3,
+    huber_4,
+    huber_5,
+    huber_6,
+    huber_7,
     merkel_1,
     merkel_2,
     merkel_3,
@@ -19,6 +26,13 @@ from . import (
 from .contract import Figure
 
 _FIGURES = (
+    huber_1.FIGURE,
+    huber_2.FIGURE,
+    huber_3.FIGURE,
+    huber_4.FIGURE,
+    huber_5.FIGURE,
+    huber_6.FIGURE,
+    huber_7.FIGURE,
     merkel_1.FIGURE,
     merkel_2.FIGURE,
     merkel_3.FIGURE,

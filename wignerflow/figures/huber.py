@@ -1,6 +1,6 @@
-r"""What the figures of Huber, Kirton and Rabl share: one spin S, several methods, one exact curve.
+r"""What the figures of Huber, Kirton and Rabl share: a spin, several methods, an exact curve.
 
-The paper's rates carry a factor: its Gamma/(2S) D[S^-] with D[c]rho = 2 c rho c^+ - ... is the plain
+The paper's Gamma/(2S) D[S^-] with D[c]rho = 2 c rho c^+ - {c^+c, rho} is the plain
 rate Gamma/S, and its Gamma_phi D[S^z] the plain rate 2 Gamma_phi.
 """
 
@@ -164,8 +164,9 @@ def _panel(
         label, _, marker, colour = METHODS[facts["key"]]
         offset = list(METHODS).index(facts["key"])
         step = max(1, x.size // 16)
-        upper.plot(x[offset % step :: step], curve.values[offset % step :: step], marker, color=colour,
-                   markersize=5, fillstyle="none", label=label if q == 0 else None)  # fmt: skip
+        some = slice(offset % step, None, step)
+        upper.plot(x[some], curve.values[some], marker, color=colour, markersize=5,
+                   fillstyle="none", label=label if q == 0 else None)  # fmt: skip
         change, error = difference(data, name)
         lower.plot(x, change, color=colour, linewidth=1.3, linestyle=styles[q % 3])
         lower.fill_between(x, change - error, change + error, color=colour, alpha=0.2, linewidth=0)

@@ -1,8 +1,8 @@
 r"""Superradiant decay of a collective spin: Huber, Fig. 1.
 
-Plain rate Gamma/S on S^-, all up. The positive-diffusion approximation is off by about 1.2 % (Q), 1.0 %
-(Wigner, fixed length), 1.9 % (P) and 2.2 % (Wigner, the paper's coherent start, whose lengths spread)
-of S at S = 100; with the noises' correlation kept, by 0.1 %.
+Plain rate Gamma/S on S^-, all up. At S = 100 the positive-diffusion approximation is off by 1.1 %
+of S (Wigner, fixed length), 1.3 % (Q), 1.9 % (P) and 2.2 % (Wigner, with the paper's coherent
+start, whose lengths spread); with the noises' correlation kept, by 0.1 %.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 r"""Transient of a driven, decaying collective spin: Huber, Fig. 3.
 
-H = Omega S_x with Omega = 2 Gamma, plain rate Gamma/S on S^-, all down. The positive-diffusion forms
-lose the late oscillations; with the noises' correlation kept, and in the Bloch form, they stay.
+H = Omega S_x with Omega = 2 Gamma, plain rate Gamma/S on S^-, all down. The positive-diffusion
+forms lose the late oscillations; with the noises' correlation kept, and in the Bloch form, they
+stay.
 """
 
 from __future__ import annotations

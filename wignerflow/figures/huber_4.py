@@ -1,0 +1,170 @@
+r"""Steady state of a driven collective spin S = 1000 against drive: Huber, Fig. 4.
+
+Exact: with H = Omega S_x and plain rate r on S^-, L = S^- + i Omega/r absorbs the drive, so that
+
+.. math:: \rho_\infty \propto (L^\dagger L)^{-1},
+
+which is triangular; its diagonal and the two next to it follow by recursion, in logarithms.
+
+The paper's forms are averaged over 40 < Gamma t < 50, as there, with the mean standard error over
+that time as a bound on their error. Beyond the transition a spin needs times of order S/Gamma to
+relax, so that window is not the steady state; the Bloch form and the one with correlated noise go
+through ``wf.steady_state``, which waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..analysis.steady_state import steady_state
+from ..model.states import down
+from ..plot import new_figure
+from ..solve import solve
+from .contract import Figure, Say, dataset, silent
+from .huber import METHODS, PAPER, spin_model
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure as Drawing
+
+SOURCE = f"{PAPER}, Fig. 4"
+S = 1000
+KEYS = ("w", "p", "q", "c", "bloch")
+DRIVES = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0)
+LABELS = {
+    "z": "⟨Sz⟩/S",
+    "y": "⟨Sy⟩/S",
+    "x": "⟨Sx⟩/S",
+    "zz": "⟨ΔSz²⟩/S²",
+    "yy": "⟨ΔSy²⟩/S²",
+    "xx": "⟨ΔSx²⟩/S²",
+}
+
+
+def exact_steady_state(spin: float, drive: float, rate: float) -> dict[str, float]:
+    """Means and second moments of S_x, S_y, S_z in the steady state, by name."""
+    M = np.arange(spin, -spin - 1, -1)
+    lower = np.sqrt((spin + M[:-1]) * (spin - M[:-1] + 1))
+    c = 1j * drive / rate
+    # p_i = 1 + (l_{i-1}/|c|)^2 p_{i-1}: populations from the top, in logarithms
+    logs = np.zeros(M.size)
+    for i in range(1, M.size):
+        logs[i] = np.logaddexp(0.0, 2 * np.log(lower[i - 1] / abs(c)) + logs[i - 1])
+    p = np.exp(logs - logs.max())
+    p /= p.sum()
+    step = -lower / c  # rho_{i+1,i} = step_i rho_ii
+    minus = np.sum(lower * np.conj(step * p[:-1]))
+    square = np.sum(lower[:-1] * lower[1:] * np.conj(step[1:] * step[:-1] * p[:-2]))
+    plus_minus = np.sum((spin + M) * (spin - M + 1) * p)
+    z, zz = float(np.sum(M * p)), float(np.sum(M**2 * p))
+    across = (plus_minus - z) / 2
+    return {
+        "x": minus.real,
+        "y": -minus.imag,
+        "z": z,
+        "xx": float(across + square.real / 2),
+        "yy": float(across - square.real / 2),
+        "zz": zz,
+    }
+
+
+def _scaled(values: dict[str, Any]) -> dict[str, Any]:
+    """Means over S, variances over S^2."""
+    out = {a: values[a] / S for a in "zyx"}
+    return out | {a + a: values[a + a] / S**2 - out[a] ** 2 for a in "zyx"}
+
+
+def make(
+    quick: bool = False,
+    *,
+    ntraj: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    say: Say = silent,
+) -> xarray.Dataset:
+    """Means and variances against Omega/Gamma."""
+    count = ntraj or (500 if quick else 2_000)
+    seed = 7 if seed is None else seed
+    drives = np.array((0.3, 0.8, 1.5) if quick else DRIVES)
+    facts = {"long_name": "drive Omega/Gamma", "symbol": "Ω/Γ", "units": "1"}
+    data = dataset("huber-4", SOURCE, {"drive": ("drive", drives, facts)}, S=S, Gamma=1.0)
+    times = np.concatenate([[0.0], np.linspace(40, 50, 41)])
+    table: dict[str, dict[str, list[Any]]] = {}
+    dt = 0.02
+    for drive in drives:
+        say(f"drive {drive:g}")
+        spin, model = spin_model(S, decay=1.0, drive=float(drive), initial=down)
+        J = {"x": spin.Jx, "y": spin.Jy, "z": spin.Jz}
+        ops = J | {a + a: J[a] * J[a] for a in J}
+        exact = _scaled(exact_steady_state(S, float(drive), 1 / S))
+        for name, value in exact.items():
+            table.setdefault("exact", {}).setdefault(name, []).append((value, 0.0))
+        for key in KEYS:
+            method = METHODS[key][1]
+            if key in ("c", "bloch"):
+                found = steady_state(
+                    model, ops, method, ntraj=count, seed=seed, dt=dt, threads=threads
+                )
+                mean, sem = dict(found.expect), dict(found.sem)
+            else:
+                result = solve(
+                    model, times, e_ops=ops, method=method, ntraj=count, seed=seed, dt=dt,
+                    threads=threads, progress=False,
+                )  # fmt: skip
+                mean = {k: v[1:].mean() for k, v in result.expect.items()}
+                sem = {k: v[1:].mean() for k, v in result.sem.items()}
+            for name, value in _scaled({k: float(mean[k]) for k in ops}).items():
+                own = sem[name] / (S if len(name) == 1 else S**2)
+                if len(name) == 2:  # the square of the mean adds to a variance's error
+                    own = np.hypot(own, 2 * abs(mean[name[0]]) * sem[name[0]] / S**2)
+                table.setdefault(key, {}).setdefault(name, []).append((value, float(own)))
+    for key, columns in table.items():
+        for name, pairs in columns.items():
+            values, errors = np.array(pairs).T
+            label = "exact" if key == "exact" else METHODS[key][0]
+            attributes: dict[str, Any] = {
+                "long_name": f"{LABELS[name]}, {label}", "units": "1", "key": key, "quantity": name,
+                "method": "exact" if key == "exact" else METHODS[key][1].name,
+            }  # fmt: skip
+            if key != "exact":
+                attributes |= {"ntraj": count, "seed": str(seed), "dt": dt}
+                attributes |= {"sem": f"{name}_{key}_sem", "reference": f"{name}_exact"}
+                data[f"{name}_{key}_sem"] = ("drive", errors, {"long_name": "error", "units": "1"})
+            data[f"{name}_{key}"] = ("drive", values, attributes)
+    return data
+
+
+def draw(data: xarray.Dataset) -> Drawing:
+    """Means left, variances right, deviations below."""
+    figure, axes = new_figure(2, 2, sharex=True, gridspec_kw={"height_ratios": [2.0, 1.0]})
+    figure.set_size_inches(12, 7)
+    x = data["drive"].values
+    fine = np.linspace(x[0], x[-1], 200)
+    exact = [_scaled(exact_steady_state(S, float(d), 1 / S)) for d in fine]
+    styles = {"z": "-", "y": "--", "x": ":"}
+    for column, names in enumerate((("z", "y", "x"), ("zz", "yy", "xx"))):
+        upper, lower = axes[:, column]
+        for name in names:
+            style = styles[name[0]]
+            upper.plot(fine, [e[name] for e in exact], style, color="0.15", linewidth=1.4,
+                       label=f"exact, $S_{name[0]}$" if column == 0 else None)  # fmt: skip
+            for key in KEYS:
+                label, _, marker, colour = METHODS[key]
+                y, error = data[f"{name}_{key}"].values, data[f"{name}_{key}_sem"].values
+                upper.plot(x, y, marker, color=colour, markersize=5, fillstyle="none",
+                           label=label if (column, name) == (0, "z") else None)  # fmt: skip
+                change = y - data[f"{name}_exact"].values
+                lower.errorbar(x, change, error, color=colour, linewidth=1.1, linestyle=style)
+        lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
+        lower.set_xlabel(r"drive  $\Omega/\Gamma$")
+    axes[0, 0].set_ylabel(r"$\langle S_{x,y,z}\rangle/S$")
+    axes[0, 1].set_ylabel(r"$\langle \Delta S_{x,y,z}^2\rangle/S^2$")
+    axes[1, 0].set_ylabel("method − exact")
+    figure.legend(loc="outside lower center", ncols=4)
+    figure.suptitle(f"Steady state of a driven, decaying collective spin, $S = {S}$", fontsize=13)
+    return figure
+
+
+FIGURE = Figure("huber-4", "Steady state of S = 1000 against drive", SOURCE, make, draw)

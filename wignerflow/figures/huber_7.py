@@ -1,0 +1,278 @@
+r"""Dissipative Heisenberg chain of 100 spins with S = 5000 across its transition: Huber, Fig. 7.
+
+H = sum_n (J_x S^x_n S^x_{n+1} + J_y S^y_n S^y_{n+1})/(2S) on a ring, plain rate Gamma/S on every
+S^- (the paper's D at its Gamma/(2S)), from all down. About that state, S^x = sqrt(S/2) x and S^y =
+sqrt(S/2) y obey (Holstein and Primakoff) for wave number k
+
+.. math:: \dot x_k = -\Gamma x_k - J_y\cos(k)\,y_k,\quad \dot y_k = -\Gamma y_k + J_x\cos(k)\,x_k,
+
+with diffusion 2 Gamma for both, so it is stable for J_x J_y > -Gamma^2. The paper prints
+-Gamma^2/16 and shows the transition at J_x = Gamma/8, J_y = -Gamma/2: its axes are those of a rate
+four times smaller. Here J_x = Gamma/2, where the transition lies at J_y = -2 Gamma.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from ..model.couplings import NearestNeighbour
+from ..model.model import Jump, Model
+from ..model.operators import couple
+from ..model.states import down
+from ..model.subsystems import CollectiveSpin
+from ..plot import new_figure
+from ..solve import solve
+from .contract import Check, Figure, Say, dataset, keeps, silent
+from .huber import METHODS, PAPER
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure as Drawing
+
+SOURCE = f"{PAPER}, Fig. 7"
+S, N, JX = 5000, 100, 0.5
+COUPLINGS = (-3.0, -2.6, -2.3, -2.1, -2.0, -1.95, -1.9, -1.8, -1.6, -1.3, -1.0, -0.5, 0.25, 1.0)
+NEAR = -1.9  # where C(s) is shown
+KEYS = ("w", "c", "bloch")
+LABELS = {"depth": "1 + ⟨Sz⟩/S", "xx": "⟨ΔSx²⟩/S", "yy": "⟨ΔSy²⟩/S", "zz": "⟨ΔSz²⟩/S²"}
+#: Largest relative deviation from Holstein and Primakoff where J_y > -1.7 Gamma.
+REQUIRED = 0.02
+
+
+def chain(jy: float, jx: float = JX, spin: float = S, sites: int = N) -> tuple[Any, Model]:
+    """The ring and its model, Gamma = 1."""
+    ring = CollectiveSpin(spin, name="chain", count=sites)
+    bonds = NearestNeighbour(periodic=True)  # every bond twice
+    H = (
+        0.5
+        / (2 * spin)
+        * (jx * couple(ring.Jx, bonds, ring.Jx) + jy * couple(ring.Jy, bonds, ring.Jy))
+    )
+    return ring, Model(H, [Jump(ring.Jm, 1 / spin)], initial={ring: down})
+
+
+def covariances(
+    jy: float, jx: float = JX, sites: int = N
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """<x_k x_k>, <y_k y_k> and their product, per wave number, in the polarised phase."""
+    c = np.cos(2 * np.pi * np.arange(sites) / sites)
+    # A C + C A^T + 2 = 0 with A = [[-1, -jy c], [jx c, -1]]
+    xy = (jx - jy) * c / (2 * (1 + jx * jy * c**2))
+    return 1 - jy * c * xy, 1 + jx * c * xy, xy
+
+
+def linearised(jy: float, **chain_: Any) -> dict[str, Any]:
+    """The same numbers as the simulation's, by Holstein and Primakoff; NaN where unstable."""
+    if JX * jy <= -1:
+        return dict.fromkeys(LABELS, np.nan) | {"C": np.full(N // 2, np.nan)}
+    xx, yy, _ = covariances(jy, **chain_)
+    quanta = (xx + yy - 2) / 4
+    s = np.arange(N // 2)
+    k = 2 * np.pi * np.arange(N) / N
+    correlation = (np.cos(np.outer(s, k)) * quanta).mean(axis=1)
+    n, anomalous = quanta.mean(), (xx - yy).mean() / 4
+    cross = covariances(jy, **chain_)[2].mean() / 2
+    return {
+        "depth": n / S,
+        "xx": xx.mean() / 2,
+        "yy": yy.mean() / 2,
+        "zz": (n * (n + 1) + anomalous**2 + cross**2) / S**2,
+        "C": correlation / (n if n > 0 else 1.0),
+    }
+
+
+def correlation(final: np.ndarray, amplitudes: bool) -> np.ndarray:
+    """C(s) = <S^+_n S^-_{n+s}>/<S^+_n S^-_n> from final samples (trajectories, variables)."""
+    v = final.reshape(final.shape[0], N, -1)
+    if amplitudes:
+        minus = (v[..., 0] + 1j * v[..., 1]) * (v[..., 2] - 1j * v[..., 3])
+        z = (v[..., 0] ** 2 + v[..., 1] ** 2 - v[..., 2] ** 2 - v[..., 3] ** 2) / 2
+    else:
+        minus, z = v[..., 0] - 1j * v[..., 1], v[..., 2]
+    power = np.abs(np.fft.fft(minus, axis=1)) ** 2
+    out = np.fft.ifft(power.mean(axis=0)).real / N
+    out[0] += z.mean()
+    return out[: N // 2] / out[0]
+
+
+def length(C: np.ndarray) -> float:
+    """xi of C(s) = exp(-s/xi) through even s, by least squares."""
+    s, values = np.arange(0, C.size, 2), C[::2]
+
+    def misfit(log_xi: float) -> float:
+        return float(np.sum((values - np.exp(-s / np.exp(log_xi))) ** 2))
+
+    return float(np.exp(minimize_scalar(misfit, bounds=(-2, 5), method="bounded").x))
+
+
+def make(
+    quick: bool = False,
+    *,
+    ntraj: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    say: Say = silent,
+) -> xarray.Dataset:
+    """Steady values against J_y, averaged over the late half of the run and the ring."""
+    count = ntraj or (64 if quick else 192)
+    seed = 7 if seed is None else seed
+    couplings = np.array((-3.0, -1.9, -1.0) if quick else COUPLINGS)
+    last, dt = (20.0, 0.05) if quick else (100.0, 0.04)
+    times = np.concatenate([[0.0], np.linspace(last / 2, last, 11)])
+    axis = {"long_name": "coupling Jy/Gamma", "symbol": "Jy/Γ", "units": "1"}
+    coordinates = {
+        "coupling": ("coupling", couplings, axis),
+        "distance": (
+            "distance",
+            np.arange(N // 2),
+            {"long_name": "s", "symbol": "s", "units": "1"},
+        ),
+    }
+    data = dataset("huber-7", SOURCE, coordinates, S=S, sites=N, Jx=JX, Gamma=1.0)
+    columns: dict[str, dict[str, list[Any]]] = {
+        k: {n: [] for n in LABELS} for k in ("exact", *KEYS)
+    }
+    lengths: dict[str, list[float]] = {k: [] for k in columns}
+    clips: dict[str, float] = {}
+    speed: dict[str, float] = {}
+    for jy in couplings:
+        say(f"Jy = {jy:g} Gamma")
+        known = linearised(float(jy))
+        lengths["exact"].append(length(known["C"]) if np.isfinite(known["xx"]) else np.nan)
+        for name in LABELS:
+            columns["exact"][name].append((known[name], 0.0))
+        ring, model = chain(float(jy))
+        ops = {
+            "z": ring.Jz.sum() / (S * N),
+            "xx": (ring.Jx * ring.Jx).sum() / (S * N),
+            "yy": (ring.Jy * ring.Jy).sum() / (S * N),
+            "zz": (ring.Jz * ring.Jz).sum() / (S**2 * N),
+        }
+        for key in KEYS:
+            result = solve(
+                model, times, e_ops=ops, method=METHODS[key][1], ntraj=count, seed=seed, dt=dt,
+                precision="double", threads=threads, keep="final", progress=False,
+            )  # fmt: skip
+            mean = {k: float(v[1:].mean()) for k, v in result.expect.items()}
+            error = {k: float(v[1:].mean()) for k, v in result.sem.items()}
+            columns[key]["depth"].append((1 + mean["z"], error["z"]))
+            columns[key]["zz"].append((mean["zz"] - mean["z"] ** 2, error["zz"]))
+            for name in ("xx", "yy"):
+                columns[key][name].append((mean[name], error[name]))
+            assert result.final is not None
+            C = correlation(result.final, key != "bloch")
+            lengths[key].append(length(C))
+            clips[key] = max(clips.get(key, 0.0), result.stats.get("clipped", 0.0))
+            speed[key] = result.stats["ns_per_trajectory_step"] / N
+            if jy == NEAR:
+                label = f"C(s), Jy = {NEAR} Γ, {METHODS[key][0]}"
+                data[f"C_{key}"] = ("distance", C, {"long_name": label, "units": "1"})
+        if jy == NEAR:
+            label = f"C(s), Jy = {NEAR} Γ, Holstein-Primakoff"
+            data["C_exact"] = ("distance", known["C"], {"long_name": label, "units": "1"})
+    for key, table in columns.items():
+        label = "Holstein-Primakoff" if key == "exact" else METHODS[key][0]
+        for name, pairs in table.items():
+            values, errors = np.array(pairs).T
+            facts: dict[str, Any] = {"long_name": f"{LABELS[name]}, {label}", "units": "1"}
+            if key != "exact":
+                facts |= {
+                    "method": METHODS[key][1].name,
+                    "ntraj": count,
+                    "seed": str(seed),
+                    "dt": dt,
+                }
+                facts |= {"sem": f"{name}_{key}_sem", "clipped": clips[key]}
+                facts |= {"ns_per_spin_trajectory_step": speed[key]}
+                data[f"{name}_{key}_sem"] = (
+                    "coupling",
+                    errors,
+                    {"long_name": "error", "units": "1"},
+                )
+            data[f"{name}_{key}"] = ("coupling", values, facts)
+        facts = {"long_name": f"correlation length, {label}", "units": "sites"}
+        data[f"length_{key}"] = ("coupling", np.array(lengths[key]), facts)
+    return data
+
+
+def checks(data: xarray.Dataset) -> list[Check]:
+    """Relative deviations from Holstein and Primakoff away from the transition."""
+    out = []
+    far = data["coupling"].values > -1.7
+    for key in KEYS:
+        for name in ("depth", "xx", "yy"):
+            exact = data[f"{name}_exact"].values[far].copy()
+            if name == "depth":
+                exact[exact * S < 0.05] = np.nan  # too few quanta to resolve
+            change = np.abs(data[f"{name}_{key}"].values[far] / exact - 1)
+            k = int(np.nanargmax(change))
+            error = float(data[f"{name}_{key}_sem"].values[far][k] / exact[k])
+            where = float(data["coupling"].values[far][k])
+            what = (
+                f"{LABELS[name]}, {METHODS[key][0]}: relative deviation from HP (Jy = {where:g} Γ)"
+            )
+            value = float(change[k])
+            out.append(
+                Check(what, value, error, f"at most {REQUIRED:g}", keeps(value, error, REQUIRED))
+            )
+    return out
+
+
+def draw(data: xarray.Dataset) -> Drawing:
+    """Magnetisation and variances, correlations, correlation length."""
+    figure, axes = new_figure(1, 3)
+    figure.set_size_inches(16.5, 5.4)
+    x = data["coupling"].values
+    fine = np.linspace(-1.98, max(x), 200)
+    styles = {"depth": "-", "xx": "--", "yy": ":", "zz": "-."}
+    scale = {"depth": 1.0, "xx": 1 / S, "yy": 1 / S, "zz": 1.0}
+    texts = {"depth": r"$1+\langle S_z\rangle/S$", "xx": r"$\Delta S_x^2/S^2$",
+             "yy": r"$\Delta S_y^2/S^2$", "zz": r"$\Delta S_z^2/S^2$"}  # fmt: skip
+    known = [linearised(float(j)) for j in fine]
+    for name, style in styles.items():
+        axes[0, 0].plot(fine, [scale[name] * h[name] for h in known], style, color="0.2",
+                        label=f"HP, {texts[name]}")  # fmt: skip
+        for key in KEYS:
+            label, _, marker, colour = METHODS[key]
+            axes[0, 0].plot(
+                x, scale[name] * data[f"{name}_{key}"], marker, color=colour, markersize=5,
+                fillstyle="none", label=label if name == "depth" else None,
+            )  # fmt: skip
+    axes[0, 0].set(
+        yscale="log", ylim=(1e-9, 2), xlabel=r"$J_y/\Gamma$", title="magnetisation and variances"
+    )
+    axes[0, 0].legend(fontsize=8)
+    s = data["distance"].values
+    if "C_exact" in data:
+        axes[0, 1].plot(s[::2], data["C_exact"][::2], color="0.2", label="HP")
+        for key in KEYS:
+            label, _, marker, colour = METHODS[key]
+            axes[0, 1].plot(
+                s[::2], data[f"C_{key}"][::2], marker, color=colour, fillstyle="none", label=label
+            )
+    axes[0, 1].set(
+        xlabel="distance $s$ (even)", title=rf"$C(s)$ at $J_y = {NEAR}\,\Gamma$", xlim=(-0.5, 40.5)
+    )
+    axes[0, 1].legend()
+    finite = [length(h["C"]) for h in known]
+    axes[0, 2].plot(fine, finite, color="0.2", label="HP")
+    for key in KEYS:
+        label, _, marker, colour = METHODS[key]
+        axes[0, 2].plot(
+            x, data[f"length_{key}"], marker, color=colour, fillstyle="none", label=label
+        )
+    axes[0, 2].set(xlabel=r"$J_y/\Gamma$", title="correlation length", ylim=(0, None))
+    axes[0, 2].legend()
+    figure.suptitle(
+        rf"Ring of {N} spins $S = {S}$, $J_x = \Gamma/2$: transition at $J_xJ_y = -\Gamma^2$",
+        fontsize=13,
+    )
+    return figure
+
+
+FIGURE = Figure(
+    "huber-7", "Dissipative Heisenberg chain across its transition", SOURCE, make, draw, checks
+)
