@@ -3,8 +3,9 @@
 from . import views as _views
 from ._version import __version__
 from .analysis import mean_field
-from .analysis.distribution import ball_density, sphere_density
 from .analysis.certify import Certificate, certify
+from .analysis.distribution import ball_density, sphere_density
+from .analysis.steady_state import NotRelaxed, NotUnique, SteadyState, steady_state
 from .analysis.sweep import sweep
 from .analysis.verify import Verification, verify
 from .checkpoint import Checkpoint, CheckpointFailed
@@ -60,12 +61,15 @@ __all__ = [
     "Mode",
     "Model",
     "NearestNeighbour",
+    "NotRelaxed",
+    "NotUnique",
     "QuantumJumps",
     "Ratio",
     "Result",
     "Schwinger",
     "Spin",
     "Squeezing",
+    "SteadyState",
     "StructureFactor",
     "Subradiance",
     "Verification",
@@ -89,6 +93,7 @@ __all__ = [
     "solve",
     "sphere_density",
     "spread",
+    "steady_state",
     "sweep",
     "thermal",
     "up",

@@ -13,17 +13,19 @@ from scipy.special import stdtrit
 from ..exact.jumps import QuantumJumps
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
-from ..model.model import Model
+from ..model.model import LocalJump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState, ModeState, State
 from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
+from ..phasespace.ensemble import bloch_generator
 from ..run.driver import Request, available_threads, simulate
 from ..run.stepsize import guess
 from ..solve import FAILED_LIMIT, _gather, _members
 
 TIMES = 64  # outputs of a run, evenly spaced
 FIRST_STEPS = 64  # length of the first run in steps
+LIFETIMES = 3  # of the slowest rate: shortest time before averages are taken
 FAMILY = 0.01  # family-wise error rate of the tests at one length
 SETTLED = 1e-6  # of the largest value: accepted drift of a deterministic method
 
@@ -79,6 +81,20 @@ class Runner:
         self.failed = 0
         self.stochastic = isinstance(engine, QuantumJumps) or engine.stochastic
 
+    def slowest(self) -> float:
+        """The slowest relaxation rate of one emitter or mode under the model's jumps; 0 if none.
+
+        Collective processes may be faster or, near dark states, slower.
+        """
+        rates: list[float] = []
+        for jump in self.model.jumps:
+            values = np.atleast_1d(np.asarray(jump.rate, complex)).real
+            if isinstance(jump, LocalJump):
+                lam = np.linalg.eigvals(bloch_generator(jump.op)[0]).real
+                values = np.outer(values, lam[lam > 1e-9 * np.abs(lam).max(initial=0.0)])
+            rates += values[values > 0].ravel().tolist()
+        return min(rates, default=0.0)
+
     @property
     def unit(self) -> str:
         """What the tests count in."""
@@ -93,7 +109,10 @@ class Runner:
         else:
             system = self._text(0, self.model, np.array([0.0, 1.0])).system
         # rotations, local rates and explicit equations bound the step; a model without any stands
-        return min(FIRST_STEPS * guess(system, np.array([0.0, 1e12])), 1e12)
+        first = min(FIRST_STEPS * guess(system, np.array([0.0, 1e12])), 1e12)
+        slowest = self.slowest()
+        # two lengths in a row must pass, the second twice as long
+        return max(first, LIFETIMES / slowest) if slowest > 0 else first
 
     def _text(self, which: int, model: Model, times: NDArray[np.float64]) -> KernelText:
         if which not in self.lowered:

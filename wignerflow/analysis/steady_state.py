@@ -7,7 +7,8 @@ time average is one independent number; their spread over batches of trajectorie
 gives the error, whatever the autocorrelation, and the tests are Student's, at a family-wise error
 rate of 1 %. The result is the mean over the second half, from both initial states.
 
-This cannot see what happens later than T: a metastable state that both initial states fall into
+No average begins before three lifetimes of the slowest rate in the model (of one emitter under a
+local jump). Later than T nothing is seen: a metastable state that both initial states fall into
 passes for steady. A deterministic method (mean field) has settled when both means agree to 1e-6.
 """
 

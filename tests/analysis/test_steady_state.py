@@ -1,0 +1,138 @@
+"""Steady states: trajectories against null vectors, and models that have none or several."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow import NotRelaxed, NotUnique, steady_state
+from wignerflow.analysis.relaxation import relaxation
+
+pytestmark = pytest.mark.filterwarnings("ignore:Up to:UserWarning")
+
+
+def laser(N, pump):
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, pump)]
+    e_ops = {"emission": atoms.Jp * atoms.Jm / N, "inversion": atoms.Jz / N}
+    return wf.Model(jumps=jumps, initial={atoms: wf.up}), e_ops, atoms
+
+
+def test_null_vector_balances_gain_and_loss():
+    model, e_ops, _ = laser(12, 3.0)
+    out = steady_state(model, e_ops, "exact")
+    gain = 3.0 * (0.5 - out.expect["inversion"])
+    assert out.expect["emission"] == pytest.approx(gain, rel=1e-9)
+    assert out.sem["emission"] == 0 and out.ntraj == 0 and out.stats["unique"]
+    assert "Null vector" in out.stats["known"] and "Null vector" in repr(out)
+
+
+@pytest.mark.parametrize("pump", [0.2, 8.0])
+def test_trajectories_reach_the_null_vector(pump):
+    """Weak pumping relaxes through a dark state that looks steady for long."""
+    model, e_ops, atoms = laser(25, pump)
+    e_ops["squeezing"] = wf.Squeezing(atoms)
+    exact = steady_state(model, e_ops, "exact")
+    twa = steady_state(model, e_ops, "twa", ntraj=1024, seed=3, dt=4e-3)
+    for name in ("emission", "inversion"):
+        bound = 4 * twa.sem[name] + 0.015 * abs(exact.expect["emission"])
+        assert abs(twa.expect[name] - exact.expect[name]) < bound
+        assert twa.sem[name] < 0.1 * exact.expect["emission"]
+    assert abs(twa.expect["squeezing"] - exact.expect["squeezing"]) < 0.1
+    assert twa.stats["relaxed"] >= 3 / pump
+    assert max(twa.stats["drift"], twa.stats["difference"]) < twa.stats["limit"]
+    # negative control: the steady state at 1.2 times the pump is told apart
+    other = steady_state(*laser(25, 1.2 * pump)[:2], "exact").expect["emission"]
+    bound = 4 * twa.sem["emission"] + 0.015 * other
+    assert abs(twa.expect["emission"] - other) > bound
+
+
+def test_the_error_is_that_of_independent_trajectories():
+    """Over many seeds the deviation from the mean is as large as the error says."""
+    model, e_ops, _ = laser(10, 3.0)
+    options = {"method": "twa", "ntraj": 64, "dt": 0.01, "relax": 3.0, "unique": False}
+    runs = [steady_state(model, e_ops, seed=100 * k, **options) for k in range(40)]
+    values = np.array([r.expect["emission"] for r in runs])
+    errors = np.array([r.sem["emission"] for r in runs])
+    ratio = values.std(ddof=1) / np.sqrt((errors**2).mean())
+    assert 0.7 < ratio < 1.35
+    assert values.std(ddof=1) < 2 * errors.mean()
+
+
+def test_quantum_jumps():
+    model, e_ops, _ = laser(8, 2.0)
+    exact = steady_state(model, e_ops, "exact")
+    out = steady_state(model, e_ops, "jumps", ntraj=200, seed=5)
+    for name in e_ops:
+        assert abs(out.expect[name] - exact.expect[name]) < 4 * out.sem[name]
+
+
+def test_mean_field_settles():
+    atoms = wf.Ensemble(100, name="atoms")
+    jumps = [wf.LocalJump(atoms.sm, 1.0), wf.LocalJump(atoms.sp, 0.5)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    out = steady_state(model, {"z": atoms.Jz}, "mean-field")
+    assert out.expect["z"] == pytest.approx(-50 / 3, rel=1e-5)
+    assert out.sem["z"] == 0
+
+
+def test_a_conserved_quantity_makes_it_not_unique():
+    atoms = wf.Ensemble(10, name="atoms")
+    model = wf.Model(jumps=[wf.Jump(atoms.Jz, 1.0)], initial={atoms: wf.bloch(1.0)})
+    e_ops = {"z": atoms.Jz}
+    with pytest.raises(NotUnique, match="unique=False"):
+        steady_state(model, e_ops, "twa", seed=1, ntraj=256)
+    with pytest.raises(NotUnique):
+        steady_state(model, e_ops, "exact")
+    out = steady_state(model, e_ops, "twa", seed=1, ntraj=256, unique=False)
+    assert abs(out.expect["z"] - 5 * np.cos(1.0)) < 4 * out.sem["z"] + 0.1
+    assert not out.stats["unique"]
+
+
+def test_lasting_oscillations_are_not_steady():
+    atoms = wf.Ensemble(10, name="atoms")
+    model = wf.Model(1.0 * atoms.Jx, initial={atoms: wf.up})
+    with pytest.raises(ValueError, match=r"No steady state|not unique"):
+        steady_state(model, {"z": atoms.Jz}, "mean-field", timeout=1.0)
+
+
+def test_too_short_a_relaxation_is_said():
+    model, e_ops, _ = laser(25, 5.0)
+    with pytest.raises(NotRelaxed, match="standard errors"):
+        steady_state(model, e_ops, "twa", seed=1, ntraj=512, dt=2e-3, relax=0.02, unique=False)
+    with pytest.raises((NotRelaxed, NotUnique)):
+        steady_state(model, e_ops, "twa", seed=1, ntraj=512, dt=2e-3, relax=0.02)
+
+
+def test_tests_see_drift_and_difference():
+    rng = np.random.default_rng(1)
+    flat = rng.normal(size=(32, 4, 2))
+    assert relaxation([flat, rng.normal(size=(32, 4, 2))], True).passed
+    drift = flat + 3 * np.arange(4)[None, :, None]
+    assert not relaxation([drift], True).passed
+    assert not relaxation([flat, flat + 3], True).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"ntraj": 10}, ValueError, "`ntraj`"),
+        ({"relax": -1.0}, ValueError, "`relax`"),
+        ({"method": "twaa"}, ValueError, "twa"),
+        ({"precision": "half"}, ValueError, "`precision`"),
+        ({"method": "generalized-p"}, ValueError, "cannot treat"),
+    ],
+)
+def test_bad_arguments(change, error, message):
+    model, e_ops, _ = laser(5, 1.0)
+    with pytest.raises(error, match=message):
+        steady_state(model, e_ops, **({"method": "twa"} | change))
+
+
+def test_time_dependent_models_are_refused():
+    atoms = wf.Ensemble(5, name="atoms")
+    rate = wf.coef(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    model = wf.Model(jumps=[wf.LocalJump(atoms.sm, rate)], initial={atoms: wf.up})
+    with pytest.raises(ValueError, match="constant in time"):
+        steady_state(model, {"z": atoms.Jz})
