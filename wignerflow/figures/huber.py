@@ -101,9 +101,9 @@ def add_spin(
                 label=f"{label}, {METHODS[key][0]}, {panel}",
                 reference=f"{quantity}_exact_{tag}", required=(required or {}).get(key),
                 panel=panel, quantity=quantity, key=key,
-                clipped=float(result.stats.get("clipped", 0.0)),
-                length_drift=float(result.stats.get("length_drift", 0.0)),
             )  # fmt: skip
+            for fact in ("clipped", "length_drift"):
+                data[f"{quantity}_{key}_{tag}"].attrs[fact] = float(result.stats.get(fact, 0.0))
 
 
 def curves(data: xarray.Dataset, panel: str) -> list[str]:

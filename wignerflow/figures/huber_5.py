@@ -102,7 +102,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
 def draw(data: xarray.Dataset) -> Drawing:
     """Time evolution above, optimum below."""
     spins = [S for S in SPINS if f"optimum_exact_S{S}" in data]
-    figure, axes = new_figure(2, len(spins), squeeze=False)
+    figure, axes = new_figure(2, len(spins))
     figure.set_size_inches(5.6 * len(spins) + 0.8, 8.2)
     rates = data["rate"].values
     t = data["time"].values
