@@ -126,7 +126,6 @@ def draw(data: xarray.Dataset) -> Drawing:
     upper.plot(pump, exact, "k--", linewidth=1.1, label="exact")
     lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
     lower.axhspan(-100 * REQUIRED, 100 * REQUIRED, color="0.92", linewidth=0, zorder=0)
-    lower.set_yscale("symlog", linthresh=2.0)
     upper.axhspan(0.5 * min(exact.min(), 1 / N), 2 / N, color="0.9", linewidth=0, zorder=0)
     upper.annotate(
         r"$\langle J^+J^-\rangle < 2$",
@@ -140,7 +139,6 @@ def draw(data: xarray.Dataset) -> Drawing:
     lower.set_ylabel("deviation (%)")
     lower.set_xlabel(r"pump rate  $\gamma / \Gamma$")
     lower.xaxis.set_major_formatter("{x:g}")
-    lower.yaxis.set_major_formatter("{x:g}")
     upper.yaxis.set_major_formatter("{x:g}")
     upper.legend(loc="upper left")
     counts = sorted({data[f"emission_{method}"].attrs["ntraj"] for method in METHODS})
