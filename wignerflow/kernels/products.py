@@ -7,8 +7,6 @@ rows, so neither the text nor its compilation grows with the number of values or
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -17,7 +15,10 @@ from ..phasespace.system import ProductObservable
 from .layout import Layout, Mono, mono_names, times
 from .text import LANE_LOOP, Lines
 
-Weighted = dict[Mono, np.ndarray]
+#: Offset in the wide scratch array, and real weights per monomial.
+Target = tuple[str, dict[Mono, np.ndarray]]
+#: Names of row starts, columns, real and imaginary weights.
+Rows = tuple[str, str, str, str]
 
 
 class ProductPrinter:
@@ -27,9 +28,9 @@ class ProductPrinter:
         self.layout, self.symbol, self.is_complex = layout, symbol, is_complex
         M, p = symbol.members, layout.parameters
         self.amplitude = (layout.wide(M), layout.wide(M))
-        self.sides = [self._rows(symbol.left)]
+        self.sides = [sparse_rows(layout, symbol.left)]
         if symbol.right is not None:
-            self.sides.append(self._rows(symbol.right))
+            self.sides.append(sparse_rows(layout, symbol.right))
         self.sums = [(layout.wide(1), layout.wide(1)) for _ in self.sides]
         self.onsite = bool(symbol.onsite)
         if self.onsite:
@@ -37,19 +38,9 @@ class ProductPrinter:
             other = symbol.left if symbol.right is None else symbol.right
             unique, number = _unique_rows(symbol.left.conj().multiply(other).tocsr())
             self.corrections = (layout.wide(unique.shape[0]), layout.wide(unique.shape[0]))
-            self.correction_rows = self._rows(unique)
+            self.correction_rows = sparse_rows(layout, unique)
             self.unique, self.number = p.integer(unique.shape[0]), p.indices(number)
         self.values, self.members = p.integer(symbol.size), p.integer(M)
-
-    def _rows(self, matrix: sp.csr_matrix) -> tuple[str, str, str, str]:
-        """Names of row starts, columns, real and imaginary weights."""
-        p = self.layout.parameters
-        return (
-            p.indices(matrix.indptr),
-            p.indices(matrix.indices),
-            p.array(matrix.data.real),
-            p.array(matrix.data.imag),
-        )
 
     def source(self, out: Lines, position: str) -> None:
         """Append the readout; its channels begin at ``position``."""
@@ -57,8 +48,8 @@ class ProductPrinter:
         if self.onsite:
             out.open(f"for k in range({self.unique}):")
             self._corrections(out, "k")
-            self._zero(out, "ir", "ii")
-            self._accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
+            zero(out, "ir", "ii")
+            accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
             out.close()
         out.open(f"for k in range({self.values}):")
         names = []
@@ -66,8 +57,8 @@ class ProductPrinter:
             re, im = f"lr{side}", f"li{side}"
             names.append((re, im))
             out.add(f"{re} = {sums[0]} * LN & FAR", f"{im} = {sums[1]} * LN & FAR")
-            self._zero(out, re, im)
-            self._accumulate(out, rows, re, im, self.amplitude)
+            zero(out, re, im)
+            accumulate(out, rows, re, im, self.amplitude)
         if self.onsite:
             self._corrections(out, f"o[{self.number} + k]")
         (a, b), (c, d) = names[0], names[-1]
@@ -88,73 +79,92 @@ class ProductPrinter:
         for name, at in zip(("ir", "ii"), self.corrections, strict=True):
             out.add(f"{name} = ({at} + {row}) * LN & FAR")
 
-    def _zero(self, out: Lines, *names: str) -> None:
-        out.open(LANE_LOOP)
-        out.add(*(f"w[{n} + l] = F(0)" for n in names))
-        out.close()
-
     def _amplitudes(self, out: Lines) -> None:
-        layout, symbol = self.layout, self.symbol
-        blocks = sorted({b for mono in (*symbol.amplitude, *symbol.onsite) for b, _ in mono})
-        out.open(f"for m in range({self.members}):")
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names: dict[Leaf, str] = {}
-        loads = []
-        for k in blocks:
-            for c in range(layout.block(k).components):
-                names[Member(k, c)] = f"x{k}_{c}"
-                loads.append(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-        targets: list[tuple[str, Weighted, Callable[[np.ndarray], np.ndarray]]] = [
-            (self.amplitude[0], symbol.amplitude, np.real),
-            (self.amplitude[1], symbol.amplitude, np.imag),
+        symbol = self.symbol
+        targets: list[Target] = [
+            (self.amplitude[0], {k: c.real for k, c in symbol.amplitude.items()}),
+            (self.amplitude[1], {k: c.imag for k, c in symbol.amplitude.items()}),
         ]
         if self.onsite:
-            targets.append((self.difference, symbol.onsite, np.real))
-        body = []
-        for t, (at, terms, part) in enumerate(targets):
-            sums = []
-            for e, (mono, coefficients) in enumerate(terms.items()):
-                values = part(coefficients)
-                if np.any(values):
-                    name = f"r{t}_{e}"
-                    out.add(f"{name} = p[{layout.parameters.array(values)} + m]")
-                    sums.append(times(name, mono_names(mono, names)) if mono else name)
-            out.add(f"j{t} = ({at} + m) * LN & FAR")
-            body.append(f"w[j{t} + l] = {' + '.join(sums) or 'F(0)'}")
-        out.open(LANE_LOOP)
-        out.add(*loads, *body)
-        out.close()
-        out.close()
+            targets.append((self.difference, {k: c.real for k, c in symbol.onsite.items()}))
+        member_values(out, self.layout, self.members, targets, "v")
 
-    def _accumulate(
-        self, out: Lines, rows: tuple[str, str, str, str], re: str, im: str, source: tuple[str, ...]
-    ) -> None:
-        """Add row k of a complex matrix times a real or complex source, two columns at a time."""
-        starts, columns, real, imag = rows
-        out.add(f"first = o[{starts} + k]", f"last = o[{starts} + k + 1]")
-        for count, bounds in ((2, "first, last - 1, 2"), (1, "last - (last - first) % 2, last")):
-            out.open(f"for e in range({bounds}):")
-            for u in range(count):
-                out.add(f"kr{u} = p[{real} + e + {u}]", f"ki{u} = p[{imag} + e + {u}]")
-                column = f"o[{columns} + e + {u}]"
-                for n, at in enumerate(source):
-                    out.add(f"j{u}_{n} = ({at} + {column}) * LN & FAR")
-            up = [f"kr{u} * w[j{u}_0 + l]" for u in range(count)]
-            side = [f"ki{u} * w[j{u}_0 + l]" for u in range(count)]
-            if len(source) == 2:
-                up += [f"(-ki{u} * w[j{u}_1 + l])" for u in range(count)]
-                side += [f"kr{u} * w[j{u}_1 + l]" for u in range(count)]
-            out.open(LANE_LOOP)
-            out.add(f"w[{re} + l] += {' + '.join(up)}", f"w[{im} + l] += {' + '.join(side)}")
-            out.close()
-            out.close()
+
+def sparse_rows(layout: Layout, matrix: sp.csr_matrix) -> Rows:
+    """Names of row starts, columns, real and imaginary weights of a complex matrix."""
+    p = layout.parameters
+    return (
+        p.indices(matrix.indptr),
+        p.indices(matrix.indices),
+        p.array(matrix.data.real),
+        p.array(matrix.data.imag),
+    )
+
+
+def zero(out: Lines, *names: str) -> None:
+    """Set rows of the wide scratch array to zero."""
+    out.open(LANE_LOOP)
+    out.add(*(f"w[{n} + l] = F(0)" for n in names))
+    out.close()
+
+
+def member_values(
+    out: Lines, layout: Layout, members: str, targets: list[Target], source: str
+) -> None:
+    """Write real sums of monomials of every member to the wide scratch array."""
+    blocks = sorted({b for _, terms in targets for mono in terms for b, _ in mono})
+    out.open(f"for m in range({members}):")
+    out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+    names: dict[Leaf, str] = {}
+    loads = []
+    for k in blocks:
+        for c in range(layout.block(k).components):
+            names[Member(k, c)] = f"x{k}_{c}"
+            loads.append(f"x{k}_{c} = {source}[i{k} + {c} * LN + l]")
+    body = []
+    for t, (at, terms) in enumerate(targets):
+        sums = []
+        for e, (mono, values) in enumerate(terms.items()):
+            if np.any(values):
+                name = f"r{t}_{e}"
+                out.add(f"{name} = p[{layout.parameters.array(values)} + m]")
+                sums.append(times(name, mono_names(mono, names)) if mono else name)
+        out.add(f"j{t} = ({at} + m) * LN & FAR")
+        body.append(f"w[j{t} + l] = {' + '.join(sums) or 'F(0)'}")
+    out.open(LANE_LOOP)
+    out.add(*loads, *body)
+    out.close()
+    out.close()
+
+
+def accumulate(out: Lines, rows: Rows, re: str, im: str, source: tuple[str, ...]) -> None:
+    """Add row k of a complex matrix times a real or complex source, two columns at a time."""
+    starts, columns, real, imag = rows
+    out.add(f"first = o[{starts} + k]", f"last = o[{starts} + k + 1]")
+    for count, bounds in ((2, "first, last - 1, 2"), (1, "last - (last - first) % 2, last")):
+        out.open(f"for e in range({bounds}):")
+        for u in range(count):
+            out.add(f"kr{u} = p[{real} + e + {u}]", f"ki{u} = p[{imag} + e + {u}]")
+            column = f"o[{columns} + e + {u}]"
+            for n, at in enumerate(source):
+                out.add(f"j{u}_{n} = ({at} + {column}) * LN & FAR")
+        up = [f"kr{u} * w[j{u}_0 + l]" for u in range(count)]
+        side = [f"ki{u} * w[j{u}_0 + l]" for u in range(count)]
+        if len(source) == 2:
+            up += [f"(-ki{u} * w[j{u}_1 + l])" for u in range(count)]
+            side += [f"kr{u} * w[j{u}_1 + l]" for u in range(count)]
+        out.open(LANE_LOOP)
+        out.add(f"w[{re} + l] += {' + '.join(up)}", f"w[{im} + l] += {' + '.join(side)}")
+        out.close()
+        out.close()
 
 
 def _unique_rows(matrix: sp.csr_matrix) -> tuple[sp.csr_matrix, np.ndarray]:
     """Different rows, and for every row the number of its like."""
     matrix.eliminate_zeros()
     matrix.sort_indices()
-    data = np.round(matrix.data, 14) + 0.0
+    # |e^{ix}|^2 is one: equal rows and equal arrays must not differ by rounding
+    matrix.data = data = np.round(matrix.data, 13) + 0.0
     seen: dict[bytes, int] = {}
     first: list[int] = []
     number = np.empty(matrix.shape[0], np.int64)

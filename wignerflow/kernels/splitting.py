@@ -25,7 +25,8 @@ from ..phasespace.polynomials import (
     TimePart,
     Var,
 )
-from ..phasespace.system import MODE, ROTOR, SPIN, MemberChannel
+from ..phasespace.system import MODE, ROTOR, SPIN, MatrixChannel, MemberChannel
+from .correlated import CorrelatedPrinter
 from .fields import Fields
 from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
 from .local import LocalPrinter, fill
@@ -63,8 +64,14 @@ class StepPrinter:
         # member channels: pair numbers of their noise, and room to keep it between the two stages
         position = len(self.symbols)
         self.member: list[tuple[MemberChannel, str, str]] = []
+        self.correlated: dict[int, CorrelatedPrinter] = {}
         for alone in system.member_channels:
             first = layout.parameters.integer(position)
+            if isinstance(alone, MatrixChannel):
+                self.correlated[len(self.member)] = CorrelatedPrinter(layout, alone)
+                self.member.append((alone, first, ""))
+                position += alone.factor.shape[1]
+                continue
             self.member.append((alone, first, layout.wide(2 * alone.size)))
             position += alone.size
 
@@ -177,6 +184,9 @@ class StepPrinter:
         layout, blocks = self.layout, self.layout.groups[group]
         source = "v" if stage == 1 else "q"
         self.fields.before(out, group, source)
+        for j, family in self.correlated.items():
+            if self.member[j][0].size == group:
+                family.before(out, self.member[j][1], stage, source)
         out.open(f"for m in range({layout.group_size[group]}):")
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         names: dict[Leaf, str] = {
@@ -344,7 +354,10 @@ class StepPrinter:
                 continue
             root, rdt = "sqh", "h"
             scale = np.ones(group)
-            if isinstance(channel.rate, Coef):
+            family = self.correlated.get(j)
+            if family is not None:
+                pass  # rates stand in its matrix
+            elif isinstance(channel.rate, Coef):
                 value = parameters.time(TimePart(channel.rate, "r"))
                 root, rdt = (
                     self.prologue.name(f"np.sqrt({value}) * sqh"),
@@ -352,11 +365,16 @@ class StepPrinter:
                 )
             else:
                 scale = np.sqrt(channel.rate)
-            out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
-            if stage == 1:
-                fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
-            body.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
-            x = [f"{root} * w{j}_0", f"{root} * w{j}_1"]
+            if family is None:
+                out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
+                if stage == 1:
+                    fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
+                body.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
+                x = [f"{root} * w{j}_0", f"{root} * w{j}_1"]
+            else:
+                re, im = family.increment
+                out.add(f"ic{j} = ({re} + m) * LN & FAR", f"id{j} = ({im} + m) * LN & FAR")
+                x = [f"w[ic{j} + l]", f"w[id{j} + l]"]
             parts: list[tuple[tuple[tuple[int, int], ...], str, int]] = []
             for e, (mono, coefficients) in enumerate(channel.terms.items()):
                 for part, values in enumerate(
@@ -370,6 +388,8 @@ class StepPrinter:
                     else:
                         out.add(f"{name} = p[{parameters.array(values)} + m]")
                     parts.append((mono, name, part))
+                    if family is not None:
+                        continue
                     # X_r takes Im l, X_i takes Re l
                     x[1 - part] += (
                         f" + {rdt} * {times(name, mono_names(mono, names) if mono else '1')}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..model.coefficients import Coef
 from .polynomials import Coupled, Form, Leaf, Member, Number, Pair, Poly, Var, poly_sum
-from .system import MODE, LocalStep, PhaseSpaceSystem
+from .system import MODE, LocalStep, MatrixChannel, PhaseSpaceSystem
 
 _SPIN, _MODE = ("Jx", "Jy", "Jz"), ("Re a", "Im a")
 
@@ -129,6 +129,8 @@ def text(system: PhaseSpaceSystem) -> str:
         out.append(f"l{k} = {names.poly(channel.symbol)}    with rate r{k} = {rate}")
     for k, member in enumerate(system.member_channels, len(system.channels) + 1):
         rate = "f(t)" if isinstance(member.rate, Coef) else _range(member.rate)
+        if isinstance(member, MatrixChannel):
+            rate = f"matrix of rank {member.factor.shape[1]} (correlated)"
         symbol = _signed([(complex(w[0]), names.mono(mono)) for mono, w in member.terms.items()])
         out.append(f"l{k}[m] = {symbol}    for every member m (weights of m = 0), rate {rate}")
     sums = names.sums(polys)

@@ -25,13 +25,15 @@ from .system import (
     Channel,
     InitialSpec,
     LocalStep,
+    MatrixChannel,
     MemberChannel,
     MemberObservable,
     PhaseSpaceSystem,
     ProductObservable,
 )
 
-MATRIX_CHANNELS = 16  # correlated-dissipation matrices up to this rank are written out as channels
+#: Correlated dissipation of higher rank runs in loops, up to this one as channels written out.
+MATRIX_CHANNELS = 16
 
 
 def build(
@@ -89,10 +91,11 @@ def _add_matrix(
     values, vectors = np.linalg.eigh(matrix)
     keep = values > 1e-12 * np.abs(values).max()
     if keep.sum() > MATRIX_CHANNELS:
-        raise NotImplementedError(
-            f"Correlated dissipation of rank {keep.sum()} is not available in this version "
-            f"(limit {MATRIX_CHANNELS})."
-        )
+        factor = vectors[:, keep].conj() * np.sqrt(values[keep])
+        bound = np.abs(matrix).sum(axis=1)
+        terms = symbols.array_symbol(op)
+        system.member_channels.append(MatrixChannel(op.size, terms, bound, matrix, factor))
+        return
     for g, vector in zip(values[keep], vectors.T[keep], strict=True):
         _add(system, symbols.symbol((vector.conj() * op).sum()), float(g))
 

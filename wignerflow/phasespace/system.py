@@ -96,6 +96,17 @@ class MemberChannel:
 
 
 @dataclass
+class MatrixChannel(MemberChannel):
+    """Correlated jumps: ``matrix`` G (size, size), sum_ij G_ij (l_j rho l_i^+ - ...), and a
+
+    ``factor`` S (size, rank) with S S^+ = G^T; ``rate`` holds the absolute row sums of G.
+    """
+
+    matrix: NDArray[np.complex128]
+    factor: NDArray[np.complex128]
+
+
+@dataclass
 class RotorPart:
     """A local jump of rate one in the rotor form, per member: see ``phasespace.rotor``."""
 
