@@ -48,7 +48,7 @@ def stopped(path, monkeypatch, chunks=3, **options):
     return wf.load(path)
 
 
-@pytest.mark.parametrize("case", cases.CASES)
+@pytest.mark.parametrize("case", ["laser", "chain"])
 def test_an_interrupted_run_ends_with_the_same_bits(case, path, monkeypatch):
     whole = solve(case)
     lanes = whole.stats["lanes"]
