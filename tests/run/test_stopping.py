@@ -117,7 +117,7 @@ def test_progress_tells_what_matters(monkeypatch, capfd):
     solve(ntraj=20_000, progress=True, threads=1)
     out, err = capfd.readouterr()
     assert out == ""
-    assert "trajectories" in err and "sem squeezing" in err and "left" in err
+    assert "trajectories" in err and "sem emission" in err and "left" in err
 
 
 def test_progress_with_a_target():
