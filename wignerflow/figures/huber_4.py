@@ -9,7 +9,8 @@ which is triangular; its diagonal and the two next to it follow by recursion, in
 The paper's forms are averaged over 40 < Gamma t < 50, as there, with the mean standard error over
 that time as a bound on their error. Beyond the transition a spin needs times of order S/Gamma to
 relax, so that window is not the steady state; the Bloch form and the one with correlated noise go
-through ``wf.steady_state``, which waits.
+through ``wf.steady_state``, which waits. The positive-diffusion forms let the length of every
+trajectory diffuse, by a tenth until then, so that each has its own critical drive.
 """
 
 from __future__ import annotations

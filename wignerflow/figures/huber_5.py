@@ -1,8 +1,8 @@
 r"""Spin squeezing with collective decay, and the optimum against the rate: Huber, Fig. 5.
 
-H = (g/2S) S_x^2, plain rate Gamma/S on S^-, all down; xi^2 of Wineland. Without decay the truncated
-Wigner approximation fails after the optimum. The Q form drops the diffusion of the interaction and
-with it most of the squeezing.
+H = (g/2S) S_x^2, plain rate Gamma/S on S^-, all down; xi^2 of Wineland. The Q form drops the
+diffusion of the interaction, which its symbols count on: it shows squeezing that is not there, down
+to negative variances.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def make(
                 data, spin, model, {f"xi{i}": (f"ξ², Γφ/g = {rate:g}", WinelandSqueezing(spin))},
                 f"S = {S}", times, KEYS, suffix=f"S{S}",
                 ntraj=ntraj or (2_000 if quick else 50_000),
-                seed=7 if seed is None else seed, threads=threads, say=say, dt=0.02,
+                seed=7 if seed is None else seed, threads=threads, say=say, dt=0.005,
             )  # fmt: skip
     return data
 
