@@ -1,0 +1,135 @@
+"""Cost of a chain of ensembles on a waveguide, per ensemble, trajectory and step."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from ..figures.ruks_chain import chain_model, emissions
+from ..kernels.rng import FASTMATH, normal_pair
+from ..run.driver import available_threads
+from ..solve import solve
+from .report import Entry, Section
+from .startup import fresh
+from .timing import Time, entry, measure
+
+SIZES = (10, 100, 1000, 10_000)
+N, PHI = 250, np.pi / 10
+#: Ensembles times trajectories times steps of one timed run, about.
+WORK, QUICK_WORK = 40_000_000, 10_000_000
+LANES = 32
+#: Pairs of normals per ensemble and step: three for the local noise, of which one is left over.
+PAIRS = 2
+
+COMPILE = """
+import numpy as np
+import wignerflow as wf
+from wignerflow.figures.ruks_chain import chain_model, emissions
+chain, model = chain_model(SIZE, 250, 0.3, 250.0)
+ops = {"forward": emissions(chain, 0.3)[0], "site": chain.Jp * chain.Jm}
+result = wf.solve(model, [0, 1e-6], e_ops=ops, ntraj=64, seed=7, dt=1e-6, progress=False)
+seconds = result.stats["compile_time"]
+"""
+
+MEMORY = """
+import resource, sys
+from wignerflow.figures.ruks_4d import run, SIZES
+run(SIZES[-1], 0.1, 500.0, ntraj=500, seed=7)
+unit = 2**20 if sys.platform == "darwin" else 2**10
+mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+"""
+
+
+def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
+    """A function that runs a chain; nanoseconds per ensemble, trajectory and step."""
+    ntraj = LANES * threads * max(1, 320 // M)
+    steps = max(4, round(work * threads / (ntraj * M)))
+    chain, model = chain_model(M, N, PHI, float(N))
+    forward, _ = emissions(chain, PHI)
+    dt = 0.5 / (N * M)
+    e_ops: dict[str, Any] = {"forward": forward}
+
+    def run() -> Time:
+        times = [0.0, steps * dt]
+        found: list[Any] = []
+        whole = measure(
+            lambda: found.append(
+                solve(
+                    model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, threads=threads,
+                    progress=False,
+                )
+            )
+        )  # fmt: skip
+        share = found[0].stats["run_time"] / whole.wall  # without preparation
+        return whole * (1e9 * share / (ntraj * M * steps))
+
+    return run
+
+
+@nb.njit(fastmath=FASTMATH, error_model="numpy")
+def _normals(w: Any, draws: int) -> None:  # pragma: no cover (compiled)
+    for d in range(draws):
+        for l in range(w.size // 2):
+            a, b = normal_pair(nb.uint32(d), nb.uint32(7), nb.uint32(l), nb.uint32(d))
+            w[2 * l] = a
+            w[2 * l + 1] = b
+
+
+def floor(work: int) -> Callable[[], Time]:
+    """A function that makes the random numbers of one ensemble-step alone; nanoseconds."""
+    w = np.zeros(2 * LANES, np.float32)
+    draws = work // LANES
+    return lambda: measure(lambda: _normals(w, draws)) * (1e9 * PAIRS / (draws * LANES))
+
+
+def section(quick: bool) -> Section:
+    """Cost against M on one core and on all, its floor, compile time, memory of ruks-4d."""
+    work, repeats = (QUICK_WORK, 3) if quick else (WORK, 5)
+    cores = available_threads()
+    entries: list[Entry] = []
+    runs = {(M, n): stepping(M, n, work) for M in SIZES for n in dict.fromkeys((1, cores))}
+    for run in runs.values():
+        run()  # compiles
+    found = {key: [run() for run in [stepping(*key, work)] for _ in range(repeats)] for key in runs}
+    best = {}
+    for (M, n), times in found.items():
+        what = f"M = {M}, {n} core{'s' if n > 1 else ''}"
+        if n == 1:
+            cpu = [t.cpu for t in times]
+            best[M] = min(cpu)
+            entries.append(entry(f"chain_{M}_cpu", f"{what}, processor time", cpu, "ns", at_most=9))
+        entries.append(entry(f"chain_{M}_{n}", f"{what}, wall time", [t.wall for t in times], "ns"))
+    spread = max(best.values()) / min(best.values())
+    what = "  dearest M / cheapest M, fastest runs"
+    entries.append(Entry("chain_spread", what, spread, at_most=1.25))
+    if cores > 1:
+        least = {key: min(t.wall for t in times) for key, times in found.items()}
+        gain = least[1000, 1] / least[1000, cores]
+        what = f"  speed-up on {cores} cores, M = 1000, fastest runs"
+        entries.append(Entry("chain_speedup", what, gain, at_least=1.8 if cores == 2 else None))
+    alone = floor(work)
+    alone()
+    values = [alone().cpu for _ in range(repeats)]
+    entries.append(entry("chain_floor", "the random numbers of a step alone", values, "ns"))
+    entries += _fresh_processes(quick)
+    note = f"Waveguide, N = {N}, local pump, Gaussian noise; nanoseconds per ensemble, "
+    return Section("Chains of ensembles", entries, note + "trajectory and step.")
+
+
+def _fresh_processes(quick: bool) -> list[Entry]:
+    out = []
+    with tempfile.TemporaryDirectory(prefix="wignerflow-bench-") as folder:
+        for M in (10, 10_000) if quick else SIZES:
+            cache = Path(folder) / str(M)
+            cache.mkdir()
+            value = fresh(COMPILE.replace("SIZE", str(M)), ["seconds"], cache)["seconds"]
+            out.append(Entry(f"chain_compile_{M}", f"compile time, M = {M}", value, "s"))
+        peak = fresh(MEMORY, ["mebibytes"], Path(folder))["mebibytes"]
+    what = "peak memory of ruks-4d, M = 500, 500 trajectories"
+    out.append(Entry("chain_memory", what, peak, "MiB", at_most=2000))
+    return out
