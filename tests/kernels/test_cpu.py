@@ -36,7 +36,7 @@ def with_uniform_noise(text: KernelText) -> KernelText:
 
     def module(single: bool, lanes: int) -> str:
         source = right(single, lanes)
-        head = "from wignerflow.kernels.rng import"
+        head = "from wignerflow.kernels.rng import normal_pair"
         assert "normal_pair, " in source
         first = source.index(head)
         end = source.index("\n", first)

@@ -96,7 +96,6 @@ def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
     second, b = run(80, 2.0, 0.1)
     assert second._run is first._run
     assert sorted(p.name for p in tmp_path.rglob("*.nbc")) == files
-    assert second.compile_seconds < 0.05 * first.compile_seconds
     assert not np.allclose(a, b)
     assert not list(tmp_path.rglob("*.tmp"))
 
