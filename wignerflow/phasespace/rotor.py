@@ -28,8 +28,8 @@ The drift of **J** is that of the Lindblad equation up to O(1) with the leading 
 with the corrected ones; the diffusion is exact for N + 2 instead of N with the leading symbols, and
 up to O(1) with the corrected ones. A_+ vanishes where L reaches 2R = N/2 + 1; the noise of j = -1
 would carry trajectories beyond, so that J is scaled back to 2R there (counted as clipped). Without
-that the superradiant laser is met better during the burst (at N = 10 by 0.004 N^2 instead of
-0.006 N^2), but its emission is 15 % too large under strong pumping (N = 25, pump 50 Gamma).
+that the superradiant laser is met better during the burst (at N = 10 by 0.0035 N^2 instead of
+0.0067 N^2), but its emission is 15 % too large under strong pumping (N = 25, pump 50 Gamma).
 
 Reference: Ruks, "Semiclassical simulation of homogeneous emitter ensembles with local dissipation",
 Eqs. (4), (6), (9).
