@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels.module import KernelText
+from wignerflow.kernels import numpy_lanes
+from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout
-from wignerflow.model.products import PairProducts
+from wignerflow.model import plain_ops
+from wignerflow.model.products import FourierProducts, PairProducts
 from wignerflow.phasespace import lower
 from wignerflow.phasespace.system import MatrixChannel
 
@@ -123,7 +125,51 @@ def kernel_source(M, momenta, reference=0):
 
 
 def test_text_grows_neither_with_members_nor_with_momenta():
-    assert kernel_source(8, [0.1, 0.2]) == kernel_source(300, np.linspace(-3, 3, 77), 5)
+    uneven = np.linspace(0.1, 1.7, 77) ** 2
+    assert kernel_source(8, [0.1, 0.2, 0.4]) == kernel_source(300, uneven, 5)
+    assert kernel_source(100, np.linspace(0, 1, 50)) == kernel_source(999, np.linspace(-3, 3, 400))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8, 13])
+@pytest.mark.parametrize("grid", [(-3.1, 0.37, 17), (0.2, -0.05, 6), (1.0, 0.0, 3)])
+def test_fast_transform_is_the_sum(monkeypatch, size, grid):
+    """Any number of members, any regular grid, run in NumPy lanes; products with on-site terms."""
+    monkeypatch.setattr(lower, "DIRECT_TRANSFORM", 0)
+    start, step, count = grid
+    chain = wf.Ensemble(N, count=size, name="chain")
+    model = wf.Model(initial={chain: wf.bloch(1.0, 0.3)})
+    products = FourierProducts(chain.Jm, start, step, count)
+    system, symbols = wf.TWA().lower(model, {"S": products}, np.array([0.0, 1.0]))
+    assert symbols["S"].grid == (start, step)
+    text = KernelText(system, [Readout(symbols["S"], False)])
+    lanes = 4
+    seen = np.full((count, lanes), np.nan)
+
+    def reduce(w, at, s, alive, c, i, k, *rest):
+        if k < count:
+            seen[k] = w[at : at + lanes]
+
+    scope = numpy_lanes.load(text.plain(), lanes)
+    scope |= {"reduce": reduce, "tally": lambda *arguments: None}
+    J = np.random.default_rng(2).normal(size=(size, 3, lanes))
+    s = np.ones(len(text.layout.scratch) * lanes)
+    w = np.zeros(text.layout.wide_slots * lanes)
+    p, o, _, _ = text.tables(Grid.make(np.array([0.0, 1.0]), 1.0), np.float64)
+    scope["observe"](J.ravel(), s, w, p, o, 0, 0, *[None] * 6)
+    a = J[:, 0] - 1j * J[:, 1]
+    momenta = start + step * np.arange(count)
+    F = np.exp(-1j * np.outer(momenta, np.arange(size))) @ a
+    np.testing.assert_allclose(seen, np.abs(F) ** 2 + J[:, 2].sum(axis=0), atol=1e-11)
+
+
+def test_plain_form_keeps_the_grid():
+    chain = wf.Ensemble(N, count=3, name="chain")
+    model = wf.Model(initial={chain: wf.up})
+    products = wf.StructureFactor(chain.Jm, np.linspace(-1, 2, 7)).inputs()["S"]
+    (plain,) = plain_ops.ops_to_dicts(model, [products], np.array([0.0]))
+    _, (back,) = plain_ops.read(model.to_dict(), [plain])
+    assert isinstance(back, FourierProducts)
+    np.testing.assert_array_equal(back.left.toarray(), products.left.toarray())
 
 
 def test_products_check_their_arguments():

@@ -14,6 +14,7 @@ from ..phasespace.polynomials import Leaf, Member
 from ..phasespace.system import ProductObservable
 from .layout import Layout, Mono, mono_names, times
 from .text import LANE_LOOP, Lines
+from .transform import Transform
 
 #: Offset in the wide scratch array, and real weights per monomial.
 Target = tuple[str, dict[Mono, np.ndarray]]
@@ -28,15 +29,23 @@ class ProductPrinter:
         self.layout, self.symbol, self.is_complex = layout, symbol, is_complex
         M, p = symbol.members, layout.parameters
         self.amplitude = (layout.wide(M), layout.wide(M))
-        self.sides = [sparse_rows(layout, symbol.left)]
-        if symbol.right is not None:
-            self.sides.append(sparse_rows(layout, symbol.right))
+        self.transform = None
+        self.sides: list[Rows] = []
+        if symbol.grid is not None:
+            self.transform = Transform(layout, M, symbol.size, *symbol.grid)
+        else:
+            self.sides += [sparse_rows(layout, symbol.left)]
+            if symbol.right is not None:
+                self.sides.append(sparse_rows(layout, symbol.right))
         self.sums = [(layout.wide(1), layout.wide(1)) for _ in self.sides]
         self.onsite = bool(symbol.onsite)
         if self.onsite:
             self.difference = layout.wide(M)
-            other = symbol.left if symbol.right is None else symbol.right
-            unique, number = _unique_rows(symbol.left.conj().multiply(other).tocsr())
+            if symbol.grid is not None:
+                unique, number = sp.csr_matrix(np.ones((1, M))), np.zeros(symbol.size, np.int64)
+            else:
+                other = symbol.left if symbol.right is None else symbol.right
+                unique, number = _unique_rows(symbol.left.conj().multiply(other).tocsr())
             self.corrections = (layout.wide(unique.shape[0]), layout.wide(unique.shape[0]))
             self.correction_rows = sparse_rows(layout, unique)
             self.unique, self.number = p.integer(unique.shape[0]), p.indices(number)
@@ -51,8 +60,13 @@ class ProductPrinter:
             zero(out, "ir", "ii")
             accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
             out.close()
-        out.open(f"for k in range({self.values}):")
         names = []
+        if self.transform is not None:
+            self.transform.source(out, self.members, self.amplitude)
+            names.append(("lr", "li"))
+        out.open(f"for k in range({self.values}):")
+        if self.transform is not None:
+            self.transform.row(out, "lr", "li")
         for side, (rows, sums) in enumerate(zip(self.sides, self.sums, strict=True)):
             re, im = f"lr{side}", f"li{side}"
             names.append((re, im))

@@ -17,7 +17,7 @@ from .arrays import ArrayOp
 from .limits import MAX_MEMBERS, MAX_WORK
 from .model import Model
 from .op import Op
-from .products import PairProducts
+from .products import FourierProducts, PairProducts
 from .reading import _Reader, entry_complex, name_of, read_model, reals, sequence, table
 from .serialize import _complex_plain, _Writer
 
@@ -42,6 +42,9 @@ def ops_to_dicts(model: Model, ops: Iterable[Op | ArrayOp], times: Any) -> list[
 def _write(writer: _Writer, where: str, op: Op | ArrayOp) -> dict[str, Any]:
     if isinstance(op, Op):
         return {"type": "single", "op": writer.op(where, op)}
+    if isinstance(op, FourierProducts):
+        grid = {"start": op.start, "step": op.step, "momenta": op.size}
+        return {"type": "fourier", **_array(writer, where, op.op), **grid}
     if isinstance(op, PairProducts):
         out = {"type": "pairs", **_array(writer, where, op.op), "left": _matrix(op.left)}
         return out if op.right is None else {**out, "right": _matrix(op.right)}
@@ -69,7 +72,12 @@ def read(data: Any, ops: Iterable[Any]) -> tuple[Model, list[Op | ArrayOp]]:
 
 
 def _read(reader: _Reader, where: str, data: Any) -> Op | ArrayOp:
-    kinds = {"single": [], "array": ["members"], "pairs": ["members", "left"]}
+    kinds = {
+        "single": [],
+        "array": ["members"],
+        "pairs": ["members", "left"],
+        "fourier": ["members", "start", "step", "momenta"],
+    }
     if not isinstance(data, dict):
         _check.fail(where, "be a table with type and op", data, kind=TypeError)
     kind = name_of(f"{where}.type", data.get("type"), kinds, "a type of operator")
@@ -79,6 +87,12 @@ def _read(reader: _Reader, where: str, data: Any) -> Op | ArrayOp:
     op = reader.array_terms(where, entry)
     if kind == "array":
         return op
+    if kind == "fourier":
+        start, step = (_check.real(f"{where}.{k}", entry[k]) for k in ("start", "step"))
+        size = _check.integer(f"{where}.momenta", entry["momenta"], 1)
+        if size > MAX_MEMBERS:
+            _check.fail(f"{where}.momenta", f"be at most {MAX_MEMBERS}", size)
+        return FourierProducts(op, start, step, size)
     sides = [_rows(f"{where}.{k}", entry[k], op.size) for k in ("left", "right") if k in entry]
     return PairProducts(op, *sides)
 

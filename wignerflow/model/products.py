@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,6 +113,41 @@ class PairProducts(ArrayOp):
 
     def __repr__(self) -> str:
         return f"PairProducts({self.op!r}, {self.size} values)"
+
+
+class FourierProducts(PairProducts):
+    r"""The products :math:`F_k^\dagger F_k` with :math:`F_k = \sum_m e^{-i(p_0 + k\,\delta)m} A_m`.
+
+    Momenta on a regular grid, which trajectory methods make by a fast transform; the weights are
+    written out only where they are asked for.
+
+    Args:
+        op: array operator A.
+        start, step: p_0 and delta.
+        size: number of momenta.
+    """
+
+    def __init__(self, op: ArrayOp, start: float, step: float, size: int):
+        self.op, self.start, self.step, self.size = op, float(start), float(step), int(size)
+        self.right = None
+
+    def _phases(self, k: Any) -> Any:
+        return np.exp(-1j * np.outer(self.start + self.step * k, np.arange(self.op.size)))
+
+    @cached_property
+    def left(self) -> sp.csr_matrix:  # type: ignore[override]
+        """The phases, shape (P, M)."""
+        return _rows("left", self._phases(np.arange(self.size)), self.op.size)
+
+    @property
+    def weights_digest(self) -> str:
+        """A digest of the momenta."""
+        return f"fourier {self.start:.12g} {self.step:.12g} {self.size}"
+
+    def __getitem__(self, k: int) -> Op:
+        row = member_index("index", k, self.size, "the products")
+        F = (self._phases(np.array([row]))[0] * self.op).sum()
+        return F.dag() * F
 
 
 def _rows(argument: str, value: Any, members: int) -> sp.csr_matrix:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
-from ..model.products import PairProducts
+from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState, ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from .ensemble import local_parts, spin_initial
@@ -34,6 +34,8 @@ from .system import (
 
 #: Correlated dissipation of higher rank runs in loops, up to this one as channels written out.
 MATRIX_CHANNELS = 16
+#: Up to this number of members times momenta sums are made one by one, beyond by a fast transform.
+DIRECT_TRANSFORM = 4096
 
 
 def build(
@@ -142,8 +144,12 @@ def product_observable(symbols: SymbolMap, products: PairProducts) -> ProductObs
             mono = tuple(sorted(left + right))
             onsite[mono] = onsite.get(mono, np.zeros(op.size, complex)) - u.conj() * v
     onsite = {k: w for k, w in onsite.items() if np.abs(w).max() > 1e-13 * scale**2}
-    left_rows, right_rows = products.left, products.right
-    return ProductObservable(products.size, op.size, amplitude, left_rows, right_rows, onsite)
+    out = ProductObservable(products.size, op.size, amplitude, None, products.right, onsite)
+    if isinstance(products, FourierProducts) and op.size * products.size > DIRECT_TRANSFORM:
+        out.grid = (products.start, products.step)
+    else:
+        out.left = products.left
+    return out
 
 
 def lower_observables(

@@ -235,6 +235,8 @@ class ProductObservable:
     a_m = sum_mono amplitude[mono][m] mono(v_m),  L_k = sum_m left[k, m] a_m,  R_k with ``right``
     (None: L_k), and O_k = sum_m conj(left[k, m]) right[k, m] d_m, where d_m, made of ``onsite``, is
     the symbol of A_m^+ A_m minus |a_m|^2.
+
+    With ``grid`` = (p, dp) left[k, m] is e^{-i (p + k dp) m}, not stored.
     """
 
     size: int
@@ -243,6 +245,7 @@ class ProductObservable:
     left: Any  # sparse rows, (size, members)
     right: Any
     onsite: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
+    grid: tuple[float, float] | None = None
 
 
 @dataclass
