@@ -11,6 +11,7 @@ from .analysis.verify import Verification, verify
 from .checkpoint import Checkpoint, CheckpointFailed
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
+from .model import emitters
 from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
 from .model.model import Jump, LocalJump, Model
@@ -85,6 +86,7 @@ __all__ = [
     "commutator",
     "couple",
     "down",
+    "emitters",
     "fock",
     "g2",
     "load",
