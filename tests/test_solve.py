@@ -22,6 +22,11 @@ def laser(N=20, rate=1.0, pump=None, **initial):
     return wf.Model(jumps=jumps, initial={atoms: initial.get("state", wf.up)}), atoms
 
 
+def laser_ops(atoms):
+    """One set of observables for all runs of the laser: one kernel."""
+    return {"e": atoms.Jp * atoms.Jm, "z": atoms.Jz}
+
+
 @pytest.fixture
 def no_work(monkeypatch):
     """Fails the test if anything is compiled or run."""
@@ -318,8 +323,7 @@ def test_rates_are_checked_at_every_time(function, kind, words, dt, local, monke
 def test_a_target_stops_the_run_once_it_is_met():
     model, atoms = laser()
     times = np.linspace(0, 1, 5)
-    e_ops = {"z": atoms.Jz, "e": atoms.Jp * atoms.Jm}
-    options = {"e_ops": e_ops, "seed": 3, "dt": 0.01, "progress": False}
+    options = {"e_ops": laser_ops(atoms), "seed": 3, "dt": 0.01, "progress": False}
     result = wf.solve(model, times, ntraj=10**6, target_sem={"z": 0.05}, **options)
     assert result.stats["stopped_because"] == "target_sem"
     assert result.sem["z"].max() <= 0.05
@@ -333,7 +337,7 @@ def test_a_target_stops_the_run_once_it_is_met():
 
 def test_a_target_is_looked_at_after_ten_chunks_only():
     model, atoms = laser()
-    options = {"e_ops": [atoms.Jz], "seed": 3, "dt": 0.01, "progress": False}
+    options = {"e_ops": laser_ops(atoms), "seed": 3, "dt": 0.01, "progress": False}
     result = wf.solve(model, T, ntraj=10**6, target_sem=1e6, **options)
     assert result.ntraj == 10 * result.stats["lanes"]
 
@@ -343,7 +347,14 @@ def test_a_timeout_returns_what_is_done():
     times = np.linspace(0, 1, 3)
     start = time.perf_counter()
     result = wf.solve(
-        model, times, e_ops=[atoms.Jz], ntraj=10**9, seed=3, dt=1e-4, timeout=1.0, progress=False
+        model,
+        times,
+        e_ops=laser_ops(atoms),
+        ntraj=10**9,
+        seed=3,
+        dt=1e-4,
+        timeout=1.0,
+        progress=False,
     )
     assert time.perf_counter() - start < 20
     assert result.stats["stopped_because"] == "timeout"
@@ -386,7 +397,7 @@ def test_results_do_not_depend_on_threads_or_task_grouping(monkeypatch):
 
 def test_seeds():
     model, atoms = laser()
-    options = {"e_ops": {"z": atoms.Jz}, "ntraj": 256, "dt": 0.02, "progress": False}
+    options = {"e_ops": laser_ops(atoms), "ntraj": 256, "dt": 0.02, "progress": False}
     runs = [wf.solve(model, T, seed=s, **options).expect["z"] for s in (1, 1, 2, 2**63, None, None)]
     assert np.array_equal(runs[0], runs[1])
     assert len({r.tobytes() for r in runs}) == 5
@@ -399,8 +410,8 @@ def test_frozen_values():
     """The same seed gives the same numbers from version to version (single precision's digits)."""
     model, atoms = laser(N=50)
     result = wf.solve(
-        model, [0, 0.1, 0.3], e_ops={"e": atoms.Jp * atoms.Jm, "z": atoms.Jz}, ntraj=200, seed=77,
-        dt=0.005, precision="double", progress=False,
+        model, [0, 0.1, 0.3], e_ops=laser_ops(atoms), ntraj=200, seed=77,
+        dt=0.005, progress=False,
     )  # fmt: skip
     assert np.allclose(result.expect["e"], FROZEN["e"], rtol=1e-4)
     assert np.allclose(result.expect["z"], FROZEN["z"], rtol=1e-4)
@@ -459,9 +470,7 @@ def test_time_dependent_rates_and_drives_follow_the_bloch_equations(samples):
         times, r, lambda t: pulse(t) * np.exp(0.5j * t), gate, lambda t: 0.2 + 0.1 * np.cos(t)
     )
     e_ops = {"x": atoms.Jx, "y": atoms.Jy, "z": atoms.Jz}
-    mean = wf.solve(
-        model, times, e_ops=e_ops, method="mean-field", dt=0.005, precision="double", progress=False
-    )
+    mean = wf.solve(model, times, e_ops=e_ops, method="mean-field", dt=0.005, progress=False)
     for name, component in zip("xyz", want, strict=True):
         assert np.allclose(mean.expect[name], N / 2 * component, rtol=0, atol=2e-4 * N)
     run = wf.solve(model, times, e_ops=e_ops, ntraj=4000, seed=2, dt=0.02, progress=False)
@@ -505,11 +514,11 @@ ERROR_RATE = 1e-3
 def against_exact(N, times, ntraj, seed, spoil=1.0):
     """Deviations and standard errors of emission/N^2 and inversion/N."""
     model, atoms = laser(N)
-    e_ops = {"e": atoms.Jp * atoms.Jm, "z": atoms.Jz}
-    exact = wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)
+    exact = wf.solve(model, times, e_ops=laser_ops(atoms), method="exact", progress=False)
     wrong, atoms2 = laser(N, rate=spoil)
-    ops2 = {"e": atoms2.Jp * atoms2.Jm, "z": atoms2.Jz}
-    run = wf.solve(wrong, times, e_ops=ops2, ntraj=ntraj, seed=seed, dt=0.1 / N, progress=False)
+    run = wf.solve(
+        wrong, times, e_ops=laser_ops(atoms2), ntraj=ntraj, seed=seed, dt=0.1 / N, progress=False
+    )
     scale = {"e": N**2, "z": N}
     return [
         ((run.expect[k] - exact.expect[k]) / scale[k], run.sem[k] / scale[k]) for k in ("e", "z")

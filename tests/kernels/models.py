@@ -18,7 +18,7 @@ def laser(N=100, rate=1.0, pump=0.25):
         jumps=[wf.Jump(atoms.Jm, rate / N), wf.LocalJump(atoms.sp, pump)],
         initial={atoms: wf.up},
     )
-    return model, {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz, "J": atoms.Jm}
+    return model, {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
 
 
 def singles():

@@ -49,6 +49,7 @@ def test_a_constant_field_turns_by_its_angle(angle):
     assert np.allclose(np.linalg.norm(run.state, axis=0), np.linalg.norm(start, axis=0), rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_rotation_in_single_precision_keeps_its_length():
     atoms = wf.Ensemble(1000, name="atoms")
     model = wf.Model(
@@ -218,7 +219,7 @@ def emission(h, draws, chunks, N=100):
         jumps=[wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 0.25 * N)], initial={atoms: wf.up}
     )
     times = np.array([0.0, 6, 20]) / N
-    text = printed(model, {"e": atoms.Jp * atoms.Jm}, times)
+    text = printed(model, {"e": atoms.Jp * atoms.Jm, "z": atoms.Jz}, times)
     kernel = CpuKernel(text, Grid.make(times, h / N), single=False, batched=NONE)
     out = kernel.simulate(0, chunks, chunks * kernel.lanes, 5, draws=draws)
     return out.mean[:, 1:, 0] / N**2

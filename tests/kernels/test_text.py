@@ -91,10 +91,12 @@ def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
         )
         return kernel, kernel.simulate(0, 1, 128, 3).mean[0, -1]
 
+    monkeypatch.setattr(cpu, "_digest", lambda source: f"test_text_{len(source)}")  # a fresh file
     first, a = run(50, 1.0, 0.5)
     files = sorted(p.name for p in tmp_path.rglob("*.nbc"))
     second, b = run(80, 2.0, 0.1)
     assert second._run is first._run
+    assert len(files) == 1
     assert sorted(p.name for p in tmp_path.rglob("*.nbc")) == files
     assert not np.allclose(a, b)
     assert not list(tmp_path.rglob("*.tmp"))

@@ -30,7 +30,7 @@ COUNTS = {
     "one mode": 40,
     "mixture": 40,
     "Tavis-Cummings": 15,
-    "arrays": 40,
+    "arrays": 25,
     "waveguide": 20,
 }
 
