@@ -1,37 +1,79 @@
-"""Put the numbers of benchmarks/results.json into README.md, between its two bench marks."""
+"""Put the numbers of benchmarks/results.json where they are read: a short table into README.md, all
+of them into docs/performance.md, each between its two bench marks.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from wignerflow.bench.report import from_dict, markdown
+from wignerflow.bench.report import Entry, Section, from_dict, markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
+#: What the README shows: keys of entries, in order, with words that stand alone.
+SHORT = {
+    "emission_N10": "error of ⟨J⁺J⁻⟩/N², superradiant laser, N = 10",
+    "emission_N25": "N = 25",
+    "emission_N100": "N = 100",
+    "ns_single_1": "one ensemble, any N: time per trajectory-step, one core, all included",
+    "jax_ratio": "times faster than JAX (`lax.scan` over `vmap`)",
+    "diffrax_ratio": "times faster than diffrax",
+    "numpy_ratio": "times faster than vectorised NumPy",
+    "chain_10_cpu": "chain of M = 10 ensembles: time per ensemble, trajectory and step, one core",
+    "chain_100_cpu": "M = 100",
+    "chain_1000_cpu": "M = 1000",
+    "chain_10000_cpu": "M = 10⁴",
+    "chain_floor": "of this, the random numbers alone",
+    "chain_speedup": "speed-up on two cores, M = 1000",
+    "exact_1000": "exact populations, N = 1000, 201 times",
+    "first_cold": "first result in a fresh process, nothing compiled before",
+    "first_warm": "the same with kernels cached",
+}
 
-def tables(data: dict) -> str:
-    machine = data["machine"]
-    packages = ", ".join(f"{k} {v}" for k, v in machine["packages"].items() if k != "wignerflow")
-    where = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
-    if machine["load_at_start"] is not None:
-        where += f", load at the start {machine['load_at_start']:.1f}"
-    parts = [f"{where}; {packages}. Timings are medians, with their range in brackets."]
-    for section in from_dict(data):
+
+def short(sections: list[Section]) -> str:
+    """The entries named in ``SHORT`` as one table."""
+    entries: dict[str, Entry] = {e.key: e for s in sections for e in s.entries}
+    lines = ["| measured by `make bench` | | required | |", "|---|---|---|---|"]
+    for key, what in SHORT.items():
+        cells = entries[key].cells()
+        lines.append("| " + " | ".join([what, *cells[1:]]) + " |")
+    return "\n".join(lines)
+
+
+def long(sections: list[Section], machine: str) -> str:
+    """Every section as a table of its own."""
+    parts = [machine]
+    for section in sections:
         parts.append(markdown(section))
         if section.note:
             parts.append(section.note)
     return "\n\n".join(parts)
 
 
+def machine_text(machine: dict) -> str:
+    """Where the numbers come from."""
+    packages = ", ".join(f"{k} {v}" for k, v in machine["packages"].items() if k != "wignerflow")
+    where = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
+    if machine["load_at_start"] is not None:
+        where += f", load at the start {machine['load_at_start']:.1f}"
+    return f"{where}; {packages}. Timings are medians, with their range in brackets."
+
+
+def put(page: Path, text: str) -> None:
+    """Replace what stands between the marks of a page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
 def main() -> None:
     data = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    readme.write_text(f"{before}{BEGIN}\n{tables(data)}\n{END}{after}", encoding="utf-8")
+    sections, machine = from_dict(data), machine_text(data["machine"])
+    put(ROOT / "README.md", f"{short(sections)}\n\n{machine}")
+    put(ROOT / "docs" / "performance.md", long(sections, machine))
 
 
 if __name__ == "__main__":
