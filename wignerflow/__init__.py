@@ -9,6 +9,7 @@ from .analysis.steady_state import NotRelaxed, NotUnique, SteadyState, steady_st
 from .analysis.sweep import sweep
 from .analysis.verify import Verification, verify
 from .checkpoint import Checkpoint, CheckpointFailed
+from .exact.bridge import from_piqs, model_to_qutip
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
 from .model import emitters
@@ -88,6 +89,7 @@ __all__ = [
     "down",
     "emitters",
     "fock",
+    "from_piqs",
     "g2",
     "load",
     "mean_field",
@@ -104,4 +106,4 @@ __all__ = [
     "waveguide",
 ]
 
-Model.views.update(equations=_views.equations, source=_views.source)
+Model.views.update(equations=_views.equations, source=_views.source, to_qutip=model_to_qutip)

@@ -5,7 +5,6 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.exact import blocks
-from wignerflow.exact.bridge import model_to_qutip
 
 qutip = pytest.importorskip("qutip")
 
@@ -13,7 +12,7 @@ OPTIONS = {"rtol": 1e-10, "atol": 1e-12, "progress_bar": ""}
 
 
 def mesolve(model, t, ops):
-    H, c_ops, rho0, convert = model_to_qutip(model)
+    H, c_ops, rho0, convert = model.to_qutip()
     out = qutip.mesolve(
         H, rho0, t, c_ops, e_ops=[convert(o) for o in ops.values()], options=OPTIONS
     )
@@ -63,35 +62,87 @@ def test_time_dependence():
         np.testing.assert_allclose(out[name], want[name], atol=1e-7)
 
 
-def test_piqs_agrees():
-    N = 6
-    system = qutip.piqs.Dicke(N, emission=0.3, pumping=0.2, dephasing=0.1, collective_emission=0.7)
-    system.hamiltonian = 0.8 * qutip.piqs.jspin(N, "x")
-    t = np.linspace(0, 2, 5)
-    jz, jx = qutip.piqs.jspin(N, "z"), qutip.piqs.jspin(N, "x")
-    out = qutip.mesolve(
-        system.liouvillian(), qutip.piqs.excited(N), t, e_ops=[jz, jx, jz * jx], options=OPTIONS
-    )
-    s = wf.Ensemble(N, name="s")
-    model = wf.Model(
-        0.8 * s.Jx,
-        [
-            wf.Jump(s.Jm, rate=0.7),
-            wf.LocalJump(s.sm, rate=0.3),
-            wf.LocalJump(s.sp, rate=0.2),
-            wf.LocalJump(s.sz, rate=0.1 / 4),  # piqs: dephasing / 4 per sigma_z jump
-        ],
-        initial={s: wf.up},
-    )
-    ours = blocks.solve(model, t, {"z": s.Jz, "x": s.Jx, "zx": s.Jz * s.Jx}, rtol=1e-10).expect
-    for mine, theirs in zip(ours.values(), out.expect, strict=True):
+def piqs_mesolve(system, t, e_ops):
+    state = qutip.piqs.excited(system.N)
+    return qutip.mesolve(system.liouvillian(), state, t, e_ops=e_ops, options=OPTIONS).expect
+
+
+RATES = {"emission": 0.3, "pumping": 0.2, "dephasing": 0.9}
+COLLECTIVE = {"emission": 0.7, "dephasing": 0.6, "pumping": 0.4}
+
+
+@pytest.mark.parametrize("rate", [*RATES, *(f"collective_{k}" for k in COLLECTIVE), "all"])
+def test_piqs_models_become_ours(rate):
+    N, t = 4, np.linspace(0, 2, 5)
+    rates = {**RATES, **{f"collective_{k}": v for k, v in COLLECTIVE.items()}}
+    jx, jy, jz = qutip.piqs.jspin(N)
+    system = qutip.piqs.Dicke(N, **(rates if rate == "all" else {rate: rates[rate]}))
+    system.hamiltonian = 0.8 * jx + 0.3 * jz * jz + 0.2 * (jx * jy + jy * jx) - 0.5
+    model = wf.from_piqs(system)
+    (s,) = model.subsystems
+    want = piqs_mesolve(system, t, [jz, jx, jz * jx])
+    ops = {"z": s.Jz, "x": s.Jx, "zx": s.Jz * s.Jx}
+    ours = blocks.solve(model, t, ops, rtol=1e-10).expect
+    for mine, theirs in zip(ours.values(), want, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-7)
+    # negative control: any rate off by a quarter shows
+    for jump in model.jumps:
+        jump.rate *= 1.25
+    other = blocks.solve(model, t, ops, rtol=1e-10).expect
+    assert max(np.abs(other[k] - ours[k]).max() for k in ops) > 1e-2
+
+
+def test_piqs_hamiltonian_or_none():
+    for N in (1, 2, 5):
+        jx, jy, _ = qutip.piqs.jspin(N)
+        system = qutip.piqs.Dicke(N, hamiltonian=2 * jx - jy, emission=0.1)
+        model = wf.from_piqs(system, initial=wf.down, name="a")
+        (s,) = model.subsystems
+        assert model.H == 2 * s.Jx - s.Jy and s.name == "a" and model.initial[s] == (wf.down,)
+    assert not wf.from_piqs(qutip.piqs.Dicke(3)).H.terms
+
+
+def test_piqs_refusals():
+    with pytest.raises(TypeError, match=r"must be a qutip\.piqs\.Dicke"):
+        wf.from_piqs(4)
+    jz = qutip.piqs.jspin(4, "z")
+    with pytest.raises(ValueError, match="polynomial of at most second degree"):
+        wf.from_piqs(qutip.piqs.Dicke(4, hamiltonian=jz**3))
+    with pytest.raises(ValueError, match="Dicke basis"):
+        wf.from_piqs(qutip.piqs.Dicke(4, hamiltonian=qutip.sigmax()))
+    with pytest.raises(ValueError, match="non-negative"):
+        wf.from_piqs(qutip.piqs.Dicke(4, emission=-1.0))
+
+
+def test_array_operators_and_correlated_rates_convert():
+    chain = wf.Spin(name="chain", count=3)
+    J, Gamma = wf.emitters.free_space(0.2 * np.eye(3), [1, 1j, 0], 1.0)
+    H = wf.couple(chain.sp, J, chain.sm) + 0.3 * chain[0].sx
+    model = wf.Model(H, [wf.Jump(chain.sm, rate=Gamma)], initial={chain: wf.up})
+    _, c_ops, rho0, convert = model.to_qutip()
+    assert rho0.shape == (8, 8) and len(c_ops) == 3
+    members = convert(chain.sp)
+    total = sum(Gamma[i, j] * members[i] * members[j].dag() for i in range(3) for j in range(3))
+    assert (sum(c.dag() * c for c in c_ops) - total).norm() < 1e-12
+    assert (convert(wf.couple(chain.sp, Gamma, chain.sm)) - total).norm() < 1e-12
+    t = np.linspace(0, 1, 3)
+    ops = {"emission": wf.couple(chain.sp, Gamma, chain.sm)}
+    want = mesolve(model, t, ops)["emission"]
+    out = blocks.solve(model, t, ops).expect["emission"]
+    np.testing.assert_allclose(out, want, atol=1e-6)
 
 
 def test_refusals(monkeypatch):
     s = wf.Ensemble(40, name="s")
     with pytest.raises(ValueError, match="Hilbert-space dimensions"):
-        model_to_qutip(wf.Model(initial={s: wf.up}))
+        wf.Model(initial={s: wf.up}).to_qutip()
+    a = wf.Mode(name="cavity")
+    model = wf.Model(a.n, initial={a: wf.coherent(1.0)})
+    with pytest.raises(ValueError, match="`cutoffs` must hold one for mode 'cavity'"):
+        model.to_qutip()
+    assert model.to_qutip(cutoffs={a: 9}).H.shape == (9, 9)
+    with pytest.raises(ValueError, match="modes of the model"):
+        model.to_qutip(cutoffs={s: 9})
     monkeypatch.setitem(sys.modules, "qutip", None)
     with pytest.raises(ImportError, match=r"wignerflow\[exact\]"):
-        model_to_qutip(wf.Model(initial={wf.Spin(name="q"): wf.up}))
+        wf.Model(initial={wf.Spin(name="q"): wf.up}).to_qutip()

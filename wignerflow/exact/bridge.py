@@ -1,11 +1,11 @@
-r"""Any small model as QuTiP objects, by brute force: every emitter a two-level system of its own.
+r"""Any small model as QuTiP objects, by brute force, and models of QuTiP's PIQS as ours.
 
 Needs the extra ``exact`` (QuTiP); it is imported when a function here is called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,10 @@ import numpy as np
 
 from .. import _check
 from ..model.coefficients import Coef
-from ..model.model import Model
-from ..model.operators import Op
-from ..model.states import BlochState
+from ..model.model import Jump, LocalJump, Model
+from ..model.operators import ArrayOp, Op
+from ..model.states import BlochState, State, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
-from .blocks import guess_cutoffs
 from .ladder import mode_matrix
 
 #: Largest Hilbert-space dimension that is built.
@@ -37,40 +36,50 @@ def _qutip() -> Any:
 
 @dataclass
 class QutipModel:
-    """A model as QuTiP objects; unpacks as ``H, c_ops, rho0, convert = model_to_qutip(model)``.
+    """A model as QuTiP objects; unpacks as ``H, c_ops, rho0, convert = model.to_qutip()``.
 
     Attributes:
         H: Hamiltonian, a Qobj (QobjEvo where it depends on time).
         c_ops: jump operators including the root of their rate.
         rho0: initial density matrix.
-        convert: turns an operator of the model into a Qobj (or QobjEvo).
+        convert: turns an operator of the model into a Qobj (or QobjEvo), an array operator into a
+            list of them.
     """
 
     H: Any
     c_ops: list[Any]
     rho0: Any
-    convert: Callable[[Op], Any]
+    convert: Callable[[Op | ArrayOp], Any]
 
     def __iter__(self) -> Any:
         return iter((self.H, self.c_ops, self.rho0, self.convert))
 
 
-def model_to_qutip(model: Model, cutoffs: dict[Subsystem, int] | None = None) -> QutipModel:
+def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None) -> QutipModel:
     r"""``(H, c_ops, rho0, convert)`` of a model in the full Hilbert space.
 
     An ensemble of N becomes N two-level systems, basis (up, down), a collective spin one system
-    with 2S + 1 levels, M = S first, a mode one with ``cutoff`` Fock states.
+    with 2S + 1 levels, M = S first, a mode one with its lowest Fock states. Rates stand in
+    ``c_ops`` as roots: QuTiP's jump operators include them.
 
     Args:
         model: any model.
-        cutoffs: Fock states per mode that has no cutoff of its own.
+        cutoffs: Fock states of every mode that has no ``cutoff`` of its own.
 
     Raises:
         ImportError: QuTiP is not installed.
-        ValueError: the Hilbert space has more than 8192 dimensions.
+        ValueError: a mode has no cutoff, or the Hilbert space has more than 8192 dimensions.
+
+    Example:
+        >>> H, c_ops, rho0, convert = model.to_qutip(cutoffs={cavity: 20})
+        >>> out = qutip.mesolve(H, rho0, t, c_ops, e_ops=[convert(cavity.n)])
     """
     qt = _qutip()
-    guesses = guess_cutoffs(model)
+    known = dict(cutoffs or {})
+    for sub, cutoff in known.items():
+        if not isinstance(sub, Mode) or sub not in model.initial:
+            _check.fail("cutoffs", "map modes of the model to numbers of Fock states", sub)
+        _check.integer("cutoffs", cutoff, 2)
     dims: list[int] = []
     slots: dict[tuple[Subsystem, int], range] = {}
     states: list[Any] = []
@@ -79,7 +88,10 @@ def model_to_qutip(model: Model, cutoffs: dict[Subsystem, int] | None = None) ->
             state = initial[m]
             first = len(dims)
             if isinstance(sub, Mode):
-                dim = sub.cutoff or (cutoffs or {}).get(sub) or guesses[sub, m]
+                dim = sub.cutoff or known.get(sub)
+                if dim is None:
+                    hint = "QuTiP cannot choose it; wf.Exact() reports one in stats['cutoffs']."
+                    _check.fail("cutoffs", f"hold one for mode {sub.name!r}", cutoffs, hint)
                 dims.append(dim)
                 states.append(qt.Qobj(mode_matrix(state, dim)))  # type: ignore[arg-type]
             else:
@@ -127,7 +139,9 @@ def model_to_qutip(model: Model, cutoffs: dict[Subsystem, int] | None = None) ->
 
     zero = 0 * qt.tensor(ones)
 
-    def convert(op: Op) -> Any:
+    def convert(op: Op | ArrayOp) -> Any:
+        if isinstance(op, ArrayOp):
+            return [convert(op[m]) for m in range(op.size)]
         groups: dict[tuple[Coef, ...], Any] = {(): zero}
         for c, times, factors in op.expand():
             term = c * qt.tensor(ones)
@@ -165,4 +179,75 @@ def _weighted(qt: Any, L: Any, rate: float | Coef) -> Any:
     root = qt.coefficient(lambda t: float(np.sqrt(complex(rate(t)).real)))
     return (L if isinstance(L, qt.QobjEvo) else qt.QobjEvo(L)) * qt.QobjEvo(
         [[qt.qeye(L.dims[0]), root]]
+    )
+
+
+#: Rates of ``piqs.Dicke`` with local jumps: operator, and plain rate per PIQS rate.
+_LOCAL = {"emission": ("sm", 1.0), "pumping": ("sp", 1.0), "dephasing": ("sz", 0.25)}
+_COLLECTIVE = {"emission": "Jm", "pumping": "Jp", "dephasing": "Jz"}
+
+
+def from_piqs(dicke: Any, initial: State = up, name: str = "atoms") -> Model:
+    r"""The model of a ``qutip.piqs.Dicke`` object: one ensemble, with its Hamiltonian and rates.
+
+    PIQS's ``dephasing`` counts :math:`\sigma^z/2` of every emitter, so it becomes a local jump
+    :math:`\sigma^z` at a quarter of the rate; all other rates are plain Lindblad rates as they
+    stand, with jumps :math:`\sigma^\mp` and :math:`J^\mp, J_z`.
+
+    Args:
+        dicke: the PIQS object. Its Hamiltonian must be a polynomial of at most second degree in
+            Jx, Jy, Jz (``piqs.jspin``).
+        initial: state of every emitter; PIQS keeps it apart.
+        name: of the ensemble, which is ``model.subsystems[0]``.
+
+    Raises:
+        TypeError: ``dicke`` is no ``piqs.Dicke``.
+        ValueError: a rate is negative, or the Hamiltonian is no such polynomial.
+
+    Example:
+        >>> model = wf.from_piqs(piqs.Dicke(20, emission=0.1, collective_emission=1.0))
+        >>> (atoms,) = model.subsystems
+    """
+    piqs = _qutip().piqs
+    if not isinstance(dicke, piqs.Dicke):
+        _check.fail("dicke", "be a qutip.piqs.Dicke", dicke, kind=TypeError)
+    atoms = Ensemble(int(dicke.N), name=name)
+    jumps: list[Jump | LocalJump] = []
+    for what, (letter, scale) in _LOCAL.items():
+        if rate := getattr(dicke, what):
+            jumps.append(LocalJump(getattr(atoms, letter), scale * rate))
+    for what, letter in _COLLECTIVE.items():
+        if rate := getattr(dicke, f"collective_{what}"):
+            jumps.append(Jump(getattr(atoms, letter), rate))
+    H = None if dicke.hamiltonian is None else _hamiltonian(dicke.hamiltonian, atoms, piqs)
+    return Model(H, jumps, initial={atoms: initial})
+
+
+def _hamiltonian(H: Any, atoms: Ensemble, piqs: Any) -> Op:
+    """A Hamiltonian in PIQS's Dicke basis as a polynomial in J."""
+    N = int(atoms.numbers[0])
+    spins = [piqs.jspin(N, a).full() for a in "xyz"]
+    matrix = _check.numeric_array("dicke.hamiltonian", H.full(), complex)
+    if matrix.shape != spins[0].shape:
+        _check.fail("dicke.hamiltonian", "be in the Dicke basis", _check.Note(f"{matrix.shape}"))
+    ours = [atoms.Jx, atoms.Jy, atoms.Jz]
+    terms: list[tuple[Any, Op]] = [(np.eye(len(matrix)), Op.scalar(1))]
+    terms += zip(spins, ours, strict=True)
+    size = max(float(np.abs(matrix).max()), 1e-300)
+    for degree in (1, 2):
+        if degree == 2:
+            for a, b in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)):
+                both = (spins[a] @ spins[b] + spins[b] @ spins[a]) / 2
+                terms.append((both, (ours[a] * ours[b] + ours[b] * ours[a]) / 2))
+        columns = np.array([m.ravel() for m, _ in terms]).T
+        c = np.linalg.lstsq(columns, matrix.ravel(), rcond=None)[0]
+        if np.abs(columns @ c - matrix.ravel()).max() <= 1e-10 * size:
+            c[np.abs(c) <= 1e-12 * np.abs(c).max()] = 0
+            return sum((x * op for x, (_, op) in zip(c, terms, strict=True) if x), Op())
+    rest = np.abs(columns @ c - matrix.ravel()).max()
+    _check.fail(
+        "dicke.hamiltonian",
+        "be a polynomial of at most second degree in Jx, Jy, Jz",
+        _check.Note(f"a matrix with elements up to {rest:.3g} besides"),
+        "Write the Hamiltonian with the operators of wf.Ensemble.",
     )

@@ -292,16 +292,24 @@ class Model:
             out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
         return out
 
-    #: Filled in by the package: functions (model, method) -> text. Models know no method.
-    views: ClassVar[dict[str, Callable[[Model, Any], str]]] = {}
+    #: Filled in by the package: functions of a model by name. Models know no method.
+    views: ClassVar[dict[str, Callable[..., Any]]] = {}
 
     def equations(self, method: Any = "twa") -> str:
         """The classical equations of motion that a trajectory method derives, as text."""
-        return self.views["equations"](self, method)
+        return str(self.views["equations"](self, method))
 
     def source(self, method: Any = "twa") -> str:
         """The generated source of the method's kernel."""
-        return self.views["source"](self, method)
+        return str(self.views["source"](self, method))
+
+    def to_qutip(self, cutoffs: Mapping[Subsystem, int] | None = None) -> Any:
+        """``(H, c_ops, rho0, convert)`` for QuTiP, every emitter a two-level system of its own.
+
+        ``convert`` turns operators of the model into QuTiP's, for ``e_ops``; ``cutoffs`` gives
+        Fock states for modes without a cutoff of their own. Needs the extra ``exact``.
+        """
+        return self.views["to_qutip"](self, cutoffs)
 
     def latex(self) -> str:
         """The master equation as LaTeX."""
