@@ -458,9 +458,11 @@ def _solve_exact(
     stats = {
         **solution.stats,
         "wall_time": time.perf_counter() - start,
-        "warnings": [],
+        "warnings": list(solution.stats.get("warnings", ())),
         "stopped_because": "deterministic",
     }
+    for message in stats["warnings"]:
+        warnings.warn(message, UserWarning, stacklevel=3)
     return Result.from_values(
         times, plan, values, method=engine.name, stats=stats, provenance=provenance, model=form
     )
@@ -521,7 +523,9 @@ def _solve_jumps(
         parts = [value.real, value.imag] if slot.is_complex else [value.real]
         channels[:, :, slot.span] = np.concatenate(parts, axis=-1)
     samples = Samples.of_runs(channels, batched(plan, slots))
-    stats["warnings"] = []
+    stats["warnings"] = list(stats.get("warnings", ()))
+    for message in stats["warnings"]:
+        warnings.warn(message, UserWarning, stacklevel=3)
     return Result.from_samples(
         times,
         plan,

@@ -19,17 +19,19 @@ from .. import _check
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
-from ..model.subsystems import Mode, Subsystem
+from ..model.subsystems import Mode
 from . import propagate, reach
+from .cutoffs import Cutoffs, edge_stats, guess_cutoffs, strides, widened
 from .ladder import Basis, Ladder, Site, Times
 from .liouvillian import Terms, lower
-from .memory import MEMORY, check_sites, density_matrix
+from .memory import MEMORY, TooLarge, check_sites, density_matrix
 from .solution import ExactSolution
 
 #: Bytes per component (vectors) and per matrix entry (two copies while sorting).
 _PER_COMPONENT, _PER_ENTRY = 120, 26
-#: Largest population of the two highest Fock states that passes without a larger cutoff.
-EDGE = 1e-7
+#: Largest population at the edge of a mode that passes without a larger cutoff, and the number of
+#: times between outputs at which it is looked at.
+EDGE, LOOKS = 1e-7, 201
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Functionals:
 
     W: sp.csr_matrix
     pieces: list[tuple[int, Times, int, int]]  # observable, time coefficients, row of Re, row of Im
-    edges: list[int]  # rows with the population of the two highest Fock states, per mode
+    edges: list[int]  # rows with the population at the edge, per mode
     trace: int
 
     def values(self, numbers: NDArray[np.float64], tlist: NDArray[np.float64], K: int) -> Any:
@@ -70,7 +72,7 @@ class BlockSystem:
         self,
         model: Model,
         ops: dict[str, Op],
-        cutoffs: dict[tuple[Subsystem, int], int] | None = None,
+        cutoffs: Cutoffs | None = None,
         memory: float = MEMORY,
         window: NDArray[np.float64] | None = None,
     ):
@@ -180,9 +182,8 @@ class BlockSystem:
                 pieces.append((k, times, add(w.real), add(w.imag)))
         diagonal = (step == 0).astype(float)
         edges = []
-        for k, site in enumerate(self.basis.sites):
-            if site.kind == "mode":
-                edges.append(add(diagonal * (kets[k] >= site.dim - 2)))
+        for k, width in strides(self.model, self.basis).items():
+            edges.append(add(diagonal * (kets[k] >= self.basis.sites[k].dim - width)))
         trace = add(diagonal)
         W = sp.vstack(rows, format="csr")
         W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
@@ -252,19 +253,6 @@ def check_rates(model: Model, times: NDArray[np.float64]) -> None:
                 )
 
 
-def guess_cutoffs(model: Model) -> dict[tuple[Subsystem, int], int]:
-    """A first cutoff for every mode that has none, from its initial state."""
-    out: dict[tuple[Subsystem, int], int] = {}
-    for sub, states in model.initial.items():
-        if isinstance(sub, Mode) and sub.cutoff is None:
-            for m, state in enumerate(states):
-                kind, value = state.kind, state.value  # type: ignore[attr-defined]
-                mean = abs(value) ** 2 if kind == "coherent" else value.real
-                spread = 20 * (mean + 0.3) if kind == "thermal" else 6 * np.sqrt(mean)
-                out[sub, m] = int(mean + spread) + 8
-    return out
-
-
 def solve(
     model: Model,
     tlist: NDArray[np.float64],
@@ -275,18 +263,30 @@ def solve(
 ) -> ExactSolution:
     """Expectation values of ``ops`` by block density matrices.
 
-    Modes without a cutoff get one such that their two highest Fock states stay below 1e-7;
-    ``stats["cutoffs"]`` and ``stats["edge"]`` report it.
+    Modes without a cutoff get one such that the population at their edge stays below 1e-7 at all
+    times, also between those of ``tlist``; ``stats["cutoffs"]`` and ``stats["edge"]`` report it.
+
+    Raises:
+        TooLarge: the density matrix does not fit into memory, with the cutoffs that modes need.
     """
     cutoffs = guess_cutoffs(model)
     window = np.linspace(tlist[0], tlist[-1], 1001)
     check_rates(model, window)
+    times = tlist
+    if any(isinstance(sub, Mode) for sub in model.initial):
+        times = np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS))
+    edges: list[tuple[Site, float]] = []
     while True:
-        system = BlockSystem(model, ops, cutoffs, memory, window)
-        system.restrict()
-        numbers, counts = _evolve(system, tlist, rtol)
-        if not widen(system, numbers, cutoffs):
+        try:
+            system = BlockSystem(model, ops, cutoffs, memory, window)
+            system.restrict()
+        except TooLarge as error:
+            raise uncertified(error, edges) from None
+        numbers, counts = _evolve(system, times, rtol, bool(cutoffs))
+        edges = edge_populations(system, numbers)
+        if not widen(edges, cutoffs):
             break
+    numbers = numbers[np.searchsorted(times, tlist)]
     trace = numbers[:, system.functionals.trace]
     stats: dict[str, Any] = {
         "engine": "blocks",
@@ -294,54 +294,55 @@ def solve(
         "components": system.size,
         **counts,
         "trace_error": float(np.abs(trace - 1).max()),
-        **mode_stats(system, numbers),
+        **edge_stats(edges),
     }
     return ExactSolution.build(ops, system.functionals.values(numbers, tlist, len(ops)), stats)
 
 
-def _edges(system: BlockSystem, numbers: NDArray[np.float64]) -> list[tuple[Site, float]]:
-    """Every mode with the largest population of its two highest Fock states."""
+def edge_populations(system: BlockSystem, numbers: NDArray[np.float64]) -> list[tuple[Site, float]]:
+    """Every mode with the largest population at its edge."""
     edges = numbers[:, system.functionals.edges].max(axis=0, initial=0.0)
     modes = [s for s in system.basis.sites if s.kind == "mode"]
     return list(zip(modes, map(float, edges), strict=True))
 
 
-def widen(
-    system: BlockSystem,
-    numbers: NDArray[np.float64],
-    cutoffs: dict[tuple[Subsystem, int], int],
-) -> bool:
+def widen(edges: list[tuple[Site, float]], cutoffs: Cutoffs) -> bool:
     """Raise the cutoffs that were chosen here and proved too small; False if none did."""
-    narrow = [s for s, e in _edges(system, numbers) if e > EDGE and (s.sub, s.m) in cutoffs]
+    narrow = [s for s, e in edges if e > EDGE and (s.sub, s.m) in cutoffs]
     for s in narrow:
-        cutoffs[s.sub, s.m] = int(1.5 * cutoffs[s.sub, s.m]) + 4
+        cutoffs[s.sub, s.m] = widened(cutoffs[s.sub, s.m])
     return bool(narrow)
 
 
-def mode_stats(system: BlockSystem, numbers: NDArray[np.float64]) -> dict[str, Any]:
-    """Cutoff and edge population of every mode, for ``stats``."""
-    edges = _edges(system, numbers)
-    if not edges:
-        return {}
-    return {
-        "cutoffs": {s.label: s.dim for s, _ in edges},
-        "edge": {s.label: e for s, e in edges},
-    }
+def uncertified(error: TooLarge, edges: list[tuple[Site, float]]) -> TooLarge:
+    """The refusal, with the modes whose cutoffs made the density matrix so large."""
+    for s, e in edges:
+        if e > EDGE:
+            return TooLarge(
+                f"{error} The cutoff of mode {s.label!r} cannot be certified: with {s.dim} Fock "
+                f"states the highest hold {e:.2g}."
+            )
+    return error
 
 
 def _evolve(
-    system: BlockSystem, tlist: NDArray[np.float64], rtol: float
+    system: BlockSystem, tlist: NDArray[np.float64], rtol: float, early: bool
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
-    W, y = system.functionals.W, system.y
+    """Numbers at all times; ``early`` gives up as soon as the edge of a mode fills."""
+    W, y, edges = system.functionals.W, system.y, system.functionals.edges
+
+    def lost(numbers: NDArray[np.float64]) -> bool:
+        return early and bool(np.any(numbers[edges] > 100 * EDGE))
+
     coefficients = system.model.coefficients
     if not coefficients:
-        numbers, _, counts = propagate.constant(system.generator(), W, y, tlist, rtol)
+        numbers, _, counts = propagate.constant(system.generator(), W, y, tlist, rtol, lost)
         return numbers, counts
     largest = (tlist[-1] - tlist[0]) / 200
     for c in coefficients:
         if c.times is not None:
             largest = min(largest, max(10 * float(np.diff(c.times).min()), largest * 1e-3))
     numbers, _, counts = propagate.adaptive(
-        system.matrices, system.weights, W, y, tlist, rtol, largest
+        system.matrices, system.weights, W, y, tlist, rtol, largest, lost
     )
     return numbers, counts

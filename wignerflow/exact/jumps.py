@@ -19,16 +19,17 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
 from . import classical, wavefunctions
-from .blocks import guess_cutoffs
+from .cutoffs import edge_stats, guess_cutoffs, widened
 from .engine import checked_ops
-from .ladder import Basis
+from .ladder import Basis, Site
 from .memory import MEMORY
 from .solution import ExactSolution
 
 CHUNK = 64
 ENGINES = ("classical", "wavefunctions")
-#: Largest mean population of the two highest Fock states that passes without a larger cutoff.
-EDGE = 1e-6
+#: Largest mean population at the edge of a mode that passes without a larger cutoff, runs of the
+#: pilot that settles it first, and times at which the pilot looks.
+EDGE, PILOT, LOOKS = 1e-6, 8, 101
 
 Values = NDArray[np.complex128]
 
@@ -109,19 +110,22 @@ class QuantumJumps:
         else:
             run = _Classical(model, named, times, seed)
             why = "nothing couples different M, so runs are a classical jump process."
-        total = _Moments()
-        kept: list[Values] = []
         chunks = [range(a, min(a + CHUNK, ntraj)) for a in range(0, ntraj, CHUNK)]
         stopped = "ntraj"
-        with ThreadPoolExecutor(threads) as pool:
-            for group in range(0, len(chunks), threads):
-                if group and timeout is not None and time.perf_counter() - begin > timeout:
-                    stopped = "timeout"
-                    break
-                for values in pool.map(run, chunks[group : group + threads]):
-                    total.add(values)
-                    if self.keep:
-                        kept.append(values)
+        while True:
+            total = _Moments()
+            kept: list[Values] = []
+            with ThreadPoolExecutor(threads) as pool:
+                for group in range(0, len(chunks), threads):
+                    if group and timeout is not None and time.perf_counter() - begin > timeout:
+                        stopped = "timeout"
+                        break
+                    for values in pool.map(run, chunks[group : group + threads]):
+                        total.add(values)
+                        if self.keep:
+                            kept.append(values)
+            if stopped == "timeout" or not run.widen(total.mean):
+                break
         stats: dict[str, Any] = {
             "engine": "jumps",
             "runs": run.name,
@@ -189,6 +193,10 @@ class _Classical:
         self.jumps.append(jumps)
         return np.swapaxes(classical.values(self.basis, self.ops, states), 0, 1)
 
+    def widen(self, mean: Values) -> bool:
+        """Modes need no cutoff."""
+        return False
+
     def stats(self, total: _Moments) -> dict[str, Any]:
         """Nothing to add."""
         return {}
@@ -210,22 +218,34 @@ class _WaveFunctions:
         self.times, self.seed, self.memory = times, seed, memory
         self.jumps: list[int] = []
         self.model, self.ops = model, list(ops.values())
-        cutoffs = guess_cutoffs(model)
-        while True:  # a pilot of a few runs settles the cutoffs of modes
-            self.basis = Basis(model, cutoffs)
-            self.system = wavefunctions.System(model, self.ops, self.basis, memory)
-            self.arguments = self.system.arguments()
-            self.modes = [s for s in self.basis.sites if s.kind == "mode"]
-            if not cutoffs:
-                return
-            edges = np.abs(self(range(8))[:, len(self.ops) :]).mean(axis=0).max(axis=1)
+        self.cutoffs = guess_cutoffs(model)
+        self._build()
+        if self.cutoffs:  # a pilot of a few runs settles the cutoffs of modes
+            self.times = np.union1d(times, np.linspace(times[0], times[-1], LOOKS))
+            while self.widen(self(range(PILOT)).mean(axis=0)):
+                pass
+            self.times = times
             self.jumps.clear()
-            wide = [s for s, e in zip(self.modes, edges, strict=True) if e > EDGE]
-            wide = [s for s in wide if (s.sub, s.m) in cutoffs]
-            if not wide:
-                return
-            for s in wide:
-                cutoffs[s.sub, s.m] = int(1.5 * cutoffs[s.sub, s.m]) + 4
+
+    def _build(self) -> None:
+        self.basis = Basis(self.model, self.cutoffs)
+        self.system = wavefunctions.System(self.model, self.ops, self.basis, self.memory)
+        self.arguments = self.system.arguments()
+        self.modes = [s for s in self.basis.sites if s.kind == "mode"]
+
+    def _edges(self, mean: Values) -> list[tuple[Site, float]]:
+        largest = np.abs(mean[len(self.ops) :]).max(axis=1, initial=0.0)
+        return list(zip(self.modes, map(float, largest), strict=True))
+
+    def widen(self, mean: Values) -> bool:
+        """Raise the cutoffs that proved too small, from mean values of shape (K, T)."""
+        narrow = [s for s, e in self._edges(mean) if e > EDGE and (s.sub, s.m) in self.cutoffs]
+        for s in narrow:
+            self.cutoffs[s.sub, s.m] = widened(self.cutoffs[s.sub, s.m])
+        if narrow:
+            self.jumps.clear()
+            self._build()
+        return bool(narrow)
 
     def __call__(self, numbers: range) -> Values:
         out = np.empty((len(numbers), len(self.system.ops), self.times.size), complex)
@@ -249,8 +269,4 @@ class _WaveFunctions:
             "sectors": int(sizes.size),
             "largest_sector": int(sizes.max()),
         }
-        if self.modes:
-            edges = np.abs(total.mean[len(self.ops) :]).max(axis=1)
-            out["cutoffs"] = {s.label: s.dim for s in self.modes}
-            out["edge"] = {s.label: float(e) for s, e in zip(self.modes, edges, strict=True)}
-        return out
+        return out | edge_stats(self._edges(total.mean))

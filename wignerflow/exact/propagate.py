@@ -86,10 +86,22 @@ def shifted(A: sp.csr_matrix) -> tuple[sp.csr_matrix, float, float]:
     return (A + sigma * sp.identity(A.shape[0], format="csr")).tocsr(), sigma, norm(sigma)
 
 
+def _never(numbers: Array) -> bool:
+    return False
+
+
 def constant(
-    A: sp.csr_matrix, W: sp.csr_matrix, y: Array, tlist: Array, rtol: float
+    A: sp.csr_matrix,
+    W: sp.csr_matrix,
+    y: Array,
+    tlist: Array,
+    rtol: float,
+    lost: Callable[[Array], bool] = _never,
 ) -> tuple[Array, Array, dict[str, float]]:
-    """W y(t) at the times of ``tlist``, shape (T, K); y at the end; numbers about the run."""
+    """W y(t) at the times of ``tlist``, shape (T, K); y at the end; numbers about the run.
+
+    Once ``lost`` is true of the numbers W y after a step, these stand for all later times.
+    """
     B, sigma, norm = shifted(A)
     out = np.empty((tlist.size, W.shape[0]))
     out[0] = W @ y
@@ -114,6 +126,9 @@ def constant(
             out[done] = np.exp(-sigma * h * x) * (x ** np.arange(terms) @ numbers[:terms])
             done += 1
         y *= np.exp(-sigma * h)
+        if done < tlist.size and lost(W @ y):
+            out[done:] = W @ y
+            break
     return out, y, {"steps": steps, "products": products}
 
 
@@ -125,6 +140,7 @@ def adaptive(
     tlist: Array,
     rtol: float,
     max_step: float,
+    lost: Callable[[Array], bool] = _never,
 ) -> tuple[Array, Array, dict[str, float]]:
     """As :func:`constant` for A(t) = sum_g weights(t)[g] * matrices[g]."""
     scratch = np.empty_like(y)
@@ -161,4 +177,7 @@ def adaptive(
             while done < tlist.size and tlist[done] <= solver.t:
                 out[done] = W @ between(tlist[done])
                 done += 1
+            if lost(out[done - 1]):
+                out[done:] = out[done - 1]
+                break
     return out, solver.y, {"steps": steps, "products": solver.nfev}

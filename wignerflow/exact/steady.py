@@ -24,7 +24,8 @@ from scipy.sparse.linalg import splu
 from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, classical, populations
-from .ladder import Basis
+from .cutoffs import edge_stats, guess_cutoffs
+from .ladder import Basis, Site
 from .memory import TooLarge
 from .solution import ExactSolution
 
@@ -115,20 +116,25 @@ def solve(
         flat = tables.reshape(len(tables), -1)[:, inside] @ x
         values = populations.combine(flat[:, None], pieces, np.zeros(1), len(ops))[:, 0]
     else:
-        cutoffs = blocks.guess_cutoffs(model)
+        cutoffs = guess_cutoffs(model)
+        edges: list[tuple[Site, float]] = []
         while True:
-            system = blocks.BlockSystem(model, ops, cutoffs, memory)
-            system.restrict()
-            W = system.functionals.W
-            trace = np.asarray(W[system.functionals.trace].todense()).ravel()
-            x, more = null_state(
-                system.generator(), trace, system.y, 45 * system.size ** (4 / 3), memory
-            )
+            try:
+                system = blocks.BlockSystem(model, ops, cutoffs, memory)
+                system.restrict()
+                W = system.functionals.W
+                trace = np.asarray(W[system.functionals.trace].todense()).ravel()
+                x, more = null_state(
+                    system.generator(), trace, system.y, 45 * system.size ** (4 / 3), memory
+                )
+            except TooLarge as error:
+                raise blocks.uncertified(error, edges) from None
             numbers = (W @ x)[None, :]
-            if not blocks.widen(system, numbers, cutoffs):
+            edges = blocks.edge_populations(system, numbers)
+            if not blocks.widen(edges, cutoffs):
                 break
         values = system.functionals.values(numbers, np.zeros(1), len(ops))[:, 0]
-        stats |= {"components": system.size, **blocks.mode_stats(system, numbers)}
+        stats |= {"components": system.size, **edge_stats(edges)}
     stats |= more
     if not more["residual"] < rtol:
         raise NotUnique(f"No steady state was found: the residual is {more['residual']:.1e}.")

@@ -29,6 +29,7 @@ from ..model.operators import LocalOp, Op
 from ..model.states import BlochState, ModeState
 from . import dicke
 from .classical import draw, draw_along
+from .cutoffs import strides
 from .ladder import Basis, Ladder, Site, collective, mode_matrix, spherical
 from .rng import key, uniform
 
@@ -170,10 +171,9 @@ class System:
         size = np.asarray(abs(self.K).sum(axis=0)).ravel()
         self.norm = np.maximum.reduceat(size, self.first[:-1])
         self.ops = [_sorted(space.matrix(_static(basis, op)), order) for op in ops]
-        for s, mode in enumerate(basis.sites):
-            if mode.kind == "mode":
-                edge = (space.digits[s][1] >= mode.dim - 2).astype(complex)
-                self.ops.append(_sorted(sp.diags(edge).tocsr(), order))
+        for s, width in strides(model, basis).items():
+            edge = (space.digits[s][1] >= basis.sites[s].dim - width).astype(complex)
+            self.ops.append(_sorted(sp.diags(edge).tocsr(), order))
 
     def _sectors(self, K: sp.csr_matrix) -> NDArray[np.int64]:
         """Sector of every state: sets closed under K that every jump maps into one set."""

@@ -1,0 +1,99 @@
+"""Fock states of modes: chosen, certified at all times and strides, refused or warned about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.exact import blocks, cutoffs
+from wignerflow.exact.memory import TooLarge
+
+a = wf.Mode(name="a")
+
+
+def pulse():
+    """Driven to alpha = -3i and then left to decay: empty again at the end."""
+    drive = wf.coef([3, 3, 0, 0], TIMES)
+    return wf.Model(drive * (a.a + a.adag), [wf.Jump(a.a, rate=0.5)], initial={a: wf.vacuum})
+
+
+TIMES = [0, 1, 1.001, 60]
+
+
+def test_population_between_outputs_counts(monkeypatch):
+    """n at the end follows from n at t = 1, which no output shows."""
+    t = np.array([0.0, 24.0])
+    peak = abs(wf.solve(pulse(), [0, 1.0, 1.001], e_ops=[a.a], method="exact").expect["a.a"][2])
+    out = wf.solve(pulse(), t, e_ops={"n": a.n}, method="exact")
+    want = peak**2 * np.exp(-0.5 * (24.0 - 1.001))
+    np.testing.assert_allclose(out.expect["n"][1], want, rtol=1e-5)
+    assert out.stats["cutoffs"]["a"] > 20 and out.stats["edge"]["a"] < blocks.EDGE
+    monkeypatch.setattr(blocks, "LOOKS", 2)  # negative control: the ends alone
+    blind = wf.solve(pulse(), t, e_ops={"n": a.n}, method="exact")
+    assert blind.stats["cutoffs"]["a"] == 8 and abs(blind.expect["n"][1] / want - 1) > 0.05
+
+
+def test_no_process_steps_over_the_edge(monkeypatch):
+    """a^4 leads from the vacuum to 4, 8, 12, …, and never to the two highest of 8 states."""
+    model = wf.Model(0.01 * (a.a**4 + a.adag**4), initial={a: wf.vacuum})
+    t, ops = np.array([0.0, 1.0]), {"n": a.n}
+    wide = wf.Mode(name="wide", cutoff=60)
+    same = wf.Model(0.01 * (wide.a**4 + wide.adag**4), initial={wide: wf.vacuum})
+    want = wf.solve(same, t, e_ops={"n": wide.n}, method="exact").expect["n"][1]
+    out = wf.solve(model, t, e_ops=ops, method="exact")
+    np.testing.assert_allclose(out.expect["n"][1], want, atol=1e-5)
+    monkeypatch.setattr(
+        blocks, "strides", lambda model, basis: dict.fromkeys(cutoffs.strides(model, basis), 2)
+    )
+    narrow = wf.solve(model, t, e_ops=ops, method="exact")
+    assert narrow.stats["edge"]["a"] == 0 and abs(narrow.expect["n"][1] / want - 1) > 0.02
+
+
+@pytest.mark.parametrize("method", ["exact", "jumps"])
+def test_a_growing_photon_number_gets_more_states(method):
+    model = wf.Model(20 * (a.a + a.adag), [wf.Jump(a.a, rate=1.0)], initial={a: wf.vacuum})
+    t = np.linspace(0, 0.4, 3)
+    out = wf.solve(model, t, e_ops={"n": a.n}, method=method, ntraj=16, seed=1, progress=False)
+    want = (40 * (1 - np.exp(-t / 2))) ** 2
+    np.testing.assert_allclose(out.expect["n"], want, rtol=1e-4)
+    assert out.stats["cutoffs"]["a"] > want[-1] and out.stats["edge"]["a"] < 1e-6
+    assert not out.stats["warnings"]
+
+
+def test_what_cannot_be_certified_is_refused():
+    unstable = wf.Model(a.a**2 + a.adag**2, [wf.Jump(a.adag, rate=1.0)], initial={a: wf.vacuum})
+    t = np.array([0.0, 20.0])
+    with pytest.raises(TooLarge, match=r"cutoff of mode 'a' cannot be certified: with .* Fock"):
+        wf.Exact(memory=1e7).solve(unstable, t, {"n": a.n})
+    with pytest.raises(TooLarge, match="cannot be certified"):
+        wf.Exact(memory=1e7).steady_state(unstable, {"n": a.n})
+
+
+@pytest.mark.parametrize("method", ["exact", "jumps"])
+def test_a_cutoff_given_too_small_is_warned_about(method):
+    small = wf.Mode(name="small", cutoff=4)
+    model = wf.Model(small.a + small.adag, initial={small: wf.vacuum})
+    with pytest.warns(UserWarning, match="4 Fock states of mode 'small' hold"):
+        out = wf.solve(
+            model, [0, 1.0], e_ops=[small.n], method=method, ntraj=4, seed=1, progress=False
+        )
+    assert out.stats["edge"]["small"] > 0.1 and out.stats["warnings"]
+
+
+def test_rare_runs_with_many_photons_are_run_again():
+    """The pilot of eight runs sees the one run in fifty that drives the mode at best by chance."""
+    spin = wf.Spin(name="spin")
+    z = -0.96
+    model = wf.Model(
+        3 * (1 + spin.sz) * (a.a + a.adag), initial={spin: wf.bloch_vector(0, 0, z), a: wf.vacuum}
+    )
+    t = np.array([0.0, 0.5])
+    out = wf.solve(
+        model, t, e_ops={"n": a.n}, method=wf.QuantumJumps("wavefunctions"), ntraj=400, seed=3,
+        progress=False,
+    )  # fmt: skip
+    up = (1 + z) / 2
+    assert abs(out.expect["n"][1] - 9 * up) < 4 * out.sem["n"][1]
+    assert abs(out.expect["n"][1] / 9 * 400 - round(out.expect["n"][1] / 9 * 400)) < 1e-3
+    assert out.stats["cutoffs"]["a"] > 20
