@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import cpu
+from wignerflow.kernels import cpu, vectors
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid
 
@@ -139,6 +140,29 @@ def test_the_key_covers_text_helpers_versions_and_cpu(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(module, "__version__", "0.0")
             assert cpu._digest("text") != key
+
+
+def test_vectors_are_as_wide_as_the_cpu_has(monkeypatch):
+    """A loop of 16 single-precision lanes is one vector where the CPU has 512 bits."""
+    for bits in (512, 0):
+        monkeypatch.setattr(vectors, "vector_bits", lambda bits=bits: bits)
+
+        def add(x):
+            vectors.wide_vectors()
+            for l in range(16):
+                x[l] += np.float32(1)
+
+        compiled = numba.njit("void(float32[::1])")(add)
+        (text,) = compiled.inspect_llvm().values()
+        assert ('"prefer-vector-width"="512"' in text) == (bits == 512)
+        x = np.zeros(16, np.float32)
+        compiled(x)
+        assert np.all(x == 1)
+    assert "wide_vectors()" in printed(*laser(), TIMES).module(True, 128)
+    monkeypatch.undo()
+    for features, bits in (("+avx2,+avx512f", 512), ("+avx2,-avx512f", 0), ("", 0)):
+        monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
+        assert vectors.vector_bits() == bits
 
 
 def test_grid():

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..figures.ruks_chain import chain_model, emissions
 from ..kernels.rng import FASTMATH, normal_pair
+from ..kernels.vectors import wide_vectors
 from ..run.driver import available_threads
 from ..solve import solve
 from .report import Entry, Section
@@ -73,6 +74,7 @@ def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
 
 @nb.njit(fastmath=FASTMATH, error_model="numpy")
 def _normals(w: Any, draws: int) -> None:  # pragma: no cover (compiled)
+    wide_vectors()
     for d in range(draws):
         for l in range(w.size // 2):
             a, b = normal_pair(nb.uint32(d), nb.uint32(7), nb.uint32(l), nb.uint32(d))

@@ -24,7 +24,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rng
+from . import rng, vectors
 from .module import Grid, KernelText
 
 MANY_LANES, FEW_LANES = 128, 32
@@ -43,9 +43,10 @@ def cache_directory() -> Path:
 
 
 def cpu_target() -> str:
-    """The instruction set results depend on."""
+    """The instruction set and vector width that results depend on."""
     name = getattr(numba.config, "CPU_NAME", None) or llvm.get_host_cpu_name()
-    return f"{llvm.get_default_triple()} {name}"
+    wide = f" {bits}-bit" if (bits := vectors.vector_bits()) else ""
+    return f"{llvm.get_default_triple()} {name}{wide}"
 
 
 def lanes_for(text: KernelText) -> int:
@@ -57,6 +58,7 @@ def _digest(source: str) -> str:
     parts = [
         source,
         Path(rng.__file__).read_text(),
+        Path(vectors.__file__).read_text(),
         numba.__version__,
         llvmlite.__version__,
         np.__version__,

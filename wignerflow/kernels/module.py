@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -296,6 +297,7 @@ class KernelText:
             "",
             "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL",
             "from wignerflow.kernels.rng import normal_pair, threefry",
+            "from wignerflow.kernels.vectors import wide_vectors",
             "",
             f"F = nb.{'float32' if single else 'float64'}",
             "U = nb.uint32",
@@ -316,6 +318,7 @@ def _decorated(source: str) -> str:
     # Inlined: a function with a symbol of its own would run in the version of its own module in the
     # process that compiles, and in the version inside ``run`` where ``run`` comes from the cache.
     options = 'fastmath=FASTMATH, error_model="numpy"'
+    source = re.sub(r"(\ndef [^:]*:\n)", r"\1    wide_vectors()\n", source)
     out = source.replace("\ndef run(", f"\n@nb.njit(cache=True, nogil=True, {options})\n#def run(")
     out = out.replace("\ndef ", f"\n@nb.njit({options}, forceinline=True)\ndef ")
     return out.replace("#def run(", "def run(")
