@@ -25,7 +25,7 @@ from .statistics import Samples
 from .stepsize import choose
 from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
 
-TASK_BYTES = 2**26
+TASK_BYTES = 2**21  # sums of one task; a few wait in line
 POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
 
 
@@ -140,6 +140,14 @@ class Threads:
         for task in tasks:
             task.cancel()
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def next_digest(chunks: int) -> int:
+    """The first number of chunks from ``chunks`` on at which a digest is kept: 1, 4, 16, ..."""
+    out = 1
+    while out < chunks:
+        out *= 4
+    return out
 
 
 def available_threads() -> int:
@@ -269,30 +277,31 @@ class _Run:
         share = -(-self.chunks // (4 * self.workers))
         return max(1, min(by_time, share, TASK_BYTES // per_chunk))
 
-    def _absorb(self, out: Chunks, c: int) -> None:
-        """Add chunk ``c`` of a task: one at a time, so that grouping changes no bit."""
+    def _absorb(self, out: Chunks, first: int, stop: int) -> None:
+        """Add chunks ``first`` to ``stop`` of a task, in order: grouping changes no bit."""
         state, K, lanes = self.state, self.text.channels, self.kernel.lanes
-        one = slice(c, c + 1)
+        some, done = slice(first, stop), state.done + stop - first
         self.absorbing = True
-        started = min(self.request.ntraj, (state.done + 1) * lanes) - state.done * lanes
+        started = min(self.request.ntraj, done * lanes) - state.done * lanes
         state.samples.absorb(
-            out.count[one],
-            out.mean[one, :, :K],
-            out.m2[one, :, :K],
-            out.batch_sum[one],
-            out.batch_count[one],
+            out.count[some],
+            out.mean[some, :, :K],
+            out.m2[some, :, :K],
+            out.batch_sum[some],
+            out.batch_count[some],
             ntraj=started,
         )
         if self.text.diagnostic:
-            state.short += out.mean[c, :, K] * out.count[c]
-        state.clips += float(out.clips[c])
+            for part in out.mean[some, :, K] * out.count[some]:
+                state.short += part
+        for clips in out.clips[some].tolist():
+            state.clips += clips
         if self.request.keep:
-            self.final.append(out.final[c].T)
-        state.done += 1
+            self.final += [final.T for final in out.final[some]]
+        state.done = done
         self.absorbing = False
-        if started == lanes and state.done & (state.done - 1) == 0:
-            if state.done.bit_length() % 2:  # 1, 4, 16, ...
-                state.digests[str(state.done)] = state.samples.digest()
+        if started % lanes == 0 and done == next_digest(done):
+            state.digests[str(done)] = state.samples.digest()
 
     def save(self) -> None:
         """Keep the whole chunks done so far."""
@@ -343,10 +352,15 @@ class _Run:
                 raise
             if out is not None:
                 self.pending.pop(0)
-                for c in range(n):
-                    if state.done == self.chunks - 1:
+                c = 0
+                while c < n:
+                    last = self.chunks - 1
+                    if state.done == last:
                         self.save()  # the last chunk may be partial, and a state holds whole ones
-                    self._absorb(out, c)
+                    events = check, next_digest(state.done + 1), last + (state.done == last)
+                    stop = min(n, c + min(events) - state.done)
+                    self._absorb(out, c, stop)
+                    c = stop
                     if state.done == check and state.done < self.chunks:
                         if self._reached():
                             self.stopped = "target_sem"

@@ -175,11 +175,11 @@ class Samples:
                 _check.fail(
                     name, f"have shape {(chunks, *own.shape)}", f"an array of shape {new.shape}"
                 )
-        for c in range(chunks):
-            self._chan(count[c], mean[c], m2[c])
-            self.batch_count += batch_count[c]
-            if self.batched.size:
-                self.batch_sum += batch_sum[c]
+        self._chan(count, mean, m2)
+        self.batch_count += batch_count.sum(0)
+        if self.batched.size:
+            for part in batch_sum:
+                self.batch_sum += part
         started = int(count[:, 0].sum()) if ntraj is None else int(ntraj)
         self.ntraj += started
         self.failed += started - int(count[:, -1].sum())
@@ -188,19 +188,25 @@ class Samples:
     def _chan(
         self, count: NDArray[np.int64], mean: NDArray[np.float64], m2: NDArray[np.float64]
     ) -> None:
-        total = self.count + count
-        if np.all(count > 0):
-            delta, extra = mean - self.mean, m2
-        else:
-            some = (count > 0)[:, None]
-            delta, extra = np.where(some, mean - self.mean, 0.0), np.where(some, m2, 0.0)
-        share = count / np.maximum(total, 1)
-        self.mean += delta * share[:, None]
-        delta *= delta
-        delta *= (self.count * share)[:, None]
-        self.m2 += extra
-        self.m2 += delta
-        self.count = total
+        total = self.count + np.cumsum(count, 0)
+        before = total - count
+        share = (count / np.maximum(total, 1))[:, :, None]
+        weight = before[:, :, None] * share
+        whole = bool(np.all(count > 0))
+        delta, move = np.empty_like(self.mean), np.empty_like(self.mean)
+        for c, (value, square) in enumerate(zip(mean, m2, strict=True)):
+            np.subtract(value, self.mean, out=delta)
+            if not whole:
+                none = count[c] == 0
+                delta[none] = 0.0
+                square = np.where(none[:, None], 0.0, square)
+            np.multiply(delta, share[c], out=move)
+            self.mean += move
+            delta *= delta
+            delta *= weight[c]
+            self.m2 += square
+            self.m2 += delta
+        self.count = self.count + count.sum(0)
 
     def merge(self, other: Samples) -> Samples:
         """Pool with the samples of other trajectories (new object; ``other`` stands to the right).
@@ -215,7 +221,7 @@ class Samples:
                 f"samples of {other.mean.shape[1]} channels at {other.mean.shape[0]} times",
             )
         out = self.copy()
-        out._chan(other.count, other.mean, other.m2)
+        out._chan(other.count[None], other.mean[None], other.m2[None])
         out.batch_count += other.batch_count
         out.batch_sum += other.batch_sum
         out.ntraj += other.ntraj
