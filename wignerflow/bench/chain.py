@@ -74,7 +74,7 @@ def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
 
 @nb.njit(fastmath=FASTMATH, error_model="numpy")
 def _normals(w: Any, draws: int) -> None:  # pragma: no cover (compiled)
-    wide_vectors()
+    wide_vectors()  # type: ignore[call-arg]
     for d in range(draws):
         for l in range(w.size // 2):
             a, b = normal_pair(nb.uint32(d), nb.uint32(7), nb.uint32(l), nb.uint32(d))
