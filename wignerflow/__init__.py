@@ -21,6 +21,7 @@ from .model.spread import spread
 from .model.states import bloch, bloch_vector, coherent, down, fock, thermal, up, vacuum
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from .model.waveguides import waveguide
+from .moments.method import Cumulant
 from .observables import (
     Coherence,
     CorrelationLength,
@@ -51,6 +52,7 @@ __all__ = [
     "Coherence",
     "CollectiveSpin",
     "CorrelationLength",
+    "Cumulant",
     "Derived",
     "Ensemble",
     "Exact",

@@ -23,6 +23,7 @@ from .kernels.observe import Readout
 from .model.coefficients import Coef
 from .model.model import Model
 from .model.operators import ArrayOp, Op
+from .moments.method import Cumulant
 from .observables import Plan, assemble, batched, flatten
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
@@ -40,6 +41,7 @@ from .run.stopping import Target, targets, worst
 METHODS: dict[str, Callable[[], Any]] = {
     "twa": TWA,
     "mean-field": MeanField,
+    "cumulant": Cumulant,
     "exact": Exact,
     "jumps": QuantumJumps,
     "generalized-p": GeneralizedP,
@@ -98,10 +100,10 @@ def solve(
         model: the master equation and its initial state, which holds at ``tlist[0]``.
         tlist: times, strictly increasing, shape (T,), in units of an inverse rate (hbar = 1).
         e_ops: dict from name to operator, array operator or derived observable, or a list of them.
-        method: "twa", "mean-field", "exact", "jumps", "generalized-p", "schwinger-w" (p, q), "auto"
-            (exact where that is cheap, the generalised P-function where that is exact, else the
-            truncated Wigner approximation; the result says which and why), or a method object such
-            as ``wf.TWA(sampling="fixed")``.
+        method: "twa", "mean-field", "cumulant", "exact", "jumps", "generalized-p", "schwinger-w"
+            (p, q), "auto" (exact where that is cheap, the generalised P-function where that is
+            exact, else the truncated Wigner approximation; the result says which and why), or a
+            method object such as ``wf.TWA(sampling="fixed")``.
         ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
         seed: of the random numbers, 0 <= seed < 2**64; None draws one, kept in the result.
         dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates

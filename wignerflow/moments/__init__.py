@@ -1,0 +1,1 @@
+"""Second-order cumulants: closed equations of means and pair correlations."""

@@ -1,0 +1,131 @@
+r"""One site's operator algebra: from ordered words to symmetric polynomials in its basic operators.
+
+The basic operators are Hermitian: sigma_x, sigma_y, sigma_z of one two-level emitter (kind
+``"spin"``); J_x, J_y, J_z of a collective spin; of a mode the quadratures
+
+.. math:: q = (a + a^\dagger)/\sqrt2, \qquad p = (a - a^\dagger)/(i\sqrt2), \qquad [q, p] = i.
+
+A monomial is a sorted tuple of their numbers and stands for the symmetrised product. For a spin it
+has at most one entry.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import permutations
+from math import comb, factorial, sqrt
+
+from ..model import words
+
+Words = tuple[tuple[str, complex], ...]
+Mono = tuple[int, ...]
+Symbol = tuple[tuple[Mono, complex], ...]
+
+LETTERS = {"spin": "xyz", "collective": "xyz", "mode": "qp"}
+IDENTITY: Words = (("", 1.0 + 0j),)
+ZERO = 1e-15
+
+
+def _clean(combination: dict[str, complex]) -> Words:
+    return tuple(sorted((w, c) for w, c in combination.items() if abs(c) > ZERO))
+
+
+@lru_cache(maxsize=100_000)
+def product(kind: str, left: Words, right: Words) -> Words:
+    """Product of two combinations of words."""
+    out: dict[str, complex] = {}
+    for v, c in left:
+        for w, d in right:
+            for word, e in words.multiply(kind, v, w).items():
+                out[word] = out.get(word, 0) + c * d * e
+    return _clean(out)
+
+
+@lru_cache(maxsize=1000)
+def basic(kind: str, k: int) -> Words:
+    """Basic operator number k as words."""
+    if kind != "mode":
+        return ((LETTERS[kind][k], 1.0 + 0j),)
+    r = 1 / sqrt(2)
+    return (("a", r + 0j), ("d", r + 0j)) if k == 0 else (("a", -1j * r), ("d", 1j * r))
+
+
+@lru_cache(maxsize=10_000)
+def symmetric(kind: str, mono: Mono) -> Words:
+    """The symmetrised product of basic operators as words in normal form."""
+    out: dict[str, complex] = {}
+    orders = list(permutations(mono))
+    for order in orders:
+        factor = IDENTITY
+        for k in order:
+            factor = product(kind, factor, basic(kind, k))
+        for w, c in factor:
+            out[w] = out.get(w, 0) + c / len(orders)
+    return _clean(out)
+
+
+@lru_cache(maxsize=100_000)
+def symbol(kind: str, word: str) -> Symbol:
+    """A word in normal form as a polynomial of symmetrised products."""
+    if kind == "mode":
+        return _weyl(word.count("d"), word.count("a"))
+    if kind == "spin":
+        return (((LETTERS[kind].index(word),) if word else (), 1.0 + 0j),)
+    # the symmetrised product is the word itself and shorter ones
+    mono = tuple(LETTERS[kind].index(x) for x in word)
+    out: dict[Mono, complex] = {mono: 1.0 + 0j}
+    for w, c in symmetric(kind, mono):
+        if w != word:
+            for m, d in symbol(kind, w):
+                out[m] = out.get(m, 0) - c * d
+    return tuple((m, c) for m, c in out.items() if abs(c) > ZERO)
+
+
+def _weyl(m: int, n: int) -> Symbol:
+    """a^+m a^n = sum_k (-1/2)^k k! C(m,k) C(n,k) {a^+(m-k) a^(n-k)}, with a = (q + ip)/sqrt 2."""
+    out: dict[Mono, complex] = {}
+    for k in range(min(m, n) + 1):
+        c = (-0.5) ** k * factorial(k) * comb(m, k) * comb(n, k)
+        pieces: dict[Mono, complex] = {(): c * 2 ** (k - (m + n) / 2)}
+        for unit in [-1j] * (m - k) + [1j] * (n - k):
+            longer: dict[Mono, complex] = {}
+            for mono, d in pieces.items():
+                for letter, e in ((0, 1.0), (1, unit)):
+                    key = tuple(sorted((*mono, letter)))
+                    longer[key] = longer.get(key, 0) + d * e
+            pieces = longer
+        for mono, d in pieces.items():
+            out[mono] = out.get(mono, 0) + d
+    return tuple((mono, c) for mono, c in out.items() if abs(c) > ZERO)
+
+
+@lru_cache(maxsize=100_000)
+def sandwich(kind: str, left: str, middle: Words, right: str) -> Symbol:
+    """The symbol of ``left`` times ``middle`` times ``right``."""
+    ordered = product(kind, product(kind, ((left, 1.0 + 0j),), middle), ((right, 1.0 + 0j),))
+    out: dict[Mono, complex] = {}
+    for word, c in ordered:
+        for mono, d in symbol(kind, word):
+            out[mono] = out.get(mono, 0) + c * d
+    return tuple((mono, c) for mono, c in out.items() if abs(c) > ZERO)
+
+
+@lru_cache(maxsize=10_000)
+def emitters(word: str) -> tuple[tuple[complex, tuple[str, ...]], ...]:
+    r"""A word of J of an ensemble as products of Pauli matrices of different emitters.
+
+    :math:`J_a J_b \dots = 2^{-k}\sum_{\rm partitions}\sum_{n_1\ne n_2\ne\dots}` of one Pauli
+    product per part: a list of (factor, one letter or identity per emitter).
+    """
+    out: dict[tuple[str, ...], complex] = {(): 1.0 + 0j}
+    for letter in word:
+        longer: dict[tuple[str, ...], complex] = {}
+        for parts, c in out.items():
+            new = tuple(sorted((*parts, letter)))
+            longer[new] = longer.get(new, 0) + c / 2
+            for k, part in enumerate(parts):
+                for w, d in words.multiply("spin", part, letter).items():
+                    new = tuple(sorted((*parts[:k], w, *parts[k + 1 :])))
+                    longer[new] = longer.get(new, 0) + c * d / 2
+        out = longer
+    return tuple((c, parts) for parts, c in out.items() if abs(c) > ZERO)

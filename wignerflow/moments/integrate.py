@@ -1,0 +1,85 @@
+"""Integration of the moment equations, with a watch on what moments may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.integrate import DOP853
+
+from .physical import Bounds
+from .variables import Array
+
+Rhs = Callable[[float, Array], Array]
+#: Absolute tolerance in units of the relative one: correlations grow from small seeds.
+ATOL = 1e-3
+
+
+@dataclass
+class Trajectory:
+    """Moments over time, shape (T, length), and what was noticed."""
+
+    y: Array
+    evaluations: int
+    steps: int
+    unphysical: tuple[float, str] | None = None
+    diverged: float | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def integrate(
+    rhs: Rhs, times: Array, start: Array, bounds: Bounds, rtol: float, largest: float = np.inf
+) -> Trajectory:
+    """Moments at ``times`` by an explicit Runge-Kutta method of order 8.
+
+    After a divergence they are NaN.
+
+    Args:
+        rhs: dy/dt.
+        times: shape (T,), ``start`` holds at the first.
+        start: initial moments.
+        bounds: what moments may be.
+        rtol: relative tolerance of one step.
+        largest: largest step.
+    """
+    out = np.full((times.size, start.size), np.nan)
+    out[0] = start
+    with np.errstate(all="ignore"):
+        solver: Any = DOP853(
+            rhs, times[0], start, times[-1], max_step=largest, rtol=rtol, atol=ATOL * rtol
+        )
+        done, steps, diverged = 1, 0, None
+        while done < times.size:
+            solver.step()
+            steps += 1
+            if solver.status == "failed" or bounds.diverged(solver.y):
+                diverged = float(solver.t)
+                break
+            upto = int(np.searchsorted(times, solver.t, side="right"))
+            if upto > done:
+                dense = solver.dense_output()
+                out[done:upto] = dense(times[done:upto]).T
+                done = upto
+    run = Trajectory(out, int(solver.nfev), steps, diverged=diverged)
+    _look(run, times[:done], bounds)
+    return run
+
+
+def _look(run: Trajectory, times: Array, bounds: Bounds) -> None:
+    """Note the first time at which moments are unphysical."""
+    for k, t in enumerate(times):
+        reason = bounds.violated(run.y[k])
+        if reason is not None:
+            run.unphysical = (float(t), reason)
+            run.warnings.append(
+                f"The moments are unphysical from t = {t:.4g} on: {reason}. Second-order cumulants "
+                "fail for this model at such times: compare with wf.Exact() at a smaller size, or "
+                "use wf.TWA()."
+            )
+            break
+    if run.diverged is not None:
+        run.warnings.append(
+            f"The moment equations diverged at t = {run.diverged:.4g}; values from then on are NaN."
+        )

@@ -1,0 +1,164 @@
+"""``wf.Cumulant``: closed equations of motion of first and second moments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..model.model import Model
+from ..model.op import Op
+from ..model.subsystems import Mode
+from .generator import generator
+from .integrate import integrate
+from .limits import MEMORY, needed, too_large, why_not
+from .observe import Readout
+from .physical import Bounds
+from .program import Program
+from .variables import Array, Variables
+
+
+@dataclass
+class Solution:
+    """Expectation values by name, shape (T,), and numbers about the run."""
+
+    expect: dict[str, NDArray[Any]]
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+class Cumulant:
+    r"""Second-order cumulants: means and pair correlations, all higher joint cumulants zero.
+
+    Variables are the means of every site's basic operators and their symmetrised second moments,
+
+    .. math:: \frac{d}{dt}\langle X\rangle = \langle\mathcal L^\dagger X\rangle, \qquad
+              \langle x_1x_2x_3\rangle \to \langle x_1x_2\rangle\langle x_3\rangle + \dots
+              - 2\langle x_1\rangle\langle x_2\rangle\langle x_3\rangle .
+
+    The sites are single emitters: the N emitters of an ensemble share one mean and one correlation
+    between any two, with the algebra of Pauli matrices and the numbers N (N - 1) exact, so that
+    cost does not depend on N. An array of M members costs of the order of M^2 moments.
+
+    Args:
+        order: 2 (``wf.MeanField()`` is the first order).
+        rtol: relative tolerance of one integration step.
+        memory: memory in bytes that may be used.
+
+    Raises:
+        ValueError: the order is not 2, or a tolerance is not positive.
+
+    Reference:
+        Kubo, J. Phys. Soc. Jpn. 17, 1100 (1962), for the expansion.
+    """
+
+    name = "cumulant"
+    stochastic = False
+
+    def __init__(self, order: int = 2, *, rtol: float = 1e-8, memory: float = MEMORY):
+        self.order = _check.integer("order", order, 1)
+        if self.order != 2:
+            _check.fail("order", "be 2", order, "The first order is `wf.MeanField()`.")
+        self.rtol = _check.positive("rtol", rtol)
+        self.memory = _check.positive("memory", memory)
+
+    def __repr__(self) -> str:
+        return "Cumulant()"
+
+    def refuses(self, model: Model) -> str | None:
+        """Why this method cannot treat ``model``; None if it can."""
+        return why_not(model)
+
+    def system(self, model: Model) -> Program:
+        """The moment equations of a model.
+
+        Raises:
+            ValueError: the model cannot be treated, or needs too much memory.
+        """
+        reason = self.refuses(model)
+        if reason is not None:
+            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
+        variables = Variables(model)
+        need = needed(variables)
+        if need > self.memory:
+            raise too_large(need, self.memory)
+        return Program(variables, generator(model, variables), self.memory)
+
+    def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> Solution:
+        """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.
+
+        Args:
+            model: the master equation.
+            tlist: times, strictly increasing, shape (T,).
+            ops: name -> operator.
+
+        Raises:
+            ValueError: the model cannot be treated, or does not fit into memory.
+        """
+        times = _check.tlist(tlist)
+        begin = time.perf_counter()
+        program = self.system(model)
+        readout = Readout(program.v, ops, self.memory)
+        derived = time.perf_counter() - begin
+        run = integrate(
+            program,
+            times,
+            program.v.initial(),
+            Bounds(program.v),
+            self.rtol,
+            _largest_step(model, times),
+        )
+        values = readout(run.y)
+        stats: dict[str, Any] = {
+            "engine": "second-order cumulants",
+            "moments": program.v.length,
+            "terms": program.count,
+            "steps": run.steps,
+            "evaluations": run.evaluations,
+            "derivation_time": derived,
+            "wall_time": time.perf_counter() - begin,
+            "warnings": [*_initial_notes(model), *run.warnings],
+        }
+        if run.unphysical is not None:
+            stats["unphysical"] = {"time": run.unphysical[0], "what": run.unphysical[1]}
+        if run.diverged is not None:
+            stats["diverged"] = run.diverged
+        return Solution(named(ops, values), stats)
+
+
+def named(ops: Mapping[str, Op], values: NDArray[np.complex128]) -> dict[str, NDArray[Any]]:
+    """Rows by name, real for Hermitian operators."""
+    return {
+        name: row.real.copy() if op.is_hermitian() else row
+        for (name, op), row in zip(ops.items(), values, strict=True)
+    }
+
+
+def _largest_step(model: Model, times: Array) -> float:
+    """So that no feature of a time coefficient is stepped over."""
+    if not model.coefficients:
+        return np.inf
+    largest = float(times[-1] - times[0]) / 200
+    for c in model.coefficients:
+        if c.times is not None:
+            largest = min(largest, max(10 * float(np.diff(c.times).min()), largest * 1e-3))
+    return largest
+
+
+def _initial_notes(model: Model) -> list[str]:
+    fock = [
+        sub.name
+        for sub, states in model.initial.items()
+        if isinstance(sub, Mode) and any(s.kind == "fock" and s.value for s in states)  # type: ignore[attr-defined]
+    ]
+    if not fock:
+        return []
+    names = ", ".join(sorted(fock))
+    return [
+        f"The Fock state of {names} enters by its first and second moments alone: its higher "
+        "cumulants are dropped."
+    ]

@@ -1,0 +1,248 @@
+r"""The moment equations as sparse polynomials of the moments, and their right-hand side.
+
+.. math:: \dot r = f(r, C), \qquad \dot C = A\,C + C A^T + Q,
+
+with f, A = <df/dx> and Q polynomials of means and covariances. Each is a list of terms: place of
+the result, coefficient, and the places of up to a few factors in the vector (moments, 0, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from . import closure
+from .closure import Factors, Polynomial, Variable
+from .clusters import Index, remaining
+from .generator import Family, Times
+from .limits import too_large
+from .variables import Array, Variables
+
+ROUNDING = 1e-14
+#: A is kept sparse below this share of entries.
+SPARSE = 0.1
+#: Basic operators per site at most.
+LETTERS = 3
+_PER_TERM = 120.0  # bytes, while terms are sorted
+
+
+@dataclass
+class Terms:
+    """Terms with equally many factors: out[row] += coef * product of z[factors], rows ascending."""
+
+    times: Times
+    rows: Index  # unique rows
+    starts: Index
+    coef: Array
+    factors: Index  # (F, terms)
+    imaginary: bool = False
+
+    def add(self, z: Array, weight: float, out: Array) -> None:
+        """Add the sums times ``weight`` to ``out``."""
+        value = self.coef
+        for f in self.factors:
+            value = value * z[f]
+        sums = np.add.reduceat(value, self.starts)
+        out[self.rows] += sums if weight == 1 else weight * sums
+
+
+class Collector:
+    """Terms as they come, sorted and summed at the end."""
+
+    def __init__(self, variables: Variables, memory: float = np.inf):
+        self.v, self.memory = variables, memory
+        n = variables.size
+        self.place = np.full((n, n), variables.length, np.int64)  # of 0
+        rows, columns = variables.pairs
+        where = n + np.arange(rows.size)
+        self.place[rows, columns] = self.place[columns, rows] = where
+        self.parts: dict[tuple[Times, int], list[tuple[Index, NDArray[np.complex128], Index]]] = {}
+        self.count, self.bytes = 0, 0.0
+
+    def add(
+        self, family: Family, poly: Polynomial, rows: Index, weight: Array | None = None
+    ) -> None:
+        """A polynomial of a family's slots; entry e has its result in ``rows[e]`` (-1: none)."""
+        wanted = rows >= 0
+        index, coefs, rows = family.index[:, wanted], family.coef[:, wanted], rows[wanted]
+        ways = None if weight is None else weight[wanted]
+        at = self.v.offset[index][:, None, :] + np.arange(LETTERS)[None, :, None]
+        groups: dict[int, list[Factors]] = {}
+        for factors, c in poly.items():
+            if np.abs(c).max() > ROUNDING:
+                groups.setdefault(len(factors), []).append(factors)
+        for degree, chosen in groups.items():
+            c = np.array([poly[f] for f in chosen])
+            coef = c @ coefs
+            hit = np.abs(coef) > ROUNDING * (np.abs(c) @ np.abs(coefs))
+            if ways is not None:
+                coef = coef * ways
+            places = np.empty((degree, *coef.shape), np.int64)
+            for k in range(degree):
+                for j, factors in enumerate(chosen):
+                    first, last = factors[k][0], factors[k][-1]
+                    places[k, j] = at[first]
+                    if len(factors[k]) == 2:
+                        places[k, j] = self.place[places[k, j], at[last]]
+            hit &= np.all(places < self.v.length, axis=0)
+            if not hit.any():
+                continue
+            part = (np.broadcast_to(rows, coef.shape)[hit], coef[hit], places[:, hit])
+            self.parts.setdefault((family.times, degree), []).append(part)
+            self.count += int(hit.sum())
+            self.bytes += _PER_TERM * int(hit.sum())
+            if self.bytes > self.memory:
+                raise too_large(self.bytes, self.memory)
+
+    def terms(self, real: bool = True) -> list[Terms]:
+        """Sorted by row, equal terms added; real and imaginary parts of coefficients apart."""
+        out = []
+        for (times, _), parts in self.parts.items():
+            rows = np.concatenate([p[0] for p in parts])
+            coef = np.concatenate([p[1] for p in parts])
+            factors = np.sort(np.concatenate([p[2] for p in parts], axis=1), axis=0)
+            rows, coef, factors, size = _summed(rows, coef, factors)
+            keep_imaginary = bool(times) or not real
+            for imaginary, part in ((False, coef.real), (True, coef.imag)):
+                hit = np.abs(part) > ROUNDING * size
+                if not hit.any() or (imaginary and not keep_imaginary):
+                    continue
+                unique, starts = np.unique(rows[hit], return_index=True)
+                picked = np.ascontiguousarray(part[hit])
+                own = np.ascontiguousarray(factors[:, hit])
+                out.append(Terms(times, unique, starts, picked, own, imaginary))
+        return out
+
+
+def _summed(rows: Index, coef: NDArray[np.complex128], factors: Index) -> tuple:
+    """Equal terms added; the last value is the sum of the absolute coefficients."""
+    order = np.lexsort((*factors[::-1], rows))
+    rows, coef, factors = rows[order], coef[order], factors[:, order]
+    new = np.ones(rows.size, bool)
+    new[1:] = (rows[1:] != rows[:-1]) | np.any(factors[:, 1:] != factors[:, :-1], axis=0)
+    starts = np.flatnonzero(new)
+    size = np.add.reduceat(np.abs(coef), starts)
+    return rows[starts], np.add.reduceat(coef, starts), factors[:, starts], size
+
+
+class Program:
+    """The right-hand side of the moment equations of a model.
+
+    Args:
+        variables: the moments.
+        families: the generator.
+        memory: limit in bytes.
+
+    Raises:
+        TooLarge: the terms need more memory.
+    """
+
+    def __init__(self, variables: Variables, families: list[Family], memory: float = np.inf):
+        self.v = variables
+        n = variables.size
+        drift, jacobian, source = (Collector(variables, memory) for _ in range(3))
+        for family in families:
+            if family.kinds and family.index.shape[1]:
+                _derive(family, variables, drift, jacobian, source)
+        self.drift, self.source = drift.terms(), source.terms()
+        self.jacobian = jacobian.terms()
+        self.times = sorted(
+            {t for part in (self.drift, self.jacobian, self.source) for x in part for t in x.times},
+            key=id,
+        )
+        self.count = drift.count + jacobian.count + source.count
+        used = np.unique(np.concatenate([np.empty(0, np.int64), *(t.rows for t in self.jacobian)]))
+        self.pattern: sp.csr_matrix | None = None
+        if used.size < SPARSE * n * n:
+            for t in self.jacobian:
+                t.rows = np.searchsorted(used, t.rows)
+            self.pattern = sp.csr_matrix(
+                (np.zeros(used.size), used % n, np.searchsorted(used // n, np.arange(n + 1))),
+                shape=(n, n),
+            )
+        rows, columns = variables.pairs
+        self.places = np.where(drift.place < variables.length, drift.place, variables.length)
+        self.flat = rows * n + columns
+
+    def __call__(self, t: float, y: Array) -> Array:
+        """dy/dt."""
+        n = self.v.size
+        z = np.concatenate([y, [0.0, 1.0]])
+        values = {c: complex(c(t)) for c in self.times}
+        out = np.zeros(self.v.length)
+        _evaluate(self.drift, z, values, out[:n])
+        C = z[self.places]
+        if self.pattern is None:
+            dense = np.zeros(n * n)
+            _evaluate(self.jacobian, z, values, dense)
+            AC = dense.reshape(n, n) @ C
+        else:
+            entries = np.zeros(self.pattern.nnz)
+            _evaluate(self.jacobian, z, values, entries)
+            self.pattern.data = entries
+            AC = self.pattern @ C
+        _evaluate(self.source, z, values, out[n:])
+        AC += AC.T.copy()
+        out[n:] += AC.ravel()[self.flat]
+        return out
+
+
+def _evaluate(terms: list[Terms], z: Array, values: dict[Coef, complex], out: Array) -> None:
+    for term in terms:
+        weight = 1.0 + 0j
+        for c in term.times:
+            weight *= values[c]
+        term.add(z, -weight.imag if term.imaginary else weight.real, out)
+
+
+def _derive(
+    family: Family, v: Variables, drift: Collector, jacobian: Collector, source: Collector
+) -> None:
+    """What a family adds to the three polynomials."""
+    kinds, n = family.kinds, v.size
+    where = drift.place
+    g = {
+        (s, a): closure.acted(kinds, family.words, {s: (a,)})
+        for s in range(len(kinds))
+        for a in closure.letters(kinds, s)
+    }
+    for s in range(len(kinds)):
+        ways = remaining(family.index, v.number, [s])
+        for a in closure.letters(kinds, s):
+            row = v.offset[family.index[s]] + a
+            drift.add(family, closure.expectation(g[s, a]), row, ways)
+            for x in sorted({x for mono in g[s, a] for x in mono}):
+                column = v.offset[family.index[x[0]]] + x[1]
+                slope = closure.derivative(g[s, a], x)
+                jacobian.add(family, slope, row * n + column, ways)
+    for x, y, observed in _observed(kinds):
+        slots = sorted({x[0], y[0]})
+        ways = remaining(family.index, v.number, slots)
+        rows = v.offset[family.index[x[0]]] + x[1]
+        columns = v.offset[family.index[y[0]]] + y[1]
+        place = where[rows, columns] - n
+        place[(rows > columns) | (place >= v.length - n)] = -1
+        if np.any(place >= 0):
+            both = closure.acted(kinds, family.words, observed)
+            source.add(family, closure.pair_source(g, both, x, y), place, ways)
+
+
+def _observed(
+    kinds: tuple[str, ...],
+) -> Iterator[tuple[Variable, Variable, dict[int, tuple[int, ...]]]]:
+    """Pairs of basic operators on the slots of a family, with what is observed where."""
+    for s in range(len(kinds)):
+        for t in range(len(kinds)):
+            if s == t and kinds[s] == "spin":
+                continue
+            for a in closure.letters(kinds, s):
+                for b in closure.letters(kinds, t):
+                    if s == t:
+                        yield (s, a), (s, b), {s: tuple(sorted((a, b)))}
+                    else:
+                        yield (s, a), (t, b), {s: (a,), t: (b,)}

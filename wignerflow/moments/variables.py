@@ -1,0 +1,116 @@
+r"""The variables of the moment equations: means and covariances of basic operators.
+
+Every member of every subsystem is a *class* of ``number`` equal sites: N two-level emitters for an
+ensemble, one for a spin, a collective spin or a mode. With the basic operators X_a of a site,
+
+.. math:: r_{ia} = \langle X_{ia}\rangle, \qquad
+          C_{ia,jb} = \langle X_{ia}X_{jb}\rangle - r_{ia}r_{jb} .
+
+For i = j, C is the covariance between two *different* emitters of the class (kind ``"spin"``; it
+does not exist for a single one), or the symmetrised covariance of the one site (collective spins
+and modes).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.model import Model
+from ..model.states import BlochState, ModeState
+from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
+from .algebra import LETTERS
+
+Array = NDArray[np.float64]
+_KIND = {"ensemble": "spin", "spin": "spin", "collective": "collective", "mode": "mode"}
+
+
+class Variables:
+    """Classes of sites of a model, and where their moments stand.
+
+    Args:
+        model: the model.
+
+    Attributes:
+        kinds: kind of every class.
+        names: printed name of every class.
+        number: sites per class, shape (classes,).
+        offset: place of the first mean of every class, shape (classes,).
+        size: number n of means; covariances are an n x n matrix.
+    """
+
+    def __init__(self, model: Model):
+        self.model = model
+        self.first: dict[Subsystem, int] = {}
+        self.kinds: list[str] = []
+        self.names: list[str] = []
+        numbers: list[NDArray[np.int64]] = []
+        for sub in model.subsystems:
+            self.first[sub] = len(self.kinds)
+            self.kinds += [_KIND[sub.kind]] * sub.size
+            single = sub.count is None
+            self.names += [sub.name] if single else [f"{sub.name}[{m}]" for m in range(sub.size)]
+            own = sub.numbers if isinstance(sub, Ensemble) else np.ones(sub.size, np.int64)
+            numbers.append(own)
+        self.number = np.concatenate(numbers)
+        widths = np.array([len(LETTERS[k]) for k in self.kinds])
+        self.offset = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
+        self.size = int(widths.sum())
+        self.owner = np.repeat(np.arange(len(self.kinds)), widths)
+
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns of the covariances that exist, upper triangle."""
+        rows, columns = np.triu_indices(self.size)
+        alone = np.array([k == "spin" for k in self.kinds]) & (self.number == 1)
+        i, j = self.owner[rows], self.owner[columns]
+        keep = (i != j) | ~alone[i]
+        return rows[keep].astype(np.int64), columns[keep].astype(np.int64)
+
+    @property
+    def length(self) -> int:
+        """Number of real moments."""
+        return self.size + int(self.pairs[0].size)
+
+    def initial(self) -> Array:
+        """The moments of the initial state, packed."""
+        r = np.zeros(self.size)
+        C = np.zeros((self.size, self.size))
+        for sub, states in self.model.initial.items():
+            for m, state in enumerate(states):
+                at = int(self.offset[self.first[sub] + m])
+                mean, own = _site_moments(sub, m, state)
+                r[at : at + mean.size] = mean
+                C[at : at + mean.size, at : at + mean.size] = own
+        return np.concatenate([r, C[self.pairs]])
+
+    def unpack(self, y: Array) -> tuple[Array, Array]:
+        """Means (n,) and the full matrix of covariances (n, n)."""
+        C = np.zeros((self.size, self.size))
+        C[self.pairs] = y[self.size :]
+        return y[: self.size], np.triu(C) + np.triu(C, 1).T
+
+    def label(self, k: int) -> str:
+        """Name of basic operator k."""
+        i = int(self.owner[k])
+        kind, letter = self.kinds[i], k - int(self.offset[i])
+        prefix = {"spin": "s", "collective": "J", "mode": ""}[kind]
+        return f"{self.names[i]}.{prefix}{LETTERS[kind][letter]}"
+
+
+def _site_moments(sub: Subsystem, m: int, state: Any) -> tuple[Array, Array]:
+    """Means and own covariances of one site in its initial state."""
+    if isinstance(sub, Mode):
+        assert isinstance(state, ModeState)
+        coherent = state.kind == "coherent"
+        alpha = state.value if coherent else 0.0
+        spread = 0.5 if coherent else state.value.real + 0.5
+        return np.sqrt(2) * np.array([alpha.real, alpha.imag]), spread * np.eye(2)
+    assert isinstance(state, BlochState)
+    if isinstance(sub, CollectiveSpin):
+        S, e = float(sub.lengths[m]), state.vector
+        return S * e, S / 2 * (np.eye(3) - np.outer(e, e))
+    return state.vector, np.zeros((3, 3))
