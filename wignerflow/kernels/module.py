@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..phasespace.oscillators import take_linear
 from ..phasespace.system import AMPLITUDES, MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
@@ -20,7 +21,7 @@ from .local import LocalPrinter, initial_source, is_constant
 from .observe import ObservePrinter, Readout, channel_count
 from .rotor import RotorLocal
 from .splitting import StepPrinter
-from .text import Parameters
+from .text import ROW, Parameters
 
 FAR = 2**62 - 1  # see Layout.member_index
 
@@ -161,6 +162,13 @@ class KernelText:
     """The printed kernel of a system and observables, for any precision, times and trajectories."""
 
     def __init__(self, system: PhaseSpaceSystem, readouts: list[Readout]):
+        rates: list[Any] = [c.rate for c in system.channels]
+        rates += [c.rate for c in system.member_channels]
+        rates += [rate for step in system.local for rate, _, _ in step.parts]
+        self._rates = list(dict.fromkeys(rate for rate in rates if isinstance(rate, Coef)))
+        self.strang = not system.explicit and system.scheme == "splitting"
+        if self.strang:
+            system = take_linear(system)
         self.system, self.readouts = system, readouts
         self.layout = Layout(system)
         self.layout.s("alive")
@@ -168,6 +176,7 @@ class KernelText:
         local, printer = self._printers()
         observer = ObservePrinter(self.layout, readouts)
         self.local = local
+        self.modes = printer.modes if isinstance(printer, StepPrinter) else None
         parts = [
             str(initial_source(self.layout)),
             printer.step(),
@@ -183,7 +192,6 @@ class KernelText:
         self.roots = sum(len(e.roots) * system.blocks[e.block].size for e in system.explicit)
 
     def _printers(self) -> tuple[LocalPrinter, StepPrinter | ExplicitPrinter]:
-        self.strang = not self.system.explicit and self.system.scheme == "splitting"
         if self.system.explicit:
             return LocalPrinter(self.layout), ExplicitPrinter(self.layout)
         if self.strang:
@@ -224,24 +232,25 @@ class KernelText:
         self._check_rates(grid)
         parameters = copy.deepcopy(self.layout.parameters)
         rows = self._local_tables(parameters, grid)
+        steps = np.zeros(1, np.int64)  # rows of collective steps
+        if self.modes is not None:
+            noise = self.system.noise
+            steps = self.modes.fill_tables(parameters, grid.times, grid.lengths, noise)
         p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
         ct: NDArray = np.zeros((1, 1), dtype)
-        if parts:
+        if any(part is not ROW for part in parts) or np.any(steps):  # else one row of zeros
             ct = np.empty((grid.times.size, len(parts)), dtype)
             for j, part in enumerate(parts):
-                a, b, c = (part.coef(grid.times + x * grid.lengths) for x in (0.0, 0.5, 1.0))
-                mean = (a + 4 * b + c) / 6
-                ct[:, j] = mean.real if part.part == "r" else mean.imag
+                if part is None:  # the rows
+                    ct[:, j] = steps
+                else:
+                    ct[:, j] = parameters.average(part, grid.times, grid.lengths)
         return p, o, ct, rows
 
     def _check_rates(self, grid: Grid) -> None:
         """Raise where a rate is negative or complex at any time the kernel reads it."""
-        system = self.system
-        rates: list[Any] = [c.rate for c in system.channels]
-        rates += [c.rate for c in system.member_channels]
-        rates += [rate for step in system.local for rate, _, _ in step.parts]
-        for rate in dict.fromkeys(r for r in rates if isinstance(r, Coef)):
+        for rate in self._rates:
             rate.rates(self.coefficient_times(grid, grid.times))
 
     def coefficient_times(self, grid: Grid, tlist: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,9 @@ Collective step (Stratonovich, explicit midpoint): with g dt = dh dt + sum_k Re[
 increment of the gradient at the start, X_k = sqrt(r_k) dW_k + i r_k l_k^* dt, every spin is
 rotated by g/2, the gradient is taken again there with the same noise, and the whole step rotates
 the original spin by it, by Rodrigues' formula (so lengths are kept exactly and constant fields are
-exact); modes are translated. The local step has exact first and second moments. Between outputs
+exact). Modes are translated, or where frequency, loss or gain move them by themselves advance as
+in ``oscillators``: their average over the step stands for the mid-point, and all else sees it in
+both halves. The local step has exact first and second moments. Between outputs
 the order is half local step, collective step, local step, collective step, ..., half local step: a
 Strang splitting, of weak order two where the noise is local or additive and one in general, exact
 for constant rotations.
@@ -30,6 +32,7 @@ from .correlated import CorrelatedPrinter
 from .fields import Fields
 from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
 from .local import LocalPrinter, fill
+from .oscillators import ModePrinter
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
 
 ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
@@ -74,6 +77,7 @@ class StepPrinter:
                 continue
             self.member.append((alone, first, layout.wide(2 * alone.size)))
             position += alone.size
+        self.modes = ModePrinter(layout, position)
 
     def _split(self, h: Poly) -> tuple[Poly, Poly]:
         """Terms that are one array sum or coupling times scalars, and all others."""
@@ -130,6 +134,10 @@ class StepPrinter:
             for leaf, name in names.items():
                 assert isinstance(leaf, Var)
                 lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, source)}")
+        if stage == 1:
+            averaged = [leaf for leaf in names if leaf[0] in self.modes.steps]
+            lines.add(*(f"{mid[leaf]} = {start[leaf]}" for leaf in averaged))
+            names = {**names, **{leaf: mid[leaf] for leaf in averaged}}
         form_names: dict[Leaf, str] = {}
         for i in self.forms:
             lines.add(f"T{i} = {layout.s(f'form{i}')}", f"{layout.s(f'form{i}')} = F(0)")
@@ -138,16 +146,13 @@ class StepPrinter:
             if stage == 1 or not fused:
                 lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
         gradient = self._gradients({**names, **form_names}, stage, lines)
-        for i in self.forms:
-            if gradient[Form(i)]:
-                lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.forms}, scales)
         if stage == 2 and not fused:
             for leaf, name in start.items():
                 assert isinstance(leaf, Var)
                 lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
-        for k in layout.singles:
+        for k in self._modes_first(layout.singles):
             n = layout.block(k).components
             g = [gradient[Var(k, c)] for c in range(n)]
             x = [start[Var(k, c)] for c in range(n)]
@@ -157,6 +162,13 @@ class StepPrinter:
                 lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(n)))
             elif not fused:
                 lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
+        for i in self.forms:
+            if gradient[Form(i)]:
+                lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
+
+    def _modes_first(self, blocks: list[int]) -> list[int]:
+        """Modes with motion of their own before all else."""
+        return sorted(blocks, key=lambda k: k not in self.modes.steps)
 
     def _advance(
         self, k: int, tag: str, g: list[str], x: list[str], y: list[str], stage: int, lines: Lines
@@ -167,6 +179,13 @@ class StepPrinter:
         Returns the names of the new state.
         """
         n, kind = len(x), self.layout.block(k).kind
+        if k in self.modes.steps:
+            lines.add(*self.modes.read_noise(k), *self.modes.lines(k, g, x, y))
+            if stage == 1:
+                return y
+            z = [f"z{k}_{c}" for c in range(n)]
+            lines.add(*self.modes.end(k, x, y, z))
+            return z
         if stage == 1:
             lines.add(*_move(kind, tag, g, x, y, stage))
             return y
@@ -190,7 +209,7 @@ class StepPrinter:
         out.open(f"for m in range({layout.group_size[group]}):")
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         names: dict[Leaf, str] = {
-            Member(k, c): f"{'x' if stage == 1 else 'y'}{k}_{c}"
+            Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
             for k in blocks
             for c in range(layout.block(k).components)
         }
@@ -204,6 +223,10 @@ class StepPrinter:
         body.add(*self.fields.lane(group, source, names))
         self._pair_terms(group, names, terms, out)
         self._channel_terms(group, stage, names, terms, out, body)
+        for k in blocks:
+            if k in self.modes.steps:
+                out.add(*self.modes.load(k, "m"))
+                self.modes.noise_member(k, stage, out)
         if stage in self.local_stages:
             for k in blocks:
                 if k in self.local.steps:
@@ -213,11 +236,11 @@ class StepPrinter:
         for k in blocks:
             for c in range(layout.block(k).components):
                 out.add(f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]")
-                if stage == 2:
+                if stage == 2 or k in self.modes.steps:
                     out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
         out.add(*(line.strip() for line in body.lines))
         end: dict[Leaf, str] = {}
-        for k in blocks:
+        for k in self._modes_first(blocks):
             n = layout.block(k).components
             x = [f"x{k}_{c}" for c in range(n)]
             y = [f"y{k}_{c}" for c in range(n)]
@@ -415,6 +438,8 @@ class StepPrinter:
         for k in range(len(self.symbols)):
             fill(body, "kd", str(k), [layout.s(f"noise{k}_{i}") for i in range(2)])
         for k in layout.singles:
+            if k in self.modes.steps:
+                self.modes.noise_single(k, body)
             if k in self.local.steps:
                 self.local.noise_single(k, body)
         if fused:
@@ -433,6 +458,8 @@ class StepPrinter:
         out.open(f"def step({ARGUMENTS}):")
         out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
         for k in layout.singles:
+            if k in self.modes.steps:
+                out.add(*self.modes.load(k, "0"))
             if k in self.local.steps:
                 out.add(*self.local.load(k, "0"))
         return f"{out}\n{body}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..phasespace.polynomials import Leaf, Poly, TimePart
 
 LANE_LOOP = "for l in range(LN):"
+ROW = None  # as a time coefficient: the row of this step in tables of collective steps
 
 
 class Lines:
@@ -57,7 +58,7 @@ class Parameters:
         self.integers: list[int] = []
         self._array_names: dict[bytes, str] = {}
         self._index_arrays: list[tuple[int, NDArray[np.int64]]] = []
-        self.time_parts: list[TimePart] = []
+        self.time_parts: list[TimePart | None] = []
 
     def scalar(self, value: float) -> str:
         """Register a number; its name in the text."""
@@ -92,11 +93,20 @@ class Parameters:
         """Let an integer registered before be the offset of an array."""
         self.assign(name, self.integers[int(self.array(values)[2:-1])])
 
-    def time(self, part: TimePart) -> str:
-        """Column of the step table that holds a time coefficient."""
+    def time(self, part: TimePart | None) -> str:
+        """Column of the step table that holds a time coefficient, or ``ROW``."""
         if part not in self.time_parts:
             self.time_parts.append(part)
         return f"ct[{self.time_parts.index(part)}]"
+
+    @staticmethod
+    def average(
+        part: TimePart, starts: NDArray[np.float64], lengths: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Averages of a time coefficient over steps, by Simpson's rule."""
+        a, b, c = (part.coef(starts + x * lengths) for x in (0.0, 0.5, 1.0))
+        mean = (a + 4 * b + c) / 6
+        return np.asarray(mean.real if part.part == "r" else mean.imag, float)
 
     def packed(self, dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The arrays ``p`` and ``o``."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
-from .polynomials import Number, Poly
+from .polynomials import Number, Poly, Times
 
 SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
 
@@ -128,6 +128,17 @@ class LocalStep:
     parts: list[tuple[NDArray[np.float64] | Coef, NDArray[np.float64], NDArray[np.float64]]]
     rotor: list[RotorPart] = field(default_factory=list)
     corrected: bool = True
+
+
+@dataclass
+class ModeStep:
+    """Linear motion of a mode block by itself, see ``oscillators``: ``parts`` maps a product of
+
+    time coefficients (empty: a constant) to A (size, 2, 2) and D (size, 2, 2).
+    """
+
+    block: int
+    parts: dict[Times, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 # Kinds of auxiliary quantities, see ``Root``.
@@ -257,6 +268,7 @@ class PhaseSpaceSystem:
     channels: list[Channel] = field(default_factory=list)
     member_channels: list[MemberChannel] = field(default_factory=list)
     local: list[LocalStep] = field(default_factory=list)
+    modes: list[ModeStep] = field(default_factory=list)  # filled by ``oscillators.take_linear``
     initial: list[InitialSpec] = field(default_factory=list)
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)
@@ -317,8 +329,11 @@ class PhaseSpaceSystem:
             for times, _, _ in poly.sorted_terms():
                 for t in times:
                     seen.setdefault(t.coef)
+        for step in self.modes:
+            for times in step.parts:
+                seen.update({t.coef: None for t in times})
         rates: list[Any] = [c.rate for c in self.channels] + [c.rate for c in self.member_channels]
-        rates += [rate for step in self.local for rate, _, _ in step.parts]
+        rates += [rate for local in self.local for rate, _, _ in local.parts]
         for rate in rates:
             if isinstance(rate, Coef):
                 seen.setdefault(rate)

@@ -30,8 +30,11 @@ PILOT_STEPS = 4000  # at most this many coarse steps in a pilot
 HALVINGS = 12
 
 
-def bounds(system: PhaseSpaceSystem) -> list[NDArray[np.float64]]:
-    """Typical largest magnitude of the variables of every block, per member."""
+def bounds(system: PhaseSpaceSystem, driven: bool = True) -> list[NDArray[np.float64]]:
+    """Typical largest magnitude of the variables of every block, per member.
+
+    ``driven``: with as many quanta in a mode as all spins can give it.
+    """
     out = []
     spins = sum(
         float(np.sum(s.mean))
@@ -52,75 +55,120 @@ def bounds(system: PhaseSpaceSystem) -> list[NDArray[np.float64]]:
                 np.sqrt(spec.mean.clip(min=0)),
                 np.hypot(spec.mean, spec.e1[:, 0]),
             )
-            out.append(start + 1 + np.sqrt(spins))
+            out.append(start + 1 + (np.sqrt(spins) if driven else 0.0))
     return out
 
 
-def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
-    """A bound on how fast any trajectory turns (collective part), in inverse time."""
-    size = bounds(system)
-    peak = {c: float(np.abs(c(times)).max()) for c in system.coefficients()}
+def damping(system: PhaseSpaceSystem) -> dict[int, float]:
+    """The least rate at which a mode of every block is damped by itself; 0 where it may not be."""
+    out = {k: 0.0 for k, block in enumerate(system.blocks) if block.kind == MODE}
+    for step in system.modes:
+        if () in step.parts:
+            A, _ = step.parts[()]
+            out[step.block] = max(0.0, float(-np.linalg.eigvals(A).real.max()))
+    return out
 
-    def value(leaf: Leaf) -> float:
+
+class _Rates:
+    """Bounds on how fast trajectories move under the collective part, for given sizes."""
+
+    def __init__(
+        self, system: PhaseSpaceSystem, size: list[NDArray[np.float64]], peak: dict[Coef, float]
+    ):
+        self.system, self.size, self.peak = system, size, peak
+
+    def _product(self, mono: tuple[tuple[int, int], ...]) -> float:
+        return float(np.prod([self.size[b].max() for b, _ in mono]))
+
+    def _derivative(self, mono: tuple[tuple[int, int], ...], modes: bool) -> float:
+        """Sum over derivatives along spins, or along modes relative to their size."""
+        total = 0.0
+        for i, (b, _) in enumerate(mono):
+            if (self.system.blocks[b].kind == MODE) == modes:
+                own = float(self.size[b].max()) if modes else 1.0
+                total += self._product(mono[:i] + mono[i + 1 :]) / own
+        return total
+
+    def _value(self, leaf: Leaf) -> float:
         if isinstance(leaf, Var):
-            return float(size[leaf.block][0])
+            return float(self.size[leaf.block][0])
         if isinstance(leaf, Form):
-            spec = system.forms[leaf.index]
+            spec = self.system.forms[leaf.index]
             out = np.abs(spec.weights)
             for b, _ in spec.mono:
-                out = out * size[b]
+                out = out * self.size[b]
             return float(out.sum())
         return 1.0
 
-    def slope(leaf: Leaf) -> float:
-        """Largest |d leaf / d variable of one member|, relative to a rotation."""
+    def _slope(self, leaf: Leaf, modes: bool) -> float:
+        """Largest |d leaf / d variable of one member|, see ``_derivative``."""
         if isinstance(leaf, Var):
-            return 1.0
+            return self._derivative(((leaf.block, leaf.comp),), modes)
         if isinstance(leaf, Form):
-            spec = system.forms[leaf.index]
-            largest = [float(size[b].max()) for b, _ in spec.mono]
-            return (
-                float(np.abs(spec.weights).max())
-                * len(largest)
-                * float(np.prod(largest))
-                / max(min(largest), 1e-300)
-            )
+            spec = self.system.forms[leaf.index]
+            return float(np.abs(spec.weights).max()) * self._derivative(spec.mono, modes)
         assert isinstance(leaf, Pair)
-        pair = system.pairs[leaf.index]
-        members = system.blocks[pair.left[0][0]].size
-        row = _row_sum(pair.coupling, members)
+        pair = self.system.pairs[leaf.index]
+        row = _row_sum(pair.coupling, self.system.blocks[pair.left[0][0]].size)
         weight = max(float(np.abs(w).max()) if w is not None else 1.0 for w in (pair.u, pair.v))
-        return 2 * row * weight**2 * float(size[pair.right[0][0]].max()) ** len(pair.right)
+        slopes = self._derivative(pair.left, modes) * self._product(pair.right)
+        slopes += self._product(pair.left) * self._derivative(pair.right, modes)
+        return row * weight**2 * slopes
 
-    def gradient(poly: Poly) -> float:
+    def _even(self, leaves: tuple[Leaf, ...]) -> bool:
+        """True for a drive of modes by nothing else, which their step makes exactly."""
+        if len(leaves) != 1 or isinstance(leaves[0], Pair):
+            return False
+        leaf = leaves[0]
+        mono = self.system.forms[leaf.index].mono if isinstance(leaf, Form) else (leaf,)
+        return len(mono) == 1 and self.system.blocks[mono[0][0]].kind == MODE
+
+    def _gradient(self, poly: Poly, modes: bool, even: bool = True) -> float:
         total = 0.0
-        for times_, leaves, c in poly.sorted_terms():
-            scale = abs(c) * float(np.prod([peak[t.coef] for t in times_]))
+        for times, leaves, c in poly.sorted_terms():
+            if not even and self._even(leaves):
+                continue
+            scale = abs(c) * float(np.prod([self.peak[t.coef] for t in times]))
             for i, leaf in enumerate(leaves):
-                total += (
-                    scale
-                    * slope(leaf)
-                    * float(np.prod([value(x) for x in leaves[:i] + leaves[i + 1 :]]))
-                )
+                rest = [self._value(x) for x in leaves[:i] + leaves[i + 1 :]]
+                total += scale * self._slope(leaf, modes) * float(np.prod(rest))
         return total
 
-    def magnitude(poly: Poly) -> float:
-        return sum(
-            abs(c) * float(np.prod([value(x) for x in leaves]))
-            for _, leaves, c in poly.sorted_terms()
-        )
+    def _magnitude(self, poly: Poly) -> float:
+        terms = poly.sorted_terms()
+        return sum(abs(c) * float(np.prod([self._value(x) for x in xs])) for _, xs, c in terms)
 
-    # the x and y parts of a ladder operator count once
-    rate = gradient(system.hamiltonian)
-    for channel in system.channels:
-        r = peak[channel.rate] if isinstance(channel.rate, Coef) else channel.rate
-        rate += r * magnitude(channel.symbol) * gradient(channel.symbol) / 4
-    for member in system.member_channels:
-        r = peak[member.rate] if isinstance(member.rate, Coef) else float(np.max(member.rate))
-        for mono, w in member.terms.items():
-            largest = float(np.prod([size[b].max() for b, _ in mono])) if mono else 0.0
-            rate += r * float(np.abs(w).max()) ** 2 * largest * max(largest, 1.0)
-    return rate
+    def largest(self, modes: bool, even: bool = True) -> float:
+        """Rate of rotation of spins, or of relative change of modes (by ``even`` drives too)."""
+        # the x and y parts of a ladder operator count once
+        rate = self._gradient(self.system.hamiltonian, modes, even)
+        for channel in self.system.channels:
+            r = self.peak[channel.rate] if isinstance(channel.rate, Coef) else channel.rate
+            rate += r * self._magnitude(channel.symbol) * self._gradient(channel.symbol, modes) / 4
+        for member in self.system.member_channels:
+            r = self.peak[member.rate] if isinstance(member.rate, Coef) else np.max(member.rate)
+            for mono, w in member.terms.items():
+                slope = self._derivative(mono, modes) * max(self._product(mono), 1.0)
+                rate += float(r) * float(np.abs(w).max()) ** 2 * slope
+        return rate
+
+
+def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
+    """A bound on how fast any trajectory turns (collective part), in inverse time.
+
+    Modes count by their drive relative to their size. A mode that is damped faster than that
+    follows its drive, in its exact step too, and sets no limit; nor is it larger than the drive
+    over the damping.
+    """
+    decay, size = damping(system), bounds(system)
+    rates = _Rates(system, size, {c: float(np.abs(c(times)).max()) for c in system.coefficients()})
+    undriven = bounds(system, driven=False)
+    for block, rate in decay.items():
+        if rate > 0:
+            drive = rates.largest(modes=True) * float(size[block].max())
+            size[block] = np.minimum(size[block], undriven[block] + drive / rate)
+    modes = rates.largest(modes=True, even=False) - min(decay.values()) if decay else 0.0
+    return rates.largest(modes=False) + max(0.0, modes)
 
 
 def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
@@ -228,7 +276,7 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
     rotors = any(step.rotor for step in system.local)
     moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
     if not (moved or rotors):
-        return StepChoice(dt, 0.0, 0.0, 0, "local channels alone are stepped exactly")
+        return StepChoice(dt, 0.0, 0.0, 0, "all of it is stepped exactly")
     difference, error = 0.0, 0.0
     for halvings in range(HALVINGS):
         stop = tlist.size
