@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from ..phasespace.oscillators import take_linear
 from ..phasespace.system import AMPLITUDES, MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
+from .linear_part import take_linear
 from .local import LocalPrinter, initial_source, is_constant
 from .observe import ObservePrinter, Readout, channel_count
 from .rotor import RotorLocal

@@ -1,4 +1,4 @@
-r"""Exact linear motion of modes inside a collective step, see ``phasespace.oscillators``.
+r"""Exact linear motion of modes inside a collective step, see ``linear_part``.
 
 Under dx = A x dt + dF + B dW, with dF the drive of everything else taken as even over the step,
 the average over the step and the end are

@@ -132,7 +132,7 @@ class LocalStep:
 
 @dataclass
 class ModeStep:
-    """Linear motion of a mode block by itself, see ``oscillators``: ``parts`` maps a product of
+    """Linear motion of a mode block by itself, see ``kernels.linear_part``: ``parts`` maps a product of
 
     time coefficients (empty: a constant) to A (size, 2, 2) and D (size, 2, 2).
     """
@@ -268,7 +268,7 @@ class PhaseSpaceSystem:
     channels: list[Channel] = field(default_factory=list)
     member_channels: list[MemberChannel] = field(default_factory=list)
     local: list[LocalStep] = field(default_factory=list)
-    modes: list[ModeStep] = field(default_factory=list)  # filled by ``oscillators.take_linear``
+    modes: list[ModeStep] = field(default_factory=list)  # filled by ``kernels``
     initial: list[InitialSpec] = field(default_factory=list)
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)

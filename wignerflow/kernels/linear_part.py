@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from .polynomials import Form, Leaf, Poly, TimePart, Times, Var
-from .system import MODE, MemberChannel, ModeStep, PhaseSpaceSystem
+from ..phasespace.polynomials import Form, Leaf, Poly, TimePart, Times, Var
+from ..phasespace.system import MODE, MemberChannel, ModeStep, PhaseSpaceSystem
 
 Mono = tuple[tuple[int, int], ...]
 
