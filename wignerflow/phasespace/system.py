@@ -132,9 +132,9 @@ class LocalStep:
 
 @dataclass
 class ModeStep:
-    """Linear motion of a mode block by itself, see ``kernels.linear_part``: ``parts`` maps a product of
+    """Linear motion of a mode block by itself, see ``kernels.linear_part``.
 
-    time coefficients (empty: a constant) to A (size, 2, 2) and D (size, 2, 2).
+    ``parts`` maps a product of time coefficients (empty: a constant) to A and D, (size, 2, 2) each.
     """
 
     block: int
