@@ -4,7 +4,10 @@ from . import views as _views
 from ._version import __version__
 from .analysis import mean_field
 from .analysis.certify import Certificate, certify
+from .analysis.compare import Comparison, compare
+from .analysis.correlation import Correlation, correlation
 from .analysis.distribution import ball_density, sphere_density
+from .analysis.spectrum import Spectrum, spectrum
 from .analysis.steady_state import NotRelaxed, NotUnique, SteadyState, steady_state
 from .analysis.sweep import sweep
 from .analysis.verify import Verification, verify
@@ -51,6 +54,8 @@ __all__ = [
     "Coef",
     "Coherence",
     "CollectiveSpin",
+    "Comparison",
+    "Correlation",
     "CorrelationLength",
     "Cumulant",
     "Derived",
@@ -71,6 +76,7 @@ __all__ = [
     "Ratio",
     "Result",
     "Schwinger",
+    "Spectrum",
     "Spin",
     "Squeezing",
     "SteadyState",
@@ -87,6 +93,8 @@ __all__ = [
     "coef",
     "coherent",
     "commutator",
+    "compare",
+    "correlation",
     "couple",
     "down",
     "emitters",
@@ -97,6 +105,7 @@ __all__ = [
     "mean_field",
     "relative",
     "solve",
+    "spectrum",
     "sphere_density",
     "spread",
     "steady_state",

@@ -63,6 +63,7 @@ class BlockSystem:
         cutoffs: Fock states per mode without a cutoff of its own.
         memory: limit in bytes.
         window: times at which coefficients are probed for imaginary parts, shape (K,).
+        start: components and values to start from instead of the model's initial state.
 
     Raises:
         TooLarge: the density matrix needs more memory.
@@ -75,6 +76,7 @@ class BlockSystem:
         cutoffs: Cutoffs | None = None,
         memory: float = MEMORY,
         window: NDArray[np.float64] | None = None,
+        start: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None,
     ):
         self.model, self.ops, self.memory = model, ops, memory
         self.basis = Basis(model, cutoffs)
@@ -82,7 +84,7 @@ class BlockSystem:
         if Terms(self.basis).space >= 2**61:
             raise density_matrix(40.0 * Terms(self.basis).space, memory)
         self.terms = lower(model, self.basis)
-        components, start = self._start()
+        components, values = self._start() if start is None else start
         self.groups: list[tuple[Times, bool]] = []
         plans = []
         for times in self.terms.groups:
@@ -102,7 +104,7 @@ class BlockSystem:
         self.stats = {"reached": int(self.components.size)}
         self.matrices = [reach.matrix(self.components, turn, a) for turn, a in plans]
         self.y = np.zeros(self.components.size)
-        self.y[np.searchsorted(self.components, components)] = start
+        self.y[np.searchsorted(self.components, components)] = values
         self.functionals = self._functionals()
 
     @property
@@ -282,7 +284,7 @@ def solve(
             system.restrict()
         except TooLarge as error:
             raise uncertified(error, edges) from None
-        numbers, counts = _evolve(system, times, rtol, bool(cutoffs))
+        numbers, _, counts = evolve(system, times, rtol, bool(cutoffs))
         edges = edge_populations(system, numbers)
         if not widen(edges, cutoffs):
             break
@@ -325,10 +327,13 @@ def uncertified(error: TooLarge, edges: list[tuple[Site, float]]) -> TooLarge:
     return error
 
 
-def _evolve(
+def evolve(
     system: BlockSystem, tlist: NDArray[np.float64], rtol: float, early: bool
-) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """Numbers at all times; ``early`` gives up as soon as the edge of a mode fills."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
+    """Numbers at all times, and the state at the last.
+
+    ``early`` gives up as soon as the edge of a mode fills.
+    """
     W, y, edges = system.functionals.W, system.y, system.functionals.edges
 
     def lost(numbers: NDArray[np.float64]) -> bool:
@@ -336,13 +341,9 @@ def _evolve(
 
     coefficients = system.model.coefficients
     if not coefficients:
-        numbers, _, counts = propagate.constant(system.generator(), W, y, tlist, rtol, lost)
-        return numbers, counts
+        return propagate.constant(system.generator(), W, y, tlist, rtol, lost)
     largest = (tlist[-1] - tlist[0]) / 200
     for c in coefficients:
         if c.times is not None:
             largest = min(largest, max(10 * float(np.diff(c.times).min()), largest * 1e-3))
-    numbers, _, counts = propagate.adaptive(
-        system.matrices, system.weights, W, y, tlist, rtol, largest, lost
-    )
-    return numbers, counts
+    return propagate.adaptive(system.matrices, system.weights, W, y, tlist, rtol, largest, lost)

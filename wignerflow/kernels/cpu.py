@@ -117,8 +117,16 @@ class CpuKernel:
     It can be pickled: source and tables travel, and the other process compiles for its own CPU.
     """
 
-    def __init__(self, text: KernelText, grid: Grid, *, single: bool, batched: NDArray[np.int64]):
-        self.lanes = lanes_for(text)
+    def __init__(
+        self,
+        text: KernelText,
+        grid: Grid,
+        *,
+        single: bool,
+        batched: NDArray[np.int64],
+        lanes: int | None = None,
+    ):
+        self.lanes = lanes_for(text) if lanes is None else lanes
         self.dtype: Any = np.float32 if single else np.float64
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
         layout = text.layout

@@ -1,0 +1,211 @@
+"""``wf.compare``: several methods on one model, over each other and in numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _check, store
+from ..model.model import Model
+from ..result import Result, format_value
+from ..solve import METHODS, _seed, resolve_method, solve
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+#: Methods that are run unless others are named, as far as there are such.
+DEFAULT = ("exact", "twa", "cumulant", "mean-field")
+_ONE_RUN = ("checkpoint", "every", "client")
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The largest deviation of an observable from the reference over time (and members).
+
+    Attributes:
+        value: its size; of complex values the modulus.
+        error: standard error of the difference there.
+        time: where it is.
+        scale: largest size of the reference.
+    """
+
+    value: float
+    error: float
+    time: float
+    scale: float
+
+
+class Comparison:
+    """Results of several methods for one model.
+
+    Attributes:
+        results: by label of the method, in order; ``comparison["twa"]`` is short for one.
+        refused: why each of the other methods gave none.
+        reference: label of what the others are compared with: exact, else quantum jumps, else the
+            first.
+    """
+
+    def __init__(self, results: Mapping[str, Result], refused: Mapping[str, str]):
+        self.results, self.refused = dict(results), dict(refused)
+        kinds = {label: result.method for label, result in self.results.items()}
+        best = [k for kind in ("exact", "jumps") for k, m in kinds.items() if m == kind]
+        self.reference = best[0] if best else next(iter(self.results))
+
+    def __getitem__(self, label: str) -> Result:
+        if label in self.refused:
+            raise KeyError(f"{label} gave no result: {self.refused[label]}")
+        return self.results[_check.one_of("label", label, self.results)]
+
+    def deviations(self) -> dict[str, dict[str, Deviation]]:
+        """By observable and method, the largest deviation from the reference."""
+        exact = self.results[self.reference]
+        out: dict[str, dict[str, Deviation]] = {}
+        for name, want in exact.expect.items():
+            row = out[name] = {}
+            for label, result in self.results.items():
+                if label == self.reference:
+                    continue
+                gap = np.abs(result.expect[name] - want)
+                gap = np.where(np.isfinite(gap), gap, -1.0)  # undefined, as 0/0, in both or one
+                at = np.unravel_index(int(np.argmax(gap)), gap.shape)
+                own, other = (abs(complex(r.sem[name][at])) for r in (result, exact))
+                row[label] = Deviation(
+                    float(gap[at]) if gap[at] >= 0 else float("nan"),
+                    float(np.hypot(own, other)),
+                    float(exact.times[at[0]]),
+                    float(np.nanmax(np.abs(want))),
+                )
+        return out
+
+    def __repr__(self) -> str:
+        exact = self.results[self.reference]
+        lines = [f"Comparison with {self.reference}, largest deviation over t"]
+        rows = [("observable", "method", "deviation", "at t", "of largest")]
+        for name, row in self.deviations().items():
+            if not row:
+                size = np.nanmax(np.abs(exact.expect[name]))
+                rows.append((name, self.reference, "-", "", f"{size:.4g}"))
+            for k, (label, d) in enumerate(row.items()):
+                share = f"{100 * d.value / d.scale:.2g} %" if d.scale > 0 else "-"
+                value = format_value(d.value, d.error) if d.error else f"{d.value:.2g}"
+                rows.append((name if k == 0 else "", label, value, f"{d.time:.4g}", share))
+        widths = [max(len(r[c]) for r in rows) for c in range(5)]
+        for r in rows:
+            cells = (text.ljust(w) for text, w in zip(r, widths, strict=True))
+            lines.append(("  " + "   ".join(cells)).rstrip())
+        lines += [f"  {label}: none, {reason}" for label, reason in self.refused.items()]
+        return "\n".join(lines)
+
+    def plot(self, names: Iterable[str] | None = None, **options: Any) -> Figure:
+        """All methods over each other, deviations below; exact, or the reference, dashed black.
+
+        Args:
+            names: observables with one value per time; None takes all.
+            options: of :func:`wignerflow.plot.compare_plot`: ``xscale``, ``xlabel``.
+        """
+        from ..plot import compare_plot
+
+        return compare_plot(self.results, names, reference=self.reference, **options)[0]
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Every observable as ``name`` and ``name_sem`` with a dimension ``method``.
+
+        xarray's ``sel`` has an option of that name, so select by ``sel({"method": "twa"})``.
+        """
+        import xarray
+
+        first = self.results[self.reference]
+        dims = store.dimension_names(first.axes)
+        coordinates: dict[str, Any] = {"method": list(self.results), "time": first.times}
+        variables: dict[str, Any] = {}
+        for name in first.expect:
+            own = ("method", "time", *([dims[name]] if name in dims else []))
+            if name in dims:
+                coordinates[dims[name]] = first.axes[name][1]
+            for ending, part in (("", "expect"), ("_sem", "sem")):
+                values = np.stack([getattr(r, part)[name] for r in self.results.values()])
+                attributes = {"long_name": name + store.LONG[part]}
+                variables[name + ending] = (own, values, attributes)
+        facts = {
+            "reference": self.reference,
+            "refused": "\n".join(f"{k}: {v}" for k, v in self.refused.items()),
+        }
+        return xarray.Dataset(variables, coordinates, facts)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`to_xarray` as netCDF; complex values as ``name_real`` and ``name_imag``."""
+        data = self.to_xarray()
+        for name in [str(n) for n in data.data_vars if np.iscomplexobj(data[n])]:
+            base = name.removesuffix("_sem")
+            ending = name[len(base) :]
+            data[f"{base}_real{ending}"] = data[name].real
+            data[f"{base}_imag{ending}"] = data[name].imag
+            data = data.drop_vars(name)
+        data.to_netcdf(path, engine="h5netcdf")
+
+
+def compare(
+    model: Model,
+    tlist: Any,
+    *,
+    e_ops: Any,
+    methods: Iterable[Any] | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Comparison:
+    """Run several methods on one model with the same call.
+
+    Args:
+        model: the master equation and its initial state.
+        tlist: times, shape (T,).
+        e_ops: as in :func:`wignerflow.solve`.
+        methods: names or method objects; None takes exact, TWA, second-order cumulants and mean
+            field. A method that refuses the model, or whose answer does not fit into memory, is
+            listed with its reason.
+        seed: of the random numbers, the same for every method.
+        options: of :func:`wignerflow.solve`; methods without trajectories ignore ``ntraj``.
+
+    Returns:
+        A :class:`Comparison`: printed, a table of the largest deviations with their errors.
+
+    Raises:
+        ValueError, TypeError: an argument does not meet its requirement, or no method gives a
+            result: the first reason.
+
+    Example:
+        >>> print(wf.compare(model, t, e_ops={"n": cavity.n}, ntraj=4000, seed=1))
+    """
+    if not isinstance(model, Model):
+        _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    if isinstance(methods, (str, Mapping)):
+        _check.fail("methods", "be a list of methods", methods, kind=TypeError)
+    wanted = [m for m in DEFAULT if m in METHODS] if methods is None else list(methods)
+    if not wanted:
+        _check.fail("methods", "hold at least one method", methods)
+    for name in options:
+        if name in _ONE_RUN:
+            _check.fail("options", f"not hold `{name}`, which belongs to one run", name)
+    engines: dict[str, Any] = {}
+    for method in wanted:
+        engine = resolve_method(method) if method != "auto" else method
+        label = method if isinstance(method, str) else repr(method)
+        while label in engines:
+            label += "'"
+        engines[label] = engine
+    number = _seed(seed)
+    results: dict[str, Result] = {}
+    refused: dict[str, Exception] = {}
+    for label, engine in engines.items():
+        try:
+            results[label] = solve(model, tlist, e_ops=e_ops, method=engine, seed=number, **options)
+        except (ValueError, ImportError) as error:
+            refused[label] = error
+    if not results:
+        raise next(iter(refused.values()))
+    reasons = {k: " ".join(str(e).split()) for k, e in refused.items()}
+    return Comparison(results, reasons)

@@ -1,0 +1,399 @@
+r"""Two-time correlations: averages of products along trajectories, or quantum regression.
+
+In the Wigner representation the average of a product of symbols at two times of one trajectory is
+the symmetrised correlation,
+
+.. math:: C(\tau) = \tfrac12\langle\{A(t+\tau), B(t)\}\rangle = \overline{A(t+\tau)\,B(t)} .
+
+The rest of the plain correlation is half a commutator, that is a response: with a kick
+:math:`H \to H + \epsilon\,\delta(t' - t) B` just before t,
+
+.. math:: \langle A(t+\tau) B(t)\rangle = C(\tau) + \tfrac{i}{2}
+          \frac{\partial\,\overline{A(t+\tau)}}{\partial\epsilon} .
+
+The derivative is taken between trajectories with equal random numbers and opposite kicks.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from .. import _check
+from ..exact import regression
+from ..exact.engine import Exact
+from ..kernels.module import KernelText
+from ..kernels.observe import Readout
+from ..model.coefficients import coef
+from ..model.model import Model
+from ..model.operators import Op
+from ..observables import Plan, flatten
+from ..phasespace.twa import TWA
+from ..result import format_value
+from ..run.driver import Request, prepare
+from ..run.record import records
+from ..run.statistics import BATCHES
+from ..solve import FAILED_LIMIT, _seed, resolve_method
+from .steady_state import steady_state
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+KICK = 0.02  # strength of a kick, over the largest coefficient of B
+KICK_STEPS = 8  # steps that resolve its pulse
+KICK_LENGTH = 0.02  # of the pulse, in steps of the run: what it blurs is below other errors
+
+
+@dataclass
+class Correlation:
+    """A two-time correlation over delays.
+
+    Attributes:
+        taus: delays, shape (T,).
+        value: complex, shape (T,).
+        sem: standard error of the real part + 1j * that of the imaginary part; zero if exact.
+        order: "symmetric" or "plain".
+        labels: A and B as text.
+        method, ntraj, seed, dt: of the run.
+        stats: "start" (time t of B), "origins" (times t averaged over), "failed", "wall_time", …
+        leave_one_out: the value without each batch of trajectories, (batches, T); None if exact.
+    """
+
+    taus: NDArray[np.float64]
+    value: NDArray[np.complex128]
+    sem: NDArray[np.complex128]
+    order: str
+    labels: tuple[str, str]
+    is_power: bool
+    method: str
+    ntraj: int = 0
+    seed: int | None = None
+    dt: float | None = None
+    stats: dict[str, Any] = field(default_factory=dict)
+    leave_one_out: NDArray[np.complex128] | None = None
+
+    @property
+    def formula(self) -> str:
+        """What was averaged, as text."""
+        A, B = self.labels
+        return f"<{{{A}(t+τ), {B}(t)}}>/2" if self.order == "symmetric" else f"<{A}(t+τ) {B}(t)>"
+
+    def __repr__(self) -> str:
+        head = f"Correlation({self.formula}, method={self.method!r}"
+        if self.ntraj:
+            head += f", ntraj={self.ntraj}, seed={self.seed}"
+        shown = np.unique(np.linspace(0, len(self.taus) - 1, 4).astype(int))
+        rows = [
+            f"  τ = {self.taus[k]:<8.4g} {format_value(self.value[k], self.sem[k])}" for k in shown
+        ]
+        return "\n".join([head + ")", *rows])
+
+    def to_xarray(self) -> xarray.Dataset:
+        """``correlation`` and ``correlation_sem`` over ``tau``."""
+        import xarray
+
+        data = {"correlation": ("tau", self.value), "correlation_sem": ("tau", self.sem)}
+        facts = {"formula": self.formula, "method": self.method, "ntraj": self.ntraj}
+        return xarray.Dataset(data, {"tau": self.taus}, facts)
+
+    def plot(self, ax: Axes | None = None, label: str | None = None) -> Axes:
+        """Real (solid) and imaginary part (dashed) over the delay, with bands of one error."""
+        from ..plot import new_figure
+
+        if ax is None:
+            ax = new_figure(1)[1][0, 0]
+        lines: list[Any] = []
+        for part, error, style in (
+            (self.value.real, self.sem.real, "-"),
+            (self.value.imag, self.sem.imag, "--"),
+        ):
+            colour = lines[0].get_color() if lines else None
+            name = (label or self.method) if not lines else None
+            lines += ax.plot(self.taus, part, style, color=colour, label=name)
+            lower, upper = part - error, part + error
+            ax.fill_between(self.taus, lower, upper, color=lines[0].get_color(), alpha=0.25, lw=0)
+        ax.set(xlabel="τ", ylabel=self.formula)
+        return ax
+
+
+def correlation(
+    model: Model,
+    A: Op,
+    B: Op,
+    taus: Any,
+    *,
+    t: float | str = "steady",
+    method: Any = "twa",
+    order: str = "symmetric",
+    connected: bool = False,
+    ntraj: int = 1000,
+    seed: int | None = None,
+    dt: float | None = None,
+    precision: str = "single",
+    threads: int | None = None,
+    relax: float | None = None,
+) -> Correlation:
+    r"""A two-time correlation, with standard errors.
+
+    Args:
+        model: the master equation; its initial state holds at time 0.
+        A: operator at the later time.
+        B: operator at the earlier time.
+        taus: delays, ascending from 0 or later, shape (T,). In a steady state of trajectories they
+            must start at 0 and be evenly spaced: every trajectory is then averaged over as many
+            times t as there are delays.
+        t: time of B, or "steady" for the steady state that the initial state reaches.
+        method: "twa" (or ``wf.TWA(...)``), or "exact": quantum regression.
+        order: "symmetric" gives :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`, "plain"
+            :math:`\langle A(t+\tau)B(t)\rangle`, for which trajectories are also kicked by B.
+        connected: subtract :math:`\langle A(t+\tau)\rangle\langle B(t)\rangle`.
+        ntraj: trajectories, at least 64; each is one independent number for the errors.
+        seed, dt, precision, threads: as in :func:`wignerflow.solve`.
+        relax: time after which trajectories count as steady; None detects it by
+            :func:`wignerflow.steady_state` on A, B, A^+A and B^+B.
+
+    Returns:
+        A :class:`Correlation`.
+
+    Raises:
+        ValueError, TypeError: an argument does not meet its requirement; the method has neither
+            Wigner trajectories nor a density matrix; more than 1 % of the trajectories failed.
+        NotUnique, NotRelaxed: no steady state (ValueErrors).
+    """
+    if not isinstance(model, Model):
+        _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    for name, op in (("A", A), ("B", B)):
+        if not isinstance(op, Op):
+            _check.fail(name, "be an operator", op, kind=TypeError)
+    _, base, plan = flatten({"A": A, "B": B}, model.subsystems)
+    delays = _check.numeric_array("taus", taus, float)
+    if delays.ndim != 1 or not delays.size or np.any(np.diff(delays) <= 0) or delays[0] < 0:
+        _check.fail("taus", "ascend from 0 or later", taus)
+    start = _start(t)
+    if start is None and model.coefficients:
+        raise ValueError("A steady state needs a model that is constant in time; give a time `t`.")
+    _check.one_of("order", order, ["symmetric", "plain"])
+    count = _check.integer("ntraj", ntraj, 2 * BATCHES)
+    engine = resolve_method(method)
+    reason = engine.refuses(model)
+    if reason is not None:
+        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    begin = time.perf_counter()
+    power = B == A.dag()
+    labels = repr(A), repr(B)
+    if isinstance(engine, Exact):
+        exact = regression.correlation(
+            model, A, B, delays, start, rtol=engine.rtol, memory=engine.memory
+        )
+        value = exact.symmetric if order == "symmetric" else exact.plain
+        if connected:
+            value = value - exact.mean_a * exact.mean_b
+        stats = {**exact.stats, "wall_time": time.perf_counter() - begin}
+        none = np.zeros(delays.size, complex)
+        return Correlation(delays, value, none, order, labels, power, engine.name, stats=stats)
+    if not isinstance(engine, TWA):
+        raise ValueError(f"Method {engine!r} has no two-time correlations; use 'twa' or 'exact'.")
+    number = _seed(seed)
+    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
+    workers = None if threads is None else _check.integer("threads", threads, 1)
+    step = None if dt is None else _check.positive("dt", dt)
+    request = Request(count, number, single, workers, dt=step)
+    steady = start is None
+    if start is None:
+        _even(delays)
+        start = _relaxed(model, A, B, engine, number, relax)
+    run = _Run(model, engine, base, plan, request, start, delays, steady)
+    sums = run.sums(order == "plain")
+    if sums.failed > FAILED_LIMIT * count:
+        raise ValueError(
+            f"{sums.failed} of {count} trajectories became non-finite; use a smaller `dt`."
+        )
+    value, sem, without = sums.result(connected)
+    stats = {
+        "start": start,
+        "origins": run.origins,
+        "failed": sums.failed,
+        "wall_time": time.perf_counter() - begin,
+    }
+    return Correlation(
+        delays, value, sem, order, labels, power, engine.name, count, number, run.dt, stats, without
+    )
+
+
+def _start(t: Any) -> float | None:
+    if isinstance(t, str):
+        _check.one_of("t", t, ["steady"])
+        return None
+    value = _check.real("t", t)
+    if value < 0:
+        _check.fail("t", "be at least 0, where the initial state holds, or 'steady'", t)
+    return value
+
+
+def _even(taus: NDArray[np.float64]) -> None:
+    gaps = np.diff(taus)
+    if taus.size < 2 or taus[0] != 0 or np.ptp(gaps) > 1e-9 * taus[-1]:
+        hint = "For example `np.linspace(0, 10, 201)`; or give a time `t`."
+        _check.fail("taus", "start at 0 and be evenly spaced in a steady state", taus, hint)
+
+
+def _relaxed(model: Model, A: Op, B: Op, engine: Any, seed: int, relax: float | None) -> float:
+    """Time from which the steady state holds."""
+    if relax is not None:
+        return _check.positive("relax", relax)
+    ops = {"A": A, "B": B, "AA": A.dag() * A, "BB": B.dag() * B}
+    found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False)
+    return float(found.stats["relaxed"])
+
+
+@dataclass
+class _Sums:
+    """Sums over trajectories: moments for the errors, and batch by batch for jackknives."""
+
+    size: int
+    failed: int = 0
+
+    def __post_init__(self) -> None:
+        self.count = np.zeros(BATCHES)
+        self.C, self.A = np.zeros((2, BATCHES, self.size), complex)
+        self.B = np.zeros(BATCHES, complex)
+        self.squares = np.zeros(self.size, complex)
+        self.shift: NDArray[np.complex128] | None = None
+
+    def add(self, C: Any, A: Any, B: Any, counts: NDArray[np.bool_], ntraj: int) -> None:
+        """One chunk of trajectories, one per batch; ``ntraj`` of them exist."""
+        C, A, B = (np.where(counts.reshape(-1, *(1,) * (x.ndim - 1)), x, 0) for x in (C, A, B))
+        self.failed += ntraj - int(counts.sum())
+        self.count += counts
+        self.C, self.A, self.B = self.C + C, self.A + A, self.B + B
+        if self.shift is None:
+            self.shift = C[counts].mean(axis=0) if counts.any() else np.zeros(self.size, complex)
+        d = C[counts] - self.shift
+        self.squares += (d.real**2).sum(axis=0) + 1j * (d.imag**2).sum(axis=0)
+
+    def result(self, connected: bool) -> tuple[Any, Any, Any]:
+        """Value, standard error, and the value without each batch."""
+        n = self.count.sum()
+
+        def value(C: Any, A: Any, B: Any, n: Any) -> Any:
+            return C / n - (A / n) * (B / n) if connected else C / n
+
+        C, A, B = self.C.sum(axis=0), self.A.sum(axis=0), self.B.sum()
+        mean = value(C, A, B, n)
+        used = self.count > 0
+        without = value(
+            (C - self.C)[used], (A - self.A)[used], (B - self.B)[used, None],
+            (n - self.count)[used, None],
+        )  # fmt: skip
+        if connected:
+            return mean, jackknife(without), without
+        assert self.shift is not None
+        d = mean - self.shift
+        spread = self.squares - n * (d.real**2 + 1j * d.imag**2)
+        sem = np.sqrt(spread.real.clip(0) / (n - 1) / n)
+        return mean, sem + 1j * np.sqrt(spread.imag.clip(0) / (n - 1) / n), without
+
+
+def jackknife(without: NDArray[Any]) -> NDArray[Any]:
+    """Standard error from values that leave out one batch each, along the first axis."""
+    n = len(without)
+    d = without - without.mean(axis=0)
+    if not np.iscomplexobj(d):
+        return np.asarray(np.sqrt((n - 1) / n * (d**2).sum(axis=0)))
+    both = [np.sqrt((n - 1) / n * (x**2).sum(axis=0)) for x in (d.real, d.imag)]
+    return np.asarray(both[0] + 1j * both[1])
+
+
+class _Run:
+    """Trajectories of a model, and of the model with kicks."""
+
+    def __init__(
+        self,
+        model: Model,
+        engine: TWA,
+        base: Any,
+        plan: Plan,
+        request: Request,
+        start: float,
+        taus: NDArray[np.float64],
+        steady: bool,
+    ):
+        self.model, self.engine, self.base, self.plan = model, engine, base, plan
+        self.request, self.start, self.taus = request, start, taus
+        self.origins = taus.size if steady else 1
+        slots = plan.slots()
+        self.slots = [slots[o.inputs[""]] for o in plan.observables]
+        later = np.arange(1, 2 * taus.size - 1) * taus[-1] / (taus.size - 1) if steady else taus
+        self.times = np.unique(np.concatenate([[0.0, start], start + later]))
+        self.at = np.searchsorted(self.times, start + taus)
+        self.first = int(np.searchsorted(self.times, start))
+        self.text = self._text(model)
+        self.dt, _ = prepare(self.text, self.times, request)
+
+    def _text(self, model: Model) -> KernelText:
+        system, symbols = self.engine.lower(model, self.base, self.times)
+        readouts = [Readout(symbols[k], self.plan.base[k].is_complex) for k in self.base]
+        return KernelText(system, readouts)
+
+    def sums(self, plain: bool) -> _Sums:
+        """Run all trajectories."""
+        out = _Sums(self.taus.size)
+        left = self.request.ntraj
+        runs = [records(self.text, self.times, self.dt, self.request, self._products)]
+        factors: list[complex] = []
+        if plain:
+            B = list(self.base.values())[-1]
+            for unit, part in ((1, (B + B.dag()) / 2), (1j, (B - B.dag()) / 2j)):
+                if not part.is_zero():
+                    strength = KICK / max(map(abs, part.terms.values()))
+                    factors.append(0.5j * unit / (2 * strength))
+                    runs += [self._kicked(sign * strength * part) for sign in (1, -1)]
+        for (C, A, B, counts), *kicked in zip(*runs, strict=True):
+            for k, factor in enumerate(factors):
+                (plus, alive), (minus, other) = kicked[2 * k : 2 * k + 2]
+                C = C + factor * (plus - minus)
+                counts = counts & alive & other
+            out.add(C, A, B, counts, min(left, BATCHES))
+            left -= BATCHES
+        return out
+
+    def _products(self, values: Any, counts: Any) -> Any:
+        a, b = (slot.read(values) for slot in self.slots)
+        n, T = self.origins, self.taus.size
+        if n == 1:
+            later, now = a[:, self.at], b[:, self.first]
+            return later * now[:, None], later, now, counts
+        a, b = a[:, self.first :], b[:, self.first : self.first + n]
+        size = scipy.fft.next_fast_len(a.shape[1] + n)
+        product = scipy.fft.fft(a, size) * scipy.fft.fft(b.conj(), size).conj()
+        C = scipy.fft.ifft(product)[:, :T] / n
+        sums = np.cumsum(np.concatenate([np.zeros((len(a), 1)), a], axis=1), axis=1)
+        return C, (sums[:, n : n + T] - sums[:, :T]) / n, b.mean(axis=1), counts
+
+    def _kicked(self, kick: Op) -> Any:
+        """A(t + tau) of trajectories kicked by exp(-i kick) just before the first origin."""
+        length = min(KICK_LENGTH * self.dt, 0.5 * self.start) if self.start else self.dt
+        begin = self.start - length
+        inner = begin + length * np.arange(KICK_STEPS + 1) / KICK_STEPS
+
+        def pulse(t: Any) -> Any:
+            x = (np.asarray(t, float) - begin) / length
+            return np.where((x > 0) & (x < 1), 2 / length * np.sin(np.pi * x) ** 2, 0.0)
+
+        H = self.model.H + coef(pulse) * kick
+        initial = {s: v[0] if s.count is None else v for s, v in self.model.initial.items()}
+        model = Model(H, self.model.jumps, initial=initial)
+        origin = min(begin, 0.0)
+        times = np.unique(np.concatenate([[origin], inner, self.start + self.taus]))
+        at = np.searchsorted(times, self.start + self.taus)
+
+        def later(values: Any, counts: Any) -> Any:
+            return self.slots[0].read(values)[:, at], counts
+
+        return records(self._text(model), times, self.dt, self.request, later)

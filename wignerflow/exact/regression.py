@@ -1,0 +1,179 @@
+r"""Two-time correlations by the quantum regression theorem, on block density matrices.
+
+.. math:: \langle A(t+\tau) B(t)\rangle = \mathrm{Tr}[A\, e^{\mathcal L\tau} (B\rho(t))]
+
+Block density matrices are stored by their lower half, so :math:`B\rho` is written as a sum of
+Hermitian matrices: with :math:`B = B_1 + iB_2`, each :math:`B_k\rho = S_k - iR_k` with
+:math:`S_k = \{B_k, \rho\}/2` and :math:`R_k = i[B_k, \rho]/2`. The S alone give the symmetrised
+correlation :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.model import Model
+from ..model.operators import Op
+from . import blocks, steady
+from .cutoffs import Cutoffs, edge_stats, guess_cutoffs
+from .ladder import Site
+from .memory import MEMORY, TooLarge
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Regression:
+    """Correlations over tau, shape (T,), and the averages of A(t + tau) and B(t)."""
+
+    symmetric: NDArray[np.complex128]
+    plain: NDArray[np.complex128]
+    mean_a: NDArray[np.complex128]
+    mean_b: complex
+    stats: dict[str, Any]
+
+
+def correlation(
+    model: Model,
+    A: Op,
+    B: Op,
+    taus: Array,
+    t: float | None,
+    *,
+    rtol: float = 1e-8,
+    memory: float = MEMORY,
+) -> Regression:
+    """Correlations of A at t + tau with B at t.
+
+    Args:
+        model: the master equation; its initial state holds at time 0.
+        A, B: operators without time coefficients.
+        taus: delays, ascending from 0 or later.
+        t: time of B; None takes the steady state, which must be unique.
+        rtol: tolerance of the integrator.
+        memory: limit in bytes.
+
+    Raises:
+        TooLarge: the density matrix, with all coherences that B makes, does not fit into memory.
+        NotUnique: the steady state is not unique.
+    """
+    hermitian = {"1": (B + B.dag()) / 2, "2": (B - B.dag()) / 2j}
+    ops = {"A": A, "B": B}
+    system, y, facts = _state(model, ops, t, rtol, memory)
+    cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in system.basis.sites if s.kind == "mode"}
+    start = 0.0 if t is None else t
+    times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
+    skip = times.size - taus.size
+
+    def evolve(components: NDArray[np.int64], values: Array) -> NDArray[np.complex128]:
+        """Tr(A e^{L tau} sigma) for a Hermitian sigma."""
+        if not components.size:
+            return np.zeros(taus.size, complex)
+        window = np.linspace(times[0], times[-1], 1001)
+        other = blocks.BlockSystem(model, {"A": A}, cutoffs, memory, window, (components, values))
+        other.restrict()
+        if not other.functionals.W.nnz:  # nothing that A sees is ever reached
+            return np.zeros(taus.size, complex)
+        numbers, _, _ = blocks.evolve(other, times, rtol, early=False)
+        return np.asarray(other.functionals.values(numbers, times, 1)[0, skip:])
+
+    symmetric, response = np.zeros((2, taus.size), complex)
+    for factor, part in ((1, hermitian["1"]), (1j, hermitian["2"])):
+        if part.is_zero():
+            continue
+        code, value = _times(system, part, y)
+        symmetric += factor * evolve(*_lower(system, code, value / 2))
+        response += factor * evolve(*_lower(system, code, 0.5j * value))
+    mean_a = evolve(system.components, y)
+    W = system.functionals.values((system.functionals.W @ y)[None, :], np.array([start]), 2)
+    return Regression(symmetric, symmetric - 1j * response, mean_a, complex(W[1, 0]), facts)
+
+
+def _state(
+    model: Model, ops: dict[str, Op], t: float | None, rtol: float, memory: float
+) -> tuple[blocks.BlockSystem, Array, dict[str, Any]]:
+    """The density matrix at t (None: steady), with modes wide enough for it."""
+    cutoffs = guess_cutoffs(model)
+    edges: list[tuple[Site, float]] = []
+    window = np.linspace(0.0, t or 0.0, 1001)
+    times = np.linspace(0.0, t or 0.0, blocks.LOOKS)
+    facts: dict[str, Any] = {"engine": "blocks"}
+    while True:
+        try:
+            system = blocks.BlockSystem(model, ops, cutoffs, memory, window)
+        except TooLarge as error:
+            raise blocks.uncertified(error, edges) from None
+        y = system.y
+        if t is None:
+            W = system.functionals.W
+            trace = np.asarray(W[system.functionals.trace].todense()).ravel()
+            fill = 45 * system.size ** (4 / 3)
+            y, more = steady.null_state(system.generator(), trace, y, fill, memory)
+            if not more["unique"]:
+                raise steady.NotUnique("The steady state is not unique; give a time `t`.")
+            facts["residual"] = more["residual"]
+            numbers = (W @ y)[None, :]
+        elif t > 0:
+            numbers, y, _ = blocks.evolve(system, times, rtol, early=bool(cutoffs))
+        else:
+            numbers = (system.functionals.W @ y)[None, :]
+        edges = blocks.edge_populations(system, numbers)
+        if not blocks.widen(edges, cutoffs):
+            break
+    facts["components"] = system.size
+    facts |= edge_stats(edges)
+    return system, y, facts
+
+
+def _times(
+    system: blocks.BlockSystem, op: Op, y: Array
+) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+    """Codes and values of the elements of op rho, both halves."""
+    terms, basis = system.terms, system.basis
+    code = system.components >> 1
+    col, row, block = code % terms.kets, code // terms.kets % terms.kets, code // terms.kets**2
+    value = y * np.where(system.components & 1, 1j, 1.0)
+    off = row != col
+    row, col = np.concatenate([row, col[off]]), np.concatenate([col, row[off]])
+    block = np.concatenate([block, block[off]])
+    value = np.concatenate([value, value[off].conj()])
+    codes, values = [], []
+    for word, c in basis.expand(op).get((), {}).items():
+        amount = c * value
+        for k, text in word:
+            j = block // terms.block_strides[k] % terms.blocks[k]
+            at = row // terms.strides[k] % terms.dims[k]
+            amount = amount * basis.sites[k].table(text)[j, at]
+        move = sum(q * terms.strides[k] for k, q in basis.shifts(word))
+        hit = amount != 0
+        codes.append(((block * terms.kets + row + move) * terms.kets + col)[hit])
+        values.append(amount[hit])
+    if not codes:
+        return np.zeros(0, np.int64), np.zeros(0, complex)
+    return np.concatenate(codes), np.concatenate(values)
+
+
+def _lower(
+    system: blocks.BlockSystem, code: NDArray[np.int64], value: NDArray[np.complex128]
+) -> tuple[NDArray[np.int64], Array]:
+    """Components of X + X^+ for X given by codes and values."""
+    kets = system.terms.kets
+    col, row, block = code % kets, code // kets % kets, code // kets**2
+    upper = row < col
+    lower = (block * kets + np.maximum(row, col)) * kets + np.minimum(row, col)
+    value = np.where(upper, value.conj(), value) * np.where(row == col, 2, 1)
+    known, at = np.unique(lower, return_inverse=True)
+    total = np.zeros(known.size, complex)
+    np.add.at(total, at, value)
+    diagonal = known % kets == known // kets % kets
+    floor = 1e-15 * np.abs(total).max(initial=0.0)
+    re = np.abs(total.real) > floor
+    im = (np.abs(total.imag) > floor) & ~diagonal
+    components = np.concatenate([2 * known[re], 2 * known[im] + 1])
+    values = np.concatenate([total.real[re], total.imag[im]])
+    order = np.argsort(components)
+    return components[order], values[order]

@@ -1,0 +1,69 @@
+"""Values of single trajectories at all output times, reduced chunk by chunk.
+
+A chunk of 32 lanes has one trajectory in each of the 32 batches, so the kernel's batch sums are the
+trajectories' own values: nothing but the number of lanes differs from a usual run, and trajectory
+k has the same random numbers. What a chunk gives is reduced in the worker at once, so that memory
+does not grow with the number of trajectories.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.cpu import CpuKernel
+from ..kernels.module import Grid, KernelText
+from .driver import Request, available_threads
+from .statistics import BATCHES
+
+T = TypeVar("T")
+
+
+def records(
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    dt: float,
+    request: Request,
+    reduce: Callable[[NDArray[np.float64], NDArray[np.bool_]], T],
+) -> Iterator[T]:
+    """What ``reduce`` makes of every chunk of 32 trajectories, in order.
+
+    Args:
+        text: the kernel.
+        tlist: output times, shape (T,).
+        dt: largest step.
+        request: number of trajectories, seed, precision and threads.
+        reduce: called in the worker with the values (32, T, K) of the real channels, and whether
+            each trajectory counts: it exists and stayed finite. Others have zeros.
+    """
+    channels = np.arange(text.channels)
+    kernel = CpuKernel(
+        text, Grid.make(tlist, dt), single=request.single, batched=channels, lanes=BATCHES
+    )
+
+    def chunk(c: int) -> T:
+        out = kernel.simulate(c, 1, request.ntraj, request.seed)
+        counts = out.batch_count[0].min(axis=0) > 0
+        values = np.swapaxes(out.batch_sum[0], 0, 1).copy()
+        values[~counts] = 0
+        return reduce(values, counts)
+
+    number = -(-request.ntraj // BATCHES)
+    workers = min(request.threads or available_threads(), number)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(chunk, c) for c in range(min(2 * workers, number)))
+        following = len(waiting)
+        try:
+            while waiting:
+                out = waiting.popleft().result()
+                if following < number:
+                    waiting.append(pool.submit(chunk, following))
+                    following += 1
+                yield out
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
