@@ -6,6 +6,7 @@ from typing import Any
 
 from .kernels.module import KernelText
 from .model.model import Model
+from .moments.method import Cumulant
 from .phasespace import equations as text
 from .solve import resolve_method
 
@@ -22,7 +23,10 @@ def _system(model: Model, method: Any) -> Any:
 
 
 def equations(model: Model, method: Any = "twa") -> str:
-    """The equations of motion of every trajectory of a method, as text."""
+    """The equations of motion of a method, as text: of every trajectory, or of the moments."""
+    engine = resolve_method(method)
+    if isinstance(engine, Cumulant):
+        return engine.equations(model)
     return text.text(_system(model, method))
 
 

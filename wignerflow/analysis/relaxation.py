@@ -58,6 +58,28 @@ def elsewhere(model: Model) -> Model:
     return Model(model.H, model.jumps, initial=initial)
 
 
+def opposite(model: Model) -> Model:
+    """The same master equation from opposite Bloch vectors and other photon numbers.
+
+    Means that vanish by a symmetry of the own initial state vanish here, too.
+    """
+    initial: dict[Any, Any] = {}
+    for sub, states in model.initial.items():
+        whole = isinstance(sub, CollectiveSpin)
+        new = [_opposite(s, 1.0 if whole else 0.6) for s in states]
+        initial[sub] = new[0] if sub.count is None else new
+    return Model(model.H, model.jumps, initial=initial)
+
+
+def _opposite(state: State, length: float) -> State:
+    if isinstance(state, BlochState):
+        return BlochState(*map(float, -length * state.vector))
+    assert isinstance(state, ModeState)
+    if state.kind == "coherent" and state.value != 0:
+        return ModeState("coherent", -state.value)
+    return ModeState("thermal", state.value + 1)
+
+
 class Runner:
     """Averages over quarters of [0, T], batch by batch."""
 

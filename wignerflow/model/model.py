@@ -296,7 +296,9 @@ class Model:
     views: ClassVar[dict[str, Callable[..., Any]]] = {}
 
     def equations(self, method: Any = "twa") -> str:
-        """The classical equations of motion that a trajectory method derives, as text."""
+        """The classical equations that a trajectory method derives, or the moment equations of
+        "cumulant", as text.
+        """
         return str(self.views["equations"](self, method))
 
     def source(self, method: Any = "twa") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ from .limits import MEMORY, needed, too_large, why_not
 from .observe import Readout
 from .physical import Bounds
 from .program import Program
+from .steady import relax
+from .text import text
 from .variables import Array, Variables
 
 
@@ -88,6 +90,10 @@ class Cumulant:
             raise too_large(need, self.memory)
         return Program(variables, generator(model, variables), self.memory)
 
+    def equations(self, model: Model) -> str:
+        """The moment equations as text, for models of up to 300 moments."""
+        return text(self.system(model))
+
     def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> Solution:
         """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.
 
@@ -128,6 +134,39 @@ class Cumulant:
         if run.diverged is not None:
             stats["diverged"] = run.diverged
         return Solution(named(ops, values), stats)
+
+    def steady_state(
+        self, model: Model, ops: Mapping[str, Op], expired: Callable[[], bool] = lambda: False
+    ) -> Solution:
+        """Expectation values in the state that the moments reach from ``initial``.
+
+        Args:
+            model: the master equation, constant in time.
+            ops: name -> operator.
+            expired: whether to give up.
+
+        Raises:
+            ValueError: the model depends on time or cannot be treated, or its moments do not
+                become constant (``NotSettled``).
+        """
+        if model.coefficients:
+            raise ValueError("A steady state needs a model that is constant in time.")
+        program = self.system(model)
+        readout = Readout(program.v, ops, self.memory)
+        y, T, change = relax(program, self.rtol, expired)
+        stats: dict[str, Any] = {
+            "engine": "second-order cumulants",
+            "moments": program.v.length,
+            "relaxed": T,
+            "drift": change,
+            "warnings": [],
+        }
+        reason = Bounds(program.v).violated(y)
+        if reason is not None:
+            stats["unphysical"] = {"what": reason}
+            stats["warnings"] = [f"The moments of the steady state are unphysical: {reason}."]
+        values = named(ops, readout(y[None]))
+        return Solution({name: value[0] for name, value in values.items()}, stats)
 
 
 def named(ops: Mapping[str, Op], values: NDArray[np.complex128]) -> dict[str, NDArray[Any]]:

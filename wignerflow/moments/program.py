@@ -169,6 +169,12 @@ class Program:
         self.places = np.where(drift.place < variables.length, drift.place, variables.length)
         self.flat = rows * n + columns
 
+    def entry(self, k: int) -> int:
+        """Where entry k of a sparse A stands in the full matrix: n times row + column."""
+        assert self.pattern is not None
+        row = int(np.searchsorted(self.pattern.indptr, k, side="right")) - 1
+        return row * self.v.size + int(self.pattern.indices[k])
+
     def __call__(self, t: float, y: Array) -> Array:
         """dy/dt."""
         n = self.v.size
