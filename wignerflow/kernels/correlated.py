@@ -4,20 +4,26 @@ With l_m the symbol of member m's operator, member m sees
 
 .. math:: X_m = \sum_r S_{mr} dW_r + i\,dt \sum_{m'} \Gamma_{m'm} l_{m'}^*, \qquad S S^+ = \Gamma^T,
 
-in place of the increment of a jump of its own. S has as many columns as Gamma has rank. Both
-products run in loops over arrays, so neither text nor compile time grows with the number of
-members; a step costs O(M * rank) and what the entries of Gamma cost.
+in place of the increment of a jump of its own. S has as many columns as Gamma has rank. Where that
+is low both terms go through S, as S (dW + i dt S^+ l^*), at a cost of O(M * rank); else Gamma
+itself stands in the second. All products are dense ones over blocks of trajectories (``dense``),
+but for those with a sparse Gamma; neither text nor compile time grows with the number of members.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import scipy.sparse as sp
 
 from ..phasespace.system import MatrixChannel
+from .dense import ComplexMatrix, padded
 from .layout import Layout
 from .local import fill
 from .products import Target, accumulate, member_values, sparse_rows, zero
 from .text import LANE_LOOP, Lines
+
+#: A matrix with at most this share of entries is multiplied entry by entry.
+SPARSE = 1 / 16
 
 
 class CorrelatedPrinter:
@@ -25,31 +31,71 @@ class CorrelatedPrinter:
 
     def __init__(self, layout: Layout, channel: MatrixChannel):
         self.layout, self.channel = layout, channel
-        M, R, p = channel.size, channel.factor.shape[1], layout.parameters
+        (M, R), p = channel.factor.shape, layout.parameters
+        sparse = np.count_nonzero(channel.matrix) <= SPARSE * M**2
+        self.low = not sparse and 3 * R < 2 * M
         self.raw = (layout.wide(R), layout.wide(R))
-        self.noise = (layout.wide(M), layout.wide(M))
         self.amplitude = (layout.wide(M), layout.wide(M))
-        self.increment = (layout.wide(M), layout.wide(M))
+        self.increment = (layout.wide(padded(M)), layout.wide(padded(M)))
         self.rank, self.members = p.integer(R), p.integer(M)
-        self.factor = sparse_rows(layout, sp.csr_matrix(channel.factor))
-        self.matrix = sparse_rows(layout, sp.csr_matrix(channel.matrix.T))
+        self.factor = ComplexMatrix(layout, channel.factor)
+        if self.low:
+            self.sums = (layout.wide(padded(R)), layout.wide(padded(R)))
+            self.adjoint = ComplexMatrix(layout, channel.factor.conj().T)
+            return
+        self.noise = (layout.wide(padded(M)), layout.wide(padded(M)))
+        self.sparse = sparse_rows(layout, sp.csr_matrix(channel.matrix.T)) if sparse else None
+        self.matrix = None if sparse else ComplexMatrix(layout, channel.matrix.T)
 
     def before(self, out: Lines, first: str, stage: int, source: str) -> None:
         """Before the loop over members: noise (in stage 1) and increments of all of them."""
         if stage == 1:
             out.open(f"for m in range({self.rank}):")
-            out.add(f"jr = ({self.raw[0]} + m) * LN & FAR", f"ji = ({self.raw[1]} + m) * LN & FAR")
+            out.add(*self._at("jr", "ji", self.raw, "m"))
             fill(out, "kd", f"{first} + m", ["w[jr + l]", "w[ji + l]"])
             out.close()
-            self._product(out, self.factor, self.noise, self.raw)
+            if not self.low:
+                self._zero(out, self.noise, self.members)
+                self.factor.add(out, self.noise, self.raw)
         conjugate: list[Target] = [
             (self.amplitude[0], {k: c.real for k, c in self.channel.terms.items()}),
             (self.amplitude[1], {k: -c.imag for k, c in self.channel.terms.items()}),
         ]
         member_values(out, self.layout, self.members, conjugate, source)
-        self._product(out, self.matrix, self.increment, self.amplitude)
-        out.open(f"for k in range({self.members}):")
-        out.add(*self._at("jr", "ji", self.increment, "k"), *self._at("nr", "ni", self.noise, "k"))
+        self._zero(out, self.increment, self.members)
+        if self.low:
+            self._zero(out, self.sums, self.rank)
+            self.adjoint.add(out, self.sums, self.amplitude)
+            self._combine(out, self.sums, self.raw, self.rank)
+            self.factor.add(out, self.increment, self.sums)
+            return
+        if self.matrix is not None:
+            self.matrix.add(out, self.increment, self.amplitude)
+        else:
+            assert self.sparse is not None
+            out.open(f"for k in range({self.members}):")
+            out.add(*self._at("jr", "ji", self.increment, "k"))
+            accumulate(out, self.sparse, "jr", "ji", self.amplitude)
+            out.close()
+        self._combine(out, self.increment, self.noise, self.members)
+
+    @staticmethod
+    def _at(re: str, im: str, where: tuple[str, str], k: str) -> list[str]:
+        """Names of the indices of entry k of a complex array."""
+        return [f"{n} = ({at} + {k}) * LN & FAR" for n, at in zip((re, im), where, strict=True)]
+
+    def _zero(self, out: Lines, where: tuple[str, str], count: str) -> None:
+        out.open(f"for k in range({count}):")
+        out.add(*self._at("jr", "ji", where, "k"))
+        zero(out, "jr", "ji")
+        out.close()
+
+    def _combine(
+        self, out: Lines, where: tuple[str, str], noise: tuple[str, str], count: str
+    ) -> None:
+        """y -> sqrt(h) noise + i h y, entry by entry."""
+        out.open(f"for k in range({count}):")
+        out.add(*self._at("jr", "ji", where, "k"), *self._at("nr", "ni", noise, "k"))
         out.open(LANE_LOOP)
         out.add(
             "yr = w[jr + l]",
@@ -57,22 +103,4 @@ class CorrelatedPrinter:
             "w[ji + l] = sqh * w[ni + l] + h * yr",
         )
         out.close()
-        out.close()
-
-    @staticmethod
-    def _at(re: str, im: str, where: tuple[str, str], k: str) -> list[str]:
-        """Names of the indices of entry k of a complex array."""
-        return [f"{n} = ({at} + {k}) * LN & FAR" for n, at in zip((re, im), where, strict=True)]
-
-    def _product(
-        self,
-        out: Lines,
-        rows: tuple[str, str, str, str],
-        target: tuple[str, str],
-        source: tuple[str, str],
-    ) -> None:
-        out.open(f"for k in range({self.members}):")
-        out.add(*self._at("jr", "ji", target, "k"))
-        zero(out, "jr", "ji")
-        accumulate(out, rows, "jr", "ji", source)
         out.close()

@@ -24,7 +24,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rng, vectors
+from . import dense, rng, vectors
 from .module import Grid, KernelText
 
 MANY_LANES, FEW_LANES = 128, 32
@@ -59,6 +59,7 @@ def _digest(source: str) -> str:
         source,
         Path(rng.__file__).read_text(),
         Path(vectors.__file__).read_text(),
+        Path(dense.__file__).read_text(),
         numba.__version__,
         llvmlite.__version__,
         np.__version__,

@@ -2,7 +2,8 @@
 
 Nearest-neighbour fields are read from the neighbours in the lane loop; waveguide fields are running
 sums carried from member to member, so that cost is O(M); sparse and dense fields are made
-beforehand in a pass of their own, as products of a matrix with a block of trajectories.
+beforehand in a pass of their own, as products of a matrix with a block of trajectories (dense ones
+near the speed of a BLAS, see ``dense``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from ..model.couplings import Coupling
 from ..phasespace.polynomials import Leaf
 from ..phasespace.system import PairSpec
+from .dense import packed, padded
 from .layout import Layout, Mono, mono_names, times
 from .text import LANE_LOOP, Lines
 
@@ -29,6 +31,7 @@ class Field:
     ):
         self.coupling, self.mono, self.weights, self.index = coupling, mono, weights, index
         self.offset = ""  # where a pre-computed field lives in ``w``
+        self.source = ""  # and, of a dense coupling, what it is made from
         self.sums: list[tuple[int, str, str]] = []  # waveguide: (form, scale, per-member weights)
 
     @property
@@ -103,10 +106,11 @@ class Fields:
             ]
         elif K.kind in ("sparse", "dense"):
             matrix = K.csr.real.multiply(w[None, :]).tocsr()  # type: ignore[attr-defined]
-            field.offset = layout.wide(size)
             if K.kind == "dense":
-                field.sums = [(-1, "", parameters.array(matrix.toarray()))]
+                field.offset, field.source = layout.wide(padded(size)), layout.wide(size)
+                field.sums = [(-1, "", parameters.array(packed(matrix.toarray())))]
             else:
+                field.offset = layout.wide(size)
                 field.sums = [
                     (-1, parameters.indices(matrix.indptr), parameters.array(matrix.data)),
                     (-1, parameters.indices(matrix.indices), ""),
@@ -154,27 +158,14 @@ class Fields:
                 out.close()
                 out.close()
             else:
-                self._dense(out, f, M, source)
+                out.add(f"is_ = ({f.source} + m) * LN & FAR", *self._indices(f, "m", "j"))
+                out.open(LANE_LOOP)
+                out.add(f"w[is_ + l] = {self._value(f, source, 'j')}")
+                out.close()
             out.close()
-
-    def _dense(self, out: Lines, f: Field, M: str, source: str) -> None:
-        """One row of a dense product, four columns at a time."""
-        data = f.sums[0][2]
-        out.add(f"r = {data} + m * {M}")
-        out.open(f"for e in range({M} // 4):")
-        for u in range(4):
-            out.add(f"kk{u} = p[r + 4 * e + {u}]", *self._indices(f, f"(4 * e + {u})", f"j{u}_"))
-        out.open(LANE_LOOP)
-        terms = " + ".join(f"kk{u} * {self._value(f, source, f'j{u}_')}" for u in range(4))
-        out.add(f"w[iz + l] += {terms}")
-        out.close()
-        out.close()
-        out.open(f"for e in range({M} // 4 * 4, {M}):")
-        out.add("kk = p[r + e]", *self._indices(f, "e", "j"))
-        out.open(LANE_LOOP)
-        out.add(f"w[iz + l] += kk * {self._value(f, source, 'j')}")
-        out.close()
-        out.close()
+            if f.coupling.kind == "dense":
+                at = f"p, {f.sums[0][2]}, w, {f.source}, {f.offset}"
+                out.add(f"dense_product({at}, F(1), {M}, {M}, LN)")
 
     def _indices(self, f: Field, m: str, prefix: str) -> list[str]:
         blocks = dict.fromkeys(b for b, _ in f.mono)

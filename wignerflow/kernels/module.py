@@ -304,6 +304,7 @@ class KernelText:
             "import numba as nb",
             "import numpy as np",
             "",
+            "from wignerflow.kernels.dense import dense_product",
             "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL",
             "from wignerflow.kernels.rng import normal_pair, threefry",
             "from wignerflow.kernels.vectors import wide_vectors",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import rng
+from .dense import dense_product_np
 from .text import LANE_LOOP
 
 
@@ -23,6 +24,7 @@ def namespace(lanes: int) -> dict[str, Any]:
         "np": np,
         "normal_pair": rng.normal_pair_np,
         "threefry": rng.threefry_np,
+        "dense_product": dense_product_np,
         "fmax0": lambda x: np.where(x < 0, 0.0, x),
         "below": lambda x: np.where(x < 0, 1.0, 0.0),
         "pick": lambda c, a, b: np.where(c > 0, a, b),

@@ -90,7 +90,8 @@ def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef) -> None:
 def _add_matrix(
     system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]
 ) -> None:
-    values, vectors = np.linalg.eigh(matrix)
+    # a real matrix has a real factor, which halves the products
+    values, vectors = np.linalg.eigh(matrix if np.any(matrix.imag) else matrix.real)
     keep = values > 1e-12 * np.abs(values).max()
     if keep.sum() > MATRIX_CHANNELS:
         factor = vectors[:, keep].conj() * np.sqrt(values[keep])
