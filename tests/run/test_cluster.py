@@ -45,6 +45,8 @@ def test_same_bits(local):
     result = solve(client=client)
     assert result.digest() == solve().digest()
     assert result.stats["threads"] == 2
+    long = {"ntraj": 128 * 150 + 5}  # portions of several chunks travel
+    assert solve(client=client, **long).digest() == solve(**long).digest()
     kept = solve(client=client, keep="final", ntraj=300)
     assert np.array_equal(kept.final, solve(keep="final", ntraj=300).final)
 

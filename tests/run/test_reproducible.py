@@ -10,6 +10,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.provenance import read_method, write_method
+from wignerflow.run.units import Units
 from wignerflow.solve import METHODS
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -41,6 +42,74 @@ def test_threads_and_tasks_change_no_bit(monkeypatch):
     monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e9)
     assert solve(threads=1).digest() == digest
     assert solve(threads=1, seed=4).digest() != digest
+
+
+LONG = 128 * (128 + 3 * 16 + 5) + 7  # past the chunks that are added one by one, and cut off
+
+
+def test_portions_of_chunks():
+    for chunks in (1, 127, 128, 129, 144, 145, 1000):
+        for size in (1, 4, 16):
+            units = Units(chunks, size)
+            sizes = units.sizes(0, units.count)
+            assert sum(sizes) == chunks and min(sizes) >= 1
+            assert all(units.at(units.start(u)) == u for u in range(units.count))
+            assert set(sizes[:128]) == {1} and set(sizes[128:-1]) <= {size}
+            assert all(units.whole(units.start(u)) for u in range(units.count))
+            assert units.whole(256) and units.whole(1024)  # where digests are kept
+    assert not Units(1000, 16).whole(140)
+
+
+def test_long_runs_have_the_same_bits(monkeypatch, tmp_path):
+    """Portions of several chunks: threads, tasks, interruptions and targets change nothing."""
+    whole = solve(ntraj=LONG, threads=1)
+    kernels = []
+    monkeypatch.setattr(
+        "wignerflow.run.driver.Units.of",
+        lambda kernel, chunks: kernels.append(kernel) or Units(chunks, 16),
+    )
+    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    again = solve(ntraj=LONG, threads=3)
+    assert again.digest() == whole.digest() and again.stats["digests"] == whole.stats["digests"]
+    assert again.stats["short_spins"] == whole.stats["short_spins"]
+    assert whole.ntraj == LONG and whole.stats["chunks"] == 182
+    # a run that ends within a portion is kept up to the portion's start, and goes on from there
+    path = tmp_path / "run.nc"
+    short = 128 * 150
+    part = solve(ntraj=short, checkpoint=path)
+    assert part.ntraj == short and wf.load(path).ntraj == 128 * 144
+    rest = solve(ntraj=LONG, checkpoint=path)
+    assert rest.stats["resumed"] == 128 * 144 and rest.digest() == whole.digest()
+    assert np.array_equal(rest.samples.batch_count.sum(axis=1), rest.samples.count)
+    # negative control: added one by one, the sums round otherwise
+    assert kernels[0].lanes == 128
+    monkeypatch.setattr("wignerflow.run.driver.Units.of", lambda kernel, n: Units(n, 1))
+    other = solve(ntraj=LONG)
+    assert other.digest() != whole.digest()
+    for name, value in whole.expect.items():
+        np.testing.assert_allclose(other.expect[name], value, rtol=1e-12)
+        np.testing.assert_allclose(other.sem[name], whole.sem[name], rtol=1e-9)
+
+
+def test_targets_of_long_runs(monkeypatch):
+    options = {
+        "ntraj": 200_000,
+        "target_sem": {"emission": 0.9 * solve(ntraj=20_000).sem["emission"].max()},
+    }
+    first = solve(threads=1, **options)
+    assert 128 < first.stats["chunks"] < 400 and Units(9999, 16).whole(first.stats["chunks"])
+    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    assert solve(threads=3, **options).digest() == first.digest()
+
+
+def test_slow_chunks_are_added_one_by_one():
+    class Slow:
+        lanes, state_slots, nsteps = 32, 3000, np.array([1000])
+
+    class Quick:
+        lanes, state_slots, nsteps = 128, 3, np.array([100, 100])
+
+    assert Units.of(Slow, 1000).size == 1 and Units.of(Quick, 1000).size == 16
 
 
 def test_diagnostics_do_not_depend_on_tasks(monkeypatch):

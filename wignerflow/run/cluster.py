@@ -17,6 +17,7 @@ import numpy as np
 from .. import _check
 from .._version import __version__
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
+from .units import simulate as portions
 
 FETCH = 30.0  # seconds for the sums of one task to travel
 TRIES = 5  # of one task; each outlives some deaths of workers by itself
@@ -52,10 +53,10 @@ def _same(kernel: CpuKernel) -> CpuKernel:
 
 
 def _simulate(
-    kernel: CpuKernel, first: int, chunks: int, ntraj: int, seed: int, keep: bool
+    kernel: CpuKernel, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
 ) -> tuple[Chunks, dict[str, str]]:
-    out = kernel.simulate(first, chunks, ntraj, seed, keep=keep)
-    if np.all(out.count == kernel.lanes):  # follows from the count: half of what travels
+    out = portions(kernel, first, sizes, ntraj, seed, keep)
+    if np.all(out.count == kernel.lanes * np.array(sizes)[:, None]):  # follows from the count
         out.batch_count = np.zeros((0, 0, 32), np.int64)
     return out, facts()
 
@@ -66,7 +67,7 @@ class Cluster:
     task_seconds = 0.5
 
     def __init__(self, client: Any, kernel: CpuKernel):
-        self.client, self.lanes = check_client(client), kernel.lanes
+        self.client = check_client(client)
         self._workers, self._looked = 1, 0.0
         self.facts: dict[str, str] = self._retry(lambda: client.submit(facts, pure=False))
         self.target = self.facts["CPU target"]
@@ -91,8 +92,8 @@ class Cluster:
             self._looked = time.perf_counter()
         return self._workers
 
-    def submit(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool) -> list[Any]:
-        arguments = (first, chunks, ntraj, seed, keep)
+    def submit(self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool) -> list[Any]:
+        arguments = (first, sizes, ntraj, seed, keep)
         return [self._start(arguments), arguments, 1]
 
     def _start(self, arguments: tuple[Any, ...]) -> Any:
@@ -130,7 +131,7 @@ class Cluster:
                     "architecture is of one kind)."
                 )
         if out.batch_count.size == 0 and out.count.size:
-            out.batch_count = np.full((*out.count.shape, 32), self.lanes // 32, np.int64)
+            out.batch_count = np.repeat(out.count[:, :, None] // 32, 32, axis=2)
         return out
 
     def close(self, tasks: list[Any]) -> None:

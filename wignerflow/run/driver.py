@@ -24,6 +24,8 @@ from .interrupts import Interrupts
 from .statistics import Samples
 from .stepsize import choose
 from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
+from .units import Units
+from .units import simulate as portions
 
 TASK_BYTES = 2**21  # sums of one task; a few wait in line
 POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
@@ -108,8 +110,8 @@ class Pool(Protocol):
     def workers(self) -> int:
         """Tasks that run at the same time."""
 
-    def submit(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool) -> Any:
-        """Start chunks from number ``first``."""
+    def submit(self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool) -> Any:
+        """Start portions of so many chunks from number ``first``."""
 
     def wait(self, task: Any, seconds: float) -> Chunks | None:
         """The sums of a task, or None if it is not done after ``seconds``."""
@@ -127,8 +129,10 @@ class Threads:
         self.kernel, self.workers, self.target = kernel, workers, cpu_target()
         self.pool = ThreadPoolExecutor(workers)
 
-    def submit(self, first: int, chunks: int, ntraj: int, seed: int, keep: bool) -> Future[Chunks]:
-        return self.pool.submit(self.kernel.simulate, first, chunks, ntraj, seed, keep=keep)
+    def submit(
+        self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
+    ) -> Future[Chunks]:
+        return self.pool.submit(portions, self.kernel, first, sizes, ntraj, seed, keep)
 
     def wait(self, task: Future[Chunks], seconds: float) -> Chunks | None:
         try:
@@ -253,6 +257,7 @@ class _Run:
         self.kernel, self.text, self.request = kernel, text, request
         self.interrupts = interrupts
         self.chunks = -(-request.ntraj // kernel.lanes)
+        self.units = Units.of(kernel, self.chunks)
         self.state = State(Samples.empty(times, text.channels, batched), short=np.zeros(times))
         self.pool: Pool = (
             Threads(kernel, min(request.threads or available_threads(), self.chunks))
@@ -270,17 +275,19 @@ class _Run:
     def close(self) -> None:
         self.pool.close([task for _, task in self.pending])
 
-    def _task_chunks(self, chunk_seconds: float) -> int:
+    def _task_units(self, chunk_seconds: float) -> int:
+        """Portions in a task: enough to be worth one, not so many that workers idle at the end."""
         times = self.state.samples.count.size
-        per_chunk = 8 * times * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
-        by_time = int(self.pool.task_seconds / max(chunk_seconds, 1e-9))
-        share = -(-self.chunks // (4 * self.workers))
-        return max(1, min(by_time, share, TASK_BYTES // per_chunk))
+        each = 8 * times * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
+        by_time = int(self.pool.task_seconds / max(chunk_seconds * self.units.size, 1e-9))
+        share = -(-self.chunks // (4 * self.workers * self.units.size))
+        return max(1, min(by_time, share, TASK_BYTES // each))
 
     def _absorb(self, out: Chunks, first: int, stop: int) -> None:
-        """Add chunks ``first`` to ``stop`` of a task, in order: grouping changes no bit."""
+        """Add portions ``first`` to ``stop`` of a task, in order: grouping changes no bit."""
         state, K, lanes = self.state, self.text.channels, self.kernel.lanes
-        some, done = slice(first, stop), state.done + stop - first
+        some, unit = slice(first, stop), self.units.at(state.done)
+        done = self.units.start(unit + stop - first)
         self.absorbing = True
         started = min(self.request.ntraj, done * lanes) - state.done * lanes
         state.samples.absorb(
@@ -296,20 +303,24 @@ class _Run:
                 state.short += part
         for clips in out.clips[some].tolist():
             state.clips += clips
-        if self.request.keep:
-            self.final += [final.T for final in out.final[some]]
         state.done = done
         self.absorbing = False
         if started % lanes == 0 and done == next_digest(done):
             state.digests[str(done)] = state.samples.digest()
 
     def save(self) -> None:
-        """Keep the whole chunks done so far."""
-        keeper = self.request.keeper
-        if keeper is not None and self.state.done > self.saved:
-            if self.state.samples.ntraj == self.state.done * self.kernel.lanes:
+        """Keep what was done so far, unless it ends within a portion of a longer run."""
+        keeper, done = self.request.keeper, self.state.done
+        if keeper is not None and done > self.saved and self.units.whole(done):
+            if self.state.samples.ntraj == done * self.kernel.lanes:
                 keeper.save(self.state)
-                self.saved = self.state.done
+                self.saved = done
+
+    def _check_due(self) -> bool:
+        """Whether targets are looked at now: after the first portion that reaches a check."""
+        done = self.state.done
+        before = self.units.start(self.units.at(done) - 1)
+        return done >= MIN_CHUNKS_FOR_TARGET and next_check(before) <= done
 
     def _reached(self) -> bool:
         reached = self.request.reached
@@ -317,11 +328,10 @@ class _Run:
 
     def loop(self, start: float) -> None:
         """Submit tasks, absorb their sums in order, stop when a rule says so."""
-        self.saved = self.state.done
-        done = self.state.done
+        self.saved = done = self.state.done
         begin = self.last = time.perf_counter()
         try:
-            if done >= MIN_CHUNKS_FOR_TARGET and done == next_check(done - 1) and self._reached():
+            if done and self._check_due() and self._reached():
                 self.stopped = "target_sem"
             else:
                 self._loop(start, begin)
@@ -334,13 +344,14 @@ class _Run:
         self.save()
 
     def _loop(self, start: float, begin: float) -> None:
-        state, resumed, size = self.state, self.state.done, 1
-        following, check = state.done, next_check(state.done)
+        state, units, resumed, size = self.state, self.units, self.state.done, 1
+        following = units.at(state.done)
         while state.done < self.chunks:
-            while len(self.pending) < 2 * self.workers and following < self.chunks:
-                n = min(size, self.chunks - following)
-                request = self.request
-                task = self.pool.submit(following, n, request.ntraj, request.seed, request.keep)
+            while len(self.pending) < 2 * self.workers and following < units.count:
+                n = min(size, units.count - following)
+                sizes, request = units.sizes(following, n), self.request
+                chunk = units.start(following)
+                task = self.pool.submit(chunk, sizes, request.ntraj, request.seed, request.keep)
                 self.pending.append((n, task))
                 following += n
             n, task = self.pending[0]
@@ -352,23 +363,21 @@ class _Run:
                 raise
             if out is not None:
                 self.pending.pop(0)
-                c = 0
-                while c < n:
-                    last = self.chunks - 1
-                    if state.done == last:
-                        self.save()  # the last chunk may be partial, and a state holds whole ones
-                    events = check, next_digest(state.done + 1), last + (state.done == last)
-                    stop = min(n, c + min(events) - state.done)
-                    self._absorb(out, c, stop)
-                    c = stop
-                    if state.done == check and state.done < self.chunks:
-                        if self._reached():
-                            self.stopped = "target_sem"
-                            return
-                        check = next_check(state.done)
+                if self.request.keep:
+                    self.final += [final.T for final in out.final]
+                u = 0
+                while u < n:
+                    if units.at(state.done) == units.count - 1:
+                        self.save()  # the last portion may be cut off
+                    stop = u + self._until_event(n - u)
+                    self._absorb(out, u, stop)
+                    u = stop
+                    if state.done < self.chunks and self._check_due() and self._reached():
+                        self.stopped = "target_sem"
+                        return
                 self.workers = self.pool.workers
                 seconds = time.perf_counter() - begin
-                size = self._task_chunks(seconds * self.workers / (state.done - resumed))
+                size = self._task_units(seconds * self.workers / (state.done - resumed))
                 if self.request.progress is not None:
                     self.request.progress(state.samples.ntraj, state.samples)
                 self._save_when_due()
@@ -381,6 +390,16 @@ class _Run:
             if timeout is not None and time.perf_counter() - start > timeout:
                 self.stopped = "timeout"
                 return
+
+    def _until_event(self, most: int) -> int:
+        """Portions up to the next look at the targets, digest, or last one."""
+        units, done = self.units, self.state.done
+        event = min(next_check(done), next_digest(done + 1))
+        here, last = units.at(done), units.count - 1
+        upto = units.at(event) + (units.start(units.at(event)) < event)
+        if here < last:
+            upto = min(upto, last)
+        return max(1, min(most, upto - here))
 
     def _save_when_due(self) -> None:
         keeper = self.request.keeper
