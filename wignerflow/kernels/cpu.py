@@ -101,7 +101,7 @@ def load_module(source: str) -> ModuleType:
 
 @dataclass
 class Chunks:
-    """Sums of a run of successive chunks; leading axis is the chunk."""
+    """Sums of a run of successive chunks, and the time it took; leading axis is the chunk."""
 
     count: NDArray[np.int64]
     mean: NDArray[np.float64]
@@ -110,6 +110,7 @@ class Chunks:
     batch_sum: NDArray[np.float64]
     clips: NDArray[np.float64]
     final: NDArray[Any]
+    seconds: float = 0.0
 
 
 class CpuKernel:
@@ -183,6 +184,7 @@ class CpuKernel:
         ``keep`` returns the final states; ``draws`` are the normals summed per collective, half
         local and full local step (step-size pilots).
         """
+        start = time.perf_counter()
         T, K, Kb = self.nsteps.size + 1, self.channels, self.batched.size
         n = self.lanes
         v, q = np.zeros((2, self.state_slots * n), self.dtype)
@@ -203,4 +205,5 @@ class CpuKernel:
             self.hs, self.rows, np.array(draws, np.int64), self.dtype(self.noise), out.count,
             out.mean, out.m2, out.batch_count, out.batch_sum, self.bmap, out.clips, out.final,
         )  # fmt: skip
+        out.seconds = time.perf_counter() - start
         return out

@@ -65,6 +65,7 @@ class Cluster:
     """A pool of Dask workers."""
 
     task_seconds = 0.5
+    task_bytes = 2**24
 
     def __init__(self, client: Any, kernel: CpuKernel):
         self.client = check_client(client)

@@ -27,7 +27,6 @@ from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
 from .units import Units
 from .units import simulate as portions
 
-TASK_BYTES = 2**21  # sums of one task; a few wait in line
 POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
 
 
@@ -104,7 +103,9 @@ class Pool(Protocol):
     """Workers that run chunks."""
 
     target: str
+    #: What a task should take, and at most leave behind.
     task_seconds: float
+    task_bytes: int
 
     @property
     def workers(self) -> int:
@@ -124,6 +125,7 @@ class Threads:
     """A pool of threads in this process."""
 
     task_seconds = 0.1  # so that stopping rules act promptly
+    task_bytes = 2**21
 
     def __init__(self, kernel: CpuKernel, workers: int):
         self.kernel, self.workers, self.target = kernel, workers, cpu_target()
@@ -281,7 +283,7 @@ class _Run:
         each = 8 * times * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
         by_time = int(self.pool.task_seconds / max(chunk_seconds * self.units.size, 1e-9))
         share = -(-self.chunks // (4 * self.workers * self.units.size))
-        return max(1, min(by_time, share, TASK_BYTES // each))
+        return max(1, min(by_time, share, self.pool.task_bytes // each))
 
     def _absorb(self, out: Chunks, first: int, stop: int) -> None:
         """Add portions ``first`` to ``stop`` of a task, in order: grouping changes no bit."""
@@ -334,7 +336,7 @@ class _Run:
             if done and self._check_due() and self._reached():
                 self.stopped = "target_sem"
             else:
-                self._loop(start, begin)
+                self._loop(start)
         except KeyboardInterrupt:
             self.stopped = "interrupted"
             if self.state.done == 0 or self.interrupts.insisted or self.absorbing:
@@ -343,8 +345,8 @@ class _Run:
             self.seconds = time.perf_counter() - begin
         self.save()
 
-    def _loop(self, start: float, begin: float) -> None:
-        state, units, resumed, size = self.state, self.units, self.state.done, 1
+    def _loop(self, start: float) -> None:
+        state, units, size = self.state, self.units, 1
         following = units.at(state.done)
         while state.done < self.chunks:
             while len(self.pending) < 2 * self.workers and following < units.count:
@@ -365,7 +367,7 @@ class _Run:
                 self.pending.pop(0)
                 if self.request.keep:
                     self.final += [final.T for final in out.final]
-                u = 0
+                u, before = 0, state.done
                 while u < n:
                     if units.at(state.done) == units.count - 1:
                         self.save()  # the last portion may be cut off
@@ -376,8 +378,7 @@ class _Run:
                         self.stopped = "target_sem"
                         return
                 self.workers = self.pool.workers
-                seconds = time.perf_counter() - begin
-                size = self._task_units(seconds * self.workers / (state.done - resumed))
+                size = self._task_units(out.seconds / (state.done - before))
                 if self.request.progress is not None:
                     self.request.progress(state.samples.ntraj, state.samples)
                 self._save_when_due()

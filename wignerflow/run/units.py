@@ -74,7 +74,9 @@ def simulate(
         part = kernel.simulate(first, size, ntraj, seed, keep=keep)
         parts.append(part if size == 1 else _folded(part, kernel))
         first += size
-    return Chunks(**{k: np.concatenate([getattr(p, k) for p in parts]) for k in vars(parts[0])})
+    arrays = [k for k in vars(parts[0]) if k != "seconds"]
+    joined = {k: np.concatenate([getattr(p, k) for p in parts]) for k in arrays}
+    return Chunks(**joined, seconds=sum(p.seconds for p in parts))
 
 
 def _folded(out: Chunks, kernel: CpuKernel) -> Chunks:
@@ -84,5 +86,5 @@ def _folded(out: Chunks, kernel: CpuKernel) -> Chunks:
     clips = np.array([sum(out.clips.tolist())])
     return Chunks(
         sums.count[None], sums.mean[None], sums.m2[None], sums.batch_count[None],
-        sums.batch_sum[None], clips, out.final,
+        sums.batch_sum[None], clips, out.final, out.seconds,
     )  # fmt: skip
