@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -270,3 +272,82 @@ def test_variables_of_every_kind():
     J = slice(9, 12)
     assert r[J] @ r[J] + np.trace(C[J, J]) == pytest.approx(2 * 3)
     assert C[12, 12] == pytest.approx(0.9)
+
+
+def bad_cavity(N, kappa):
+    """A cavity that follows at once, 4 g^2 / kappa = 1, and the laser that it amounts to."""
+    atoms, mode = wf.Ensemble(N, name="atoms"), wf.Mode(name="c")
+    H = np.sqrt(kappa) / 2 * (mode.adag * atoms.Jm + mode.a * atoms.Jp)
+    pump = wf.LocalJump(atoms.sp, 0.2 * N)
+    model = wf.Model(H, [wf.Jump(mode.a, kappa), pump], initial={atoms: wf.up, mode: wf.vacuum})
+    alone = wf.Model(jumps=[wf.Jump(atoms.Jm, 1.0), pump], initial={atoms: wf.up})
+    ops = {"z": atoms.Jz, "emission": atoms.Jp * atoms.Jm}
+    t = np.linspace(0, 100 / N, 21)
+    return solve(model, t, {**ops, "n": mode.n}, "cumulant"), solve(alone, t, ops).expect
+
+
+def test_a_bad_cavity_is_stiff_and_costs_no_more():
+    apart = []
+    for N in (500, 5000):
+        kappa = 2e4 * N
+        found, wanted = bad_cavity(N, kappa)
+        assert found.stats["steps"] < 2000  # kappa t = 2 10^6
+        # kappa n is what the atoms emit, once the cavity has filled
+        emission = found.expect["emission"][1:]
+        assert kappa * found.expect["n"][1:] == pytest.approx(emission, rel=1e-3)
+        apart.append(np.abs(found.expect["z"][-1] - wanted["z"][-1]) / N)
+    # the field's closure forgets that an emitter in the field is the one observed: order 1/N
+    assert apart[0] < 2e-3
+    assert apart[0] / apart[1] == pytest.approx(10, rel=0.2)
+
+
+def ring(N, drive):
+    spins = wf.Spin(name="r", count=N)
+    bonds = wf.couple(spins.sz, wf.NearestNeighbour(periodic=True), spins.sz) / 2
+    H = drive * spins.sx.sum() + (2 * spins.sz.sum() + bonds) / 4
+    jumps = [wf.Jump(spins.sm, 0.1), wf.Jump(spins.sz, 0.1)]
+    return wf.Model(H, jumps, initial={spins: wf.down}), {"z": spins.sz.sum() / N}
+
+
+def test_a_rydberg_ring_against_exact_and_mean_field():
+    """As the paper on individual spins has it (Fig. 5): good, and better than mean field."""
+    drive = 0.5
+    model, ops = ring(4, drive)
+    t = np.linspace(0, 15, 61)
+    exact = solve(model, t, ops, wf.Exact(rtol=1e-6)).expect["z"]
+    cumulant = np.abs(solve(model, t, ops).expect["z"] - exact).max()
+    assert cumulant < 0.06
+
+    def mean_field(_, r):
+        turn = 2 * np.cross([drive, 0, (1 + r[2]) / 2], r)
+        return turn - [0.25 * r[0], 0.25 * r[1], 0.1 * (1 + r[2])]
+
+    z = solve_ivp(mean_field, (0, 15), [0, 0, -1], "DOP853", t, rtol=1e-9).y[2]
+    assert np.abs(z - exact).max() > 2 * cumulant
+
+
+def test_a_ring_keeps_its_symmetry():
+    model, _ = ring(10, 1.0)
+    spins = model.subsystems[0]
+    found = solve(model, np.linspace(0, 5, 6), {"z": spins.sz}).expect["z"]
+    assert np.abs(found - found[:, :1]).max() < 1e-9
+
+
+def test_a_collective_spin_keeps_its_length():
+    spin, mode = wf.CollectiveSpin(4, name="J"), wf.Mode(name="c")
+    H = 0.3 * spin.Jx * spin.Jx + 0.4 * (spin.Jp * mode.a + spin.Jm * mode.adag)
+    jumps = [wf.Jump(spin.Jm, 0.2), wf.Jump(mode.a, 1.0)]
+    model = wf.Model(H, jumps, initial={spin: wf.bloch(0.7), mode: wf.vacuum})
+    square = spin.Jx**2 + spin.Jy**2 + spin.Jz**2
+    found = solve(model, np.linspace(0, 5, 11), {"square": square, "z": spin.Jz}).expect
+    assert found["square"] == pytest.approx(20, abs=1e-8)
+    assert found["z"][-1] < -1
+
+
+def test_solutions_in_threads():
+    model, ops = laser(20)
+    t = np.linspace(0, 1, 201)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(solve, model, t, ops) for _ in range(4)]
+        first, *others = [run.result().expect["emission"] for run in runs]
+    assert all(np.array_equal(first, other) for other in others)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
-from scipy.integrate import DOP853
+from scipy.integrate import DOP853, LSODA
 
 from .physical import Bounds
 from .variables import Array
@@ -15,6 +18,13 @@ from .variables import Array
 Rhs = Callable[[float, Array], Array]
 #: Absolute tolerance in units of the relative one: correlations grow from small seeds.
 ATOL = 1e-3
+#: Moments up to which the method may build Jacobians, so that stiff models cost no more.
+SMALL = 500
+#: Steps in which time must advance by this share of the whole; it stands still where moments
+#: become infinite.
+STALLED, ADVANCE = 2000, 1e-9
+#: LSODA solves one problem at a time.
+_ALONE = Lock()
 
 
 @dataclass
@@ -32,7 +42,7 @@ class Trajectory:
 def integrate(
     rhs: Rhs, times: Array, start: Array, bounds: Bounds, rtol: float, largest: float = np.inf
 ) -> Trajectory:
-    """Moments at ``times`` by an explicit Runge-Kutta method of order 8.
+    """Moments at ``times``: LSODA for small models, which also treats stiff ones, else DOP853.
 
     After a divergence they are NaN.
 
@@ -46,15 +56,20 @@ def integrate(
     """
     out = np.full((times.size, start.size), np.nan)
     out[0] = start
-    with np.errstate(all="ignore"):
-        solver: Any = DOP853(
+    method: Any = LSODA if start.size <= SMALL else DOP853
+    with _ALONE if method is LSODA else nullcontext(), _quiet():
+        solver = method(
             rhs, times[0], start, times[-1], max_step=largest, rtol=rtol, atol=ATOL * rtol
         )
-        done, steps, diverged = 1, 0, None
+        done, steps, diverged, mark = 1, 0, None, float(times[0])
+        least = ADVANCE * float(times[-1] - times[0])
         while done < times.size:
             solver.step()
             steps += 1
-            if solver.status == "failed" or bounds.diverged(solver.y):
+            stalled = False
+            if steps % STALLED == 0:
+                stalled, mark = solver.t - mark < least, float(solver.t)
+            if stalled or solver.status == "failed" or bounds.diverged(solver.y):
                 diverged = float(solver.t)
                 break
             upto = int(np.searchsorted(times, solver.t, side="right"))
@@ -65,6 +80,14 @@ def integrate(
     run = Trajectory(out, int(solver.nfev), steps, diverged=diverged)
     _look(run, times[:done], bounds)
     return run
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No words about overflows, or LSODA's about a step that fails."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _look(run: Trajectory, times: Array, bounds: Bounds) -> None:
