@@ -5,6 +5,7 @@ On a terminal a bar on standard error, in a notebook a widget, and nothing in a 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping
@@ -97,7 +98,8 @@ class Progress:
         if self.notebook:
             from tqdm.notebook import tqdm as notebook
 
-            return notebook(**options)
+            with contextlib.suppress(ImportError):  # no widgets installed: a line of text, then
+                return notebook(**options)
         from tqdm import tqdm
 
         return tqdm(**options, file=sys.stderr)

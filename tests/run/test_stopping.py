@@ -120,6 +120,20 @@ def test_progress_tells_what_matters(monkeypatch, capfd):
     assert "trajectories" in err and "sem emission" in err and "left" in err
 
 
+def test_progress_in_a_notebook_without_widgets(monkeypatch, capfd):
+    """A notebook in which ipywidgets is missing shows text: no run is lost for a bar."""
+
+    def missing(*args, **options):
+        raise ImportError("IProgress not found. Please update jupyter and ipywidgets.")
+
+    monkeypatch.setattr("wignerflow.progress.in_notebook", lambda: True)
+    monkeypatch.setattr("tqdm.notebook.tqdm", missing)
+    monkeypatch.setattr("wignerflow.progress.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", 0.0)
+    assert solve(ntraj=20_000, progress=True, threads=1).ntraj == 20_000
+    assert "sem emission" in capfd.readouterr().err
+
+
 def test_progress_with_a_target():
     plan = solve(ntraj=64).plan
     samples = solve(ntraj=640).samples
