@@ -112,9 +112,7 @@ def solve(engine, model, ops, t, spec):
     if engine == "PIQS":
         return piqs(t, ops, spec), None
     if engine == "jumps":
-        out = wf.solve(
-            model, t, e_ops=ops, method="jumps", ntraj=NTRAJ, seed=SEED, progress=False
-        )
+        out = wf.solve(model, t, e_ops=ops, method="jumps", ntraj=NTRAJ, seed=SEED, progress=False)
         return out.expect, out.sem
     rtol = {"rtol": 1e-11} if engine == "blocks" else {}
     method = wf.Exact(engine, **rtol)
