@@ -46,6 +46,7 @@ def linewidth(N, x, method, **options):
 
 
 def second_order(N, x):
+    """Formula 1."""
     w = x * N
 
     def balance(z):

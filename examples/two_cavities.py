@@ -29,7 +29,8 @@ print(model, model.latex(), model.equations(), sep="\n\n")
 
 t = np.linspace(0, 12, 61 if "--quick" in sys.argv else 241)
 e_ops = {"left photons": left.n, "right photons": right.n, "excited": atoms.Jz.sum() + 60}
-result = wf.compare(model, t, e_ops=e_ops, ntraj=2000, seed=1, progress=False)
+methods = ["twa", "cumulant", "mean-field"]
+result = wf.compare(model, t, e_ops=e_ops, methods=methods, ntraj=2000, seed=1, dt=0.01)
 print(result)
 print(result["twa"])
 result.plot().savefig("two_cavities.png")
