@@ -115,7 +115,22 @@ def collective():
     return wf.Model(H, jumps, initial={S: wf.up, s: wf.up, c: wf.vacuum})
 
 
-SPINS = [two_ensembles, products, spin_array, ensemble_array]
+def two_arrays():
+    """Products member by member, couplings across arrays, correlated jumps of products."""
+    s, e = wf.Spin(name="s", count=2), wf.Ensemble([1, 2], name="e", count=2)
+    w = np.array([0.7, -0.4 + 0.3j])
+    H = hermitian((w * (s.sp * e.Jm)).sum() + wf.couple(s.sx, [[0.2, 0.5], [-0.3, 0.1]], e.Jz))
+    H = H + 0.4 * wf.couple(e.Jx * e.Jx, wf.AllToAll(), s.sz) + 0.2 * e[1].Jz * s.sx.sum()
+    G = np.array([[0.8, 0.3j], [-0.3j, 0.5]])
+    jumps = [
+        wf.Jump(s.sm * e.Jp, G),
+        wf.Jump(e.Jm + 0.3 * s.sz, [0.4, 0.2]),
+        wf.Jump((w * (s.sm * e.Jz)).sum() + e[0].Jm, 0.6),
+    ]
+    return wf.Model(H, jumps, initial={s: wf.up, e: wf.down})
+
+
+SPINS = [two_ensembles, products, spin_array, ensemble_array, two_arrays]
 
 
 @pytest.mark.parametrize("make", SPINS)

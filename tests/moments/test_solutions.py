@@ -182,6 +182,9 @@ def test_the_number_of_equations_does_not_depend_on_N():
     assert abs(values[1] - values[0]) < 1e-5
     # mean field of the laser: w (N - w) / 2 in units of N^2, w = N/4
     assert values[1] == pytest.approx(0.25 * 0.75 / 2, rel=1e-4)
+    # no rounding of large sums is taken for a negative variance: a warning is an error here
+    model, ops = laser(10**10)
+    assert not solve(model, t / 10**10, ops, "cumulant").stats["warnings"]
 
 
 # ---------------------------------------------------------------- Tavis-Cummings

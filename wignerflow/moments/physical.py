@@ -16,6 +16,8 @@ from .variables import Array, Variables
 
 #: By how much a bound may be missed, in units of the bound or of one site's variance.
 TOLERANCE = 1e-2
+#: Error of the integrator, in units of the sum of all variances: those of many emitters are large.
+ROUNDING = 1e-6
 #: Moments of two-level emitters beyond which a trajectory counts as diverged.
 DIVERGED = 100.0
 
@@ -93,11 +95,12 @@ class Bounds:
                     name = self.v.names[i]
                     return f"a variance among the emitters of {name} is {low:.4g}, below 0"
         symmetric /= np.sqrt(np.outer(self.scale, self.scale))
+        allowed = TOLERANCE + ROUNDING * float(np.trace(symmetric))
         try:
-            np.linalg.cholesky(symmetric + TOLERANCE * np.eye(self.v.size))
+            np.linalg.cholesky(symmetric + allowed * np.eye(self.v.size))
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(symmetric)
-            if values[0] < -TOLERANCE:
+            if values[0] < -allowed:
                 part = int(np.argmax(np.abs(vectors[:, 0])))
                 return f"a variance is {values[0]:.4g}, below 0 (mostly of {self.v.label(part)})"
         return None

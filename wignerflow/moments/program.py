@@ -151,10 +151,8 @@ class Program:
                 _derive(family, variables, drift, jacobian, source)
         self.drift, self.source = drift.terms(), source.terms()
         self.jacobian = jacobian.terms()
-        self.times = sorted(
-            {t for part in (self.drift, self.jacobian, self.source) for x in part for t in x.times},
-            key=id,
-        )
+        parts = (self.drift, self.jacobian, self.source)
+        self.times = list(dict.fromkeys(t for part in parts for x in part for t in x.times))
         self.count = drift.count + jacobian.count + source.count
         used = np.unique(np.concatenate([np.empty(0, np.int64), *(t.rows for t in self.jacobian)]))
         self.pattern: sp.csr_matrix | None = None
