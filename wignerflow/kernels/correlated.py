@@ -50,7 +50,7 @@ class CorrelatedPrinter:
     def before(self, out: Lines, first: str, stage: int, source: str) -> None:
         """Before the loop over members: noise (in stage 1) and increments of all of them."""
         if stage == 1:
-            out.open(f"for m in range({self.rank}):")
+            self.layout.each(out, self.rank, "m")
             out.add(*self._at("jr", "ji", self.raw, "m"))
             fill(out, "kd", f"{first} + m", ["w[jr + l]", "w[ji + l]"])
             out.close()
@@ -73,7 +73,7 @@ class CorrelatedPrinter:
             self.matrix.add(out, self.increment, self.amplitude)
         else:
             assert self.sparse is not None
-            out.open(f"for k in range({self.members}):")
+            self.layout.each(out, self.members)
             out.add(*self._at("jr", "ji", self.increment, "k"))
             accumulate(out, self.sparse, "jr", "ji", self.amplitude)
             out.close()
@@ -85,7 +85,7 @@ class CorrelatedPrinter:
         return [f"{n} = ({at} + {k}) * LN & FAR" for n, at in zip((re, im), where, strict=True)]
 
     def _zero(self, out: Lines, where: tuple[str, str], count: str) -> None:
-        out.open(f"for k in range({count}):")
+        self.layout.each(out, count)
         out.add(*self._at("jr", "ji", where, "k"))
         zero(out, "jr", "ji")
         out.close()
@@ -94,7 +94,7 @@ class CorrelatedPrinter:
         self, out: Lines, where: tuple[str, str], noise: tuple[str, str], count: str
     ) -> None:
         """y -> sqrt(h) noise + i h y, entry by entry."""
-        out.open(f"for k in range({count}):")
+        self.layout.each(out, count)
         out.add(*self._at("jr", "ji", where, "k"), *self._at("nr", "ni", noise, "k"))
         out.open(LANE_LOOP)
         out.add(

@@ -90,7 +90,7 @@ class ExplicitPrinter:
             out.add(f"{name}p = {value}")
             if tag == START and root.kind == SQUARE_ROOT:
                 tolerance = self.prologue.name(self.layout.parameters.scalar(root.tolerance))
-                out.add(f"{self.layout.s('clip')} += below({name}p + {tolerance})")
+                out.add(f"{self.layout.clip(e.block)} += below({name}p + {tolerance})")
             text = f"np.sqrt(fmax0({name}p))"
             if root.kind != SQUARE_ROOT:
                 text = f"pick({name}p, F(1) / np.sqrt(fmax0({name}p) + F(1e-30)), F(0) * {name}p)"
@@ -230,6 +230,7 @@ class ExplicitPrinter:
     def _singles(self, stage: int, out: Lines) -> None:
         """One stage of single subsystems, and the sums over arrays handed on."""
         layout = self.layout
+        layout.total(out, [f"form{i}" for i in self.forms])
         names = single_names(layout, "x" if stage == 1 else "y")
         out.open(LANE_LOOP)
         for leaf, name in names.items():
@@ -259,7 +260,7 @@ class ExplicitPrinter:
         layout, blocks = self.layout, self.layout.groups[group]
         source = "v" if stage == 1 else "q"
         self.fields.before(out, group, source)
-        out.open(f"for m in range({layout.group_size[group]}):")
+        layout.members(out, group)
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         for k in blocks:
             room, width = self.room[k]
@@ -374,7 +375,7 @@ class ExplicitPrinter:
         for group, blocks in layout.groups.items():
             if not any(layout.form_group(i) == group for i in self.forms):
                 continue
-            out.open(f"for m in range({layout.group_size[group]}):")
+            layout.members(out, group)
             out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
             self._form_weights(group, out)
             out.open(LANE_LOOP)

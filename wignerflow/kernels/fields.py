@@ -139,12 +139,15 @@ class Fields:
         ]
 
     def before(self, out: Lines, group: int, source: str) -> None:
-        """Before the loop over members: fields made by matrix products."""
+        """Before the loop over members: fields made by matrix products, starts of running sums."""
         for f in self.fields:
+            if self._size(f) == group and f.coupling.kind in GUIDES:
+                if self.layout.loops.spread:
+                    self._earlier(out, f, group, source)
             if self._size(f) != group or f.coupling.kind not in ("sparse", "dense"):
                 continue
             M = self.layout.group_size[group]
-            out.open(f"for m in range({M}):")
+            self.layout.each(out, M, "m")
             out.add(f"iz = ({f.offset} + m) * LN & FAR")
             out.open(LANE_LOOP)
             out.add("w[iz + l] = F(0)")
@@ -166,6 +169,19 @@ class Fields:
             if f.coupling.kind == "dense":
                 at = f"p, {f.sums[0][2]}, w, {f.source}, {f.offset}"
                 out.add(f"dense_product({at}, F(1), {M}, {M}, LN)")
+
+    def _earlier(self, out: Lines, f: Field, group: int, source: str) -> None:
+        """Running sums of a thread that does not begin with the first member."""
+        n, sums = f.index, [f"g{f.index}_{i}" for i in range(2)]
+        out.add(*(f"{g} = F(0)" for g in sums))
+        self.layout.members(out, group)
+        out.add(*self._indices(f, "m", f"ie{n}_"))
+        out.open(LANE_LOOP)
+        out.add(f"here = {self._value(f, source, f'ie{n}_')}")
+        out.add(*(f"{g} += p[{f.sums[i][2]} + m] * here" for i, g in enumerate(sums)))
+        out.close()
+        out.close()
+        self.layout.loops.preceding(out, self.layout, sums, [f"run{n}_{i}" for i in range(2)])
 
     def _indices(self, f: Field, m: str, prefix: str) -> list[str]:
         blocks = dict.fromkeys(b for b, _ in f.mono)

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
 from ..phasespace.system import Block, PhaseSpaceSystem
-from .text import Parameters
+from .loops import Loops
+from .text import Lines, Parameters
 
 Mono = tuple[tuple[int, int], ...]
 
@@ -14,8 +15,9 @@ Mono = tuple[tuple[int, int], ...]
 class Layout:
     """Slots of the state (single subsystems first, then arrays) and of the scratch arrays."""
 
-    def __init__(self, system: PhaseSpaceSystem):
+    def __init__(self, system: PhaseSpaceSystem, loops: Loops | None = None):
         self.system = system
+        self.loops = Loops() if loops is None else loops
         self.parameters = Parameters()
         self.singles = [k for k, b in enumerate(system.blocks) if b.count is None]
         self.arrays = [k for k, b in enumerate(system.blocks) if b.count is not None]
@@ -47,6 +49,26 @@ class Layout:
         start = self.wide_slots
         self.wide_slots += size
         return self.parameters.integer(start)
+
+    def private(self, size: int) -> str:
+        """Reserve ``size`` slots of ``w`` that no two members use at the same time."""
+        return self.loops.private(self, size)
+
+    def clip(self, k: int) -> str:
+        """Scratch entry that counts the clipped pivots of block k."""
+        return self.loops.clip(self, self.block(k).count is None)
+
+    def members(self, out: Lines, group: int) -> None:
+        """Open the loop over the members m of a group of arrays."""
+        self.loops.members(out, self, self.group_size[group])
+
+    def each(self, out: Lines, bound: str, name: str = "k", first: str = "") -> None:
+        """Open a loop over rows in any order."""
+        self.loops.each(out, self, name, bound, first)
+
+    def total(self, out: Lines, names: list[str]) -> None:
+        """Complete sums over members in scratch entries, before they are read."""
+        self.loops.total(out, self, names)
 
     def single(self, k: int, c: int, source: str) -> str:
         """State entry of component c of single block k."""

@@ -241,7 +241,7 @@ class LocalPrinter:
         """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers L{k}_i."""
         c = [f"L{k}_{i}" for i in range(GENERAL)]
         n0, n1, n2 = (f"n{k}_{i}" for i in range(3))
-        clip = self.layout.s("clip")
+        clip = self.layout.clip(k)
         if self.axial[k]:
             u, v, drift, width, xz, zz, zslope, tol = c[:8]
             return [
@@ -297,7 +297,12 @@ def initial_source(layout: Layout) -> Lines:
         start = layout.parameters.integer(layout.slot[k])
         frames = layout.parameters.integer(position + 2 * block.size) if block.kind == ROTOR else ""
         position += (3 if frames else 2) * block.size
-        out.open(f"for m in range({size}):")
+        single = block.count is None
+        if single:
+            layout.loops.begin_single(out)
+            out.open(f"for m in range({size}):")
+        else:
+            layout.loops.members(out, layout, size)
         out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
         out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
         series = 0
@@ -323,6 +328,8 @@ def initial_source(layout: Layout) -> Lines:
             out.close()
             out.close()
         out.close()
+        if single:
+            layout.loops.end_single(out)
     return out
 
 

@@ -18,6 +18,7 @@ from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
 from .linear_part import take_linear
 from .local import LocalPrinter, initial_source, is_constant
+from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
 from .rotor import RotorLocal
 from .splitting import StepPrinter
@@ -161,7 +162,10 @@ class Grid:
 class KernelText:
     """The printed kernel of a system and observables, for any precision, times and trajectories."""
 
-    def __init__(self, system: PhaseSpaceSystem, readouts: list[Readout]):
+    def __init__(
+        self, system: PhaseSpaceSystem, readouts: list[Readout], loops: Loops | None = None
+    ):
+        self.given = system
         rates: list[Any] = [c.rate for c in system.channels]
         rates += [c.rate for c in system.member_channels]
         rates += [rate for step in system.local for rate, _, _ in step.parts]
@@ -170,7 +174,7 @@ class KernelText:
         if self.strang:
             system = take_linear(system)
         self.system, self.readouts = system, readouts
-        self.layout = Layout(system)
+        self.layout = Layout(system, loops)
         self.layout.s("alive")
         self.layout.s("clip")
         local, printer = self._printers()

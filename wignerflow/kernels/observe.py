@@ -65,8 +65,8 @@ class ObservePrinter:
         self.ensembles = [k for k, b in blocks if b.source == "ensemble"]
         #: Blocks whose squared lengths are summed (no ensembles are beside them).
         self.lengths = [k for k, b in blocks if b.kind == AMPLITUDES and not self.ensembles]
-        self.share = layout.wide(1)
-        self.buffer = layout.wide(
+        self.share = layout.private(1)
+        self.buffer = layout.private(
             max(1, sum(r.parts for r in readouts if isinstance(r.symbol, Poly)))
         )
         self.products = [
@@ -89,8 +89,7 @@ class ObservePrinter:
         ]
         if not forms and not ensembles and not lengths and not members:
             return
-        M = layout.group_size[group]
-        out.open(f"for m in range({M}):")
+        layout.members(out, group)
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         names: dict[Leaf, str] = {}
         loads = []
@@ -154,7 +153,7 @@ class ObservePrinter:
         if not uses:
             return
         self.fields.before(out, group, "v")
-        out.open(f"for m in range({layout.group_size[group]}):")
+        layout.members(out, group)
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         names: dict[Leaf, str] = {}
         self.fields.member(out, group)
@@ -191,11 +190,13 @@ class ObservePrinter:
         ]
         if layout.arrays:
             first = min(layout.slot[k] for k in layout.arrays)
-            body.open(f"for m in range({first}, {layout.parameters.integer(layout.state_slots)}):")
+            last = layout.parameters.integer(layout.state_slots)
+            layout.each(body, last, "m", first=str(first))
             body.open(LANE_LOOP)
             body.add(f"{layout.s('check')} += F(0) * v[m * LN + l]")
             body.close()
             body.close()
+            layout.total(body, ["check"])
             checks.append(layout.s("check"))
         body.open(LANE_LOOP)
         body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
@@ -209,6 +210,8 @@ class ObservePrinter:
         body.add("tally(s, alive, c, i, count, bcount)")
         for group in layout.groups:
             self._group(group, body)
+        if layout.arrays:
+            layout.total(body, [*(f"seen{i}" for i in self.forms), "short"])
         if self.pairs:
             body.open(LANE_LOOP)
             scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
@@ -217,6 +220,7 @@ class ObservePrinter:
             body.close()
             for group in layout.groups:
                 self._pair_group(group, body)
+            layout.total(body, [f"pair{i}" for i in self.pairs])
         self._scalars(body)
         position = 0
         for r, product in zip(self.readouts, self.products, strict=True):

@@ -37,7 +37,7 @@ class ProductPrinter:
             self.sides += [sparse_rows(layout, symbol.left)]
             if symbol.right is not None:
                 self.sides.append(sparse_rows(layout, symbol.right))
-        self.sums = [(layout.wide(1), layout.wide(1)) for _ in self.sides]
+        self.sums = [(layout.private(1), layout.private(1)) for _ in self.sides]
         self.onsite = bool(symbol.onsite)
         if self.onsite:
             self.difference = layout.wide(M)
@@ -55,7 +55,7 @@ class ProductPrinter:
         """Append the readout; its channels begin at ``position``."""
         self._amplitudes(out)
         if self.onsite:
-            out.open(f"for k in range({self.unique}):")
+            self.layout.each(out, self.unique)
             self._corrections(out, "k")
             zero(out, "ir", "ii")
             accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
@@ -64,7 +64,7 @@ class ProductPrinter:
         if self.transform is not None:
             self.transform.source(out, self.members, self.amplitude)
             names.append(("lr", "li"))
-        out.open(f"for k in range({self.values}):")
+        self.layout.each(out, self.values)
         if self.transform is not None:
             self.transform.row(out, "lr", "li")
         for side, (rows, sums) in enumerate(zip(self.sides, self.sums, strict=True)):
@@ -127,7 +127,7 @@ def member_values(
 ) -> None:
     """Write real sums of monomials of every member to the wide scratch array."""
     blocks = sorted({b for _, terms in targets for mono in terms for b, _ in mono})
-    out.open(f"for m in range({members}):")
+    layout.each(out, members, "m")
     out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
     names: dict[Leaf, str] = {}
     loads = []

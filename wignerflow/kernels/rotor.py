@@ -100,7 +100,7 @@ class RotorLocal(LocalPrinter):
         # L stays within 2R
         out.add(
             f"over = np.sqrt({_dot(y[:3], y[:3])} + F(1e-12)) / L{k}_0",
-            f"{self.layout.s('clip')} += below(F(1) - over)",
+            f"{self.layout.clip(k)} += below(F(1) - over)",
             "back = F(1) / (F(1) + fmax0(over - F(1)))",
             *(f"{y[c]} = back * {y[c]}" for c in range(3)),
         )

@@ -206,7 +206,7 @@ class StepPrinter:
         for j, family in self.correlated.items():
             if self.member[j][0].size == group:
                 family.before(out, self.member[j][1], stage, source)
-        out.open(f"for m in range({layout.group_size[group]}):")
+        layout.members(out, group)
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
         names: dict[Leaf, str] = {
             Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
@@ -449,6 +449,7 @@ class StepPrinter:
             body.close()
         else:
             for stage in (1, 2):
+                layout.total(body, [f"form{i}" for i in self.forms])
                 body.open(LANE_LOOP)
                 self._singles(stage, body, False)
                 body.add("pass")
@@ -489,7 +490,7 @@ class StepPrinter:
             local_blocks = [k for k in blocks if k in self.local.steps]
             if not local_blocks and not any(layout.form_group(i) == group for i in self.forms):
                 continue
-            out.open(f"for m in range({layout.group_size[group]}):")
+            layout.members(out, group)
             out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
             self._form_weights(group, out)
             for k in local_blocks:

@@ -22,7 +22,7 @@ class Transform:
     """Prints the transform; reserves 2 L slots of the wide scratch array."""
 
     def __init__(self, layout: Layout, members: int, size: int, start: float, step: float):
-        p = layout.parameters
+        self.layout, p = layout, layout.parameters
         length = 1 << int(members + size - 2).bit_length()
         self.re, self.im = layout.wide(length), layout.wide(length)
         m = np.arange(members)
@@ -41,7 +41,7 @@ class Transform:
 
     def source(self, out: Lines, members: str, amplitude: tuple[str, str]) -> None:
         """Append the transform of the amplitudes in the wide scratch array."""
-        out.open(f"for k in range({self.length}):")
+        self.layout.each(out, self.length)
         self.row(out, "fr", "fi")
         out.add(f"inside = k < {members}", "at = k if inside else 0")
         out.add(*(f"a{x} = ({at} + at) * LN & FAR" for x, at in zip("ri", amplitude, strict=True)))
@@ -57,7 +57,7 @@ class Transform:
         self._butterflies(out, forward=True)
         out.add("half = half // 2")
         out.close()
-        out.open(f"for k in range({self.length}):")
+        self.layout.each(out, self.length)
         self.row(out, "fr", "fi")
         out.add(*(f"c{x} = p[{at} + k]" for x, at in zip("ri", self.factor, strict=True)))
         out.open(LANE_LOOP)
@@ -78,7 +78,7 @@ class Transform:
     def _butterflies(self, out: Lines, forward: bool) -> None:
         """One stage over pairs at distance ``half``."""
         out.add(f"stride = {self.length} // (2 * half)")
-        out.open(f"for k in range({self.length} // 2):")
+        self.layout.each(out, f"{self.length} // 2")
         out.add("j = k % half", "at = k // half * 2 * half + j")
         for name, where in (("r", self.re), ("i", self.im)):
             out.add(f"u{name} = ({where} + at) * LN & FAR")

@@ -1,0 +1,345 @@
+"""Compiles a kernel for CUDA and runs chunks of trajectories on a GPU.
+
+The interface is that of ``cpu.CpuKernel``. A chunk is larger than on the CPU; its size depends on
+the number of state variables alone, and sums are made per chunk in a fixed order, so results do
+not depend on the number of GPUs, on how chunks are grouped into launches, nor on interruptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import time
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rng
+from .cpu import Chunks, load_module
+from .cuda_text import Shape, room, source
+from .module import Grid, KernelText
+
+#: Steps of members of all trajectories per launch: tenths of a second on a large card, and less
+#: than the seconds after which a driver with a display stops a kernel on a small one.
+LAUNCH_STEPS = 4e9
+VALUE_BYTES = 2**29  # of observables kept before they are added up
+MEMORY_SHARE = 0.8  # of the free memory, at most
+
+
+class NoDevice(RuntimeError):
+    """There is no GPU to run on; the message says why, and what to do."""
+
+
+def simulated() -> bool:
+    """Whether numba-cuda's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM=1)."""
+    return bool(numba.config.ENABLE_CUDASIM)
+
+
+def unavailable() -> str | None:
+    """Why there is no GPU to run on, and what to do; None where there is one."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "the package numba-cuda is not installed; run `pip install 'wignerflow[gpu]'`"
+    from numba import cuda
+
+    try:
+        if not cuda.is_available():
+            return _reason()
+        version = None if simulated() else cuda.runtime.get_version()
+        devices = len(cuda.gpus)
+    except Exception as error:
+        return f"the driver or the CUDA libraries cannot be used ({error}); {UPDATE}"
+    if devices == 0:
+        return "no NVIDIA GPU is visible (CUDA_VISIBLE_DEVICES may hide it)"
+    if version is not None and version > cuda.cudadrv.driver.driver.get_version():
+        return (
+            f"the NVIDIA driver supports CUDA {_dotted(cuda.cudadrv.driver.driver.get_version())}, "
+            f"older than the installed libraries ({_dotted(version)}); {UPDATE}"
+        )
+    return None
+
+
+UPDATE = "update the NVIDIA driver, or install the libraries that fit it (see docs/gpu.md)"
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _reason() -> str:
+    """Why numba finds no GPU."""
+    from numba.cuda.cudadrv import driver
+
+    try:
+        driver.driver.ensure_initialized()
+    except Exception as error:
+        return f"no NVIDIA driver or GPU was found ({error})"
+    return "no NVIDIA GPU was found"
+
+
+def devices() -> list[int]:
+    """Numbers of the GPUs to use: all visible ones of the kind of the first."""
+    from numba import cuda
+
+    kind = [_kind(device) for device in cuda.gpus]
+    return [k for k, other in enumerate(kind) if other == kind[0]]
+
+
+def _kind(device: Any) -> tuple[Any, ...]:
+    if simulated():
+        return ("simulator",)
+    name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+    return (*device.compute_capability, name)
+
+
+def cuda_target() -> str:
+    """The kind of GPU that results depend on."""
+    from numba import cuda
+
+    kind = _kind(cuda.gpus[0])
+    return "cuda simulator" if simulated() else f"cuda sm_{kind[0]}{kind[1]} {kind[2]}"
+
+
+class CudaKernel:
+    """A compiled kernel with its tables: ``simulate`` runs chunks on the thread's current GPU."""
+
+    def __init__(
+        self,
+        text: KernelText,
+        grid: Grid,
+        *,
+        single: bool,
+        batched: NDArray[np.int64],
+        shape: Shape | None = None,
+        ready: bool = True,
+    ):
+        """``ready=False`` leaves the kernel uncompiled, for machines without a GPU."""
+        self.shape = Shape.of(text) if shape is None else shape
+        text = KernelText(text.system, text.readouts, self.shape.loops(simulated()))
+        self.lanes = self.shape.lanes
+        self.dtype: Any = np.float32 if single else np.float64
+        self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
+        self.channels, self.strang = text.channels_total, text.strang
+        self.singles = sum(text.layout.block(k).components for k in text.layout.singles)
+        self.arrays = bool(text.layout.arrays)
+        self.members = max(1, sum(b.size for b in text.system.blocks))
+        self.state_slots = text.layout.state_slots
+        self.noise = 1.0 if text.system.noise else 0.0
+        self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype)
+        self.room = room(text, self.shape, self.dtype().itemsize)
+        self.bmap = np.full(text.channels_total, -1, np.int64)
+        self.bmap[batched] = np.arange(batched.size)
+        self.batched = batched
+        self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1, simulated())
+        if ready:
+            self._compile()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that a trajectory's numbers follow from, but the seed and the GPU."""
+        out = hashlib.sha256(self.source.encode())
+        out.update(f"{self.dtype.__name__} {self.lanes} {self.noise}".encode())
+        tables = (self.p, self.o, self.ct, self.rows, self.nsteps, self.hs, self.bmap)
+        for table in tables:
+            out.update(f"|{table.dtype.str}{table.shape}|".encode())
+            out.update(np.ascontiguousarray(table).tobytes())
+        return out.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_module", "_tables")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._compile()
+
+    def _compile(self) -> None:
+        start = time.perf_counter()
+        self._module: ModuleType = load_module(self.source)
+        self._tables: dict[Any, Any] = {}
+        self.simulate(0, 0, 2, 0)
+        self.compile_seconds = time.perf_counter() - start
+
+    def ptx(self, capability: tuple[int, int] = (9, 0)) -> dict[str, str]:
+        """Assembly of the kernels ``run`` and ``sums``; needs the CUDA libraries, but no GPU."""
+        from numba import cuda
+
+        F = numba.from_dtype(np.dtype(self.dtype))
+        i8, u4, f8 = numba.int64, numba.uint32, numba.float64
+        ints = [i8] * 6
+        run = [
+            *ints, u4, u4, F, F[:, ::1], F[:, ::1], F[:, ::1], F[:, ::1], F[::1], i8[::1],
+            F[:, ::1], i8[::1], F[::1], i8[::1], u4[::1], u4[::1], F[:, :, ::1], F[:, ::1], F[::1],
+        ]  # fmt: skip
+        sums = [
+            F[:, :, ::1], F[:, ::1], i8, i8, i8, i8, f8[:, :, ::1], f8[:, :, ::1],
+            f8[:, :, :, ::1], i8[::1], i8[:, ::1], i8[:, :, ::1],
+        ]  # fmt: skip
+        module = load_module(self.source)
+        out = {}
+        for name, types in (("run", run), ("sums", sums)):
+            function = getattr(module, name).py_func
+            out[name] = cuda.compile(
+                function, numba.void(*types), device=False, abi="numba", fastmath=True,
+                cc=capability, output="ptx",
+            )[0]  # fmt: skip
+        return out
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def _values(self, width: int) -> int:
+        """Output times kept before they are added up."""
+        row = width * (self.channels + 1) * self.dtype().itemsize
+        return int(max(1, min(self.nsteps.size + 1, VALUE_BYTES // max(1, row))))
+
+    def bytes(self, chunks: int) -> int:
+        """Memory of the GPU that so many chunks need at once."""
+        width, size, times = chunks * self.lanes, self.dtype().itemsize, self.nsteps.size + 1
+        space = self.room
+        state = width * (2 * space.state + space.wide + space.saved * self.shape.threads + 1) * size
+        values = width * (self.channels + 1) * self._values(width) * size
+        sums = 8 * chunks * times * (2 * self.channels + 33 + 32 * self.batched.size)
+        tables = sum(t.nbytes for t in (self.p, self.o, self.ct, self.rows, self.nsteps, self.hs))
+        return state + values + sums + tables + 16 * int(self.nsteps.sum() + self.nsteps.size)
+
+    def fitting(self, free: float) -> int:
+        """Chunks that fit into so many free bytes; raises where not one does."""
+        if self.bytes(1) > MEMORY_SHARE * free:
+            raise NoDevice(
+                f"One chunk of {self.lanes} trajectories needs {self.bytes(1) / 1e9:.3g} GB of "
+                f"memory on the GPU, which has {free / 1e9:.3g} GB free: use device='cpu', or "
+                "make the arrays smaller."
+            )
+        chunks = 1
+        while chunks < 2**20 and self.bytes(2 * chunks) <= MEMORY_SHARE * free:
+            chunks *= 2
+        return chunks
+
+    # -- running -------------------------------------------------------------------------------
+
+    def _launches(self, width: int) -> Iterator[tuple[int, int, int, int]]:
+        """Ranges of outputs (i0, i1), or of the steps (j0, j1) of one, that run in one launch."""
+        most = max(1, int(LAUNCH_STEPS / (width * self.members)))
+        rows, times = self._values(width), self.nsteps.size + 1
+        i = 0
+        while i < times:
+            end, steps = i, 0
+            while end < times and end - i < rows:
+                steps += int(self.nsteps[end - 1]) if end else 0
+                if steps > most and end > i:
+                    break
+                end += 1
+            if end == i + 1 and steps > most:
+                for j in range(0, steps, most):
+                    yield i, end, j, min(j + most, steps)
+            else:
+                yield i, end, 0, 2**62
+            i = end
+
+    def _on_device(self, seed: int) -> tuple[Any, ...]:
+        """Tables in the memory of the current GPU, sent once for every seed."""
+        from numba import cuda
+
+        device = cuda.current_context().device.id if not simulated() else 0
+        known = self._tables.get(device)
+        if known is None or known[0] != seed:
+            total, k0, k1 = int(self.nsteps.sum()), *rng.seed_words(seed)
+            counts = (total, total + self.nsteps.size)
+            keys = [
+                np.stack(rng.threefry_np(k0, k1, np.arange(n), purpose), axis=-1).ravel()
+                for n, purpose in zip(counts, (rng.DYNAMICS, rng.LOCAL), strict=True)
+            ]
+            constants = (self.p, self.o, self.ct, self.nsteps, self.hs, self.rows)
+            sent = [cuda.to_device(x) for x in (*constants, *keys, self.bmap)]
+            known = self._tables[device] = (seed, *sent)
+        return known[1:]
+
+    def simulate(
+        self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
+    ) -> Chunks:
+        """Run ``chunks`` chunks from number ``first``; trajectories from ``ntraj`` on do not count.
+
+        ``keep`` returns the final states.
+        """
+        from numba import cuda
+
+        T, K, Kb, shape = self.nsteps.size + 1, self.channels, self.batched.size, self.shape
+        *tables, bmap = self._on_device(seed)
+        start = first * self.lanes
+        count = max(0, min(ntraj, start + chunks * self.lanes) - start)
+        blocks = max(1, -(-count // shape.rows))
+        width = blocks * shape.rows
+        tile = 1 if shape.spread else shape.rows
+        space, F = self.room, self.dtype
+        saved = cuda.device_array((space.saved, width * shape.threads), F)
+        V, Q, W = (
+            cuda.device_array((width // tile, n * tile), F)
+            for n in (space.state, 1 if space.shared else space.state, space.wide)
+        )
+        rows = self._values(width)
+        values, live = cuda.device_array((rows, K, width), F), cuda.device_array((rows, width), F)
+        clips = cuda.device_array(width, F)
+        at = max(1, chunks)
+        mean, m2 = (cuda.device_array((at, T, K), np.float64) for _ in range(2))
+        sums = cuda.device_array((at, T, 32, max(1, Kb)), np.float64)
+        counts, batches = (cuda.device_array(s, np.int64) for s in ((at, T), (at, T, 32)))
+        words = rng.seed_words(seed)
+        ka, kb = (np.uint32(x) for x in rng.threefry_np(*words, 0, rng.INITIAL))
+        threads = (shape.threads, shape.rows) if shape.spread else shape.rows
+        p, o, ct, nsteps, hs, local_rows, dynamics, locals_ = tables
+        run, add = self._module.run[blocks, threads], self._module.sums
+
+        def launch(i0: int, i1: int, j0: int, j1: int, number: int) -> None:
+            run(
+                start, i0, i1, j0, j1, number, ka, kb, F(self.noise), saved, V, Q, W, p, o, ct,
+                nsteps, hs, local_rows, dynamics, locals_, values, live, clips,
+            )  # fmt: skip
+
+        def total(i0: int, i1: int) -> None:
+            add[(K + 1, max(1, i1 - i0), at), shape.sum_threads](
+                values, live, K, self.lanes, count, i0, mean, m2, sums, bmap, counts, batches
+            )
+
+        if chunks == 0:
+            launch(0, 0, 0, 0, 0)
+            total(0, 0)
+        else:
+            number = 0
+            for i0, i1, j0, j1 in self._launches(width):
+                launch(i0, i1, j0, j1, number)
+                number += int(self.nsteps[max(i0 - 1, 0) : i1 - 1].sum()) if j0 == 0 and j1 > 2**61 else j1 - j0
+                if i0 == 0 or j1 >= self.nsteps[i0 - 1]:
+                    total(i0, i1)
+        final = np.zeros((0, self.state_slots, self.lanes), F)
+        if keep:
+            final = self._final(chunks, count, width, saved, V)
+        out = Chunks(
+            counts.copy_to_host()[:chunks],
+            mean.copy_to_host()[:chunks],
+            m2.copy_to_host()[:chunks],
+            batches.copy_to_host()[:chunks],
+            sums.copy_to_host()[:chunks, :, :, :Kb],
+            self._clips(chunks, count, clips),
+            final,
+        )
+        return out
+
+    def _clips(self, chunks: int, count: int, clips: Any) -> NDArray[np.float64]:
+        each = np.zeros(chunks * self.lanes)
+        each[:count] = clips.copy_to_host()[:count]
+        return each.reshape(chunks, self.lanes).sum(axis=1)
+
+    def _final(self, chunks: int, count: int, width: int, saved: Any, V: Any) -> NDArray[Any]:
+        """States at the last time: single subsystems from the registers, arrays from memory."""
+        out = np.zeros((self.state_slots, chunks * self.lanes), self.dtype)
+        registers = saved.copy_to_host()[: self.singles, :: self.shape.threads]
+        out[: self.singles, :count] = registers[:, :count]
+        if self.arrays:
+            state = V.copy_to_host()
+            tile = 1 if self.shape.spread else self.shape.rows
+            state = state.reshape(width // tile, self.state_slots, tile)
+            state = state.transpose(1, 0, 2).reshape(self.state_slots, width)
+            out[self.singles :, :count] = state[self.singles :, :count]
+        return out.reshape(self.state_slots, chunks, self.lanes).transpose(1, 0, 2)

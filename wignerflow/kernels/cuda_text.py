@@ -1,0 +1,396 @@
+"""Assembles the source of a CUDA module from the same printed functions as the CPU's.
+
+Three substitutions turn the text into device code: a lane loop becomes a block, for a thread has
+one lane; scratch and single subsystems, which have constant places, become local arrays of the
+thread; integers known when the kernel is made become literals. Around ``step``, ``local`` and
+``observe`` stands a loop over a range of steps. A launch may end anywhere; what it needs to go on is
+kept in memory. Observables are written out for every trajectory, and ``sums`` adds them up chunk by
+chunk in double precision, in an order that does not depend on how the trajectories were launched.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .module import KernelText
+from .team import Team, Threads
+from .text import LANE_LOOP
+
+WARP = 32
+BLOCK, TILE = 128, 32  # threads per block without arrays, and trajectories per tile with them
+TEAM_MEMBERS = 16  # from so many members on, a team runs a trajectory
+MEMBERS_PER_THREAD, LARGEST_TEAM, TEAM_BLOCK = 4, 256, 64
+SHARED_BYTES = 40_000  # of state of a block in shared memory (48 KiB need no permission)
+SUM_THREADS = 256  # of a block that adds up one observable of a chunk; a multiple of 32
+
+#: Trajectories per chunk, by the number of state variables.
+CHUNKS = ((48, 16384), (1024, 2048))
+LEAST_CHUNK = 512
+
+HELPERS = """
+def fmax0(x):
+    return F(0) if x < F(0) else x
+
+
+def below(x):
+    return F(1) if x < F(0) else F(0)
+
+
+def pick(c, a, b):
+    return a if c > F(0) else b
+
+
+def finite(x):
+    return F(1) if x == x else F(0)
+
+
+def tally(s, alive, c, i, count, bcount):
+    count[i, c] = s[ALIVE]
+
+
+def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
+    LANE
+    mean[i, k, c] = w[at + l]
+"""
+
+SHUFFLES = """
+def swapped(x, d):
+    return cuda.shfl_xor_sync(-1, x, d)
+
+
+def shifted(x, d):
+    return cuda.shfl_up_sync(-1, x, d)
+"""
+
+#: The same for the simulator, which has no shuffles.
+SIMULATED_SHUFFLES = """
+def swapped(x, d):
+    shared = cuda.shared.array(1024, F)
+    place = cuda.threadIdx.x + cuda.threadIdx.y * cuda.blockDim.x
+    cuda.syncthreads()
+    shared[place] = x
+    cuda.syncthreads()
+    return shared[place ^ d]
+
+
+def shifted(x, d):
+    shared = cuda.shared.array(1024, F)
+    place = cuda.threadIdx.x + cuda.threadIdx.y * cuda.blockDim.x
+    cuda.syncthreads()
+    shared[place] = x
+    cuda.syncthreads()
+    return shared[max(place - d, 0)]
+"""
+
+TEAM_HELPERS = """
+def within(x):
+    d = 1
+    while d < SPAN:
+        x += swapped(x, d)
+        d *= 2
+    return x
+
+
+def inclusive(x):
+    lane = cuda.threadIdx.x % SPAN
+    d = 1
+    while d < SPAN:
+        y = shifted(x, d)
+        x += y if lane >= d else F(0)
+        d *= 2
+    return x
+
+
+def exclusive(x):
+    y = shifted(x, 1)
+    return y if cuda.threadIdx.x % SPAN > 0 else F(0)
+
+
+def whole(part, k, count):
+    x = F(0)
+    for j in range(count):
+        x += part[k * WARPS + j]
+    return x
+"""
+
+RUN = """
+def run(start, i0, i1, j0, j1, number, ka, kb, noise, saved, V, Q, W, p, o, ct, nsteps, hs, rows,
+        dynamics, locals_, vals, live, clips):
+    PLACE
+    s = cuda.local.array(SCRATCH, F)
+    vs = cuda.local.array(SINGLES, F)
+    qs = cuda.local.array(SINGLES, F)
+    PART
+    ZERO
+    if i0 == 0 and j0 == 0:
+        initial(v, s, p, o, ka, kb, t0, vs, qs, part)
+        s[ALIVE] = F(1)
+    else:
+        LOAD
+    for i in range(i0, i1):
+        last = 0
+        if i > 0:
+            h = hs[i - 1]
+            last = min(nsteps[i - 1], j1)
+            if j0 == 0:
+                at = number + i - 1 if STRANG else number
+                kl = (locals_[2 * at], locals_[2 * at + 1])
+                local(v, s, p, o, rows[number + i - 1], kl, t0, vs, qs, part)
+            for j in range(j0, last):
+                at = number + i if STRANG else number
+                kl = (locals_[2 * at], locals_[2 * at + 1])
+                kd = (dynamics[2 * number], dynamics[2 * number + 1])
+                now = ct[number] if TIMED else ct[0]
+                step(v, q, s, w, p, o, now, h, noise, rows[number + i], kd, kl, t0, vs, qs, part)
+                number += 1
+        if i == 0 or last == nsteps[i - 1]:
+            observe(v, s, w, p, o, c, i - i0, live, vals, vals, live, vals, live, vs, qs, part)
+    SAVE
+    CLIPS
+"""
+
+SUMS = """
+def sums(vals, live, alive_channels, lanes, ntraj, i0, mean, m2, bsum, bmap, count, bcount):
+    # block (k, i, c): channel k at output i0 + i of chunk c; the last k counts trajectories
+    k, i, c = cuda.blockIdx.x, cuda.blockIdx.y, cuda.blockIdx.z
+    r = cuda.threadIdx.x
+    shared = cuda.shared.array(SUM_THREADS, nb.float64)
+    batch = cuda.shared.array(32, nb.float64)
+    first = c * lanes
+    last = min(first + lanes, ntraj)
+    n, total = 0.0, 0.0
+    for t in range(first + r, last, SUM_THREADS):
+        if live[i, t] > F(0):
+            n += 1.0
+            if k < alive_channels:
+                total += np.float64(vals[i, k, t])
+    alive = added(n, shared, batch, r)
+    if k == alive_channels:
+        if r == 0:
+            count[c, i0 + i] = int(alive)
+        if r < 32:
+            bcount[c, i0 + i, r] = int(batch[r])
+        return
+    centre = added(total, shared, batch, r) / max(alive, 1.0)
+    b = bmap[k]
+    if b >= 0 and r < 32:
+        bsum[c, i0 + i, r, b] = batch[r]
+    square = 0.0
+    for t in range(first + r, last, SUM_THREADS):
+        if live[i, t] > F(0):
+            d = np.float64(vals[i, k, t]) - centre
+            square += d * d
+    square = added(square, shared, batch, r)
+    if r == 0:
+        mean[c, i0 + i, k] = centre
+        m2[c, i0 + i, k] = square
+
+
+def added(x, shared, batch, r):
+    # thread r has trajectories of batch r % 32 only
+    cuda.syncthreads()
+    shared[r] = x
+    cuda.syncthreads()
+    if r < 32:
+        part = 0.0
+        for j in range(r, SUM_THREADS, 32):
+            part += shared[j]
+        batch[r] = part
+    cuda.syncthreads()
+    total = 0.0
+    for j in range(32):
+        total += batch[j]
+    return total
+"""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How trajectories are laid out over threads."""
+
+    threads: int  # per trajectory
+    rows: int  # trajectories per block
+    lanes: int  # trajectories per chunk
+    warp: int  # threads that can exchange numbers (fewer in the simulator)
+    sum_threads: int
+
+    @property
+    def spread(self) -> bool:
+        """Whether a team of threads runs a trajectory."""
+        return self.threads > 1
+
+    @staticmethod
+    def of(text: KernelText) -> Shape:
+        """The shape for a system: it depends on the layout alone."""
+        layout = text.layout
+        lanes = next((n for slots, n in CHUNKS if layout.state_slots <= slots), LEAST_CHUNK)
+        members = max(layout.groups, default=0)
+        if members < TEAM_MEMBERS:
+            return Shape(1, TILE if layout.arrays else BLOCK, lanes, WARP, SUM_THREADS)
+        threads = 1 << (-(-members // MEMBERS_PER_THREAD) - 1).bit_length()
+        threads = min(threads, LARGEST_TEAM)
+        return Shape(threads, max(1, TEAM_BLOCK // threads), lanes, WARP, SUM_THREADS)
+
+    def loops(self, simulated: bool) -> Threads:
+        """How members are gone over."""
+        if not self.spread:
+            return Threads()
+        within = self.threads <= self.warp and not simulated
+        return Team(self.threads, self.warp, "cuda.syncwarp()" if within else "cuda.syncthreads()")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Numbers per trajectory of the arrays in memory, and of what a launch leaves behind."""
+
+    state: int
+    wide: int
+    saved: int  # per thread
+    shared: bool  # whether the state is in shared memory during a launch
+
+
+def room(text: KernelText, shape: Shape, itemsize: int) -> Room:
+    """What a trajectory needs."""
+    layout = text.layout
+    singles = sum(layout.block(k).components for k in layout.singles)
+    shared = shape.spread and 2 * layout.state_slots * shape.rows * itemsize <= SHARED_BYTES
+    state = layout.state_slots if layout.arrays else 1
+    return Room(state, max(1, layout.wide_slots), singles + len(layout.scratch), shared)
+
+
+def source(
+    text: KernelText, shape: Shape, single: bool, o: NDArray[np.int64], timed: bool, simulated: bool
+) -> str:
+    """The module's source. ``text`` was printed with the shape's loops, ``o`` are its integers."""
+    layout, scratch = text.layout, text.layout.scratch
+    space = room(text, shape, 4 if single else 8)
+    singles = sum(layout.block(k).components for k in layout.singles)
+    loops = layout.loops
+    assert isinstance(loops, Threads)
+    kind = "float32" if single else "float64"
+    warps = max(1, shape.threads // shape.warp)
+    head = [
+        '"""Generated by wignerflow; safe to delete."""',
+        "import math",
+        "",
+        "import numba as nb",
+        "import numpy as np",
+        "from numba import cuda",
+        "",
+        "from wignerflow.kernels.cuda_device import normal_pair",
+        "",
+        f"F = {'np' if simulated else 'nb'}.{kind}",
+        f"U = {'np' if simulated else 'nb'}.uint32",
+        f"LN = {1 if shape.spread else shape.rows}",
+        f"ALIVE = {scratch['alive']}",
+        f"FAR = {2**31 - 1}",
+        f"STRANG = {text.strang}",
+        f"TIMED = {timed}",
+        f"SCRATCH, SINGLES = {len(scratch)}, {max(1, singles)}",
+        f"SUM_THREADS = {shape.sum_threads}",
+    ]
+    helpers = HELPERS
+    if shape.spread:
+        head.append(f"WARP, WARPS, SPAN = {shape.warp}, {warps}, {min(shape.warp, shape.threads)}")
+        helpers += (SIMULATED_SHUFFLES if simulated else SHUFFLES) + TEAM_HELPERS
+    lane = "l = 0" if shape.spread else "l = cuda.threadIdx.x"
+    functions = _device_code(text.functions, lane, o)
+    run = RUN
+    parts = _pieces(shape, space, singles, len(scratch), scratch, loops)
+    for name, lines in parts.items():
+        indent = re.search(rf"(?m)^( +){name}\n", run)
+        assert indent is not None
+        run = run.replace(indent[0], "".join(f"{indent[1]}{line}\n" for line in lines))
+    body = helpers.replace("LANE", lane) + functions + run + SUMS
+    return "\n".join(head) + "\n" + _decorated(body, simulated)
+
+
+def _device_code(functions: str, lane: str, o: NDArray[np.int64]) -> str:
+    text = functions.replace(LANE_LOOP, "if True:")
+    text = re.sub(r"\bs\[(\d+) \* LN \+ l\]", r"s[\1]", text)
+    text = re.sub(r"\b([vq])\[(\d+) \* LN \+ l\]", r"\1s[\2]", text)
+    text = re.sub(r"\bo\[(\d+)\]", lambda m: str(o[int(m[1])]), text)
+    # one draw, with the step's key
+    text = re.sub(r"for r in range\(k[dl]\.size // 2\):", "if True:", text)
+    text = re.sub(r"\b(k[dl])\[2 \* r\]", r"\1[0]", text)
+    text = re.sub(r"\b(k[dl])\[2 \* r \+ 1\]", r"\1[1]", text)
+    text = re.sub(r"\n *keep = .*\n *share = .*", "", text)
+    text = re.sub(r"= keep \* .* \+ share \* (n\d)\n", r"= \1\n", text)
+    text = text.replace("np.sqrt(", "math.sqrt(")
+    head = f"\\1, vs, qs, part):\n    {lane}\n"
+    if "R" in lane or lane == "l = 0":
+        head += "    R = cuda.threadIdx.x\n"
+    return re.sub(r"(?m)^(def \w+\(.*)\):\n", head, text)
+
+
+def _pieces(
+    shape: Shape, space: Room, singles: int, slots: int, scratch: dict[str, int], loops: Threads
+) -> dict[str, list[str]]:
+    """What differs between a trajectory per thread and per team."""
+    state = [f"vs[{n}]" for n in range(singles)] + [f"s[{n}]" for n in range(slots)]
+    out = {
+        "ZERO": [f"{x} = F(0)" for x in state],
+        "LOAD": [f"{x} = saved[{n}, me]" for n, x in enumerate(state)],
+        "SAVE": [f"saved[{n}, me] = {x}" for n, x in enumerate(state)],
+        "CLIPS": [f"clips[c] = s[{scratch['clip']}]"],
+        "PART": ["part = 0"],
+    }
+    if not shape.spread:
+        out["PLACE"] = [
+            "l = cuda.threadIdx.x",
+            "c = cuda.blockIdx.x * LN + l",
+            "me = c",
+            "t0 = start + cuda.blockIdx.x * LN",
+            *(f"{x} = {x.upper()}[cuda.blockIdx.x]" for x in "vqw"),
+        ]
+        return out
+    assert isinstance(loops, Team)
+    out["PLACE"] = [
+        "R = cuda.threadIdx.x",
+        f"c = cuda.blockIdx.x * {shape.rows} + cuda.threadIdx.y",
+        f"me = c * {shape.threads} + R",
+        "t0 = start + c",
+        *(f"{x} = {x.upper()}[c]" for x in "vqw"),
+    ]
+    if loops.parts:
+        out["PART"] = [f"part = cuda.shared.array({loops.parts} * WARPS, F)"]
+    if space.shared:
+        n = space.state
+        out["PLACE"][-3:-1] = [
+            line
+            for x in "vq"
+            for line in (
+                f"{x}a = cuda.shared.array({n * shape.rows}, F)",
+                f"{x} = {x}a[cuda.threadIdx.y * {n} : cuda.threadIdx.y * {n} + {n}]",
+            )
+        ]
+        copy = f"for z in range(R, {n}, {shape.threads}):"
+        out["LOAD"] += [copy, "    v[z] = V[c, z]"]
+        out["SAVE"] += [loops.barrier, copy, "    V[c, z] = v[z]"]
+    alone = "clip_single"
+    extra = f" + s[{scratch[alone]}]" if alone in scratch else ""
+    clip = f"s[{scratch['clip']}]"
+    out["CLIPS"] = [f"{clip} = within({clip})"]
+    if shape.threads > shape.warp:
+        out["CLIPS"] += [
+            loops.barrier,
+            f"part[R // WARP] = {clip}",
+            loops.barrier,
+            f"{clip} = whole(part, 0, WARPS)",
+        ]
+    out["CLIPS"].append(f"clips[c] = {clip}{extra}")
+    return out
+
+
+def _decorated(text: str, simulated: bool) -> str:
+    device = "" if simulated else "@cuda.jit(device=True, fastmath=True, forceinline=True)\n"
+    kernel = "@cuda.jit(fastmath=True, cache=True, lto=False)\n"
+    if simulated:
+        kernel = "@cuda.jit\n"
+    out = re.sub(r"(?m)^def (?=(?:run|sums)\()", kernel + "#def ", text)
+    out = re.sub(r"(?m)^def ", device + "def ", out)
+    return out.replace("#def ", "def ")
