@@ -356,8 +356,9 @@ def _pieces(
         "t0 = start + c",
         *(f"{x} = {x.upper()}[c]" for x in "vqw"),
     ]
-    if loops.parts:
-        out["PART"] = [f"part = cuda.shared.array({loops.parts} * WARPS, F)"]
+    if shape.threads > shape.warp:
+        size = max(1, loops.parts) * shape.threads // shape.warp
+        out["PART"] = [f"part = cuda.shared.array({size}, F)"]
     if space.shared:
         n = space.state
         out["PLACE"][-3:-1] = [
