@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import _check, store
-from .kernels.cpu import CpuKernel
+from .kernels.kernel import Kernel
 from .result import Result, load_record
 from .run.driver import Every, State
 
@@ -92,7 +92,7 @@ class FileKeeper:
         self,
         checkpoint: Checkpoint,
         build: Callable[[State, dict[str, Any]], Result],
-        identity: Callable[[CpuKernel, float, str], dict[str, str]],
+        identity: Callable[[Kernel, float, str], dict[str, str]],
         given: Mapping[str, Any],
         ntraj: int,
         found: Found | None,
@@ -105,9 +105,7 @@ class FileKeeper:
         self.own: dict[str, str] = {}
         self.targets: list[str] = []
 
-    def open(
-        self, kernel: CpuKernel, dt: float, stats: dict[str, Any], target: str
-    ) -> State | None:
+    def open(self, kernel: Kernel, dt: float, stats: dict[str, Any], target: str) -> State | None:
         """The state to continue from, or None without a file."""
         self.own = self.identity(kernel, dt, target)
         pilot = {k: v for k, v in stats.items() if k.startswith("step_")}

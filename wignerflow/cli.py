@@ -83,6 +83,8 @@ def parser() -> argparse.ArgumentParser:
     add("--ntraj", type=_at_least(64), metavar="N", help="trajectories of every sampled curve")
     add("--seed", type=_seed, help="seed of the random numbers")
     add("--threads", type=_at_least(1), metavar="N", help="worker threads (default: all cores)")
+    what = "where trajectories run: cpu (the default), cuda (NVIDIA GPUs), or auto"
+    add("--device", choices=("cpu", "cuda", "auto"), default="cpu", help=what)
 
     run.add(commands, _at_least, _seed)
     verify.add(commands, _at_least)
@@ -119,6 +121,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")  # no window is ever opened
     from .figures import REGISTRY
     from .figures.contract import save, table
+    from .run.gpus import choose_device, using_device
 
     name = options.figure
     if name not in REGISTRY:
@@ -127,9 +130,15 @@ def _reproduce(options: argparse.Namespace) -> int:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"no figure is called {name!r}.{hint} `wignerflow list` shows all.")
     figure = REGISTRY[name]
+    try:
+        device, why = choose_device(options.device, True)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if why is not None:
+        _say(f"wignerflow: running on the CPU: {why}")
     _prepare(options.out)
     start = time.perf_counter()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), using_device(device):
         warnings.simplefilter("ignore", UserWarning)  # they stand in the data and in the table
         data = figure.make(
             options.quick, ntraj=options.ntraj, seed=options.seed, threads=options.threads, say=_say

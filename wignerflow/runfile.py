@@ -20,11 +20,13 @@ from . import _check
 from .derived import Fano, Ratio, Squeezing, Subradiance, WinelandSqueezing, g2
 from .model.model import Model
 from .model.reading import model_from_dict, name_of, read_model, real, reals, sequence, table
+from .run.gpus import DEVICES
 from .solve import METHODS
 
 MODEL_KEYS = ("format", "subsystems", "coefficients", "H", "jumps")
 RUN_KEYS = (
-    "method", "ntraj", "seed", "dt", "precision", "threads", "target_sem", "timeout", "output",
+    "method", "ntraj", "seed", "dt", "precision", "device", "threads", "target_sem", "timeout",
+    "output",
 )  # fmt: skip
 MAX_TIMES = 10**7
 #: Derived observables of subsystems, and of operators.
@@ -154,7 +156,7 @@ def _method(where: str, data: Any) -> Any:
     return METHODS[name]() if not options else kind(**options)
 
 
-_OPTIONS = ("ntraj", "seed", "dt", "precision", "threads", "timeout")
+_OPTIONS = ("ntraj", "seed", "dt", "precision", "device", "threads", "timeout")
 
 
 def _option(where: str, key: str, value: Any) -> Any:
@@ -163,6 +165,8 @@ def _option(where: str, key: str, value: Any) -> Any:
     if key in ("dt", "timeout"):
         number = real(where, value)
         return _check.positive(where, number)
+    if key == "device":
+        return name_of(where, value, DEVICES, "a device")
     return name_of(where, value, ["single", "double"], "a precision")
 
 

@@ -18,6 +18,8 @@ from .checkpoint import Checkpoint, FileKeeper, Found
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
 from .kernels.cpu import CpuKernel
+from .kernels.cuda import NoDevice
+from .kernels.kernel import Kernel
 from .kernels.module import Grid, KernelText
 from .kernels.observe import Readout
 from .model.coefficients import Coef
@@ -35,6 +37,7 @@ from .result import Result
 from .run.automatic import choose_method
 from .run.cluster import Cluster, check_client
 from .run.driver import Request, State, available_threads, prepare, simulate
+from .run.gpus import default_device, place
 from .run.statistics import Samples
 from .run.stopping import Target, targets, worst
 
@@ -84,7 +87,7 @@ def solve(
     seed: int | None = None,
     dt: float | None = None,
     precision: str = "single",
-    device: str = "cpu",
+    device: str | None = None,
     threads: int | None = None,
     target_sem: Any = None,
     timeout: float | None = None,
@@ -109,7 +112,9 @@ def solve(
         dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates
             and checks it by halving on a pilot run.
         precision: "single" or "double", of the state of a trajectory; sums are always double.
-        device: "cpu".
+        device: "cpu", "cuda" (every visible NVIDIA GPU), or "auto", which takes the CPU where no
+            GPU can be used, and says so in ``stats["notes"]``. The same seed gives the same
+            trajectories on both, up to rounding. None: "cpu", or what ``--device`` says.
         threads: worker threads; None uses the cores at hand. Results do not depend on it.
         target_sem: stop once the standard error of every observable is at most this at every time:
             a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or
@@ -169,7 +174,8 @@ def solve(
     number = found.seed if found is not None and seed is None else _seed(seed)
     step = None if dt is None else _check.positive("dt", dt)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    _check.one_of("device", device, ["cpu"])
+    if device is None:
+        device = default_device() if _samples(engine) else "cpu"
     workers = None if threads is None else _check.integer("threads", threads, 1)
     limit = None if timeout is None else _check.positive("timeout", timeout)
     target = targets(target_sem, names)
@@ -197,6 +203,7 @@ def solve(
         "dt": step,
         "seed": number,
         "precision": precision,
+        "device": "cpu",
     }
     named = dict(zip(names, e_ops.values() if isinstance(e_ops, Mapping) else e_ops, strict=True))
     lowers = hasattr(engine, "lower")
@@ -213,6 +220,9 @@ def solve(
         keep=keep == "final",
         start=begin,
     )
+    without = place(request, device, _samples(engine))
+    if client is not None and request.pool is not None:
+        _check.fail("client", "be None with device='cuda', which takes the GPUs here", client)
     sampling = times
     if lowers and any(c.function is not None for c in model.coefficients):
         # callables are tabulated where the kernel will read them, once the step is known
@@ -262,7 +272,7 @@ def solve(
             model=form,
         )
 
-    def who(kernel: CpuKernel, dt: float, cpu: str) -> dict[str, str]:
+    def who(kernel: Kernel, dt: float, cpu: str) -> dict[str, str]:
         return identity({**provenance, "target": cpu}, form, plan, kernel.digest, dt, kernel.lanes)
 
     if kept is not None:
@@ -272,14 +282,26 @@ def solve(
         if prepared is None:
             prepared = prepare(text, times, request)
         provenance["step"] = prepared[0]
-        outcome = simulate(text, times, batched(plan, plan.slots()), request, prepared)
+        kept_batches = batched(plan, plan.slots())
+        try:
+            outcome = simulate(text, times, kept_batches, request, prepared)
+        except NoDevice as error:  # nothing has run yet
+            if device != "auto":
+                raise
+            without = str(error)
+            request.pool, request.kernel = None, CpuKernel
+            outcome = simulate(text, times, kept_batches, request, prepared)
     finally:
         bar.close()
     provenance["target"] = outcome.stats["target"]
+    provenance["device"] = "cpu" if outcome.stats["device"] == "cpu" else "cuda"
     stats = outcome.stats
     stats["warnings"] += [*text.system.notes, *_diagnose(stats, outcome.samples)]
-    if text.system.facts:
-        stats["notes"] = list(text.system.facts)
+    notes = list(text.system.facts)
+    if without is not None:
+        notes.append(f"device='auto' took the CPU: {without.rstrip('.')}.")
+    if notes:
+        stats["notes"] = notes
     if not engine.stochastic:
         stats["stopped_because"] = "deterministic"
         slots, means = plan.slots(), outcome.samples.average()
@@ -320,7 +342,7 @@ def solve(
 
 def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
     """Repeat the run that made a result; see :meth:`wignerflow.Result.rerun`."""
-    known = {"threads", "timeout", "checkpoint", "every", "client", "progress"}
+    known = {"threads", "timeout", "checkpoint", "every", "client", "progress", "device"}
     for name in options:
         _check.one_of("options", name, known)
     what = result.provenance
@@ -342,7 +364,7 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
         dt=what.get("step"),
         ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
         precision=what["precision"],
-        **options,
+        **{"device": what.get("device", "cpu"), **options},
     )
 
 

@@ -20,8 +20,9 @@ from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
 from ..run.driver import Request, available_threads, simulate
+from ..run.gpus import default_device, place
 from ..run.stepsize import guess
-from ..solve import FAILED_LIMIT, _gather, _members
+from ..solve import FAILED_LIMIT, _gather, _members, _samples
 
 TIMES = 64  # outputs of a run, evenly spaced
 FIRST_STEPS = 64  # length of the first run in steps
@@ -93,8 +94,10 @@ class Runner:
         single: bool,
         threads: int | None,
         dt: float | None,
+        device: str | None = None,
     ):
         self.engine, self.base, self.plan = engine, base, plan
+        self.device = default_device() if device is None and _samples(engine) else device
         self.model = model
         self.seed, self.single, self.threads, self.dt = seed, single, threads, dt
         self.slots = plan.slots()
@@ -153,6 +156,7 @@ class Runner:
             text = self._text(which, model, times)
             count = ntraj if self.engine.stochastic else 2
             request = Request(count, seed, self.single, self.threads, None, self.dt)
+            place(request, self.device or "cpu", _samples(self.engine))
             outcome = simulate(text, times, self.every, request)
             self.dt = outcome.dt
             samples = outcome.samples

@@ -37,8 +37,9 @@ from ..moments.steady import NotSettled
 from ..observables import Plan, assemble, assemble_exact, batched, flatten
 from ..result import Values, format_value
 from ..run.automatic import choose_method
+from ..run.gpus import choose_device
 from ..run.statistics import BATCHES, Samples
-from ..solve import _gather, _members, _plain, _seed, resolve_method
+from ..solve import _gather, _members, _plain, _samples, _seed, resolve_method
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
 
 DOUBLINGS = 16
@@ -101,6 +102,7 @@ def steady_state(
     seed: int | None = None,
     dt: float | None = None,
     precision: str = "single",
+    device: str | None = None,
     threads: int | None = None,
     unique: bool = True,
     relax: float | None = None,
@@ -115,7 +117,7 @@ def steady_state(
             "cumulant" integrates the moments until they stand still, "twa", "jumps", "mean-field"
             and the others run trajectories until they have relaxed.
         ntraj: trajectories, at least 64, half of them from another initial state.
-        seed, dt, precision, threads: as in :func:`wignerflow.solve`.
+        seed, dt, precision, device, threads: as in :func:`wignerflow.solve`.
         unique: refuse a steady state that depends on the initial state. False takes the one that
             the model's own initial state reaches, and runs trajectories from there alone.
         relax: time to leave out before averaging over as long again; None detects it. The tests are
@@ -151,13 +153,15 @@ def steady_state(
     reason = engine.refuses(model)
     if reason is not None:
         raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    if device is not None:
+        choose_device(device, _samples(engine))
     start = time.perf_counter()
     if isinstance(engine, Exact):
         out = _null_vector(engine, model, base, plan, unique)
     elif isinstance(engine, Cumulant):
         out = _moments(engine, model, base, plan, unique, None if limit is None else start + limit)
     elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
-        runner = Runner(engine, model, base, plan, number, single, workers, step)
+        runner = Runner(engine, model, base, plan, number, single, workers, step, device)
         deadline = None if limit is None else start + limit
         out = _relaxed(runner, count, unique, known, deadline)
     else:

@@ -152,14 +152,10 @@ def _gpu() -> Line:
         return "missing", "GPU", "no NVIDIA driver found; nothing is lost, runs use the CPU"
     if importlib.util.find_spec("numba_cuda") is None:
         return "missing", "GPU", f"{found}, but not numba-cuda: pip install 'wignerflow[gpu]'"
-    try:
-        from numba import cuda
+    from ..kernels.cuda import unavailable
 
-        if not cuda.is_available():
-            return "missing", "GPU", f"{found}, but CUDA does not start: see `numba -s`"
-    except Exception as error:
-        return "missing", "GPU", f"{found}, but CUDA does not start: {error}"
-    return "ok", "GPU", found
+    reason = unavailable()
+    return ("ok", "GPU", found) if reason is None else ("missing", "GPU", f"{found}, but {reason}")
 
 
 def _driver() -> str | None:

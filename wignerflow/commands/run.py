@@ -33,6 +33,7 @@ def add(commands: Any, at_least: Any, seed: Any) -> None:
     add("--ntraj", type=at_least(2), metavar="N", help="instead of the file's")
     add("--seed", type=seed, help="instead of the file's")
     add("--threads", type=at_least(1), metavar="N", help="instead of the file's")
+    add("--device", choices=("cpu", "cuda", "auto"), help="instead of the file's")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     stem = options.out / (job.output or options.file.stem)
     files = [stem.with_name(stem.name + suffix) for suffix in (".nc", ".png")]
     _prepare(files)
-    for name in ("ntraj", "seed", "threads"):
+    for name in ("ntraj", "seed", "threads", "device"):
         if getattr(options, name) is not None:
             job.options[name] = getattr(options, name)
     return _solve(options.file, job, files)

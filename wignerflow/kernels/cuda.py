@@ -8,6 +8,7 @@ not depend on the number of GPUs, on how chunks are grouped into launches, nor o
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import time
 from collections.abc import Iterator
@@ -27,21 +28,22 @@ from .module import Grid, KernelText
 #: than the seconds after which a driver with a display stops a kernel on a small one.
 LAUNCH_STEPS = 4e9
 VALUE_BYTES = 2**29  # of observables kept before they are added up
+WHOLE = 2**62  # more steps than any interval between outputs has
 MEMORY_SHARE = 0.8  # of the free memory, at most
 
 
-class NoDevice(RuntimeError):
-    """There is no GPU to run on; the message says why, and what to do."""
+class NoDevice(ValueError):
+    """The GPU cannot run this; the message says why, and what to do."""
 
 
 def simulated() -> bool:
     """Whether numba-cuda's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM=1)."""
-    return bool(numba.config.ENABLE_CUDASIM)
+    return bool(getattr(numba.config, "ENABLE_CUDASIM", False))
 
 
 def unavailable() -> str | None:
     """Why there is no GPU to run on, and what to do; None where there is one."""
-    if importlib.util.find_spec("numba_cuda") is None:
+    if not simulated() and importlib.util.find_spec("numba_cuda") is None:
         return "the package numba-cuda is not installed; run `pip install 'wignerflow[gpu]'`"
     from numba import cuda
 
@@ -49,20 +51,28 @@ def unavailable() -> str | None:
         if not cuda.is_available():
             return _reason()
         version = None if simulated() else cuda.runtime.get_version()
-        devices = len(cuda.gpus)
+        driver = (0, 0) if simulated() else cuda.driver.driver.get_version()
+        count = len(cuda.gpus)
     except Exception as error:
         return f"the driver or the CUDA libraries cannot be used ({error}); {UPDATE}"
-    if devices == 0:
+    if count == 0:
         return "no NVIDIA GPU is visible (CUDA_VISIBLE_DEVICES may hide it)"
-    if version is not None and version > cuda.cudadrv.driver.driver.get_version():
+    if version is not None and version[0] > driver[0]:
         return (
-            f"the NVIDIA driver supports CUDA {_dotted(cuda.cudadrv.driver.driver.get_version())}, "
-            f"older than the installed libraries ({_dotted(version)}); {UPDATE}"
+            f"the NVIDIA driver supports CUDA {_dotted(driver)}, older than the installed "
+            f"libraries ({_dotted(version)}); {UPDATE}"
         )
     return None
 
 
 UPDATE = "update the NVIDIA driver, or install the libraries that fit it (see docs/gpu.md)"
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("numba-cuda")
+    except importlib.metadata.PackageNotFoundError:  # Numba brings a simulator of its own
+        return "simulator"
 
 
 def _dotted(version: tuple[int, int]) -> str:
@@ -103,6 +113,26 @@ def cuda_target() -> str:
     return "cuda simulator" if simulated() else f"cuda sm_{kind[0]}{kind[1]} {kind[2]}"
 
 
+def free_memory(number: int) -> float:
+    """Free bytes of a GPU."""
+    from numba import cuda
+
+    if simulated():
+        return 1e12
+    with cuda.gpus[number]:
+        return float(cuda.current_context().get_memory_info().free)
+
+
+def resident() -> int:
+    """Threads that a GPU can hold at the same time."""
+    from numba import cuda
+
+    if simulated():
+        return 64
+    device = cuda.get_current_device()
+    return int(device.MULTIPROCESSOR_COUNT) * int(device.MAX_THREADS_PER_MULTIPROCESSOR)
+
+
 class CudaKernel:
     """A compiled kernel with its tables: ``simulate`` runs chunks on the thread's current GPU."""
 
@@ -118,7 +148,7 @@ class CudaKernel:
     ):
         """``ready=False`` leaves the kernel uncompiled, for machines without a GPU."""
         self.shape = Shape.of(text) if shape is None else shape
-        text = KernelText(text.system, text.readouts, self.shape.loops(simulated()))
+        text = KernelText(text.given, text.readouts, self.shape.loops(simulated()))
         self.lanes = self.shape.lanes
         self.dtype: Any = np.float32 if single else np.float64
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
@@ -135,13 +165,15 @@ class CudaKernel:
         self.batched = batched
         self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1, simulated())
         if ready:
+            self.target = cuda_target()
+            self.fitting(free_memory(0))
             self._compile()
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the GPU."""
         out = hashlib.sha256(self.source.encode())
-        out.update(f"{self.dtype.__name__} {self.lanes} {self.noise}".encode())
+        out.update(f"{self.dtype.__name__} {self.lanes} {self.noise} {_version()}".encode())
         tables = (self.p, self.o, self.ct, self.rows, self.nsteps, self.hs, self.bmap)
         for table in tables:
             out.update(f"|{table.dtype.str}{table.shape}|".encode())
@@ -227,15 +259,16 @@ class CudaKernel:
         while i < times:
             end, steps = i, 0
             while end < times and end - i < rows:
-                steps += int(self.nsteps[end - 1]) if end else 0
-                if steps > most and end > i:
+                more = int(self.nsteps[end - 1]) if end else 0
+                if steps + more > most and end > i:
                     break
+                steps += more
                 end += 1
             if end == i + 1 and steps > most:
                 for j in range(0, steps, most):
                     yield i, end, j, min(j + most, steps)
             else:
-                yield i, end, 0, 2**62
+                yield i, end, 0, WHOLE
             i = end
 
     def _on_device(self, seed: int) -> tuple[Any, ...]:
@@ -266,6 +299,7 @@ class CudaKernel:
         from numba import cuda
 
         T, K, Kb, shape = self.nsteps.size + 1, self.channels, self.batched.size, self.shape
+        begin = time.perf_counter()
         *tables, bmap = self._on_device(seed)
         start = first * self.lanes
         count = max(0, min(ntraj, start + chunks * self.lanes) - start)
@@ -309,7 +343,10 @@ class CudaKernel:
             number = 0
             for i0, i1, j0, j1 in self._launches(width):
                 launch(i0, i1, j0, j1, number)
-                number += int(self.nsteps[max(i0 - 1, 0) : i1 - 1].sum()) if j0 == 0 and j1 > 2**61 else j1 - j0
+                if j1 == WHOLE:
+                    number += int(self.nsteps[max(i0 - 1, 0) : i1 - 1].sum())
+                else:
+                    number += j1 - j0
                 if i0 == 0 or j1 >= self.nsteps[i0 - 1]:
                     total(i0, i1)
         final = np.zeros((0, self.state_slots, self.lanes), F)
@@ -324,6 +361,7 @@ class CudaKernel:
             self._clips(chunks, count, clips),
             final,
         )
+        out.seconds = time.perf_counter() - begin
         return out
 
     def _clips(self, chunks: int, count: int, clips: Any) -> NDArray[np.float64]:

@@ -19,7 +19,8 @@ def _bits_float(x: Any) -> Any:  # pragma: no cover (compiled)
 
 
 def _jit(function: Any) -> Any:
-    return cuda.jit(function, device=True, fastmath=True, forceinline=True)
+    options: dict[str, Any] = {"device": True, "fastmath": True, "forceinline": True}
+    return cuda.jit(function, **options)
 
 
 def _device_functions() -> dict[str, Any]:

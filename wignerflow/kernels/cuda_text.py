@@ -3,9 +3,9 @@
 Three substitutions turn the text into device code: a lane loop becomes a block, for a thread has
 one lane; scratch and single subsystems, which have constant places, become local arrays of the
 thread; integers known when the kernel is made become literals. Around ``step``, ``local`` and
-``observe`` stands a loop over a range of steps. A launch may end anywhere; what it needs to go on is
-kept in memory. Observables are written out for every trajectory, and ``sums`` adds them up chunk by
-chunk in double precision, in an order that does not depend on how the trajectories were launched.
+``observe`` stands a loop over a range of steps. A launch may end anywhere; what it needs to go on
+is kept in memory. Observables are written out for every trajectory, and ``sums`` adds them up chunk
+by chunk in double precision, in an order that does not depend on how trajectories were launched.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .dense import ROWS
 from .module import KernelText
 from .team import Team, Threads
 from .text import LANE_LOOP
@@ -48,6 +49,7 @@ def finite(x):
     return F(1) if x == x else F(0)
 
 
+DENSE
 def tally(s, alive, c, i, count, bcount):
     count[i, c] = s[ALIVE]
 
@@ -55,6 +57,33 @@ def tally(s, alive, c, i, count, bcount):
 def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
     LANE
     mean[i, k, c] = w[at + l]
+"""
+
+#: Products with matrices as ``dense.packed`` stores them, panels of ROWS rows.
+DENSE = """
+def dense_product(p, a, w, b, c, sign, rows, columns, lanes):
+    l = cuda.threadIdx.x
+    for row in range(rows):
+        at = a + row // ROWS * columns * ROWS + row % ROWS
+        total = F(0)
+        for k in range(columns):
+            total += p[at + k * ROWS] * w[(b + k) * lanes + l]
+        w[(c + row) * lanes + l] += sign * total
+
+
+"""
+
+TEAM_DENSE = """
+def dense_product(p, a, w, b, c, sign, rows, columns, lanes):
+    BARRIER
+    for row in range(cuda.threadIdx.x, rows, TEAM):
+        at = a + row // ROWS * columns * ROWS + row % ROWS
+        total = F(0)
+        for k in range(columns):
+            total += p[at + k * ROWS] * w[b + k]
+        w[c + row] += sign * total
+
+
 """
 
 SHUFFLES = """
@@ -71,19 +100,21 @@ SIMULATED_SHUFFLES = """
 def swapped(x, d):
     shared = cuda.shared.array(1024, F)
     place = cuda.threadIdx.x + cuda.threadIdx.y * cuda.blockDim.x
-    cuda.syncthreads()
     shared[place] = x
     cuda.syncthreads()
-    return shared[place ^ d]
+    y = shared[place ^ d]
+    cuda.syncthreads()
+    return y
 
 
 def shifted(x, d):
     shared = cuda.shared.array(1024, F)
     place = cuda.threadIdx.x + cuda.threadIdx.y * cuda.blockDim.x
-    cuda.syncthreads()
     shared[place] = x
     cuda.syncthreads()
-    return shared[max(place - d, 0)]
+    y = shared[max(place - d, 0)]
+    cuda.syncthreads()
+    return y
 """
 
 TEAM_HELPERS = """
@@ -291,9 +322,13 @@ def source(
         f"STRANG = {text.strang}",
         f"TIMED = {timed}",
         f"SCRATCH, SINGLES = {len(scratch)}, {max(1, singles)}",
+        f"ROWS = {ROWS}",
         f"SUM_THREADS = {shape.sum_threads}",
     ]
-    helpers = HELPERS
+    helpers = HELPERS.replace("DENSE\n", TEAM_DENSE if shape.spread else DENSE)
+    if shape.spread:
+        assert isinstance(loops, Team)
+        helpers = helpers.replace("BARRIER", loops.barrier).replace("TEAM", str(shape.threads))
     if shape.spread:
         head.append(f"WARP, WARPS, SPAN = {shape.warp}, {warps}, {min(shape.warp, shape.threads)}")
         helpers += (SIMULATED_SHUFFLES if simulated else SHUFFLES) + TEAM_HELPERS

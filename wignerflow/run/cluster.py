@@ -66,8 +66,10 @@ class Cluster:
 
     task_seconds = 0.5
     task_bytes = 2**24
+    device = "cpu"
+    least, most = 1, 2**62
 
-    def __init__(self, client: Any, kernel: CpuKernel):
+    def __init__(self, client: Any, kernel: CpuKernel, chunks: int):
         self.client = check_client(client)
         self._workers, self._looked = 1, 0.0
         self.facts: dict[str, str] = self._retry(lambda: client.submit(facts, pure=False))

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
+from ..kernels.kernel import Kernel
 from ..kernels.module import Grid, KernelText
 from .interrupts import Interrupts
 from .statistics import Samples
@@ -55,9 +56,7 @@ class Keeper(Protocol):
 
     every: Every
 
-    def open(
-        self, kernel: CpuKernel, dt: float, stats: dict[str, Any], target: str
-    ) -> State | None:
+    def open(self, kernel: Kernel, dt: float, stats: dict[str, Any], target: str) -> State | None:
         """The state to continue from, or None; refuses what belongs to another run."""
 
     def save(self, state: State) -> None:
@@ -82,8 +81,10 @@ class Request:
     keeper: Keeper | None = None
     #: When the clock of ``timeout`` began (``time.perf_counter``); None: with the run.
     start: float | None = None
-    #: Called with the kernel: a pool of workers elsewhere.
-    pool: Callable[[CpuKernel], Pool] | None = None
+    #: Called with the kernel and the number of chunks: a pool of workers elsewhere.
+    pool: Callable[[Any, int], Pool] | None = None
+    #: Makes the kernel, in place of ``CpuKernel``.
+    kernel: Callable[..., Kernel] = CpuKernel
 
 
 @dataclass
@@ -106,6 +107,10 @@ class Pool(Protocol):
     #: What a task should take, and at most leave behind.
     task_seconds: float
     task_bytes: int
+    device: str
+    #: Chunks of a task: as many as make good use of a worker, and as fit into its memory.
+    least: int
+    most: int
 
     @property
     def workers(self) -> int:
@@ -126,10 +131,12 @@ class Threads:
 
     task_seconds = 0.1  # so that stopping rules act promptly
     task_bytes = 2**21
+    device = "cpu"
+    least, most = 1, 2**62
 
-    def __init__(self, kernel: CpuKernel, workers: int):
+    def __init__(self, kernel: Kernel, workers: int, initializer: Callable[[], None] | None = None):
         self.kernel, self.workers, self.target = kernel, workers, cpu_target()
-        self.pool = ThreadPoolExecutor(workers)
+        self.pool = ThreadPoolExecutor(workers, initializer=initializer)
 
     def submit(
         self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
@@ -192,7 +199,7 @@ def simulate(
     dt, pilot = prepare(text, tlist, request) if prepared is None else prepared
     stats.update(pilot)
     grid = Grid.make(tlist, dt)
-    kernel = CpuKernel(text, grid, single=request.single, batched=batched)
+    kernel = request.kernel(text, grid, single=request.single, batched=batched)
     stats.update(
         steps=int(grid.nsteps.sum()),
         steps_per_trajectory=int(grid.nsteps.sum()),
@@ -203,7 +210,7 @@ def simulate(
     )
     with Interrupts(terminate=request.keeper is not None) as interrupts:
         run = _Run(kernel, text, request, interrupts, batched, tlist.size)
-        stats["target"] = run.pool.target
+        stats["target"], stats["device"] = run.pool.target, run.pool.device
         try:
             state = None
             if request.keeper is not None:
@@ -249,7 +256,7 @@ class _Run:
 
     def __init__(
         self,
-        kernel: CpuKernel,
+        kernel: Kernel,
         text: KernelText,
         request: Request,
         interrupts: Interrupts,
@@ -261,11 +268,11 @@ class _Run:
         self.chunks = -(-request.ntraj // kernel.lanes)
         self.units = Units.of(kernel, self.chunks)
         self.state = State(Samples.empty(times, text.channels, batched), short=np.zeros(times))
-        self.pool: Pool = (
-            Threads(kernel, min(request.threads or available_threads(), self.chunks))
-            if request.pool is None
-            else request.pool(kernel)
-        )
+        self.pool: Pool
+        if request.pool is None:
+            self.pool = Threads(kernel, min(request.threads or available_threads(), self.chunks))
+        else:
+            self.pool = request.pool(kernel, self.chunks)
         self.workers = self.pool.workers
         self.pending: list[tuple[int, Any]] = []
         self.final: list[NDArray[Any]] = []
@@ -283,7 +290,8 @@ class _Run:
         each = 8 * times * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
         by_time = int(self.pool.task_seconds / max(chunk_seconds * self.units.size, 1e-9))
         share = -(-self.chunks // (4 * self.workers * self.units.size))
-        return max(1, min(by_time, share, self.pool.task_bytes // each))
+        fitting = max(1, min(self.pool.most, self.pool.task_bytes // each))
+        return min(fitting, max(self.pool.least, min(by_time, share)))
 
     def _absorb(self, out: Chunks, first: int, stop: int) -> None:
         """Add portions ``first`` to ``stop`` of a task, in order: grouping changes no bit."""
@@ -346,7 +354,7 @@ class _Run:
         self.save()
 
     def _loop(self, start: float) -> None:
-        state, units, size = self.state, self.units, 1
+        state, units, size = self.state, self.units, self.pool.least
         following = units.at(state.done)
         while state.done < self.chunks:
             while len(self.pending) < 2 * self.workers and following < units.count:

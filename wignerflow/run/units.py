@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.cpu import Chunks, CpuKernel
+from ..kernels.cpu import Chunks
+from ..kernels.kernel import Kernel
 from .statistics import Samples
 
 #: Chunks that are added one by one.
 SINGLE = 128
 #: Most chunks in a portion; divides ``SINGLE``, so that portions end at powers of two.
 LARGEST = 16
+#: Trajectories of a chunk of which several may be in a portion (a GPU's chunks are larger).
+SMALL = 128
 #: Most work in a portion of several chunks, in trajectories times variables times steps.
 WORK = 2**25
 
@@ -31,10 +34,10 @@ class Units:
     size: int
 
     @staticmethod
-    def of(kernel: CpuKernel, chunks: int) -> Units:
+    def of(kernel: Kernel, chunks: int) -> Units:
         """Portions of a run of so many chunks."""
         work = kernel.lanes * kernel.state_slots * int(kernel.nsteps.sum())
-        size = LARGEST
+        size = LARGEST if kernel.lanes <= SMALL else 1
         while size > 1 and size * work > WORK:
             size //= 2
         return Units(chunks, size)
@@ -64,7 +67,7 @@ class Units:
 
 
 def simulate(
-    kernel: CpuKernel, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
+    kernel: Kernel, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
 ) -> Chunks:
     """Sums of portions of chunks from number ``first``; the leading axis is the portion."""
     if max(sizes) == 1:
@@ -79,7 +82,7 @@ def simulate(
     return Chunks(**joined, seconds=sum(p.seconds for p in parts))
 
 
-def _folded(out: Chunks, kernel: CpuKernel) -> Chunks:
+def _folded(out: Chunks, kernel: Kernel) -> Chunks:
     times, channels = out.mean.shape[1:]
     sums = Samples.empty(times, channels, kernel.batched)
     sums.absorb(out.count, out.mean, out.m2, out.batch_sum, out.batch_count)

@@ -1,0 +1,88 @@
+"""Chunks on every visible GPU, one worker thread each."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from .. import _check
+from ..kernels.cuda import CudaKernel, devices, free_memory, resident, unavailable
+from .driver import Request, Threads
+
+DEVICES = ("cpu", "cuda", "auto")
+
+
+_DEFAULT: ContextVar[str] = ContextVar("device", default="cpu")
+
+
+def default_device() -> str:
+    """The device where none is given: "cpu", unless :func:`using_device` says otherwise."""
+    return _DEFAULT.get()
+
+
+@contextlib.contextmanager
+def using_device(device: str) -> Iterator[None]:
+    """Make a device the default, for code that does not ask for one."""
+    token = _DEFAULT.set(_check.one_of("device", device, DEVICES))
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
+
+
+def choose_device(device: str, samples: bool) -> tuple[str, str | None]:
+    """The device to take, "cpu" or "cuda"; and where "auto" takes the CPU, why.
+
+    Args:
+        device: "cpu", "cuda" or "auto".
+        samples: whether the method runs phase-space trajectories.
+
+    Raises:
+        ValueError: "cuda" is asked for and cannot be had.
+    """
+    _check.one_of("device", device, DEVICES)
+    if device == "cpu":
+        return "cpu", None
+    if not samples:
+        if device == "cuda":
+            must = "be 'cpu' or 'auto' for a method without phase-space trajectories"
+            _check.fail("device", must, device)
+        return "cpu", "the method runs no phase-space trajectories"
+    reason = unavailable()
+    if reason is None:
+        return "cuda", None
+    if device == "cuda":
+        why = f"{reason[:1].upper()}{reason[1:]}."
+        _check.fail("device", "be 'cpu' or 'auto' on this machine", device, why)
+    return "cpu", reason
+
+
+def place(request: Request, device: str, samples: bool) -> str | None:
+    """Let a request run on "cpu", "cuda" or "auto"; why "auto" took the CPU, or None."""
+    where, why = choose_device(device, samples)
+    if where == "cuda":
+        request.pool, request.kernel = Gpus, CudaKernel
+    return why
+
+
+class Gpus(Threads):
+    """A pool of GPUs: a thread for each, which talks to no other."""
+
+    def __init__(self, kernel: CudaKernel, chunks: int):
+        found = devices()[: max(1, chunks)]
+        self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in found:
+            self._free.put(number)
+        super().__init__(kernel, len(found), initializer=self._bind)
+        self.target = kernel.target
+        self.device = f"{kernel.target.removeprefix('cuda ')} x {len(found)}"
+        self.most = min(kernel.fitting(free_memory(k)) for k in found)
+        wanted = -(-resident() // (kernel.lanes * kernel.shape.threads))
+        self.least = max(1, min(wanted, self.most, -(-chunks // len(found))))
+
+    def _bind(self) -> None:
+        from numba import cuda
+
+        cuda.select_device(self._free.get())
