@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from . import (
+    hosseinabadi_2,
+    hosseinabadi_3,
+    hosseinabadi_4,
     huber_1,
     huber_2,
     huber_3,
@@ -26,6 +29,9 @@ from . import (
 from .contract import Figure
 
 _FIGURES = (
+    hosseinabadi_2.FIGURE,
+    hosseinabadi_3.FIGURE,
+    hosseinabadi_4.FIGURE,
     huber_1.FIGURE,
     huber_2.FIGURE,
     huber_3.FIGURE,

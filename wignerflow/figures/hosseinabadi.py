@@ -1,0 +1,185 @@
+r"""What the figures of Hosseinabadi, Chelpanova and Marino share: models, methods, drawing.
+
+The paper's rates are plain Lindblad rates. N two-level emitters can be written in two ways, with the
+same exact solution: as spins one by one, each with a Pauli vector of fixed length (the paper's form),
+or as one ensemble in the Bloch form, whose cost does not depend on N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model.couplings import NearestNeighbour
+from ..model.model import Jump, LocalJump, Model
+from ..model.operators import ArrayOp, Op, couple
+from ..model.states import down, up, vacuum
+from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
+from ..plot import COLOURS
+from ..result import Result
+from .contract import add_curve
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+PAPER = (
+    "H. Hosseinabadi, O. Chelpanova and J. Marino, Making Truncated Wigner for dissipative spins "
+    "'plain easy'"
+)
+
+#: By key: label and colour.
+FORMS: dict[str, tuple[str, str]] = {
+    "spins": ("TWA, spins one by one", COLOURS[0]),
+    "bloch": ("TWA, one ensemble", COLOURS[1]),
+    "linear": ("TWA, linear form", COLOURS[2]),
+    "mf": ("mean field", "0.6"),
+    "exact": ("exact", "0.1"),
+}
+
+
+def emitters(
+    N: int, loss: float, pump: float, together: bool
+) -> tuple[Subsystem, Op, Op, list[Jump | LocalJump]]:
+    """N emitters with loss and pump of each: subsystem, sum of sigma^-, of sigma^z, and jumps."""
+    if together:
+        atoms = Ensemble(N, name="atoms")
+        local: list[Jump | LocalJump] = [LocalJump(atoms.sm, loss), LocalJump(atoms.sp, pump)]
+        return atoms, atoms.Jm, 2 * atoms.Jz, local
+    spins = Spin(count=N, name="atoms")
+    return spins, spins.sm.sum(), spins.sz.sum(), [Jump(spins.sm, loss), Jump(spins.sp, pump)]
+
+
+def driven_spin(
+    drive: float, decay: float, pump: float, *, linear: bool = False
+) -> tuple[Op, Model]:
+    """Eq. (17) from below, or a spin left alone above: sigma^z and the model.
+
+    ``linear`` takes it as an ensemble of one emitter, which gives it the linear form of TWA.
+    """
+    if linear:
+        spin: Any = Ensemble(1, name="spin")
+        x, z = 2 * spin.Jx, 2 * spin.Jz
+        jumps: list[Any] = [LocalJump(spin.sm, decay), LocalJump(spin.sp, pump)]
+    else:
+        spin = Spin(name="spin")
+        x, z = spin.sx, spin.sz
+        jumps = [Jump(spin.sm, decay), Jump(spin.sp, pump)]
+    return z, Model(drive * x, jumps, initial={spin: down if drive else up})
+
+
+def tavis_cummings(
+    N: int,
+    *,
+    omega: float,
+    epsilon: float,
+    g: float,
+    kappa: float,
+    loss: float,
+    pump: float,
+    together: bool,
+) -> tuple[Mode, Model]:
+    """Eq. (28): photonic vacuum and inverted emitters."""
+    mode = Mode(name="cavity")
+    atoms, lower, inversion, jumps = emitters(N, loss, pump, together)
+    H = (
+        omega * mode.n
+        + epsilon / 2 * inversion
+        + g / np.sqrt(N) * (mode.adag * lower + mode.a * lower.dag())
+    )
+    return mode, Model(H, [Jump(mode.a, kappa), *jumps], initial={mode: vacuum, atoms: up})
+
+
+def central_spin(
+    N: int,
+    *,
+    omega: float,
+    epsilon: float,
+    g: float,
+    kappa: float,
+    loss: float,
+    pump: float,
+    together: bool,
+) -> tuple[Spin, Model]:
+    """Eq. (37): central spin down, N satellite spins up."""
+    spin = Spin(name="central")
+    atoms, lower, inversion, jumps = emitters(N, loss, pump, together)
+    H = (
+        omega / 2 * spin.sz
+        + epsilon / 2 * inversion
+        + g / np.sqrt(N) * (spin.sp * lower + spin.sm * lower.dag())
+    )
+    return spin, Model(H, [Jump(spin.sm, kappa), *jumps], initial={spin: down, atoms: up})
+
+
+def rydberg_ring(
+    N: int, *, Omega: float, J: float, loss: float, dephasing: float, linear: bool = False
+) -> tuple[ArrayOp, Model]:
+    """Eq. (45) with periodic boundaries, all down: sigma^z of every atom, and the model.
+
+    ``linear`` takes each atom as an ensemble of one emitter, which gives it the linear form of TWA.
+    """
+    bonds = NearestNeighbour(periodic=True)
+    if linear:
+        atoms: Any = Ensemble(1, count=N, name="atoms")
+        x, z = 2 * atoms.Jx, 2 * atoms.Jz
+        jumps: list[Any] = [LocalJump(atoms.sm, loss), LocalJump(atoms.sz, dephasing)]
+    else:
+        atoms = Spin(count=N, name="atoms")
+        x, z = atoms.sx, atoms.sz
+        jumps = [Jump(atoms.sm, loss), Jump(atoms.sz, dephasing)]
+    # every bond is in couple twice, and every atom in two bonds
+    H = Omega * x.sum() + J / 4 * (N + 2 * z.sum()) + J / 8 * couple(z, bonds, z)
+    return z, Model(H, jumps, initial={atoms: down})
+
+
+def time_coordinate(name: str, last: float, points: int, symbol: str) -> dict[str, Any]:
+    """A coordinate entry of a dataset: times from zero to ``last``."""
+    facts = {"long_name": f"time {symbol}", "symbol": symbol, "units": "1"}
+    return {name: (name, np.linspace(0, last, points), facts)}
+
+
+def add_methods(
+    data: xarray.Dataset,
+    stem: str,
+    dim: str,
+    results: Mapping[str, Result],
+    observable: str,
+    label: str,
+    required: Mapping[str, float] | None = None,
+    **attributes: Any,
+) -> None:
+    """Variables stem_KEY for every result; sampled ones are judged by stem_exact."""
+    for key, result in results.items():
+        add_curve(
+            data,
+            f"{stem}_{key}",
+            dim,
+            result,
+            observable,
+            label=f"{label}, {FORMS[key][0]}" if key in FORMS else f"{label}, {key}",
+            reference=f"{stem}_exact" if result.ntraj else None,
+            required=(required or {}).get(key),
+            **attributes,
+        )
+
+
+def band(
+    ax: Axes, data: xarray.Dataset, name: str, colour: str, scale: float = 1.0, **style: Any
+) -> None:
+    """A sampled curve with a band of one standard error."""
+    x, y = data[data[name].dims[0]].values, scale * data[name].values
+    error = scale * data[data[name].attrs["sem"]].values
+    ax.plot(x, y, color=colour, **{"linewidth": 2.0} | style)
+    ax.fill_between(x, y - error, y + error, color=colour, alpha=0.3, linewidth=0)
+
+
+def circles(
+    ax: Axes, data: xarray.Dataset, name: str, every: int, scale: float = 1.0, **style: Any
+) -> None:
+    """An exact curve as circles at every ``every``-th point."""
+    x, y = data[data[name].dims[0]].values, scale * data[name].values
+    look: dict[str, Any] = {"markersize": 4.5, "fillstyle": "none", "markeredgewidth": 1.1}
+    ax.plot(x[::every], y[::every], "o", color=FORMS["exact"][1], **look | style)
