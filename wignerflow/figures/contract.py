@@ -166,10 +166,10 @@ def add_curve(
         assert result.dt is not None
         facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
         facts |= {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"}
-        for text in result.stats["warnings"]:
-            line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
-            if line not in data.attrs["warnings"]:
-                data.attrs["warnings"] += f"{line}\n"
+    for text in result.stats.get("warnings", ()):
+        line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
+        if line not in data.attrs["warnings"]:
+            data.attrs["warnings"] += f"{line}\n"
     if reference is not None:
         facts["reference"] = reference
     if required is not None:

@@ -1,8 +1,8 @@
 r"""What the figures of Hosseinabadi, Chelpanova and Marino share: models, methods, drawing.
 
-The paper's rates are plain Lindblad rates. N two-level emitters can be written in two ways, with the
-same exact solution: as spins one by one, each with a Pauli vector of fixed length (the paper's form),
-or as one ensemble in the Bloch form, whose cost does not depend on N.
+The paper's rates are plain Lindblad rates. N two-level emitters can be written in two ways, with
+the same exact solution: as spins one by one, each with a Pauli vector of fixed length (the paper's
+form), or as one ensemble in the Bloch form, whose cost does not depend on N.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..model.states import down, up, vacuum
 from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
 from ..plot import COLOURS
 from ..result import Result
-from .contract import add_curve
+from ..solve import solve
+from .contract import add_curve, difference
 
 if TYPE_CHECKING:
     import xarray
@@ -35,6 +36,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "spins": ("TWA, spins one by one", COLOURS[0]),
     "bloch": ("TWA, one ensemble", COLOURS[1]),
     "linear": ("TWA, linear form", COLOURS[2]),
+    "ce": ("cumulants, second order", COLOURS[3]),
     "mf": ("mean field", "0.6"),
     "exact": ("exact", "0.1"),
 }
@@ -50,6 +52,19 @@ def emitters(
         return atoms, atoms.Jm, 2 * atoms.Jz, local
     spins = Spin(count=N, name="atoms")
     return spins, spins.sm.sum(), spins.sz.sum(), [Jump(spins.sm, loss), Jump(spins.sp, pump)]
+
+
+#: By key: the method of a figure's curve; every other key is TWA.
+DETERMINISTIC = {"exact": "exact", "ce": "cumulant", "mf": "mean-field"}
+
+
+def solved(
+    key: str, model: Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
+) -> Result:
+    """The model by the method of ``key``; ``sampling`` are the options of sampled ones."""
+    if key in DETERMINISTIC:
+        return solve(model, times, e_ops=e_ops, method=DETERMINISTIC[key], progress=False)
+    return solve(model, times, e_ops=e_ops, progress=False, **sampling)
 
 
 def driven_spin(
@@ -159,7 +174,7 @@ def add_methods(
             dim,
             result,
             observable,
-            label=f"{label}, {FORMS[key][0]}" if key in FORMS else f"{label}, {key}",
+            label=f"{label}, {FORMS[key][0]}",
             reference=f"{stem}_exact" if result.ntraj else None,
             required=(required or {}).get(key),
             **attributes,
@@ -183,3 +198,21 @@ def circles(
     x, y = data[data[name].dims[0]].values, scale * data[name].values
     look: dict[str, Any] = {"markersize": 4.5, "fillstyle": "none", "markeredgewidth": 1.1}
     ax.plot(x[::every], y[::every], "o", color=FORMS["exact"][1], **look | style)
+
+
+def line(
+    ax: Axes, data: xarray.Dataset, name: str, key: str, scale: float = 1.0, **style: Any
+) -> None:
+    """A deterministic approximation: dashed, or dotted for mean field."""
+    label, colour = FORMS[key]
+    look: dict[str, Any] = {"linewidth": 1.5, "linestyle": ":" if key == "mf" else "--"}
+    x = data[data[name].dims[0]].values
+    ax.plot(x, scale * data[name].values, color=colour, **look | {"label": label} | style)
+
+
+def deviation(ax: Axes, data: xarray.Dataset, name: str, colour: str, **style: Any) -> None:
+    """A sampled curve minus its reference, with a band of one standard error."""
+    x = data[data[name].dims[0]].values
+    change, error = difference(data, name)
+    ax.plot(x, change, color=colour, **{"linewidth": 1.4} | style)
+    ax.fill_between(x, change - error, change + error, color=colour, alpha=0.25, linewidth=0)

@@ -6,13 +6,13 @@ r"""One driven spin with decay, and where each form of TWA is better: Hosseinaba
     \dot s^z = 2\Omega s^y - \tfrac\gamma2 (s_x^2 + s_y^2) - \xi^xs^x - \xi^ys^y
 
 with decay gamma, spin down at first, :math:`s = (\pm1, \pm1, -1)`. Panel (a) is the paper's: decay
-of 0.1 Omega to 2 Omega (chosen here, the text names 0.1 only) and, dotted, the equations of 0.1 without noise. Panel (b)
-shows the error, with a pump as strong as the decay too, where the form is exact. Panels (c) and (d)
-go beyond the paper and compare its form, which keeps the length of the vector, with the linear one,
-whose first and second moments under local channels are exact: a spin that decays undriven, where
-the paper's form ends at the wrong value, and a Rydberg ring of five spins (see
-:mod:`.hosseinabadi_5`) of Omega = J, kappa = 0.1 J, where the paper's form is the better one as
-long as decay is weak.
+of 0.1 Omega to 2 Omega (chosen here, the text names 0.1 only) and, dotted, the equations of 0.1
+without noise. Panel (b) shows the error, with a pump as strong as the decay too, where the form is
+exact. Panels (c) and (d) go beyond the paper and compare its form, which keeps the length of the
+vector, with the linear one, whose first and second moments under local channels are exact: a spin
+that decays undriven, where the paper's form ends at the wrong value, and a Rydberg ring of five
+spins (see :mod:`.hosseinabadi_5`) of Omega = J, kappa = 0.1 J, where the paper's form is the better
+one as long as decay is weak.
 
 Steps of 0.01/Omega; their error is below that of sampling, 0.002.
 """
@@ -25,7 +25,6 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from ..plot import COLOURS, new_figure
-from ..solve import solve
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
 from .hosseinabadi import (
     FORMS,
@@ -33,8 +32,10 @@ from .hosseinabadi import (
     add_methods,
     band,
     circles,
+    deviation,
     driven_spin,
     rydberg_ring,
+    solved,
     time_coordinate,
 )
 
@@ -98,9 +99,7 @@ def _spin(
     results = {}
     for key in ("exact", "spins", *(("linear",) if linear else ())):
         z, model = driven_spin(drive, decay, pump, linear=key == "linear")
-        options = {"method": "exact"} if key == "exact" else sampling
-        times = data[dim].values
-        results[key] = solve(model, times, e_ops={"z": z}, progress=False, **options)
+        results[key] = solved(key, model, data[dim].values, {"z": z}, sampling)
     required = {} if bound is None else {"spins": bound}
     add_methods(data, stem, dim, results, "z", label, required, decay=decay, pump=pump)
 
@@ -132,10 +131,7 @@ def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
             z, model = rydberg_ring(
                 RING, Omega=1.0, J=1.0, loss=float(decay), dephasing=0.1, linear=key == "linear"
             )
-            options = {"method": "exact"} if key == "exact" else sampling
-            curves[key] = solve(
-                model, times, e_ops={"z": z.sum() / RING}, progress=False, **options
-            )
+            curves[key] = solved(key, model, times, {"z": z.sum() / RING}, sampling)
         for key, values in found.items():
             change = np.abs(curves[key].expect["z"] - curves["exact"].expect["z"])
             k = int(np.argmax(change))
@@ -157,7 +153,13 @@ def checks(data: xarray.Dataset) -> list[Check]:
         value, sem = abs(float(change[-1])), float(error[-1])
         met = keeps(sign * value, sem, -0.1 if sign < 0 else 0.01)
         out.append(
-            Check(f"undriven decay, steady state, {FORMS[key][0]}: deviation", value, sem, required, met)
+            Check(
+                f"undriven decay, steady state, {FORMS[key][0]}: deviation",
+                value,
+                sem,
+                required,
+                met,
+            )
         )
     for at, better, worse in ((0, "spins", "linear"), (-1, "linear", "spins")):
         low, high = (float(data[f"ring_{key}"][at]) for key in (better, worse))
@@ -192,11 +194,10 @@ def _driven(left: Axes, right: Axes, data: xarray.Dataset) -> None:
     for k, (decay, colour) in enumerate(zip(DECAYS, COLOURS, strict=False)):
         name = f"driven{k}_spins"
         band(left, data, name, colour, label=rf"TWA, $\gamma_\downarrow/\Omega = {decay:g}$")
-        circles(left, data, f"driven{k}_exact", 3, label="exact" if k == 3 else None, markersize=3.5)
-        change, error = difference(data, name)
-        label = rf"$\gamma_\downarrow/\Omega = {decay:g}$"
-        right.plot(t, change, color=colour, linewidth=1.5, label=label)
-        right.fill_between(t, change - error, change + error, color=colour, alpha=0.3, linewidth=0)
+        circles(
+            left, data, f"driven{k}_exact", 3, label="exact" if k == 3 else None, markersize=3.5
+        )
+        deviation(right, data, name, colour, label=rf"$\gamma_\downarrow/\Omega = {decay:g}$")
     left.plot(t, data["noiseless"], ":", color=COLOURS[0], linewidth=1.3, label="0.1, no noise")
     change, _ = difference(data, "pumped_spins")
     label = r"$\gamma_\uparrow = \gamma_\downarrow = \Omega$"
