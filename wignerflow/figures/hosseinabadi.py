@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model import emitters
 from ..model.couplings import NearestNeighbour
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op, couple
-from ..model.states import down, up, vacuum
+from ..model.states import State, down, up, vacuum
 from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
 from ..plot import COLOURS
 from ..result import Result
@@ -42,7 +43,7 @@ FORMS: dict[str, tuple[str, str]] = {
 }
 
 
-def emitters(
+def atoms_of(
     N: int, loss: float, pump: float, together: bool
 ) -> tuple[Subsystem, Op, Op, list[Jump | LocalJump]]:
     """N emitters with loss and pump of each: subsystem, sum of sigma^-, of sigma^z, and jumps."""
@@ -98,7 +99,7 @@ def tavis_cummings(
 ) -> tuple[Mode, Model]:
     """Eq. (28): photonic vacuum and inverted emitters."""
     mode = Mode(name="cavity")
-    atoms, lower, inversion, jumps = emitters(N, loss, pump, together)
+    atoms, lower, inversion, jumps = atoms_of(N, loss, pump, together)
     H = (
         omega * mode.n
         + epsilon / 2 * inversion
@@ -120,7 +121,7 @@ def central_spin(
 ) -> tuple[Spin, Model]:
     """Eq. (37): central spin down, N satellite spins up."""
     spin = Spin(name="central")
-    atoms, lower, inversion, jumps = emitters(N, loss, pump, together)
+    atoms, lower, inversion, jumps = atoms_of(N, loss, pump, together)
     H = (
         omega / 2 * spin.sz
         + epsilon / 2 * inversion
@@ -148,6 +149,21 @@ def rydberg_ring(
     # every bond is in couple twice, and every atom in two bonds
     H = Omega * x.sum() + J / 4 * (N + 2 * z.sum()) + J / 8 * couple(z, bonds, z)
     return z, Model(H, jumps, initial={atoms: down})
+
+
+def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[Spin, Any, Model]:
+    """Eqs. (50)-(55), resonant, rates in units of Gamma_0: spins, Gamma_ij and the model.
+
+    Dipoles are perpendicular to the chain, which the paper does not say; ``spacing`` is in units of
+    the wavelength.
+    """
+    spins = Spin(count=N, name="chain")
+    places = spacing * np.outer(np.arange(N), [1, 0, 0])
+    J, Gamma = emitters.free_space(places, dipole=[0, 0, 1], wavelength=1.0)
+    H = couple(spins.sp, J, spins.sm)
+    if drive:
+        H = H + drive * spins.sx.sum()
+    return spins, Gamma, Model(H, [Jump(spins.sm, rate=Gamma)], initial={spins: initial})
 
 
 def time_coordinate(name: str, last: float, points: int, symbol: str) -> dict[str, Any]:
@@ -206,8 +222,9 @@ def line(
     """A deterministic approximation: dashed, or dotted for mean field."""
     label, colour = FORMS[key]
     look: dict[str, Any] = {"linewidth": 1.5, "linestyle": ":" if key == "mf" else "--"}
+    look |= {"color": colour, "label": label}
     x = data[data[name].dims[0]].values
-    ax.plot(x, scale * data[name].values, color=colour, **look | {"label": label} | style)
+    ax.plot(x, scale * data[name].values, **look | style)
 
 
 def deviation(ax: Axes, data: xarray.Dataset, name: str, colour: str, **style: Any) -> None:

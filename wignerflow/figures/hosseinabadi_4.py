@@ -23,6 +23,7 @@ from ..analysis.steady_state import steady_state
 from ..plot import new_figure
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
 from .hosseinabadi import (
+    DETERMINISTIC,
     FORMS,
     PAPER,
     add_methods,

@@ -1,0 +1,191 @@
+r"""Burst of an inverted chain in free space: Hosseinabadi, Chelpanova and Marino, Fig. 7.
+
+The chain of :mod:`.hosseinabadi_6` without drive, all up: ten atoms at three spacings (chosen here
+apart from a tenth of a wavelength, as is the direction of the dipoles), and in the inset N up to
+1000 at a tenth of a wavelength. Shown is the emission rate per atom,
+
+.. math:: R = -\frac{1}{N\Gamma_0}\frac{d}{dt}\langle n\rangle
+    = \frac{1}{N\Gamma_0}\Big\langle\sum_{ij}\Gamma_{ij}s^+_is^-_j
+    + \frac{\Gamma_0}{2}\sum_is^z_i\Big\rangle,
+
+Eq. (61) with its sign put right. Its on-site part is :math:`(3 - s_z^2)/4 + s_z/2` and not the
+population :math:`(1 + s_z)/2`, which TWA does not bring to zero without drive; both are the same
+to a quantum spin. R is taken from the balance, as the loss of excitation between two times, exact
+curves alike. The error of a difference adds the noise of the interval, of variance
+:math:`(R - \langle s_z\rangle/2)\,\Gamma_0/N` per trajectory and unit of time, to the spread of R.
+
+Steps of 0.01/Gamma_0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model.operators import couple
+from ..model.states import up
+from ..plot import COLOURS, new_figure
+from ..result import Result
+from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
+from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, solved
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+SOURCE = f"{PAPER}, Fig. 7"
+N = 10
+SPACINGS = (0.1, 0.2, 0.5)
+TEX = (r"\lambda/10", r"\lambda/5", r"\lambda/2")
+#: Atoms and trajectories of the inset.
+SIZES = {10: 20_000, 30: 10_000, 100: 3_000, 300: 1_000, 1000: 200}
+LAST, WIDTH = 3.0, 0.05
+STEP = 0.01
+#: Largest deviation of R at a tenth of a wavelength, as a fraction of its peak.
+REQUIRED = 0.05
+
+
+def make(
+    quick: bool = False,
+    *,
+    ntraj: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    say: Say = silent,
+) -> xarray.Dataset:
+    """Emission rate by TWA (10^5 trajectories) and exact; six and 30 atoms where quick."""
+    size, sizes = (6, {6: 1000, 30: 200}) if quick else (N, SIZES)
+    count = (2_000 if quick else 100_000) if ntraj is None else ntraj
+    edges = np.linspace(0, LAST, round(LAST / WIDTH) + 1)
+    facts = {"long_name": "time Gamma_0 t", "symbol": "Γ₀t", "units": "1"}
+    data = dataset(
+        "hosseinabadi-7", SOURCE, {"time": ("time", (edges[1:] + edges[:-1]) / 2, facts)}
+    )
+    data.attrs |= {"N": size, "dipole": "perpendicular", "initial": "up", "width": WIDTH}
+    sampling: dict[str, Any] = {"seed": 7 if seed is None else seed, "threads": threads}
+    sampling["dt"] = 0.05 if quick else STEP
+    for k, spacing in enumerate(SPACINGS):
+        say(f"a/λ = {spacing:g}: {count} trajectories, exact")
+        for key in ("exact", "spins"):
+            result = _run(key, size, spacing, edges, sampling | {"ntraj": count})
+            text = f"emission rate, a/λ = {spacing:g}, {FORMS[key][0]}"
+            _rate(data, f"rate{k}", key, result, size, text, spacing=spacing)
+    for number, many in sizes.items():
+        say(f"N = {number}: {many if ntraj is None else ntraj} trajectories")
+        options = sampling | {"ntraj": many if ntraj is None else ntraj}
+        result = _run("spins", number, SPACINGS[0], edges, options)
+        text = f"emission rate, N = {number}, {FORMS['spins'][0]}"
+        _rate(data, f"size{number}", "spins", result, number, text, N=number)
+    peak = float(data["rate0_exact"].max())
+    data["rate0_spins"].attrs["required"] = REQUIRED * peak
+    return data
+
+
+def _run(key: str, number: int, spacing: float, times: Any, sampling: dict[str, Any]) -> Result:
+    spins, Gamma, model = chain(number, spacing, 0.0, up)
+    e_ops: dict[str, Any] = {"excitation": spins.sz.sum() / (2 * number) + 0.5}
+    if key != "exact":
+        e_ops["rate"] = couple(spins.sp, Gamma, spins.sm) / number
+    return solved(key, model, times, e_ops, sampling)
+
+
+def _rate(
+    data: xarray.Dataset,
+    stem: str,
+    key: str,
+    result: Result,
+    number: int,
+    label: str,
+    **attributes: Any,
+) -> None:
+    """Loss of excitation per unit of time and atom."""
+    name = f"{stem}_{key}"
+    rate = -np.diff(result.expect["excitation"]) / WIDTH
+    facts: dict[str, Any] = {"long_name": label, "units": "1", "method": result.method}
+    if result.ntraj:
+        facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
+        facts |= {"sem": f"{name}_sem"}
+        if f"{stem}_exact" in data:
+            facts["reference"] = f"{stem}_exact"
+        n = result.expect["excitation"]
+        inversion = n[1:] + n[:-1] - 1
+        noise = np.maximum(rate - inversion / 2, 0) / (number * WIDTH * result.ntraj)
+        spread = np.abs(result.sem["rate"])
+        error = np.sqrt(noise + np.maximum(spread[1:], spread[:-1]) ** 2)
+        data[f"{name}_sem"] = ("time", error, {"long_name": f"{label}, error", "units": "1"})
+    data[name] = ("time", rate, facts | attributes)
+
+
+def checks(data: xarray.Dataset) -> list[Check]:
+    """Height of the burst at a tenth of a wavelength; none at half of one."""
+    exact = data["rate0_exact"].values
+    k = int(np.argmax(exact))
+    change, error = difference(data, "rate0_spins")
+    value, sem = abs(float(change[k])) / exact[k], float(error[k]) / exact[k]
+    met = keeps(value, sem, REQUIRED)
+    out = [
+        Check("height of the burst, a = λ/10: relative deviation", value, sem, "at most 0.05", met)
+    ]
+    last = int(np.argmax([int(str(n)[4:-6]) for n in _sizes(data)]))
+    name = _sizes(data)[last]
+    peak = data[name].values
+    k = int(np.argmax(peak))
+    first = float(data["rate0_exact"].max())
+    size = int(name[4:-6])
+    value, sem = float(peak[k]), float(data[f"{name}_sem"][k])
+    what = f"height of the burst of {size} atoms: above that of {data.attrs['N']}, {first:.3g}"
+    met = keeps(-value, sem, -first)
+    out.append(Check(what, value, sem, f"at least {first:.3g}", met))
+    return out
+
+
+def _sizes(data: xarray.Dataset) -> list[str]:
+    """Names of the curves of the inset."""
+    return [str(n) for n in data.data_vars if str(n).startswith("size") and "_sem" not in str(n)]
+
+
+def draw(data: xarray.Dataset) -> Drawing:
+    """Emission rates with the inset; deviations below."""
+    figure, axes = new_figure(2, 1, gridspec_kw={"height_ratios": [2.4, 1]}, sharex=True)
+    figure.set_size_inches(7.6, 6.8)
+    upper, lower = axes[:, 0]
+    for k, (text, colour) in enumerate(zip(TEX, COLOURS, strict=False)):
+        band(upper, data, f"rate{k}_spins", colour, label=rf"TWA, $a = {text}$")
+        label = "exact" if k == len(TEX) - 1 else None
+        circles(upper, data, f"rate{k}_exact", 1, label=label, markersize=3.8)
+        deviation(lower, data, f"rate{k}_spins", colour)
+    bound = data["rate0_spins"].attrs["required"]
+    lower.axhspan(-bound, bound, color="0.93", linewidth=0, zorder=0)
+    lower.axhline(0, color="0.1", linewidth=0.9, linestyle="--")
+    upper.set(xlim=(0, LAST), ylim=(0, None), ylabel=r"emission rate per atom  $R/\Gamma_0$")
+    lower.set(xlabel=r"time  $\Gamma_0 t$", ylabel=r"TWA $-$ exact")
+    upper.legend(loc="upper left", bbox_to_anchor=(0.13, 1.0))
+    _inset(upper.inset_axes((0.55, 0.36, 0.44, 0.6)), data)
+    ntraj = data["rate0_spins"].attrs["ntraj"]
+    figure.suptitle(
+        rf"Inverted chain of $N = {data.attrs['N']}$ atoms;  TWA with {in_title(ntraj)} "
+        "trajectories, bands: one standard error",
+        fontsize=12,
+    )
+    return figure
+
+
+def _inset(ax: Axes, data: xarray.Dataset) -> None:
+    for name, colour in zip(_sizes(data), reversed(COLOURS), strict=False):
+        band(ax, data, name, colour, linewidth=1.5, label=f"{name[4:-6]}")
+    ax.set(xlim=(0, 1), ylim=(0, None))
+    ax.tick_params(labelsize=9)
+    ax.set_title(r"$a = \lambda/10$", fontsize=10)
+    ax.legend(title="atoms", fontsize=8, title_fontsize=8, loc="upper right")
+
+
+FIGURE = Figure(
+    "hosseinabadi-7",
+    "Superradiant burst of a chain of atoms, ten to a thousand",
+    SOURCE,
+    make,
+    draw,
+    checks,
+)
