@@ -56,8 +56,6 @@ LAST = 5.0
 STEP = 0.01
 #: Trajectories of a steady state, each with its average over time.
 STEADY = 6_000
-#: Cumulants are steady then.
-RELAXED = 60.0
 #: Largest deviation of the steady population.
 REQUIRED = 0.01
 SAMPLED = ("spins", "bloch")
@@ -99,20 +97,14 @@ def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
         for key, runs in found.items():
             spin, model = central_spin(int(size), **PARAMETERS, together=key != "spins")
             e_ops = {"population": spin.sp * spin.sm}
-            if key == "ce":
-                late = solved(key, model, [0.0, RELAXED], e_ops, {})
-                runs.append(float(late.expect["population"][-1]))
-            elif key == "exact":
-                runs.append(float(steady_state(model, e_ops, "exact").expect["population"]))
-            else:
-                runs.append(steady_state(model, e_ops, **sampling))
+            sampled = {} if key in DETERMINISTIC else sampling
+            runs.append(steady_state(model, e_ops, DETERMINISTIC.get(key, "twa"), **sampled))
     for key, runs in found.items():
         name, text = f"steady_{key}", f"steady population, {FORMS[key][0]}"
         attrs: dict[str, Any] = {"long_name": text, "units": "1"}
         attrs["method"] = DETERMINISTIC.get(key, "twa")
-        values = runs
+        values = [float(r.expect["population"]) for r in runs]
         if key in SAMPLED:
-            values = [float(r.expect["population"]) for r in runs]
             attrs |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"])}
             attrs |= {"dt": sampling["dt"], "sem": f"{name}_sem", "reference": "steady_exact"}
             if key == "spins":
