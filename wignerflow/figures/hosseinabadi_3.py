@@ -147,7 +147,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     upper.legend(loc="lower right", bbox_to_anchor=(1.0, 0.06))
     ntraj = data["photons_N15_spins"].attrs["ntraj"]
     figure.suptitle(
-        rf"Tavis-Cummings laser, $N = 15$;  TWA with {in_title(ntraj)} trajectories, "
+        rf"Tavis-Cummings laser, $N = 15$;  TWA, {in_title(ntraj)} trajectories, "
         "bands: one standard error",
         fontsize=12,
     )

@@ -107,7 +107,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     ntraj = data["excitation0_spins"].attrs["ntraj"]
     figure.suptitle(
         rf"Driven chain, $N = {data.attrs['N']}$ atoms, $a = \lambda/5$;  "
-        f"TWA with {in_title(ntraj)} trajectories, bands: one standard error",
+        f"TWA, {in_title(ntraj)} trajectories, bands: one standard error",
         fontsize=12,
     )
     return figure
