@@ -186,7 +186,7 @@ def _scaled(name, factor):
 
 @pytest.mark.parametrize("name", ["drift", "jacobian", "source"])
 def test_a_flipped_sign_shows(name):
-    for make in SPINS:
+    for make in (two_ensembles, spin_array):
         wrong, size = error(make, spoil=_scaled(name, -1.0))
         assert wrong > 0.05 * size
 
@@ -199,7 +199,7 @@ def test_a_wrong_number_of_emitters_shows(monkeypatch):
         self.number = np.where(self.number > 1, self.number + 1, 1)
 
     monkeypatch.setattr(Variables, "__init__", wrong_number)
-    for make in (two_ensembles, products, ensemble_array):
+    for make in (two_ensembles, ensemble_array):
         wrong, size = error(make)
         assert wrong > 0.01 * size
 
