@@ -40,7 +40,7 @@ from .observables import (
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.schwinger import Schwinger
-from .phasespace.twa import TWA
+from .phasespace.twa import TWA, SpinTWA
 from .result import Result, load
 from .run.stopping import relative
 from .solve import FailedTrajectories, solve
@@ -78,6 +78,7 @@ __all__ = [
     "Schwinger",
     "Spectrum",
     "Spin",
+    "SpinTWA",
     "Squeezing",
     "SteadyState",
     "StructureFactor",

@@ -30,7 +30,7 @@ from .observables import Plan, assemble, batched, flatten
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.schwinger import Schwinger
-from .phasespace.twa import TWA
+from .phasespace.twa import TWA, SpinTWA
 from .progress import Progress
 from .provenance import NotPlain, identity, read_call, versions, write_call
 from .result import Result
@@ -43,6 +43,7 @@ from .run.stopping import Target, targets, worst
 
 METHODS: dict[str, Callable[[], Any]] = {
     "twa": TWA,
+    "spin-twa": SpinTWA,
     "mean-field": MeanField,
     "cumulant": Cumulant,
     "exact": Exact,

@@ -69,7 +69,7 @@ def printed_generator(N, jump, corrected, J, n, edit=lambda source: source):
 
 def exact_generator(N, jump, J):
     """Drift (3, P) and diffusion (3, 3, P) with the exact first and second moments."""
-    lam, c = bloch_generator(JUMPS[jump](wf.Ensemble(N, name="a")))
+    lam, c = bloch_generator(JUMPS[jump](wf.Ensemble(N, name="a")).matrix())
     cJ = c[:, None, None] * J
     D = N / 4 * (lam + lam.T)[:, :, None] - (cJ + cJ.transpose(1, 0, 2)) / 2
     return -lam @ J + N / 2 * c[:, None], D, lam

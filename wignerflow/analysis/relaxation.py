@@ -115,7 +115,7 @@ class Runner:
         for jump in self.model.jumps:
             values = np.atleast_1d(np.asarray(jump.rate, complex)).real
             if isinstance(jump, LocalJump):
-                lam = np.linalg.eigvals(bloch_generator(jump.op)[0]).real
+                lam = np.linalg.eigvals(bloch_generator(jump.op.matrix())[0]).real
                 values = np.outer(values, lam[lam > 1e-9 * np.abs(lam).max(initial=0.0)])
             rates += values[values > 0].ravel().tolist()
         return min(rates, default=0.0)

@@ -61,9 +61,14 @@ except OSError:
 """
 
 
-def fresh(code: str, names: list[str], cache: Path) -> dict[str, Any]:
-    """Variables of ``code`` after it ran in a new interpreter with this cache directory."""
-    environment = dict(os.environ)
+def fresh(
+    code: str, names: list[str], cache: Path, environment: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Variables of ``code`` after it ran in a new interpreter with this cache directory.
+
+    ``environment``: its variables, else those of this process.
+    """
+    environment = dict(os.environ if environment is None else environment)
     environment["WIGNERFLOW_CACHE_DIR"] = str(cache / "kernels")
     environment["NUMBA_CACHE_DIR"] = str(cache / "numba")
     path = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]

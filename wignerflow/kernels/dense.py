@@ -32,10 +32,14 @@ _BYTES, _VECTORS = (64, 2) if vector_bits() == 512 else (32, 1)
 
 
 def packed(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A real matrix (M, K) in panels, padded with rows of zeros to a multiple of ``ROWS``."""
+    """A real matrix (M, K) in panels, padded with rows of zeros to a multiple of ``ROWS``.
+
+    Entries below 1e-30 of the largest become zeros: products of numbers too small to be normal ones
+    take a CPU many times as long.
+    """
     M, K = matrix.shape
     full = np.zeros((padded(M), K))
-    full[:M] = matrix
+    full[:M] = np.where(np.abs(matrix) < 1e-30 * np.abs(matrix).max(initial=0.0), 0.0, matrix)
     return np.ascontiguousarray(full.reshape(-1, ROWS, K).transpose(0, 2, 1)).ravel()
 
 

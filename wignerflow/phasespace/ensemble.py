@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ..model.model import LocalJump
-from ..model.operators import LocalOp
 from ..model.states import BlochState
 from .system import DISCRETE, FIXED, GAUSSIAN, InitialSpec
 
@@ -26,9 +25,10 @@ _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], co
 GAUSSIAN_BELOW = 10  # ensembles below this N start with Gaussian, not fixed-length, fluctuations
 
 
-def bloch_generator(op: LocalOp) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(Lambda, c) of one emitter for one jump of rate one; shapes (3, 3), (3,)."""
-    jump = op.matrix()
+def bloch_generator(
+    jump: NDArray[np.complex128],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(Lambda, c) of one emitter for one jump, a 2x2 matrix, of rate one; shapes (3, 3), (3,)."""
     product = jump.conj().T @ jump
 
     def dissipator(rho: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -44,7 +44,7 @@ def bloch_generator(op: LocalOp) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 def local_parts(jump: LocalJump, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lambda (size, 3, 3) and c (size, 3) of a local jump at rate one; zero on other members."""
-    lam, c = bloch_generator(jump.op)
+    lam, c = bloch_generator(jump.op.matrix())
     here = np.ones(size) if jump.op.member is None else np.eye(size)[jump.op.member]
     return here[:, None, None] * lam, here[:, None] * c
 

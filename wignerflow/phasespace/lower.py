@@ -15,6 +15,7 @@ from ..model.states import BlochState, ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from .ensemble import local_parts, spin_initial
 from .polynomials import Poly
+from .spins import alone, spin_parts
 from .symbols import Mono, SymbolMap
 from .system import (
     FOCK,
@@ -39,11 +40,12 @@ DIRECT_TRANSFORM = 4096
 
 
 def build(
-    model: Model, times: NDArray[np.float64] | None = None
+    model: Model, times: NDArray[np.float64] | None = None, bloch_spins: bool = False
 ) -> tuple[PhaseSpaceSystem, SymbolMap]:
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
     ``times``: where given, time coefficients that are real there need no imaginary part.
+    ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``.
     """
     blocks, block_of = [], {}
     for k, sub in enumerate(model.subsystems):
@@ -56,8 +58,24 @@ def build(
     )
     symbols = SymbolMap(system, block_of, real | {c.conj() for c in real})
     system.hamiltonian = symbols.symbol(model.H).real()
+    local: dict[Subsystem, LocalStep] = {}
     for jump in model.collective_jumps:
-        if isinstance(jump.op, Op):
+        found = alone(jump) if bloch_spins else None
+        if found is not None:
+            spin, c = found
+            step = local.setdefault(spin, LocalStep(block_of[spin], np.ones(spin.size), []))
+            rate = jump.rate
+            if not isinstance(rate, Coef):
+                rate = np.broadcast_to(rate, spin.size).copy()
+            step.parts.append((rate, *spin_parts(c)))
+            fact = (
+                "single spins in the Bloch form: jumps of a spin alone have exact means; noise "
+                "whose covariance is negative outside the Bloch ball is cut, and second moments "
+                "with it"
+            )
+            if fact not in system.facts:
+                system.facts.append(fact)
+        elif isinstance(jump.op, Op):
             _add(system, symbols.symbol(jump.op), jump.rate)
         elif jump.matrix is not None:
             _add_matrix(system, symbols, jump.op, jump.matrix)
@@ -71,7 +89,6 @@ def build(
                 system.member_channels.append(
                     MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate)
                 )
-    local: dict[Subsystem, LocalStep] = {}
     for lj in model.local_jumps:
         sub = lj.op.sub
         assert isinstance(sub, Ensemble)
@@ -107,7 +124,14 @@ def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_samp
     """Initial distributions; ``sampling`` of angular momenta: see ``spin_initial``."""
     for sub, states in model.initial.items():
         if sub.kind == "mode":
-            system.initial.append(_mode_initial(states, sampling == "point"))
+            spec = _mode_initial(states, sampling == "point")
+            system.initial.append(spec)
+            if np.any(spec.kind == FOCK):
+                system.facts.append(
+                    f"Fock states of {sub.name!r} are sampled as circles |a|^2 = n and n + 1: mean "
+                    "and variance of the number are right, negative parts of the Wigner function "
+                    "and higher moments are not"
+                )
             continue
         bloch = [s for s in states if isinstance(s, BlochState)]
         if isinstance(sub, Ensemble):

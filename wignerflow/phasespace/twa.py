@@ -34,6 +34,9 @@ class TWA:
         sampling: initial fluctuations of pure states of ensembles and collective spins: "auto"
             (fixed spin length from N = 10 on, Gaussian below), "fixed" or "gaussian". Mixed states
             are Gaussian.
+        spin_form: of single spins: "length" (every jump turns the spin, so that its length is
+            kept: the equations of Hosseinabadi, Chelpanova and Marino) or "bloch" (jumps of one
+            spin alone are local steps with exact moments, as of an ensemble of one, see ``spins``).
         spin_sampling: of single spins: "discrete" (each transverse component +1 or -1) or
             "gaussian".
         scheme: "splitting" (exact rotations and exact local steps) or "heun" (an independent check;
@@ -52,6 +55,7 @@ class TWA:
         form: str = "bloch",
         corrected: bool = True,
         sampling: str = "auto",
+        spin_form: str = "length",
         spin_sampling: str = "discrete",
         scheme: str = "splitting",
     ):
@@ -62,6 +66,9 @@ class TWA:
             _check.fail("corrected", 'be left out unless form="rotor"', corrected)
         if form == "rotor" and scheme != "splitting":
             _check.fail("scheme", 'be "splitting" with form="rotor"', scheme)
+        self.spin_form = _check.one_of("spin_form", spin_form, ["length", "bloch"])
+        if form == "rotor" and spin_form != "length":
+            _check.fail("spin_form", 'be "length" with form="rotor"', spin_form)
         self.corrected = corrected
         self.sampling = _check.one_of("sampling", sampling, ["auto", "fixed", "gaussian"])
         self.spin_sampling = _check.one_of("spin_sampling", spin_sampling, ["discrete", "gaussian"])
@@ -75,7 +82,7 @@ class TWA:
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
-        system, symbols = lower.build(model, tlist)
+        system, symbols = lower.build(model, tlist, self.spin_form == "bloch")
         system.scheme = self.scheme
         if self.form == "rotor":
             use_rotor_form(system, model, self.corrected)
@@ -87,6 +94,8 @@ class TWA:
         rotor: dict[str, Any] = {}
         if self.form == "rotor":
             rotor = {"form": self.form, "corrected": self.corrected}
+        if self.spin_form != "length":
+            rotor["spin_form"] = self.spin_form
         return {
             **rotor,
             "sampling": self.sampling,
@@ -101,3 +110,48 @@ class TWA:
             if v not in ("auto", "discrete", "splitting", True)
         ]
         return f"TWA({', '.join(changed)})"
+
+
+class SpinTWA(TWA):
+    r"""The dissipative truncated Wigner approximation of single spins and modes.
+
+    All dissipation, of one spin too, turns spins and keeps their lengths:
+
+    .. math:: ds = \omega\times s, \qquad
+       \omega = 2\,\partial_s h\,dt + 2\,\mathrm{Re}\sum_k \partial_s l_k
+       (\sqrt{r_k}\,dW_k + i r_k l_k^* dt)
+
+    (Stratonovich; s the classical Pauli vector), with every component of a spin drawn as +1 or -1.
+    It is ``TWA(spin_form="length", spin_sampling="discrete")`` and gives the same numbers;
+    ensembles with local jumps, which those equations do not know, are refused. Reference:
+    Hosseinabadi, Chelpanova and Marino, "Making Truncated Wigner for dissipative spins 'plain
+    easy'", Eqs. (7) and (12).
+
+    Args:
+        sampling: initial fluctuations of collective spins and ensembles, see :class:`TWA`.
+        spin_sampling: "discrete" or "gaussian".
+        scheme: "splitting" or "heun".
+    """
+
+    name = "spin-twa"
+
+    def __init__(
+        self,
+        *,
+        sampling: str = "auto",
+        spin_sampling: str = "discrete",
+        scheme: str = "splitting",
+    ):
+        super().__init__(sampling=sampling, spin_sampling=spin_sampling, scheme=scheme)
+
+    def refuses(self, model: Model) -> str | None:
+        """Why the method cannot treat ``model``, or None."""
+        for jump in model.local_jumps:
+            return (
+                f"the ensemble {jump.op.sub.name!r} has jumps of every emitter, which would have "
+                "to be followed one by one; take wf.TWA(), or an array of wf.Spin"
+            )
+        return None
+
+    def __repr__(self) -> str:
+        return "Spin" + super().__repr__()
