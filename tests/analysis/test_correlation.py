@@ -162,6 +162,28 @@ def test_bad_input(cavity):
     exact = wf.correlation(model, c.n, c.a, TAUS, method="exact", t=0.0)
     with pytest.raises(ValueError, match=r"Correlation of A with A\^\+"):
         wf.spectrum(exact)
+    small = wf.Mode(name="small", cutoff=3)
+    full = wf.Model(small.a + small.adag, [wf.Jump(small.a, 1.0)], initial={small: wf.vacuum})
+    with pytest.warns(UserWarning, match="3 Fock states of mode 'small'"):
+        wf.correlation(full, small.a, small.adag, TAUS, method="exact")
     driven = wf.Model(wf.coef(np.sin) * (c.a + c.adag), initial={c: wf.vacuum})
     with pytest.raises(ValueError, match="constant in time; give a time"):
         wf.correlation(driven, c.a, c.adag, TAUS)
+
+
+def test_qutip_spectrum_is_ours_at_the_opposite_frequency():
+    qutip = pytest.importorskip("qutip")
+    c, q = wf.Mode(name="c", cutoff=8), wf.Spin(name="q")
+    model = wf.Model(
+        0.8 * c.n + 0.4 * (c.adag * q.sm + c.a * q.sp),
+        [wf.Jump(c.a, 1.0), wf.Jump(q.sp, 0.4), wf.Jump(q.sm, 0.3)],
+        initial={c: wf.vacuum, q: wf.down},
+    )
+    w = np.linspace(-2, 2, 9)
+    H, c_ops, _, convert = model.to_qutip()
+    want = qutip.spectrum(H, w, c_ops, convert(c.adag), convert(c.a))
+    taus = np.linspace(0, 60, 3001)
+    options = {"method": "exact", "order": "plain", "window": "none"}
+    ours = wf.spectrum(model, c.adag, c.a, taus, omega=-w[::-1], **options)
+    np.testing.assert_allclose(ours.value[::-1], want, atol=1e-3 * want.max())
+    assert want[6] > 5 * want[2]  # at +1 and -1

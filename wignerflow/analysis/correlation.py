@@ -3,10 +3,11 @@ r"""Two-time correlations: averages of products along trajectories, or quantum r
 In the Wigner representation the average of a product of symbols at two times of one trajectory is
 the symmetrised correlation,
 
-.. math:: C(\tau) = \tfrac12\langle\{A(t+\tau), B(t)\}\rangle = \overline{A(t+\tau)\,B(t)} .
+.. math:: C(\tau) = \tfrac12\langle\{A(t+\tau), B(t)\}\rangle = \overline{A(t+\tau)\,B(t)} ,
 
-The rest of the plain correlation is half a commutator, that is a response: with a kick
-:math:`H \to H + \epsilon\,\delta(t' - t) B` just before t,
+up to second-order terms of the bracket between the two symbols, which vanish at :math:`\tau = 0`
+for A and B linear in J, sigma or a. The rest of the plain correlation is half a commutator, that
+is a response: with a kick :math:`H \to H + \epsilon\,\delta(t' - t) B` just before t,
 
 .. math:: \langle A(t+\tau) B(t)\rangle = C(\tau) + \tfrac{i}{2}
           \frac{\partial\,\overline{A(t+\tau)}}{\partial\epsilon} .
@@ -17,6 +18,7 @@ The derivative is taken between trajectories with equal random numbers and oppos
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -195,6 +197,8 @@ def correlation(
         if connected:
             value = value - exact.mean_a * exact.mean_b
         stats = {**exact.stats, "wall_time": time.perf_counter() - begin}
+        for message in stats.get("warnings", ()):
+            warnings.warn(message, UserWarning, stacklevel=2)
         none = np.zeros(delays.size, complex)
         return Correlation(delays, value, none, order, labels, power, engine.name, stats=stats)
     if not isinstance(engine, TWA):

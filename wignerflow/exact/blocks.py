@@ -97,9 +97,10 @@ class BlockSystem:
                 self.groups.append((times, True))
                 plans.append((1j, arguments))
         limit = int(memory / _PER_COMPONENT)
-        self.components, entries = reach.walk(components, plans, limit)
+        most = int(memory / _PER_ENTRY)
+        self.components, entries = reach.walk(components, plans, limit, most)
         need = self.components.size * _PER_COMPONENT + entries * _PER_ENTRY
-        if self.components.size > limit or need > memory:
+        if self.components.size > limit or entries > most or need > memory:
             raise density_matrix(need, memory)
         self.stats = {"reached": int(self.components.size)}
         self.matrices = [reach.matrix(self.components, turn, a) for turn, a in plans]

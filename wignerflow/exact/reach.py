@@ -97,12 +97,12 @@ def _find(table, key):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def grow(  # type: ignore[no-untyped-def]
-    known, table, filled, begin, end, limit, turn, sizes, blocks, dims, moves, first, coefficients,
-    factor_first, factors, tables,
+    known, table, filled, begin, end, limit, most, turn, sizes, blocks, dims, moves, first,
+    coefficients, factor_first, factors, tables,
 ):  # fmt: skip
     """One pass of the walk over known[begin:end]; returns (known, table, filled, entries).
 
-    Stops when more than ``limit`` components are known.
+    Stops when more than ``limit`` components are known, or ``most`` entries found.
     """
     row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
     targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
@@ -129,21 +129,25 @@ def grow(  # type: ignore[no-untyped-def]
                     for i in range(filled):
                         new[_find(new, known[i])] = known[i]
                     table = new
-        if filled > limit:
+        if filled > limit or entries > most:
             break
         n += 1
     return known, table, filled, entries
 
 
 def walk(
-    start: Ints, plans: list[tuple[complex, tuple[NDArray[np.generic], ...]]], limit: int
+    start: Ints,
+    plans: list[tuple[complex, tuple[NDArray[np.generic], ...]]],
+    limit: int,
+    most: int,
 ) -> tuple[Ints, int]:
     """Sorted components reachable from ``start``, and the number of matrix entries.
 
     Args:
         start: components that are non-zero at the start.
         plans: (turn, arguments of a plan) of every group of terms.
-        limit: stop beyond this number of components (the caller then refuses).
+        limit: stop beyond this number of components (the caller then refuses),
+        most: or beyond this number of entries.
     """
     filled = start.size
     table = np.full(1 << max(10, int(4 * filled + 16).bit_length()), -1, np.int64)
@@ -151,12 +155,12 @@ def walk(
     for key in start:
         table[_find(table, key)] = key
     begin, entries = 0, 0
-    while begin < filled <= limit:
+    while begin < filled <= limit and entries <= most:
         end = filled
         for turn, arguments in plans:
             # every group sees the same stretch of components, then all that it added
             known, table, filled, more = grow(
-                known, table, filled, begin, end, limit, turn, *arguments
+                known, table, filled, begin, end, limit, most - entries, turn, *arguments
             )
             entries += more
         begin = end
