@@ -48,7 +48,8 @@ mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
     """A function that runs a chain; nanoseconds per ensemble, trajectory and step."""
-    ntraj = LANES * threads * max(1, 320 // M)
+    # several blocks for each thread, so that one delay does not make the others wait
+    ntraj = LANES * threads * max(4 if M <= 1000 else 1, 320 // M)
     steps = max(4, round(work * threads / (ntraj * M)))
     chain, model = chain_model(M, N, PHI, float(N))
     forward, _ = emissions(chain, PHI)
