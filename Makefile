@@ -3,6 +3,7 @@
 #   make test        style, spelling, types, architecture, and the quick tests
 #   make test-slow   the tests marked slow
 #   make bench       speed, next to JAX and diffrax
+#   make bench-gpu   a GPU next to the CPU: agreement and speed (DRY=1: only compile for one)
 #   make lock        write the requirements/*.lock files anew (UPGRADE=1: newest versions)
 #   make clean       remove everything that make made
 # PYTHON=python3.12 chooses the interpreter that .venv is made with.
@@ -17,7 +18,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow bench lock clean
+.PHONY: demo test test-slow bench bench-gpu lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --out demo
@@ -36,9 +37,12 @@ test-slow: $(STAMP)-test
 bench: $(STAMP)-bench
 	$(BIN)/wignerflow bench
 
+bench-gpu: $(STAMP)-gpu
+	$(BIN)/python -m wignerflow.bench.gpu $(if $(DRY),--dry) $(if $(QUICK),--quick) --json benchmarks/results-gpu.json
+
 # ---------------------------------------------------------------- environment
-# The locks pin every package by hash. run.lock is a part of the other two, so installing either
-# of them serves for it.
+# The locks pin every package by hash. run.lock is a part of the others, so installing any of them
+# serves for it.
 
 $(STAMP)-venv:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -66,6 +70,9 @@ $(STAMP)-test: requirements/test.lock requirements/run.lock pyproject.toml | $(S
 $(STAMP)-bench: requirements/bench.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
 	$(call install,bench)
 
+$(STAMP)-gpu: requirements/gpu.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,gpu)
+
 # ---------------------------------------------------------------- locks
 # One resolution for every platform and every Python from 3.11 on. Each lock constrains the next,
 # so that all of them fit into one environment.
@@ -82,6 +89,7 @@ COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.1
 lock: .venv-lock/.stamp
 	$(COMPILE) -o requirements/run.lock
 	$(COMPILE) --extra test -c requirements/run.lock -o requirements/test.lock
+	$(COMPILE) --extra gpu -c requirements/run.lock -c requirements/test.lock -o requirements/gpu.lock
 	$(COMPILE) --extra bench -c requirements/run.lock -c requirements/test.lock -o requirements/bench.lock
 
 clean:

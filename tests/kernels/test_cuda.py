@@ -60,8 +60,8 @@ def test_why_there_is_no_gpu(monkeypatch):
     [
         (laser, 1, 16384),
         (chain, 1, 16384),
-        (lambda: chain(20), 8, 2048),
-        (lambda: chain(500), 128, 512),
+        (lambda: chain(20), 4, 2048),
+        (lambda: chain(500), 64, 512),
     ],
 )
 def test_shape_depends_on_the_layout_alone(make, threads, lanes):

@@ -24,7 +24,7 @@ from .text import LANE_LOOP
 WARP = 32
 BLOCK, TILE = 128, 32  # threads per block without arrays, and trajectories per tile with them
 TEAM_MEMBERS = 16  # from so many members on, a team runs a trajectory
-MEMBERS_PER_THREAD, LARGEST_TEAM, TEAM_BLOCK = 4, 256, 64
+MEMBERS_PER_THREAD, LARGEST_TEAM, TEAM_BLOCK = 8, 256, 64
 SHARED_BYTES = 40_000  # of state of a block in shared memory (48 KiB need no permission)
 SUM_THREADS = 256  # of a block that adds up one observable of a chunk; a multiple of 32
 
@@ -93,6 +93,10 @@ def swapped(x, d):
 
 def shifted(x, d):
     return cuda.shfl_up_sync(-1, x, d)
+
+
+def at_end(x):
+    return cuda.shfl_sync(-1, x, (cuda.threadIdx.x + cuda.threadIdx.y * TEAM) % 32 | (SPAN - 1))
 """
 
 #: The same for the simulator, which has no shuffles.
@@ -113,6 +117,16 @@ def shifted(x, d):
     shared[place] = x
     cuda.syncthreads()
     y = shared[max(place - d, 0)]
+    cuda.syncthreads()
+    return y
+
+
+def at_end(x):
+    shared = cuda.shared.array(1024, F)
+    place = cuda.threadIdx.x + cuda.threadIdx.y * cuda.blockDim.x
+    shared[place] = x
+    cuda.syncthreads()
+    y = shared[place | (SPAN - 1)]
     cuda.syncthreads()
     return y
 """
@@ -143,8 +157,8 @@ def exclusive(x):
 
 def whole(part, k, count):
     x = F(0)
-    for j in range(count):
-        x += part[k * WARPS + j]
+    for j in range(WARPS):
+        x += part[k * WARPS + j] if j < count else F(0)
     return x
 """
 
@@ -328,8 +342,9 @@ def source(
     helpers = HELPERS.replace("DENSE\n", TEAM_DENSE if shape.spread else DENSE)
     if shape.spread:
         assert isinstance(loops, Team)
-        helpers = helpers.replace("BARRIER", loops.barrier).replace("TEAM", str(shape.threads))
+        helpers = helpers.replace("BARRIER", loops.barrier)
     if shape.spread:
+        head.append(f"TEAM = {shape.threads}")
         head.append(f"WARP, WARPS, SPAN = {shape.warp}, {warps}, {min(shape.warp, shape.threads)}")
         helpers += (SIMULATED_SHUFFLES if simulated else SHUFFLES) + TEAM_HELPERS
     lane = "l = 0" if shape.spread else "l = cuda.threadIdx.x"

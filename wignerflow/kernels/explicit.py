@@ -230,7 +230,8 @@ class ExplicitPrinter:
     def _singles(self, stage: int, out: Lines) -> None:
         """One stage of single subsystems, and the sums over arrays handed on."""
         layout = self.layout
-        layout.total(out, [f"form{i}" for i in self.forms])
+        running = [f"form{i}" for i in self.fields.forms()]
+        layout.total(out, [f"form{i}" for i in self.forms], running)
         names = single_names(layout, "x" if stage == 1 else "y")
         out.open(LANE_LOOP)
         for leaf, name in names.items():

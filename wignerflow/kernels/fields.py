@@ -124,13 +124,25 @@ class Fields:
 
     # -- text ---------------------------------------------------------------------------------
 
-    def begin(self, out: Lines, scratch_of_form: Mapping[int, str], scales: dict[str, str]) -> None:
-        """In a lane loop before the members: running sums start at minus the total."""
+    def begin(
+        self,
+        out: Lines,
+        scratch_of_form: Mapping[int, str],
+        scales: dict[str, str],
+        kept: str = "form",
+    ) -> None:
+        """In a lane loop before the members: running sums start at minus the total.
+
+        ``kept`` and a form's number name the scratch entry in which it was summed.
+        """
         for f in self.fields:
             if f.coupling.kind in GUIDES:
                 for i, (form, scale, _) in enumerate(f.sums[:2]):
                     run = self.layout.s(f"run{f.index}_{i}")
                     out.add(f"{run} = -({scales[scale]}) * {scratch_of_form[form]}")
+                    ahead = self.layout.loops.ahead(self.layout, f"{kept}{form}")
+                    if ahead:
+                        out.add(f"{run} += F(2) * {scales[scale]} * {ahead}")
 
     def scales(self) -> list[str]:
         """Scalar parameters that ``begin`` needs, to be hoisted."""
@@ -139,11 +151,8 @@ class Fields:
         ]
 
     def before(self, out: Lines, group: int, source: str) -> None:
-        """Before the loop over members: fields made by matrix products, starts of running sums."""
+        """Before the loop over members: fields made by matrix products."""
         for f in self.fields:
-            if self._size(f) == group and f.coupling.kind in GUIDES:
-                if self.layout.loops.spread:
-                    self._earlier(out, f, group, source)
             if self._size(f) != group or f.coupling.kind not in ("sparse", "dense"):
                 continue
             M = self.layout.group_size[group]
@@ -169,19 +178,6 @@ class Fields:
             if f.coupling.kind == "dense":
                 at = f"p, {f.sums[0][2]}, w, {f.source}, {f.offset}"
                 out.add(f"dense_product({at}, F(1), {M}, {M}, LN)")
-
-    def _earlier(self, out: Lines, f: Field, group: int, source: str) -> None:
-        """Running sums of a thread that does not begin with the first member."""
-        n, sums = f.index, [f"g{f.index}_{i}" for i in range(2)]
-        out.add(*(f"{g} = F(0)" for g in sums))
-        self.layout.members(out, group)
-        out.add(*self._indices(f, "m", f"ie{n}_"))
-        out.open(LANE_LOOP)
-        out.add(f"here = {self._value(f, source, f'ie{n}_')}")
-        out.add(*(f"{g} += p[{f.sums[i][2]} + m] * here" for i, g in enumerate(sums)))
-        out.close()
-        out.close()
-        self.layout.loops.preceding(out, self.layout, sums, [f"run{n}_{i}" for i in range(2)])
 
     def _indices(self, f: Field, m: str, prefix: str) -> list[str]:
         blocks = dict.fromkeys(b for b, _ in f.mono)

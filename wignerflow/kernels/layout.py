@@ -66,9 +66,9 @@ class Layout:
         """Open a loop over rows in any order."""
         self.loops.each(out, self, name, bound, first)
 
-    def total(self, out: Lines, names: list[str]) -> None:
+    def total(self, out: Lines, names: list[str], running: list[str] | None = None) -> None:
         """Complete sums over members in scratch entries, before they are read."""
-        self.loops.total(out, self, names)
+        self.loops.total(out, self, names, set(running or ()))
 
     def single(self, k: int, c: int, source: str) -> str:
         """State entry of component c of single block k."""

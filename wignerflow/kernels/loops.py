@@ -30,11 +30,15 @@ class Loops:
         """Open a loop whose rounds may run in any order and at the same time."""
         out.open(f"for {name} in range({f'{first}, ' if first else ''}{bound}):")
 
-    def total(self, out: Lines, layout: Layout, names: list[str]) -> None:
-        """After a loop over members: make the scratch sums ``names`` those over all members."""
+    def total(self, out: Lines, layout: Layout, names: list[str], running: set[str]) -> None:
+        """After a loop over members: make the scratch sums ``names`` those over all members.
 
-    def preceding(self, out: Lines, layout: Layout, sums: list[str], names: list[str]) -> None:
-        """Where members are spread: add to running sums twice what earlier threads will add."""
+        Of those in ``running``, sums in the order of members begin there; see ``ahead``.
+        """
+
+    def ahead(self, layout: Layout, name: str) -> str:
+        """What members of other threads before this one add to a sum, in scratch; "" for none."""
+        return ""
 
     def private(self, layout: Layout, size: int) -> str:
         """Reserve wide scratch that only one member's work uses at a time."""

@@ -211,11 +211,13 @@ class ObservePrinter:
         for group in layout.groups:
             self._group(group, body)
         if layout.arrays:
-            layout.total(body, [*(f"seen{i}" for i in self.forms), "short"])
+            running = [f"seen{i}" for i in self.fields.forms()]
+            layout.total(body, [*(f"seen{i}" for i in self.forms), "short"], running)
         if self.pairs:
             body.open(LANE_LOOP)
             scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-            self.fields.begin(body, {i: layout.s(f"seen{i}") for i in self.forms}, scales)
+            seen = {i: layout.s(f"seen{i}") for i in self.forms}
+            self.fields.begin(body, seen, scales, "seen")
             body.add("pass")
             body.close()
             for group in layout.groups:

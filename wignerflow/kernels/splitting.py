@@ -449,7 +449,8 @@ class StepPrinter:
             body.close()
         else:
             for stage in (1, 2):
-                layout.total(body, [f"form{i}" for i in self.forms])
+                running = [f"form{i}" for i in self.fields.forms()]
+                layout.total(body, [f"form{i}" for i in self.forms], running)
                 body.open(LANE_LOOP)
                 self._singles(stage, body, False)
                 body.add("pass")

@@ -65,37 +65,28 @@ class Team(Threads):
         start = f"{first} + R" if first else "R"
         out.open(f"for {name} in range({start}, {bound}, {self.threads}):")
 
-    def total(self, out: Lines, layout: Layout, names: list[str]) -> None:
-        slots = [layout.s(name) for name in names]
-        out.add(*(f"{s} = within({s})" for s in slots))
-        if self.threads > self.warp and slots:
-            first = self._reserve(len(slots))
-            out.add(*(f"part[{first + n} * WARPS + R // WARP] = {s}" for n, s in enumerate(slots)))
-            out.add(self.barrier)
-            out.add(*(f"{s} = whole(part, {first + n}, WARPS)" for n, s in enumerate(slots)))
+    def total(self, out: Lines, layout: Layout, names: list[str], running: set[str]) -> None:
+        slots = {name: layout.s(name) for name in names}
+        for name, s in slots.items():
+            if name in running:
+                ahead = self.ahead(layout, name)
+                out.add(f"{s} = inclusive({s})", f"{ahead} = exclusive({s})", f"{s} = at_end({s})")
+            else:
+                out.add(f"{s} = within({s})")
+        if self.threads <= self.warp or not slots:
+            return
+        first, self.parts = self.parts, self.parts + len(slots)
+        places = {name: first + n for n, name in enumerate(slots)}
+        out.add(*(f"part[{places[n]} * WARPS + R // WARP] = {s}" for n, s in slots.items()))
+        out.add(self.barrier)
+        for name, s in slots.items():
+            if name in running:
+                ahead = self.ahead(layout, name)
+                out.add(f"{ahead} += whole(part, {places[name]}, R // WARP)")
+            out.add(f"{s} = whole(part, {places[name]}, WARPS)")
 
-    def preceding(self, out: Lines, layout: Layout, sums: list[str], names: list[str]) -> None:
-        out.add(*(f"{g} = inclusive({g})" for g in sums))
-        if self.threads > self.warp:
-            first = self._reserve(len(sums))
-            out.open("if R % WARP == WARP - 1:")
-            out.add(*(f"part[{first + n} * WARPS + R // WARP] = {g}" for n, g in enumerate(sums)))
-            out.close()
-            out.add(self.barrier)
-            out.add(
-                *(
-                    f"{g} = exclusive({g}) + whole(part, {first + n}, R // WARP)"
-                    for n, g in enumerate(sums)
-                )
-            )
-        else:
-            out.add(*(f"{g} = exclusive({g})" for g in sums))
-        for name, g in zip(names, sums, strict=True):
-            out.add(f"{layout.s(name)} += F(2) * {g}")
-
-    def _reserve(self, count: int) -> int:
-        self.parts += count
-        return self.parts - count
+    def ahead(self, layout: Layout, name: str) -> str:
+        return layout.s(f"ahead_{name}")
 
     def private(self, layout: Layout, size: int) -> str:
         return f"({layout.wide(size * self.threads)} + {size} * R)"

@@ -1,0 +1,254 @@
+"""``make bench-gpu``: agreement of the GPU with the CPU, and trajectory-steps per second.
+
+Without a GPU it says why and stops; ``--dry`` compiles every kind of kernel for the GPU all the
+same, and counts what must not be in it. Rates stand next to the floor: the card's issue rate (one
+instruction per scheduler and clock) over the instructions of a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from ..derived import Squeezing
+from ..figures import ruks_4d
+from ..figures.ruks import laser
+from ..figures.ruks_chain import chain_model, emissions
+from ..kernels.cuda import CudaKernel, unavailable
+from ..kernels.module import Grid, KernelText
+from ..kernels.observe import Readout
+from ..model.couplings import NearestNeighbour
+from ..model.model import Jump, LocalJump, Model
+from ..model.operators import couple
+from ..model.states import bloch, down, fock, up
+from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
+from ..observables import flatten
+from ..phasespace.generalized_p import GeneralizedP
+from ..phasespace.schwinger import Schwinger
+from ..phasespace.twa import TWA
+from ..run.gpus import using_device
+from ..solve import solve
+from .report import Entry, Section, as_dict, machine, text
+from .timing import entry
+
+#: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
+#: printed by nvdisasm): of the laser, and of an ensemble in a chain of 500, all threads together.
+INSTRUCTIONS = {"one": 372, "chain": 640}
+SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
+PROBE = 20  # steps over which single trajectories are compared
+
+
+def mixed() -> tuple[Model, dict[str, Any]]:
+    """An ensemble with general local channels, a spin and a mode."""
+    atoms, spin, mode = Ensemble(30, name="atoms"), Spin(name="spin"), Mode(name="mode")
+    H = 0.05 * (mode.a * atoms.Jp + mode.adag * atoms.Jm) + 0.3 * spin.sx + 0.2 * atoms.Jx
+    jumps: list[Jump | LocalJump] = [
+        Jump(mode.a, 0.4), Jump(spin.sm, 0.3), Jump(atoms.Jm, 0.01),
+        LocalJump(atoms.sm + 0.4 * atoms.sz, 0.7),
+    ]  # fmt: skip
+    initial = {atoms: bloch(1.0, 0.4), spin: up, mode: fock(2)}
+    return Model(H, jumps, initial=initial), {"n": mode.n, "z": atoms.Jz, "s": spin.sz}
+
+
+def lattice(M: int, dense: bool) -> tuple[Model, dict[str, Any]]:
+    """Ensembles with nearest-neighbour or dense coupling and correlated decay."""
+    sites = Ensemble(20, name="sites", count=M)
+    distance = 1 + np.abs(np.subtract.outer(np.arange(M), np.arange(M)))
+    K = 1 / distance**3 if dense else NearestNeighbour(periodic=True)
+    rate: Any = 0.02 * np.exp(1 - distance) if dense else np.full(M, 0.02)
+    H = 0.02 * couple(sites.Jz, K, sites.Jz) + 0.3 * sites.Jx.sum()
+    jumps: list[Jump | LocalJump] = [Jump(sites.Jm, rate), LocalJump(sites.sp, 0.4)]
+    return Model(H, jumps, initial={sites: bloch(0.8, 0.3)}), {"z": sites.Jz, "all": sites.Jz.sum()}
+
+
+def spins() -> tuple[Model, dict[str, Any]]:
+    """A chain of three collective spins."""
+    spins = CollectiveSpin(5, name="spins", count=3)
+    H = couple(spins.Jx, NearestNeighbour(), spins.Jx) * 0.1 + 0.3 * spins.Jz.sum()
+    return Model(H, [Jump(spins.Jm, 0.1)], initial={spins: down}), {"z": spins.Jz}
+
+
+def driven() -> tuple[Model, dict[str, Any]]:
+    """What the generalised P-function treats exactly."""
+    atoms = Ensemble(40, name="atoms")
+    jumps: list[Jump | LocalJump] = [
+        Jump(atoms.Jm, 0.02),
+        Jump(atoms.Jp, 0.02),
+        LocalJump(atoms.sm, 0.3),
+    ]
+    model = Model(0.7 * atoms.Jx, jumps, initial={atoms: bloch(0.4, 0.1)})
+    return model, {"z": atoms.Jz, "zz": atoms.Jz * atoms.Jz}
+
+
+def one() -> tuple[Model, dict[str, Any]]:
+    """The superradiant laser, N = 1000."""
+    atoms, model = laser(1000, 250.0)
+    return model, {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz, "xi": Squeezing(atoms)}
+
+
+def guide(M: int) -> tuple[Model, dict[str, Any]]:
+    """The pumped chain on a waveguide, N = 250."""
+    chain, model = chain_model(M, 250, np.pi / 10, 250.0 * M / 100)
+    return model, {"forward": emissions(chain, np.pi / 10)[0]}
+
+
+#: What is compared: words, model, method, step.
+KINDS: tuple[tuple[str, Callable[[], Any], Any, float], ...] = (
+    ("one ensemble", one, TWA(), 2.5e-5),
+    ("one ensemble, Heun", one, TWA(scheme="heun"), 2.5e-5),
+    ("one ensemble, rotor form", one, TWA(form="rotor"), 2.5e-5),
+    ("ensemble, spin and mode", mixed, TWA(), 0.02),
+    ("waveguide chain, M = 8", lambda: guide(8), TWA(), 2e-4),
+    ("waveguide chain, M = 20", lambda: guide(20), TWA(), 1e-4),
+    ("waveguide chain, M = 500", lambda: guide(500), TWA(), 4e-6),
+    ("nearest neighbours, M = 40", lambda: lattice(40, False), TWA(), 0.02),
+    ("dense coupling and correlated decay, M = 40", lambda: lattice(40, True), TWA(), 0.02),
+    ("Schwinger bosons", spins, Schwinger("Q"), 0.01),
+    ("generalised P-function", driven, GeneralizedP(), 0.01),
+)
+
+
+def agreement() -> Section:
+    """Single trajectories over a short time, and averages over a longer one, CPU against GPU."""
+    entries = []
+    for what, make, method, dt in KINDS:
+        model, e_ops = make()
+        options: dict[str, Any] = {"e_ops": e_ops, "method": method, "seed": 11, "dt": dt}
+        options["progress"] = False
+        times = [0.0, PROBE * dt]
+        short = {"ntraj": 256, "precision": "double", "keep": "final", **options}
+        here, there = (
+            np.asarray(solve(model, times, device=device, **short).final)
+            for device in ("cpu", "cuda")
+        )
+        size = np.abs(here).max(axis=0).clip(1e-12)
+        apart = float((np.abs(here - there) / size).max())
+        entries.append(Entry("", f"{what}: single trajectories", apart, at_most=1e-4))
+        times = [0.0, 5 * PROBE * dt, 10 * PROBE * dt]
+        runs = [
+            solve(model, times, ntraj=4096, device=device, **options) for device in ("cpu", "cuda")
+        ]
+        entries.append(Entry("", "  averages, in standard errors", _apart(*runs), at_most=4))
+    note = f"Same seed; {PROBE} steps in double precision, then {10 * PROBE} in single."
+    return Section("The GPU next to the CPU", entries, note)
+
+
+def _apart(one: Any, two: Any) -> float:
+    """Largest difference of means in standard errors."""
+    worst = 0.0
+    for name, value in one.expect.items():
+        error = np.hypot(one.sem[name], two.sem[name])
+        difference = np.abs(value - two.expect[name])
+        ratio = np.divide(difference, error, out=np.zeros_like(difference), where=error > 0)
+        worst = max(worst, float(np.nanmax(ratio)))
+    return worst
+
+
+def rates(quick: bool) -> Section:
+    """Trajectory-steps per second next to the floor, and the whole of ruks-4d."""
+    repeats, ceiling = (1 if quick else 5), issue_rate()
+    entries = []
+
+    def add(key: str, what: str, job: Any, dt: float, ntraj: int, steps: int, need: float) -> None:
+        model, e_ops = job
+        members = sum(sub.size for sub in model.initial)
+        values = []
+        for k in range(repeats + 1):  # the first compiles and warms up
+            found = solve(
+                model, [0.0, steps * dt], e_ops=e_ops, ntraj=ntraj, seed=7 + k, dt=dt,
+                device="cuda", progress=False,
+            )  # fmt: skip
+            values.append(ntraj * steps * members / found.stats["run_time"] / 1e9)
+        entries.append(entry(key, what, values[1:], "10⁹/s", at_least=need / 1e9))
+        floor = ceiling / INSTRUCTIONS["one" if members == 1 else "chain"] / 1e9
+        entries.append(Entry(f"{key}_floor", "  no more than the card can issue", floor, "10⁹/s"))
+
+    steps = 2000 if quick else 10_000
+    add("gpu_one", "one ensemble, 10⁶ trajectories", one(), 1.25e-5, 10**6, steps, 4e10)
+    add("gpu_one_1e5", "one ensemble, 10⁵ trajectories", one(), 1.25e-5, 10**5, 10 * steps, 1e10)
+    chain = guide(500)
+    add("gpu_chain", "chain of 500, 8192 trajectories", chain, 4e-6, 8192, steps // 2, 2e10)
+    add("gpu_chain_500", "chain of 500, 500 trajectories", chain, 4e-6, 500, 2 * steps, 0)
+    if not quick:
+        start = time.perf_counter()
+        with using_device("cuda"):
+            ruks_4d.make()
+        seconds = time.perf_counter() - start
+        entries.append(Entry("gpu_ruks_4d", "ruks-4d complete", seconds, "s", at_most=90))
+    note = "Trajectory-steps, or for chains ensemble-steps, per second; single precision."
+    return Section("Rates", entries, note)
+
+
+def issue_rate() -> float:
+    """Instructions per second of all lanes of the first GPU."""
+    from numba import cuda
+
+    device = cuda.get_current_device()
+    return 32.0 * SCHEDULERS * device.MULTIPROCESSOR_COUNT * 1e3 * device.CLOCK_RATE
+
+
+def dry(capability: tuple[int, int] = (9, 0)) -> Section:
+    """Compile every kind of kernel to assembly, without a GPU."""
+    entries = []
+    fake = SimpleNamespace(compute_capability=capability)
+    with patch("numba.cuda.dispatcher.get_current_device", lambda: fake):
+        for what, make, method, dt in KINDS:
+            model, e_ops = make()
+            _, base, plan = flatten(e_ops, model.subsystems)
+            times = np.array([0.0, dt])
+            system, symbols = method.lower(model, base, times)
+            readouts = [Readout(symbols[k], plan.base[k].is_complex) for k in base]
+            printed = KernelText(system, readouts)
+            grid, none = Grid.make(times, dt), np.empty(0, np.int64)
+            kernel = CudaKernel(printed, grid, single=True, batched=none, ready=False)
+            code = kernel.ptx(capability)["run"]
+            doubles = len(re.findall(r"\.f64\b", code))
+            memory = len(re.findall(r"(?:ld|st)\.local", code))
+            name = f"{what}: double-precision operations"
+            entries.append(Entry("", name, doubles, at_most=0))
+            entries.append(Entry("", "  accesses to local memory", memory, at_most=0))
+    return Section("Kernels compiled for sm_{}{}".format(*capability), entries)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print, and write the numbers where asked; 1 if something is not met."""
+    parser = argparse.ArgumentParser(prog="make bench-gpu", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="rough numbers, without ruks-4d")
+    parser.add_argument("--dry", action="store_true", help="compile for a GPU, run nothing")
+    parser.add_argument("--json", type=Path, help="write the numbers to this file")
+    options = parser.parse_args(arguments)
+    if options.dry:
+        sections = [dry()]
+    else:
+        reason = unavailable()
+        if reason is not None:
+            print(f"Nothing measured: {reason}.")
+            print("On a machine with an NVIDIA GPU: make bench-gpu (docs/gpu.md).")
+            return 0
+        sections = [agreement(), rates(options.quick)]
+    for section in sections:
+        print(text(section) + "\n", flush=True)
+    if options.json is not None:
+        data = as_dict({**machine(), "gpu": "" if options.dry else _name()}, sections)
+        options.json.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    return 1 if any(e.met is False for s in sections for e in s.entries) else 0
+
+
+def _name() -> str:
+    from ..kernels.cuda import cuda_target
+
+    return cuda_target()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
