@@ -43,7 +43,7 @@ from .timing import entry
 
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
 #: printed by nvdisasm): of the laser, and of an ensemble in a chain of 500, all threads together.
-INSTRUCTIONS = {"one": 372, "chain": 640}
+INSTRUCTIONS = {"one": 372, "chain": 546}
 SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
 PROBE = 20  # steps over which single trajectories are compared
 
