@@ -33,6 +33,36 @@ SHORT = {
 }
 
 
+#: The same for ``make bench-gpu``, with what is required.
+GPU = {
+    "gpu_one": ("one ensemble, 10⁶ trajectories: trajectory-steps per second", "4·10¹⁰"),
+    "gpu_one_1e5": ("10⁵ trajectories", "10¹⁰"),
+    "gpu_chain": ("chain of 500 ensembles: ensemble-steps per second", "2·10¹⁰"),
+    "gpu_ruks_4d": ("`ruks-4d` complete", "90 s"),
+}
+UNMEASURED = "not measured yet"
+
+
+def gpu(results: Path) -> str:
+    """The table of a GPU; without a measured run it says so."""
+    entries: dict[str, Entry] = {}
+    card = "NVIDIA H200 class"
+    if results.exists():
+        data = json.loads(results.read_text(encoding="utf-8"))
+        entries = {e.key: e for s in from_dict(data) for e in s.entries if e.key}
+        card = data["machine"]["gpu"]
+    lines = [
+        f"| measured by `make bench-gpu` on a GPU ({card}) | | required | |",
+        "|---|---|---|---|",
+    ]
+    for key, (what, need) in GPU.items():
+        cells = [what, UNMEASURED, need, ""]
+        if key in entries:
+            cells = [what, *entries[key].cells()[1:]]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def short(sections: list[Section]) -> str:
     """The entries named in ``SHORT`` as one table."""
     entries: dict[str, Entry] = {e.key: e for s in sections for e in s.entries}
@@ -72,8 +102,9 @@ def put(page: Path, text: str) -> None:
 def main() -> None:
     data = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     sections, machine = from_dict(data), machine_text(data["machine"])
-    put(ROOT / "README.md", f"{short(sections)}\n\n{machine}")
-    put(ROOT / "docs" / "performance.md", long(sections, machine))
+    card = gpu(ROOT / "benchmarks" / "results-gpu.json")
+    put(ROOT / "README.md", f"{short(sections)}\n\n{machine}\n\n{card}")
+    put(ROOT / "docs" / "performance.md", f"{long(sections, machine)}\n\n{card}")
 
 
 if __name__ == "__main__":
