@@ -96,6 +96,18 @@ def test_dataset_and_file(comparison, tmp_path):
         assert read.attrs["reference"] == "exact" and "GeneralizedP" in read.attrs["refused"]
 
 
+def test_undefined_values_are_said_to_be_so():
+    c = wf.Mode(name="c", cutoff=4)
+    model = wf.Model(c.n, [wf.Jump(c.a, 1.0)], initial={c: wf.fock(1)})
+    e_ops = {"g2": wf.g2(c.a), "n": c.n}
+    out = wf.compare(model, [0, 1.0], e_ops=e_ops, methods=["exact", wf.Exact("blocks")])
+    assert out.deviations()["g2"]["Exact('blocks')"].value == 0
+    dark = wf.Model(c.n, [wf.Jump(c.a, 1.0)], initial={c: wf.vacuum})
+    out = wf.compare(dark, [0, 1.0], e_ops=e_ops, methods=["exact", "mean-field"])
+    line = next(x for x in repr(out).splitlines() if x.split()[:1] == ["g2"])
+    assert "undefined" in line and "nan" not in repr(out)
+
+
 def test_bad_input(laser):
     model, t, e_ops = laser
     with pytest.raises(TypeError, match="`methods` must be a list"):

@@ -28,7 +28,7 @@ class Deviation:
     """The largest deviation of an observable from the reference over time (and members).
 
     Attributes:
-        value: its size; of complex values the modulus.
+        value: its size; of complex values the modulus. NaN if undefined (0/0) at all times.
         error: standard error of the difference there.
         time: where it is.
         scale: largest size of the reference.
@@ -78,7 +78,7 @@ class Comparison:
                     float(gap[at]) if gap[at] >= 0 else float("nan"),
                     float(np.hypot(own, other)),
                     float(exact.times[at[0]]),
-                    float(np.nanmax(np.abs(want))),
+                    _largest(want),
                 )
         return out
 
@@ -88,11 +88,13 @@ class Comparison:
         rows = [("observable", "method", "deviation", "at t", "of largest")]
         for name, row in self.deviations().items():
             if not row:
-                size = np.nanmax(np.abs(exact.expect[name]))
-                rows.append((name, self.reference, "-", "", f"{size:.4g}"))
+                size = f"{_largest(exact.expect[name]):.4g}"
+                rows.append((name, self.reference, "-", "", size))
             for k, (label, d) in enumerate(row.items()):
-                share = f"{100 * d.value / d.scale:.2g} %" if d.scale > 0 else "-"
                 value = format_value(d.value, d.error) if d.error else f"{d.value:.2g}"
+                share = f"{float(f'{100 * d.value / d.scale:.2g}'):g} %" if d.scale > 0 else "-"
+                if np.isnan(d.value):
+                    value, share = "undefined", "-"
                 rows.append((name if k == 0 else "", label, value, f"{d.time:.4g}", share))
         widths = [max(len(r[c]) for r in rows) for c in range(5)]
         for r in rows:
@@ -147,6 +149,12 @@ class Comparison:
             data[f"{base}_imag{ending}"] = data[name].imag
             data = data.drop_vars(name)
         data.to_netcdf(path, engine="h5netcdf")
+
+
+def _largest(values: np.ndarray) -> float:
+    """Largest size of what is defined."""
+    sizes = np.abs(values)
+    return float(sizes[np.isfinite(sizes)].max(initial=0.0))
 
 
 def compare(
