@@ -233,26 +233,20 @@ def test_digest_of_a_program_tells_parameters_apart(monkeypatch):
     assert found[0] == found[1] and len(set(found)) == 3
 
 
-def test_kernels_travel():
+def test_kernels_travel(monkeypatch):
     import pickle
 
     kept = []
     whole = CpuKernel.simulate
 
-    class Spy(CpuKernel):
-        def simulate(self, *arguments, **options):
-            kept.append(self)
-            return whole(self, *arguments, **options)
+    def spy(self, *arguments, **options):
+        kept.append(self)
+        return whole(self, *arguments, **options)
 
-    import wignerflow.run.driver as driver
-
-    before, driver.CpuKernel = driver.CpuKernel, Spy
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(CpuKernel, "simulate", spy)
         solve(ntraj=64)
-    finally:
-        driver.CpuKernel = before
     kernel = kept[-1]
-    kernel.__class__ = CpuKernel
     other = pickle.loads(pickle.dumps(kernel))
     assert other.digest == kernel.digest
     a, b = kernel.simulate(0, 2, 256, 5), other.simulate(0, 2, 256, 5)
