@@ -25,7 +25,7 @@ from .timing import Time, entry, measure
 SIZE = 1000
 #: The ring's requirement: this many trajectories and steps in a minute on two cores.
 TRAJECTORIES, STEPS, MINUTE = 10_000, 500, 60.0
-TERMS = 300
+TERMS = 150
 
 BLAS = """
 import time

@@ -138,6 +138,17 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     out.close()
 
 
+def fill_many(out: Lines, keys: str, first: str, count: int, slot: int) -> None:
+    """The same for ``count`` pairs from number ``first`` on, into scratch from ``slot`` on."""
+    if count == 1:
+        fill(out, keys, first, [f"s[{slot} * LN + l]", f"s[{slot + 1} * LN + l]"])
+        return
+    out.open(f"for pair in range({count}):")
+    out.add(f"at = ({slot} + 2 * pair) * LN & FAR")
+    fill(out, keys, f"{first} + pair", ["s[at + l]", "s[at + LN + l]"])
+    out.close()
+
+
 def heun_row(
     step: LocalStep,
     axial: bool,
@@ -285,18 +296,20 @@ def initial_source(layout: Layout) -> Lines:
     out.open("def initial(v, s, p, o, k0, k1, t0):")
     system = layout.system
     position = 0
-    for k in layout.singles + layout.arrays:
-        block, spec = system.blocks[k], system.initial[k]
+    for blocks in _alike(layout):
+        block, specs = system.blocks[blocks[0]], [system.initial[k] for k in blocks]
+        spec, count = specs[0], sum(x.kind.size for x in specs)
         table = np.concatenate(
-            [spec.e1, spec.e2, spec.e3, spec.mean[:, None], spec.sigma[:, None]], axis=1
+            [np.column_stack([x.e1, x.e2, x.e3, x.mean, x.sigma]) for x in specs]
         )
         at = layout.parameters.array(table)
-        kinds = layout.parameters.indices(spec.kind)
+        every = np.concatenate([x.kind for x in specs])
+        kinds = layout.parameters.indices(every)
         first = layout.parameters.integer(position)
-        size = layout.parameters.integer(block.size)
-        start = layout.parameters.integer(layout.slot[k])
-        frames = layout.parameters.integer(position + 2 * block.size) if block.kind == ROTOR else ""
-        position += (3 if frames else 2) * block.size
+        size = layout.parameters.integer(count)
+        start = layout.parameters.integer(layout.slot[blocks[0]])
+        frames = layout.parameters.integer(position + 2 * count) if block.kind == ROTOR else ""
+        position += (3 if frames else 2) * count
         single = block.count is None
         if single:
             layout.loops.begin_single(out)
@@ -310,7 +323,7 @@ def initial_source(layout: Layout) -> Lines:
             series = spec.series.shape[1]
             first_term = layout.parameters.array(spec.series)
             out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
-        kinds_present = sorted(set(spec.kind.tolist()))
+        kinds_present = sorted(set(every.tolist()))
         if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
             # both: which of them a pure state has depends on N, and the text must not
             kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
@@ -330,6 +343,18 @@ def initial_source(layout: Layout) -> Lines:
         out.close()
         if single:
             layout.loops.end_single(out)
+    return out
+
+
+def _alike(layout: Layout) -> list[list[int]]:
+    """Blocks in the order of the state; neighbours of one kind are drawn in one loop."""
+    out: list[list[int]] = []
+    for k in layout.singles + layout.arrays:
+        kind = layout.block(k).kind
+        if out and kind in (SPIN, MODE) and layout.block(out[-1][0]).kind == kind:
+            out[-1].append(k)
+        else:
+            out.append([k])
     return out
 
 

@@ -272,16 +272,33 @@ class ObservePrinter:
             for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
                 value = expression(poly, every, self.prologue) or "F(0)"
                 body.add(f"w[wb + {row} * LN + l] = {value}")
-                calls.append((row, layout.parameters.integer(position)))
+                calls.append((row, position))
                 position += 1
                 row += 1
         body.add("pass")
         body.close()
-        for row, channel in calls:
-            body.add(_reduce(f"wb + {row} * LN", channel))
+        for first, channel, count in _runs(calls):
+            at = layout.parameters.integer(channel)
+            if count == 1:
+                body.add(_reduce(f"wb + {first} * LN", at))
+                continue
+            body.open(f"for row in range({count}):")
+            body.add(_reduce(f"wb + ({first} + row) * LN", f"{at} + row"))
+            body.close()
         if self.ensembles or self.lengths:
             last = layout.parameters.integer(position)
             body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+
+
+def _runs(calls: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """(first row, first channel, count) of pairs in which both go up together."""
+    out: list[tuple[int, int, int]] = []
+    for row, channel in calls:
+        if out and (row, channel) == (out[-1][0] + out[-1][2], out[-1][1] + out[-1][2]):
+            out[-1] = (*out[-1][:2], out[-1][2] + 1)
+        else:
+            out.append((row, channel, 1))
+    return out
 
 
 def _reduce(start: str, channel: str) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..phasespace.system import ModeStep
 from .layout import Layout
-from .local import exponential, fill
+from .local import exponential, fill, fill_many
 from .text import ROW, Lines, Parameters
 
 ROUND, GENERAL = 8, 18  # numbers per table row
@@ -105,6 +105,9 @@ class ModePrinter:
             if not self.noisy[k]:
                 continue
             size, single = layout.block(k).size, k in layout.singles
+            if single:  # scratch in one piece, so that one loop fills it
+                for i in range(4):
+                    layout.s(f"mode{k}_{i}")
             self.pairs[k] = str(position) if single else parameters.integer(position)
             position += 2 * size
             if not single:
@@ -183,12 +186,12 @@ class ModePrinter:
         out = [f"bo{k} = {offset} + ({self.row} * {members} + {m} * {stride}) * {n}"]
         return out + [f"O{k}_{i} = p[bo{k} + {i}]" for i in range(n)]
 
-    def noise_single(self, k: int, out: Lines) -> None:
-        """Normals of a single mode into scratch: of W, and the two more."""
-        if self.noisy[k]:
-            for e in range(2):
-                slots = [self.layout.s(f"mode{k}_{2 * e + i}") for i in range(2)]
-                fill(out, "kd", str(int(self.pairs[k]) + e), slots)
+    def noise_singles(self, out: Lines) -> None:
+        """Normals of all single modes into scratch: of W, and the two more."""
+        noisy = [k for k in self.layout.singles if k in self.pairs]
+        if noisy:
+            at = self.layout.scratch[f"mode{noisy[0]}_0"]
+            fill_many(out, "kd", self.pairs[noisy[0]], 2 * len(noisy), at)
 
     def noise_member(self, k: int, stage: int, out: Lines) -> None:
         """Normals of member m into the wide scratch array, in stage 1; kept for stage 2."""

@@ -31,7 +31,7 @@ from ..phasespace.system import MODE, ROTOR, SPIN, MatrixChannel, MemberChannel
 from .correlated import CorrelatedPrinter
 from .fields import Fields
 from .layout import Layout, mono_derivative, mono_names, needed_forms, single_names, times
-from .local import LocalPrinter, fill
+from .local import LocalPrinter, fill, fill_many
 from .oscillators import ModePrinter
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
 
@@ -53,6 +53,7 @@ class StepPrinter:
         self.pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
         self.static, self.rest = self._split(system.hamiltonian)
         self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in self.pairs])
+        self.numbers: list[tuple[str, tuple[Leaf, ...]]] | None = None
         self.symbols = []
         for channel in system.channels:
             scale = 1.0 if isinstance(channel.rate, Coef) else float(np.sqrt(channel.rate))
@@ -64,6 +65,10 @@ class StepPrinter:
             self.symbols.append((symbol.real(), symbol.imag(), channel.rate))
         dynamic = [self.rest, *(p for re, im, _ in self.symbols for p in (re, im))]
         self.forms = sorted({*needed_forms(dynamic), *self.fields.forms()})
+        # the noise of channels lies in one piece of scratch, so that one loop fills it
+        for k in range(len(self.symbols)):
+            for i in range(2):
+                layout.s(f"noise{k}_{i}")
         # member channels: pair numbers of their noise, and room to keep it between the two stages
         position = len(self.symbols)
         self.member: list[tuple[MemberChannel, str, str]] = []
@@ -113,15 +118,35 @@ class StepPrinter:
                 x[1] += f" + {rdt} * lr{k}_{stage}"
             lines.add(f"xr{k}_{stage} = {x[0]}", f"xi{k}_{stage} = {x[1]}")
             channels.append((re, im, f"xr{k}_{stage}", f"xi{k}_{stage}"))
+        slopes = self._slopes(names)
         out: dict[Leaf, str] = {}
         for leaf in [*names]:
-            parts = [expression(self.rest.derivative(leaf), names, pro, "h")]
+            parts = slopes.get(leaf, [])
             for re, im, xr, xi in channels:
                 for poly, factor in ((re, xr), (im * -1, xi)):
                     d = expression(poly.derivative(leaf), names, pro)
                     if d:
                         parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
             out[leaf] = plus(*parts)
+        return out
+
+    def _slopes(self, names: dict[Leaf, str]) -> dict[Leaf, list[str]]:
+        """Terms of the gradient of H (times dt) by leaf; one number per term of H serves all."""
+        if self.numbers is None:
+            parameters, pro = self.layout.parameters, self.prologue
+            self.numbers = []
+            for times_, leaves, c in self.rest.sorted_terms():
+                if c.real != 0:
+                    factors = [parameters.scalar(c.real), *(parameters.time(t) for t in times_)]
+                    self.numbers.append((pro.name(" * ".join([*factors, "h"])), leaves))
+        out: dict[Leaf, list[str]] = {}
+        for number, leaves in self.numbers:
+            for leaf in dict.fromkeys(leaves):
+                others = list(leaves)
+                others.remove(leaf)
+                n = leaves.count(leaf)
+                factors = [number, *([f"F({n})"] if n > 1 else []), *(names[x] for x in others)]
+                out.setdefault(leaf, []).append(" * ".join(factors))
         return out
 
     def _singles(self, stage: int, lines: Lines, fused: bool) -> None:
@@ -435,11 +460,10 @@ class StepPrinter:
         layout, out = self.layout, Lines(0)
         fused = not layout.arrays
         body = Lines(1)
-        for k in range(len(self.symbols)):
-            fill(body, "kd", str(k), [layout.s(f"noise{k}_{i}") for i in range(2)])
+        if self.symbols:
+            fill_many(body, "kd", "0", len(self.symbols), layout.scratch["noise0_0"])
+        self.modes.noise_singles(body)
         for k in layout.singles:
-            if k in self.modes.steps:
-                self.modes.noise_single(k, body)
             if k in self.local.steps:
                 self.local.noise_single(k, body)
         if fused:
