@@ -156,3 +156,31 @@ def test_bad_options_and_models():
         wf.TWA(spin_form="ball")
     with pytest.raises(ValueError, match="`spin_form` must be"):
         wf.TWA(form="rotor", spin_form="bloch")
+
+
+def test_couplings_without_a_kernel_are_refused_before_anything_runs():
+    chain, mode = wf.Spin(name="chain", count=4), wf.Mode(name="mode")
+    K = wf.couple(chain.sz, wf.NearestNeighbour(), chain.sz)
+    initial = {chain: wf.up, mode: wf.vacuum}
+    for method in ("twa", "spin-twa", "mean-field"):
+        for model, why in (
+            (wf.Model(None, [wf.Jump(K, 1)], initial=initial), r"jumps\[0\] contains"),
+            (wf.Model(K * mode.n, initial=initial), "multiplies a coupling"),
+        ):
+            with pytest.raises(ValueError, match=why):
+                wf.solve(model, [0, 1], e_ops=[mode.n], method=method, progress=False)
+
+
+def test_a_jump_that_is_a_product_on_two_members():
+    """Two excitations lost at once: means change as the symbol of second order says."""
+    world = World(np.random.default_rng(97))
+    chain = world.spin(count=3)
+    pair = world.op(chain, "sm", 0) * world.op(chain, "sz", 2)
+    world.add_jump(pair, 0.7)
+    text = text_of(world.model(), wf.TWA())
+    assert len(text.system.channels) == 1
+    run = LaneRun(text, Grid.make(TIMES, 0.1), 50).run(3)
+    lengths = np.linalg.norm(run.reshape(len(TIMES), 3, 3, 50), axis=2)
+    assert np.allclose(lengths[0], lengths[-1], rtol=1e-12)
+    moved = np.abs(run[-1] - run[0]).reshape(3, 3, 50).max(axis=(1, 2))
+    assert moved[0] > 0.1 and moved[2] > 0.1 and moved[1] == 0

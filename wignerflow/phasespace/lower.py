@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.factors import CoupleNode, Key
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
@@ -76,7 +77,7 @@ def build(
             if fact not in system.facts:
                 system.facts.append(fact)
         elif isinstance(jump.op, Op):
-            _add(system, symbols.symbol(jump.op), jump.rate)
+            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate)
         elif jump.matrix is not None:
             _add_matrix(system, symbols, jump.op, jump.matrix)
         else:
@@ -97,6 +98,25 @@ def build(
         step.parts.append((rate, *local_parts(lj, sub.size)))
     system.local = list(local.values())
     return system, symbols
+
+
+def refuses(model: Model) -> str | None:
+    """What of a model has no kernel, or None."""
+    instead = "wf.Exact() can, for few members"
+    for k, jump in enumerate(model.jumps):
+        if isinstance(jump.op, Op) and any(_couples(key) for key in jump.op.terms):
+            return f"jumps[{k}] contains a coupling over pairs of members; {instead}"
+    for _, factors in model.H.terms:
+        if len(factors) > 1 and _couples(((), factors)):
+            return (
+                "a term of its Hamiltonian multiplies a coupling over pairs of members by another "
+                f"operator; {instead}"
+            )
+    return None
+
+
+def _couples(key: Key) -> bool:
+    return any(isinstance(f, CoupleNode) for f in key[1])
 
 
 def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef) -> None:

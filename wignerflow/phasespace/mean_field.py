@@ -98,7 +98,7 @@ class MeanField:
 
     def refuses(self, model: Model) -> str | None:
         """Why the method cannot treat ``model``, or None."""
-        return None
+        return lower.refuses(model)
 
     def lower(
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any

@@ -187,10 +187,10 @@ class SymbolMap:
             out = out * part
         return out
 
-    def symbol(self, op: Op) -> Poly:
-        """Weyl symbol of an operator."""
+    def symbol(self, op: Op, pairs: bool = True) -> Poly:
+        """Weyl symbol of an operator; ``pairs``: products on two members may become couplings."""
         parts = []
-        for (times, factors), c in gathered(op).terms.items():
+        for (times, factors), c in gathered(op, pairs).terms.items():
             single = [self.factor_poly(f) for f in factors]
             total = Poly.constant(1.0)
             for p in single:
@@ -214,8 +214,8 @@ def _as_array(f: Site | SumNode) -> ArrayOp:
     return ArrayOp({((f.sub, f.word),): weights}, f.sub.size)
 
 
-def gathered(op: Op) -> Op:
-    """Terms on single members of arrays collected into sums and sparse couplings.
+def gathered(op: Op, pairs: bool = True) -> Op:
+    """Terms on single members of arrays collected into sums and (``pairs``) sparse couplings.
 
     A Hamiltonian written with Python loops over members then costs the same as one written with
     arrays. Terms with time coefficients or more than two sites stay as they are.
@@ -236,6 +236,7 @@ def gathered(op: Op) -> Op:
             ones.setdefault(((f.sub, f.word),), np.zeros(f.sub.size, complex))[f.m] += c
         elif (
             plain
+            and pairs
             and len(sites) == 2
             and sites[0].m != sites[1].m
             and sites[0].sub.size == sites[1].sub.size

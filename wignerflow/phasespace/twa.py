@@ -76,7 +76,7 @@ class TWA:
 
     def refuses(self, model: Model) -> str | None:
         """Why the method cannot treat ``model``, or None."""
-        return None
+        return lower.refuses(model)
 
     def lower(
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
@@ -151,7 +151,7 @@ class SpinTWA(TWA):
                 f"the ensemble {jump.op.sub.name!r} has jumps of every emitter, which would have "
                 "to be followed one by one; take wf.TWA(), or an array of wf.Spin"
             )
-        return None
+        return super().refuses(model)
 
     def __repr__(self) -> str:
         return "Spin" + super().__repr__()
