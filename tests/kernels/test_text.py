@@ -41,6 +41,31 @@ def test_numbers_do_not_change_the_text():
     assert text(singles) == text(singles)
 
 
+def many_terms(seed):
+    """A few hundred terms on spins and lossy modes, all with numbers of their own."""
+    rng = np.random.default_rng(seed)
+    spins = [wf.Spin(name=f"s{k}") for k in range(12)]
+    modes = [wf.Mode(name=f"m{k}") for k in range(4)]
+    letters = [(k, x) for k in range(12) for x in ("sx", "sy", "sz")]
+    H = sum(rng.normal() * getattr(spins[k], x) for k, x in letters)
+    for (j, x), (k, y) in [(a, b) for a in letters for b in letters if a[0] < b[0]][::3]:
+        H = H + rng.normal() * getattr(spins[j], x) * getattr(spins[k], y)
+    for k, m in enumerate(modes):
+        H = H + rng.normal() * m.n + rng.normal() * (m.a + m.adag) * spins[k].sx
+    assert len(H.terms) > 200
+    jumps = [wf.Jump(s.sm, rng.uniform()) for s in spins]
+    jumps += [wf.Jump(m.a, rng.uniform()) for m in modes]
+    initial = {**{s: wf.up for s in spins}, **{m: wf.vacuum for m in modes}}
+    return wf.Model(H, jumps, initial=initial), {"z": spins[0].sz, "n": modes[0].n}
+
+
+def test_a_long_hamiltonian_has_one_text_and_one_number_per_term():
+    one, two = text(many_terms, 1), text(many_terms, 2)
+    assert one == two
+    model, _ = many_terms(1)
+    assert sum("* h" in line and " = p[" in line for line in one.splitlines()) <= len(model.H.terms)
+
+
 def test_rates_per_member_do_not_change_with_their_values():
     a, b = (
         text(waveguide, 5, np.arange(3, 8) * k, 0.3, 1.0, np.linspace(0.1, k, 5)) for k in (1, 9)
