@@ -1,8 +1,9 @@
 r"""What the figures of Hosseinabadi, Chelpanova and Marino share: models, methods, drawing.
 
-The paper's rates are plain Lindblad rates. N two-level emitters can be written in two ways, with
-the same exact solution: as spins one by one, each with a Pauli vector of fixed length (the paper's
-form), or as one ensemble in the Bloch form, whose cost does not depend on N.
+The paper's rates are plain Lindblad rates. N two-level emitters can be written as spins one by one
+or as one ensemble, with the same exact solution. TWA treats them in three ways: every spin a vector
+of fixed length (the paper's form), every spin in the Bloch form, with exact means under jumps of
+its own, and one ensemble in the Bloch form, whose cost does not depend on N.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op, couple
 from ..model.states import State, down, up, vacuum
 from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
+from ..phasespace.twa import TWA, SpinTWA
 from ..plot import COLOURS
 from ..result import Result
 from ..solve import solve
@@ -34,9 +36,9 @@ PAPER = (
 
 #: By key: label and colour.
 FORMS: dict[str, tuple[str, str]] = {
-    "spins": ("TWA, spins one by one", COLOURS[0]),
+    "spins": ("TWA, spins of fixed length", COLOURS[0]),
     "bloch": ("TWA, one ensemble", COLOURS[1]),
-    "linear": ("TWA, linear form", COLOURS[2]),
+    "linear": ("TWA, spins in the Bloch form", COLOURS[2]),
     "ce": ("cumulants, second order", COLOURS[3]),
     "mf": ("mean field", "0.6"),
     "exact": ("exact", "0.1"),
@@ -55,35 +57,28 @@ def atoms_of(
     return spins, spins.sm.sum(), spins.sz.sum(), [Jump(spins.sm, loss), Jump(spins.sp, pump)]
 
 
-#: By key: the method of a figure's curve; every other key is TWA.
+#: By key: the method of a figure's curve.
 DETERMINISTIC = {"exact": "exact", "ce": "cumulant", "mf": "mean-field"}
+METHODS: dict[str, Any] = DETERMINISTIC | {
+    "spins": SpinTWA(),
+    "linear": TWA(spin_form="bloch"),
+    "bloch": TWA(),
+}
 
 
 def solved(
     key: str, model: Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
 ) -> Result:
     """The model by the method of ``key``; ``sampling`` are the options of sampled ones."""
-    if key in DETERMINISTIC:
-        return solve(model, times, e_ops=e_ops, method=DETERMINISTIC[key], progress=False)
-    return solve(model, times, e_ops=e_ops, progress=False, **sampling)
+    options = {} if key in DETERMINISTIC else sampling
+    return solve(model, times, e_ops=e_ops, method=METHODS[key], progress=False, **options)
 
 
-def driven_spin(
-    drive: float, decay: float, pump: float, *, linear: bool = False
-) -> tuple[Op, Model]:
-    """Eq. (17) from below, or a spin left alone above: sigma^z and the model.
-
-    ``linear`` takes it as an ensemble of one emitter, which gives it the linear form of TWA.
-    """
-    if linear:
-        spin: Any = Ensemble(1, name="spin")
-        x, z = 2 * spin.Jx, 2 * spin.Jz
-        jumps: list[Any] = [LocalJump(spin.sm, decay), LocalJump(spin.sp, pump)]
-    else:
-        spin = Spin(name="spin")
-        x, z = spin.sx, spin.sz
-        jumps = [Jump(spin.sm, decay), Jump(spin.sp, pump)]
-    return z, Model(drive * x, jumps, initial={spin: down if drive else up})
+def driven_spin(drive: float, decay: float, pump: float) -> tuple[Op, Model]:
+    """Eq. (17) from below, or a spin left alone above: sigma^z and the model."""
+    spin = Spin(name="spin")
+    jumps = [Jump(spin.sm, decay), Jump(spin.sp, pump)]
+    return spin.sz, Model(drive * spin.sx, jumps, initial={spin: down if drive else up})
 
 
 def tavis_cummings(
@@ -131,23 +126,15 @@ def central_spin(
 
 
 def rydberg_ring(
-    N: int, *, Omega: float, J: float, loss: float, dephasing: float, linear: bool = False
+    N: int, *, Omega: float, J: float, loss: float, dephasing: float
 ) -> tuple[ArrayOp, Model]:
-    """Eq. (45) with periodic boundaries, all down: sigma^z of every atom, and the model.
-
-    ``linear`` takes each atom as an ensemble of one emitter, which gives it the linear form of TWA.
-    """
-    bonds = NearestNeighbour(periodic=True)
-    if linear:
-        atoms: Any = Ensemble(1, count=N, name="atoms")
-        x, z = 2 * atoms.Jx, 2 * atoms.Jz
-        jumps: list[Any] = [LocalJump(atoms.sm, loss), LocalJump(atoms.sz, dephasing)]
-    else:
-        atoms = Spin(count=N, name="atoms")
-        x, z = atoms.sx, atoms.sz
-        jumps = [Jump(atoms.sm, loss), Jump(atoms.sz, dephasing)]
+    """Eq. (45) with periodic boundaries, all down: sigma^z of every atom, and the model."""
+    atoms = Spin(count=N, name="atoms")
+    x, z = atoms.sx, atoms.sz
     # every bond is in couple twice, and every atom in two bonds
-    H = Omega * x.sum() + J / 4 * (N + 2 * z.sum()) + J / 8 * couple(z, bonds, z)
+    bonds = couple(z, NearestNeighbour(periodic=True), z)
+    H = Omega * x.sum() + J / 4 * (N + 2 * z.sum()) + J / 8 * bonds
+    jumps = [Jump(atoms.sm, loss), Jump(atoms.sz, dephasing)]
     return z, Model(H, jumps, initial={atoms: down})
 
 

@@ -9,10 +9,10 @@ with decay gamma, spin down at first, :math:`s = (\pm1, \pm1, -1)`. Panel (a) is
 of 0.1 Omega to 2 Omega (chosen here, the text names 0.1 only) and, dotted, the equations of 0.1
 without noise. Panel (b) shows the error, with a pump as strong as the decay too, where the form is
 exact. Panels (c) and (d) go beyond the paper and compare its form, which keeps the length of the
-vector, with the linear one, whose first and second moments under local channels are exact: a spin
-that decays undriven, where the paper's form ends at the wrong value, and a Rydberg ring of five
-spins (see :mod:`.hosseinabadi_5`) of Omega = J, kappa = 0.1 J, where the paper's form is the better
-one as long as decay is weak.
+vector, with the Bloch form, whose means under jumps of one spin are exact: a spin that decays
+undriven, where the paper's form ends at the wrong value, and a Rydberg ring of five spins (see
+:mod:`.hosseinabadi_5`) of Omega = J, kappa = 0.1 J, where the paper's form is the better one as
+long as decay is weak.
 
 Steps of 0.01/Omega; their error is below that of sampling, 0.002.
 """
@@ -98,7 +98,7 @@ def _spin(
     bound = REQUIRED if stem in ("driven0", "pumped") else None
     results = {}
     for key in ("exact", "spins", *(("linear",) if linear else ())):
-        z, model = driven_spin(drive, decay, pump, linear=key == "linear")
+        z, model = driven_spin(drive, decay, pump)
         results[key] = solved(key, model, data[dim].values, {"z": z}, sampling)
     required = {} if bound is None else {"spins": bound}
     add_methods(data, stem, dim, results, "z", label, required, decay=decay, pump=pump)
@@ -128,9 +128,7 @@ def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
         say(f"ring, γ/J = {decay:g}: {sampling['ntraj']} trajectories of both forms, exact")
         curves = {}
         for key in ("exact", "spins", "linear"):
-            z, model = rydberg_ring(
-                RING, Omega=1.0, J=1.0, loss=float(decay), dephasing=0.1, linear=key == "linear"
-            )
+            z, model = rydberg_ring(RING, Omega=1.0, J=1.0, loss=float(decay), dephasing=0.1)
             curves[key] = solved(key, model, times, {"z": z.sum() / RING}, sampling)
         for key, values in found.items():
             change = np.abs(curves[key].expect["z"] - curves["exact"].expect["z"])
@@ -213,7 +211,7 @@ def _driven(left: Axes, right: Axes, data: xarray.Dataset) -> None:
 
 
 def _undriven(ax: Axes, data: xarray.Dataset) -> None:
-    for key, text in (("spins", "TWA, the paper's form"), ("linear", "TWA, linear form")):
+    for key, text in (("spins", "TWA, the paper's form"), ("linear", "TWA, Bloch form")):
         band(ax, data, f"undriven_{key}", FORMS[key][1], label=text)
     circles(ax, data, "undriven_exact", 2, label="exact")
     ax.set(xlim=(0, 6), ylim=(-1.05, 1.05), xlabel=r"time  $\gamma_\downarrow t$")
@@ -223,7 +221,7 @@ def _undriven(ax: Axes, data: xarray.Dataset) -> None:
 
 def _compared(ax: Axes, data: xarray.Dataset) -> None:
     x = data["decay"].values
-    for key, marker, text in (("spins", "o", "the paper's form"), ("linear", "s", "linear form")):
+    for key, marker, text in (("spins", "o", "the paper's form"), ("linear", "s", "Bloch form")):
         y, error = data[f"ring_{key}"].values, data[f"ring_{key}_sem"].values
         ax.errorbar(x, y, error, fmt=f"{marker}-", color=FORMS[key][1], linewidth=1.4, label=text)
     ax.set(xscale="log", ylim=(0, None), xlabel=r"decay  $\gamma_\downarrow/J$")

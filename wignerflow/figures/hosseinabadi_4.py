@@ -6,8 +6,8 @@ r"""Central spin, population and steady state: Hosseinabadi, Chelpanova and Mari
 with decay kappa of the central spin, decay and pump of every satellite; central spin down, N = 30
 satellites up; the inset shows the steady state against N (parameters of the caption; numbers of
 satellites and the range of time are chosen here). Exact curves are block density matrices of one
-ensemble and one spin, and null vectors of the Lindbladian. TWA with the satellites as spins one by
-one, as in the paper, and as one ensemble, which is an expansion in 1/N and off at small N.
+ensemble and one spin, and null vectors of the Lindbladian. TWA with the satellites as spins of
+fixed length, as in the paper, and as one ensemble, which is an expansion in 1/N and off at small N.
 Second-order cumulants end at the wrong value for every N; mean field never leaves the start.
 
 Steps of 0.01/omega: steps twice as long or half as long change no curve beyond its sampling error.
@@ -25,6 +25,7 @@ from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, 
 from .hosseinabadi import (
     DETERMINISTIC,
     FORMS,
+    METHODS,
     PAPER,
     add_methods,
     band,
@@ -98,7 +99,7 @@ def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
             spin, model = central_spin(int(size), **PARAMETERS, together=key != "spins")
             e_ops = {"population": spin.sp * spin.sm}
             sampled = {} if key in DETERMINISTIC else sampling
-            runs.append(steady_state(model, e_ops, DETERMINISTIC.get(key, "twa"), **sampled))
+            runs.append(steady_state(model, e_ops, METHODS[key], **sampled))
     for key, runs in found.items():
         name, text = f"steady_{key}", f"steady population, {FORMS[key][0]}"
         attrs: dict[str, Any] = {"long_name": text, "units": "1"}
@@ -144,7 +145,7 @@ def draw(data: xarray.Dataset) -> Drawing:
         line(upper, data, f"population_{key}", key)
     upper.set(xlim=(0, LAST), ylim=(-0.02, 1), ylabel=r"population of the central spin")
     upper.legend(loc="upper right")
-    _inset(upper.inset_axes((0.45, 0.09, 0.53, 0.36)), data)
+    _inset(upper.inset_axes((0.45, 0.12, 0.53, 0.36)), data)
     lower.axhspan(-REQUIRED, REQUIRED, color="0.93", linewidth=0, zorder=0)
     lower.axhline(0, color="0.1", linewidth=0.9, linestyle="--")
     lower.set(xlabel=r"time  $\omega t$", ylabel=r"TWA $-$ exact")

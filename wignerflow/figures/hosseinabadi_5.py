@@ -7,7 +7,8 @@ The drives are chosen here (the text says that TWA agrees from Omega/J of about 
 curves are density matrices of all 2^10 states, and take most of the time. Cumulants are those of
 second order.
 
-Steps of 0.02/J: twice as long ones change no curve by more than its sampling error, 0.003.
+Steps of 0.02/J; ones five times as long change the curve of the strongest drive by 0.02, and that
+of the weakest by less than its sampling error.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ detuning and the direction of the dipoles: here four drives in units of the deca
 atom, on resonance, dipoles perpendicular to the chain. Where the drive is weak, TWA fails: its
 vectors of fixed length have no dark state. Exact curves are density matrices.
 
-Steps of 0.02/Gamma_0: twice as long ones change no curve by more than its sampling error, 0.002.
+Steps of 0.02/Gamma_0; ones five times as long change curves by 0.005.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ to a quantum spin. R is taken from the balance, as the loss of excitation betwee
 curves alike. The error of a difference adds the noise of the interval, of variance
 :math:`(R - \langle s_z\rangle/2)\,\Gamma_0/N` per trajectory and unit of time, to the spread of R.
 
-Steps of 0.01/Gamma_0.
+Steps of 0.01/Gamma_0; ones twice as long change R by less than 0.01.
 """
 
 from __future__ import annotations
