@@ -77,7 +77,7 @@ def test_data_keep_the_contract(figure: Figure, made: dict[str, xarray.Dataset])
     data = data_of(figure, made)
     assert data.attrs["figure"] == figure.name and data.attrs["source"] == figure.source
     curves = [v for v in data.data_vars.values() if "method" in v.attrs]
-    assert {c.attrs["method"] for c in curves} & {"twa", "generalized-p", "mean-field"}
+    assert {c.attrs["method"] for c in curves} & {"twa", "spin-twa", "generalized-p", "mean-field"}
     for curve in curves:
         assert np.all(np.isfinite(curve)), curve.name
         assert curve.attrs["long_name"] and curve.attrs["units"]

@@ -28,6 +28,7 @@ from ..plot import COLOURS, new_figure
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
 from .hosseinabadi import (
     FORMS,
+    METHODS,
     PAPER,
     add_methods,
     band,
@@ -136,7 +137,8 @@ def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
             values.append((float(change[k]), float(curves[key].sem["z"][k])))
     for key, values in found.items():
         name, text = f"ring_{key}", f"ring: largest deviation, {FORMS[key][0]}"
-        attrs = {"long_name": text, "units": "1", "method": "twa", "dt": sampling["dt"]}
+        attrs = {"long_name": text, "units": "1", "method": METHODS[key].name}
+        attrs |= {"dt": sampling["dt"]}
         attrs |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"]), "sem": f"{name}_sem"}
         data[name] = ("decay", [v for v, _ in values], attrs)
         error = {"long_name": f"{text}, error", "units": "1"}

@@ -103,7 +103,7 @@ def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
     for key, runs in found.items():
         name, text = f"steady_{key}", f"steady population, {FORMS[key][0]}"
         attrs: dict[str, Any] = {"long_name": text, "units": "1"}
-        attrs["method"] = DETERMINISTIC.get(key, "twa")
+        attrs["method"] = runs[0].method
         values = [float(r.expect["population"]) for r in runs]
         if key in SAMPLED:
             attrs |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"])}
