@@ -37,6 +37,8 @@ SHORT = {
 GPU = {
     "gpu_one": ("one ensemble, 10⁶ trajectories: trajectory-steps per second", "4·10¹⁰"),
     "gpu_one_1e5": ("10⁵ trajectories", "10¹⁰"),
+    "gpu_three": ("one ensemble with three-point noise, 10⁶ trajectories", "10¹¹"),
+    "gpu_three_1e5": ("10⁵ trajectories", "2.5·10¹⁰"),
     "gpu_chain": ("chain of 500 ensembles: ensemble-steps per second", "2·10¹⁰"),
     "gpu_ruks_4d": ("`ruks-4d` complete", "90 s"),
 }

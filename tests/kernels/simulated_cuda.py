@@ -66,6 +66,7 @@ THREADS, TEAM, WARPS = Shape(1, 2, 32, 2, 32), Shape(2, 2, 32, 2, 32), Shape(4, 
 CASES = [
     ("laser", laser, wf.TWA(), THREADS),
     ("singles", singles, wf.TWA(), THREADS),
+    ("three-point", laser, wf.TWA(noise="three-point"), THREADS),
     ("Heun", laser, wf.TWA(scheme="heun"), THREADS),
     ("rotor", laser, wf.TWA(form="rotor"), THREADS),
     ("generalized P", driven_spin, wf.GeneralizedP(), THREADS),
@@ -149,7 +150,7 @@ def test_team_continues_where_a_launch_ended(monkeypatch):
     [
         ("U(t0 + l), kc", "U(t0 + l + 1), kc"),
         ("kc = U(0)", "kc = U(1)"),
-        ("at = number + i", "at = number"),
+        ("2 * (number + i) if", "2 * number if"),
     ],
 )
 def test_a_wrong_counter_is_noticed(right, wrong):

@@ -238,3 +238,54 @@ def test_weak_order_of_the_superradiant_laser():
     assert np.all(change > 4 * sem)
     assert 1.3 < np.log2(change[2] / change[1]) < 2.6
     assert np.all(change < [0.0005, 0.002, 0.006])
+
+
+# ---------------------------------------------------------------------------- three-point noise
+
+THREE = np.array([-np.sqrt(3), 0, np.sqrt(3)]), np.array([1, 4, 1]) / 6
+HERMITE = np.polynomial.hermite_e.hermegauss(7)
+
+
+def moments_after_a_step(text, h, nodes, weights):
+    """Averages over the five noises of a step of the laser, all values of each taken."""
+    lanes = nodes.size**5
+    noise = [x.ravel() for x in np.meshgrid(*[nodes] * 5, indexing="ij")]
+    chance = np.ones(lanes)
+    for w in np.meshgrid(*[weights / weights.sum()] * 5, indexing="ij"):
+        chance *= w.ravel()
+
+    def pair(k0, k1, trajectory, channel):
+        first = 0 if k0 == 1 else 2 + 2 * int(channel)
+        return noise[first], noise[min(first + 1, 4)]
+
+    run = LaneRun(text, one_step(h), lanes, normal_pair=pair)
+    run.state[:] = np.array([20.0, -16.0, 25.0])[:, None]
+    run.step(0, h, 0, [1, 1], [2, 2])
+    x, y, z = run.state
+    return np.array([f @ chance for f in (x, z, x * x * z, x**4, x**4 * z, y**4)])
+
+
+@pytest.mark.parametrize("scheme", ["splitting", "heun"])
+def test_three_point_noise_keeps_the_weak_order(scheme):
+    """In one step averages differ from those of Gaussian noise by O(h^3) only."""
+    atoms = wf.Ensemble(100, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 25.0)]
+    text = kernel_text(wf.Model(jumps=jumps, initial={atoms: wf.up}), wf.TWA(scheme=scheme))
+    steps = np.array([0.001, 0.0005, 0.00025])
+
+    def apart(nodes, weights):
+        pairs = [
+            [moments_after_a_step(text, h, *noise) for noise in ((nodes, weights), HERMITE)]
+            for h in steps
+        ]
+        return np.array([np.abs(a - b) / np.abs(b) for a, b in pairs])
+
+    difference = apart(*THREE)
+    assert np.all(difference[-1] < 1e-4)
+    seen = difference[-1] > 1e-12  # linear functions do not see the difference
+    assert seen.sum() >= 3
+    orders = np.array([order(steps, d) for d in difference[:, seen].T])
+    assert orders.min() > 2.8
+    # two values have the right variance, but not the fourth moment: O(h^2)
+    two = apart(np.array([-1.0, 1.0]), np.array([0.5, 0.5]))[:, seen]
+    assert min(order(steps, d) for d in two.T) < 2.3

@@ -203,3 +203,35 @@ def test_the_numbers_are_frozen():
     assert [int(w) for w in words] == FROZEN_KEY
     got = normals(2024, [0, 1, 2**31], [0, 5, 2**20])
     assert np.allclose(got, FROZEN_NORMALS, rtol=0, atol=1e-6)
+
+
+# ---------------------------------------------------------------------------- three-point numbers
+
+
+@nb.njit
+def _three(k0, k1, t, c, out):
+    for i in range(t.size):
+        out[i, 0], out[i, 1] = rng.three_point_pair(k0, k1, t[i], c[i])
+
+
+def test_three_point_numbers_equal_their_twin_and_have_the_moments():
+    n = 200_000
+    t, c = (x.astype(np.uint32).ravel() for x in np.divmod(np.arange(2 * n), 2))
+    c += np.uint32(6)
+    out = np.empty((2 * n, 2), np.float32)
+    k0, k1 = rng.seed_words(11)
+    _three(k0, k1, t, c, out)
+    assert np.array_equal(out, np.stack(rng.three_point_pair_np(k0, k1, t, c), axis=-1))
+    assert set(np.unique(np.abs(out))) == {0, np.float32(np.sqrt(3))}
+    numbers = out.reshape(n, 4).astype(float)  # pairs 6 and 7, from one draw
+    moments = {1: 0, 2: 1, 3: 0, 4: 3, 5: 0}
+    scores = []
+    for k, want in moments.items():
+        powers = numbers**k
+        scores += list((powers.mean(axis=0) - want) / (powers.std(axis=0) / np.sqrt(n)))
+    for a in range(4):
+        for b in range(a):
+            for f in (lambda x: x, lambda x: x * x - 1):
+                product = f(numbers[:, a]) * f(numbers[:, b])
+                scores.append(product.mean() / (product.std() / np.sqrt(n)))
+    assert np.abs(scores).max() < stats.norm.isf(5e-4 / len(scores))

@@ -42,8 +42,9 @@ from .report import Entry, Section, as_dict, machine, text
 from .timing import entry
 
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
-#: printed by nvdisasm): of the laser, and of an ensemble in a chain of 500, all threads together.
-INSTRUCTIONS = {"one": 372, "chain": 546}
+#: printed by nvdisasm): of the laser, of the same with three-point noise, and of an ensemble in a
+#: chain of 500, all threads together.
+INSTRUCTIONS = {"one": 361, "three": 224, "chain": 546}
 SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
 PROBE = 20  # steps over which single trajectories are compared
 
@@ -105,6 +106,7 @@ def guide(M: int) -> tuple[Model, dict[str, Any]]:
 #: What is compared: words, model, method, step.
 KINDS: tuple[tuple[str, Callable[[], Any], Any, float], ...] = (
     ("one ensemble", one, TWA(), 2.5e-5),
+    ("one ensemble, three-point noise", one, TWA(noise="three-point"), 2.5e-5),
     ("one ensemble, Heun", one, TWA(scheme="heun"), 2.5e-5),
     ("one ensemble, rotor form", one, TWA(form="rotor"), 2.5e-5),
     ("ensemble, spin and mode", mixed, TWA(), 0.02),
@@ -159,23 +161,38 @@ def rates(quick: bool) -> Section:
     repeats, ceiling = (1 if quick else 5), issue_rate()
     entries = []
 
-    def add(key: str, what: str, job: Any, dt: float, ntraj: int, steps: int, need: float) -> None:
+    def add(
+        key: str,
+        what: str,
+        job: Any,
+        dt: float,
+        ntraj: int,
+        steps: int,
+        need: float,
+        noise: str = "gaussian",
+    ) -> None:
         model, e_ops = job
         members = sum(sub.size for sub in model.initial)
         values = []
         for k in range(repeats + 1):  # the first compiles and warms up
             found = solve(
                 model, [0.0, steps * dt], e_ops=e_ops, ntraj=ntraj, seed=7 + k, dt=dt,
-                device="cuda", progress=False,
+                method=TWA(noise=noise), device="cuda", progress=False,
             )  # fmt: skip
             values.append(ntraj * steps * members / found.stats["run_time"] / 1e9)
         entries.append(entry(key, what, values[1:], "10⁹/s", at_least=need / 1e9))
-        floor = ceiling / INSTRUCTIONS["one" if members == 1 else "chain"] / 1e9
+        kind = "chain" if members > 1 else "one" if noise == "gaussian" else "three"
+        floor = ceiling / INSTRUCTIONS[kind] / 1e9
         entries.append(Entry(f"{key}_floor", "  no more than the card can issue", floor, "10⁹/s"))
 
     steps = 2000 if quick else 10_000
     add("gpu_one", "one ensemble, 10⁶ trajectories", one(), 1.25e-5, 10**6, steps, 4e10)
     add("gpu_one_1e5", "one ensemble, 10⁵ trajectories", one(), 1.25e-5, 10**5, 10 * steps, 1e10)
+    three = "three-point"
+    what = "one ensemble, three-point noise"
+    add("gpu_three", f"{what}, 10⁶ trajectories", one(), 1.25e-5, 10**6, steps, 1e11, three)
+    many = 10 * steps
+    add("gpu_three_1e5", f"{what}, 10⁵ trajectories", one(), 1.25e-5, 10**5, many, 2.5e10, three)
     chain = guide(500)
     add("gpu_chain", "chain of 500, 8192 trajectories", chain, 4e-6, 8192, steps // 2, 2e10)
     add("gpu_chain_500", "chain of 500, 500 trajectories", chain, 4e-6, 500, 2 * steps, 0)

@@ -27,15 +27,18 @@ def _device_functions() -> dict[str, Any]:
     """The functions of ``rng``, compiled from the same code for the GPU."""
     scope = dict(vars(rng))
     scope["_f32_bits"], scope["_bits_f32"] = _jit(_float_bits), _jit(_bits_float)
-    for name in ("_rotl", "threefry", "_minus_log", "normal_pair"):
+    for name in (
+        "_rotl", "threefry", "_minus_log", "normal_pair", "_three_point", "three_point_pair",
+    ):  # fmt: skip
         code = scope[name].py_func.__code__
         scope[name] = _jit(FunctionType(code, scope, name))
     return scope
 
 
 if cuda.is_available.__module__.startswith("numba.cuda.simulator"):
-    normal_pair = rng.normal_pair_np
+    normal_pair, three_point_pair = rng.normal_pair_np, rng.three_point_pair_np
 else:
     from numba.cuda import libdevice
 
-    normal_pair = _device_functions()["normal_pair"]
+    _functions = _device_functions()
+    normal_pair, three_point_pair = (_functions[k] for k in ("normal_pair", "three_point_pair"))

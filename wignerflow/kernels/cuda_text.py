@@ -162,6 +162,7 @@ def whole(part, k, count):
     return x
 """
 
+# "& FAR" tells the compiler that an index is not negative, as in ``Layout.member_index``.
 RUN = """
 def run(start, i0, i1, j0, j1, number, ka, kb, noise, saved, V, Q, W, p, o, ct, nsteps, hs, rows,
         dynamics, locals_, vals, live, clips):
@@ -182,15 +183,18 @@ def run(start, i0, i1, j0, j1, number, ka, kb, noise, saved, V, Q, W, p, o, ct, 
             h = hs[i - 1]
             last = min(nsteps[i - 1], j1)
             if j0 == 0:
-                at = number + i - 1 if STRANG else number
-                kl = (locals_[2 * at], locals_[2 * at + 1])
-                local(v, s, p, o, rows[number + i - 1], kl, t0, vs, qs, part)
+                at = (2 * (number + i - 1) if STRANG else 2 * number) & FAR
+                kl = (locals_[at], locals_[at + 1])
+                lr = rows[(number + i - 1) & FAR] & FAR
+                local(v, s, p, o, lr, kl, t0, vs, qs, part)
             for j in range(j0, last):
-                at = number + i if STRANG else number
-                kl = (locals_[2 * at], locals_[2 * at + 1])
-                kd = (dynamics[2 * number], dynamics[2 * number + 1])
-                now = ct[number] if TIMED else ct[0]
-                step(v, q, s, w, p, o, now, h, noise, rows[number + i], kd, kl, t0, vs, qs, part)
+                at = (2 * (number + i) if STRANG else 2 * number) & FAR
+                kl = (locals_[at], locals_[at + 1])
+                at = 2 * number & FAR
+                kd = (dynamics[at], dynamics[at + 1])
+                now = ct[number & FAR] if TIMED else ct[0]
+                lr = rows[(number + i) & FAR] & FAR
+                step(v, q, s, w, p, o, now, h, noise, lr, kd, kl, t0, vs, qs, part)
                 number += 1
         if i == 0 or last == nsteps[i - 1]:
             observe(v, s, w, p, o, c, i - i0, live, vals, vals, live, vals, live, vs, qs, part)
@@ -326,7 +330,7 @@ def source(
         "import numpy as np",
         "from numba import cuda",
         "",
-        "from wignerflow.kernels.cuda_device import normal_pair",
+        "from wignerflow.kernels.cuda_device import normal_pair, three_point_pair",
         "",
         f"F = {'np' if simulated else 'nb'}.{kind}",
         f"U = {'np' if simulated else 'nb'}.uint32",

@@ -188,6 +188,10 @@ class KernelText:
             observer.source(),
         ]
         self.functions = "\n\n\n".join(parts) + "\n"
+        if system.increments == "three-point":  # in steps; initial states have keys k0, k1
+            self.functions = self.functions.replace(
+                "normal_pair(ka, kb,", "three_point_pair(ka, kb,"
+            )
         self.channels = channel_count(readouts)
         self.diagnostic = bool(observer.ensembles or observer.lengths)
         #: The diagnostic channel sums squared lengths (else it is the share of short spins).
@@ -310,7 +314,7 @@ class KernelText:
             "",
             "from wignerflow.kernels.dense import dense_product",
             "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL",
-            "from wignerflow.kernels.rng import normal_pair, threefry",
+            "from wignerflow.kernels.rng import normal_pair, three_point_pair, threefry",
             "from wignerflow.kernels.vectors import wide_vectors",
             "",
             f"F = nb.{'float32' if single else 'float64'}",

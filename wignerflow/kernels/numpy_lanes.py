@@ -23,6 +23,7 @@ def namespace(lanes: int) -> dict[str, Any]:
         "FAR": 2**62 - 1,
         "np": np,
         "normal_pair": rng.normal_pair_np,
+        "three_point_pair": rng.three_point_pair_np,
         "threefry": rng.threefry_np,
         "dense_product": dense_product_np,
         "fmax0": lambda x: np.where(x < 0, 0.0, x),

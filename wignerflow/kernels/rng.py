@@ -61,6 +61,10 @@ COS = (
 )
 
 
+#: Three-point numbers: sqrt(3), and the words below 2^32/6.
+ROOT, SIXTH = 1.7320508075688772, 0x100000000 // 6
+
+
 def _jit(function: Any) -> Any:
     return nb.njit(function, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 
@@ -168,6 +172,26 @@ def normal_pair(k0: Any, k1: Any, trajectory: Any, channel: Any) -> Any:
     return r * c, r * (s * x)
 
 
+@_jit
+def _three_point(word: Any) -> Any:
+    return (
+        -float32(ROOT)
+        if word < uint32(SIXTH)
+        else (float32(ROOT) if word > uint32(0xFFFFFFFF - SIXTH) else float32(0))
+    )
+
+
+@_jit
+def three_point_pair(k0: Any, k1: Any, trajectory: Any, channel: Any) -> Any:
+    """Two independent numbers, +-sqrt(3) with probability 1/6 each and else 0.
+
+    A draw of two words serves the pairs 2c and 2c + 1; a word gives two digits to base six.
+    """
+    b0, b1 = threefry(k0, k1, trajectory, uint32(channel >> uint32(1)))
+    word = b1 if uint32(channel & uint32(1)) == uint32(1) else b0
+    return _three_point(word), _three_point(uint32(word * uint32(6)))
+
+
 # ---------------------------------------------------------------------------- NumPy twins
 
 
@@ -198,6 +222,21 @@ def normal_pair_np(
     x = (b1 << np.uint32(1)).astype(np.uint32).astype(np.int32) * 2.0**-31
     r = np.where(b1 >> np.uint32(31), -r, r)
     return r * np.cos(np.pi / 2 * x), r * np.sin(np.pi / 2 * x)
+
+
+def three_point_pair_np(
+    k0: Any, k1: Any, trajectory: Any, channel: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """NumPy twin of ``three_point_pair``."""
+    channel = np.asarray(channel, np.uint64)
+    b0, b1 = threefry_np(k0, k1, trajectory, channel >> np.uint64(1))
+    word = np.where(channel & np.uint64(1), b1, b0).astype(np.uint64)
+    second = (word * np.uint64(6)) & np.uint64(0xFFFFFFFF)
+    root = float(np.float32(ROOT))
+    one, two = (
+        root * ((w > 0xFFFFFFFF - SIXTH).astype(float) - (w < SIXTH)) for w in (word, second)
+    )
+    return one, two
 
 
 def seed_words(seed: int) -> tuple[np.uint32, np.uint32]:

@@ -278,6 +278,7 @@ class PhaseSpaceSystem:
     calculus: str = "stratonovich"
     scheme: str = "splitting"  # or "heun"; explicit equations have their own
     noise: bool = True  # False: the deterministic part alone (mean field)
+    increments: str = "gaussian"  # or "three-point"; initial states are drawn all the same
     notes: list[str] = field(default_factory=list)  # warnings
     facts: list[str] = field(default_factory=list)  # statements that travel with the result
     _form_index: dict[Any, int] = field(default_factory=dict)
