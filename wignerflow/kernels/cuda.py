@@ -28,6 +28,7 @@ from .module import Grid, KernelText
 #: than the seconds after which a driver with a display stops a kernel on a small one.
 LAUNCH_STEPS = 4e9
 VALUE_BYTES = 2**29  # of observables kept before they are added up
+GRID_LIMIT = 65_535  # of a grid's second and third dimension
 WHOLE = 2**62  # more steps than any interval between outputs has
 MEMORY_SHARE = 0.8  # of the free memory, at most
 
@@ -81,13 +82,10 @@ def _dotted(version: tuple[int, int]) -> str:
 
 def _reason() -> str:
     """Why numba finds no GPU."""
-    from numba.cuda.cudadrv import driver
+    from numba import cuda
 
-    try:
-        driver.driver.ensure_initialized()
-    except Exception as error:
-        return f"no NVIDIA driver or GPU was found ({error})"
-    return "no NVIDIA GPU was found"
+    error = str(cuda.cuda_error() or "").strip().splitlines()
+    return "no NVIDIA driver or GPU was found" + (f" ({error[0]})" if error else "")
 
 
 def devices() -> list[int]:
@@ -131,6 +129,14 @@ def resident() -> int:
         return 64
     device = cuda.get_current_device()
     return int(device.MULTIPROCESSOR_COUNT) * int(device.MAX_THREADS_PER_MULTIPROCESSOR)
+
+
+def _quiet() -> None:
+    """No warnings that a small run does not fill the card."""
+    if not simulated():
+        from numba.cuda.core import config
+
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 
 class CudaKernel:
@@ -189,6 +195,7 @@ class CudaKernel:
 
     def _compile(self) -> None:
         start = time.perf_counter()
+        _quiet()
         self._module: ModuleType = load_module(self.source)
         self._tables: dict[Any, Any] = {}
         self.simulate(0, 0, 2, 0)
@@ -224,7 +231,7 @@ class CudaKernel:
     def _values(self, width: int) -> int:
         """Output times kept before they are added up."""
         row = width * (self.channels + 1) * self.dtype().itemsize
-        return int(max(1, min(self.nsteps.size + 1, VALUE_BYTES // max(1, row))))
+        return int(max(1, min(self.nsteps.size + 1, VALUE_BYTES // max(1, row), GRID_LIMIT)))
 
     def bytes(self, chunks: int) -> int:
         """Memory of the GPU that so many chunks need at once."""
@@ -245,7 +252,7 @@ class CudaKernel:
                 "make the arrays smaller."
             )
         chunks = 1
-        while chunks < 2**20 and self.bytes(2 * chunks) <= MEMORY_SHARE * free:
+        while 2 * chunks <= GRID_LIMIT and self.bytes(2 * chunks) <= MEMORY_SHARE * free:
             chunks *= 2
         return chunks
 
