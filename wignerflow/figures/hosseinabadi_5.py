@@ -4,7 +4,7 @@ r"""Rydberg ring from the ground state, four drives: Hosseinabadi, Chelpanova an
 
 with ten atoms and periodic boundaries, decay and dephasing of 0.1 J each (the caption's), all down.
 The drives are chosen here (the text says that TWA agrees from Omega/J of about 0.1 on). Exact
-curves are density matrices of all 2^10 states, and take most of the time. Cumulants are those of
+curves are density matrices of all 2^10 states: six minutes of one core, most of the time. Cumulants are those of
 second order.
 
 Steps of 0.02/J; ones five times as long change the curve of the strongest drive by 0.02, and that
@@ -94,6 +94,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     lower.set(xlabel=r"time  $Jt$", ylabel="method − exact")
     lower.plot([], [], color="0.4", label=FORMS["spins"][0])
     lower.plot([], [], "--", color="0.4", linewidth=1.0, label=FORMS["ce"][0])
+    lower.set_ylim(top=0.085)
     upper.legend(loc="upper right", ncols=2)
     lower.legend(loc="upper right", ncols=2)
     ntraj = data["inversion0_spins"].attrs["ntraj"]
