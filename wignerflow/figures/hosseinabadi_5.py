@@ -4,8 +4,8 @@ r"""Rydberg ring from the ground state, four drives: Hosseinabadi, Chelpanova an
 
 with ten atoms and periodic boundaries, decay and dephasing of 0.1 J each (the caption's), all down.
 The drives are chosen here (the text says that TWA agrees from Omega/J of about 0.1 on). Exact
-curves are density matrices of all 2^10 states: six minutes of one core, most of the time. Cumulants are those of
-second order.
+curves are density matrices of all 2^10 states: six minutes of one core, most of the time. Cumulants
+are those of second order.
 
 Steps of 0.02/J; ones five times as long change the curve of the strongest drive by 0.02, and that
 of the weakest by less than its sampling error.
