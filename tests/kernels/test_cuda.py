@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 import wignerflow as wf
 from wignerflow.kernels import cuda
 from wignerflow.kernels.cuda_text import Shape
+from wignerflow.kernels.module import Grid
 from wignerflow.run import gpus
 
-from .models import chain, laser, printed
+from .models import chain, couplings, laser, printed, singles
 
+NONE = np.empty(0, np.int64)
 NO_GPU = "no NVIDIA GPU was found"
 
 
@@ -53,6 +56,18 @@ def test_no_gpu_is_refused_or_passed_over(monkeypatch):
 def test_why_there_is_no_gpu(monkeypatch):
     monkeypatch.setattr(cuda.importlib.util, "find_spec", lambda name: None)
     assert "pip install 'wignerflow[gpu]'" in cuda.unavailable()
+
+
+@pytest.mark.parametrize("make", [laser, singles, chain, couplings, lambda: chain(20)])
+def test_source_has_registers_for_scratch(make):
+    """The simulator does not care where scratch lies; a GPU's speed hangs on it."""
+    text = printed(*make(), [0.0, 1.0])
+    kernel = cuda.CudaKernel(
+        text, Grid.make(np.array([0.0, 1.0]), 0.1), single=True, batched=NONE, ready=False
+    )
+    places = re.findall(r"\bs\[([^\]]+)\]", kernel.source)
+    assert places and all(place == "ALIVE" or place.isdigit() for place in places)
+    assert not re.search(r"\bo\[\d+\]|keep \*|\.size //", kernel.source)
 
 
 @pytest.mark.parametrize(

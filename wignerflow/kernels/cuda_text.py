@@ -375,6 +375,8 @@ def _device_code(functions: str, lane: str, o: NDArray[np.int64]) -> str:
     text = re.sub(r"\n *keep = .*\n *share = .*", "", text)
     text = re.sub(r"= keep \* .* \+ share \* (n\d)\n", r"= \1\n", text)
     text = text.replace("np.sqrt(", "math.sqrt(")
+    changing = re.search(r"\bs\[[^\]]*\b(?:LN|at|l)\b[^\]]*\]", text)
+    assert changing is None, f"scratch without a constant place: {changing}"
     head = f"\\1, vs, qs, part):\n    {lane}\n"
     if "R" in lane or lane == "l = 0":
         head += "    R = cuda.threadIdx.x\n"

@@ -138,10 +138,12 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     out.close()
 
 
-def fill_many(out: Lines, keys: str, first: str, count: int, slot: int) -> None:
+def fill_many(layout: Layout, out: Lines, keys: str, first: str, count: int, slot: int) -> None:
     """The same for ``count`` pairs from number ``first`` on, into scratch from ``slot`` on."""
-    if count == 1:
-        fill(out, keys, first, [f"s[{slot} * LN + l]", f"s[{slot + 1} * LN + l]"])
+    if count == 1 or layout.loops.registers:
+        for n in range(count):
+            places = [f"s[{slot + 2 * n + i} * LN + l]" for i in range(2)]
+            fill(out, keys, f"{first} + {n}" if n else first, places)
         return
     out.open(f"for pair in range({count}):")
     out.add(f"at = ({slot} + 2 * pair) * LN & FAR")
@@ -290,59 +292,71 @@ class LocalPrinter:
         return out
 
 
+def _initial_blocks(
+    layout: Layout, blocks: list[int], numbers: tuple[int, int], out: Lines
+) -> None:
+    """Draws of blocks of one kind; ``numbers`` are their first pair and first frame."""
+    block, specs = layout.system.blocks[blocks[0]], [layout.system.initial[k] for k in blocks]
+    spec, count = specs[0], sum(x.kind.size for x in specs)
+    table = np.concatenate([np.column_stack([x.e1, x.e2, x.e3, x.mean, x.sigma]) for x in specs])
+    at = layout.parameters.array(table)
+    every = np.concatenate([x.kind for x in specs])
+    kinds = layout.parameters.indices(every)
+    first = layout.parameters.integer(numbers[0])
+    size = layout.parameters.integer(count)
+    start = layout.parameters.integer(layout.slot[blocks[0]])
+    frames = layout.parameters.integer(numbers[1]) if block.kind == ROTOR else ""
+    single = block.count is None
+    if single:
+        layout.loops.begin_single(out)
+        out.open(f"for m in range({size}):")
+    else:
+        layout.loops.members(out, layout, size)
+    out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
+    out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
+    series = 0
+    if spec.series is not None:
+        series = spec.series.shape[1]
+        first_term = layout.parameters.array(spec.series)
+        out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
+    kinds_present = sorted(set(every.tolist()))
+    if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
+        # both: which of them a pure state has depends on N, and the text must not
+        kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
+    for kind in kinds_present:
+        out.open(f"if o[{kinds} + m] == {kind}:")
+        out.open(LANE_LOOP)
+        out.add(f"n0, n1 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m))")
+        out.add(f"n2, n3 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m + 1))")
+        if block.kind == AMPLITUDES:
+            out.add(*_amplitude_draw(kind, series))
+        else:
+            out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
+        if frames:
+            out.add(*frame_draw(f"{frames} + m"))
+        out.close()
+        out.close()
+    out.close()
+    if single:
+        layout.loops.end_single(out)
+
+
 def initial_source(layout: Layout) -> Lines:
     """Function ``initial(v, s, p, o, k0, k1, t0)``: draws the initial state of a block of lanes."""
     out = Lines(0)
     out.open("def initial(v, s, p, o, k0, k1, t0):")
     system = layout.system
     position = 0
-    for blocks in _alike(layout):
-        block, specs = system.blocks[blocks[0]], [system.initial[k] for k in blocks]
-        spec, count = specs[0], sum(x.kind.size for x in specs)
-        table = np.concatenate(
-            [np.column_stack([x.e1, x.e2, x.e3, x.mean, x.sigma]) for x in specs]
-        )
-        at = layout.parameters.array(table)
-        every = np.concatenate([x.kind for x in specs])
-        kinds = layout.parameters.indices(every)
-        first = layout.parameters.integer(position)
-        size = layout.parameters.integer(count)
-        start = layout.parameters.integer(layout.slot[blocks[0]])
-        frames = layout.parameters.integer(position + 2 * count) if block.kind == ROTOR else ""
-        position += (3 if frames else 2) * count
-        single = block.count is None
-        if single:
-            layout.loops.begin_single(out)
-            out.open(f"for m in range({size}):")
-        else:
-            layout.loops.members(out, layout, size)
-        out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
-        out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
-        series = 0
-        if spec.series is not None:
-            series = spec.series.shape[1]
-            first_term = layout.parameters.array(spec.series)
-            out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
-        kinds_present = sorted(set(every.tolist()))
-        if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
-            # both: which of them a pure state has depends on N, and the text must not
-            kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
-        for kind in kinds_present:
-            out.open(f"if o[{kinds} + m] == {kind}:")
-            out.open(LANE_LOOP)
-            out.add(f"n0, n1 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m))")
-            out.add(f"n2, n3 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m + 1))")
-            if block.kind == AMPLITUDES:
-                out.add(*_amplitude_draw(kind, series))
-            else:
-                out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
-            if frames:
-                out.add(*frame_draw(f"{frames} + m"))
-            out.close()
-            out.close()
-        out.close()
-        if single:
-            layout.loops.end_single(out)
+    for alike in _alike(layout):
+        sizes = [system.initial[k].kind.size for k in alike]
+        frame = 1 if system.blocks[alike[0]].kind == ROTOR else 0
+        # a loop over single subsystems would give their variables changing places
+        apart = layout.loops.registers
+        for blocks in [[k] for k in alike] if apart else [alike]:
+            done = sum(sizes[: alike.index(blocks[0])])
+            numbers = position + 2 * done, position + 2 * sum(sizes) + done
+            _initial_blocks(layout, blocks, numbers, out)
+        position += (2 + frame) * sum(sizes)
     return out
 
 

@@ -21,6 +21,8 @@ class Loops:
 
     #: Whether members are spread over threads.
     spread = False
+    #: Whether scratch must have constant places, to live in registers.
+    registers = False
 
     def members(self, out: Lines, layout: Layout, bound: str) -> None:
         """Open the loop over members m, in order; ``bound`` is their number."""

@@ -191,7 +191,7 @@ class ModePrinter:
         noisy = [k for k in self.layout.singles if k in self.pairs]
         if noisy:
             at = self.layout.scratch[f"mode{noisy[0]}_0"]
-            fill_many(out, "kd", self.pairs[noisy[0]], 2 * len(noisy), at)
+            fill_many(self.layout, out, "kd", self.pairs[noisy[0]], 2 * len(noisy), at)
 
     def noise_member(self, k: int, stage: int, out: Lines) -> None:
         """Normals of member m into the wide scratch array, in stage 1; kept for stage 2."""

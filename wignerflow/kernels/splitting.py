@@ -461,7 +461,7 @@ class StepPrinter:
         fused = not layout.arrays
         body = Lines(1)
         if self.symbols:
-            fill_many(body, "kd", "0", len(self.symbols), layout.scratch["noise0_0"])
+            fill_many(layout, body, "kd", "0", len(self.symbols), layout.scratch["noise0_0"])
         self.modes.noise_singles(body)
         for k in layout.singles:
             if k in self.local.steps:

@@ -29,6 +29,7 @@ class Threads(Loops):
 
     #: Threads per trajectory.
     threads = 1
+    registers = True
 
     def __init__(self) -> None:
         self._mark = 0
