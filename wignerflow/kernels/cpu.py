@@ -113,6 +113,17 @@ class Chunks:
     seconds: float = 0.0
 
 
+def kernel_digest(kernel: Any, facts: str) -> str:
+    """SHA-256 of a kernel's source and tables, and of further facts."""
+    out = hashlib.sha256(kernel.source.encode())
+    out.update(facts.encode())
+    tables = (kernel.p, kernel.o, kernel.ct, kernel.rows, kernel.nsteps, kernel.hs, kernel.bmap)
+    for table in tables:
+        out.update(f"|{table.dtype.str}{table.shape}|".encode())
+        out.update(np.ascontiguousarray(table).tobytes())
+    return out.hexdigest()
+
+
 class CpuKernel:
     """A compiled kernel with its tables: ``simulate`` runs chunks and releases the GIL.
 
@@ -145,13 +156,7 @@ class CpuKernel:
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the CPU."""
-        out = hashlib.sha256(self.source.encode())
-        out.update(f"{self.dtype.__name__} {self.lanes} {self.noise}".encode())
-        tables = (self.p, self.o, self.ct, self.rows, self.nsteps, self.hs, self.bmap)
-        for table in tables:
-            out.update(f"|{table.dtype.str}{table.shape}|".encode())
-            out.update(np.ascontiguousarray(table).tobytes())
-        return out.hexdigest()
+        return kernel_digest(self, f"{self.dtype.__name__} {self.lanes} {self.noise}")
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_run"}

@@ -7,7 +7,6 @@ not depend on the number of GPUs, on how chunks are grouped into launches, nor o
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import time
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import rng
-from .cpu import Chunks, load_module
+from .cpu import Chunks, kernel_digest, load_module
 from .cuda_text import Shape, room, source
 from .module import Grid, KernelText
 
@@ -178,13 +177,8 @@ class CudaKernel:
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the GPU."""
-        out = hashlib.sha256(self.source.encode())
-        out.update(f"{self.dtype.__name__} {self.lanes} {self.noise} {_version()}".encode())
-        tables = (self.p, self.o, self.ct, self.rows, self.nsteps, self.hs, self.bmap)
-        for table in tables:
-            out.update(f"|{table.dtype.str}{table.shape}|".encode())
-            out.update(np.ascontiguousarray(table).tobytes())
-        return out.hexdigest()
+        facts = f"{self.dtype.__name__} {self.lanes} {self.noise} {_version()}"
+        return kernel_digest(self, facts)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k not in ("_module", "_tables")}

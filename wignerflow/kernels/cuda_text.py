@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dense import ROWS
-from .module import KernelText
+from .module import SCALARS, KernelText
 from .team import Team, Threads
 from .text import LANE_LOOP
 
@@ -32,24 +32,9 @@ SUM_THREADS = 256  # of a block that adds up one observable of a chunk; a multip
 CHUNKS = ((48, 16384), (1024, 2048))
 LEAST_CHUNK = 512
 
-HELPERS = """
-def fmax0(x):
-    return F(0) if x < F(0) else x
-
-
-def below(x):
-    return F(1) if x < F(0) else F(0)
-
-
-def pick(c, a, b):
-    return a if c > F(0) else b
-
-
-def finite(x):
-    return F(1) if x == x else F(0)
-
-
-DENSE
+HELPERS = (
+    SCALARS
+    + """DENSE
 def tally(s, alive, c, i, count, bcount):
     count[i, c] = s[ALIVE]
 
@@ -58,6 +43,7 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
     LANE
     mean[i, k, c] = w[at + l]
 """
+)
 
 #: Products with matrices as ``dense.packed`` stores them, panels of ROWS rows.
 DENSE = """

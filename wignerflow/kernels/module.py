@@ -26,7 +26,8 @@ from .text import ROW, Parameters
 
 FAR = 2**62 - 1  # see Layout.member_index
 
-HELPERS = """
+#: Small functions that every kernel has, on any device.
+SCALARS = """
 def fmax0(x):
     return F(0) if x < F(0) else x
 
@@ -43,7 +44,11 @@ def finite(x):
     return F(1) if x == x else F(0)
 
 
-def tally(s, alive, c, i, count, bcount):
+"""
+
+HELPERS = (
+    SCALARS
+    + """def tally(s, alive, c, i, count, bcount):
     live = F(0)
     for l in range(LN):
         live += s[alive + l]
@@ -87,6 +92,7 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
                 part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
             bsum[c, i, j, b] = part
 """
+)
 
 RUN = """
 def keys_of(keys, seed0, seed1, counter, purpose):
