@@ -77,6 +77,8 @@ def test_source_has_registers_for_scratch(make):
         (chain, 1, 16384),
         (lambda: chain(20), 4, 2048),
         (lambda: chain(500), 64, 512),
+        (lambda: couplings(20), 4, 2048),
+        (lambda: couplings(150), 1, 2048),
     ],
 )
 def test_shape_depends_on_the_layout_alone(make, threads, lanes):

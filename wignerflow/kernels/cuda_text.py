@@ -23,7 +23,9 @@ from .text import LANE_LOOP
 
 WARP = 32
 BLOCK, TILE = 128, 32  # threads per block without arrays, and trajectories per tile with them
-TEAM_MEMBERS = 16  # from so many members on, a team runs a trajectory
+TEAM_MEMBERS = 16  # from so many members on, a team runs a trajectory ...
+#: ... but not where a matrix couples so many: it would be read once per trajectory, not per tile.
+TILE_MATRIX = 128
 MEMBERS_PER_THREAD, LARGEST_TEAM, TEAM_BLOCK = 8, 256, 64
 SHARED_BYTES = 40_000  # of state of a block in shared memory (48 KiB need no permission)
 SUM_THREADS = 256  # of a block that adds up one observable of a chunk; a multiple of 32
@@ -45,16 +47,20 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
 """
 )
 
-#: Products with matrices as ``dense.packed`` stores them, panels of ROWS rows.
-DENSE = """
+#: Products with matrices as ``dense.packed`` stores them, a panel of ROWS rows at a time: its sums
+#: stay in registers, and one load of the state serves all of them.
+DENSE = f"""
 def dense_product(p, a, w, b, c, sign, rows, columns, lanes):
     l = cuda.threadIdx.x
-    for row in range(rows):
-        at = a + row // ROWS * columns * ROWS + row % ROWS
-        total = F(0)
+    for panel in range((rows + ROWS - 1) // ROWS):
+        at = a + panel * columns * ROWS
+        {" = ".join(f"sum{r}" for r in range(ROWS))} = F(0)
         for k in range(columns):
-            total += p[at + k * ROWS] * w[(b + k) * lanes + l]
-        w[(c + row) * lanes + l] += sign * total
+            x = w[(b + k) * lanes + l]
+            {"; ".join(f"sum{r} += p[at + {r}] * x" for r in range(ROWS))}
+            at += ROWS
+        at = (c + panel * ROWS) * lanes + l
+        {"; ".join(f"w[at + {r} * lanes] += sign * sum{r}" for r in range(ROWS))}
 
 
 """
@@ -264,7 +270,8 @@ class Shape:
         layout = text.layout
         lanes = next((n for slots, n in CHUNKS if layout.state_slots <= slots), LEAST_CHUNK)
         members = max(layout.groups, default=0)
-        if members < TEAM_MEMBERS:
+        large = members >= TILE_MATRIX and "dense_product(" in text.functions
+        if members < TEAM_MEMBERS or large:
             return Shape(1, TILE if layout.arrays else BLOCK, lanes, WARP, SUM_THREADS)
         threads = 1 << (-(-members // MEMBERS_PER_THREAD) - 1).bit_length()
         threads = min(threads, LARGEST_TEAM)
