@@ -115,6 +115,7 @@ KINDS: tuple[tuple[str, Callable[[], Any], Any, float], ...] = (
     ("waveguide chain, M = 500", lambda: guide(500), TWA(), 4e-6),
     ("nearest neighbours, M = 40", lambda: lattice(40, False), TWA(), 0.02),
     ("dense coupling and correlated decay, M = 40", lambda: lattice(40, True), TWA(), 0.02),
+    ("the same, M = 150", lambda: lattice(150, True), TWA(), 0.005),
     ("Schwinger bosons", spins, Schwinger("Q"), 0.01),
     ("generalised P-function", driven, GeneralizedP(), 0.01),
 )
