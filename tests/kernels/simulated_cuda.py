@@ -80,6 +80,8 @@ CASES = [
     ("couplings", lambda: without_sites(couplings), wf.TWA(), WARPS),
 ]
 
+SLOW = ("chain, Heun",)
+
 
 def grid_of(text):
     return Grid.make(SHORT if text.layout.arrays else TIMES, DT)
@@ -92,7 +94,7 @@ def kernel_of(text, shape=THREADS, single=False):
 
 @pytest.mark.parametrize(
     ("make", "method", "shape"),
-    [case[1:] for case in CASES],
+    [pytest.param(*case[1:], marks=[pytest.mark.slow] * (case[0] in SLOW)) for case in CASES],
     ids=[f"{case[0]}-{case[3].threads}" for case in CASES],
 )
 def test_trajectories_and_sums_equal_numpy_lanes(make, method, shape):
@@ -149,8 +151,8 @@ def test_team_continues_where_a_launch_ended(monkeypatch):
     ("right", "wrong"),
     [
         ("U(t0 + l), kc", "U(t0 + l + 1), kc"),
-        ("kc = U(0)", "kc = U(1)"),
-        ("2 * (number + i) if", "2 * number if"),
+        pytest.param("kc = U(0)", "kc = U(1)", marks=pytest.mark.slow),
+        pytest.param("2 * (number + i) if", "2 * number if", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_counter_is_noticed(right, wrong):
@@ -206,6 +208,7 @@ def test_solve_with_a_checkpoint(small_chunks, tmp_path):
         wf.solve(model, SHORT, ntraj=64, checkpoint=file, **{**options, "device": "cpu"})
 
 
+@pytest.mark.slow
 def test_target_stops_after_whole_chunks(small_chunks, monkeypatch):
     monkeypatch.setattr(driver, "MIN_CHUNKS_FOR_TARGET", 1)
     monkeypatch.setattr(stopping, "MIN_CHUNKS_FOR_TARGET", 1)

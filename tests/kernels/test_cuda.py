@@ -23,10 +23,14 @@ NONE = np.empty(0, np.int64)
 NO_GPU = "no NVIDIA GPU was found"
 
 
-def test_simulator():
+@pytest.mark.parametrize(
+    "which", ["not slow", pytest.param("slow", marks=pytest.mark.slow)], ids=["quick", "slow"]
+)
+def test_simulator(which):
     """The cases of ``simulated_cuda.py``: the simulator is chosen before Numba is imported."""
     cases = Path(__file__).with_name("simulated_cuda.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(cases)]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", which]
+    command.append(str(cases))
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
