@@ -117,7 +117,8 @@ def make(
     say: Say = silent,
 ) -> xarray.Dataset:
     """Steady values against J_y, averaged over the late half of the run and the ring."""
-    count = ntraj or (64 if quick else 192)
+    groups = 8 if quick else 16
+    count = max(2, (ntraj or (256 if quick else 2048)) // groups) * groups
     seed = 7 if seed is None else seed
     couplings = np.array((-3.0, -1.9, -1.0) if quick else COUPLINGS)
     last, dt = (20.0, 0.05) if quick else (100.0, 0.04)
@@ -152,21 +153,28 @@ def make(
             "zz": (ring.Jz * ring.Jz).sum() / (S**2 * N),
         }
         for key in KEYS:
-            result = solve(
-                model, times, e_ops=ops, method=METHODS[key][1], ntraj=count, seed=seed, dt=dt,
-                precision="double", threads=threads, keep="final", progress=False,
-            )  # fmt: skip
-            mean = {k: float(v[1:].mean()) for k, v in result.expect.items()}
-            error = {k: float(v[1:].mean()) for k, v in result.sem.items()}
+            # times are correlated along a trajectory: errors are those of independent groups
+            results = [
+                solve(
+                    model, times, e_ops=ops, method=METHODS[key][1], ntraj=count // groups,
+                    seed=seed + g, dt=dt, precision="double", threads=threads, keep="final",
+                    progress=False,
+                )
+                for g in range(groups)
+            ]  # fmt: skip
+            late = {k: np.array([r.expect[k][1:].mean() for r in results]) for k in ops}
+            mean = {k: float(v.mean()) for k, v in late.items()}
+            error = {k: float(v.std(ddof=1) / np.sqrt(groups)) for k, v in late.items()}
             columns[key]["depth"].append((1 + mean["z"], error["z"]))
             columns[key]["zz"].append((mean["zz"] - mean["z"] ** 2, error["zz"]))
             for name in ("xx", "yy"):
                 columns[key][name].append((mean[name], error[name]))
-            assert result.final is not None
-            C = correlation(result.final, key != "bloch")
+            final = np.concatenate([r.final for r in results if r.final is not None])
+            C = correlation(final, key != "bloch")
             lengths[key].append(length(C))
-            clips[key] = max(clips.get(key, 0.0), result.stats.get("clipped", 0.0))
-            speed[key] = result.stats["ns_per_trajectory_step"] / N
+            clipped = np.mean([r.stats.get("clipped", 0.0) for r in results])
+            clips[key] = max(clips.get(key, 0.0), float(clipped))
+            speed[key] = min(r.stats["ns_per_trajectory_step"] for r in results) / N
             if jy == NEAR:
                 label = f"C(s), Jy = {NEAR} Γ, {METHODS[key][0]}"
                 data[f"C_{key}"] = ("distance", C, {"long_name": label, "units": "1"})
