@@ -14,14 +14,13 @@ import argparse
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from pages import put
 
 import wignerflow as wf
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "exact.md"
-BEGIN, END = "<!-- exact: begin -->", "<!-- exact: end -->"
+PAGE = "docs/exact.md"
 QUTIP = {"rtol": 1e-10, "atol": 1e-12, "progress_bar": "", "nsteps": 10**6}
 NTRAJ, SEED = 4000, 5
 #: What deterministic engines may differ by, and quantum jumps in standard errors.
@@ -156,16 +155,13 @@ def table():
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="into docs/exact.md")
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE}")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     text, fine = table()
     print(text)
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, rest = page.split(BEGIN)
-        _, after = rest.split(END)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        put(PAGE, "exact", text)
     return 0 if fine else 1
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from wignerflow.bench.report import Entry, Section, from_dict, markdown
+from pages import ROOT, put
 
-ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+from wignerflow.bench.report import Entry, Section, from_dict, markdown
 
 #: What the README shows: keys of entries, in order, with words that stand alone.
 SHORT = {
@@ -97,19 +96,12 @@ def machine_text(machine: dict) -> str:
     return f"{where}; {packages}. Timings are medians, with their range in brackets."
 
 
-def put(page: Path, text: str) -> None:
-    """Replace what stands between the marks of a page."""
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     data = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     sections, machine = from_dict(data), machine_text(data["machine"])
     card = gpu(ROOT / "benchmarks" / "results-gpu.json")
-    put(ROOT / "README.md", f"{short(sections)}\n\n{machine}\n\n{card}")
-    put(ROOT / "docs" / "performance.md", f"{long(sections, machine)}\n\n{card}")
+    put("README.md", "bench", f"{short(sections)}\n\n{machine}\n\n{card}")
+    put("docs/performance.md", "bench", f"{long(sections, machine)}\n\n{card}")
 
 
 if __name__ == "__main__":
