@@ -1,7 +1,6 @@
 """Checkpoints: killed runs continue to the same bits; foreign and damaged files are left alone."""
 
 import errno
-import importlib.util
 import os
 import random
 import signal
@@ -18,9 +17,8 @@ from wignerflow import store
 from wignerflow.checkpoint import FileKeeper, parse_every
 from wignerflow.run.driver import Every
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
+from . import cases
+
 solve = cases.solve
 
 

@@ -1,12 +1,10 @@
 """Chunks on Dask workers: the same bits as on threads, also when workers die."""
 
-import importlib.util
 import os
 import signal
 import threading
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +12,10 @@ import pytest
 import wignerflow as wf
 from wignerflow.run import cluster as module
 
+from . import cases
+
 distributed = pytest.importorskip("distributed")
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
 solve = cases.solve
 
 pytestmark = pytest.mark.filterwarnings(

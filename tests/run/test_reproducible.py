@@ -1,8 +1,6 @@
 """The same bits whatever the threads and the cut into tasks; runs repeat from files."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +11,8 @@ from wignerflow.provenance import read_method, write_method
 from wignerflow.run.units import Units
 from wignerflow.solve import METHODS
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
+from . import cases
+
 CASES, TIMES, solve = cases.CASES, cases.TIMES, cases.solve
 
 

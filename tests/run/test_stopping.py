@@ -1,11 +1,9 @@
 """When runs stop, and what they say then."""
 
-import importlib.util
 import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,8 @@ from wignerflow.progress import Progress, duration, seconds_left
 from wignerflow.run import driver
 from wignerflow.run.stopping import Target, next_check, targets, worst
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
+from . import cases
+
 solve = cases.solve
 
 
