@@ -66,6 +66,13 @@ METHODS: dict[str, Any] = DETERMINISTIC | {
 }
 
 
+def sampling_of(
+    ntraj: int, seed: int | None, threads: int | None, dt: float
+) -> dict[str, int | float | None]:
+    """Options of sampled methods; seed 7 where none is given."""
+    return {"ntraj": ntraj, "seed": 7 if seed is None else seed, "threads": threads, "dt": dt}
+
+
 def solved(
     key: str, model: Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
 ) -> Result:
@@ -81,48 +88,49 @@ def driven_spin(drive: float, decay: float, pump: float) -> tuple[Op, Model]:
     return spin.sz, Model(drive * spin.sx, jumps, initial={spin: down if drive else up})
 
 
-def tavis_cummings(
+def _exchange(
     N: int,
+    one: Mode | Spin,
+    lower: Op,
+    energy: Op,
+    start: State,
     *,
-    omega: float,
     epsilon: float,
     g: float,
     kappa: float,
     loss: float,
     pump: float,
     together: bool,
-) -> tuple[Mode, Model]:
-    """Eq. (28): photonic vacuum and inverted emitters."""
+) -> Model:
+    r"""A mode or spin with operator ``lower`` and loss kappa exchanges excitations with N emitters.
+
+    .. math:: H = E + \frac\epsilon2\sum_i\sigma^z_i
+        + \frac{g}{\sqrt N}\sum_i(L^\dagger\sigma^-_i + L\,\sigma^+_i)
+
+    with L and E, ``lower`` and ``energy``; emitters up, the other one in ``start``.
+    """
+    atoms, minus, inversion, jumps = atoms_of(N, loss, pump, together)
+    H = energy + epsilon / 2 * inversion
+    H = H + g / np.sqrt(N) * (lower.dag() * minus + lower * minus.dag())
+    return Model(H, [Jump(lower, kappa), *jumps], initial={one: start, atoms: up})
+
+
+def tavis_cummings(N: int, *, omega: float, **others: Any) -> tuple[Mode, Model]:
+    """Eq. (28): photonic vacuum and inverted emitters.
+
+    Args:
+        N: number of emitters.
+        omega: frequency of the mode.
+        others: epsilon, g, kappa, loss, pump and ``together`` (see :func:`atoms_of`).
+    """
     mode = Mode(name="cavity")
-    atoms, lower, inversion, jumps = atoms_of(N, loss, pump, together)
-    H = (
-        omega * mode.n
-        + epsilon / 2 * inversion
-        + g / np.sqrt(N) * (mode.adag * lower + mode.a * lower.dag())
-    )
-    return mode, Model(H, [Jump(mode.a, kappa), *jumps], initial={mode: vacuum, atoms: up})
+    return mode, _exchange(N, mode, mode.a, omega * mode.n, vacuum, **others)
 
 
-def central_spin(
-    N: int,
-    *,
-    omega: float,
-    epsilon: float,
-    g: float,
-    kappa: float,
-    loss: float,
-    pump: float,
-    together: bool,
-) -> tuple[Spin, Model]:
-    """Eq. (37): central spin down, N satellite spins up."""
+def central_spin(N: int, *, omega: float, **others: Any) -> tuple[Spin, Model]:
+    """Eq. (37): central spin down, N satellite spins up; arguments of :func:`tavis_cummings`."""
     spin = Spin(name="central")
-    atoms, lower, inversion, jumps = atoms_of(N, loss, pump, together)
-    H = (
-        omega / 2 * spin.sz
-        + epsilon / 2 * inversion
-        + g / np.sqrt(N) * (spin.sp * lower + spin.sm * lower.dag())
-    )
-    return spin, Model(H, [Jump(spin.sm, kappa), *jumps], initial={spin: down, atoms: up})
+    return spin, _exchange(N, spin, spin.sm, omega / 2 * spin.sz, down, **others)
 
 
 def rydberg_ring(

@@ -36,6 +36,7 @@ from .hosseinabadi import (
     deviation,
     driven_spin,
     rydberg_ring,
+    sampling_of,
     solved,
     time_coordinate,
 )
@@ -68,19 +69,17 @@ def make(
     coordinates = time_coordinate("time", 15.0, 151, "Ωt")
     coordinates |= time_coordinate("decay_time", 6.0, 61, "γt")
     data = dataset("hosseinabadi-2", SOURCE, coordinates | {"decay": ("decay", list(rates), facts)})
-    sampling: dict[str, Any] = {"seed": 7 if seed is None else seed, "threads": threads}
-    sampling |= {"ntraj": (5_000 if quick else 300_000) if ntraj is None else ntraj}
-    sampling |= {"dt": 0.05 if quick else STEP}
-    say(f"driven spin: {sampling['ntraj']} trajectories, exact")
+    count = (5_000 if quick else 300_000) if ntraj is None else ntraj
+    sampling = sampling_of(count, seed, threads, 0.05 if quick else STEP)
+    say(f"driven spin: {count} trajectories, exact")
     for k, decay in enumerate(DECAYS):
         _spin(data, f"driven{k}", "time", 1.0, decay, 0.0, sampling, f"⟨σᶻ⟩, γ/Ω = {decay:g}")
     _spin(data, "pumped", "time", 1.0, 1.0, 1.0, sampling, "⟨σᶻ⟩, γ↑ = γ↓ = Ω")
     _noiseless(data, DECAYS[0])
     say("undriven decay: both forms")
     _spin(data, "undriven", "decay_time", 0.0, 1.0, 0.0, sampling, "⟨σᶻ⟩, undriven", linear=True)
-    sampling["ntraj"] = (2_000 if quick else 40_000) if ntraj is None else ntraj
-    sampling["dt"] = 0.1 if quick else RING_STEP
-    _ring(data, sampling, say)
+    count = (2_000 if quick else 40_000) if ntraj is None else ntraj
+    _ring(data, sampling_of(count, seed, threads, 0.1 if quick else RING_STEP), say)
     return data
 
 

@@ -33,6 +33,7 @@ from .hosseinabadi import (
     circles,
     deviation,
     line,
+    sampling_of,
     solved,
     tavis_cummings,
     time_coordinate,
@@ -71,8 +72,7 @@ def make(
     for name, last in TIMES.values():
         coordinates |= time_coordinate(name, last, 101, "ωt")
     data = dataset("hosseinabadi-3", SOURCE, coordinates, initial="vacuum, emitters up")
-    sampling: dict[str, Any] = {"ntraj": count, "seed": 7 if seed is None else seed}
-    sampling |= {"threads": threads, "dt": 0.1 if quick else STEP}
+    sampling = sampling_of(count, seed, threads, 0.1 if quick else STEP)
     for N, parameters in PARAMETERS.items():
         say(f"N = {N}: {count} trajectories in three forms, cumulants, mean field, exact")
         dim = TIMES[N][0]

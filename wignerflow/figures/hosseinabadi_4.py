@@ -33,6 +33,7 @@ from .hosseinabadi import (
     circles,
     deviation,
     line,
+    sampling_of,
     solved,
     time_coordinate,
 )
@@ -76,8 +77,7 @@ def make(
     facts = {"long_name": "satellites N", "symbol": "N", "units": "1"}
     coordinates = time_coordinate("time", LAST, 101, "ωt") | {"N": ("N", list(sizes), facts)}
     data = dataset("hosseinabadi-4", SOURCE, coordinates, quick=int(quick), **PARAMETERS)
-    sampling: dict[str, Any] = {"ntraj": count, "seed": 7 if seed is None else seed}
-    sampling |= {"threads": threads, "dt": 0.04 if quick else STEP}
+    sampling = sampling_of(count, seed, threads, 0.04 if quick else STEP)
     say(f"N = {N}: {count} trajectories in two forms, cumulants, mean field, exact")
     results = {}
     for key in ("exact", "ce", "mf", *SAMPLED):

@@ -26,6 +26,7 @@ from .hosseinabadi import (
     deviation,
     line,
     rydberg_ring,
+    sampling_of,
     solved,
     time_coordinate,
 )
@@ -57,8 +58,7 @@ def make(
     count = (2_000 if quick else 20_000) if ntraj is None else ntraj
     coordinates = time_coordinate("time", LAST, 201, "Jt")
     data = dataset("hosseinabadi-5", SOURCE, coordinates, N=size, initial="down", **RATES)
-    sampling: dict[str, Any] = {"ntraj": count, "seed": 7 if seed is None else seed}
-    sampling |= {"threads": threads, "dt": 0.1 if quick else STEP}
+    sampling = sampling_of(count, seed, threads, 0.1 if quick else STEP)
     for k, drive in enumerate(DRIVES):
         say(f"Ω/J = {drive:g}: {count} trajectories, cumulants, exact")
         z, model = rydberg_ring(size, Omega=drive, **RATES)

@@ -13,7 +13,7 @@ Steps of 0.02/Gamma_0; ones five times as long change curves by 0.005.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.states import down
 from ..plot import COLOURS, new_figure
@@ -25,6 +25,7 @@ from .hosseinabadi import (
     chain,
     circles,
     deviation,
+    sampling_of,
     solved,
     time_coordinate,
 )
@@ -57,8 +58,7 @@ def make(
     coordinates = time_coordinate("time", LAST, 101, "Γ₀t")
     facts = {"N": size, "spacing": SPACING, "dipole": "perpendicular", "initial": "down"}
     data = dataset("hosseinabadi-6", SOURCE, coordinates, **facts)
-    sampling: dict[str, Any] = {"ntraj": count, "seed": 7 if seed is None else seed}
-    sampling |= {"threads": threads, "dt": 0.1 if quick else STEP}
+    sampling = sampling_of(count, seed, threads, 0.1 if quick else STEP)
     for k, drive in enumerate(DRIVES):
         say(f"Ω/Γ₀ = {drive:g}: {count} trajectories, exact")
         spins, _, model = chain(size, SPACING, drive, down)

@@ -28,7 +28,7 @@ from ..model.states import up
 from ..plot import COLOURS, new_figure
 from ..result import Result
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
-from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, solved
+from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, sampling_of, solved
 
 if TYPE_CHECKING:
     import xarray
@@ -64,12 +64,11 @@ def make(
         "hosseinabadi-7", SOURCE, {"time": ("time", (edges[1:] + edges[:-1]) / 2, facts)}
     )
     data.attrs |= {"N": size, "dipole": "perpendicular", "initial": "up", "width": WIDTH}
-    sampling: dict[str, Any] = {"seed": 7 if seed is None else seed, "threads": threads}
-    sampling["dt"] = 0.05 if quick else STEP
+    sampling = sampling_of(count, seed, threads, 0.05 if quick else STEP)
     for k, spacing in enumerate(SPACINGS):
         say(f"a/λ = {spacing:g}: {count} trajectories, exact")
         for key in ("exact", "spins"):
-            result = _run(key, size, spacing, edges, sampling | {"ntraj": count})
+            result = _run(key, size, spacing, edges, sampling)
             text = f"emission rate, a/λ = {spacing:g}, {FORMS[key][0]}"
             _rate(data, f"rate{k}", key, result, size, text, spacing=spacing)
     for number, many in sizes.items():
