@@ -19,7 +19,8 @@ import numpy as np
 from . import _check
 from .derived import Fano, Ratio, Squeezing, Subradiance, WinelandSqueezing, g2
 from .model.model import Model
-from .model.reading import model_from_dict, name_of, read_model, real, reals, sequence, table
+from .model.reading import model_from_dict, read_model
+from .model.reading_values import name_of, real, reals, sequence, table
 from .run.gpus import DEVICES
 from .solve import METHODS
 

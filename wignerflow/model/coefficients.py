@@ -192,7 +192,7 @@ class Coef:
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Coef:
         """Inverse of :meth:`to_dict`."""
-        from .reading import read_coef
+        from .reading_parts import read_coef
 
         return read_coef("coefficient", data)
 

@@ -18,7 +18,8 @@ from .limits import MAX_MEMBERS, MAX_WORK
 from .model import Model
 from .op import Op
 from .products import FourierProducts, PairProducts
-from .reading import _Reader, entry_complex, name_of, read_model, reals, sequence, table
+from .reading import Reader, read_model
+from .reading_values import entry_complex, name_of, reals, sequence, table
 from .serialize import _complex_plain, _Writer
 
 ROOT = "e_ops"
@@ -71,7 +72,7 @@ def read(data: Any, ops: Iterable[Any]) -> tuple[Model, list[Op | ArrayOp]]:
     return model, [_read(reader, f"{ROOT}[{k}]", entry) for k, entry in enumerate(ops)]
 
 
-def _read(reader: _Reader, where: str, data: Any) -> Op | ArrayOp:
+def _read(reader: Reader, where: str, data: Any) -> Op | ArrayOp:
     kinds = {
         "single": [],
         "array": ["members"],

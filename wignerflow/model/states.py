@@ -106,6 +106,6 @@ def thermal(n: float) -> ModeState:
 
 def state_from_dict(data: Any) -> State:
     """Inverse of ``State.to_dict``."""
-    from .reading import read_state
+    from .reading_parts import read_state
 
     return read_state("state", data)
