@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Poly, Var
 from ..phasespace.system import SQUARE_ROOT, Explicit
+from .array_sums import ArraySums
 from .fields import Field, Fields
-from .layout import Layout, mono_names, needed_forms, single_names, times
+from .layout import Layout, needed_forms, single_names
 from .local import fill
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
@@ -47,7 +48,7 @@ class ExplicitPrinter:
         for leaf in dict.fromkeys(x for p in polys for x in p.leaves if isinstance(x, Coupled)):
             spec = system.coupled[leaf.index]
             self.field[leaf] = self.fields.add(spec.coupling, spec.mono, spec.weights)
-        self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
+        self.sums = ArraySums(layout, sorted({*needed_forms(polys), *self.fields.forms()}), "fw")
         self.numbers = {
             leaf: layout.parameters.array(system.numbers[leaf.index])
             for leaf in dict.fromkeys(x for p in polys for x in p.leaves if isinstance(x, Number))
@@ -188,7 +189,7 @@ class ExplicitPrinter:
     def _totals(self, lines: Lines) -> dict[Leaf, str]:
         """Take the sums gathered so far and start new ones."""
         names: dict[Leaf, str] = {}
-        for i in self.forms:
+        for i in self.sums.forms:
             lines.add(
                 f"T{i} = {self.layout.s(f'form{i}')}",
                 f"{self.layout.s(f'total{i}')} = T{i}",
@@ -196,7 +197,7 @@ class ExplicitPrinter:
             )
             names[Form(i)] = f"T{i}"
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-        self.fields.begin(lines, {i: f"T{i}" for i in self.forms}, scales)
+        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
         return names
 
     def _single_numbers(self, names: dict[Leaf, str]) -> dict[Leaf, str]:
@@ -231,7 +232,7 @@ class ExplicitPrinter:
         """One stage of single subsystems, and the sums over arrays handed on."""
         layout = self.layout
         running = [f"form{i}" for i in self.fields.forms()]
-        layout.total(out, [f"form{i}" for i in self.forms], running)
+        layout.total(out, [f"form{i}" for i in self.sums.forms], running)
         names = single_names(layout, "x" if stage == 1 else "y")
         out.open(LANE_LOOP)
         for leaf, name in names.items():
@@ -275,7 +276,7 @@ class ExplicitPrinter:
         )
         names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
         out.add(*(f"c{x.index} = p[{at} + m]" for x, at in self.numbers.items() if x in used))
-        self._form_weights(group, out)
+        self.sums.load(group, out)
         self.fields.member(out, group)
         out.open(LANE_LOOP)
         point = "x" if stage == 1 else "y"
@@ -314,7 +315,7 @@ class ExplicitPrinter:
             self._correct(e, names, out)
             out.add(*(f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components))
         end = "y" if stage == 1 else "z"
-        self._accumulate(
+        self.sums.add(
             group,
             {
                 Member(k, c): f"{end}{k}_{c}"
@@ -329,22 +330,6 @@ class ExplicitPrinter:
     def _slot(self, k: int, j: int) -> str:
         """Where normal j of the current member lies."""
         return self.layout.s(f"noise{k}_{j}") if self.ito else f"w[r{k} + {j} * LN + l]"
-
-    def _form_weights(self, group: int, out: Lines) -> None:
-        for i in self.forms:
-            spec = self.layout.system.forms[i]
-            if self.layout.form_group(i) == group and not spec.uniform:
-                out.add(f"fw{i} = p[{self.layout.parameters.array(spec.weights)} + m]")
-
-    def _accumulate(self, group: int, names: dict[Leaf, str], out: Lines) -> None:
-        """Add this member to the sums."""
-        for i in self.forms:
-            spec = self.layout.system.forms[i]
-            if self.layout.form_group(i) == group:
-                weight = "1" if spec.uniform else f"fw{i}"
-                out.add(
-                    f"{self.layout.s(f'form{i}')} += {times(weight, mono_names(spec.mono, names))}"
-                )
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -371,21 +356,21 @@ class ExplicitPrinter:
         layout, out = self.layout, Lines(0)
         out.open("def local(v, s, p, o, lr, kl, t0):")
         out.open(LANE_LOOP)
-        out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.forms), "pass")
+        out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.sums.forms), "pass")
         out.close()
         for group, blocks in layout.groups.items():
-            if not any(layout.form_group(i) == group for i in self.forms):
+            if not self.sums.of(group):
                 continue
             layout.members(out, group)
             out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            self._form_weights(group, out)
+            self.sums.load(group, out)
             out.open(LANE_LOOP)
             names: dict[Leaf, str] = {}
             for k in blocks:
                 for c in range(layout.block(k).components):
                     names[Member(k, c)] = f"x{k}_{c}"
                     out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-            self._accumulate(group, names, out)
+            self.sums.add(group, names, out)
             out.close()
             out.close()
         return str(out)

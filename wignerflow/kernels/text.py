@@ -9,12 +9,13 @@ lane loop is plain arithmetic, so the same text runs with l an integer (compiled
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.coefficients import Coef
 from ..phasespace.polynomials import Leaf, Poly, TimePart
 
 LANE_LOOP = "for l in range(LN):"
@@ -143,6 +144,16 @@ class Prologue:
         if expression not in self.names:
             self.names[expression] = f"k{len(self.names)}"
         return self.names[expression]
+
+    def number(self, value: float, times: Iterable[TimePart]) -> str:
+        """A local name for a number times time coefficients times the step h."""
+        factors = [self.parameters.scalar(value), *(self.parameters.time(t) for t in times)]
+        return self.name(" * ".join([*factors, "h"]))
+
+    def rate(self, rate: Coef) -> tuple[str, str]:
+        """Local names for what a rate in time multiplies: its root with the noise, and itself."""
+        value = self.parameters.time(TimePart(rate, "r"))
+        return self.name(f"np.sqrt({value}) * sqh"), self.name(f"{value} * h")
 
     def lines(self) -> list[str]:
         """The assignments."""

@@ -1,0 +1,42 @@
+"""Sums over the members of arrays ("forms"), which a stage makes anew as it moves the members."""
+
+from __future__ import annotations
+
+from ..phasespace.polynomials import Leaf
+from .layout import Layout, mono_names, times
+from .text import Lines
+
+
+class ArraySums:
+    """Prints how members add to the forms.
+
+    Args:
+        layout: of the kernel; form i is summed in the scratch entry ``form{i}``.
+        forms: their numbers.
+        weight: prefix of the local names of weights.
+    """
+
+    def __init__(self, layout: Layout, forms: list[int], weight: str):
+        self.layout, self.forms, self.weight = layout, forms, weight
+
+    def of(self, group: int) -> list[int]:
+        """Those over the members of a group."""
+        return [i for i in self.forms if self.layout.form_group(i) == group]
+
+    def factor(self, i: int) -> str:
+        """Name of the present member's weight in form i, "1" where all are."""
+        return "1" if self.layout.system.forms[i].uniform else f"{self.weight}{i}"
+
+    def load(self, group: int, out: Lines) -> None:
+        """Per member, outside the lane loop: its weights."""
+        for i in self.of(group):
+            spec = self.layout.system.forms[i]
+            if not spec.uniform:
+                at = self.layout.parameters.array(spec.weights)
+                out.add(f"{self.factor(i)} = p[{at} + m]")
+
+    def add(self, group: int, names: dict[Leaf, str], out: Lines) -> None:
+        """In the lane loop: add this member, at the named point."""
+        for i in self.of(group):
+            value = mono_names(self.layout.system.forms[i].mono, names)
+            out.add(f"{self.layout.s(f'form{i}')} += {times(self.factor(i), value)}")

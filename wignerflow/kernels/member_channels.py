@@ -1,0 +1,110 @@
+"""Jumps of the members of arrays: their noise, and their part of a member's gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..model.coefficients import Coef
+from ..phasespace.polynomials import Leaf
+from ..phasespace.system import MatrixChannel, MemberChannel
+from .correlated import CorrelatedPrinter
+from .layout import Layout, Mono, mono_names, times
+from .local import fill
+from .member_gradient import Terms, derivatives
+from .text import Lines, Prologue
+
+
+class MemberChannels:
+    """Prints independent jumps of every member, and families with a matrix of rates.
+
+    Args:
+        layout, prologue: of the kernel.
+        position: number of the first pair of normals that is theirs; at the end, of the next that
+            is not.
+    """
+
+    def __init__(self, layout: Layout, prologue: Prologue, position: int):
+        self.layout, self.prologue = layout, prologue
+        # pair number of the first member's noise, and room to keep it between the two stages
+        self.channels: list[tuple[MemberChannel, str, str]] = []
+        self.correlated: dict[int, CorrelatedPrinter] = {}
+        for alone in layout.system.member_channels:
+            first = layout.parameters.integer(position)
+            if isinstance(alone, MatrixChannel):
+                self.correlated[len(self.channels)] = CorrelatedPrinter(layout, alone)
+                self.channels.append((alone, first, ""))
+                position += alone.factor.shape[1]
+                continue
+            self.channels.append((alone, first, layout.wide(2 * alone.size)))
+            position += alone.size
+        self.position = position
+
+    def before(self, group: int, stage: int, source: str, out: Lines) -> None:
+        """Before the loop over members: increments of families, which need all of them."""
+        for j, family in self.correlated.items():
+            if self.channels[j][0].size == group:
+                family.before(out, self.channels[j][1], stage, source)
+
+    def add(
+        self,
+        group: int,
+        stage: int,
+        names: dict[Leaf, str],
+        terms: Terms,
+        out: Lines,
+        lane: Lines,
+    ) -> None:
+        """Add Re[dl/dx X] to the terms of every component; ``lane``: lines of the lane loop."""
+        for j, (channel, _, _) in enumerate(self.channels):
+            if channel.size != group:
+                continue
+            scale, rdt, x = self._increment(j, stage, out, lane)
+            parts: list[tuple[Mono, str, int]] = []
+            for e, (mono, coefficients) in enumerate(channel.terms.items()):
+                for part, values in enumerate(
+                    (coefficients.real * scale, coefficients.imag * scale)
+                ):
+                    if not np.any(values):
+                        continue
+                    name = f"mc{j}_{e}_{part}"
+                    out.add(f"{name} = {self._coefficient(values)}")
+                    parts.append((mono, name, part))
+                    if j in self.correlated:
+                        continue
+                    # X_r takes Im l, X_i takes Re l
+                    value = times(name, mono_names(mono, names) if mono else "1")
+                    x[1 - part] += f" + {rdt} * {value}"
+            lane.add(f"xr{j} = {x[0]}", f"xi{j} = {x[1]}")
+            for mono, name, part in parts:
+                for found, d in derivatives(mono, terms, names):
+                    if part == 0:
+                        found.append(times(name, d, f"xr{j}"))
+                    else:
+                        found.append(f"(-{times(name, d, f'xi{j}')})")
+
+    def _increment(
+        self, j: int, stage: int, out: Lines, lane: Lines
+    ) -> tuple[np.ndarray, str, list[str]]:
+        """Factors of the symbol, (members,); the name of rate * dt; X_r and X_i but for l."""
+        channel, first, room = self.channels[j]
+        root, rdt, scale = "sqh", "h", np.ones(channel.size)
+        if j in self.correlated:  # rates stand in its matrix
+            re, im = self.correlated[j].increment
+            out.add(f"ic{j} = ({re} + m) * LN & FAR", f"id{j} = ({im} + m) * LN & FAR")
+            return scale, rdt, [f"w[ic{j} + l]", f"w[id{j} + l]"]
+        if isinstance(channel.rate, Coef):
+            root, rdt = self.prologue.rate(channel.rate)
+        else:
+            scale = np.sqrt(channel.rate)
+        out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
+        if stage == 1:
+            fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
+        lane.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
+        return scale, rdt, [f"{root} * w{j}_0", f"{root} * w{j}_1"]
+
+    def _coefficient(self, values: np.ndarray) -> str:
+        """The present member's, of those with the values (members,)."""
+        parameters = self.layout.parameters
+        if np.all(values == values[0]):
+            return self.prologue.name(parameters.scalar(values[0]))
+        return f"p[{parameters.array(values)} + m]"

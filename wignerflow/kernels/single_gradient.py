@@ -1,0 +1,93 @@
+"""The gradient of h and of the jumps at single subsystems and array sums, as source.
+
+With X_k the increment of jump k (see ``splitting``), the gradient times dt of a variable x is
+
+    g_x = dh/dx dt + sum_k (dRe[l_k]/dx Re[X_k] - dIm[l_k]/dx Im[X_k]).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..model.coefficients import Coef
+from ..phasespace.polynomials import Leaf, Pair, Poly
+from ..phasespace.system import PhaseSpaceSystem
+from .text import Lines, Prologue, expression, plus
+
+Symbol = tuple[Poly, Poly, float | Coef]
+
+
+def symbols_of(system: PhaseSpaceSystem) -> list[Symbol]:
+    """Real and imaginary part of every jump's symbol, with a constant rate's root, and the rate."""
+    out: list[Symbol] = []
+    for channel in system.channels:
+        scale = 1.0 if isinstance(channel.rate, Coef) else float(np.sqrt(channel.rate))
+        symbol = channel.symbol * scale
+        if any(isinstance(leaf, Pair) for leaf in symbol.leaves):
+            raise NotImplementedError(
+                "A jump operator that contains a coupling sum over pairs has no kernel."
+            )
+        out.append((symbol.real(), symbol.imag(), channel.rate))
+    return out
+
+
+class SingleGradient:
+    """Prints it, from the part ``rest`` of H that is no array sum or coupling times scalars."""
+
+    def __init__(self, system: PhaseSpaceSystem, prologue: Prologue, rest: Poly):
+        self.prologue, self.rest = prologue, rest
+        self.symbols = symbols_of(system)
+        self.numbers: list[tuple[str, tuple[Leaf, ...]]] | None = None
+
+    @property
+    def polynomials(self) -> list[Poly]:
+        """All that it is the gradient of."""
+        return [self.rest, *(p for re, im, _ in self.symbols for p in (re, im))]
+
+    def emit(self, names: dict[Leaf, str], stage: int, lines: Lines) -> dict[Leaf, str]:
+        """Emit the channels' amplitudes; return the gradient (times dt) of every leaf."""
+        pro = self.prologue
+        channels = []
+        for k, (re, im, rate) in enumerate(self.symbols):
+            root, rdt = "sqh", "h"
+            if isinstance(rate, Coef):
+                root, rdt = pro.rate(rate)
+            lr, li = (expression(p, names, pro) for p in (re, im))
+            x = [f"{root} * w{k}_0", f"{root} * w{k}_1"]
+            if li:
+                lines.add(f"li{k}_{stage} = {li}")
+                x[0] += f" + {rdt} * li{k}_{stage}"
+            if lr:
+                lines.add(f"lr{k}_{stage} = {lr}")
+                x[1] += f" + {rdt} * lr{k}_{stage}"
+            lines.add(f"xr{k}_{stage} = {x[0]}", f"xi{k}_{stage} = {x[1]}")
+            channels.append((re, im, f"xr{k}_{stage}", f"xi{k}_{stage}"))
+        slopes = self._slopes(names)
+        out: dict[Leaf, str] = {}
+        for leaf in [*names]:
+            parts = slopes.get(leaf, [])
+            for re, im, xr, xi in channels:
+                for poly, factor in ((re, xr), (im * -1, xi)):
+                    d = expression(poly.derivative(leaf), names, pro)
+                    if d:
+                        parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
+            out[leaf] = plus(*parts)
+        return out
+
+    def _slopes(self, names: dict[Leaf, str]) -> dict[Leaf, list[str]]:
+        """Terms of the gradient of H (times dt) by leaf; one number per term of H serves all."""
+        if self.numbers is None:
+            self.numbers = [
+                (self.prologue.number(c.real, times), leaves)
+                for times, leaves, c in self.rest.sorted_terms()
+                if c.real != 0
+            ]
+        out: dict[Leaf, list[str]] = {}
+        for number, leaves in self.numbers:
+            for leaf in dict.fromkeys(leaves):
+                others = list(leaves)
+                others.remove(leaf)
+                n = leaves.count(leaf)
+                factors = [number, *([f"F({n})"] if n > 1 else []), *(names[x] for x in others)]
+                out.setdefault(leaf, []).append(" * ".join(factors))
+        return out
