@@ -369,7 +369,7 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
     )
 
 
-results._HOOKS["rerun"] = rerun
+results.HOOKS["rerun"] = rerun
 
 
 def _samples(engine: Any) -> bool:

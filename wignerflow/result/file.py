@@ -1,0 +1,105 @@
+"""Results as ``xarray`` datasets and as files; what a file means to a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _check, store
+from ..observables import Plan
+from ..run.statistics import Samples
+
+if TYPE_CHECKING:
+    import xarray
+
+    from .result import Result
+
+#: Attributes of a result that are plain data.
+PLAIN = ("method", "ntraj", "seed", "dt", "stats", "provenance", "model", "trajectories")
+
+
+def dataset(result: Result) -> xarray.Dataset:
+    """See ``Result.to_xarray``."""
+    import xarray
+
+    dims = store.dimension_names(result.axes)
+    variables: dict[str, Any] = {}
+    coordinates: dict[str, Any] = {"time": result.times}
+    for name in result.expect:
+        own = ("time", dims[name]) if name in dims else ("time",)
+        if name in dims:
+            dim, where = result.axes[name]
+            whole = dim in ("member", "pair")
+            coordinates[dims[name]] = where.astype(np.int64) if whole else where
+        for ending, values, part in (
+            ("", result.expect, "expect"),
+            ("_sem", result.sem, "sem"),
+            ("_std", result.std, "std"),
+        ):
+            attributes = {"long_name": name + store.LONG[part]}
+            variables[name + ending] = (own, values[name], attributes)
+    return xarray.Dataset(variables, coordinates, attributes_of(result))
+
+
+def attributes_of(result: Result) -> dict[str, Any]:
+    """The attributes of a dataset, as numbers and strings."""
+    seeds = result.seed if isinstance(result.seed, tuple) else (result.seed,)
+    out: dict[str, Any] = {"method": result.method, "ntraj": result.ntraj}
+    if result.seed is not None:
+        out["seed"] = ", ".join(map(str, seeds))
+    if result.dt is not None:
+        out["dt"] = result.dt
+    for name in ("stats", "provenance", "model"):
+        out[name] = store.to_json(getattr(result, name))
+    return out
+
+
+def encode(result: Result, extra: Mapping[str, Any] | None) -> bytes:
+    """See ``Result.encoded``."""
+    record = {
+        **store.plain(dict(extra or {})),
+        **{name: store.plain(getattr(result, name)) for name in PLAIN},
+        "plan": store.plain(result.plan.to_dict()) if result.plan and result.plan.known else None,
+        "axes": {name: dim for name, (dim, _) in result.axes.items()},
+        "samples": None,
+    }
+    arrays = None
+    if result.samples is not None:
+        every = {f.name: getattr(result.samples, f.name) for f in fields(result.samples)}
+        arrays = {n: v for n, v in every.items() if isinstance(v, np.ndarray)}
+        record["samples"] = {n: list(v.shape) for n, v in arrays.items()}
+        record["samples"] |= {n: int(v) for n, v in every.items() if n not in arrays}
+    observables = {
+        n: {"expect": result.expect[n], "sem": result.sem[n], "std": result.std[n]}
+        for n in result.expect
+    }
+    attributes = {
+        k: v for k, v in attributes_of(result).items() if k in ("method", "ntraj", "seed", "dt")
+    }
+    attributes["title"] = "wignerflow result"
+    return store.encode(result.times, observables, result.axes, record, arrays, attributes)
+
+
+def decode(
+    record: Mapping[str, Any],
+    axes: Mapping[str, Any],
+    observables: Mapping[str, Any],
+    arrays: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The arguments of the ``Result`` that a file holds, from what ``store.read`` found there."""
+    plan = None if record["plan"] is None else Plan.from_dict(record["plan"])
+    samples = None
+    if arrays is not None:
+        counts = {n: _check.integer(n, record["samples"][n], 0) for n in ("failed", "ntraj")}
+        samples = Samples(**arrays, **counts)  # type: ignore[arg-type]
+    return {
+        "times": axes["time"],
+        **{part: {n: o[part] for n, o in observables.items()} for part in ("expect", "sem", "std")},
+        **{n: record[n] for n in PLAIN},
+        "plan": plan,
+        "samples": samples,
+        "axes": {n: (d, axes[observables[n]["dims"][1]]) for n, d in record["axes"].items()},
+    }
