@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check, store
 from ..model.model import Model
 from ..result import Result, format_value
-from ..solve import METHODS, _seed, resolve_method, solve
+from ..solve import METHODS, resolve_method, seed_of, solve
 
 if TYPE_CHECKING:
     import xarray
@@ -205,7 +205,7 @@ def compare(
         while label in engines:
             label += "'"
         engines[label] = engine
-    number = _seed(seed)
+    number = seed_of(seed)
     results: dict[str, Result] = {}
     refused: dict[str, Exception] = {}
     for label, engine in engines.items():

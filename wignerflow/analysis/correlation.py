@@ -40,7 +40,7 @@ from ..result import format_value
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
-from ..solve import FAILED_LIMIT, _seed, resolve_method
+from ..solve import FAILED_LIMIT, resolve_method, seed_of
 from .steady_state import steady_state
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def correlation(
         return Correlation(delays, value, none, order, labels, power, engine.name, stats=stats)
     if not isinstance(engine, TWA):
         raise ValueError(f"Method {engine!r} has no two-time correlations; use 'twa' or 'exact'.")
-    number = _seed(seed)
+    number = seed_of(seed)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
     workers = None if threads is None else _check.integer("threads", threads, 1)
     step = None if dt is None else _check.positive("dt", dt)

@@ -22,7 +22,7 @@ from ..phasespace.ensemble import bloch_generator
 from ..run.driver import Request, available_threads, simulate
 from ..run.gpus import default_device, place
 from ..run.stepsize import guess
-from ..solve import FAILED_LIMIT, _gather, _members, _samples
+from ..solve import FAILED_LIMIT, gather, members, runs_trajectories
 
 TIMES = 64  # outputs of a run, evenly spaced
 FIRST_STEPS = 64  # length of the first run in steps
@@ -97,7 +97,7 @@ class Runner:
         device: str | None = None,
     ):
         self.engine, self.base, self.plan = engine, base, plan
-        self.device = default_device() if device is None and _samples(engine) else device
+        self.device = default_device() if device is None and runs_trajectories(engine) else device
         self.model = model
         self.seed, self.single, self.threads, self.dt = seed, single, threads, dt
         self.slots = plan.slots()
@@ -156,7 +156,7 @@ class Runner:
             text = self._text(which, model, times)
             count = ntraj if self.engine.stochastic else 2
             request = Request(count, seed, self.single, self.threads, None, self.dt)
-            place(request, self.device or "cpu", _samples(self.engine))
+            place(request, self.device or "cpu", runs_trajectories(self.engine))
             outcome = simulate(text, times, self.every, request)
             self.dt = outcome.dt
             samples = outcome.samples
@@ -179,12 +179,12 @@ class Runner:
         solution = keeper.solve(
             model,
             times,
-            _members(self.base),
+            members(self.base),
             ntraj=ntraj,
             seed=seed,
             threads=self.threads or available_threads(),
         )
-        runs = _gather(self.base, solution.stats["samples"])
+        runs = gather(self.base, solution.stats["samples"])
         out = np.empty((ntraj, times.size, self.plan.channels))
         for key, slot in self.slots.items():
             value = runs[key].reshape(ntraj, times.size, -1)

@@ -39,7 +39,7 @@ from ..result import Values, format_value
 from ..run.automatic import choose_method
 from ..run.gpus import choose_device
 from ..run.statistics import BATCHES, Samples
-from ..solve import _gather, _members, _plain, _samples, _seed, resolve_method
+from ..solve import gather, members, plain_form, resolve_method, runs_trajectories, seed_of
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
 
 DOUBLINGS = 16
@@ -144,7 +144,7 @@ def steady_state(
     else:
         engine = resolve_method(method)
     count = _check.integer("ntraj", ntraj, 2 * BATCHES)
-    number = _seed(seed)
+    number = seed_of(seed)
     step = None if dt is None else _check.positive("dt", dt)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
     workers = None if threads is None else _check.integer("threads", threads, 1)
@@ -154,7 +154,7 @@ def steady_state(
     if reason is not None:
         raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
     if device is not None:
-        choose_device(device, _samples(engine))
+        choose_device(device, runs_trajectories(engine))
     start = time.perf_counter()
     if isinstance(engine, Exact):
         out = _null_vector(engine, model, base, plan, unique)
@@ -171,7 +171,7 @@ def steady_state(
     if why is not None:
         out.stats["why"] = why
     out.stats["wall_time"] = time.perf_counter() - start
-    out.model = _plain(model, np.array([0.0, 1.0]))
+    out.model = plain_form(model, np.array([0.0, 1.0]))
     return out
 
 
@@ -179,8 +179,8 @@ def steady_state(
 
 
 def _null_vector(engine: Exact, model: Model, base: Base, plan: Plan, unique: bool) -> SteadyState:
-    solution = engine.steady_state(model, _members(base), unique=unique)
-    values = {k: np.asarray(v)[None] for k, v in _gather(base, solution.expect).items()}
+    solution = engine.steady_state(model, members(base), unique=unique)
+    values = {k: np.asarray(v)[None] for k, v in gather(base, solution.expect).items()}
     expect, sem, _ = assemble_exact(plan, values)
     stats = dict(solution.stats)
     same = (
@@ -217,10 +217,10 @@ def _moments(
     found = []
     for start in starts:
         try:
-            found.append(engine.steady_state(start, _members(base), expired))
+            found.append(engine.steady_state(start, members(base), expired))
         except NotSettled as error:
             raise NotRelaxed(str(error)) from error
-    means = [{k: np.asarray(v)[None] for k, v in _gather(base, s.expect).items()} for s in found]
+    means = [{k: np.asarray(v)[None] for k, v in gather(base, s.expect).items()} for s in found]
     largest = max(float(np.abs(v).max()) for v in means[0].values())
     apart = max(float(np.abs(v - means[-1][k]).max()) for k, v in means[0].items())
     if apart > AGREE * max(largest, 1.0):

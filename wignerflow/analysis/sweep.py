@@ -13,7 +13,7 @@ from .. import _check, store
 from ..model.model import Model
 from ..result import Result
 from ..run.cluster import check_client
-from ..solve import _seed, solve
+from ..solve import seed_of, solve
 
 if TYPE_CHECKING:
     import xarray
@@ -74,7 +74,7 @@ def sweep(
     for name in options:
         if name in _NOT_HERE:
             _check.fail("options", f"not hold `{name}`, which belongs to one run", name)
-    number = _seed(seed)
+    number = seed_of(seed)
     points = list(itertools.product(*axes.values()))
     seeds = [_point_seed(number, k) for k in range(len(points))]
     named = [dict(zip(axes, point, strict=True)) for point in points]

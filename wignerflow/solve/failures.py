@@ -1,0 +1,56 @@
+"""What went wrong in a run of trajectories: warnings, and the error that holds the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..result import Result
+from ..run.statistics import Samples
+
+FAILED_LIMIT = 0.01
+SHORT_WARNING = 0.05
+STEP_WARNING = 2e-3
+
+
+class FailedTrajectories(RuntimeError):
+    """More than one trajectory in a hundred became non-finite; ``result`` holds the others."""
+
+    def __init__(self, message: str, result: Result):
+        super().__init__(message)
+        self.result = result
+
+
+def diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
+    """Plain warnings about a run."""
+    out = []
+    if samples.failed:
+        out.append(
+            f"{samples.failed} of {samples.ntraj} trajectories became non-finite and "
+            "were left out from then on."
+        )
+    difference = stats.get("step_difference")
+    if difference is not None and difference > STEP_WARNING:
+        out.append(
+            f"The step error may be {difference:.2g} of the largest mean: "
+            "no step met the tolerance."
+        )
+    if stats.get("short_spins", 0) > SHORT_WARNING:
+        out.append(
+            f"Up to {stats['short_spins']:.0%} of the spins have a length of order one, where "
+            "the truncated Wigner approximation is not controlled: compare with an exact method at "
+            "smaller N."
+        )
+    return out
+
+
+def check_failed(result: Result) -> None:
+    """Raise if too many trajectories failed."""
+    failed = result.stats.get("failed", 0)
+    if failed > FAILED_LIMIT * result.ntraj:
+        raise FailedTrajectories(
+            f"{failed} of {result.ntraj} trajectories became "
+            "non-finite (limit 1 %); "
+            "use a smaller `dt`. The result of the others is the `result` of this error.",
+            result,
+        )

@@ -1,0 +1,123 @@
+"""How it is to be solved: every other argument of ``solve``, checked."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _check
+from ..checkpoint import Checkpoint, Found
+from ..run.cluster import check_client
+from ..run.gpus import default_device
+from ..run.stopping import Target, targets
+from .methods import runs_trajectories
+
+
+@dataclass
+class Options:
+    """Arguments of ``solve`` as it uses them, and what stands in the checkpoint."""
+
+    ntraj: int
+    seed: int
+    dt: float | None
+    precision: str
+    device: str
+    threads: int | None
+    timeout: float | None
+    target: Mapping[str, Target]
+    keep: bool
+    checkpoint: Checkpoint | None
+    found: Found | None
+    client: Any
+    progress: bool
+
+
+def read_options(
+    engine: Any,
+    names: Sequence[str],
+    *,
+    ntraj: Any,
+    seed: Any,
+    dt: Any,
+    precision: Any,
+    device: Any,
+    threads: Any,
+    target_sem: Any,
+    timeout: Any,
+    keep: Any,
+    checkpoint: Any,
+    every: Any,
+    client: Any,
+    progress: bool,
+) -> Options:
+    """The options of a call of ``solve`` for a method and observables of these names.
+
+    Raises:
+        ValueError, TypeError: an argument does not meet its requirement.
+    """
+    count = _check.integer("ntraj", ntraj, 2)
+    kept, found = _read_checkpoint(checkpoint, every, engine, keep)
+    number = found.seed if found is not None and seed is None else seed_of(seed)
+    step = None if dt is None else _check.positive("dt", dt)
+    precision = _check.one_of("precision", precision, ["single", "double"])
+    if device is None:
+        device = default_device() if runs_trajectories(engine) else "cpu"
+    workers = None if threads is None else _check.integer("threads", threads, 1)
+    limit = None if timeout is None else _check.positive("timeout", timeout)
+    target = targets(target_sem, names)
+    if client is not None:
+        check_client(client)
+        if not runs_trajectories(engine):
+            _check.fail("client", "be None for a method without phase-space trajectories", client)
+    if keep is not None:
+        _check.one_of("keep", keep, ["final"])
+        if not getattr(engine, "stochastic", False):
+            _check.fail("keep", "be None for a method without phase-space trajectories", keep)
+    return Options(
+        count,
+        number,
+        step,
+        precision,
+        device,
+        workers,
+        limit,
+        target,
+        keep == "final",
+        kept,
+        found,
+        client,
+        progress,
+    )
+
+
+def seed_of(seed: int | None) -> int:
+    """A seed, drawn if None."""
+    if seed is None:
+        return secrets.randbits(63)
+    number = _check.integer("seed", seed, 0)
+    if number >= 2**64:
+        _check.fail("seed", "be below 2**64", seed)
+    return number
+
+
+def _read_checkpoint(
+    checkpoint: Any, every: Any, engine: Any, keep: Any
+) -> tuple[Checkpoint | None, Found | None]:
+    """The checkpoint asked for, and what stands in it."""
+    if checkpoint is None:
+        if every is not None:
+            _check.fail("every", "be None without `checkpoint`", every)
+        return None, None
+    if not runs_trajectories(engine):
+        _check.fail(
+            "checkpoint", "be None for a method without phase-space trajectories", checkpoint
+        )
+    if keep is not None:
+        _check.fail("keep", "be None with `checkpoint`, which holds sums only", keep)
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint, every)
+    elif every is not None:
+        _check.fail("every", "be given to wf.Checkpoint", every)
+    return checkpoint, Found.read(checkpoint.path)
