@@ -8,14 +8,12 @@ from .kernels.module import KernelText
 from .model.model import Model
 from .moments.method import Cumulant
 from .phasespace import equations as text
-from .solve import resolve_method
+from .solve import check_treats, resolve_method
 
 
 def _system(model: Model, method: Any) -> Any:
     engine = resolve_method(method)
-    reason = engine.refuses(model)
-    if reason is not None:
-        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    check_treats(engine, model)
     if not hasattr(engine, "lower"):
         raise ValueError(f"Method {engine!r} has no trajectories; its equation is `model.latex()`.")
     system, _ = engine.lower(model, {}, None)

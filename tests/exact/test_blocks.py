@@ -129,8 +129,8 @@ def test_arrays_with_couplings_against_brute_force(brute):
     assert out.expect["g"].dtype == np.complex128
 
 
-def test_sign_of_the_phase_of_a_waveguide():
-    pair = wf.Ensemble(1, name="pair", count=2)
+def on_waveguide(pair):
+    """The first of two up, the phase 0.7 apart: the model, emission to both sides, coherence."""
     phase = np.exp(0.7j * np.arange(2))
     forward, backward = (phase * pair.Jm).sum(), (phase.conj() * pair.Jm).sum()
     model = wf.Model(
@@ -139,8 +139,14 @@ def test_sign_of_the_phase_of_a_waveguide():
         initial={pair: [wf.up, wf.down]},
     )
     ops = {"f": forward.dag() * forward, "b": backward.dag() * backward}
+    return model, ops | {"g": pair[0].Jp * pair[1].Jm}
+
+
+def test_sign_of_the_phase_of_a_waveguide():
+    pair = wf.Ensemble(1, name="pair", count=2)
+    model, ops = on_waveguide(pair)
     t = np.linspace(0, 1, 5)
-    out = blocks.solve(model, t, {**ops, "g": pair[0].Jp * pair[1].Jm}).expect
+    out = blocks.solve(model, t, ops).expect
     # two independent statements: the excitation's amplitudes obey a 2x2 non-Hermitian equation
     M = -0.5 * np.array([[1, np.exp(0.7j)], [np.exp(0.7j), 1]])
     values, vectors = np.linalg.eig(M)
@@ -154,15 +160,7 @@ def test_sign_of_the_phase_of_a_waveguide():
 
 def test_forward_and_backward_emission_of_two_spins_one():
     pair = wf.CollectiveSpin(1, name="pair", count=2)
-    phase = np.exp(0.7j * np.arange(2))
-    forward, backward = (phase * pair.Jm).sum(), (phase.conj() * pair.Jm).sum()
-    model = wf.Model(
-        wf.couple(pair.Jp, wf.Waveguide(0.7), pair.Jm),
-        [wf.Jump(forward, rate=0.5), wf.Jump(backward, rate=0.5)],
-        initial={pair: [wf.up, wf.down]},
-    )
-    ops = {"f": forward.dag() * forward, "b": backward.dag() * backward}
-    ops["g"] = pair[0].Jp * pair[1].Jm
+    model, ops = on_waveguide(pair)
     out = blocks.solve(model, np.array([0, 1.0]), ops).expect
     assert abs(out["f"][1] - 1.004) < 5e-4
     assert abs(out["b"][1] - 0.108) < 5e-4

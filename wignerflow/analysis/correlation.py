@@ -40,7 +40,7 @@ from ..result import format_value
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
-from ..solve import FAILED_LIMIT, resolve_method, seed_of
+from ..solve import FAILED_LIMIT, check_treats, resolve_method, seed_of
 from .steady_state import steady_state
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ def correlation(
     _check.one_of("order", order, ["symmetric", "plain"])
     count = _check.integer("ntraj", ntraj, 2 * BATCHES)
     engine = resolve_method(method)
-    reason = engine.refuses(model)
-    if reason is not None:
-        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    check_treats(engine, model)
     begin = time.perf_counter()
     power = B == A.dag()
     labels = repr(A), repr(B)

@@ -39,7 +39,15 @@ from ..result import Values, format_value
 from ..run.automatic import choose_method
 from ..run.gpus import choose_device
 from ..run.statistics import BATCHES, Samples
-from ..solve import gather, members, plain_form, resolve_method, runs_trajectories, seed_of
+from ..solve import (
+    check_treats,
+    gather,
+    members,
+    plain_form,
+    resolve_method,
+    runs_trajectories,
+    seed_of,
+)
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
 
 DOUBLINGS = 16
@@ -150,9 +158,7 @@ def steady_state(
     workers = None if threads is None else _check.integer("threads", threads, 1)
     known = None if relax is None else _check.positive("relax", relax)
     limit = None if timeout is None else _check.positive("timeout", timeout)
-    reason = engine.refuses(model)
-    if reason is not None:
-        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
+    check_treats(engine, model)
     if device is not None:
         choose_device(device, runs_trajectories(engine))
     start = time.perf_counter()

@@ -78,6 +78,14 @@ class Exact:
         """
         return populations.refuses(model) if self.engine == "populations" else None
 
+    def _accept(self, model: Model, ops: Mapping[str, Op]) -> tuple[dict[str, Op], str, str]:
+        """Checked operators, the engine to take, and why."""
+        named = checked_ops(model, ops)
+        reason = self.refuses(model)
+        if reason is not None:
+            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
+        return named, *self.choose(model)
+
     def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> ExactSolution:
         """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.
 
@@ -91,11 +99,7 @@ class Exact:
                 memory; the message says why, and what does.
         """
         times = _check.tlist(tlist)
-        named = checked_ops(model, ops)
-        reason = self.refuses(model)
-        if reason is not None:
-            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
-        engine, why = self.choose(model)
+        named, engine, why = self._accept(model, ops)
         begin = time.perf_counter()
         if engine == "populations":
             out = populations.solve(model, times, named, memory=self.memory)
@@ -124,11 +128,7 @@ class Exact:
             ValueError: the model depends on time, does not fit into memory, or has no unique
                 steady state.
         """
-        named = checked_ops(model, ops)
-        reason = self.refuses(model)
-        if reason is not None:
-            raise ValueError(f"{self!r} cannot treat this model: {reason}.")
-        engine, why = self.choose(model)
+        named, engine, why = self._accept(model, ops)
         begin = time.perf_counter()
         out = steady.solve(
             model, named, engine, unique=unique, rtol=max(self.rtol, 1e-12), memory=self.memory

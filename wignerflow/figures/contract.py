@@ -147,6 +147,11 @@ def dataset(
     return xarray.Dataset(coords=coordinates, attrs=facts | attributes)
 
 
+def sampling_of(ntraj: int, seed: int | None, threads: int | None, dt: float) -> dict[str, Any]:
+    """Options of ``solve`` for sampled methods; seed 7 where none is given."""
+    return {"ntraj": ntraj, "seed": 7 if seed is None else seed, "threads": threads, "dt": dt}
+
+
 def add_curve(
     data: xarray.Dataset,
     name: str,

@@ -66,13 +66,6 @@ METHODS: dict[str, Any] = DETERMINISTIC | {
 }
 
 
-def sampling_of(
-    ntraj: int, seed: int | None, threads: int | None, dt: float
-) -> dict[str, int | float | None]:
-    """Options of sampled methods; seed 7 where none is given."""
-    return {"ntraj": ntraj, "seed": 7 if seed is None else seed, "threads": threads, "dt": dt}
-
-
 def solved(
     key: str, model: Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
 ) -> Result:

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
+from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import (
     FORMS,
     METHODS,
@@ -36,7 +36,6 @@ from .hosseinabadi import (
     deviation,
     driven_spin,
     rydberg_ring,
-    sampling_of,
     solved,
     time_coordinate,
 )

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..plot import new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
+from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import (
     FORMS,
     PAPER,
@@ -33,7 +33,6 @@ from .hosseinabadi import (
     circles,
     deviation,
     line,
-    sampling_of,
     solved,
     tavis_cummings,
     time_coordinate,

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..analysis.steady_state import steady_state
 from ..plot import new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
+from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import (
     DETERMINISTIC,
     FORMS,
@@ -33,7 +33,6 @@ from .hosseinabadi import (
     circles,
     deviation,
     line,
-    sampling_of,
     solved,
     time_coordinate,
 )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..plot import COLOURS, new_figure
-from .contract import Figure, Say, dataset, in_title, silent
+from .contract import Figure, Say, dataset, in_title, sampling_of, silent
 from .hosseinabadi import (
     FORMS,
     PAPER,
@@ -26,7 +26,6 @@ from .hosseinabadi import (
     deviation,
     line,
     rydberg_ring,
-    sampling_of,
     solved,
     time_coordinate,
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..model.states import down
 from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
+from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import (
     PAPER,
     add_methods,
@@ -25,7 +25,6 @@ from .hosseinabadi import (
     chain,
     circles,
     deviation,
-    sampling_of,
     solved,
     time_coordinate,
 )

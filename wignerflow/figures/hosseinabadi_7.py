@@ -27,8 +27,8 @@ from ..model.operators import couple
 from ..model.states import up
 from ..plot import COLOURS, new_figure
 from ..result import Result
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
-from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, sampling_of, solved
+from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
+from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, solved
 
 if TYPE_CHECKING:
     import xarray

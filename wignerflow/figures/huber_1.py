@@ -10,10 +10,10 @@ step. That is the method's own error, so no number of trajectories decides the v
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.states import up
-from .contract import Figure, Say, dataset, silent
+from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
 
 if TYPE_CHECKING:
@@ -36,18 +36,13 @@ def make(
     """<S_z> of S = 10 and 100 by every method."""
     times, coordinates = time_axis(6.0, 61, "Γt")
     data = dataset("huber-1", SOURCE, coordinates, Gamma=1.0, initial="all up")
-    options: dict[str, Any] = {
-        "ntraj": ntraj or (2_000 if quick else 200_000),
-        "seed": 7 if seed is None else seed,
-        "threads": threads,
-        "say": say,
-        "dt": 0.01,
-    }
+    count = ntraj or (2_000 if quick else 200_000)
+    sampling = sampling_of(count, seed, threads, 0.01)
     for S in SPINS:
         spin, model = spin_model(S, decay=1.0, initial=up)
         add_spin(
             data, spin, model, {"z": ("⟨Sz⟩/S", spin.Jz / S)}, f"S = {S}", times,
-            [*REQUIRED, "w0"], required=REQUIRED if S == 100 else None, **options,
+            [*REQUIRED, "w0"], required=REQUIRED if S == 100 else None, say=say, **sampling,
         )  # fmt: skip
     return data
 

@@ -6,10 +6,10 @@ for P and Wigner.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.states import bloch_vector
-from .contract import Figure, Say, dataset, silent
+from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
 
 if TYPE_CHECKING:
@@ -32,18 +32,13 @@ def make(
     """<S_x> of S = 10 and 100 by every method."""
     times, coordinates = time_axis(4.0, 41, "Γφ t")
     data = dataset("huber-2", SOURCE, coordinates, Gamma_phi=1.0, initial="along x")
-    options: dict[str, Any] = {
-        "ntraj": ntraj or (2_000 if quick else 50_000),
-        "seed": 7 if seed is None else seed,
-        "threads": threads,
-        "say": say,
-        "dt": 0.01,
-    }
+    count = ntraj or (2_000 if quick else 50_000)
+    sampling = sampling_of(count, seed, threads, 0.01)
     for S in SPINS:
         spin, model = spin_model(S, dephasing=1.0, initial=bloch_vector(1, 0, 0))
         add_spin(
             data, spin, model, {"x": ("⟨Sx⟩/S", spin.Jx / S)}, f"S = {S}", times,
-            list(REQUIRED), required=REQUIRED if S == 100 else None, **options,
+            list(REQUIRED), required=REQUIRED if S == 100 else None, say=say, **sampling,
         )  # fmt: skip
     return data
 

@@ -7,10 +7,10 @@ stay.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.states import down
-from .contract import Figure, Say, dataset, silent
+from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
 
 if TYPE_CHECKING:
@@ -34,13 +34,8 @@ def make(
     """The three components of the spin, by every method."""
     times, coordinates = time_axis(10.0, 81, "Γt")
     data = dataset("huber-3", SOURCE, coordinates, Gamma=1.0, Omega=DRIVE, initial="all down")
-    options: dict[str, Any] = {
-        "ntraj": ntraj or (2_000 if quick else 100_000),
-        "seed": 7 if seed is None else seed,
-        "threads": threads,
-        "say": say,
-        "dt": 0.01,
-    }
+    count = ntraj or (2_000 if quick else 100_000)
+    sampling = sampling_of(count, seed, threads, 0.01)
     for S in (10, 30) if quick else SPINS:
         spin, model = spin_model(S, decay=1.0, drive=DRIVE, initial=down)
         e_ops = {
@@ -50,7 +45,7 @@ def make(
         }
         add_spin(
             data, spin, model, e_ops, f"S = {S}", times, ["w", "p", "q", "c", "bloch"],
-            required=REQUIRED if S == 100 else None, **options,
+            required=REQUIRED if S == 100 else None, say=say, **sampling,
         )  # fmt: skip
     return data
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..derived import WinelandSqueezing
 from ..model.states import down
 from ..plot import new_figure
-from .contract import Check, Figure, Say, dataset, keeps, silent
+from .contract import Check, Figure, Say, dataset, keeps, sampling_of, silent
 from .huber import METHODS, PAPER, add_spin, spin_model, time_axis
 
 if TYPE_CHECKING:
@@ -46,14 +46,13 @@ def make(
         "huber-5", SOURCE, coordinates | {"rate": ("rate", np.array(rates), facts)}, g=1.0
     )
     count = ntraj or (2_000 if quick else 50_000)
-    seed = 7 if seed is None else seed
+    sampling = sampling_of(count, seed, threads, 0.02)
     for S in spins:
         for i, rate in enumerate(rates):
             spin, model = spin_model(S, decay=rate, twist=1.0, initial=down)
             add_spin(
                 data, spin, model, {f"xi{i}": (f"ξ², Γ/g = {rate:g}", WinelandSqueezing(spin))},
-                f"S = {S}", times, KEYS, suffix=f"S{S}", ntraj=count, seed=seed, threads=threads,
-                say=say, dt=0.02,
+                f"S = {S}", times, KEYS, suffix=f"S{S}", say=say, **sampling,
             )  # fmt: skip
         _optimum(data, S, rates)
     return data

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..derived import WinelandSqueezing
 from ..model.states import down
 from ..plot import new_figure
-from .contract import Figure, Say, dataset, silent
+from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import METHODS, PAPER, add_spin, spin_model, time_axis
 
 if TYPE_CHECKING:
@@ -34,14 +34,13 @@ def make(
     """xi^2 against time for every rate."""
     times, coordinates = time_axis(5.0, 51, "gt")
     data = dataset("huber-6", SOURCE, coordinates, g=1.0, initial="all down")
+    sampling = sampling_of(ntraj or (2_000 if quick else 50_000), seed, threads, 0.005)
     for S in (10,) if quick else SPINS:
         for i, rate in enumerate(RATES):
             spin, model = spin_model(S, dephasing=rate, twist=1.0, initial=down)
             add_spin(
                 data, spin, model, {f"xi{i}": (f"ξ², Γφ/g = {rate:g}", WinelandSqueezing(spin))},
-                f"S = {S}", times, KEYS, suffix=f"S{S}",
-                ntraj=ntraj or (2_000 if quick else 50_000),
-                seed=7 if seed is None else seed, threads=threads, say=say, dt=0.005,
+                f"S = {S}", times, KEYS, suffix=f"S{S}", say=say, **sampling,
             )  # fmt: skip
     return data
 

@@ -1,4 +1,4 @@
-"""Sums over the members of arrays ("forms"), which a stage makes anew as it moves the members."""
+"""Sums over the members of arrays ("forms"), made in one pass over the members."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ class ArraySums:
     """Prints how members add to the forms.
 
     Args:
-        layout: of the kernel; form i is summed in the scratch entry ``form{i}``.
+        layout: of the kernel.
         forms: their numbers.
         weight: prefix of the local names of weights.
+        kept: prefix of the scratch entries in which they are summed.
     """
 
-    def __init__(self, layout: Layout, forms: list[int], weight: str):
-        self.layout, self.forms, self.weight = layout, forms, weight
+    def __init__(self, layout: Layout, forms: list[int], weight: str, kept: str = "form"):
+        self.layout, self.forms, self.weight, self.kept = layout, forms, weight, kept
 
     def of(self, group: int) -> list[int]:
         """Those over the members of a group."""
@@ -39,4 +40,4 @@ class ArraySums:
         """In the lane loop: add this member, at the named point."""
         for i in self.of(group):
             value = mono_names(self.layout.system.forms[i].mono, names)
-            out.add(f"{self.layout.s(f'form{i}')} += {times(self.factor(i), value)}")
+            out.add(f"{self.layout.s(f'{self.kept}{i}')} += {times(self.factor(i), value)}")

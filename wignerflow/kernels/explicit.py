@@ -20,7 +20,7 @@ from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, P
 from ..phasespace.system import SQUARE_ROOT, Explicit
 from .array_sums import ArraySums
 from .fields import Field, Fields
-from .layout import Layout, needed_forms, single_names
+from .layout import Layout, member_loads, needed_forms, single_names
 from .local import fill
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
@@ -365,11 +365,8 @@ class ExplicitPrinter:
             out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
             self.sums.load(group, out)
             out.open(LANE_LOOP)
-            names: dict[Leaf, str] = {}
-            for k in blocks:
-                for c in range(layout.block(k).components):
-                    names[Member(k, c)] = f"x{k}_{c}"
-                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+            names, loads = member_loads(layout, blocks, "v")
+            out.add(*loads)
             self.sums.add(group, names, out)
             out.close()
             out.close()

@@ -124,6 +124,19 @@ def single_names(layout: Layout, prefix: str) -> dict[Leaf, str]:
     }
 
 
+def member_loads(
+    layout: Layout, blocks: list[int], source: str
+) -> tuple[dict[Leaf, str], list[str]]:
+    """Local names of a member's variables, and the lines of a lane loop that load them."""
+    names: dict[Leaf, str] = {}
+    loads = []
+    for k in blocks:
+        for c in range(layout.block(k).components):
+            names[Member(k, c)] = f"x{k}_{c}"
+            loads.append(f"x{k}_{c} = {source}[i{k} + {c} * LN + l]")
+    return names, loads
+
+
 def uniform(weights: np.ndarray) -> bool:
     """True if every weight is one."""
     return bool(np.all(weights == 1))

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
 from ..phasespace.system import AMPLITUDES, MemberObservable, ProductObservable
+from .array_sums import ArraySums
 from .fields import Fields
-from .layout import Layout, mono_names, needed_forms, single_names, times
+from .layout import Layout, member_loads, mono_names, needed_forms, single_names, times
 from .products import ProductPrinter
 from .text import LANE_LOOP, Lines, Prologue, expression
 
@@ -60,7 +61,8 @@ class ObservePrinter:
             {leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Pair)}
         )
         self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs], values_only=True)
-        self.forms = sorted({*needed_forms(polys), *self.fields.forms()})
+        forms = sorted({*needed_forms(polys), *self.fields.forms()})
+        self.sums = ArraySums(layout, forms, "a", "seen")
         blocks = list(enumerate(layout.system.blocks))
         self.ensembles = [k for k, b in blocks if b.source == "ensemble"]
         #: Blocks whose squared lengths are summed (no ensembles are beside them).
@@ -79,7 +81,6 @@ class ObservePrinter:
     def _group(self, group: int, out: Lines) -> None:
         """First pass over the members of a group: sums, member observables, spin lengths."""
         layout, blocks = self.layout, self.layout.groups[group]
-        forms = [i for i in self.forms if layout.form_group(i) == group]
         ensembles = [k for k in blocks if k in self.ensembles]
         lengths = [k for k in blocks if k in self.lengths]
         members = [
@@ -87,26 +88,15 @@ class ObservePrinter:
             for r in self.readouts
             if isinstance(r.symbol, MemberObservable) and r.symbol.size == group
         ]
-        if not forms and not ensembles and not lengths and not members:
+        if not self.sums.of(group) and not ensembles and not lengths and not members:
             return
         layout.members(out, group)
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names: dict[Leaf, str] = {}
-        loads = []
-        for k in blocks:
-            for c in range(layout.block(k).components):
-                names[Member(k, c)] = f"x{k}_{c}"
-                loads.append(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-        for i in forms:
-            spec = layout.system.forms[i]
-            if not spec.uniform:
-                out.add(f"a{i} = p[{layout.parameters.array(spec.weights)} + m]")
+        names, loads = member_loads(layout, blocks, "v")
+        self.sums.load(group, out)
         out.open(LANE_LOOP)
         out.add(*loads)
-        for i in forms:
-            spec = layout.system.forms[i]
-            weight = "1" if spec.uniform else f"a{i}"
-            out.add(f"{layout.s(f'seen{i}')} += {times(weight, mono_names(spec.mono, names))}")
+        self.sums.add(group, names, out)
         for k in ensembles:
             out.add(
                 f"{layout.s('short')} += below({_length(names, k)} - F({SHORT_LENGTH_SQUARED}))"
@@ -176,7 +166,7 @@ class ObservePrinter:
     def source(self) -> str:
         """Source of ``observe``: fills row (c, i) of the output arrays."""
         layout, body = self.layout, Lines(1)
-        zeros = [f"seen{i}" for i in self.forms] + [f"pair{i}" for i in self.pairs]
+        zeros = [f"seen{i}" for i in self.sums.forms] + [f"pair{i}" for i in self.pairs]
         if layout.arrays:
             zeros += ["short", "check"]
         if zeros:
@@ -212,11 +202,11 @@ class ObservePrinter:
             self._group(group, body)
         if layout.arrays:
             running = [f"seen{i}" for i in self.fields.forms()]
-            layout.total(body, [*(f"seen{i}" for i in self.forms), "short"], running)
+            layout.total(body, [*(f"seen{i}" for i in self.sums.forms), "short"], running)
         if self.pairs:
             body.open(LANE_LOOP)
             scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-            seen = {i: layout.s(f"seen{i}") for i in self.forms}
+            seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
             self.fields.begin(body, seen, scales, "seen")
             body.add("pass")
             body.close()
@@ -242,7 +232,7 @@ class ObservePrinter:
             assert isinstance(leaf, Var)
             body.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
         every: dict[Leaf, str] = dict(names)
-        for i in self.forms:
+        for i in self.sums.forms:
             body.add(f"T{i} = {layout.s(f'seen{i}')}")
             every[Form(i)] = f"T{i}"
         for i in self.pairs:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from ..phasespace.polynomials import Leaf, Member
 from ..phasespace.system import ProductObservable
-from .layout import Layout, Mono, mono_names, times
+from .layout import Layout, Mono, member_loads, mono_names, times
 from .text import LANE_LOOP, Lines
 from .transform import Transform
 
@@ -129,12 +128,7 @@ def member_values(
     blocks = sorted({b for _, terms in targets for mono in terms for b, _ in mono})
     layout.each(out, members, "m")
     out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-    names: dict[Leaf, str] = {}
-    loads = []
-    for k in blocks:
-        for c in range(layout.block(k).components):
-            names[Member(k, c)] = f"x{k}_{c}"
-            loads.append(f"x{k}_{c} = {source}[i{k} + {c} * LN + l]")
+    names, loads = member_loads(layout, blocks, source)
     body = []
     for t, (at, terms) in enumerate(targets):
         sums = []

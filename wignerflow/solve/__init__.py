@@ -7,7 +7,7 @@
 
 from .failures import FAILED_LIMIT, FailedTrajectories
 from .members import gather, members
-from .methods import METHODS, resolve_method, runs_trajectories
+from .methods import METHODS, check_treats, resolve_method, runs_trajectories
 from .options import seed_of
 from .record import plain_form
 from .rerun import rerun
@@ -17,6 +17,7 @@ __all__ = [
     "FAILED_LIMIT",
     "METHODS",
     "FailedTrajectories",
+    "check_treats",
     "gather",
     "members",
     "plain_form",

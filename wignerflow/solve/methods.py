@@ -9,6 +9,7 @@ from typing import Any
 from .. import _check
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
+from ..model.model import Model
 from ..moments.method import Cumulant
 from ..phasespace.generalized_p import GeneralizedP
 from ..phasespace.mean_field import MeanField
@@ -48,6 +49,13 @@ def choose(task: Task, method: Any) -> tuple[Any, str | None]:
         engine, why = choose_method(task.model, task.times, task.base)
         return resolve_method(engine), why
     return resolve_method(method), None
+
+
+def check_treats(engine: Any, model: Model) -> None:
+    """Raise if a method cannot treat a model."""
+    reason = engine.refuses(model)
+    if reason is not None:
+        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
 
 
 def runs_trajectories(engine: Any) -> bool:

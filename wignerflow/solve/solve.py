@@ -10,7 +10,7 @@ from ..exact.jumps import QuantumJumps
 from ..model.model import Model
 from ..result import Result
 from .failures import check_failed
-from .methods import choose, runs_trajectories
+from .methods import check_treats, choose, runs_trajectories
 from .operators import by_jumps, by_operators
 from .options import read_options
 from .record import recorded
@@ -101,7 +101,8 @@ def solve(
         client=client,
         progress=progress,
     )
-    check_task(task, engine)
+    check_task(task)
+    check_treats(engine, task.model)
     run = Trajectories(engine, options, begin)
     task, engine, record = recorded(task, engine, options, run.sampling_times(task))
     if isinstance(engine, QuantumJumps):

@@ -46,17 +46,14 @@ def read_task(model: Any, tlist: Any, e_ops: Any) -> Task:
     return Task(model, times, dict(zip(names, values, strict=True)), base, plan)
 
 
-def check_task(task: Task, engine: Any) -> None:
-    """Raise here, not in the middle of a run, where a method cannot treat the task."""
+def check_task(task: Task) -> None:
+    """Raise here, not in the middle of a run, where coefficients of time cannot be used."""
     for name, op in task.base.items():
         if isinstance(op, Op) and op.coefficients:
             _check.fail("e_ops", "not contain time coefficients", f"{name} with some")
     for coefficient in task.model.coefficients:
         coefficient(task.times)
     _check_rates(task.model, task.times)
-    reason = engine.refuses(task.model)
-    if reason is not None:
-        raise ValueError(f"Method {engine!r} cannot treat this model: {reason}.")
 
 
 def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
