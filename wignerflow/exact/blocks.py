@@ -20,6 +20,7 @@ from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.subsystems import Mode
+from ..model.timescales import UNSEEN, points, visible_step
 from . import propagate, reach
 from .cutoffs import Cutoffs, edge_stats, guess_cutoffs, strides, widened
 from .ladder import Basis, Ladder, Site, Times
@@ -62,7 +63,6 @@ class BlockSystem:
         ops: observables, name -> operator.
         cutoffs: Fock states per mode without a cutoff of its own.
         memory: limit in bytes.
-        window: times at which coefficients are probed for imaginary parts, shape (K,).
         start: components and values to start from instead of the model's initial state.
 
     Raises:
@@ -75,7 +75,6 @@ class BlockSystem:
         ops: dict[str, Op],
         cutoffs: Cutoffs | None = None,
         memory: float = MEMORY,
-        window: NDArray[np.float64] | None = None,
         start: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None,
     ):
         self.model, self.ops, self.memory = model, ops, memory
@@ -91,9 +90,7 @@ class BlockSystem:
             arguments = self.terms.plan(times).arguments
             self.groups.append((times, False))
             plans.append((1 + 0j, arguments))
-            if times and np.any(
-                _product(times, window if window is not None else np.zeros(1)).imag
-            ):
+            if any(not c.is_real for c in times):
                 self.groups.append((times, True))
                 plans.append((1j, arguments))
         limit = int(memory / _PER_COMPONENT)
@@ -217,8 +214,6 @@ class BlockSystem:
         out = np.empty(len(self.groups))
         for g, (times, imaginary) in enumerate(self.groups):
             f = complex(_product(times, np.asarray(t))[()]) if times else 1 + 0j
-            if not imaginary and f.imag != 0 and (times, True) not in self.groups:
-                raise ValueError(f"A time coefficient, real before, turned complex at t = {t:.6g}.")
             out[g] = f.imag if imaginary else f.real
         return out
 
@@ -273,15 +268,14 @@ def solve(
         TooLarge: the density matrix does not fit into memory, with the cutoffs that modes need.
     """
     cutoffs = guess_cutoffs(model)
-    window = np.linspace(tlist[0], tlist[-1], 1001)
-    check_rates(model, window)
+    check_rates(model, points(float(tlist[0]), float(tlist[-1])))
     times = tlist
     if any(isinstance(sub, Mode) for sub in model.initial):
         times = np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS))
     edges: list[tuple[Site, float]] = []
     while True:
         try:
-            system = BlockSystem(model, ops, cutoffs, memory, window)
+            system = BlockSystem(model, ops, cutoffs, memory)
             system.restrict()
         except TooLarge as error:
             raise uncertified(error, edges) from None
@@ -343,8 +337,6 @@ def evolve(
     coefficients = system.model.coefficients
     if not coefficients:
         return propagate.constant(system.generator(), W, y, tlist, rtol, lost)
-    largest = (tlist[-1] - tlist[0]) / 200
-    for c in coefficients:
-        if c.times is not None:
-            largest = min(largest, max(10 * float(np.diff(c.times).min()), largest * 1e-3))
+    start, stop = float(tlist[0]), float(tlist[-1])
+    largest = min((stop - start) / 200, visible_step(coefficients, start, stop, UNSEEN)[0])
     return propagate.adaptive(system.matrices, system.weights, W, y, tlist, rtol, largest, lost)

@@ -73,8 +73,7 @@ def correlation(
         """Tr(A e^{L tau} sigma) for a Hermitian sigma."""
         if not components.size:
             return np.zeros(taus.size, complex)
-        window = np.linspace(times[0], times[-1], 1001)
-        other = blocks.BlockSystem(model, {"A": A}, cutoffs, memory, window, (components, values))
+        other = blocks.BlockSystem(model, {"A": A}, cutoffs, memory, (components, values))
         other.restrict()
         if not other.functionals.W.nnz:  # nothing that A sees is ever reached
             return np.zeros(taus.size, complex)
@@ -99,12 +98,11 @@ def _state(
     """The density matrix at t (None: steady), with modes wide enough for it."""
     cutoffs = guess_cutoffs(model)
     edges: list[tuple[Site, float]] = []
-    window = np.linspace(0.0, t or 0.0, 1001)
     times = np.linspace(0.0, t or 0.0, blocks.LOOKS)
     facts: dict[str, Any] = {"engine": "blocks"}
     while True:
         try:
-            system = blocks.BlockSystem(model, ops, cutoffs, memory, window)
+            system = blocks.BlockSystem(model, ops, cutoffs, memory)
         except TooLarge as error:
             raise blocks.uncertified(error, edges) from None
         y = system.y

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,16 +29,27 @@ AXIAL, GENERAL = 8, 24  # numbers per row of a local table
 CLIP_TOLERANCE = 1e-4  # a pivot below -CLIP_TOLERANCE * N/4 counts as clipped (less is rounding)
 
 
-def generator(step: LocalStep, t: float | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lambda (size, 3, 3) and c (size, 3) at time t (t may be None when all rates are numbers)."""
+@dataclass(frozen=True)
+class Interval:
+    """A local step in time: rates are averaged over it, see ``Coef.average``."""
+
+    start: float
+    length: float
+    panels: int = 1
+
+    def rate(self, rate: NDArray[np.float64] | Coef, size: int) -> NDArray[np.float64]:
+        """A rate of ``size`` members."""
+        if isinstance(rate, Coef):
+            return np.full(size, float(rate.average(self.start, self.length, self.panels).real))
+        return rate
+
+
+def generator(step: LocalStep, when: Interval) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lambda (size, 3, 3) and c (size, 3) on average over an interval."""
     lam = np.zeros((step.numbers.size, 3, 3))
     c = np.zeros((step.numbers.size, 3))
     for rate, part_lam, part_c in step.parts:
-        if isinstance(rate, Coef):
-            assert t is not None
-            value = np.full(step.numbers.size, float(rate(t).real))
-        else:
-            value = rate
+        value = when.rate(rate, step.numbers.size)
         lam += value[:, None, None] * part_lam
         c += value[:, None] * part_c
     return lam, c
@@ -211,10 +224,10 @@ class LocalPrinter:
                 self.pairs[k] = (parameters.integer(position), parameters.integer(position + size))
                 position += size + (size + 1) // 2
 
-    def table_row(self, k: int, t: float | None, h: float, noise: bool) -> NDArray[np.float64]:
-        """The table row of block k for a step of length h at time t (None: constant rates)."""
+    def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """The table row of block k for a step."""
         step = self.steps[k]
-        return self.row(step, self.axial[k], *generator(step, t), h, noise)
+        return self.row(step, self.axial[k], *generator(step, when), when.length, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""

@@ -17,7 +17,7 @@ from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
 from .linear_part import take_linear
-from .local import LocalPrinter, initial_source, is_constant
+from .local import Interval, LocalPrinter, initial_source, is_constant
 from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
 from .rotor import RotorLocal
@@ -25,6 +25,7 @@ from .splitting import StepPrinter
 from .text import ROW, Parameters
 
 FAR = 2**62 - 1  # see Layout.member_index
+PANELS, MAX_PANELS = 1024, 8  # of all steps and of one, in which time coefficients are averaged
 
 #: Small functions that every kernel has, on any device.
 SCALARS = """
@@ -155,6 +156,11 @@ class Grid:
     times: NDArray[np.float64]  # start of every step
     lengths: NDArray[np.float64]  # length of every step
 
+    @property
+    def panels(self) -> int:
+        """In how many panels time coefficients are averaged over a step: more over a few steps."""
+        return max(1, min(MAX_PANELS, PANELS // max(1, self.times.size)))
+
     @staticmethod
     def make(tlist: NDArray[np.float64], dt: float) -> Grid:
         """Largest step ``dt``; outputs fall exactly on ``tlist``."""
@@ -249,7 +255,7 @@ class KernelText:
         steps = np.zeros(1, np.int64)  # rows of collective steps
         if self.modes is not None:
             noise = self.system.noise
-            steps = self.modes.fill_tables(parameters, grid.times, grid.lengths, noise)
+            steps = self.modes.fill_tables(parameters, grid.times, grid.lengths, grid.panels, noise)
         p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
         ct: NDArray = np.zeros((1, 1), dtype)
@@ -259,7 +265,7 @@ class KernelText:
                 if part is None:  # the rows
                     ct[:, j] = steps
                 else:
-                    ct[:, j] = parameters.average(part, grid.times, grid.lengths)
+                    ct[:, j] = parameters.average(part, grid.times, grid.lengths, grid.panels)
         return p, o, ct, rows
 
     def _check_rates(self, grid: Grid) -> None:
@@ -269,38 +275,39 @@ class KernelText:
 
     def coefficient_times(self, grid: Grid, tlist: NDArray[np.float64]) -> NDArray[np.float64]:
         """Every time at which :meth:`tables` reads a coefficient, and output times, ascending."""
-        parts = [grid.times + x * grid.lengths for x in (0.0, 0.5, 1.0)]
-        return np.unique(np.concatenate([tlist, *parts, self._local_middles(grid)[1]]))
+        steps = [(grid.times, grid.lengths), self._local_steps(grid)]
+        parts = [t + x * h for t, h in steps for x in Coef.places(grid.panels)]
+        return np.unique(np.clip(np.concatenate([tlist, *parts]), tlist[0], tlist[-1]))
 
-    def _local_middles(self, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Length and middle of every local step: half, full ..., half per output interval."""
-        lengths, middles = [], []
+    def _local_steps(self, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Start and length of every local step: half, full ..., half per output interval."""
+        lengths, starts = [], []
         position = 0
         for n, h in zip(grid.nsteps, grid.hs, strict=True):
             ends = h / 2 if self.strang else h
             lengths.append(np.concatenate([[ends], np.full(n - 1, h), [ends]]))
             t = grid.times[position]
             if self.strang:
-                inner = t + h * np.arange(1, n)
-                middles.append(np.concatenate([[t + h / 4], inner, [t + n * h - h / 4]]))
+                starts.append(np.concatenate([[t], t + h * (np.arange(n) + 0.5)]))
             else:  # the first row is not used; row j + 1 belongs to step j
-                middles.append(np.concatenate([[t], t + h * (np.arange(n) + 0.5)]))
+                starts.append(np.concatenate([[t], t + h * np.arange(n)]))
             position += n
-        return np.concatenate(lengths), np.concatenate(middles)
+        return np.concatenate(starts), np.concatenate(lengths)
 
     def _local_tables(self, parameters: Parameters, grid: Grid) -> NDArray[np.int64]:
         """Fill in the tables of the local steps; row number of every local step of the run."""
-        length, middle = self._local_middles(grid)
+        start, length = self._local_steps(grid)
         if all(is_constant(step) for step in self.local.steps.values()):
             # rounding merges lengths that differ by the rounding of the output times
             logarithm, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)
-            unique = np.asarray(np.exp(logarithm), float)
-            when: list[float | None] = [None] * unique.size
+            steps = [Interval(0.0, h) for h in np.exp(logarithm).tolist()]
         else:
-            unique, rows, when = length, np.arange(length.size), list(middle)
+            rows = np.arange(length.size)
+            both = zip(start.tolist(), length.tolist(), strict=True)
+            steps = [Interval(t, h, grid.panels) for t, h in both]
         for k in self.local.steps:
             row = functools.partial(self.local.table_row, k, noise=self.system.noise)
-            table = np.stack([row(t, h=float(h)) for h, t in zip(unique, when, strict=True)])
+            table = np.stack([row(step) for step in steps])
             same = bool(np.all(table == table[:, :1]))
             if same:
                 table = table[:, :1]

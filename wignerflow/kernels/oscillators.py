@@ -125,7 +125,12 @@ class ModePrinter:
         return not any(times for step in self.steps.values() for times in step.parts)
 
     def rows(
-        self, k: int, starts: NDArray[np.float64], lengths: NDArray[np.float64], noise: bool
+        self,
+        k: int,
+        starts: NDArray[np.float64],
+        lengths: NDArray[np.float64],
+        panels: int,
+        noise: bool,
     ) -> NDArray[np.float64]:
         """Table rows of block k of the steps that begin at ``starts``: (steps, size, width)."""
         size = self.layout.block(k).size
@@ -133,7 +138,7 @@ class ModePrinter:
         for times, (part_A, part_D) in self.steps[k].parts.items():
             value = lengths.copy()
             for part in times:
-                value = value * Parameters.average(part, starts, lengths)
+                value = value * Parameters.average(part, starts, lengths, panels)
             A += value[:, None, None, None] * part_A
             D += value[:, None, None, None] * part_D * float(noise)
         flat, spread = A.reshape(-1, 2, 2), D.reshape(-1, 2, 2)
@@ -155,6 +160,7 @@ class ModePrinter:
         parameters: Parameters,
         starts: NDArray[np.float64],
         lengths: NDArray[np.float64],
+        panels: int,
         noise: bool,
     ) -> NDArray[np.int64]:
         """Put the tables among the parameters; the row of every collective step."""
@@ -168,7 +174,7 @@ class ModePrinter:
         else:
             rows = np.arange(lengths.size)
         for k, names in self.slots.items():
-            table = self.rows(k, starts, lengths, noise)
+            table = self.rows(k, starts, lengths, panels, noise)
             same = bool(np.all(table == table[:, :1]))
             if same:
                 table = table[:, :1]

@@ -13,25 +13,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.coefficients import Coef
 from ..phasespace.system import LocalStep
 from .layout import Layout
-from .local import LocalPrinter, fill
+from .local import Interval, LocalPrinter, fill
 from .text import Lines
 
 HEAD, CHANNEL = 5, 8  # numbers per table row: of the ensemble, and of every channel
 
 
-def rotor_row(step: LocalStep, t: float | None, h: float, noise: bool) -> NDArray[np.float64]:
-    """One row of the table of a local step of length h, (size, HEAD + CHANNEL * channels)."""
+def rotor_row(step: LocalStep, when: Interval, noise: bool) -> NDArray[np.float64]:
+    """One row of the table of a local step, (size, HEAD + CHANNEL * channels)."""
     size, two_r = step.numbers.size, (step.numbers + 2) / 2
     turn, columns = np.zeros((size, 3)), []
     for (rate, _, _), part in zip(step.parts, step.rotor, strict=True):
-        if isinstance(rate, Coef):
-            assert t is not None
-            value = np.full(size, float(rate(t).real))
-        else:
-            value = rate
+        value, h = when.rate(rate, size), when.length
         turn += (value * h)[:, None] * part.turn
         amounts = np.stack([value * h, float(noise) * np.sqrt(value * h)], axis=1)
         columns.append(np.concatenate([amounts, part.vector.real, part.vector.imag], axis=1))
@@ -57,9 +52,9 @@ class RotorLocal(LocalPrinter):
         """Complex noises per member."""
         return 3 * len(self.steps[k].rotor)
 
-    def table_row(self, k: int, t: float | None, h: float, noise: bool) -> NDArray[np.float64]:
-        """The table row of block k at time t."""
-        return rotor_row(self.steps[k], t, h, noise)
+    def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """The table row of block k for a step."""
+        return rotor_row(self.steps[k], when, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""

@@ -102,11 +102,10 @@ class Parameters:
 
     @staticmethod
     def average(
-        part: TimePart, starts: NDArray[np.float64], lengths: NDArray[np.float64]
+        part: TimePart, starts: NDArray[np.float64], lengths: NDArray[np.float64], panels: int
     ) -> NDArray[np.float64]:
-        """Averages of a time coefficient over steps, by Simpson's rule."""
-        a, b, c = (part.coef(starts + x * lengths) for x in (0.0, 0.5, 1.0))
-        mean = (a + 4 * b + c) / 6
+        """Averages of a time coefficient over steps, see ``Coef.average``."""
+        mean = part.coef.average(starts, lengths, panels)
         return np.asarray(mean.real if part.part == "r" else mean.imag, float)
 
     def packed(self, dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:

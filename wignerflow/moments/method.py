@@ -14,6 +14,7 @@ from .. import _check
 from ..model.model import Model
 from ..model.op import Op
 from ..model.subsystems import Mode
+from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
 from .integrate import integrate
 from .limits import MEMORY, needed, too_large, why_not
@@ -181,11 +182,8 @@ def _largest_step(model: Model, times: Array) -> float:
     """So that no feature of a time coefficient is stepped over."""
     if not model.coefficients:
         return np.inf
-    largest = float(times[-1] - times[0]) / 200
-    for c in model.coefficients:
-        if c.times is not None:
-            largest = min(largest, max(10 * float(np.diff(c.times).min()), largest * 1e-3))
-    return largest
+    start, stop = float(times[0]), float(times[-1])
+    return min((stop - start) / 200, visible_step(model.coefficients, start, stop, UNSEEN)[0])
 
 
 def _initial_notes(model: Model) -> list[str]:

@@ -40,12 +40,9 @@ MATRIX_CHANNELS = 16
 DIRECT_TRANSFORM = 4096
 
 
-def build(
-    model: Model, times: NDArray[np.float64] | None = None, bloch_spins: bool = False
-) -> tuple[PhaseSpaceSystem, SymbolMap]:
+def build(model: Model, bloch_spins: bool = False) -> tuple[PhaseSpaceSystem, SymbolMap]:
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
-    ``times``: where given, time coefficients that are real there need no imaginary part.
     ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``.
     """
     blocks, block_of = [], {}
@@ -54,10 +51,8 @@ def build(
         kind = MODE if sub.kind == "mode" else SPIN
         blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind))
     system = PhaseSpaceSystem(blocks)
-    real = frozenset(
-        c for c in model.coefficients if times is not None and not np.any(c(times).imag)
-    )
-    symbols = SymbolMap(system, block_of, real | {c.conj() for c in real})
+    real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
+    symbols = SymbolMap(system, block_of, real)
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
     for jump in model.collective_jumps:

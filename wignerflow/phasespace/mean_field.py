@@ -104,7 +104,7 @@ class MeanField:
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
-        system, symbols = lower.build(model, tlist)
+        system, symbols = lower.build(model)
         lower.set_initial(system, model, "point", "point")
         system.noise = False
         product = ProductStateSymbols(system, symbols.block_of, symbols.real_coefs)

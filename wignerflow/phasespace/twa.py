@@ -89,7 +89,7 @@ class TWA:
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
-        system, symbols = lower.build(model, tlist, self.spin_form == "bloch")
+        system, symbols = lower.build(model, self.spin_form == "bloch")
         system.scheme, system.increments = self.scheme, self.noise
         if self.form == "rotor":
             use_rotor_form(system, model, self.corrected)

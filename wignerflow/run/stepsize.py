@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..kernels.cpu import CpuKernel
-from ..kernels.local import generator
 from ..kernels.module import Grid, KernelText
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
+from ..model.timescales import peak, visible_step
 from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
 from ..phasespace.system import FOCK, MODE, SQUARE_ROOT, PhaseSpaceSystem
 
@@ -28,6 +29,7 @@ PILOT_CHUNKS, MAX_PILOT_CHUNKS = 4, 32
 PILOT_WORK = 20_000_000  # steps times trajectories times variables of a pilot run, about
 PILOT_STEPS = 4000  # at most this many coarse steps in a pilot
 HALVINGS = 12
+SHARE = 0.05  # of a time coefficient that steps may show wrongly at first, see ``visible_step``
 
 
 def bounds(system: PhaseSpaceSystem, driven: bool = True) -> list[NDArray[np.float64]]:
@@ -161,7 +163,7 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
     over the damping.
     """
     decay, size = damping(system), bounds(system)
-    rates = _Rates(system, size, {c: float(np.abs(c(times)).max()) for c in system.coefficients()})
+    rates = _Rates(system, size, {c: _peak(c, times) for c in system.coefficients()})
     undriven = bounds(system, driven=False)
     for block, rate in decay.items():
         if rate > 0:
@@ -174,7 +176,7 @@ def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
 def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
     """A bound on the rates of explicit equations: slopes of drift, squared slopes of noise."""
     scale = {e.block: float(e.scale.max()) for e in system.explicit}
-    peak = {c: float(np.abs(c(times)).max()) for c in system.coefficients()}
+    peaks = {c: _peak(c, times) for c in system.coefficients()}
 
     def size(leaf: Leaf) -> float:
         if isinstance(leaf, (Var, Member)):
@@ -201,7 +203,7 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
     def magnitude(poly: Poly) -> float:
         terms = poly.sorted_terms()
         return sum(
-            abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs]))
+            abs(c) * float(np.prod([peaks[t.coef] for t in ts] + [size(x) for x in xs]))
             for ts, xs, c in terms
         )
 
@@ -213,7 +215,7 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
             if any(not isinstance(x, Number) for x in xs)
         ]
         return sum(
-            abs(c) * float(np.prod([peak[t.coef] for t in ts] + [size(x) for x in xs]))
+            abs(c) * float(np.prod([peaks[t.coef] for t in ts] + [size(x) for x in xs]))
             for ts, xs, c in terms
         )
 
@@ -237,10 +239,15 @@ def largest_local_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> 
     """The largest local relaxation rate."""
     out = 0.0
     for step in system.local:
-        for t in [times[0]] if not any(isinstance(r, Coef) for r, _, _ in step.parts) else times:
-            lam, _ = generator(step, float(t))
-            out = max(out, float(np.abs(lam).sum(axis=-1).max()))
+        lam = np.zeros((step.numbers.size, 3, 3))
+        for rate, part, _ in step.parts:
+            lam += (_peak(rate, times) if isinstance(rate, Coef) else rate[:, None, None]) * part
+        out = max(out, float(np.abs(lam).sum(axis=-1).max()))
     return out
+
+
+def _peak(coef: Coef, times: NDArray[np.float64]) -> float:
+    return peak(coef, float(times[0]), float(times[-1]))
 
 
 @dataclass
@@ -269,13 +276,28 @@ def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
     return min(candidates)
 
 
+def varying(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
+    """The longest step that shows what time coefficients do between outputs too."""
+    start, stop = float(tlist[0]), float(tlist[-1])
+    step, fast = visible_step(system.coefficients(), start, stop, SHARE)
+    if fast is not None:
+        _check.fail(
+            "dt",
+            f"be given where a coefficient varies as fast as {fast!r} from t = {start:g} to "
+            f"{stop:g}",
+            None,
+            "Halve it until results no longer change.",
+        )
+    return step
+
+
 def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool) -> StepChoice:
     """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot."""
-    dt = guess(text.system, tlist)
     system = text.system
+    dt = min(guess(system, tlist), varying(system, tlist))
     rotors = any(step.rotor for step in system.local)
     moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
-    if not (moved or rotors):
+    if not (moved or rotors or system.coefficients()):
         return StepChoice(dt, 0.0, 0.0, 0, "all of it is stepped exactly")
     difference, error = 0.0, 0.0
     for halvings in range(HALVINGS):

@@ -1,0 +1,61 @@
+"""Coefficients that vary between two outputs are seen by every method, whatever ``tlist``."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.model.timescales import visible_step
+
+AREA = 0.2 * np.sqrt(np.pi)
+
+
+def window(start, stop, height=1.0):
+    return lambda t: height if start < t < stop else 0.0
+
+
+def pulses(imaginary=1j):
+    """Three subsystems by themselves, each moved by a pulse away from t = 0, 5 and 10."""
+    atoms, spin = wf.Ensemble(4, name="atoms"), wf.CollectiveSpin(2, name="spin")
+    mode = wf.Mode(name="mode", cutoff=6)
+    turn = window(6.1, 6.6, np.pi / 2)
+    c = wf.coef(lambda t: imaginary * turn(t))  # zero at every output time
+    H = wf.coef(lambda t: np.exp(-(((t - 3.1) / 0.2) ** 2))) * (mode.a + mode.adag)
+    H = H + c * spin.Jp + (c * spin.Jp).dag()
+    jumps = [wf.LocalJump(atoms.sm, wf.coef(window(3, 4)))]
+    model = wf.Model(H, jumps, initial={atoms: wf.up, spin: wf.down, mode: wf.vacuum})
+    values = {"z": 4 * (np.exp(-1) - 0.5), "y": 2 * np.sin(np.pi / 2), "a": -1j * AREA}
+    return model, {"z": atoms.Jz, "x": spin.Jx, "y": spin.Jy, "a": mode.a}, values
+
+
+@pytest.mark.parametrize("method", ["mean-field", "cumulant", "exact"])
+def test_pulses_between_outputs(method):
+    model, e_ops, values = pulses()
+    for times in ([0, 10], [0, 5, 10]):
+        result = wf.solve(model, times, e_ops=e_ops, method=method)
+        assert abs(result.expect["z"][-1] - values["z"]) < 0.01 * 4
+        assert abs(result.expect["a"][-1] - values["a"]) < 0.01 * AREA
+        # H = i f (J+ - J-) = -2 f Jy: a turn of 2 f about -y, of pi/2 in all
+        assert abs(abs(result.expect["x"][-1]) - values["y"]) < 0.01 * 2
+        assert abs(result.expect["y"][-1]) < 0.01 * 2
+
+
+def test_visible_steps():
+    def step(function, stop=10.0, share=0.05):
+        return visible_step([wf.coef(function)], 0.0, stop, share)
+
+    assert step(lambda t: 2.0) == (10.0, None) == step(lambda t: 0.0)
+    assert 0.001 < step(window(3, 3.1))[0] < 0.02
+    assert 2 * np.pi / 500 / 64 < step(lambda t: np.cos(500 * t))[0] < 2 * np.pi / 500 / 16
+    fast, slow = wf.coef(lambda t: np.cos(5e4 * t)), wf.coef(lambda t: np.cos(t))
+    assert visible_step([slow, fast], 0.0, 10.0, 0.05)[1] == fast
+    # a period as long as the outputs are apart does not hide, nor does a ramp stop everything
+    assert step(lambda t: 1 - np.cos(2 * np.pi * t), 1.0)[0] <= 1 / 16
+    ramps = wf.coef([0, 0, 1, 1, 0, 0], [0, 2, 2 + 1e-6, 7, 7 + 1e-6, 10])
+    assert visible_step([ramps], 0.0, 10.0, 0.5)[0] > 0.5
+
+
+def test_what_varies_too_fast_wants_a_step():
+    spin = wf.CollectiveSpin(2, name="spin")
+    model = wf.Model(wf.coef(lambda t: np.cos(1e6 * t)) * spin.Jx, initial={spin: wf.down})
+    with pytest.raises(ValueError, match="Argument `dt` must be given where a coefficient varies"):
+        wf.solve(model, [0, 10], e_ops=[spin.Jz], ntraj=64, seed=1)

@@ -1,0 +1,89 @@
+"""On what times coefficients vary, so that no method steps over a pulse between two outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .coefficients import Coef
+
+Array = NDArray[np.float64]
+
+#: Points at which a callable is looked at; what is narrower than their spacing may go unseen.
+POINTS = 4096
+#: Share of a coefficient that steps of adaptive integrators may miss in their middles: they read it
+#: at more places than that, and shorten steps that are wrong.
+UNSEEN = 0.5
+_GOLDEN = (np.sqrt(5) - 1) / 2
+
+
+def profile(
+    coef: Coef, start: float, stop: float, count: int = POINTS
+) -> tuple[Array, NDArray[np.complex128]]:
+    """Times from ``start`` to ``stop`` that show all of a coefficient, and its values there.
+
+    Samples are taken as they are, a callable at points whose spacing is irregular, so that no
+    period hides in it.
+    """
+    if coef.times is not None:
+        inner = coef.times[(coef.times > start) & (coef.times < stop)]
+        t = np.concatenate([[start], inner, [stop]])
+    else:
+        t = points(start, stop, count)
+    return t, coef(t)
+
+
+def points(start: float, stop: float, count: int = POINTS) -> Array:
+    """Irregular times from ``start`` to ``stop``, both of them included, ascending."""
+    k = np.arange(count + 1, dtype=float)
+    k[1:-1] += 0.8 * (k[1:-1] * _GOLDEN % 1 - 0.5)
+    return start + (stop - start) * (k / count)
+
+
+def peak(coef: Coef, start: float, stop: float) -> float:
+    """The largest magnitude of a coefficient between two times."""
+    return float(np.abs(profile(coef, start, stop)[1]).max())
+
+
+def visible_step(
+    coefs: Iterable[Coef], start: float, stop: float, share: float
+) -> tuple[float, Coef | None]:
+    r"""The longest step at which steps of constant coefficients still look like the coefficients.
+
+    That is, for the value :math:`c_h` in the middle of every step of length h,
+
+    .. math:: \int |c - c_h|\,dt \le \text{share} \cdot \int |c|\,dt.
+
+    h is the time from start to stop divided by a power of two. Also returns a callable that varies
+    too fast for the points at which it was looked at, or None.
+    """
+    step, fast = stop - start, None
+    for coef in dict.fromkeys(coefs):
+        for count in (POINTS, 16 * POINTS):
+            found = _visible(coef, start, stop, share, count)
+            if coef.times is not None or found > (stop - start) / count:
+                break
+        else:
+            fast = coef
+        step = min(step, found)
+    return step, fast
+
+
+def _visible(coef: Coef, start: float, stop: float, share: float, count: int) -> float:
+    t, values = profile(coef, start, stop, count)
+    fine = np.union1d(t, points(start, stop, count)) if coef.times is not None else t
+    middle, width = (fine[1:] + fine[:-1]) / 2, np.diff(fine)
+
+    def at(when: Array) -> NDArray[np.complex128]:
+        return np.interp(when, t, values.real) + 1j * np.interp(when, t, values.imag)
+
+    c, step = at(middle), stop - start
+    allowed = share * float(width @ np.abs(c))
+    while step > (stop - start) / 2**20:
+        stand_in = at(start + (np.floor((middle - start) / step) + 0.5) * step)
+        if float(width @ np.abs(c - stand_in)) <= allowed:
+            break
+        step /= 2
+    return step
