@@ -59,3 +59,43 @@ def test_what_varies_too_fast_wants_a_step():
     model = wf.Model(wf.coef(lambda t: np.cos(1e6 * t)) * spin.Jx, initial={spin: wf.down})
     with pytest.raises(ValueError, match="Argument `dt` must be given where a coefficient varies"):
         wf.solve(model, [0, 10], e_ops=[spin.Jz], ntraj=64, seed=1)
+
+
+def test_rates_that_are_none():
+    """Negative between outputs is refused, negative by rounding is zero."""
+    atoms = wf.Ensemble(4, name="atoms")
+
+    def ends(rate, method):
+        model = wf.Model(jumps=[wf.LocalJump(atoms.sm, wf.coef(rate))], initial={atoms: wf.up})
+        return wf.solve(model, [0, 6.5], e_ops={"z": atoms.Jz}, method=method).expect["z"][-1]
+
+    for method in ("twa", "cumulant", "exact"):
+        with pytest.raises(ValueError, match=r"`jumps\[0\].rate` must be real and non-negative"):
+            ends(np.sin, method)
+    none = wf.coef(lambda t: 1.0 if t < 1 else -1e-17)
+    mode = wf.Mode(name="mode")
+    jumps = [wf.Jump(atoms.Jz, none), wf.LocalJump(atoms.sp, none), wf.Jump(mode.a, none)]
+    model = wf.Model(0.3 * atoms.Jx, jumps, initial={atoms: wf.up, mode: wf.coherent(1)})
+    result = wf.solve(model, [0, 2], e_ops={"n": mode.n}, ntraj=2000, seed=1)
+    assert abs(result.expect["n"][-1] - np.exp(-1)) < 5 * result.sem["n"][-1]
+
+
+def test_callables_that_fail_say_so():
+    atoms = wf.Ensemble(4, name="atoms")
+
+    def run(function, times=(0, 1)):
+        model = wf.Model(wf.coef(function) * atoms.Jx, initial={atoms: wf.up})
+        return wf.solve(model, list(times), e_ops={"y": atoms.Jy}, method="cumulant")
+
+    with pytest.raises(TypeError, match=r"raised TypeError: .* missing 1 required"):
+        run(lambda t, args: 1.0)
+    table = np.array([2.0, 1.0])
+
+    def late(t):  # undefined before t = 5
+        if t < 5:
+            raise ValueError("below the range")
+        return table[int(t > 6)]
+
+    assert run(late, (5, 6)).expect["y"][-1] == pytest.approx(-2 * np.sin(2), abs=1e-6)
+    with pytest.raises(TypeError, match=r"here at t = 4.* raised ValueError: below the range"):
+        run(late, (4, 6))

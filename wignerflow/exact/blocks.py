@@ -15,7 +15,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .. import _check
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
@@ -239,16 +238,7 @@ def check_rates(model: Model, times: NDArray[np.float64]) -> None:
     rates = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
     for rate in rates:
         if isinstance(rate, Coef):
-            values = rate(times)
-            bad = (values.real < 0) | (values.imag != 0)
-            if bad.any():
-                n = int(np.argmax(bad))
-                _check.fail(
-                    "rate",
-                    "be real and non-negative at all times",
-                    values[n],
-                    f"At t = {times[n]}.",
-                )
+            rate.rates(times)
 
 
 def solve(

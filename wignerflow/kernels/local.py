@@ -40,7 +40,8 @@ class Interval:
     def rate(self, rate: NDArray[np.float64] | Coef, size: int) -> NDArray[np.float64]:
         """A rate of ``size`` members."""
         if isinstance(rate, Coef):
-            return np.full(size, float(rate.average(self.start, self.length, self.panels).real))
+            value = float(rate.average(self.start, self.length, self.panels).real)
+            return np.full(size, max(value, 0.0))  # negative by rounding
         return rate
 
 

@@ -266,6 +266,8 @@ class KernelText:
                     ct[:, j] = steps
                 else:
                     ct[:, j] = parameters.average(part, grid.times, grid.lengths, grid.panels)
+                    if part.coef in self._rates:  # negative by rounding
+                        ct[:, j] = np.maximum(ct[:, j], 0)
         return p, o, ct, rows
 
     def _check_rates(self, grid: Grid) -> None:

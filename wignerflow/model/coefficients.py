@@ -19,7 +19,8 @@ class Coef:
 
     A callable takes one time and returns a real or complex number. Samples are interpolated
     linearly and held constant outside their range. Methods tabulate a coefficient on their step
-    grid before a run starts, so no Python enters a kernel.
+    grid before a run starts, so no Python enters a kernel. ``dt=None`` follows what it does between
+    outputs.
 
     A Hamiltonian such as ``coef * atoms.Jx`` is Hermitian only if the coefficient is real: samples
     without imaginary part, or a callable that returns real numbers (``float``, not ``complex``).
@@ -82,11 +83,16 @@ class Coef:
 
     def _evaluate(self, t: float) -> complex:
         assert self.function is not None
-        raw = self.function(t)
+        must = f"return a number (here at t = {t:g})"
+        try:
+            raw = self.function(t)
+        except Exception as error:
+            was = _check.Note(f"one that raised {type(error).__name__}: {error}")
+            _check.fail("function", must, was, "", TypeError)
         try:
             value = complex(raw)
         except (TypeError, ValueError):
-            _check.fail("function", f"return a number (here at t = {t:g})", raw, "", TypeError)
+            _check.fail("function", must, raw, "", TypeError)
         if not np.isfinite(value):
             _check.fail(
                 "function",
@@ -97,13 +103,16 @@ class Coef:
             _check.fail(
                 "function",
                 "return complex numbers at every time if it does at any",
-                _check.Note(f"real at the first time and {value} at t = {t:g}"),
+                _check.Note(f"{value} at t = {t:g}, and real or undefined at t = 0"),
             )
         return value
 
     @cached_property
     def _returns_real(self) -> bool:
-        """Whether the callable returns real numbers, by the type of what it returns."""
+        """Whether the callable returns real numbers, by the type of what it returns.
+
+        One that returns nothing at these times is taken for real, and checked where it is read.
+        """
         assert self.function is not None
         for t in (0.0, 1.0, 1e-3):
             try:
@@ -113,7 +122,7 @@ class Coef:
                     return bool(np.asarray(value).dtype.kind in "fiub")
             except Exception:
                 continue
-        return False
+        return True
 
     @property
     def is_real(self) -> bool:
@@ -142,16 +151,18 @@ class Coef:
     def rates(self, t: Any, argument: str = "rate") -> NDArray[np.float64]:
         """Values as rates at times ``t``: real and non-negative, or an error that says when not."""
         values = self(t)
-        bad = (values.imag != 0) | (values.real < 0)
+        rounding = 1e-12 * np.abs(values).max(initial=0.0)
+        bad = (np.abs(values.imag) > rounding) | (values.real < -rounding)
         if np.any(bad):
-            where, was = np.asarray(t, float)[bad].ravel()[0], values[bad].ravel()[0]
+            worst = np.argmin(values[bad].real - np.abs(values[bad].imag))
+            where, was = np.asarray(t, float)[bad][worst], values[bad][worst]
             number = was.real if was.imag == 0 else was
             _check.fail(
                 argument,
                 "be real and non-negative at all times",
-                _check.Note(f"{number} at t = {where:g}"),
+                _check.Note(f"{number:.6g} at t = {where:g}"),
             )
-        return np.asarray(values.real)
+        return np.maximum(values.real, 0.0)
 
     def check_rate(self, argument: str = "rate") -> None:
         """Raise now if samples cannot be a rate; callables are checked where they are tabulated."""

@@ -215,6 +215,8 @@ class Model:
                 hint = "Sum it over its members first, for example `(weights * chain.Jz).sum()`."
             elif isinstance(H, LocalOp):
                 hint = "Its sum over all emitters is collective: use Jx, Jy, Jz, Jp, Jm."
+            elif isinstance(H, list):
+                hint = "Add its terms: `H0 + wf.coef(f) * H1`."
             _check.fail("H", "be an operator", H, hint, TypeError)
         self.H = H if H is not None else Op()
         self._known("H", self.H)

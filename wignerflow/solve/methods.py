@@ -36,7 +36,8 @@ def resolve_method(method: Any) -> Any:
     """A method object from its name, or the object itself."""
     if isinstance(method, str):
         return METHODS[_check.one_of("method", method, [*METHODS, "auto"])]()
-    if not hasattr(method, "name") or not (hasattr(method, "lower") or hasattr(method, "solve")):
+    known = hasattr(method, "name") and (hasattr(method, "lower") or hasattr(method, "solve"))
+    if isinstance(method, type) or not known:
         _check.fail(
             "method", "be a name or a method object such as wf.TWA()", method, kind=TypeError
         )

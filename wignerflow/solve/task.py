@@ -13,6 +13,7 @@ from .. import _check
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
+from ..model.timescales import points
 from ..observables import Plan, flatten
 
 
@@ -57,15 +58,7 @@ def check_task(task: Task) -> None:
 
 
 def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
+    when = np.union1d(times, points(float(times[0]), float(times[-1])))
     for k, jump in enumerate(model.jumps):
         if isinstance(jump.rate, Coef):
-            values = jump.rate(times)
-            if np.any(values.real < 0) or np.any(
-                np.abs(values.imag) > 1e-12 * np.abs(values).max()
-            ):
-                bad = int(np.argmin(values.real))
-                _check.fail(
-                    f"jumps[{k}].rate",
-                    "be real and non-negative at every time",
-                    f"{values[bad]} at t = {times[bad]}",
-                )
+            jump.rate.rates(when, f"jumps[{k}].rate")
