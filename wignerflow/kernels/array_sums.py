@@ -33,8 +33,7 @@ class ArraySums:
         for i in self.of(group):
             spec = self.layout.system.forms[i]
             if not spec.uniform:
-                at = self.layout.parameters.array(spec.weights)
-                out.add(f"{self.factor(i)} = p[{at} + m]")
+                out.add(f"{self.factor(i)} = {self.layout.member_value(spec.weights)}")
 
     def add(self, group: int, names: dict[Leaf, str], out: Lines) -> None:
         """In the lane loop: add this member, at the named point."""

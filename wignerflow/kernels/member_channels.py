@@ -104,7 +104,6 @@ class MemberChannels:
 
     def _coefficient(self, values: np.ndarray) -> str:
         """The present member's, of those with the values (members,)."""
-        parameters = self.layout.parameters
         if np.all(values == values[0]):
-            return self.prologue.name(parameters.scalar(values[0]))
-        return f"p[{parameters.array(values)} + m]"
+            return self.prologue.name(self.layout.parameters.scalar(values[0]))
+        return self.layout.member_value(values)

@@ -1,0 +1,118 @@
+"""Compiled GPU code, run on the CPU by ``ptx``: every kind of kernel next to NumPy lanes.
+
+``make test-gpu`` installs what compiles for a GPU; no GPU is needed, but a C compiler is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.bench.gpu import KINDS, one
+from wignerflow.kernels import cuda
+from wignerflow.kernels.cuda import CudaKernel
+from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.observe import Readout
+from wignerflow.observables import flatten
+
+from .card import compiles_for_gpu, emulated_card
+from .lanes import LaneRun
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),
+    pytest.mark.skipif(not compiles_for_gpu(), reason="the CUDA libraries are not installed"),
+]
+
+SEED, STEPS, NTRAJ = 2**40 + 3, 5, 35
+#: Normals are made in single precision, whose rounding depends on the compiler.
+ROUNDING = 2e-6
+NAMES = [kind[0] for kind in KINDS]
+
+
+def lowered(make, method, dt) -> KernelText:
+    model, e_ops = make()
+    _, base, plan = flatten(e_ops, model.subsystems)
+    system, symbols = method.lower(model, base, np.array([0.0, STEPS * dt]))
+    return KernelText(system, [Readout(symbols[k], plan.base[k].is_complex) for k in base])
+
+
+def grid_of(dt):
+    return Grid.make(np.array([0.0, 2 * dt, STEPS * dt]), dt)
+
+
+def kernel_of(make, method, dt, single=False):
+    text = lowered(make, method, dt)
+    batched = np.arange(min(2, text.channels))
+    return CudaKernel(text, grid_of(dt), single=single, batched=batched)
+
+
+def fields(out):
+    return (out.count, out.mean, out.m2, out.batch_count, out.batch_sum, out.clips, out.final)
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize(("make", "method", "dt"), [kind[1:] for kind in KINDS], ids=NAMES)
+def test_compiled_code_equals_numpy_lanes(make, method, dt, precision):
+    with emulated_card():
+        kernel = kernel_of(make, method, dt, precision == "single")
+        out = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
+        for order in (1, 2):  # of threads
+            kernel._module.run.order = kernel._module.sums.order = order
+            again = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
+            for a, b in zip(fields(out), fields(again), strict=True):
+                assert np.array_equal(a, b)
+        with patch.object(cuda, "LAUNCH_STEPS", 1):  # one step per launch
+            pieces = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
+        for a, b in zip(fields(out), fields(pieces), strict=True):
+            assert np.array_equal(a, b)
+    run = LaneRun(lowered(make, method, dt), grid_of(dt), NTRAJ)
+    states = run.run(SEED)
+    size = np.abs(states[-1]).max(axis=1, keepdims=True)
+    bound = ROUNDING if precision == "double" else 100 * ROUNDING
+    assert np.abs(states[-1] - states[0]).max() > 1e-3
+    assert np.all(np.abs(out.final[0, :, :NTRAJ] - states[-1]) <= bound * size)
+    last = run.observe()
+    scale = np.abs(last).max(axis=1)
+    mean = out.mean[0, -1, : last.shape[0]]
+    assert np.all(np.abs(mean - last.mean(axis=1)) <= bound * scale)
+    assert np.all(out.count == NTRAJ)
+
+
+@pytest.mark.parametrize(
+    ("which", "pattern"),
+    [("waveguide chain, M = 500", r"bar\.sync\s+0;"), ("nearest neighbours, M = 40", "bar.warp.sync")],
+)
+def test_a_missing_barrier_is_noticed(which, pattern):
+    make, method, dt = KINDS[NAMES.index(which)][1:]
+
+    def without(ptx: str) -> str:
+        assert re.search(pattern, ptx)
+        return re.sub(rf"{pattern}[^\n]*", "", ptx)
+
+    with emulated_card(change=without):
+        kernel = kernel_of(make, method, dt)
+        means = []
+        for order in (0, 1, 2):
+            kernel._module.run.order = order
+            means.append(kernel.simulate(0, 1, NTRAJ, SEED).mean)
+    assert not np.array_equal(means[0], means[1]) or not np.array_equal(means[0], means[2])
+
+
+def test_solve_on_the_card():
+    model, e_ops = one()
+    options = {"e_ops": e_ops, "ntraj": 300, "seed": 5, "dt": 1e-4, "progress": False}
+    times = [0.0, 1e-3, 3e-3]
+    here = wf.solve(model, times, **options)
+    with emulated_card():
+        there = wf.solve(model, times, device="auto", **options)
+    assert there.stats["device"] == "emulated x 1"
+    for name in e_ops:
+        error = np.hypot(here.sem[name], there.sem[name])[1:]
+        # the same trajectories, in single precision
+        assert np.all(np.abs(here.expect[name] - there.expect[name])[1:] <= 0.01 * error)
