@@ -267,6 +267,11 @@ def _assign(op: str, modes: list[str], words: list[str], name: str) -> str:
         wide = kind[0] + str(2 * int(kind[1:]))
         x, y = (_value(w, kind) for w in inputs)
         return _set(to, wide, f"({C_TYPES[wide]}){x} * {y}")
+    if op == "mul" and modes[0] == "hi":
+        wide = {"s32": "int64_t", "u32": "uint64_t", "s64": "__int128"}.get(kind, "unsigned __int128")
+        x, y = (_value(w, kind) for w in inputs)
+        return _set(to, kind, f"({T})(({wide}){x} * {y} >> {kind[1:]})")
+    assert "hi" not in modes, (op, modes)
     x = [_value(w, kind) for w in inputs]
     if kind[0] == "s" and op in ("add", "sub", "mul", "neg", "mad"):
         unsigned = C_TYPES["u" + kind[1:]]  # signed numbers wrap around, which C does not promise

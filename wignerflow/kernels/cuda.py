@@ -162,6 +162,7 @@ class CudaKernel:
         self.arrays = bool(text.layout.arrays)
         self.members = max(1, sum(b.size for b in text.system.blocks))
         self.state_slots = text.layout.state_slots
+        self.places = text.layout.loops.places(text.layout)
         self.noise = 1.0 if text.system.noise else 0.0
         self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype)
         self.room = room(text, self.shape, self.dtype().itemsize)
@@ -378,7 +379,7 @@ class CudaKernel:
         if self.arrays:
             state = V.copy_to_host()
             tile = 1 if self.shape.spread else self.shape.rows
-            state = state.reshape(width // tile, self.state_slots, tile)
-            state = state.transpose(1, 0, 2).reshape(self.state_slots, width)
-            out[self.singles :, :count] = state[self.singles :, :count]
+            state = state.reshape(width // tile, self.room.state, tile)
+            state = state.transpose(1, 0, 2).reshape(self.room.state, width)
+            out[self.singles :, :count] = state[self.places[self.singles :], :count]
         return out.reshape(self.state_slots, chunks, self.lanes).transpose(1, 0, 2)

@@ -165,6 +165,7 @@ def run(start, i0, i1, j0, j1, number, ka, kb, noise, saved, V, Q, W, p, o, ct, 
     PART
     ZERO
     if i0 == 0 and j0 == 0:
+        EMPTY
         initial(v, s, p, o, ka, kb, t0, vs, qs, part)
         s[ALIVE] = F(1)
     else:
@@ -299,8 +300,8 @@ def room(text: KernelText, shape: Shape, itemsize: int) -> Room:
     """What a trajectory needs."""
     layout = text.layout
     singles = sum(layout.block(k).components for k in layout.singles)
-    shared = shape.spread and 2 * layout.state_slots * shape.rows * itemsize <= SHARED_BYTES
-    state = layout.state_slots if layout.arrays else 1
+    state = layout.loops.arrays(layout)[1] if layout.arrays else 1
+    shared = shape.spread and 2 * state * shape.rows * itemsize <= SHARED_BYTES
     return Room(state, max(1, layout.wide_slots), singles + len(layout.scratch), shared)
 
 
@@ -360,6 +361,9 @@ def _device_code(functions: str, lane: str, o: NDArray[np.int64]) -> str:
     text = functions.replace(LANE_LOOP, "if True:")
     text = re.sub(r"\bs\[(\d+) \* LN \+ l\]", r"s[\1]", text)
     text = re.sub(r"\b([vq])\[(\d+) \* LN \+ l\]", r"\1s[\2]", text)
+    if lane == "l = 0":  # rows of a thread each
+        text = re.sub(r"\b([vq]\[[ij]\w*) \+ (?:(\d+) \* )?LN \+ l\]", r"\1 + \2 * TEAM]", text)
+        text = text.replace("+  * TEAM]", "+ TEAM]")
     text = re.sub(r"\bo\[(\d+)\]", lambda m: str(o[int(m[1])]), text)
     # one draw, with the step's key
     text = re.sub(r"for r in range\(k[dl]\.size // 2\):", "if True:", text)
@@ -387,6 +391,7 @@ def _pieces(
         "SAVE": [f"saved[{n}, me] = {x}" for n, x in enumerate(state)],
         "CLIPS": [f"clips[c] = s[{scratch['clip']}]"],
         "PART": ["part = 0"],
+        "EMPTY": [],
     }
     if not shape.spread:
         out["PLACE"] = [
@@ -405,11 +410,13 @@ def _pieces(
         "t0 = start + c",
         *(f"{x} = {x.upper()}[c]" for x in "vqw"),
     ]
+    # places without a member are zero
+    n = space.state
+    out["EMPTY"] = [f"for z in range(R, {n}, {shape.threads}):", "    v[z] = F(0)"]
     if shape.threads > shape.warp:
         size = max(1, loops.parts) * shape.threads // shape.warp
         out["PART"] = [f"part = cuda.shared.array({size}, F)"]
     if space.shared:
-        n = space.state
         out["PLACE"][-3:-1] = [
             line
             for x in "vq"

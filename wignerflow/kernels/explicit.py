@@ -275,7 +275,9 @@ class ExplicitPrinter:
             x for k in blocks for p in self.equations[k].polynomials for x in p.leaves
         )
         names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
-        out.add(*(f"c{x.index} = p[{at} + m]" for x, at in self.numbers.items() if x in used))
+        for x in self.numbers:
+            if x in used:
+                out.add(f"c{x.index} = {layout.member_value(layout.system.numbers[x.index])}")
         self.sums.load(group, out)
         self.fields.member(out, group)
         out.open(LANE_LOOP)

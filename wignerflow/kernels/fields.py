@@ -99,10 +99,10 @@ class Fields:
             for values in (w * np.cos(theta), w * np.sin(theta)):
                 scale = float(values[np.argmax(np.abs(values))]) or 1.0
                 form = layout.system.form(field.mono, np.round(values / scale, 14) + 0.0)
-                field.sums.append((form, parameters.scalar(scale), parameters.array(values)))
+                field.sums.append((form, parameters.scalar(scale), layout.member_value(values)))
             field.sums += [
-                (-1, "", parameters.array(np.cos(theta))),
-                (-1, "", parameters.array(np.sin(theta))),
+                (-1, "", layout.member_value(np.cos(theta))),
+                (-1, "", layout.member_value(np.sin(theta))),
             ]
         elif K.kind in ("sparse", "dense"):
             matrix = K.csr.real.multiply(w[None, :]).tocsr()  # type: ignore[attr-defined]
@@ -203,8 +203,8 @@ class Fields:
                     out.add(f"wu{n} = wu{n} * p[{at} + mu]", f"wd{n} = wd{n} * p[{at} + md]")
                 out.add(*self._indices(f, "mu", f"iu{n}_"), *self._indices(f, "md", f"id{n}_"))
             elif f.coupling.kind in GUIDES:
-                for i, (_, _, array) in enumerate(f.sums):
-                    out.add(f"a{n}_{i} = p[{array} + m]")
+                for i, (_, _, value) in enumerate(f.sums):
+                    out.add(f"a{n}_{i} = {value}")
             else:
                 out.add(f"iw{n} = ({f.offset} + m) * LN & FAR")
 

@@ -27,7 +27,7 @@ class Layout:
             self.slot[k] = position
             position += system.blocks[k].components * system.blocks[k].size
         self.state_slots = position
-        self.base = {k: self.parameters.integer(self.slot[k]) for k in self.arrays}
+        self.base = {k: self.loops.start(self, k) for k in self.arrays}
         self.groups: dict[int, list[int]] = {}
         for k in self.arrays:
             self.groups.setdefault(system.blocks[k].size, []).append(k)
@@ -75,13 +75,12 @@ class Layout:
         return f"{source}[{self.slot[k] + c} * LN + l]"
 
     def member_index(self, k: int, m: str) -> str:
-        """Index of the first component of member m of array block k (times LN).
+        """Index of the first component of member m of array block k (times LN)."""
+        return self.loops.index(self, k, self.base[k], m)
 
-        ``& FAR`` changes nothing but tells the compiler that the index is not negative; without it
-        lane loops do not vectorise.
-        """
-        n = self.block(k).components
-        return f"({self.base[k]} + {n} * {m}) * LN & FAR"
+    def member_value(self, values: np.ndarray) -> str:
+        """In the loop over members m: entry m of a real array of parameters."""
+        return self.loops.value(self, values)
 
     def form_group(self, index: int) -> int:
         """Array size over which a form sums."""

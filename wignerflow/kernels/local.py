@@ -318,7 +318,7 @@ def _initial_blocks(
     kinds = layout.parameters.indices(every)
     first = layout.parameters.integer(numbers[0])
     size = layout.parameters.integer(count)
-    start = layout.parameters.integer(layout.slot[blocks[0]])
+    start = layout.loops.start(layout, blocks[0])
     frames = layout.parameters.integer(numbers[1]) if block.kind == ROTOR else ""
     single = block.count is None
     if single:
@@ -326,7 +326,7 @@ def _initial_blocks(
         out.open(f"for m in range({size}):")
     else:
         layout.loops.members(out, layout, size)
-    out.add(f"b = {at} + 11 * m", f"i = ({start} + {block.components} * m) * LN & FAR")
+    out.add(f"b = {at} + 11 * m", f"i = {layout.loops.index(layout, blocks[0], start, 'm')}")
     out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
     series = 0
     if spec.series is not None:

@@ -67,13 +67,13 @@ class MemberGradient:
                 constant[spec.mono] = constant.get(spec.mono, 0) + c.real * spec.weights
                 continue
             scalar = self.prologue.number(c.real, t)
-            weight = "" if spec.uniform else f" * p[{parameters.array(spec.weights)} + m]"
+            weight = "" if spec.uniform else f" * {self.layout.member_value(spec.weights)}"
             scalars.setdefault(spec.mono, []).append(scalar + weight)
         for mono, w in constant.items():
             if np.all(w == w[0]):
                 value = self.prologue.name(f"h * {parameters.scalar(w[0])}")
             else:
-                value = f"h * p[{parameters.array(w)} + m]"
+                value = f"h * {self.layout.member_value(w)}"
             scalars.setdefault(mono, []).append(value)
         for j, (mono, parts) in enumerate(scalars.items()):
             out.add(f"st{j} = " + " + ".join(parts))
@@ -94,7 +94,6 @@ class MemberGradient:
 
     def add_pairs(self, group: int, names: dict[Leaf, str], terms: Terms, out: Lines) -> None:
         """Couplings, by their fields at this member."""
-        parameters = self.layout.parameters
         for t, leaves, c in self.static.sorted_terms():
             if not isinstance(leaves[0], Pair):
                 continue
@@ -104,7 +103,7 @@ class MemberGradient:
                     continue
                 scalar = self.prologue.number(c.real * factor, t)
                 name = f"pc{j}_{e}_{len(t)}"
-                weight = "" if weights is None else f" * p[{parameters.array(weights)} + m]"
+                weight = "" if weights is None else f" * {self.layout.member_value(weights)}"
                 out.add(f"{name} = {scalar}{weight}")
                 for found, d in derivatives(mono, terms, names):
                     found.append(times(name, field.name, d))

@@ -128,7 +128,7 @@ class ObservePrinter:
         for e, (mono, coefficients) in enumerate(symbol.terms.items()):
             values = coefficients.imag if part else coefficients.real
             if np.any(values):
-                out.add(f"r{e} = p[{parameters.array(values)} + m]")
+                out.add(f"r{e} = {self.layout.member_value(values)}")
                 terms.append(f"r{e}" if not mono else times(f"r{e}", mono_names(mono, names)))
         out.open(LANE_LOOP)
         out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
@@ -149,7 +149,7 @@ class ObservePrinter:
         self.fields.member(out, group)
         for i, _, weights, _, _ in uses:
             if weights is not None:
-                out.add(f"u{i} = p[{layout.parameters.array(weights)} + m]")
+                out.add(f"u{i} = {layout.member_value(weights)}")
         out.open(LANE_LOOP)
         for k in blocks:
             for c in range(layout.block(k).components):
@@ -179,9 +179,8 @@ class ObservePrinter:
             for c in range(layout.block(k).components)
         ]
         if layout.arrays:
-            first = min(layout.slot[k] for k in layout.arrays)
-            last = layout.parameters.integer(layout.state_slots)
-            layout.each(body, last, "m", first=str(first))
+            first, last = layout.loops.arrays(layout)
+            layout.each(body, layout.parameters.integer(last), "m", first=str(first))
             body.open(LANE_LOOP)
             body.add(f"{layout.s('check')} += F(0) * v[m * LN + l]")
             body.close()

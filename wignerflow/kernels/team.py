@@ -5,8 +5,10 @@ and the scratch ``s`` are local arrays with constant indices, so they live in re
 in memory with the trajectory innermost.
 
 ``Team``: a team of threads runs a trajectory. A thread works on a run of successive members, an
-even number of them since neighbours share a pair of normals. What does not belong to a member is
-computed by every thread alike. Sums over members are butterflies of shuffles within a warp, then
+even number of them since neighbours share a pair of normals. What member ``mj`` of every run needs
+lies side by side, thread by thread (``mg`` is the thread that has a member): so threads read
+neighbouring places at the same time. What does not belong to a member is computed by every thread
+alike. Sums over members are butterflies of shuffles within a warp, then
 sums over the warps' parts in shared memory, in an order that never changes; running sums start at
 what the threads before have. Every loop begins with a barrier, and no round of a loop reads what
 another round writes.
@@ -16,6 +18,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .loops import Loops
 from .text import LANE_LOOP, Lines
@@ -55,16 +60,65 @@ class Team(Threads):
         #: Numbers per warp kept in shared memory while a sum is made.
         self.parts = 0
 
+    def run_length(self, size: int) -> int:
+        """Members per thread, of so many."""
+        return 2 * -(-size // (2 * self.threads))
+
     def members(self, out: Lines, layout: Layout, bound: str) -> None:
-        size = layout.parameters.integers[int(bound[2:-1])]
-        per = 2 * -(-size // (2 * self.threads))
+        per = self.run_length(_size(layout, bound))
         out.add(self.barrier)
-        out.open(f"for m in range(min(R * {per}, {bound}), min(R * {per} + {per}, {bound})):")
+        out.open(f"for mj in range(min(max({bound} - R * {per}, 0), {per})):")
+        out.add(f"m = R * {per} + mj & FAR", "mg = R", "mt = mj * TEAM + R & FAR")
 
     def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> None:
         out.add(self.barrier)
         start = f"{first} + R" if first else "R"
-        out.open(f"for {name} in range({start}, {bound}, {self.threads}):")
+        out.open(f"for {name} in range({start}, {bound}, TEAM):")
+        if name == "m" and not first:
+            per = self.run_length(_size(layout, bound))
+            out.add(f"mj = m % {per}", f"mg = m // {per}")
+
+    # -- places --------------------------------------------------------------------------------
+
+    def start(self, layout: Layout, k: int) -> str:
+        if layout.block(k).count is None:
+            return super().start(layout, k)
+        return layout.parameters.integer(self._rows(layout, before=k))
+
+    def index(self, layout: Layout, k: int, start: str, m: str) -> str:
+        block = layout.block(k)
+        if block.count is None:
+            return super().index(layout, k, start, m)
+        per = self.run_length(block.size)
+        row, thread = ("mj", "mg") if m == "m" else (f"({m}) % {per}", f"({m}) // {per}")
+        return f"({start} + {block.components} * ({row})) * TEAM + {thread} & FAR"
+
+    def value(self, layout: Layout, values: NDArray[np.float64]) -> str:
+        """As for the state: row ``mj``, thread by thread."""
+        table = np.zeros((self.threads, self.run_length(values.size)))
+        table.flat[: values.size] = values
+        return f"p[{layout.parameters.array(table.T)} + mt]"
+
+    def arrays(self, layout: Layout) -> tuple[int, int]:
+        # an odd number of rows: then trajectories of a block lie in different banks of memory
+        return 0, self.threads * (self._rows(layout) | 1)
+
+    def places(self, layout: Layout) -> NDArray[np.int64]:
+        out = super().places(layout)
+        for k in layout.arrays:
+            block = layout.block(k)
+            per = self.run_length(block.size)
+            m, c = np.divmod(np.arange(block.size * block.components), block.components)
+            rows = self._rows(layout, before=k) + block.components * (m % per) + c
+            out[layout.slot[k] : layout.slot[k] + m.size] = rows * self.threads + m // per
+        return out
+
+    def _rows(self, layout: Layout, before: int | None = None) -> int:
+        """Rows of the state that the arrays, or those before one, fill."""
+        blocks = [layout.block(k) for k in layout.arrays if before is None or k < before]
+        return sum(self.run_length(b.size) * b.components for b in blocks)
+
+    # -- sums ----------------------------------------------------------------------------------
 
     def total(self, out: Lines, layout: Layout, names: list[str], running: set[str]) -> None:
         slots = {name: layout.s(name) for name in names}
@@ -95,3 +149,8 @@ class Team(Threads):
     def clip(self, layout: Layout, single: bool) -> str:
         # every thread counts those of single subsystems
         return layout.s("clip_single" if single else "clip")
+
+
+def _size(layout: Layout, bound: str) -> int:
+    """Number that an integer's name stands for."""
+    return layout.parameters.integers[int(bound[2:-1])]
