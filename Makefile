@@ -2,6 +2,7 @@
 #   make demo        reproduce one published figure into demo/
 #   make test        style, spelling, types, architecture, and the quick tests
 #   make test-slow   the tests marked slow
+#   make test-gpu    compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
 #   make bench-gpu   a GPU next to the CPU: agreement and speed (DRY=1: only compile for one)
 #   make lock        write the requirements/*.lock files anew (UPGRADE=1: newest versions)
@@ -18,7 +19,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow bench bench-gpu lock clean
+.PHONY: demo test test-slow test-gpu bench bench-gpu lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --out demo
@@ -33,6 +34,9 @@ test: $(STAMP)-test
 
 test-slow: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m slow
+
+test-gpu: $(STAMP)-test $(STAMP)-gpu
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py
 
 bench: $(STAMP)-bench
 	$(BIN)/wignerflow bench

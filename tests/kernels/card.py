@@ -1,4 +1,4 @@
-"""A stand-in for a GPU that runs the compiled code of ``ptx`` behind the library's own host code."""
+"""A stand-in for a GPU: the library's own host code, and compiled code that ``ptx`` runs."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def emulated_card(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
-        def compiled(kernel) -> None:
+        def emulate(kernel) -> None:
             code = kernel.ptx(capability)
-            run, sums = Emulated(change(code["run"]), folder), Emulated(code["sums"], folder)
-            kernel._module, kernel._tables = SimpleNamespace(run=run, sums=sums), {}
-            kernel.compile_seconds = 0.0
+            kernel._run = Emulated(change(code["run"]), folder)
+            kernel._sums = Emulated(code["sums"], folder)
+            kernel._tables, kernel.compile_seconds = {}, 0.0
 
         stack.enter_context(patch("numba.cuda.dispatcher.get_current_device", lambda: device))
         for owner, name, value in (
             (numba_cuda, "device_array", _fresh),
             (numba_cuda, "to_device", lambda x: np.array(x).view(Memory)),
             (numba_cuda, "current_context", lambda: SimpleNamespace(device=device)),
-            (cuda.CudaKernel, "_compile", compiled),
+            (cuda.CudaKernel, "_compile", emulate),
             (cuda, "cuda_target", lambda: "cuda emulated"),
             (cuda, "free_memory", lambda number: 4e9),
             (gpus, "free_memory", lambda number: 4e9),

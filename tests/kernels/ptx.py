@@ -101,7 +101,10 @@ static int block(int count, uint32_t *random, int order, char *stacks, size_t st
     int done = 0, at_block = 0, moved = 0;
     for (int n = 0; n < count; n++) {
       int t = order == 0 ? n : count - 1 - n;
-      if (order > 1) { *random = *random * 1664525u + 1013904223u; t = (n ^ *random >> 16) % count; }
+      if (order > 1) {
+        *random = *random * 1664525u + 1013904223u;
+        t = (n ^ *random >> 16) % count;
+      }
       if (threads[t].waits != READY) continue;
       me = threads + t;
       for (int x = 0; x < 3; x++) tid[x] = me->tid[x];
@@ -268,7 +271,9 @@ def _assign(op: str, modes: list[str], words: list[str], name: str) -> str:
         x, y = (_value(w, kind) for w in inputs)
         return _set(to, wide, f"({C_TYPES[wide]}){x} * {y}")
     if op == "mul" and modes[0] == "hi":
-        wide = {"s32": "int64_t", "u32": "uint64_t", "s64": "__int128"}.get(kind, "unsigned __int128")
+        wide = {"s32": "int64_t", "u32": "uint64_t", "s64": "__int128"}.get(
+            kind, "unsigned __int128"
+        )
         x, y = (_value(w, kind) for w in inputs)
         return _set(to, kind, f"({T})(({wide}){x} * {y} >> {kind[1:]})")
     assert "hi" not in modes, (op, modes)

@@ -159,7 +159,7 @@ def test_a_wrong_counter_is_noticed(right, wrong):
     kernel = kernel_of(lowered(laser, wf.TWA()))
     true = kernel.simulate(0, 1, 2, SEED, keep=True)
     assert right in kernel.source
-    kernel._module = load_module(kernel.source.replace(right, wrong))
+    kernel._run = load_module(kernel.source.replace(right, wrong)).run
     false = kernel.simulate(0, 1, 2, SEED, keep=True)
     assert np.array_equal(true.mean[:, 0], false.mean[:, 0])
     assert np.all(np.abs(true.final - false.final)[:, :, :2].max(axis=1) > 1e-3)
@@ -172,7 +172,7 @@ def test_failed_trajectories_are_left_out():
     assert line in kernel.source
     # every other one begins with a variable that is not a number
     bad = kernel.source.replace(line, f"{line}\n        vs[0] += F(0 if l % 2 else np.nan)", 1)
-    kernel._module = load_module(bad)
+    kernel._run = load_module(bad).run
     out = kernel.simulate(0, 1, 4, SEED)
     assert out.count.tolist() == [[2] * TIMES.size]
     assert out.batch_count[0, -1, :4].tolist() == [0, 1, 0, 1]

@@ -64,7 +64,7 @@ def test_compiled_code_equals_numpy_lanes(make, method, dt, precision):
         kernel = kernel_of(make, method, dt, precision == "single")
         out = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
         for order in (1, 2):  # of threads
-            kernel._module.run.order = kernel._module.sums.order = order
+            kernel._run.order = kernel._sums.order = order
             again = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
             for a, b in zip(fields(out), fields(again), strict=True):
                 assert np.array_equal(a, b)
@@ -89,7 +89,10 @@ def test_compiled_code_equals_numpy_lanes(make, method, dt, precision):
 
 @pytest.mark.parametrize(
     ("which", "pattern"),
-    [("waveguide chain, M = 500", r"bar\.sync\s+0;"), ("nearest neighbours, M = 40", "bar.warp.sync")],
+    [
+        ("waveguide chain, M = 500", r"bar\.sync\s+0;"),
+        ("nearest neighbours, M = 40", "bar.warp.sync"),
+    ],
 )
 def test_a_missing_barrier_is_noticed(which, pattern):
     make, method, dt = KINDS[NAMES.index(which)][1:]
@@ -102,7 +105,7 @@ def test_a_missing_barrier_is_noticed(which, pattern):
         kernel = kernel_of(make, method, dt)
         means = []
         for order in (0, 1, 2):
-            kernel._module.run.order = order
+            kernel._run.order = order
             means.append(kernel.simulate(0, 1, NTRAJ, SEED).mean)
     assert not np.array_equal(means[0], means[1]) or not np.array_equal(means[0], means[2])
 

@@ -11,7 +11,6 @@ import importlib.metadata
 import importlib.util
 import time
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numba
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from . import rng
 from .cpu import Chunks, kernel_digest, load_module
+from .cuda_sums import sums_source
 from .cuda_text import Shape, room, source
 from .module import Grid, KernelText
 
@@ -170,6 +170,7 @@ class CudaKernel:
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched
         self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1, simulated())
+        self.sums_source = sums_source(single, self.shape.sum_threads, simulated())
         if ready:
             self.target = cuda_target()
             self.fitting(free_memory(0))
@@ -178,11 +179,11 @@ class CudaKernel:
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the GPU."""
-        facts = f"{self.dtype.__name__} {self.lanes} {self.noise} {_version()}"
+        facts = f"{self.dtype.__name__} {self.lanes} {self.noise} {_version()} {self.sums_source}"
         return kernel_digest(self, facts)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_module", "_tables")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_run", "_sums", "_tables")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -191,10 +192,14 @@ class CudaKernel:
     def _compile(self) -> None:
         start = time.perf_counter()
         _quiet()
-        self._module: ModuleType = load_module(self.source)
+        self._run, self._sums = self.kernels()
         self._tables: dict[Any, Any] = {}
         self.simulate(0, 0, 2, 0)
         self.compile_seconds = time.perf_counter() - start
+
+    def kernels(self) -> tuple[Any, Any]:
+        """The kernels ``run`` and ``sums``, which compile when they are first launched."""
+        return load_module(self.source).run, load_module(self.sums_source).sums
 
     def ptx(self, capability: tuple[int, int] = (9, 0)) -> dict[str, str]:
         """Assembly of the kernels ``run`` and ``sums``; needs the CUDA libraries, but no GPU."""
@@ -211,15 +216,15 @@ class CudaKernel:
             F[:, :, ::1], F[:, ::1], i8, i8, i8, i8, f8[:, :, ::1], f8[:, :, ::1],
             f8[:, :, :, ::1], i8[::1], i8[:, ::1], i8[:, :, ::1],
         ]  # fmt: skip
-        module = load_module(self.source)
-        out = {}
-        for name, types in (("run", run), ("sums", sums)):
-            function = getattr(module, name).py_func
-            out[name] = cuda.compile(
-                function, numba.void(*types), device=False, abi="numba", fastmath=True,
+        return {
+            name: cuda.compile(
+                kernel.py_func, numba.void(*types), device=False, abi="numba", fastmath=True,
                 cc=capability, output="ptx",
-            )[0]  # fmt: skip
-        return out
+            )[0]
+            for name, kernel, types in zip(
+                ("run", "sums"), self.kernels(), (run, sums), strict=True
+            )
+        }  # fmt: skip
 
     # -- memory --------------------------------------------------------------------------------
 
@@ -325,7 +330,7 @@ class CudaKernel:
         ka, kb = (np.uint32(x) for x in rng.threefry_np(*words, 0, rng.INITIAL))
         threads = (shape.threads, shape.rows) if shape.spread else shape.rows
         p, o, ct, nsteps, hs, local_rows, dynamics, locals_ = tables
-        run, add = self._module.run[blocks, threads], self._module.sums
+        run = self._run[blocks, threads]
 
         def launch(i0: int, i1: int, j0: int, j1: int, number: int) -> None:
             run(
@@ -334,7 +339,7 @@ class CudaKernel:
             )  # fmt: skip
 
         def total(i0: int, i1: int) -> None:
-            add[(K + 1, max(1, i1 - i0), at), shape.sum_threads](
+            self._sums[(K + 1, max(1, i1 - i0), at), shape.sum_threads](
                 values, live, K, self.lanes, count, i0, mean, m2, sums, bmap, counts, batches
             )
 
