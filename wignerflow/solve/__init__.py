@@ -1,6 +1,6 @@
 """``wf.solve``: one function for every method.
 
-``solve`` is a short list of steps, each in a file of its own: ``task`` (what to solve), ``methods``
+``steps`` is the function itself, a short list of steps, each in a file of its own: ``task`` (what to solve), ``methods``
 (by what), ``options`` (how), ``record`` (what it was, as plain data), then ``operators`` or
 ``trajectories`` (the work). ``failures``: warnings and errors about a run; ``rerun``: once more.
 """
@@ -11,7 +11,7 @@ from .methods import METHODS, check_treats, resolve_method, runs_trajectories
 from .options import seed_of
 from .record import plain_form
 from .rerun import rerun
-from .solve import solve
+from .steps import solve
 
 __all__ = [
     "FAILED_LIMIT",
