@@ -9,7 +9,7 @@ from .. import result as results
 from ..provenance import read_call
 from ..result import Result
 from .methods import METHODS
-from .solve import solve
+from .steps import solve
 
 
 def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
