@@ -43,7 +43,7 @@ from .phasespace.schwinger import Schwinger
 from .phasespace.twa import TWA, SpinTWA
 from .result import Result, load
 from .run.stopping import relative
-from .solve import FailedTrajectories, solve
+from .solving import FailedTrajectories, solve
 
 __all__ = [
     "TWA",

@@ -22,7 +22,7 @@ from .model.model import Model
 from .model.reading import model_from_dict, read_model
 from .model.reading_values import name_of, real, reals, sequence, table
 from .run.gpus import DEVICES
-from .solve import METHODS
+from .solving import METHODS
 
 MODEL_KEYS = ("format", "subsystems", "coefficients", "H", "jumps")
 RUN_KEYS = (

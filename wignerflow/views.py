@@ -8,7 +8,7 @@ from .kernels.module import KernelText
 from .model.model import Model
 from .moments.method import Cumulant
 from .phasespace import equations as text
-from .solve import check_treats, resolve_method
+from .solving import check_treats, resolve_method
 
 
 def _system(model: Model, method: Any) -> Any:

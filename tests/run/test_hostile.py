@@ -19,7 +19,7 @@ from wignerflow.checkpoint import Found
 from wignerflow.model.plain_ops import read
 from wignerflow.provenance import read_call
 from wignerflow.result import load_record
-from wignerflow.solve import METHODS
+from wignerflow.solving import METHODS
 
 from . import cases
 from .hostile import survive_many, survive_some

@@ -9,7 +9,7 @@ import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.provenance import read_method, write_method
 from wignerflow.run.units import Units
-from wignerflow.solve import METHODS
+from wignerflow.solving import METHODS
 
 from . import cases
 

@@ -25,7 +25,7 @@ from ..exact.engine import Exact
 from ..model.model import Model
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
-from ..solve.solve import solve
+from ..solving import solve
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
 SIGNIFICANT = 3.0  # sampling errors that a deviation must exceed to be fitted

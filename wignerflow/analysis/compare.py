@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check, store
 from ..model.model import Model
 from ..result import Result, format_value
-from ..solve import METHODS, resolve_method, seed_of, solve
+from ..solving import METHODS, resolve_method, seed_of, solve
 
 if TYPE_CHECKING:
     import xarray

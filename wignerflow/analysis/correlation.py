@@ -40,7 +40,7 @@ from ..result import format_value
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
-from ..solve import FAILED_LIMIT, check_treats, resolve_method, seed_of
+from ..solving import FAILED_LIMIT, check_treats, resolve_method, seed_of
 from .steady_state import steady_state
 
 if TYPE_CHECKING:

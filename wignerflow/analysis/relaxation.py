@@ -22,7 +22,7 @@ from ..phasespace.ensemble import bloch_generator
 from ..run.driver import Request, available_threads, simulate
 from ..run.gpus import default_device, place
 from ..run.stepsize import guess
-from ..solve import FAILED_LIMIT, gather, members, runs_trajectories
+from ..solving import FAILED_LIMIT, gather, members, runs_trajectories
 
 TIMES = 64  # outputs of a run, evenly spaced
 FIRST_STEPS = 64  # length of the first run in steps

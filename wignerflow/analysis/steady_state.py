@@ -39,7 +39,7 @@ from ..result import Values, format_value
 from ..run.automatic import choose_method
 from ..run.gpus import choose_device
 from ..run.statistics import BATCHES, Samples
-from ..solve import (
+from ..solving import (
     check_treats,
     gather,
     members,

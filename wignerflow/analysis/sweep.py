@@ -13,7 +13,7 @@ from .. import _check, store
 from ..model.model import Model
 from ..result import Result
 from ..run.cluster import check_client
-from ..solve import seed_of, solve
+from ..solving import seed_of, solve
 
 if TYPE_CHECKING:
     import xarray

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..figures.ruks import laser
 from ..figures.ruks_2a import PUMP, REQUIRED
-from ..solve import solve
+from ..solving import solve
 from .report import Entry, Section
 
 NTRAJ = {10: 1_000_000, 25: 1_000_000, 100: 2_000_000}

@@ -14,7 +14,7 @@ from ..figures.ruks_chain import chain_model, emissions
 from ..kernels.rng import FASTMATH, normal_pair
 from ..kernels.vectors import wide_vectors
 from ..run.driver import available_threads
-from ..solve import solve
+from ..solving import solve
 from .report import Entry, Section
 from .startup import fresh
 from .timing import Time, entry, measure

@@ -37,7 +37,7 @@ from ..phasespace.generalized_p import GeneralizedP
 from ..phasespace.schwinger import Schwinger
 from ..phasespace.twa import TWA
 from ..run.gpus import using_device
-from ..solve import solve
+from ..solving import solve
 from .report import Entry, Section, as_dict, machine, text
 from .timing import entry
 

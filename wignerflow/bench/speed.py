@@ -12,7 +12,7 @@ import numpy as np
 from ..figures.ruks import laser
 from ..figures.ruks_2a import NUMBERS
 from ..run.driver import available_threads
-from ..solve import solve
+from ..solving import solve
 from . import peers
 from .peers import PUMP, Job
 from .report import Entry, Section

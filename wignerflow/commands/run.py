@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
     from ..cli import UsageError
     from ..figures.contract import write_atomic
-    from ..solve import FailedTrajectories, solve
+    from ..solving import FailedTrajectories, solve
 
     start, code = time.perf_counter(), 0
     with warnings.catch_warnings():

@@ -22,7 +22,7 @@ from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
 from ..phasespace.twa import TWA, SpinTWA
 from ..plot import COLOURS
 from ..result import Result
-from ..solve import solve
+from ..solving import solve
 from .contract import add_curve, difference
 
 if TYPE_CHECKING:

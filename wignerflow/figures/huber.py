@@ -17,7 +17,7 @@ from ..model.subsystems import CollectiveSpin
 from ..phasespace.schwinger import Schwinger
 from ..phasespace.twa import TWA
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Say, add_curve, difference
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 from ..analysis.steady_state import steady_state
 from ..model.states import down
 from ..plot import new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Figure, Say, dataset, silent
 from .huber import METHODS, PAPER, spin_model
 

@@ -24,7 +24,7 @@ from ..model.operators import couple
 from ..model.states import down
 from ..model.subsystems import CollectiveSpin
 from ..plot import new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, dataset, keeps, silent
 from .huber import METHODS, PAPER
 

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from ..model.states import down
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, difference, silent
 from .merkel import PAPER, driven
 

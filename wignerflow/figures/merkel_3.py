@@ -17,7 +17,7 @@ from ..analysis.distribution import SphereDensity, sphere_density
 from ..analysis.mean_field import fixed_points
 from ..model.states import bloch_vector
 from ..plot import STYLE
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, dataset, difference, silent
 from .merkel import PAPER, driven
 from .merkel_2 import FIELDS

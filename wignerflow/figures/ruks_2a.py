@@ -17,7 +17,7 @@ import numpy as np
 
 from ..plot import COLOURS, new_figure
 from ..result import Result
-from ..solve import solve
+from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
 from .ruks import PAPER, laser
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..phasespace.twa import TWA
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, deviations, sampled, silent
 from .ruks import PAPER, laser
 from .ruks_2a import PUMP, QUANTITIES, REQUIRED, label_of, name_of

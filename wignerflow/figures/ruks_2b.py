@@ -18,7 +18,7 @@ import numpy as np
 
 from ..derived import Squeezing, Subradiance
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, difference, in_title, keeps, silent
 from .ruks import PAPER, laser
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions

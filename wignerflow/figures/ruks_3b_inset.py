@@ -17,7 +17,7 @@ import numpy as np
 from ..exact.reduction import reduce
 from ..plot import new_figure
 from ..result import Result
-from ..solve import solve
+from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..derived import StructureFactor
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions

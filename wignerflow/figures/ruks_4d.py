@@ -27,7 +27,7 @@ import numpy as np
 from ..derived import Ratio
 from ..plot import new_figure
 from ..result import Result
-from ..solve import solve
+from ..solving import solve
 from .contract import Check, Figure, Say, dataset, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions

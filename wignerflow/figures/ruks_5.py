@@ -19,7 +19,7 @@ from ..model.model import Jump, LocalJump, Model
 from ..model.states import down, up
 from ..model.subsystems import Ensemble
 from ..plot import COLOURS, new_figure
-from ..solve import solve
+from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
 from .ruks import PAPER
 

@@ -1,8 +1,8 @@
 """``wf.solve``: one function for every method.
 
-``steps`` holds the function itself, a short list of steps, each in a file of its own: ``task`` (what
-to solve), ``methods`` (by what), ``options`` (how), ``record`` (what it was, as plain data), then
-``operators`` or ``trajectories`` (the work). ``failures``: warnings and errors about a run;
+``steps`` holds the function itself, a short list of steps, each in a file of its own: ``task``
+(what to solve), ``methods`` (by what), ``options`` (how), ``record`` (what it was, as plain data),
+then ``operators`` or ``trajectories`` (the work). ``failures``: warnings and errors about a run;
 ``rerun``: once more.
 """
 
