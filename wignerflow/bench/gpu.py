@@ -44,7 +44,7 @@ from .timing import entry
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
 #: printed by nvdisasm): of the laser, of the same with three-point noise, and of an ensemble in a
 #: chain of 500, all threads together.
-INSTRUCTIONS = {"one": 361, "three": 224, "chain": 546}
+INSTRUCTIONS = {"one": 361, "three": 224, "chain": 449}
 SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
 PROBE = 20  # steps over which single trajectories are compared
 
