@@ -80,3 +80,14 @@ def test_a_run_that_loses_every_trajectory_raises_with_its_result():
     result = caught.value.result
     assert result.stats["failed"] == 200
     assert np.isfinite(result.expect["n"][1]) and np.isnan(result.expect["n"][2])
+
+
+def test_a_mean_field_that_diverges_is_an_error():
+    """Parametric gain without saturation; trajectories of the same would fail too."""
+    mode = wf.Mode(name="mode")
+    gain = 200j * (mode.adag * mode.adag - mode.a * mode.a)
+    model = wf.Model(gain, [wf.Jump(mode.a, 0.1)], initial={mode: wf.coherent(1)})
+    with pytest.raises(wf.FailedTrajectories, match="solution became non-finite") as caught:
+        wf.solve(model, [0, 0.001, 5.0], e_ops={"n": mode.n}, method="mean-field", progress=False)
+    n = caught.value.result.expect["n"]
+    assert n[1] == pytest.approx(np.exp(0.8 - 0.0001), rel=1e-4) and np.isnan(n[2])

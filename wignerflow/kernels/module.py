@@ -251,12 +251,15 @@ class KernelText:
         """Parameters p, integers o, step table ct (steps, coefficients), rows of local steps."""
         self._check_rates(grid)
         parameters = copy.deepcopy(self.layout.parameters)
-        rows = self._local_tables(parameters, grid)
         steps = np.zeros(1, np.int64)  # rows of collective steps
-        if self.modes is not None:
-            noise = self.system.noise
-            steps = self.modes.fill_tables(parameters, grid.times, grid.lengths, grid.panels, noise)
-        p, o = parameters.packed(dtype)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # such trajectories fail, and are counted
+            rows = self._local_tables(parameters, grid)
+            if self.modes is not None:
+                when = (grid.times, grid.lengths, grid.panels)
+                steps = self.modes.fill_tables(parameters, *when, self.system.noise)
+            p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
         ct: NDArray = np.zeros((1, 1), dtype)
         if any(part is not ROW for part in parts) or np.any(steps):  # else one row of zeros

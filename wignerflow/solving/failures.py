@@ -14,17 +14,20 @@ STEP_WARNING = 2e-3
 
 
 class FailedTrajectories(RuntimeError):
-    """More than one trajectory in a hundred became non-finite; ``result`` holds the others."""
+    """More than one trajectory in a hundred became non-finite; ``result`` holds the others.
+
+    Also raised where the one solution of mean field did.
+    """
 
     def __init__(self, message: str, result: Result):
         super().__init__(message)
         self.result = result
 
 
-def diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
-    """Plain warnings about a run."""
+def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> list[str]:
+    """Plain warnings about a run; of one that is not ``stochastic``, only about its steps."""
     out = []
-    if samples.failed:
+    if samples.failed and stochastic:
         out.append(
             f"{samples.failed} of {samples.ntraj} trajectories became non-finite and "
             "were left out from then on."
@@ -35,7 +38,7 @@ def diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
             f"The step error may be {difference:.2g} of the largest mean: "
             "no step met the tolerance."
         )
-    if stats.get("short_spins", 0) > SHORT_WARNING:
+    if stats.get("short_spins", 0) > SHORT_WARNING and stochastic:
         out.append(
             f"Up to {stats['short_spins']:.0%} of the spins have a length of order one, where "
             "the truncated Wigner approximation is not controlled: compare with an exact method at "
@@ -47,6 +50,12 @@ def diagnose(stats: Mapping[str, Any], samples: Samples) -> list[str]:
 def check_failed(result: Result) -> None:
     """Raise if too many trajectories failed."""
     failed = result.stats.get("failed", 0)
+    if failed and result.ntraj == 0:
+        raise FailedTrajectories(
+            "The solution became non-finite: use a smaller `dt`, or end `tlist` before it "
+            "diverges. The values before are in the `result` of this error.",
+            result,
+        )
     if failed > FAILED_LIMIT * result.ntraj:
         raise FailedTrajectories(
             f"{failed} of {result.ntraj} trajectories became "

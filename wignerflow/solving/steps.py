@@ -113,8 +113,6 @@ def solve(
         result = run.result(task, engine, record)
     if why is not None:
         result.stats["why"] = why
-    if hasattr(engine, "lower") and not engine.stochastic:
-        return result  # mean field: what to know stands in its stats
     for message in result.stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
     check_failed(result)

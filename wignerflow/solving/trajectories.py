@@ -150,7 +150,10 @@ class Trajectories:
         stats = outcome.stats
         record.provenance["target"] = stats["target"]
         record.provenance["device"] = "cpu" if stats["device"] == "cpu" else "cuda"
-        stats["warnings"] += [*text.system.notes, *diagnose(stats, outcome.samples)]
+        stats["warnings"] += [
+            *text.system.notes,
+            *diagnose(stats, outcome.samples, self.engine.stochastic),
+        ]
         notes = list(text.system.facts)
         if self.without is not None:
             notes.append(f"device='auto' took the CPU: {self.without.rstrip('.')}.")
