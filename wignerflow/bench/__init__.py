@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import accuracy, chain, report, speed, spins, startup
+from . import accuracy, chain, exact, report, speed, spins, startup
 from .report import Section
 
 #: Parts in order: name, what it measures, and its function of ``quick``.
@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
     "figure": ("whole runs", speed.figure),
     "chain": ("chains of ensembles", chain.section),
     "spins": ("arrays of spins, dense couplings, long Hamiltonians", spins.section),
+    "exact": ("exact engines", exact.section),
     "startup": ("start and memory", startup.section),
 }
 
