@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..model.coefficients import Coef
 from ..phasespace.system import AMPLITUDES, MODE, PhaseSpaceSystem
 from .explicit import ExplicitPrinter
@@ -25,6 +26,7 @@ from .splitting import StepPrinter
 from .text import ROW, Parameters
 
 FAR = 2**62 - 1  # see Layout.member_index
+MAX_STEPS = 50_000_000  # of a run: their times take a gigabyte
 PANELS, MAX_PANELS = 1024, 8  # of all steps and of one, in which time coefficients are averaged
 
 #: Small functions that every kernel has, on any device.
@@ -162,10 +164,27 @@ class Grid:
         return max(1, min(MAX_PANELS, PANELS // max(1, self.times.size)))
 
     @staticmethod
+    def count(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+        """Steps per output interval, as whole floats: there may be too many for an integer."""
+        with np.errstate(over="ignore"):
+            return np.maximum(1, np.ceil(np.diff(tlist) / dt - 1e-9))
+
+    @staticmethod
     def make(tlist: NDArray[np.float64], dt: float) -> Grid:
-        """Largest step ``dt``; outputs fall exactly on ``tlist``."""
-        gaps = np.diff(tlist)
-        nsteps = np.maximum(1, np.ceil(gaps / dt - 1e-9)).astype(np.int64)
+        """Largest step ``dt``; outputs fall exactly on ``tlist``.
+
+        Raises:
+            ValueError: there are more than ``MAX_STEPS`` steps.
+        """
+        count = Grid.count(tlist, dt)
+        if count.sum() > MAX_STEPS:
+            shortest = float(tlist[-1] - tlist[0]) / MAX_STEPS
+            _check.fail(
+                "dt",
+                f"be at least {shortest:.2g} for these times, which makes {MAX_STEPS:.0e} steps",
+                dt,
+            )
+        gaps, nsteps = np.diff(tlist), count.astype(np.int64)
         hs = gaps / nsteps
         starts = [t + h * np.arange(n) for t, h, n in zip(tlist[:-1], hs, nsteps, strict=True)]
         return Grid(nsteps, hs, np.concatenate(starts), np.repeat(hs, nsteps))

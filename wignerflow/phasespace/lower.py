@@ -40,9 +40,12 @@ MATRIX_CHANNELS = 16
 DIRECT_TRANSFORM = 4096
 
 
-def build(model: Model, bloch_spins: bool = False) -> tuple[PhaseSpaceSystem, SymbolMap]:
+def build(
+    model: Model, bloch_spins: bool = False, taken: type[SymbolMap] = SymbolMap
+) -> tuple[PhaseSpaceSystem, SymbolMap]:
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
+    ``taken``: the kind of symbols.
     ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``.
     """
     blocks, block_of = [], {}
@@ -52,7 +55,7 @@ def build(model: Model, bloch_spins: bool = False) -> tuple[PhaseSpaceSystem, Sy
         blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind))
     system = PhaseSpaceSystem(blocks)
     real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
-    symbols = SymbolMap(system, block_of, real)
+    symbols = taken(system, block_of, real)
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
     for jump in model.collective_jumps:

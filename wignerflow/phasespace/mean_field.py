@@ -16,11 +16,36 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
+from ..model.states import ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from . import lower
 from .method import Symbol
 from .symbols import Mono, SymbolMap
 from .system import PhaseSpaceSystem
+
+
+class CoherentSymbols(SymbolMap):
+    """Weyl symbols of spins, but of modes the expectation value in coherent states.
+
+    So that H = (K/2) a^+ a^+ a a gives da/dt = -iK |a|^2 a; the Weyl symbol would give |a|^2 - 1,
+    which is meant for an |a|^2 that holds the half quantum of the vacuum.
+    """
+
+    def member_symbol(self, word: MemberWord) -> dict[Mono, complex]:
+        out: dict[Mono, complex] = {(): 1.0}
+        for sub, letters in word:
+            block = self.block_of[sub]
+            out = {
+                tuple(sorted(mono + tuple((block, k) for k in components))): c * d
+                for mono, c in out.items()
+                for components, d in self.word(sub, letters)
+            }
+        return out
+
+    def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[tuple[int, ...], complex]]:
+        if sub.kind == "mode":
+            return _coherent(letters.count("d"), letters.count("a")).items()
+        return super().word(sub, letters)
 
 
 class ProductStateSymbols(SymbolMap):
@@ -90,6 +115,17 @@ def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
     return out
 
 
+def _left_out(model: Model) -> list[str]:
+    """Warnings of modes that start with quanta but without an amplitude."""
+    return [
+        f"Mean field takes the {state.kind} state of {sub.name!r} for the vacuum: it knows a mode "
+        "by its amplitude, which is zero; use 'twa', 'cumulant' or 'exact'."
+        for sub, states in model.initial.items()
+        for state in dict.fromkeys(states)
+        if isinstance(state, ModeState) and state.kind != "coherent" and state.value
+    ]
+
+
 class MeanField:
     """Mean-field equations of ensembles, spins and modes: no noise, no correlations."""
 
@@ -104,9 +140,10 @@ class MeanField:
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
-        system, symbols = lower.build(model)
+        system, symbols = lower.build(model, taken=CoherentSymbols)
         lower.set_initial(system, model, "point", "point")
         system.noise = False
+        system.notes += _left_out(model)
         product = ProductStateSymbols(system, symbols.block_of, symbols.real_coefs)
         return system, lower.lower_observables(product, ops)
 

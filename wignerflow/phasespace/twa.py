@@ -21,6 +21,7 @@ from . import lower
 from .method import Symbol
 from .rotor import use_rotor_form
 from .system import PhaseSpaceSystem
+from .validity import validity
 
 
 class TWA:
@@ -91,6 +92,7 @@ class TWA:
         """The classical system and the symbol of every observable."""
         system, symbols = lower.build(model, self.spin_form == "bloch")
         system.scheme, system.increments = self.scheme, self.noise
+        system.facts += validity(system, model)
         if self.form == "rotor":
             use_rotor_form(system, model, self.corrected)
         lower.set_initial(system, model, self.sampling, self.spin_sampling)

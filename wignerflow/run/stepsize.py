@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..kernels.cpu import CpuKernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.module import MAX_STEPS, Grid, KernelText
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
 from ..model.timescales import peak, visible_step
@@ -27,7 +27,8 @@ TOLERANCE = 2e-3  # of the largest root mean square of an observable: accepted s
 SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed to count
 PILOT_CHUNKS, MAX_PILOT_CHUNKS = 4, 32
 PILOT_WORK = 20_000_000  # steps times trajectories times variables of a pilot run, about
-PILOT_STEPS = 4000  # at most this many coarse steps in a pilot
+PILOT_STEPS = 4000  # at most this many coarse steps in a pilot, from the second output on
+FIRST_STEPS = 64_000  # and to the first
 HALVINGS = 12
 SHARE = 0.05  # of a time coefficient that steps may show wrongly at first, see ``visible_step``
 
@@ -291,6 +292,16 @@ def varying(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
     return step
 
 
+def pilot_times(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+    """The first output times, so many that steps ``dt`` to them take no long time."""
+    steps = np.cumsum(Grid.count(tlist, dt))
+    if steps[-1] <= PILOT_STEPS:
+        return tlist
+    if steps[0] > FIRST_STEPS:
+        return np.array([tlist[0], tlist[0] + FIRST_STEPS * dt])
+    return tlist[: max(2, int(np.searchsorted(steps, PILOT_STEPS)) + 1)]
+
+
 def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool) -> StepChoice:
     """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot."""
     system = text.system
@@ -299,13 +310,12 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
     moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
     if not (moved or rotors or system.coefficients()):
         return StepChoice(dt, 0.0, 0.0, 0, "all of it is stepped exactly")
-    difference, error = 0.0, 0.0
+    difference, error, tried = 0.0, 0.0, dt
     for halvings in range(HALVINGS):
-        stop = tlist.size
-        steps = np.cumsum(Grid.make(tlist, dt).nsteps)
-        if steps[-1] > PILOT_STEPS:
-            stop = max(2, int(np.searchsorted(steps, PILOT_STEPS)) + 1)
-        difference, error = step_difference(text, tlist[:stop], dt, seed, single)
+        if halvings and np.sum(Grid.count(tlist, dt)) > MAX_STEPS:
+            dt = tried
+            break
+        difference, error = step_difference(text, pilot_times(tlist, dt), dt, seed, single)
         if difference <= TOLERANCE:
             return StepChoice(
                 dt,
@@ -314,6 +324,7 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
                 halvings,
                 "step from the model's rates, checked by halving on a pilot",
             )
+        tried = dt
         # the error falls at least linearly: jump close to the step that will pass, then check it
         dt /= 2.0 ** max(
             1,

@@ -11,6 +11,7 @@ from ..run.statistics import Samples
 FAILED_LIMIT = 0.01
 SHORT_WARNING = 0.05
 STEP_WARNING = 2e-3
+ROUNDING_STEPS = 5_000_000
 
 
 class FailedTrajectories(RuntimeError):
@@ -37,6 +38,11 @@ def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> li
         out.append(
             f"The step error may be {difference:.2g} of the largest mean: "
             "no step met the tolerance."
+        )
+    if stats.get("precision") == "single" and stats.get("steps", 0) > ROUNDING_STEPS:
+        out.append(
+            f"{stats['steps']:.2g} steps in single precision: their rounding adds up, to about "
+            "0.001 of the size of an observable; take precision='double'."
         )
     if stats.get("short_spins", 0) > SHORT_WARNING and stochastic:
         out.append(

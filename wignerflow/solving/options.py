@@ -62,6 +62,8 @@ def read_options(
     number = found.seed if found is not None and seed is None else seed_of(seed)
     step = None if dt is None else _check.positive("dt", dt)
     precision = _check.one_of("precision", precision, ["single", "double"])
+    if hasattr(engine, "lower") and not engine.stochastic:
+        precision = "double"  # there is one trajectory, whose rounding nothing would hide
     if device is None:
         device = default_device() if runs_trajectories(engine) else "cpu"
     workers = None if threads is None else _check.integer("threads", threads, 1)

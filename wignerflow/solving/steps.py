@@ -52,7 +52,8 @@ def solve(
         seed: of the random numbers, 0 <= seed < 2**64; None draws one, kept in the result.
         dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates
             and checks it by halving on a pilot run.
-        precision: "single" or "double", of the state of a trajectory; sums are always double.
+        precision: "single" or "double", of the state of a trajectory; sums are always double, and
+            so is mean field.
         device: "cpu", "cuda" (every visible NVIDIA GPU), or "auto", which takes the CPU where no
             GPU can be used, and says so in ``stats["notes"]``. The same seed gives the same
             trajectories on both, up to rounding. None: "cpu", or what ``--device`` says.
