@@ -8,6 +8,7 @@ from .kernels.module import KernelText
 from .model.model import Model
 from .moments.method import Cumulant
 from .phasespace import equations as text
+from .phasespace.twa import SpinTWA
 from .solving import check_treats, resolve_method
 
 
@@ -25,7 +26,7 @@ def equations(model: Model, method: Any = "twa") -> str:
     engine = resolve_method(method)
     if isinstance(engine, Cumulant):
         return engine.equations(model)
-    return text.text(_system(model, method))
+    return text.text(_system(model, engine), pauli=isinstance(engine, SpinTWA))
 
 
 def source(model: Model, method: Any = "twa") -> str:

@@ -299,7 +299,7 @@ class Model:
 
     def equations(self, method: Any = "twa") -> str:
         """The classical equations that a trajectory method derives, or the moment equations of
-        "cumulant", as text.
+        "cumulant", as text. Single spins stand as J = s/2, with "spin-twa" as Pauli vectors s.
         """
         return str(self.views["equations"](self, method))
 
