@@ -172,6 +172,11 @@ def test_refusals():
         QuantumJumps().solve(timed, [0, 1], {"z": s.Jz})
     with pytest.raises(ValueError, match="basis states"):
         QuantumJumps(memory=1e4).solve(model, [0, 1], {"z": s.Jz})
+    huge = wf.Ensemble(10**12, name="huge")
+    for jumps in ([], [wf.LocalJump(huge.sm, 1.0)]):  # before memory is taken
+        driven_huge = wf.Model(huge.Jx, jumps, initial={huge: wf.up})
+        with pytest.raises(ValueError, match=r"needs [0-9.]+e\+\d+ basis states"):
+            QuantumJumps().solve(driven_huge, [0, 1], {"z": huge.Jz})
     with pytest.raises(ValueError, match="ntraj"):
         QuantumJumps().solve(model, [0, 1], {"z": s.Jz}, ntraj=1)
     with pytest.raises(ValueError, match="e_ops"):

@@ -245,7 +245,7 @@ def euler(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: 
 
 @pytest.mark.parametrize("family", ["one ensemble", "waveguide"])
 def test_a_missing_stratonovich_term_is_caught(family, monkeypatch):
-    monkeypatch.setattr(splitting, "_move", euler)
+    monkeypatch.setattr(splitting, "move", euler)
     for number in range(5):
         with pytest.raises(AssertionError):
             check_means(random_world(family, number))

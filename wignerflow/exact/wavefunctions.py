@@ -65,19 +65,21 @@ class Space:
     def build(model: Model, basis: Basis, limit: float) -> Space:
         """All states that can matter; raises ValueError above ``limit`` states."""
         jumping = {basis.number[c.sub, c.m] for c in model.local_channels()}
-        lists, size = [], 1.0
+        counts, size = [], 1.0
         for s, site in enumerate(basis.sites):
             pure = not isinstance(site.state, BlochState) or site.state.is_pure
-            blocks = 1 if pure and s not in jumping else site.blocks
-            j = np.concatenate([np.full(site.dim - 2 * b, b) for b in range(blocks)])
-            m = np.concatenate([np.arange(b, site.dim - b) for b in range(blocks)])
-            lists.append((j, m))
-            size *= j.size
+            counts.append(1 if pure and s not in jumping else site.blocks)
+            size *= float(counts[-1]) * (site.dim - counts[-1] + 1)  # sum of dim - 2 b
         if size > limit:
             raise ValueError(
                 f"QuantumJumps needs {size:.3g} basis states of |J, M>, but memory allows "
                 f"{limit:.3g}; raise `memory`, use fewer emitters, or take wf.TWA()."
             )
+        lists = []
+        for blocks, site in zip(counts, basis.sites, strict=True):
+            j = np.concatenate([np.full(site.dim - 2 * b, b) for b in range(blocks)])
+            m = np.concatenate([np.arange(b, site.dim - b) for b in range(blocks)])
+            lists.append((j, m))
         grids = np.indices([j.size for j, _ in lists]).reshape(len(lists), -1)
         digits = [(j[g], m[g]) for (j, m), g in zip(lists, grids, strict=True)]
         codes = np.zeros(int(size), np.int64)
