@@ -101,6 +101,9 @@ def equal_bits(a, b):
         for name in ("count", "mean", "m2", "batch_count", "batch_sum", "batched"):
             assert getattr(a.samples, name).tobytes() == getattr(b.samples, name).tobytes()
         assert (a.samples.failed, a.samples.ntraj) == (b.samples.failed, b.samples.ntraj)
+    assert a.variables == b.variables and (a.final is None) == (b.final is None)
+    if a.final is not None:
+        assert a.final.tobytes() == b.final.tobytes()
     return True
 
 
@@ -273,6 +276,30 @@ def test_own_derived_observables_stay_numbers(tmp_path):
     assert equal_bits(again, one)
     with pytest.raises(ValueError, match="hold sampled trajectories"):
         again.merge(two)
+
+
+def test_final_samples_survive(plan, tmp_path):
+    final = np.random.default_rng(0).normal(size=(96, 2))
+    final[5] = np.nan  # a trajectory that failed
+    kept = sampled(plan, 1, final=final, variables=("atoms.x", "kept/ü"))
+    path = tmp_path / "a.nc"
+    kept.save(path)
+    assert equal_bits(load(path), kept) and np.isnan(load(path).final[5]).all()
+    assert kept.merge(sampled(plan, 2)).final is None
+    with pytest.raises(ValueError, match=r"`final` must have shape .* = \(96, 2\), but was .*95"):
+        sampled(plan, 1, final=final[:95], variables=("atoms.x", "atoms.y"))
+    for change in (
+        lambda f: replace(f, "kept/final", data=final[:, :1]),
+        lambda f: replace(f, "kept/final", data=final.astype("f4")),
+        lambda f: f.__delitem__("kept"),
+    ):
+        kept.save(path)
+        rewritten(path, change)
+        with pytest.raises(ValueError, match="is not a file with a result"):
+            load(path)
+    without = sampled(plan, 1)
+    without.save(path)
+    assert "final" not in record_of(path) and load(path).final is None
 
 
 def test_a_file_that_cannot_be_written_costs_nothing(result, tmp_path, monkeypatch):

@@ -1,10 +1,10 @@
 """The file format of results: netCDF 4 for every reader, a checksum and a plain record for ours.
 
-Observables, their errors and the axes are ordinary variables; the streaming sums stand in the
-group ``samples``; everything else is one JSON document in the character variable
-``wignerflow_record``. The SHA-256 of the netCDF bytes follows them (HDF5 readers ignore what
-follows), so that a damaged or edited file is known before any of it is interpreted. Nothing in a
-file is ever executed.
+Observables, their errors and the axes are ordinary variables; the streaming sums stand in the group
+``samples``, kept states in the group ``kept``; everything else is one JSON document in the
+character variable ``wignerflow_record``. The SHA-256 of the netCDF bytes follows them (HDF5 readers
+ignore what follows), so that a damaged or edited file is known before any of it is interpreted.
+Nothing in a file is ever executed.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def encode(
     record: Mapping[str, Any],
     samples: Arrays | None,
     attributes: Mapping[str, Any],
+    final: NDArray[np.float64] | None,
 ) -> bytes:
     """The bytes of a file.
 
@@ -126,13 +127,14 @@ def encode(
         record: plain data.
         samples: the arrays of a ``Samples``, or None.
         attributes: global attributes, for people: strings and numbers.
+        final: kept states (trajectories, variables), or None; ``record["final"]`` names them.
     """
     import h5netcdf
 
     buffer = io.BytesIO()
     with h5netcdf.File(buffer, "w") as f:
         f.dimensions = {"time": len(times)}
-        used = {"time", RECORD, "record_length", "samples"}
+        used = {"time", RECORD, "record_length", "samples", "kept"}
         f.create_variable("time", ("time",), data=times)
         names = dimension_names(axes)
         sizes: dict[str, str] = {}
@@ -170,6 +172,10 @@ def encode(
             for name, axis in _SAMPLES.items():
                 if samples[name].size:
                     group.create_variable(name, axis, data=samples[name])
+        if final is not None:
+            group = f.create_group("kept")
+            group.dimensions = dict(zip(("trajectory", "variable"), final.shape, strict=True))
+            group.create_variable("final", ("trajectory", "variable"), data=final)
         for name, value in attributes.items():
             f.attrs[name] = value
     data = buffer.getvalue()
@@ -272,8 +278,8 @@ class _Reader:
 
 def read(
     path: str | os.PathLike[str],
-) -> tuple[dict[str, Any], Arrays, dict[str, Any], Arrays | None]:
-    """The record, times and axes, observables and samples of a file, all checked.
+) -> tuple[dict[str, Any], Arrays, dict[str, Any], Arrays | None, NDArray[np.float64] | None]:
+    """The record, times and axes, observables, samples and kept states of a file, all checked.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -300,8 +306,10 @@ def refusal(path: str | os.PathLike[str], error: Exception) -> ValueError:
     return ValueError(f"{os.fspath(path)!r} is not a file with a result: {detail.rstrip('.')}.")
 
 
-def decode(data: bytes) -> tuple[dict[str, Any], Arrays, dict[str, Any], Arrays | None]:
-    """Inverse of :func:`encode`: record, axes (with "time"), observables, samples."""
+def decode(
+    data: bytes,
+) -> tuple[dict[str, Any], Arrays, dict[str, Any], Arrays | None, NDArray[np.float64] | None]:
+    """Inverse of :func:`encode`: record, axes (with "time"), observables, samples, final."""
     import h5py  # type: ignore[import-untyped]
 
     body, trailer = data[:-_TRAILER], data[-_TRAILER:]
@@ -341,7 +349,8 @@ def decode(data: bytes) -> tuple[dict[str, Any], Arrays, dict[str, Any], Arrays 
                 empty = math.prod(shape) == 0
                 value = np.zeros(shape, dtype) if empty else get(f"samples/{name}", shape, dtype)
                 samples[name] = value
-    return record, axes, observables, samples
+        final = None if record.get("final") is None else get("kept/final", None, "<f8")
+    return record, axes, observables, samples, final
 
 
 def _complex(real: NDArray[np.float64], imag: NDArray[np.float64]) -> NDArray[np.complex128]:

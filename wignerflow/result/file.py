@@ -72,6 +72,8 @@ def encode(result: Result, extra: Mapping[str, Any] | None) -> bytes:
         arrays = {n: v for n, v in every.items() if isinstance(v, np.ndarray)}
         record["samples"] = {n: list(v.shape) for n, v in arrays.items()}
         record["samples"] |= {n: int(v) for n, v in every.items() if n not in arrays}
+    if result.final is not None:
+        record["final"] = list(result.variables)
     observables = {
         n: {"expect": result.expect[n], "sem": result.sem[n], "std": result.std[n]}
         for n in result.expect
@@ -80,7 +82,9 @@ def encode(result: Result, extra: Mapping[str, Any] | None) -> bytes:
         k: v for k, v in attributes_of(result).items() if k in ("method", "ntraj", "seed", "dt")
     }
     attributes["title"] = "wignerflow result"
-    return store.encode(result.times, observables, result.axes, record, arrays, attributes)
+    return store.encode(
+        result.times, observables, result.axes, record, arrays, attributes, result.final
+    )
 
 
 def decode(
@@ -88,6 +92,7 @@ def decode(
     axes: Mapping[str, Any],
     observables: Mapping[str, Any],
     arrays: Mapping[str, Any] | None,
+    final: Any,
 ) -> dict[str, Any]:
     """The arguments of the ``Result`` that a file holds, from what ``store.read`` found there."""
     plan = None if record["plan"] is None else Plan.from_dict(record["plan"])
@@ -102,4 +107,6 @@ def decode(
         "plan": plan,
         "samples": samples,
         "axes": {n: (d, axes[observables[n]["dims"][1]]) for n, d in record["axes"].items()},
+        "final": final,
+        "variables": record.get("final", ()),
     }

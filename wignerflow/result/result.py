@@ -50,15 +50,12 @@ class Result:
             coordinates (V,)).
         final: classical variables of every trajectory at the last time, (ntraj, variables), in the
             order of ``variables`` ("atoms.x", "chain[3].z", ...), if ``solve`` was told to keep
-            them; not saved.
-        variables: names of the columns of ``final``.
+            them, else None; NaN where one failed. Saved with the rest; a merged result has none.
+        variables: names of the columns of ``final``; empty without it.
 
     Raises:
         ValueError: times, names or shapes do not fit each other.
     """
-
-    final: NDArray[np.float64] | None = None
-    variables: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -78,6 +75,8 @@ class Result:
         samples: Samples | None = None,
         trajectories: Iterable[tuple[int, int, int]] | None = None,
         axes: Mapping[str, tuple[str, Any]] | None = None,
+        final: Any = None,
+        variables: Iterable[str] = (),
     ):
         self.times = _check.tlist(times)
         check_names(expect)
@@ -115,6 +114,13 @@ class Result:
             one = isinstance(self.seed, int) and self.ntraj > 0
             trajectories = [(self.seed, 0, self.ntraj)] if one else []  # type: ignore[list-item]
         self.trajectories = tuple((int(s), int(a), int(b)) for s, a, b in trajectories)
+        self.variables = tuple(str(v) for v in variables)
+        self.final: NDArray[np.float64] | None = None
+        if final is not None:
+            self.final = np.asarray(final, float)
+            if self.final.shape != (wanted := (self.ntraj, len(self.variables))):
+                must = f"have shape (ntraj, variables) = {wanted}"
+                _check.fail("final", must, f"an array of shape {self.final.shape}")
         if axes is None and plan is not None:
             axes = {o.name: o.axes[0] for o in plan.observables if o.axes}
         self.axes: dict[str, tuple[str, NDArray[np.float64]]] = {}
@@ -145,7 +151,8 @@ class Result:
             times, plan, samples: output times, plan of the observables, sums over trajectories.
             method, seed: name of the method, seed of the random numbers.
             first: index of the first trajectory; the samples hold those from it to it + ntraj.
-            keywords: dt, stats, provenance, model. ``stats["failed"]`` is set from the samples.
+            keywords: dt, stats, provenance, model, final, variables. ``stats["failed"]`` is set
+                from the samples.
         """
         keywords.setdefault("trajectories", [(seed, first, first + samples.ntraj)])
         keywords["stats"] = {"failed": samples.failed, **(keywords.get("stats") or {})}
@@ -283,8 +290,8 @@ def load(path: str | os.PathLike[str]) -> Result:
 
 def load_record(path: str | os.PathLike[str]) -> tuple[Result, dict[str, Any]]:
     """What :func:`load` gives, and the plain record of the file."""
-    record, axes, observables, arrays = store.read(path)
+    found = store.read(path)
     try:
-        return Result(**decode(record, axes, observables, arrays)), record
+        return Result(**decode(*found)), found[0]
     except Exception as error:
         raise store.refusal(path, error) from error

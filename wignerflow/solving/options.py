@@ -75,7 +75,7 @@ def read_options(
             _check.fail("client", "be None for a method without phase-space trajectories", client)
     if keep is not None:
         _check.one_of("keep", keep, ["final"])
-        if not getattr(engine, "stochastic", False):
+        if not runs_trajectories(engine):
             _check.fail("keep", "be None for a method without phase-space trajectories", keep)
     return Options(
         count,

@@ -63,7 +63,7 @@ def solve(
             a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
         timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
         keep: "final" keeps every trajectory's classical variables at the last time, as
-            ``result.final`` (phase-space methods only).
+            ``result.final``, in files too (methods with phase-space trajectories only).
         checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call
             with the same file continues, and ends with the same bits as without interruption;
             ``ntraj`` may grow. A file of another run is refused. ``wf.load`` reads it as a result.

@@ -89,7 +89,7 @@ class Trajectories:
         self._complete(outcome, text, record)
         if not engine.stochastic:
             return _deterministic(outcome, task, engine, record)
-        result = Result.from_samples(
+        return Result.from_samples(
             task.times,
             task.plan,
             outcome.samples,
@@ -99,9 +99,9 @@ class Trajectories:
             stats=outcome.stats,
             provenance=record.provenance,
             model=record.model,
+            final=outcome.final,
+            variables=text.variables if options.keep else (),
         )
-        result.final, result.variables = outcome.final, text.variables
-        return result
 
     def _keep(self, task: Task, engine: Any, record: Record) -> None:
         """Let the run be kept in its checkpoint."""
