@@ -571,3 +571,20 @@ def test_local_channels_alone_agree_within_sampling_error(N):
     # the control: sqrt(1/2) of the noise in zz would be seen
     missing = 0.5 * N / 4 * (1 - z**2)
     assert np.all(missing > 5 * run.sem["zz"])
+
+
+def test_compile_time_is_told_from_the_pilot(monkeypatch):
+    load = cpu.load_module
+
+    def slow(source):
+        time.sleep(0.3)
+        return load(source)
+
+    model, atoms = laser()
+    run = {"e_ops": laser_ops(atoms), "ntraj": 2, "seed": 1, "progress": False}
+    wf.solve(model, T, **run)  # compiled now
+    monkeypatch.setattr(cpu, "load_module", slow)
+    found = wf.solve(model, T, **run).stats
+    assert found["compile_time"] >= 3 * 0.3  # the pilot's two kernels, and the run's
+    assert 0 <= found["pilot_time"] < 0.3
+    assert found["compile_time"] + found["pilot_time"] <= found["preparation_time"]

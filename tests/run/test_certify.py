@@ -54,8 +54,62 @@ def test_budget_covers_the_true_error():
         assert line.total >= max(line.truncation, line.sampling, line.step)
 
 
+def test_step_is_a_bound_also_where_the_pilot_saw_no_difference():
+    tlist = np.linspace(0, 8, 9)
+    budget = wf.certify(decay, tlist, N=48, small=[6, 8], ntraj=2000, small_ntraj=2000)
+    model, e_ops = decay(48)
+    runs = [wf.solve(model, tlist, e_ops=e_ops, ntraj=50_000, seed=3, progress=False)]
+    assert runs[0].stats["step_difference"] == 0 < runs[0].stats["step_difference_sem"]
+    fine = runs[0].dt / 16
+    runs.append(wf.solve(model, tlist, e_ops=e_ops, dt=fine, ntraj=50_000, seed=4, progress=False))
+    for name, line in budget.lines.items():
+        scale = np.abs(runs[1].expect[name]).max()
+        change = np.abs(runs[0].expect[name] - runs[1].expect[name]).max() / scale
+        noise = np.hypot(runs[0].sem[name], runs[1].sem[name]).max() / scale
+        assert 0 < line.step < 0.1 and change < line.step + 4 * noise
+    assert "step checked" not in str(budget) and f"< {line.step:.2g}" in str(budget)
+
+
+def test_step_without_noise_bounds_the_true_error():
+    def driven(N):
+        atoms = wf.Ensemble(N, name="atoms")
+        jumps = [wf.Jump(atoms.Jm, 1 / N), wf.LocalJump(atoms.sm, 0.2)]
+        model = wf.Model(1.5 * atoms.Jx, jumps, initial={atoms: wf.up})
+        return model, {"inversion": atoms.Jz}
+
+    tlist = np.linspace(0, 8, 9)
+    budget = wf.certify(driven, tlist, N=100, small=[4, 6], method="mean-field")
+    model, e_ops = driven(100)
+    coarse = wf.solve(model, tlist, e_ops=e_ops, method="mean-field")
+    fine = wf.solve(model, tlist, e_ops=e_ops, method="mean-field", dt=coarse.dt / 64)
+    scale = np.abs(fine.expect["inversion"]).max()
+    error = np.abs(coarse.expect["inversion"] - fine.expect["inversion"]).max() / scale
+    assert 1e-7 < error < budget.lines["inversion"].step
+
+
+def test_what_the_step_covers_is_said():
+    def fast(N):
+        atoms = wf.Ensemble(N, name="atoms")
+        jumps = [wf.Jump(atoms.Jm, 1 / N), wf.LocalJump(atoms.sm, 0.2)]
+        model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+        return model, {"inversion": atoms.Jz, "g2": wf.g2(atoms.Jm)}
+
+    few = {"small": [4, 6], "ntraj": 64, "small_ntraj": 64}
+    budget = wf.certify(fast, [0, 1, 3000, 6000], N=100, **few)
+    assert budget.until == 1 and "step checked up to t = 1 only" in str(budget)
+    assert np.isnan(budget.lines["g2"].step) and np.isfinite(budget.lines["g2"].total)
+    given = wf.certify(fast, [0, 1], N=100, dt=0.05, **few)
+    assert np.isnan(given.lines["inversion"].step) and "unchecked" in str(given)
+    cumulant = wf.certify(fast, [0, 1], N=100, method="cumulant", **few)
+    assert cumulant.lines["inversion"].step == 0
+
+
 def test_refusals():
     model, _ = decay(10)
+    with pytest.raises(TypeError, match="a function N -> model, because"):
+        wf.certify(model, [0, 1], e_ops=lambda model: {})
+    with pytest.raises(TypeError, match="`N` must be the size to be certified, such as N=1000"):
+        wf.certify(decay, [0, 1])
     with pytest.raises(TypeError, match="because how rates scale with N is not in one model"):
         wf.certify(model, [0, 1], N=100)
     with pytest.raises(TypeError, match="`e_ops` must be a function of the model"):

@@ -7,6 +7,10 @@ the same method is compared with the exact solution, and the deviation
 .. math:: \epsilon(N) = \max_t |O_\mathrm{method} - O_\mathrm{exact}| / \max_t |O_\mathrm{exact}|
 
 is fitted by :math:`A N^{-p}` and extended to the N that is asked for.
+
+The step is a bound: twice the largest difference that halving it can have made to the mean of any
+operator that is read, as far as the pilot run of ``solve`` can tell. The pilot covers the first
+thousands of steps; the certificate says where it ends before the run does.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from ..exact.engine import Exact
 from ..model.model import Model
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
+from ..run.stepsize import step_bound
 from ..solving import solve
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
@@ -43,7 +48,8 @@ class Line:
         exponent: p of the fit; None where fewer than two deviations stood out of the sampling
             error, and ``truncation`` is an upper bound.
         sampling: standard error of ``ntraj`` trajectories.
-        step: bound on the error of the time step, from halving it.
+        step: bound on the error of the time step, from halving it on a pilot run; 0 for methods
+            without steps; NaN where it was not checked (a given ``dt``, derived observables).
         deviations: (N, deviation, its sampling error) at small N.
     """
 
@@ -56,18 +62,26 @@ class Line:
 
     @property
     def total(self) -> float:
-        """All three, added in squares."""
-        return math.sqrt(self.truncation**2 + self.sampling**2 + self.step**2)
+        """All three, added in squares; without the step where that was not checked."""
+        parts = (self.truncation, self.sampling, self.step)
+        return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Outcome of :func:`certify`; printed, it is a table."""
+    """Outcome of :func:`certify`; printed, it is a table.
+
+    Attributes:
+        N, ntraj, method: as asked for.
+        lines: the budgets by name of observable.
+        until: last time at which the step was checked; None: all times.
+    """
 
     N: int
     ntraj: int
     method: str
     lines: dict[str, Line]
+    until: float | None = None
 
     def __str__(self) -> str:
         head = ("observable", "truncation", "falls as", "sampling", "step", "total")
@@ -78,7 +92,9 @@ class Certificate:
             if not bound and line.uncertainty > 1.005:
                 truncation += f" (x/ {line.uncertainty:.2g})"
             power = "unresolved" if line.exponent is None else f"N^{-line.exponent:.2f}"
-            rest = (f"{line.sampling:.2g}", f"{line.step:.2g}", f"{line.total:.2g}")
+            step = "unchecked" if math.isnan(line.step) else f"< {line.step:.2g}"
+            step = "0" if line.step == 0 else step
+            rest = (f"{line.sampling:.2g}", step, f"{line.total:.2g}")
             rows.append((name, truncation, power, *rest))
         widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
         text = [
@@ -90,6 +106,8 @@ class Certificate:
             "in units of each observable's largest mean; truncation from exact solutions at "
             f"N = {sizes}"
         )
+        if self.until is not None:
+            title += f"; step checked up to t = {self.until:g} only"
         return "\n".join([title, *text])
 
     __repr__ = __str__
@@ -100,7 +118,7 @@ def certify(
     tlist: Any,
     e_ops: Any = None,
     *,
-    N: int,
+    N: int | None = None,
     small: Iterable[int] | None = None,
     method: Any = "twa",
     ntraj: int = 1000,
@@ -115,7 +133,7 @@ def certify(
             single model does not tell.
         tlist: output times, or a function N -> times (for rates that scale with N).
         e_ops: a function of the model, or None where ``model_fn`` returns them.
-        N: the size to be certified.
+        N: the size to be certified; must be given.
         small: sizes to compare with the exact solution; None takes 6 to 32, below N and while
             that is cheap.
         method: of the run, as for :func:`wignerflow.solve`.
@@ -128,7 +146,7 @@ def certify(
         A :class:`Certificate`.
 
     Raises:
-        TypeError: ``model_fn`` is a model; the message says what is needed.
+        TypeError: ``model_fn`` is a model, or N is missing; the message says what is needed.
         ValueError: fewer than two small sizes can be solved exactly.
 
     Example:
@@ -147,6 +165,8 @@ def certify(
             "Write `def model(N): ...; return wf.Model(...)` with the rates as functions of N.",
             TypeError,
         )
+    if N is None:
+        _check.fail("N", "be the size to be certified, such as N=1000", N, kind=TypeError)
     size = _check.integer("N", N, 2)
     count = _check.integer("ntraj", ntraj, 2)
     points = [
@@ -156,15 +176,32 @@ def certify(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         pilot = _run(model_fn, tlist, e_ops, size, method, min(count, PILOT), seed, options)
-    step = float(pilot.stats.get("step_difference") or 0.0)
     lines = {}
     for name, mean in pilot.expect.items():
         sem = np.abs(pilot.sem[name])
         scale = _largest(mean)
         sampling = _largest(sem) / scale * math.sqrt(max(1, pilot.ntraj) / count) if scale else 0.0
         own = tuple((n, deviations[name], errors[name]) for n, deviations, errors in points)
-        lines[name] = Line(*extrapolate(own, size), sampling, step, own)
-    return Certificate(size, count, pilot.method, lines)
+        lines[name] = Line(*extrapolate(own, size), sampling, _step(pilot, name, scale), own)
+    until = pilot.stats.get("step_checked_until")
+    partly = until is not None and until < pilot.times[-1]
+    return Certificate(size, count, pilot.method, lines, until if partly else None)
+
+
+def _step(pilot: Result, name: str, scale: float) -> float:
+    """Bound on the step error of an observable, in units of ``scale``; see :class:`Line`."""
+    if pilot.dt is None:
+        return 0.0
+    if "step_difference" not in pilot.stats:
+        return math.nan
+    bound = step_bound(pilot.stats["step_difference"], pilot.stats["step_difference_sem"])
+    spread = np.abs(pilot.std[name])
+    if bound == 0:
+        return 0.0
+    if not np.any(np.isfinite(spread)):  # not a mean
+        return math.nan
+    rms = _largest(np.hypot(np.abs(pilot.expect[name]), spread))
+    return bound * rms / scale if scale else 0.0
 
 
 def extrapolate(

@@ -179,9 +179,11 @@ def prepare(
     start = time.perf_counter()
     choice = choose(text, tlist, request.seed, request.single)
     return choice.dt, {
-        "pilot_time": time.perf_counter() - start,
+        "pilot_time": time.perf_counter() - start - choice.compile_seconds,
+        "compile_time": choice.compile_seconds,
         "step_difference": choice.difference,
         "step_difference_sem": choice.error,
+        "step_checked_until": choice.until,
         "step_choice": choice.note,
     }
 
@@ -203,7 +205,7 @@ def simulate(
     stats.update(
         steps=int(grid.nsteps.sum()),
         steps_per_trajectory=int(grid.nsteps.sum()),
-        compile_time=kernel.compile_seconds,
+        compile_time=pilot.get("compile_time", 0.0) + kernel.compile_seconds,
         preparation_time=time.perf_counter() - start,
         precision="single" if request.single else "double",
         lanes=kernel.lanes,

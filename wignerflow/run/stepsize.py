@@ -260,6 +260,8 @@ class StepChoice:
     error: float
     halvings: int
     note: str
+    until: float  # the pilot's last time
+    compile_seconds: float = 0.0  # of the pilot's kernels
 
 
 def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
@@ -309,13 +311,15 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
     rotors = any(step.rotor for step in system.local)
     moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
     if not (moved or rotors or system.coefficients()):
-        return StepChoice(dt, 0.0, 0.0, 0, "all of it is stepped exactly")
-    difference, error, tried = 0.0, 0.0, dt
+        return StepChoice(dt, 0.0, 0.0, 0, "all of it is stepped exactly", float(tlist[-1]))
+    difference, error, tried, times, compiling = 0.0, 0.0, dt, tlist, 0.0
     for halvings in range(HALVINGS):
         if halvings and np.sum(Grid.count(tlist, dt)) > MAX_STEPS:
             dt = tried
             break
-        difference, error = step_difference(text, pilot_times(tlist, dt), dt, seed, single)
+        times = pilot_times(tlist, dt)
+        difference, error, seconds = step_difference(text, times, dt, seed, single)
+        compiling += seconds
         if difference <= TOLERANCE:
             return StepChoice(
                 dt,
@@ -323,6 +327,8 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
                 error,
                 halvings,
                 "step from the model's rates, checked by halving on a pilot",
+                float(times[-1]),
+                compiling,
             )
         tried = dt
         # the error falls at least linearly: jump close to the step that will pass, then check it
@@ -331,15 +337,21 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
             int(np.floor(np.log2(difference / TOLERANCE) * 0.7)) if np.isfinite(difference) else 2,
         )
     return StepChoice(
-        dt, difference, error, HALVINGS, f"no step was found that meets the tolerance {TOLERANCE}"
+        dt,
+        difference,
+        error,
+        HALVINGS,
+        f"no step was found that meets the tolerance {TOLERANCE}",
+        float(times[-1]),
+        compiling,
     )
 
 
 def step_difference(
     text: KernelText, tlist: NDArray[np.float64], dt: float, seed: int, single: bool
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """Difference of the means at dt and dt/2, and its sampling error, for the worst observable and
-    time.
+    time; and the seconds that compiling took.
 
     Both are in units of the observable's largest root mean square over time. The difference is what
     exceeds ``SIGNIFICANT`` sampling errors; the groups of trajectories behind the error are paired.
@@ -347,15 +359,16 @@ def step_difference(
     coarse = Grid.make(tlist, dt)
     fine = Grid(coarse.nsteps * 2, coarse.hs / 2, *_halved(coarse))
     every = np.arange(text.channels)
-    groups, square = [], 0.0
+    groups, square, compiling = [], 0.0, 0.0
     for grid, draws in zip((coarse, fine), text.pilot_draws, strict=True):
         kernel = CpuKernel(text, grid, single=single, batched=every)
+        compiling += kernel.compile_seconds
         steps = int(fine.nsteps.sum()) * text.layout.state_slots
         wanted = PILOT_WORK // max(1, steps * kernel.lanes)
         chunks = int(np.clip(wanted, PILOT_CHUNKS, MAX_PILOT_CHUNKS)) if text.system.noise else 1
         out = kernel.simulate(0, chunks, chunks * kernel.lanes, seed, draws=draws)
         if not np.all(out.count == kernel.lanes):
-            return float("inf"), 0.0
+            return float("inf"), 0.0, compiling
         size = kernel.lanes // out.batch_sum.shape[2]
         groups.append(
             out.batch_sum.transpose(0, 2, 1, 3).reshape(-1, tlist.size, text.channels) / size
@@ -368,7 +381,17 @@ def step_difference(
     error = difference.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.zeros_like(mean)
     scale = np.where(scale > 0, scale, 1.0)
     excess = np.maximum(np.abs(difference.mean(axis=0)) - SIGNIFICANT * error, 0.0) / scale
-    return float(excess.max(initial=0.0)), float((error / scale).max(initial=0.0))
+    return float(excess.max(initial=0.0)), float((error / scale).max(initial=0.0)), compiling
+
+
+def step_bound(difference: float, error: float) -> float:
+    """Bound on the step error, in the units of ``step_difference``, at about 98 % confidence.
+
+    The means at dt and dt/2 were found at most difference + SIGNIFICANT sampling errors apart, and
+    are two sampling errors further apart at most; the error at dt is at most twice that, since
+    halving a step at least halves its error.
+    """
+    return 2 * (difference + (SIGNIFICANT + 2) * error)
 
 
 def _halved(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -36,8 +36,8 @@ def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> li
     difference = stats.get("step_difference")
     if difference is not None and difference > STEP_WARNING:
         out.append(
-            f"The step error may be {difference:.2g} of the largest mean: "
-            "no step met the tolerance."
+            f"Halving the step changed a mean by {difference:.2g} of its operator's largest root "
+            "mean square: no step met the tolerance."
         )
     if stats.get("precision") == "single" and stats.get("steps", 0) > ROUNDING_STEPS:
         out.append(
