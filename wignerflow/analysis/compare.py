@@ -186,7 +186,13 @@ def compare(
             result: the first reason.
 
     Example:
-        >>> print(wf.compare(model, t, e_ops={"n": cavity.n}, ntraj=4000, seed=1))
+        >>> import numpy as np, wignerflow as wf
+        >>> atoms = wf.Ensemble(10)
+        >>> model = wf.Model(jumps=[wf.Jump(atoms.Jm, 0.1)], initial={atoms: wf.up})
+        >>> t = np.linspace(0, 5, 11)
+        >>> found = wf.compare(model, t, e_ops={"z": atoms.Jz}, ntraj=256, seed=1, progress=False)
+        >>> list(found.results)
+        ['exact', 'twa', 'cumulant', 'mean-field']
     """
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)

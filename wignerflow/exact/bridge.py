@@ -71,8 +71,14 @@ def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None)
         ValueError: a mode has no cutoff, or the Hilbert space has more than 8192 dimensions.
 
     Example:
-        >>> H, c_ops, rho0, convert = model.to_qutip(cutoffs={cavity: 20})
-        >>> out = qutip.mesolve(H, rho0, t, c_ops, e_ops=[convert(cavity.n)])
+        >>> import qutip, wignerflow as wf
+        >>> cavity = wf.Mode(name="cavity")
+        >>> initial = {cavity: wf.fock(1)}
+        >>> model = wf.Model(jumps=[wf.Jump(cavity.a, rate=1.0)], initial=initial)
+        >>> H, c_ops, rho0, convert = model.to_qutip(cutoffs={cavity: 3})
+        >>> out = qutip.mesolve(H, rho0, [0, 1], c_ops, e_ops=[convert(cavity.n)])
+        >>> round(float(out.expect[0][1]), 3)
+        0.368
     """
     qt = _qutip()
     known = dict(cutoffs or {})
@@ -205,8 +211,12 @@ def from_piqs(dicke: Any, initial: State = up, name: str = "atoms") -> Model:
         ValueError: a rate is negative, or the Hamiltonian is no such polynomial.
 
     Example:
+        >>> import wignerflow as wf
+        >>> from qutip import piqs
         >>> model = wf.from_piqs(piqs.Dicke(20, emission=0.1, collective_emission=1.0))
         >>> (atoms,) = model.subsystems
+        >>> model.jumps
+        (LocalJump(atoms.sm, rate=0.1), Jump(atoms.Jm, rate=1))
     """
     piqs = _qutip().piqs
     if not isinstance(dicke, piqs.Dicke):

@@ -37,6 +37,12 @@ def checked_ops(model: Model, ops: Mapping[str, Op]) -> dict[str, Op]:
 class Exact:
     r"""The exact solution of the master equation, by the cheapest engine that treats the model.
 
+    .. math:: \dot\rho = -i[H, \rho]
+       + \sum_k r_k (L_k\rho L_k^\dagger - \tfrac12\{L_k^\dagger L_k, \rho\})
+
+    with plain rates r_k and hbar = 1, in the permutation-symmetric space of every ensemble. Where M
+    is definite that is :math:`\dot p = W p` for the populations p(J, M).
+
     ``Exact(engine=None)`` takes populations p(J, M) where nothing couples different M, and block
     density matrices otherwise; ``stats["engine"]`` and ``stats["why"]`` of the solution say which
     and why.
@@ -50,7 +56,22 @@ class Exact:
         memory: memory in bytes that may be used.
 
     Raises:
-        ValueError: the engine is unknown, or a tolerance is not positive.
+        ValueError: the engine is unknown, or a tolerance is not positive. In a run: the engine
+            cannot treat the model, or ``TooLarge``, a ValueError that says how much memory is
+            needed.
+
+    References:
+        Chase and Geremia, Phys. Rev. A 78, 052101 (2008), for local jumps between blocks of J.
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> atoms = wf.Ensemble(2)
+        >>> model = wf.Model(jumps=[wf.LocalJump(atoms.sm, rate=1.0)], initial={atoms: wf.up})
+        >>> result = wf.solve(model, [0, 1], e_ops={"z": atoms.Jz}, method=wf.Exact())
+        >>> bool(np.isclose(result.expect["z"][1], 2 * np.exp(-1) - 1))
+        True
+        >>> result.stats["engine"]
+        'populations'
     """
 
     name = "exact"

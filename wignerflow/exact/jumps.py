@@ -37,6 +37,13 @@ Values = NDArray[np.complex128]
 class QuantumJumps:
     r"""Monte Carlo wave functions in the :math:`|J, M\rangle` basis, or a classical jump process.
 
+    Between jumps a run obeys, with plain rates r_k and hbar = 1,
+
+    .. math:: \dot\psi = \Big(-iH - \tfrac12\sum_k r_k L_k^\dagger L_k\Big)\psi,
+
+    until its squared norm has fallen to a uniform random number; then L_k psi follows with
+    probability proportional to :math:`r_k |L_k\psi|^2`.
+
     The result is exact up to the sampling error that ``sem`` states. It depends on the seed and the
     number of runs only, not on threads.
 
@@ -45,6 +52,24 @@ class QuantumJumps:
             of M, diagonal initial state) or "wavefunctions" (any model constant in time).
         memory: memory in bytes that the matrices of "wavefunctions" may use.
         keep: keep every run's values in ``stats["samples"]``, name -> shape (ntraj, T).
+
+    Raises:
+        ValueError: the engine is unknown, or ``memory`` is not positive. In a run: the model or an
+            observable depends on time, the engine cannot treat the model, or the matrices do not
+            fit into memory.
+
+    References:
+        Dalibard, Castin and Mølmer, Phys. Rev. Lett. 68, 580 (1992), wave functions; Gillespie, J.
+        Phys. Chem. 81, 2340 (1977), classical jumps.
+
+    Example:
+        >>> import wignerflow as wf
+        >>> atoms = wf.Ensemble(100)
+        >>> model = wf.Model(jumps=[wf.Jump(atoms.Jm, rate=1.0)], initial={atoms: wf.up})
+        >>> method = wf.QuantumJumps()
+        >>> result = wf.solve(model, [0, 1], e_ops=[atoms.Jz], method=method, ntraj=100, seed=1)
+        >>> result.ntraj, result.stats["runs"]
+        (100, 'classical')
     """
 
     name = "jumps"

@@ -219,5 +219,19 @@ def _couple(A: ArrayOp, coupling: Coupling, B: ArrayOp, u: Real | None, v: Real 
 
 
 def commutator(A: Any, B: Any) -> Any:
-    """``A * B - B * A``, for operators or array operators."""
+    """The commutator [A, B] = A B - B A, reduced by the algebra.
+
+    Args:
+        A: an operator, or an array operator (the result is then member by member).
+        B: an operator or array operator; arrays must be of one size.
+
+    Raises:
+        TypeError, ValueError: the two cannot be multiplied.
+
+    Example:
+        >>> import wignerflow as wf
+        >>> spin = wf.CollectiveSpin(3, name="spin")
+        >>> wf.commutator(spin.Jx, spin.Jy) - 1j * spin.Jz
+        0
+    """
     return A * B - B * A

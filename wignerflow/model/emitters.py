@@ -52,11 +52,14 @@ def free_space(
         easy'", Sec. III F; Lehmberg, Phys. Rev. A 2, 883 (1970).
 
     Example:
+        >>> import numpy as np, wignerflow as wf
         >>> chain = wf.Spin(name="chain", count=8)
         >>> places = 0.2 * np.outer(np.arange(8), [1, 0, 0])
         >>> J, Gamma = wf.emitters.free_space(places, dipole=[0, 0, 1], wavelength=1.0)
         >>> H = 0.5 * chain.sx.sum() + wf.couple(chain.sp, J, chain.sm)
         >>> model = wf.Model(H, [wf.Jump(chain.sm, rate=Gamma)], initial={chain: wf.down})
+        >>> J.shape, Gamma.shape
+        ((8, 8), (8, 8))
     """
     places = _check.numeric_array("positions", positions, float)
     if places.ndim != 2 or places.shape[1] != 3 or not places.size:

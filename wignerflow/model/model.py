@@ -142,10 +142,18 @@ class LocalJump:
 
     Args:
         op: linear combination of ``sx sy sz sp sm`` of one ensemble (or of one array member).
-        rate: non-negative number, ``wf.coef``, or one number per member of an array.
+        rate: non-negative number, ``wf.coef``, or one number per member of an array, shape (M,).
+            A plain Lindblad rate, in the units of H (hbar = 1).
 
     Raises:
         TypeError: ``op`` is not a one-emitter operator.
+        ValueError: a rate is negative, complex or not finite, or has another shape.
+
+    Example:
+        >>> import wignerflow as wf
+        >>> atoms = wf.Ensemble(100, name="atoms")
+        >>> wf.LocalJump(atoms.sm, rate=0.5)
+        LocalJump(atoms.sm, rate=0.5)
     """
 
     def __init__(self, op: LocalOp, rate: Any):

@@ -51,9 +51,12 @@ def spread(
         ValueError: an unknown shape, a width or span that is not positive, too few emitters.
 
     Example:
+        >>> import wignerflow as wf
         >>> omega, numbers = wf.spread("gaussian", 2.0, bins=41, N=100_000)
         >>> atoms = wf.Ensemble(numbers, name="atoms", count=len(numbers))
         >>> H = (omega * atoms.Jz).sum()
+        >>> len(omega), int(numbers.sum())
+        (41, 100000)
     """
     _check.one_of("shape", shape, _SPAN)
     _check.one_of("by", by, ["frequency", "population"])

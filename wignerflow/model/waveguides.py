@@ -66,8 +66,11 @@ def waveguide(
         TypeError: ``array`` is not an array of subsystems.
 
     Example:
+        >>> import numpy as np, wignerflow as wf
         >>> chain = wf.Ensemble(250, name="chain", count=100)
         >>> H, (forward, backward) = wf.waveguide(chain, np.pi / 10, rate=1.0)
+        >>> forward.rate, backward.rate
+        (0.5, 0.5)
     """
     if not isinstance(array, Subsystem) or array.count is None:
         hint = "Give the subsystem `count=M`."

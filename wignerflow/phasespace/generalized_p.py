@@ -45,7 +45,20 @@ SEPARABLE = (
 
 
 class GeneralizedP:
-    """The generalised P-function of ensembles, collective spins and spins without couplings.
+    r"""The generalised P-function of ensembles, collective spins and spins without couplings.
+
+    The state is a mixture of products of equal mixed qubits with Bloch vectors r. For H = B.J,
+    jumps linear in J and one-emitter jumps, all at plain rates, r obeys (Itô)
+
+    .. math:: dr = a(r)\,dt + b(r)\,dW, \qquad b b^T = D(r),
+
+    with a and D of the module's docstring, in the units of the rates (hbar = 1). Averages:
+
+    .. math:: \langle J_a\rangle = \tfrac N2\,\mathrm{avg}\,r_a, \qquad
+       \tfrac12\langle\{J_a, J_b\}\rangle = \tfrac{N(N-1)}4\,\mathrm{avg}\,r_a r_b
+       + \tfrac N4\,\delta_{ab},
+
+    longer products likewise.
 
     Exact for any N, with sampling errors only, where the diffusion is positive; elsewhere the model
     is refused. Time-dependent collective rates are tested at the times of the run.
@@ -53,6 +66,14 @@ class GeneralizedP:
     Args:
         mean_field: leave out the second-order terms (of relative order 1/N) for any model linear in
             J: the mean-field equations of the paper, deterministic and approximate.
+
+    Raises:
+        ValueError: in a run, if the model is not of this kind, its diffusion is negative somewhere
+            (see :meth:`applies`), or an observable is a product of three sums over one array.
+
+    References:
+        Merkel, Link, Luoma and Strunz, "Phase space theory for open quantum systems with local and
+        collective dissipative processes" (2020), Eqs. (13)-(19).
 
     Example:
         >>> import wignerflow as wf

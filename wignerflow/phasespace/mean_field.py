@@ -127,7 +127,38 @@ def _left_out(model: Model) -> list[str]:
 
 
 class MeanField:
-    """Mean-field equations of ensembles, spins and modes: no noise, no correlations."""
+    r"""Mean-field equations of ensembles, spins and modes: no noise, no correlations.
+
+    With h and l_k the symbols of H and of the jumps of plain rates r_k (hbar = 1; modes in normal
+    order), and dr/dt = -Lambda r + c the Bloch equation of one emitter under its local jumps,
+
+    .. math:: \dot J = \Big(\partial_J h + \mathrm{Re}\sum_k i r_k l_k^*\,\partial_J l_k\Big)
+       \times J - \Lambda J + \tfrac N2 c, \qquad
+       \dot a = -i\,\partial_{a^*} h + \tfrac12\sum_k r_k (l_k^*\,\partial_{a^*} l_k
+       - l_k\,\partial_{a^*} l_k^*),
+
+    that is the drift of :class:`TWA`, from J = N r/2. Observables are expectation values in product
+    states of the emitters and coherent states of the modes. Deterministic, ``sem`` is zero. Exact
+    for N to infinity at constant N times the collective rates, as long as no correlations build up;
+    a symmetric start (an inverted ensemble) may be an unstable fixed point that is never left.
+
+    Raises:
+        ValueError: in a run, for a model that :meth:`refuses` names a reason against, and if the
+            solution diverges.
+
+    References:
+        Merkel, Link, Luoma and Strunz (2020), Eq. (22), for one ensemble; its local terms are
+        misprinted.
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> atoms = wf.Ensemble(100, name="atoms")
+        >>> model = wf.Model(0.5 * atoms.Jx, initial={atoms: wf.down})
+        >>> t = [0, np.pi, 2 * np.pi]
+        >>> result = wf.solve(model, t, e_ops={"z": atoms.Jz}, method=wf.MeanField())
+        >>> result.expect["z"].round(3) + 0.0
+        array([-50.,   0.,  50.])
+    """
 
     name = "mean-field"
     stochastic = False

@@ -44,7 +44,21 @@ POSITIVE = (
 
 
 class Schwinger:
-    """Collective spins as pairs of Schwinger bosons, in one of three orderings.
+    r"""Collective spins as pairs of Schwinger bosons, in one of three orderings.
+
+    Two complex amplitudes per spin, s^+ = alpha^* beta and s_z = (|alpha|^2 - |beta|^2)/2. A
+    jump S^- at the plain rate r gives, with k = 1, 0, -1 for P, W, Q (Itô, hbar = 1),
+
+    .. math::
+       d\alpha &= -\tfrac r2\left(|\beta|^2 + \tfrac{1+k}2\right)\alpha\,dt
+          + \sqrt{\tfrac r4(1-k)\left(|\beta|^2 + \tfrac{1+k}2\right)}\,(dW_1 + i\,dW_2), \\
+       d\beta &= +\tfrac r2\left(|\alpha|^2 - \tfrac{1-k}2\right)\beta\,dt
+          + \sqrt{\tfrac r4(1+k)\left(|\alpha|^2 - \tfrac{1-k}2\right)}\,(dW_3 + i\,dW_4),
+
+    and H turns both by d(alpha, beta) = -(i/2) (dh/ds).sigma (alpha, beta) dt. Third derivatives
+    are dropped, and so is the correlation of the two noises, which is as large as they are: means
+    of S change as they should, fluctuations do not. P and Q with interactions are wrong in second
+    moments, and warn.
 
     Treats ``CollectiveSpin`` and arrays of them with any Hamiltonian, and jumps of single spins
     that lower the spin along some axis (such as Jm and Jp) or are Hermitian up to a phase (such as
@@ -62,7 +76,14 @@ class Schwinger:
 
     Raises:
         ValueError: an option is unknown, exact sampling is asked for P or W, or correlated noise
-            for P or Q or without fixed length.
+            for P or Q or without fixed length. In a run: a subsystem is no ``CollectiveSpin``, or a
+            jump is neither of both kinds.
+        TypeError: ``correlated_noise`` is no bool.
+
+    References:
+        Huber, Kirton and Rabl, "Phase-space methods for simulating the dissipative many-body
+        dynamics of collective spin systems", SciPost Phys. 10, 045 (2021), Eqs. (22), (23), (27),
+        (28); several others are misprinted.
 
     Example:
         >>> import numpy as np, wignerflow as wf

@@ -25,7 +25,27 @@ from .validity import validity
 
 
 class TWA:
-    """Truncated Wigner approximation of ensembles, spins and modes in any mixture.
+    r"""Truncated Wigner approximation of ensembles, spins and modes in any mixture.
+
+    With h the Weyl symbol of H, l_k those of the jumps of plain rates r_k, and X_k = sqrt(r_k) dW_k
+    + i r_k l_k^* dt, where dW = dW_1 + i dW_2 has independent parts of variance dt, vectors J of
+    ensembles and collective spins (s = 2 J of single spins) and amplitudes a of modes obey
+
+    .. math::
+       dJ &= \Big(\partial_J h\,dt + \mathrm{Re}\sum_k \partial_J l_k\,X_k\Big)\times J, \\
+       da &= -i\,\partial_{a^*} h\,dt - \tfrac i2\sum_k (\partial_{a^*} l_k\,X_k
+             + \partial_{a^*} l_k^*\,X_k^*)
+
+    (Stratonovich, hbar = 1; times are in one over the unit of H and of the rates). Local jumps of
+    an ensemble, which turn the Bloch vector of one emitter by dr/dt = -Lambda r + c, add (Itô)
+
+    .. math:: dJ = (-\Lambda J + \tfrac N2 c)\,dt + \xi, \qquad \langle\xi\xi^T\rangle
+       = [\tfrac N4(\Lambda + \Lambda^T) - \tfrac12(c J^T + J c^T)]\,dt,
+
+    exact in first and second moments for every N. Trajectories start with mean N r/2 and covariance
+    (N/4)(1 - r r^T). ``sem`` is the sampling error; the method's own is of order one over the
+    length of J, mostly 1/N, and large where that is of order one (``stats["short_spins"]``).
+    Products of three and more J take the leading symbol.
 
     Args:
         form: of ensembles with local jumps: "bloch" (three variables, local jumps exact in first
@@ -47,7 +67,22 @@ class TWA:
             a GPU; single trajectories mean nothing. Not with form="rotor".
 
     Raises:
-        ValueError: an option is unknown.
+        ValueError: an option is unknown, or does not go with ``form``. In a run: a coupling of
+            pairs stands in a jump, or is multiplied by another operator in H.
+        TypeError: ``corrected`` is no bool.
+
+    References:
+        Ruks, "Semiclassical simulation of homogeneous emitter ensembles with local dissipation"
+        (2026), Eq. (6); Hosseinabadi, Chelpanova and Marino, Eqs. (7) and (12), for single spins.
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> atoms = wf.Ensemble(100, name="atoms")
+        >>> model = wf.Model(jumps=[wf.Jump(atoms.Jm, 0.01)], initial={atoms: wf.up})
+        >>> t = np.linspace(0, 2, 3)
+        >>> result = wf.solve(model, t, e_ops={"z": atoms.Jz}, method=wf.TWA(), seed=1)
+        >>> result.expect["z"].shape, result.sem["z"].shape
+        ((3,), (3,))
     """
 
     name = "twa"
