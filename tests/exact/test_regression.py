@@ -87,3 +87,16 @@ def test_no_unique_steady_state():
     m = wf.Model(s.sz, [wf.Jump(s.sz, rate=1.0)], initial={s: wf.bloch(0.3, 0.1)})
     with pytest.raises(NotUnique):
         regression.correlation(m, s.sx, s.sx, TAUS, None)
+
+
+@pytest.mark.parametrize("t", [0.0, 0.1])
+def test_modes_are_wide_enough_for_what_comes_after_t(t):
+    """A cavity that fills behind t: <a^+(t + tau) a(t)> = alpha^*(t + tau) alpha(t)."""
+    c = wf.Mode(name="c")
+    m = wf.Model(3 * (c.a + c.adag), [wf.Jump(c.a, 1.0)], initial={c: wf.vacuum})
+    alpha = -6j * (1 - np.exp(-(t + TAUS) / 2))
+    out = regression.correlation(m, c.adag, c.a, TAUS, t)
+    np.testing.assert_allclose(out.mean_a, alpha.conj(), atol=1e-5)
+    first = -6j * (1 - np.exp(-t / 2))
+    np.testing.assert_allclose(out.plain, alpha.conj() * first, atol=1e-5)
+    assert out.stats["edge"]["c"] < 1e-7

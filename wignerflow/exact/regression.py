@@ -63,7 +63,7 @@ def correlation(
     """
     hermitian = {"1": (B + B.dag()) / 2, "2": (B - B.dag()) / 2j}
     ops = {"A": A, "B": B}
-    system, y, facts = _state(model, ops, t, rtol, memory)
+    system, y, facts = _state(model, ops, t, float(taus[-1]), rtol, memory)
     cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in system.basis.sites if s.kind == "mode"}
     start = 0.0 if t is None else t
     times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
@@ -93,9 +93,9 @@ def correlation(
 
 
 def _state(
-    model: Model, ops: dict[str, Op], t: float | None, rtol: float, memory: float
+    model: Model, ops: dict[str, Op], t: float | None, delay: float, rtol: float, memory: float
 ) -> tuple[blocks.BlockSystem, Array, dict[str, Any]]:
-    """The density matrix at t (None: steady), with modes wide enough for it."""
+    """The density matrix at t (None: steady), with modes wide enough until ``delay`` later."""
     cutoffs = guess_cutoffs(model)
     edges: list[tuple[Site, float]] = []
     times = np.linspace(0.0, t or 0.0, blocks.LOOKS)
@@ -119,6 +119,11 @@ def _state(
             numbers, y, _ = blocks.evolve(system, times, rtol, early=bool(cutoffs))
         else:
             numbers = (system.functionals.W @ y)[None, :]
+        if t is not None and delay > 0 and system.functionals.edges:
+            system.y = y
+            later = np.linspace(t, t + delay, blocks.LOOKS)
+            more_numbers, _, _ = blocks.evolve(system, later, rtol, early=bool(cutoffs))
+            numbers = np.concatenate([numbers, more_numbers])
         edges = blocks.edge_populations(system, numbers)
         if not blocks.widen(edges, cutoffs):
             break
