@@ -12,6 +12,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.cli import main
+from wignerflow.observables import fingerprint
 from wignerflow.runfile import parse, read_run, read_run_file
 
 LASER = Path(__file__).parents[1] / "examples" / "laser.toml"
@@ -100,6 +101,47 @@ def test_methods(method, expected):
     assert expected in repr(read_run(data).method)
 
 
+def test_run_options():
+    data = tomllib.loads(DRIVEN)
+    given = {"target_sem": {"z": "1%", "second": 0.2}, "checkpoint": "c.nc", "every": "5min"}
+    data["run"] |= given
+    assert read_run(data).options == given
+    data["run"]["target_sem"] = "1%"
+    assert read_run(data).options["target_sem"] == "1%"
+
+
+def test_derived_observables_of_arrays():
+    chain = wf.Ensemble(3, count=4, name="chain")
+    model = wf.Model(jumps=[wf.Jump(chain.Jm, 0.5)], initial={chain: wf.up})
+    expected = {
+        "S": wf.StructureFactor(chain.Jm),
+        "some": wf.StructureFactor(chain.Jm, [0.0, 0.5], "diagonal"),
+        "g1": wf.Coherence(chain.Jm, reference=1),
+        "two": wf.Coherence(chain.Jm, pairs=[(0, 1), (2, 3)]),
+        "xi": wf.CorrelationLength(chain.Jz, momentum=0.3),
+    }
+    entries = {
+        "S": {"derived": "StructureFactor", "of": "chain.Jm"},
+        "some": {"momenta": [0, 0.5], "normalise": "diagonal"},
+        "g1": {"derived": "Coherence", "of": "chain.Jm", "reference": 1},
+        "two": {"derived": "Coherence", "of": "chain.Jm", "pairs": [[0, 1], [2, 3]]},
+        "xi": {"derived": "CorrelationLength", "of": "chain.Jz", "momentum": 0.3},
+    }
+    entries["some"] |= entries["S"]
+    job = read_run(
+        json.loads(json.dumps(model.to_dict())) | {"e_ops": entries, "run": {"tlist": [0, 1]}}
+    )
+    assert list(job.e_ops) == list(expected)
+    for name, wanted in expected.items():
+        found = job.e_ops[name]
+        assert type(found) is type(wanted) and repr(found.parameters()) == repr(wanted.parameters())
+        for part, op in wanted.inputs().items():
+            assert fingerprint(found.inputs()[part]) == fingerprint(op)
+    entries["two"]["pairs"] = [[0, 4]]
+    with pytest.raises(ValueError, match="`pairs` must be below 4"):
+        read_run(model.to_dict() | {"e_ops": entries, "run": {"tlist": [0, 1]}})
+
+
 def broken(path, value):
     """The plain data of ``DRIVEN`` with one entry replaced, or removed (None)."""
     data = copy.deepcopy(tomllib.loads(DRIVEN))
@@ -137,12 +179,18 @@ def broken(path, value):
         (["run", "method"], {"form": "rotor"}, r"`run.method` must have"),
         (["run", "precision"], "half", r"`run.precision`"),
         (["run", "target_sem"], {"zz": 0.1}, r"`run.target_sem`.*'zz'"),
+        (["run", "target_sem"], "1 percent", r"`run.target_sem`.*percentage such as '1%'"),
+        (["run", "target_sem"], {"z": True}, r"`run.target_sem\['z'\]`"),
+        (["run", "checkpoint"], 3, r"`run.checkpoint` must be the name of the file"),
+        (["run", "every"], "often", r"`run.every`.*'5min'"),
         (["run", "output"], 3, r"`run.output`"),
         (["e_ops"], {}, r"`e_ops` must be a table"),
         (["e_ops", "z"], "atoms.Jzz", r"`e_ops.z`.*Did you mean 'Jz'"),
         (["e_ops", "z"], "atom.Jz", r"`e_ops.z`.*Did you mean 'atoms'"),
         (["e_ops", "z"], {"derived": "Squeezin", "of": "atoms"}, r"Did you mean 'Squeezing'"),
         (["e_ops", "z"], {"derived": "Ratio", "of": ["atoms.Jz"]}, r"list two operators"),
+        (["e_ops", "z"], {"derived": "Coherence", "of": "atoms.Jm"}, r"`e_ops.z.of.*of an array"),
+        (["e_ops", "z"], {"derived": "g2", "of": "atoms.Jm", "pairs": []}, r"`e_ops.z`.*'pairs'"),
         (["e_ops", "z"], {"factor": ["atoms.Jz"]}, r"`e_ops.z`.*Did you mean 'factors'"),
     ],
 )
@@ -179,6 +227,26 @@ def test_run_leaves_a_result_and_a_plot(tmp_path, capsys):
     assert "inversion" in out and "laser.nc" in out
     assert 0.05 < result.expect["emission"][-1] < 0.12
     assert sorted(p.name for p in tmp_path.iterdir()) == ["laser.nc", "laser.png"]
+
+
+def test_run_continues_from_its_checkpoint(tmp_path, capsys):
+    text = LASER.read_text().replace("[run]", '[run]\ncheckpoint = "kept.nc"\nevery = "1h"')
+    (tmp_path / "model.toml").write_text(text)
+    command = ["run", str(tmp_path / "model.toml"), "--out", str(tmp_path), "--seed", "3"]
+    assert main([*command, "--ntraj", "512"]) == 0
+    assert wf.load(tmp_path / "kept.nc").ntraj == 512
+    assert main([*command, "--ntraj", "1024"]) == 0
+    result = wf.load(tmp_path / "laser.nc")
+    assert (result.ntraj, result.stats["resumed"]) == (1024, 512)
+    other = ["--checkpoint", str(tmp_path / "other.nc"), "--every", "4 chunks", "--ntraj", "512"]
+    assert main([*command, *other]) == 0
+    assert "resumed" not in wf.load(tmp_path / "laser.nc").stats
+    assert wf.load(tmp_path / "other.nc").ntraj == 512
+    capsys.readouterr()
+    assert main([*command, "--checkpoint", str(tmp_path / "laser.nc")]) == 2
+    assert "must not be a file that the result takes" in capsys.readouterr().err
+    assert main([*command, "--every", "often"]) == 2
+    assert "`every` must be a number of seconds" in capsys.readouterr().err
 
 
 def test_run_checks_only(tmp_path, capsys, monkeypatch):

@@ -61,7 +61,7 @@ class Checkpoint:
         return f"Checkpoint({str(self.path)!r})"
 
 
-def parse_every(every: Any) -> Every:
+def parse_every(every: Any, argument: str = "every") -> Every:
     """The interval between checkpoints."""
     must = "be a number of seconds, or text such as '60s', '5min', '1h' or '100 chunks'"
     if every is None:
@@ -74,8 +74,8 @@ def parse_every(every: Any) -> Every:
             return Every(float(match[1]) * _UNITS[match[2]])
         if match and match[2] in ("chunk", "chunks") and match[1].isdigit() and int(match[1]) > 0:
             return Every(None, int(match[1]))
-        _check.fail("every", must, every)
-    return Every(_check.positive("every", every))
+        _check.fail(argument, must, every)
+    return Every(_check.positive(argument, every))
 
 
 class FileKeeper:

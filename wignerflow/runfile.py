@@ -17,26 +17,44 @@ from typing import Any
 import numpy as np
 
 from . import _check
-from .derived import Fano, Ratio, Squeezing, Subradiance, WinelandSqueezing, g2
+from .checkpoint import parse_every
+from .derived import (
+    Coherence,
+    CorrelationLength,
+    Fano,
+    Ratio,
+    Squeezing,
+    StructureFactor,
+    Subradiance,
+    WinelandSqueezing,
+    g2,
+)
 from .model.model import Model
 from .model.reading import model_from_dict, read_model
 from .model.reading_values import name_of, real, reals, sequence, table
 from .run.gpus import DEVICES
+from .run.stopping import targets
 from .solving import METHODS
 
 MODEL_KEYS = ("format", "subsystems", "coefficients", "H", "jumps")
 RUN_KEYS = (
     "method", "ntraj", "seed", "dt", "precision", "device", "threads", "target_sem", "timeout",
-    "output",
+    "checkpoint", "every", "output",
 )  # fmt: skip
 MAX_TIMES = 10**7
-#: Derived observables of subsystems, and of operators.
+MAX_PAIRS = 10**6
+#: Derived observables of subsystems, of operators, and of arrays with the options they take.
 OF_SUBSYSTEM: dict[str, Any] = {
     "Squeezing": Squeezing,
     "WinelandSqueezing": WinelandSqueezing,
     "Subradiance": Subradiance,
 }
 OF_OPERATOR: dict[str, Any] = {"g2": g2, "Fano": Fano}
+OF_ARRAY: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "StructureFactor": (StructureFactor, ("momenta", "normalise")),
+    "Coherence": (Coherence, ("reference", "pairs")),
+    "CorrelationLength": (CorrelationLength, ("momentum",)),
+}
 
 __all__ = ["RunFile", "model_from_dict", "parse", "read_run", "read_run_file"]
 
@@ -99,17 +117,19 @@ def read_run(data: Mapping[str, Any]) -> RunFile:
     e_ops = {name: _observable(f"e_ops.{name}", entry, reader) for name, entry in entries.items()}
     options = {key: _option(f"run.{key}", key, run[key]) for key in run if key in _OPTIONS}
     if "target_sem" in run:
-        options["target_sem"] = _target("run.target_sem", run["target_sem"], e_ops)
-    output = run.get("output")
-    if output is not None and (not isinstance(output, str) or not output.strip()):
-        _check.fail("run.output", "be the name of the files to write", output, kind=TypeError)
+        targets(run["target_sem"], list(e_ops), "run.target_sem")
+        options["target_sem"] = run["target_sem"]
+    for key, what in (("output", "the files"), ("checkpoint", "the file")):
+        name = run.get(key)
+        if name is not None and (not isinstance(name, str) or not name.strip()):
+            _check.fail(f"run.{key}", f"be the name of {what} to write", name, kind=TypeError)
     return RunFile(
         model,
         _times("run.tlist", run["tlist"]),
         e_ops,
         _method("run.method", run.get("method", "twa")),
         options,
-        output,
+        run.get("output"),
     )
 
 
@@ -157,7 +177,9 @@ def _method(where: str, data: Any) -> Any:
     return METHODS[name]() if not options else kind(**options)
 
 
-_OPTIONS = ("ntraj", "seed", "dt", "precision", "device", "threads", "timeout")
+_OPTIONS = (
+    "ntraj", "seed", "dt", "precision", "device", "threads", "timeout", "checkpoint", "every",
+)  # fmt: skip
 
 
 def _option(where: str, key: str, value: Any) -> Any:
@@ -166,16 +188,14 @@ def _option(where: str, key: str, value: Any) -> Any:
     if key in ("dt", "timeout"):
         number = real(where, value)
         return _check.positive(where, number)
+    if key == "checkpoint":
+        return value  # checked with ``output``
+    if key == "every":
+        parse_every(value, where)
+        return value
     if key == "device":
         return name_of(where, value, DEVICES, "a device")
     return name_of(where, value, ["single", "double"], "a precision")
-
-
-def _target(where: str, data: Any, e_ops: Mapping[str, Any]) -> Any:
-    if not isinstance(data, Mapping):
-        return _check.positive(where, real(where, data))
-    entry = table(where, data, [], list(e_ops))
-    return {k: _check.positive(f"{where}.{k}", real(f"{where}.{k}", v)) for k, v in entry.items()}
 
 
 # ---------------------------------------------------------------- observables
@@ -196,10 +216,16 @@ def _observable(where: str, data: Any, reader: Any) -> Any:
 
 
 def _derived(where: str, data: Mapping[str, Any], reader: Any) -> Any:
-    entry = table(where, data, ["derived", "of"])
-    known = [*OF_SUBSYSTEM, *OF_OPERATOR, "Ratio"]
-    name = name_of(f"{where}.derived", entry["derived"], known, "a derived observable")
+    known = [*OF_SUBSYSTEM, *OF_OPERATOR, *OF_ARRAY, "Ratio"]
+    name = name_of(f"{where}.derived", data["derived"], known, "a derived observable")
+    kind, options = OF_ARRAY.get(name, (None, ()))
+    entry = table(where, data, ["derived", "of"], options)
     place, of = f"{where}.of", entry["of"]
+    if kind is not None:
+        given = {
+            key: _array_option(f"{where}.{key}", key, entry[key]) for key in options if key in entry
+        }
+        return kind(reader.array(place, of), **given)
     if name in OF_SUBSYSTEM:
         if not isinstance(of, str):
             _check.fail(place, "be the name of a subsystem", of, kind=TypeError)
@@ -211,6 +237,19 @@ def _derived(where: str, data: Mapping[str, Any], reader: Any) -> Any:
             _check.fail(place, "list two operators, [A, B] for <A>/<B>", of)
         return Ratio(*(_operator(f"{place}[{k}]", part, reader) for k, part in enumerate(parts)))
     return OF_OPERATOR[name](_operator(place, of, reader))
+
+
+def _array_option(where: str, key: str, value: Any) -> Any:
+    if key == "momenta":
+        return reals(where, value)
+    if key == "momentum":
+        return real(where, value)
+    if key == "normalise":
+        return value if value == "diagonal" else _check.positive(where, real(where, value))
+    if key == "reference":
+        return _check.integer(where, value, 0)
+    rows = sequence(where, value, MAX_PAIRS)
+    return [sequence(f"{where}[{k}]", row, 2) for k, row in enumerate(rows)]
 
 
 def _operator(where: str, data: Any, reader: Any) -> Any:

@@ -33,6 +33,9 @@ def add(commands: Any, at_least: Any, seed: Any) -> None:
     add("--ntraj", type=at_least(2), metavar="N", help="instead of the file's")
     add("--seed", type=seed, help="instead of the file's")
     add("--threads", type=at_least(1), metavar="N", help="instead of the file's")
+    what = "keep finished trajectories in FILE; the same command continues from it"
+    add("--checkpoint", type=Path, metavar="FILE", help=what)
+    add("--every", metavar="TIME", help="how often: 60s (the default), 5min, '100 chunks'")
     add("--device", choices=("cpu", "cuda", "auto"), help="instead of the file's")
 
 
@@ -52,13 +55,19 @@ def run(options: argparse.Namespace) -> int:
     stem = options.out / (job.output or options.file.stem)
     files = [stem.with_name(stem.name + suffix) for suffix in (".nc", ".png")]
     _prepare(files)
-    for name in ("ntraj", "seed", "threads", "device"):
+    if "checkpoint" in job.options:  # beside the results
+        job.options["checkpoint"] = options.out / job.options["checkpoint"]
+    for name in ("ntraj", "seed", "threads", "device", "checkpoint", "every"):
         if getattr(options, name) is not None:
             job.options[name] = getattr(options, name)
+    kept = job.options.get("checkpoint")
+    if kept is not None and kept.absolute() in [file.absolute() for file in files]:
+        raise UsageError(f"the checkpoint {str(kept)!r} must not be a file that the result takes.")
     return _solve(options.file, job, files)
 
 
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
+    from ..checkpoint import CheckpointFailed
     from ..cli import UsageError
     from ..figures.contract import write_atomic
     from ..solving import FailedTrajectories, solve
@@ -68,7 +77,9 @@ def _solve(source: Path, job: Any, files: list[Path]) -> int:
         warnings.simplefilter("ignore", UserWarning)  # they stand in the result, and below
         try:
             result = solve(job.model, job.tlist, e_ops=job.e_ops, method=job.method, **job.options)
-        except FailedTrajectories as error:
+        except (FailedTrajectories, CheckpointFailed) as error:
+            if error.result is None:
+                raise
             print(f"wignerflow: error: {error}", file=sys.stderr)
             result, code = error.result, 1
         except (ValueError, TypeError) as error:

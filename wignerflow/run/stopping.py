@@ -65,8 +65,8 @@ def _target(argument: str, value: Any) -> Target:
     return Target(_check.positive(argument, value))
 
 
-def targets(value: Any, names: Sequence[str]) -> dict[str, Target]:
-    """Targets by name of observable, from what the user gave as ``target_sem``.
+def targets(value: Any, names: Sequence[str], argument: str = "target_sem") -> dict[str, Target]:
+    """Targets by name of observable, from what the user gave as ``argument``.
 
     Raises:
         ValueError, TypeError: a name is unknown, or a target is no positive number or percentage.
@@ -75,12 +75,12 @@ def targets(value: Any, names: Sequence[str]) -> dict[str, Target]:
         return {}
     if isinstance(value, Mapping):
         if not value:
-            _check.fail("target_sem", "name at least one observable", value)
+            _check.fail(argument, "name at least one observable", value)
         return {
-            _check.one_of("target_sem", n, names): _target(f"target_sem[{n!r}]", v)
+            _check.one_of(argument, n, names): _target(f"{argument}[{n!r}]", v)
             for n, v in value.items()
         }
-    return dict.fromkeys(names, _target("target_sem", value))
+    return dict.fromkeys(names, _target(argument, value))
 
 
 def worst(
