@@ -77,6 +77,18 @@ def test_mean_field_of_modes_is_that_of_coherent_states():
     assert abs(result.expect["a"][-1] - 0.1 * np.exp(-0.3j * 3 * 1.02)) < 1e-5
 
 
+def test_mean_field_of_one_spin_is_its_bloch_equation():
+    """Decay and dephasing of single spins, and of members of an array."""
+    spin, array = wf.Spin(name="spin"), wf.Spin(name="array", count=2)
+    H = 0.5 * spin.sx + 0.3 * array.sz.sum()
+    jumps = [wf.Jump(spin.sm, 1.0), wf.Jump(array.sz, [0.5, 0.25]), wf.Jump(spin.sp, 0.1)]
+    model = wf.Model(H, jumps, initial={spin: wf.up, array: wf.bloch(np.pi / 2, 0)})
+    e_ops = {"z": spin.sz, "y": spin.sy, "x": array.sx}
+    runs = [wf.solve(model, [0, 1, 2], e_ops=e_ops, method=m) for m in ("mean-field", "exact")]
+    for name in e_ops:
+        assert np.allclose(runs[0].expect[name], runs[1].expect[name], atol=2e-3), name
+
+
 def test_what_lies_beyond_the_expansion_is_noted():
     mode, atoms = wf.Mode(name="mode"), wf.Ensemble(30, name="atoms")
     few, spin = wf.Ensemble([4, 30], name="few", count=2), wf.CollectiveSpin(2, name="spin")

@@ -22,6 +22,7 @@ from . import lower
 from .method import Symbol
 from .symbols import Mono, SymbolMap
 from .system import PhaseSpaceSystem
+from .validity import has_other_noise
 
 
 class CoherentSymbols(SymbolMap):
@@ -115,6 +116,13 @@ def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
     return out
 
 
+DRIFT_ALONE = (
+    "mean field knows jumps of several emitters, of collective spins and nonlinear ones of modes "
+    "by their drift alone: damping that comes with their noise, such as collective dephasing, is "
+    "left out"
+)
+
+
 def _left_out(model: Model) -> list[str]:
     """Warnings of modes that start with quanta but without an amplitude."""
     return [
@@ -171,7 +179,9 @@ class MeanField:
         self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
-        system, symbols = lower.build(model, taken=CoherentSymbols)
+        # jumps of one spin alone: its Bloch equations, not a vector of fixed length
+        system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols)
+        system.facts = [DRIFT_ALONE] if has_other_noise(system) else []
         lower.set_initial(system, model, "point", "point")
         system.noise = False
         system.notes += _left_out(model)

@@ -50,6 +50,17 @@ def _interacting(system: PhaseSpaceSystem) -> list[str]:
     return [repr(b.name) for k, b in enumerate(system.blocks) if k in found and b.kind == MODE]
 
 
+def has_other_noise(system: PhaseSpaceSystem) -> bool:
+    """Whether a jump, local ones apart, is more than linear loss or gain of modes."""
+    found = [
+        [b for leaf in leaves for b in _of(system, leaf)]
+        for channel in system.channels
+        for _, leaves, _ in channel.symbol.sorted_terms()
+    ]
+    found += [[b for b, _ in mono] for c in system.member_channels for mono in c.terms]
+    return any(len(bs) > 1 or any(system.blocks[b].kind != MODE for b in bs) for bs in found)
+
+
 def _blocks(system: PhaseSpaceSystem, poly: Poly, order: int) -> set[int]:
     out: set[int] = set()
     for _, leaves, _ in poly.sorted_terms():

@@ -62,6 +62,7 @@ def solve(
             a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or
             a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
         timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
+            Methods without trajectories run to their end.
         keep: "final" keeps every trajectory's classical variables at the last time, as
             ``result.final``, in files too (methods with phase-space trajectories only).
         checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call
