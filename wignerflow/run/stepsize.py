@@ -357,7 +357,7 @@ def step_difference(
     exceeds ``SIGNIFICANT`` sampling errors; the groups of trajectories behind the error are paired.
     """
     coarse = Grid.make(tlist, dt)
-    fine = Grid(coarse.nsteps * 2, coarse.hs / 2, *_halved(coarse))
+    fine = halved(coarse)
     every = np.arange(text.channels)
     groups, square, compiling = [], 0.0, 0.0
     for grid, draws in zip((coarse, fine), text.pilot_draws, strict=True):
@@ -394,8 +394,9 @@ def step_bound(difference: float, error: float) -> float:
     return 2 * (difference + (SIGNIFICANT + 2) * error)
 
 
-def _halved(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def halved(grid: Grid) -> Grid:
+    """The grid with every step cut into two."""
     lengths = np.repeat(grid.lengths / 2, 2)
     times = np.repeat(grid.times, 2)
     times[1::2] += lengths[1::2]
-    return times, lengths
+    return Grid(grid.nsteps * 2, grid.hs / 2, times, lengths)
