@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -588,3 +589,17 @@ def test_compile_time_is_told_from_the_pilot(monkeypatch):
     assert found["compile_time"] >= 3 * 0.3  # the pilot's two kernels, and the run's
     assert 0 <= found["pilot_time"] < 0.3
     assert found["compile_time"] + found["pilot_time"] <= found["preparation_time"]
+
+
+@pytest.mark.parametrize("method", ["twa", "jumps"])
+def test_derived_observables_of_few_trajectories_are_warned_of(method):
+    model, atoms = laser()
+    run = {"e_ops": laser_ops(atoms) | {"g2": wf.g2(atoms.Jm)}, "seed": 1, "progress": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        results = [wf.solve(model, T / 100, method=method, ntraj=n, **run) for n in (8, 63, 64)]
+        del run["e_ops"]["g2"]
+        results.append(wf.solve(model, T / 100, method=method, ntraj=8, **run))
+    found = [[w for w in r.stats["warnings"] if "at least 64" in w] for r in results]
+    assert found[0][0].startswith("'g2': a function of means, whose value and error mean little")
+    assert [len(w) for w in found] == [1, 1, 0, 0]

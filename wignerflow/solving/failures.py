@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..observables import Plan
 from ..result import Result
-from ..run.statistics import Samples
+from ..run.statistics import BATCHES, Samples
 
 FAILED_LIMIT = 0.01
 SHORT_WARNING = 0.05
@@ -51,6 +52,18 @@ def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> li
             "smaller N."
         )
     return out
+
+
+def few_for_derived(plan: Plan, ntraj: int) -> list[str]:
+    """A warning where derived observables rest on fewer trajectories than two per batch."""
+    names = [repr(o.name) for o in plan.observables if o.rule is not None and not o.rule.linear]
+    if not names or ntraj >= 2 * BATCHES:
+        return []
+    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return [
+        f"{shown}: a function of means, whose value and error mean little from {ntraj} "
+        f"trajectories; use `ntraj` of at least {2 * BATCHES} (two in each of {BATCHES} batches)."
+    ]
 
 
 def check_failed(result: Result) -> None:

@@ -12,6 +12,7 @@ from ..observables import batched
 from ..result import Result
 from ..run.driver import available_threads
 from ..run.statistics import Samples
+from .failures import few_for_derived
 from .members import gather, members
 from .options import Options
 from .record import Record
@@ -61,7 +62,8 @@ def by_jumps(task: Task, engine: QuantumJumps, options: Options, record: Record)
         parts = [value.real, value.imag] if slot.is_complex else [value.real]
         channels[:, :, slot.span] = np.concatenate(parts, axis=-1)
     samples = Samples.of_runs(channels, batched(task.plan, slots))
-    stats["warnings"] = list(stats.get("warnings", ()))
+    few = few_for_derived(task.plan, stats["ntraj"])
+    stats["warnings"] = [*stats.get("warnings", ()), *few]
     return Result.from_samples(
         task.times,
         task.plan,

@@ -25,7 +25,7 @@ from ..run.driver import Outcome, Request, State, prepare, simulate
 from ..run.gpus import place
 from ..run.statistics import Samples
 from ..run.stopping import Target, worst
-from .failures import diagnose
+from .failures import diagnose, few_for_derived
 from .methods import runs_trajectories
 from .options import Options
 from .record import Record
@@ -87,6 +87,8 @@ class Trajectories:
         finally:
             bar.close()
         self._complete(outcome, text, record)
+        if engine.stochastic:
+            outcome.stats["warnings"] += few_for_derived(task.plan, outcome.samples.ntraj)
         if not engine.stochastic:
             return _deterministic(outcome, task, engine, record)
         return Result.from_samples(
