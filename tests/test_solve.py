@@ -603,3 +603,45 @@ def test_derived_observables_of_few_trajectories_are_warned_of(method):
     found = [[w for w in r.stats["warnings"] if "at least 64" in w] for r in results]
     assert found[0][0].startswith("'g2': a function of means, whose value and error mean little")
     assert [len(w) for w in found] == [1, 1, 0, 0]
+
+
+def test_options_a_method_has_no_use_for_are_named():
+    atoms = wf.Ensemble(4, name="atoms")
+    model = wf.Model(jumps=[wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.up})
+    every = {"dt": 0.1, "precision": "double", "target_sem": 0.1, "timeout": 100.0}
+    wanted = {
+        "exact": "`dt`, `precision`, `target_sem` and `timeout`.",
+        "cumulant": "`dt`, `precision`, `target_sem` and `timeout`.",
+        "mean-field": "`target_sem` and `timeout`.",
+    }
+    for method, names in wanted.items():
+        plain = wf.solve(model, T, e_ops=[atoms.Jz], method=method)
+        assert "makes no use" not in str(plain)
+        result = wf.solve(model, T, e_ops=[atoms.Jz], method=method, **every)
+        assert result.stats["notes"][-1] == f"Method {method!r} makes no use of {names}"
+        assert result.stats["notes"][-1] in str(result)
+    with pytest.warns(UserWarning, match="'jumps' makes no use of `dt`, `precision` and `target"):
+        wf.solve(model, T, e_ops=[atoms.Jz], method="jumps", ntraj=2, seed=1, **every)
+    runs = {"method": "jumps", "ntraj": 2, "seed": 1, "dt": 0.1}
+    result = wf.solve(model, T, e_ops=[atoms.Jz], **runs)
+    assert result.stats["notes"] == ["Method 'jumps' makes no use of `dt`."]
+
+
+def test_messages_say_what_to_do():
+    atoms, one, other = wf.Ensemble(4), wf.Spin(name="s"), wf.Spin(name="s")
+    with pytest.raises(ValueError, match=r"non-negative, but was -0.3\. A jump the other way is"):
+        wf.Jump(atoms.Jm, -0.3)
+    for rate in (True, [True, False]):
+        with pytest.raises(TypeError, match="`rate` must be a number"):
+            wf.Jump(atoms.Jm, rate)
+    with pytest.raises(ValueError, match=r"`N` must be at most 2\^53"):
+        wf.Ensemble(10**20)
+    with pytest.raises(TypeError, match="operator of all emitters, but was 1 on one emitter of"):
+        wf.Model(atoms.sx * atoms.sx, initial={atoms: wf.up})
+    model = wf.Model(one.sx, initial={one: wf.up})
+    with pytest.raises(ValueError, match=r"lists \('s'\).*It is another subsystem of that name"):
+        wf.Model(other.sx, initial={one: wf.up})
+    with pytest.raises(ValueError, match="It is another subsystem of that name: make each"):
+        wf.solve(model, T, e_ops=[other.sz])
+    with pytest.raises(ValueError, match=r"'gpu'\. GPUs are 'cuda'"):
+        wf.solve(model, T, e_ops=[one.sz], device="gpu")

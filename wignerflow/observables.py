@@ -33,7 +33,7 @@ from .derived import (
 )
 from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
 from .model.products import PairProducts
-from .model.subsystems import Subsystem
+from .model.subsystems import SAME_NAME, Subsystem
 from .run.statistics import Samples, Slot
 
 __all__ = [
@@ -257,11 +257,12 @@ def flatten(
     def add(argument: str, op: Operator) -> str:
         if known is not None:
             for sub in sorted(op.subsystems - known, key=lambda s: s.uid):
-                names = ", ".join(sorted(repr(s.name) for s in known))
+                names = sorted(s.name for s in known)
                 _check.fail(
                     argument,
-                    f"act only on subsystems of the model ({names})",
-                    f"an operator of {sub.name!r}",
+                    f"act only on subsystems of the model ({', '.join(map(repr, names))})",
+                    _check.Note(f"an operator of {sub.name!r}"),
+                    SAME_NAME if sub.name in names else "",
                 )
         if isinstance(op, Op) and op.coefficients:
             hint = "Multiply its values by the coefficient afterwards."

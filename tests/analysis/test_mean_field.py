@@ -107,3 +107,10 @@ def test_portrait_draws():
     ax = wf.mean_field.portrait(fluorescence(0.6), duration=5)
     assert ax.collections and ax.get_legend_handles_labels()[1] == ["stable", "unstable"]
     plt.close("all")
+
+
+def test_components_that_rounding_left_are_zero():
+    atoms = wf.Ensemble(100)
+    model = wf.Model(0.6 * atoms.Jx, [wf.Jump(atoms.Jp, 0.02)], initial={atoms: wf.down})
+    points = [p.point for p in wf.mean_field.fixed_points(model)]
+    assert all(x == 0 or abs(x) > 0.1 for point in points for x in point)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STARTS, STEPS = 400, 80  # starting points of the search, and Newton steps from each
 CLOSE = 1e-6  # points nearer than this are one
+ZERO = 1e-12  # components below this are none
 NEUTRAL = 1e-7  # of the rates: a real part below this counts as zero
 
 
@@ -161,6 +162,7 @@ def _points(flow: Flow) -> list[FixedPoint]:
 
 
 def _classified(flow: Flow, point: NDArray[np.float64]) -> FixedPoint:
+    point = np.where(np.abs(point) < ZERO, 0.0, point)
     slope = flow.jacobian(point)
     if flow.on_sphere:
         tangent = np.linalg.svd(point[None, :])[2][1:]

@@ -15,7 +15,11 @@ from .. import _check
 from .coefficients import Coef
 from .operators import ArrayOp, LocalOp, Op
 from .states import BlochState, ModeState, State
-from .subsystems import CollectiveSpin, Ensemble, Member, Mode, Subsystem
+from .subsystems import SAME_NAME, CollectiveSpin, Ensemble, Member, Mode, Subsystem
+
+OTHER_WAY = (
+    "A jump the other way is another operator with a rate of its own, such as Jp in place of Jm."
+)
 
 
 def _rate(argument: str, rate: Any, size: int | None) -> Any:
@@ -23,22 +27,23 @@ def _rate(argument: str, rate: Any, size: int | None) -> Any:
     if isinstance(rate, Coef):
         rate.check_rate(argument)
         return rate
+    if np.asarray(rate).dtype == bool:
+        _check.fail(argument, "be a number", rate, kind=TypeError)
     raw = _check.numeric_array(argument, rate, complex)
     if np.any(raw.imag != 0):
         _check.fail(argument, "be real", rate)
     value = raw.real + 0.0
     if value.ndim == 0:
         if value < 0:
-            _check.fail(argument, "be non-negative", float(value))
+            _check.fail(argument, "be non-negative", float(value), OTHER_WAY)
         return float(value)
     if size is None or value.shape != (size,):
         need = "be one number" if size is None else f"be one number or have shape ({size},)"
         _check.fail(argument, need, _check.Note(f"an array of shape {value.shape}"))
     if np.any(value < 0):
         m = int(np.argmin(value))
-        _check.fail(
-            argument, "be non-negative for every member", _check.Note(f"{value[m]} for member {m}")
-        )
+        was = _check.Note(f"{value[m]} for member {m}")
+        _check.fail(argument, "be non-negative for every member", was, OTHER_WAY)
     value.flags.writeable = False
     return value
 
@@ -218,14 +223,16 @@ class Model:
                 _check.Note(f"two named {twice[0]!r}"),
             )
         if H is not None and not isinstance(H, Op):
-            hint = ""
+            must, was, hint = "be an operator", H, ""
             if isinstance(H, ArrayOp):
                 hint = "Sum it over its members first, for example `(weights * chain.Jz).sum()`."
             elif isinstance(H, LocalOp):
+                must = "be an operator of all emitters"
+                was = _check.Note(f"{H!r} on one emitter of {H.sub.name!r}")
                 hint = "Its sum over all emitters is collective: use Jx, Jy, Jz, Jp, Jm."
             elif isinstance(H, list):
                 hint = "Add its terms: `H0 + wf.coef(f) * H1`."
-            _check.fail("H", "be an operator", H, hint, TypeError)
+            _check.fail("H", must, was, hint, TypeError)
         self.H = H if H is not None else Op()
         self._known("H", self.H)
         if not self.H.is_hermitian():
@@ -247,11 +254,13 @@ class Model:
         used = {op.sub} if isinstance(op, LocalOp) else op.subsystems
         for sub in used:
             if sub not in self.initial:
-                listed = ", ".join(repr(s.name) for s in self.subsystems)
+                names = [s.name for s in self.subsystems]
+                listed = ", ".join(map(repr, names))
                 _check.fail(
                     argument,
                     f"act only on subsystems that `initial` lists ({listed})",
                     _check.Note(f"an operator of {sub.name!r}"),
+                    SAME_NAME if sub.name in names else "",
                 )
 
     @property

@@ -19,6 +19,7 @@ _serial = itertools.count()
 _PROCESS = secrets.randbits(31) << 32
 
 MAX_COUNT = 10_000_000
+SAME_NAME = "It is another subsystem of that name: make each once, and use that object throughout."
 
 
 class Subsystem:
@@ -55,6 +56,8 @@ class Subsystem:
         must = "be a positive integer" if step == 1 else "be a positive multiple of 1/2"
         if isinstance(value, (bool, np.bool_)):
             _check.fail(argument, must, value, kind=TypeError)
+        if isinstance(value, int) and value > 2**53:
+            _check.fail(argument, "be at most 2^53", value)
         raw = _check.numeric_array(argument, value, float)
         wrong = (raw < minimum) | (raw / step != np.round(raw / step))
         if np.any(wrong):

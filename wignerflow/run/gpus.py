@@ -17,6 +17,12 @@ DEVICES = ("cpu", "cuda", "auto")
 _DEFAULT: ContextVar[str] = ContextVar("device", default="cpu")
 
 
+def _known(device: str) -> str:
+    if device in ("gpu", "GPU", "CUDA"):
+        _check.fail("device", "be one of 'cpu', 'cuda', 'auto'", device, "GPUs are 'cuda'.")
+    return _check.one_of("device", device, DEVICES)
+
+
 def default_device() -> str:
     """The device where none is given: "cpu", unless :func:`using_device` says otherwise."""
     return _DEFAULT.get()
@@ -25,7 +31,7 @@ def default_device() -> str:
 @contextlib.contextmanager
 def using_device(device: str) -> Iterator[None]:
     """Make a device the default, for code that does not ask for one."""
-    token = _DEFAULT.set(_check.one_of("device", device, DEVICES))
+    token = _DEFAULT.set(_known(device))
     try:
         yield
     finally:
@@ -42,7 +48,7 @@ def choose_device(device: str, samples: bool) -> tuple[str, str | None]:
     Raises:
         ValueError: "cuda" is asked for and cannot be had.
     """
-    _check.one_of("device", device, DEVICES)
+    _known(device)
     if device == "cpu":
         return "cpu", None
     if not samples:

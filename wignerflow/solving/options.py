@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import _check
 from ..checkpoint import Checkpoint, Found
+from ..exact.jumps import QuantumJumps
 from ..run.cluster import check_client
 from ..run.gpus import default_device
 from ..run.stopping import Target, targets
@@ -92,6 +93,23 @@ def read_options(
         client,
         progress,
     )
+
+
+def unused(engine: Any, options: Options) -> str | None:
+    """What was given that the method has no use for, in words; None: nothing."""
+    steps, samples = hasattr(engine, "lower"), getattr(engine, "stochastic", False)
+    samples = samples or isinstance(engine, QuantumJumps)
+    idle = {
+        "dt": options.dt is not None and not steps,
+        "precision": options.precision != "single" and not steps,
+        "target_sem": bool(options.target) and not runs_trajectories(engine),
+        "timeout": options.timeout is not None and not samples,
+    }
+    names = [f"`{name}`" for name, given in idle.items() if given]
+    if not names:
+        return None
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"Method {engine.name!r} makes no use of {listed}."
 
 
 def seed_of(seed: int | None) -> int:

@@ -12,7 +12,7 @@ from ..result import Result
 from .failures import check_failed
 from .methods import check_treats, choose, runs_trajectories
 from .operators import by_jumps, by_operators
-from .options import read_options
+from .options import read_options, unused
 from .record import recorded
 from .task import check_task, read_task
 from .trajectories import Trajectories
@@ -61,6 +61,8 @@ def solve(
         target_sem: stop once the standard error of every observable is at most this at every time:
             a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or
             a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
+            Of this and ``dt``, ``precision``, ``timeout``, ``stats["notes"]`` names what the method
+            has no use for.
         timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
             Methods without trajectories run to their end.
         keep: "final" keeps every trajectory's classical variables at the last time, as
@@ -115,6 +117,11 @@ def solve(
         result = run.result(task, engine, record)
     if why is not None:
         result.stats["why"] = why
+    idle = unused(engine, options)
+    if idle is not None:  # a target of a method with errors would be missed silently
+        missed = isinstance(engine, QuantumJumps) and options.target
+        kind = "warnings" if missed else "notes"
+        result.stats[kind] = [*result.stats.get(kind, ()), idle]
     for message in result.stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
     check_failed(result)
