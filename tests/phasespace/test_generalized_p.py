@@ -132,9 +132,10 @@ def value(poly, r, aux=(), system=None, m=0):
     return float(np.real(total))
 
 
-def equations(model, r, block=0, m=0):
+def equations(model, r, block=0, m=0, method=None):
     """Drift, and the sum of squares of the noise columns, at r."""
-    system, _ = wf.GeneralizedP().lower(model, {}, np.array([0.0, 1.0]))
+    method = method or wf.GeneralizedP()
+    system, _ = method.lower(model, {}, np.array([0.0, 1.0]))
     e = system.explicit[block]
     aux = []
     for root in e.roots:

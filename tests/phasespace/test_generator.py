@@ -1,4 +1,4 @@
-"""The printed step against the exact Lindbladian, on random models of every kind (DESIGN.md 5a).
+"""The printed step against the exact Lindbladian, on random models of every kind.
 
 Means change exactly wherever the Hamiltonian is at most quadratic and the jumps are linear: the
 truncated generator then needs second moments only. Second moments change exactly for modes and
