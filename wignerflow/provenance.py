@@ -209,6 +209,7 @@ def identity(
         "method": provenance["method"],
         "times": plain_digest(provenance["tlist"]),
         "observables": plain_digest(plan.to_dict()),
+        "start": provenance.get("start", {}).get("samples", "none"),
         "model": "none" if model is None else plain_digest(model),
         "step": repr(float(dt)),
         "trajectories per chunk": str(lanes),

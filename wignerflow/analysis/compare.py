@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Methods that are run unless others are named, as far as there are such.
 DEFAULT = ("exact", "twa", "cumulant", "mean-field")
-_ONE_RUN = ("checkpoint", "every", "client")
+_ONE_RUN = ("start", "checkpoint", "every", "client")
 
 
 @dataclass(frozen=True)

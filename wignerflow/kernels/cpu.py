@@ -128,6 +128,8 @@ class CpuKernel:
     """A compiled kernel with its tables: ``simulate`` runs chunks and releases the GIL.
 
     It can be pickled: source and tables travel, and the other process compiles for its own CPU.
+    ``start`` (samples, variables), in the order of ``Layout``, are the initial states of
+    trajectories 0, 1, ..., and from the first on again; None draws them.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class CpuKernel:
         single: bool,
         batched: NDArray[np.int64],
         lanes: int | None = None,
+        start: NDArray[np.float64] | None = None,
     ):
         self.lanes = lanes_for(text) if lanes is None else lanes
         self.dtype: Any = np.float32 if single else np.float64
@@ -150,13 +153,17 @@ class CpuKernel:
         self.bmap = np.full(text.channels_total, -1, np.int64)
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched
+        self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
         self.source = text.module(single, self.lanes)
         self._run = self._compile()
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the CPU."""
-        return kernel_digest(self, f"{self.dtype.__name__} {self.lanes} {self.noise}")
+        facts = f"{self.dtype.__name__} {self.lanes} {self.noise}"
+        if self.start is not None:
+            facts += " " + hashlib.sha256(self.start.tobytes()).hexdigest()
+        return kernel_digest(self, facts)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_run"}
@@ -204,11 +211,17 @@ class CpuKernel:
             np.zeros(chunks),
             np.zeros((chunks if keep else 0, self.state_slots, n), self.dtype),
         )
+        begin = np.zeros((0, self.state_slots, n), self.dtype)
+        if self.start is not None:
+            rows = np.arange(first * n, (first + chunks) * n) % len(self.start)
+            states = self.start[rows].reshape(chunks, n, self.state_slots)
+            begin = np.ascontiguousarray(states.swapaxes(1, 2))
         k0, k1 = rng.seed_words(seed)
         self._run(
             first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.nsteps,
             self.hs, self.rows, np.array(draws, np.int64), self.dtype(self.noise), out.count,
-            out.mean, out.m2, out.batch_count, out.batch_sum, self.bmap, out.clips, out.final,
+            out.mean, out.m2, out.batch_count, out.batch_sum, self.bmap, out.clips, begin,
+            out.final,
         )  # fmt: skip
         out.seconds = time.perf_counter() - start
         return out

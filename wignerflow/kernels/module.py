@@ -107,7 +107,7 @@ def keys_of(keys, seed0, seed1, counter, purpose):
 
 
 def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows, draws, noise,
-        count, mean, m2, bcount, bsum, bmap, clips, final):
+        count, mean, m2, bcount, bsum, bmap, clips, begin, final):
     # draws: normals summed per collective, half and full local step (1, 1, 1 but in pilots)
     kd = np.empty(2 * draws[0], np.uint32)
     kh = np.empty(2 * draws[1], np.uint32)
@@ -116,6 +116,10 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
         t0 = (first + c) * LN
         k0, k1 = threefry(seed0, seed1, U(0), U(INITIAL))
         initial(v, s, p, o, k0, k1, t0)
+        if begin.shape[0] > c:
+            for j in range(begin.shape[1]):
+                for l in range(LN):
+                    v[j * LN + l] = begin[c, j, l]
         for l in range(LN):
             s[ALIVE * LN + l] = F(1) if t0 + l < ntraj else F(0)
             s[CLIP * LN + l] = F(0)

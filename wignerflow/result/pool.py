@@ -53,6 +53,9 @@ def _check_alike(result: Result, other: Result) -> None:
     for one in (result, other):
         if one.samples is None or one.plan is None or not one.trajectories:
             _check.fail("other", "hold sampled trajectories, as this result must", one.method, hint)
+        if "start" in one.provenance:  # samples of one start are not independent of each other
+            must = "hold trajectories from the model's initial state, as this result must"
+            _check.fail("other", must, "one that started from kept samples", hint)
     assert result.plan is not None and other.plan is not None
     for what in ("method", "dt", "model"):
         mine, theirs = getattr(result, what), getattr(other, what)

@@ -83,6 +83,8 @@ class Request:
     start: float | None = None
     #: Called with the kernel and the number of chunks: a pool of workers elsewhere.
     pool: Callable[[Any, int], Pool] | None = None
+    #: States (samples, variables) where trajectories start; None draws the model's own.
+    initial: NDArray[np.float64] | None = None
     #: Makes the kernel, in place of ``CpuKernel``.
     kernel: Callable[..., Kernel] = CpuKernel
 
@@ -177,7 +179,10 @@ def prepare(
     if request.dt is not None:
         return request.dt, {}
     start = time.perf_counter()
-    choice = choose(text, tlist, request.seed, request.single)
+    initial = request.initial
+    if initial is not None:  # the others failed
+        initial = initial[np.isfinite(initial).all(axis=1)]
+    choice = choose(text, tlist, request.seed, request.single, initial)
     return choice.dt, {
         "pilot_time": time.perf_counter() - start - choice.compile_seconds,
         "compile_time": choice.compile_seconds,
@@ -201,7 +206,8 @@ def simulate(
     dt, pilot = prepare(text, tlist, request) if prepared is None else prepared
     stats.update(pilot)
     grid = Grid.make(tlist, dt)
-    kernel = request.kernel(text, grid, single=request.single, batched=batched)
+    given = {} if request.initial is None else {"start": request.initial}
+    kernel = request.kernel(text, grid, single=request.single, batched=batched, **given)
     stats.update(
         steps=int(grid.nsteps.sum()),
         steps_per_trajectory=int(grid.nsteps.sum()),

@@ -68,6 +68,10 @@ def choose_device(device: str, samples: bool) -> tuple[str, str | None]:
 def place(request: Request, device: str, samples: bool) -> str | None:
     """Let a request run on "cpu", "cuda" or "auto"; why "auto" took the CPU, or None."""
     where, why = choose_device(device, samples)
+    if where == "cuda" and request.initial is not None:
+        if device == "cuda":
+            _check.fail("device", "be 'cpu' or 'auto' with `start`", device)
+        where, why = "cpu", "a run that starts from kept samples does"
     if where == "cuda":
         request.pool, request.kernel = Gpus, CudaKernel
     return why

@@ -304,8 +304,17 @@ def pilot_times(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
     return tlist[: max(2, int(np.searchsorted(steps, PILOT_STEPS)) + 1)]
 
 
-def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool) -> StepChoice:
-    """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot."""
+def choose(
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    seed: int,
+    single: bool,
+    start: NDArray[np.float64] | None = None,
+) -> StepChoice:
+    """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot.
+
+    ``start`` are the states from which trajectories start, None the model's initial ones.
+    """
     system = text.system
     dt = min(guess(system, tlist), varying(system, tlist))
     rotors = any(step.rotor for step in system.local)
@@ -318,7 +327,7 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
             dt = tried
             break
         times = pilot_times(tlist, dt)
-        difference, error, seconds = step_difference(text, times, dt, seed, single)
+        difference, error, seconds = step_difference(text, times, dt, seed, single, start)
         compiling += seconds
         if difference <= TOLERANCE:
             return StepChoice(
@@ -348,7 +357,12 @@ def choose(text: KernelText, tlist: NDArray[np.float64], seed: int, single: bool
 
 
 def step_difference(
-    text: KernelText, tlist: NDArray[np.float64], dt: float, seed: int, single: bool
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    dt: float,
+    seed: int,
+    single: bool,
+    start: NDArray[np.float64] | None = None,
 ) -> tuple[float, float, float]:
     """Difference of the means at dt and dt/2, and its sampling error, for the worst observable and
     time; and the seconds that compiling took.
@@ -361,7 +375,7 @@ def step_difference(
     every = np.arange(text.channels)
     groups, square, compiling = [], 0.0, 0.0
     for grid, draws in zip((coarse, fine), text.pilot_draws, strict=True):
-        kernel = CpuKernel(text, grid, single=single, batched=every)
+        kernel = CpuKernel(text, grid, single=single, batched=every, start=start)
         compiling += kernel.compile_seconds
         steps = int(fine.nsteps.sum()) * text.layout.state_slots
         wanted = PILOT_WORK // max(1, steps * kernel.lanes)

@@ -10,10 +10,12 @@ from typing import Any
 from .. import _check
 from ..checkpoint import Checkpoint, Found
 from ..exact.jumps import QuantumJumps
+from ..model.model import Model
 from ..run.cluster import check_client
 from ..run.gpus import default_device
 from ..run.stopping import Target, targets
 from .methods import runs_trajectories
+from .start import Start, read_start
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Options:
     timeout: float | None
     target: Mapping[str, Target]
     keep: bool
+    start: Start | None
     checkpoint: Checkpoint | None
     found: Found | None
     client: Any
@@ -37,6 +40,7 @@ class Options:
 
 def read_options(
     engine: Any,
+    model: Model,
     names: Sequence[str],
     *,
     ntraj: Any,
@@ -48,12 +52,13 @@ def read_options(
     target_sem: Any,
     timeout: Any,
     keep: Any,
+    start: Any,
     checkpoint: Any,
     every: Any,
     client: Any,
     progress: bool,
 ) -> Options:
-    """The options of a call of ``solve`` for a method and observables of these names.
+    """The options of a call of ``solve`` for a method, a model and observables of these names.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement.
@@ -88,6 +93,7 @@ def read_options(
         limit,
         target,
         keep == "final",
+        None if start is None else read_start(start, engine, model, count, number),
         kept,
         found,
         client,

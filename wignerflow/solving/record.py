@@ -61,6 +61,10 @@ def recorded(
         provenance["repeatable"] = str(error)
         if form is None:
             form = plain_form(task.model, task.times)
+    if options.start is not None:
+        provenance["start"] = options.start.record()
+        if provenance["repeatable"] is True:
+            provenance["repeatable"] = "it started from the samples of another run"
     return task, engine, Record(provenance, form)
 
 

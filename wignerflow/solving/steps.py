@@ -33,6 +33,7 @@ def solve(
     target_sem: Any = None,
     timeout: float | None = None,
     keep: str | None = None,
+    start: Result | None = None,
     checkpoint: Any = None,
     every: Any = None,
     client: Any = None,
@@ -67,6 +68,9 @@ def solve(
             Methods without trajectories run to their end.
         keep: "final" keeps every trajectory's classical variables at the last time, as
             ``result.final``, in files too (methods with phase-space trajectories only).
+        start: a result of the same method and subsystems with ``keep="final"``: trajectory k starts
+            from its sample k instead of the model's initial state, with random numbers of its own
+            (another ``seed``). Everything else may differ: rates, times, observables. CPU only.
         checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call
             with the same file continues, and ends with the same bits as without interruption;
             ``ntraj`` may grow. A file of another run is refused. ``wf.load`` reads it as a result.
@@ -90,6 +94,7 @@ def solve(
         checkpoint = every = client = None
     options = read_options(
         engine,
+        task.model,
         list(task.named),
         ntraj=ntraj,
         seed=seed,
@@ -100,6 +105,7 @@ def solve(
         target_sem=target_sem,
         timeout=timeout,
         keep=keep,
+        start=start,
         checkpoint=checkpoint,
         every=every,
         client=client,

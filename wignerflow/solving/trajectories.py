@@ -52,6 +52,7 @@ class Trajectories:
             options.dt,
             keep=options.keep,
             start=begin,
+            initial=None if options.start is None else options.start.states,
         )
         #: Why "auto" took the CPU.
         self.without = place(self.request, options.device, sampled)
@@ -67,13 +68,13 @@ class Trajectories:
         """Where callables are tabulated: where the kernel will read them, whose step is found."""
         if not hasattr(self.engine, "lower") or not task.has_callables:
             return task.times
-        text = _lowered(self.engine, task)
+        text = self._lowered(self.engine, task)
         self.prepared = self.prepared or prepare(text, task.times, self.request)
         return text.coefficient_times(Grid.make(task.times, self.prepared[0]), task.times)
 
     def result(self, task: Task, engine: Any, record: Record) -> Result:
         """Run them; task and method as the record describes them."""
-        text, options = _lowered(engine, task), self.options
+        text, options = self._lowered(engine, task), self.options
         if options.target:
             self.request.reached = _reached(task.plan, options.target)
         if options.client is not None:
@@ -104,6 +105,14 @@ class Trajectories:
             final=outcome.final,
             variables=text.variables if options.keep else (),
         )
+
+    def _lowered(self, engine: Any, task: Task) -> KernelText:
+        system, symbols = engine.lower(task.model, task.base, task.times)
+        readouts = [Readout(symbols[k], task.plan.base[k].is_complex) for k in task.base]
+        text = KernelText(system, readouts)
+        if self.options.start is not None:
+            self.options.start.check_variables(text.variables)
+        return text
 
     def _keep(self, task: Task, engine: Any, record: Record) -> None:
         """Let the run be kept in its checkpoint."""
@@ -176,12 +185,6 @@ def _deterministic(outcome: Outcome, task: Task, engine: Any, record: Record) ->
         provenance=record.provenance,
         model=record.model,
     )
-
-
-def _lowered(engine: Any, task: Task) -> KernelText:
-    system, symbols = engine.lower(task.model, task.base, task.times)
-    readouts = [Readout(symbols[k], task.plan.base[k].is_complex) for k in task.base]
-    return KernelText(system, readouts)
 
 
 def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bool]:
