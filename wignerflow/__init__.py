@@ -11,6 +11,7 @@ from .analysis.spectrum import Spectrum, spectrum
 from .analysis.steady_state import NotRelaxed, NotUnique, SteadyState, steady_state
 from .analysis.sweep import sweep
 from .analysis.verify import Verification, verify
+from .analysis.wigner import wigner_density
 from .checkpoint import Checkpoint, CheckpointFailed
 from .exact.bridge import from_piqs, model_to_qutip
 from .exact.engine import Exact
@@ -116,6 +117,7 @@ __all__ = [
     "vacuum",
     "verify",
     "waveguide",
+    "wigner_density",
 ]
 
 Model.views.update(equations=_views.equations, source=_views.source, to_qutip=model_to_qutip)

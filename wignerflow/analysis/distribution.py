@@ -131,7 +131,7 @@ def sphere_density(samples: Any, bins: tuple[int, int] = (32, 64)) -> SphereDens
     z, phi = _angles(points)
     z_edges, phi_edges = np.linspace(-1, 1, bins[0] + 1), np.linspace(0, 2 * np.pi, bins[1] + 1)
     counts, _, _ = np.histogram2d(np.clip(z, -1, 1), phi, [z_edges, phi_edges])
-    values, errors = _per_cell(counts, len(points), 4 * np.pi / counts.size)
+    values, errors = per_cell(counts, len(points), 4 * np.pi / counts.size)
     return SphereDensity(values, errors, z_edges, phi_edges, len(points))
 
 
@@ -152,14 +152,15 @@ def ball_density(samples: Any, bins: tuple[int, int, int] = (8, 16, 32)) -> Ball
     ]
     cube = np.where(np.abs(length - 1) < 1e-4, 1.0, length**3)  # rounding must not take r outside
     counts, _ = np.histogramdd(np.stack([cube, np.clip(z, -1, 1), phi], axis=-1), edges)
-    values, errors = _per_cell(counts, len(points), 4 * np.pi / 3 / counts.size)
+    values, errors = per_cell(counts, len(points), 4 * np.pi / 3 / counts.size)
     outside = 1 - float(counts.sum()) / len(points)
     return BallDensity(values, errors, np.cbrt(edges[0]), edges[1], edges[2], len(points), outside)
 
 
-def _per_cell(
+def per_cell(
     counts: NDArray[np.float64], total: int, size: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Density and its standard error in cells of a size, from counts of so many samples."""
     share = counts / total
     errors = np.sqrt(np.maximum(share * (1 - share), 1 / total**2) / total)
     return share / size, errors / size
