@@ -26,7 +26,9 @@ def scores(one, two):
     return np.concatenate(out)
 
 
-@pytest.mark.parametrize("case", ["laser", "chain", "cavity"])
+@pytest.mark.parametrize(
+    "case", ["laser", *(pytest.param(case, marks=pytest.mark.slow) for case in ("chain", "cavity"))]
+)
 def test_two_runs_are_as_good_as_one(case):
     first = cases.solve(case, T1, ntraj=NTRAJ, keep="final")
     second = cases.solve(case, T2, ntraj=NTRAJ, start=first, seed=4)
