@@ -8,7 +8,6 @@ Processor seconds of whole calls, after a first call at a smaller size that comp
 
 from __future__ import annotations
 
-import argparse
 import os
 import warnings
 
@@ -16,7 +15,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # before NumPy is imported
 
 import numpy as np  # noqa: E402
-from pages import put  # noqa: E402
+from pages import command  # noqa: E402
 
 import wignerflow as wf  # noqa: E402
 from wignerflow.bench.timing import measure  # noqa: E402
@@ -145,17 +144,6 @@ def cumulants() -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE}")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore", UserWarning)
-    for name, table in (("exact costs", exact), ("cumulant costs", cumulants)):
-        text = table()
-        print(text, flush=True)
-        if options.write:
-            put(PAGE, name, text)
-
-
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore", UserWarning)
+    command(__doc__, PAGE, {"exact costs": exact, "cumulant costs": cumulants})

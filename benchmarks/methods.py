@@ -9,12 +9,11 @@ steady states. About a minute of one core.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from typing import Any
 
 import numpy as np
-from pages import put
+from pages import command
 
 import wignerflow as wf
 from wignerflow.figures import hosseinabadi as paper
@@ -145,17 +144,6 @@ def cumulants() -> str:
     return "\n".join(["| model | deviation |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE}")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore", UserWarning)
-    for name, table in (("spin forms", spins), ("cumulants", cumulants)):
-        text = table()
-        print(text, flush=True)
-        if options.write:
-            put(PAGE, name, text)
-
-
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore", UserWarning)
+    command(__doc__, PAGE, {"spin forms": spins, "cumulants": cumulants})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,3 +16,15 @@ def put(page: str, name: str, text: str) -> None:
     before, rest = path.read_text(encoding="utf-8").split(begin)
     _, after = rest.split(end)
     path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def command(about: str, page: str, tables: dict[str, Callable[[], str]]) -> None:
+    """A script that prints tables, and with ``--write`` puts each between its marks of a page."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help=f"into {page}")
+    options = parser.parse_args()
+    for name, table in tables.items():
+        text = table()
+        print(text, flush=True)
+        if options.write:
+            put(page, name, text)

@@ -10,10 +10,8 @@ core.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
-from pages import put
+from pages import command
 
 import wignerflow as wf
 from wignerflow.figures.ruks import laser
@@ -59,15 +57,5 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE}")
-    options = parser.parse_args()
-    text = table()
-    print(text)
-    if options.write:
-        put(PAGE, "steps", text)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, PAGE, {"steps": table})

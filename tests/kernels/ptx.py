@@ -53,7 +53,7 @@ static uint64_t b_d(double x) { uint64_t y; memcpy(&y, &x, 8); return y; }
 enum { READY, WARP, BLOCK, DONE };
 typedef struct {
   ucontext_t place;
-  uint32_t tid[3], give, got, other, clamp;
+  uint32_t tid[3], give, got, other, clamp, mask;
   int waits, site, kind, valid;
 } Thread;
 static Thread *me, threads[1024];
@@ -65,8 +65,9 @@ static void wait_for(int what, int site) {
   me->waits = what, me->site = site;
   swapcontext(&me->place, &scheduler);
 }
-static uint32_t shuffle(int site, char kind, uint32_t x, uint32_t other, uint32_t clamp, int *p) {
-  me->kind = kind, me->give = x, me->other = other, me->clamp = clamp;
+static uint32_t shuffle(int site, char kind, uint32_t x, uint32_t other, uint32_t clamp,
+                        uint32_t mask, int *p) {
+  me->kind = kind, me->give = x, me->other = other, me->clamp = clamp, me->mask = mask;
   wait_for(WARP, site);
   *p = me->valid;
   return me->got;
@@ -122,6 +123,8 @@ static int block(int count, uint32_t *random, int order, char *stacks, size_t st
       for (int t = w; t < w + size; t++)
         if (threads[t].waits != WARP || threads[t].site != threads[w].site) return 1;
       if (size < 32) return 2;
+      for (int t = w; t < w + size; t++)
+        if (threads[t].kind && threads[t].mask != 0xffffffffu) return 5;
       exchange(threads + w);
       for (int t = w; t < w + size; t++) threads[t].waits = READY;
       moved = 1;
@@ -172,14 +175,14 @@ WRONG = {
     2: "a shuffle or warp barrier in a block whose last warp is not full",
     3: "a thread ended while others wait at a barrier of the block",
     4: "no thread can go on",
+    5: "a shuffle of some threads of a warp alone",
 }
 
 
 def c_source(ptx: str) -> str:
     """The C source of the one kernel in a PTX module."""
     ptx = re.sub(r"//[^\n]*", "", ptx)
-    (found,) = re.findall(r"\.entry\s+(\w+)\((.*?)\)[^{]*\{(.*)\}", ptx, flags=re.DOTALL)
-    name, _, body = found
+    (body,) = re.findall(r"\.entry\s+\w+\(.*?\)[^{]*\{(.*)\}", ptx, flags=re.DOTALL)
     shared = re.findall(r"\.shared\s+\.align\s+\d+\s+\.b8\s+(\w+)\[(\d+)\];", ptx)
     lines = [f"static uint64_t {v}[{-(-int(size) // 8)}];" for v, size in shared]
     lines.append("static void kernel(void) {")
@@ -188,7 +191,7 @@ def c_source(ptx: str) -> str:
     body = re.sub(r"(?m)^\s*\.(reg|shared|pragma)[^;]*;", "", body)
     body = re.sub(r"\$(\w+):", r"LABEL \1;", body)
     statements = [" ".join(s.split()) for s in body.split(";")]
-    lines += [f"  {_statement(s, n, name)}" for n, s in enumerate(statements) if s]
+    lines += [f"  {_statement(s, n)}" for n, s in enumerate(statements) if s]
     lines.append("}")
     text = "\n".join(lines)
     facts = f"#define SYNCHRONOUS {int('wait_for(' in text or 'shuffle(' in text)}\n"
@@ -196,13 +199,13 @@ def c_source(ptx: str) -> str:
     return RUNTIME + text + "\n" + facts + LAUNCH
 
 
-def _statement(line: str, site: int, name: str) -> str:
+def _statement(line: str, site: int) -> str:
     if line.startswith("LABEL "):
         return f"{line[6:]}:;"
     if line.startswith("@"):
         predicate, rest = line.split(" ", 1)
         test = predicate[1:].replace("%", "")
-        return f"if ({test}) {{ {_statement(rest, site, name)} }}"
+        return f"if ({test}) {{ {_statement(rest, site)} }}"
     opcode, _, operands = line.partition(" ")
     op, *modes = opcode.split(".")
     words = re.findall(r"\{[^}]*\}|[^\s,]+", operands)
@@ -214,20 +217,13 @@ def _statement(line: str, site: int, name: str) -> str:
         return f"wait_for({'WARP' if modes[0] == 'warp' else 'BLOCK'}, {site});"
     if op == "shfl":
         to, _, valid = words[0].partition("|")
-        a, b, c = (_value(w, "b32") for w in words[1:4])
-        assert _constant_mask(words[4], line)
-        valid = valid.replace("%", "") or "unused"
-        call = f"shuffle({site}, '{modes[1][0]}', {a}, {b}, {c}, &valid)"
-        return f"{{ int valid; {_set(to, 'b32', call)} {valid} = valid; }}"
-    return _assign(op, modes, words, name)
+        given = ", ".join(_value(w, "b32") for w in words[1:])
+        call = f"shuffle({site}, '{modes[1][0]}', {given}, &{valid.replace('%', '')})"
+        return _set(to, "b32", call)
+    return _assign(op, modes, words)
 
 
-def _constant_mask(word: str, line: str) -> bool:
-    """Masks are registers that hold -1; the runtime takes every shuffle for one of all lanes."""
-    return word.startswith("%r") or word == "-1"
-
-
-def _assign(op: str, modes: list[str], words: list[str], name: str) -> str:
+def _assign(op: str, modes: list[str], words: list[str]) -> str:
     kind = modes[-1]
     T = C_TYPES[kind]
     if op == "st":

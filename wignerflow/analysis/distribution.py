@@ -112,12 +112,17 @@ def bloch_samples(result: Result, name: str | None = None) -> NDArray[np.float64
             "result", "be of method 'generalized-p' with keep='final'", f"of {result.method!r}"
         )
     names = list(dict.fromkeys(v.rpartition(".")[0] for v in result.variables))
-    if name is None and len(names) > 1:
-        _check.fail("name", f"be one of {', '.join(names)}", None)
-    chosen = names[0] if name is None else _check.one_of("name", name, names)
+    chosen = only_or_named(name, names)
     columns = [result.variables.index(f"{chosen}.{x}") for x in "xyz"]
     samples = result.final[:, columns]
     return samples[np.all(np.isfinite(samples), axis=1)]
+
+
+def only_or_named(name: str | None, names: list[str]) -> str:
+    """The subsystem named, which must be among ``names``; without a name the only one."""
+    if name is None and len(names) > 1:
+        _check.fail("name", f"be one of {', '.join(names)}", None)
+    return names[0] if name is None else _check.one_of("name", name, names)
 
 
 def sphere_density(samples: Any, bins: tuple[int, int] = (32, 64)) -> SphereDensity:

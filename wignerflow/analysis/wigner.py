@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import _check
 from ..plot import STYLE, new_figure
 from ..result import Result
-from .distribution import per_cell
+from .distribution import only_or_named, per_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,9 +76,7 @@ def mode_samples(result: Result, name: str | None = None) -> NDArray[np.complex1
     if result.final is None or not names or result.method not in ("twa", "spin-twa"):
         must = "be of method 'twa' or 'spin-twa' with keep='final' and a mode"
         _check.fail("result", must, f"of {result.method!r}")
-    if name is None and len(names) > 1:
-        _check.fail("name", f"be one of {', '.join(names)}", None)
-    chosen = names[0] if name is None else _check.one_of("name", name, names)
+    chosen = only_or_named(name, names)
     re, im = (result.final[:, result.variables.index(f"{chosen}.{x}")] for x in ("re", "im"))
     amplitudes = re + 1j * im
     return np.asarray(amplitudes[np.isfinite(amplitudes)])

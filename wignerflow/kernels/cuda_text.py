@@ -299,8 +299,7 @@ def _device_code(functions: str, lane: str, o: NDArray[np.int64]) -> str:
     text = re.sub(r"\bs\[(\d+) \* LN \+ l\]", r"s[\1]", text)
     text = re.sub(r"\b([vq])\[(\d+) \* LN \+ l\]", r"\1s[\2]", text)
     if lane == "l = 0":  # rows of a thread each
-        text = re.sub(r"\b([vq]\[[ij]\w*) \+ (?:(\d+) \* )?LN \+ l\]", r"\1 + \2 * TEAM]", text)
-        text = text.replace("+  * TEAM]", "+ TEAM]")
+        text = re.sub(r"\b([vq]\[[ij]\w*) \+ (?:(\d+) \* )?LN \+ l\]", _component, text)
     text = re.sub(r"\bo\[(\d+)\]", lambda m: str(o[int(m[1])]), text)
     # one draw, with the step's key
     text = re.sub(r"for r in range\(k[dl]\.size // 2\):", "if True:", text)
@@ -315,6 +314,10 @@ def _device_code(functions: str, lane: str, o: NDArray[np.int64]) -> str:
     if "R" in lane or lane == "l = 0":
         head += "    R = cuda.threadIdx.x\n"
     return re.sub(r"(?m)^(def \w+\(.*)\):\n", head, text)
+
+
+def _component(found: re.Match[str]) -> str:
+    return f"{found[1]} + {found[2] or 1} * TEAM]"
 
 
 def _pieces(

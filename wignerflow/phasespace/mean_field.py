@@ -32,21 +32,12 @@ class CoherentSymbols(SymbolMap):
     which is meant for an |a|^2 that holds the half quantum of the vacuum.
     """
 
-    def member_symbol(self, word: MemberWord) -> dict[Mono, complex]:
-        out: dict[Mono, complex] = {(): 1.0}
-        for sub, letters in word:
-            block = self.block_of[sub]
-            out = {
-                tuple(sorted(mono + tuple((block, k) for k in components))): c * d
-                for mono, c in out.items()
-                for components, d in self.word(sub, letters)
-            }
-        return out
-
-    def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[tuple[int, ...], complex]]:
+    def letters_symbol(
+        self, sub: Subsystem, letters: str
+    ) -> Iterable[tuple[tuple[int, ...], complex]]:
         if sub.kind == "mode":
             return _coherent(letters.count("d"), letters.count("a")).items()
-        return super().word(sub, letters)
+        return super().letters_symbol(sub, letters)
 
 
 class ProductStateSymbols(SymbolMap):

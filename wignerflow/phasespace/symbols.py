@@ -87,7 +87,7 @@ class SymbolMap:
             out = {
                 tuple(sorted(mono + tuple((block, k) for k in components))): c * d
                 for mono, c in out.items()
-                for components, d in word_symbol(sub.kind, letters)
+                for components, d in self.letters_symbol(sub, letters)
             }
         return out
 
@@ -101,6 +101,12 @@ class SymbolMap:
 
     def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[tuple[int, ...], complex]]:
         """Symbol of a word on a single subsystem: (sorted components, coefficient) pairs."""
+        return self.letters_symbol(sub, letters)
+
+    def letters_symbol(
+        self, sub: Subsystem, letters: str
+    ) -> Iterable[tuple[tuple[int, ...], complex]]:
+        """The same for a subsystem or one member of an array, wherever its letters stand."""
         return word_symbol(sub.kind, letters)
 
     # -- sums ----------------------------------------------------------------------------------

@@ -88,22 +88,43 @@ class Trajectories:
         finally:
             bar.close()
         self._complete(outcome, text, record)
-        if engine.stochastic:
-            outcome.stats["warnings"] += few_for_derived(task.plan, outcome.samples.ntraj)
         if not engine.stochastic:
             return _deterministic(outcome, task, engine, record)
+        outcome.stats["warnings"] += few_for_derived(task.plan, outcome.samples.ntraj)
+        variables = text.variables if options.keep else ()
+        return self._sampled(
+            task,
+            engine,
+            record,
+            outcome.samples,
+            outcome.stats,
+            outcome.dt,
+            final=outcome.final,
+            variables=variables,
+        )
+
+    def _sampled(
+        self,
+        task: Task,
+        engine: Any,
+        record: Record,
+        samples: Samples,
+        stats: dict[str, Any],
+        dt: float,
+        **kept: Any,
+    ) -> Result:
+        """The result of samples, finished or not."""
         return Result.from_samples(
             task.times,
             task.plan,
-            outcome.samples,
+            samples,
             method=engine.name,
-            seed=options.seed,
-            dt=outcome.dt,
-            stats=outcome.stats,
+            seed=self.options.seed,
+            dt=dt,
+            stats=stats,
             provenance=record.provenance,
             model=record.model,
-            final=outcome.final,
-            variables=text.variables if options.keep else (),
+            **kept,
         )
 
     def _lowered(self, engine: Any, task: Task) -> KernelText:
@@ -121,17 +142,8 @@ class Trajectories:
             return
 
         def build(state: State, stats: dict[str, Any]) -> Result:
-            return Result.from_samples(
-                task.times,
-                task.plan,
-                state.samples,
-                method=engine.name,
-                seed=options.seed,
-                stats=stats,
-                dt=float(Grid.make(task.times, provenance["step"]).hs.max()),
-                provenance=provenance,
-                model=record.model,
-            )
+            dt = float(Grid.make(task.times, provenance["step"]).hs.max())
+            return self._sampled(task, engine, record, state.samples, stats, dt)
 
         def who(kernel: Kernel, dt: float, cpu: str) -> dict[str, str]:
             own = {**provenance, "target": cpu}
