@@ -63,7 +63,7 @@ def correlation(
     """
     hermitian = {"1": (B + B.dag()) / 2, "2": (B - B.dag()) / 2j}
     ops = {"A": A, "B": B}
-    system, y, facts = _state(model, ops, t, float(taus[-1]), rtol, memory)
+    system, y, facts = state(model, ops, t, float(taus[-1]), rtol, memory)
     cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in system.basis.sites if s.kind == "mode"}
     start = 0.0 if t is None else t
     times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
@@ -84,7 +84,7 @@ def correlation(
     for factor, part in ((1, hermitian["1"]), (1j, hermitian["2"])):
         if part.is_zero():
             continue
-        code, value = _times(system, part, y)
+        code, value = elements(system, part, y)
         symmetric += factor * evolve(*_lower(system, code, value / 2))
         response += factor * evolve(*_lower(system, code, 0.5j * value))
     mean_a = evolve(system.components, y)
@@ -92,7 +92,7 @@ def correlation(
     return Regression(symmetric, symmetric - 1j * response, mean_a, complex(W[1, 0]), facts)
 
 
-def _state(
+def state(
     model: Model, ops: dict[str, Op], t: float | None, delay: float, rtol: float, memory: float
 ) -> tuple[blocks.BlockSystem, Array, dict[str, Any]]:
     """The density matrix at t (None: steady), with modes wide enough until ``delay`` later."""
@@ -132,7 +132,7 @@ def _state(
     return system, y, facts
 
 
-def _times(
+def elements(
     system: blocks.BlockSystem, op: Op, y: Array
 ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
     """Codes and values of the elements of op rho, both halves."""

@@ -1,0 +1,122 @@
+"""Exact photon statistics against closed formulas and an independent ladder."""
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+import wignerflow as wf
+from wignerflow.exact import counting
+
+
+def emitter(N=1, rate=1.0, H=None, state=wf.up):
+    atoms = wf.Ensemble(N, name="atoms")
+    drive = None if H is None else H(atoms)
+    return atoms, wf.Model(drive, [wf.Jump(atoms.Jm, rate)], initial={atoms: state})
+
+
+def test_one_emitter_emits_one_photon_with_the_known_wave_packet():
+    rate, edges = 1.3, np.array([0.0, 0.4, 0.9, 1.7])
+    atoms, model = emitter(rate=rate)
+    out = counting.count(model, [np.sqrt(rate) * atoms.Jm], edges)
+    front = np.exp(-rate * edges / 2)
+    amplitude = 2 / np.sqrt(rate) * -np.diff(front) / np.sqrt(np.diff(edges))
+    np.testing.assert_allclose(out.g1[0, 0], np.outer(amplitude, amplitude), atol=1e-12)
+    np.testing.assert_allclose(out.n[0], amplitude**2, atol=1e-12)
+    np.testing.assert_allclose(out.flux[0], -np.diff(front**2), atol=1e-12)
+    np.testing.assert_allclose(out.g2, 0, atol=1e-12)  # never two photons
+    np.testing.assert_allclose([out.mean[0], out.second[0]], [1 - front[-1] ** 2, 0], atol=1e-12)
+
+
+def test_thermal_light_of_a_cavity_is_gaussian_and_coherent_light_poissonian():
+    kappa, detuning, edges = 0.8, 0.6, np.array([0.2, 0.5, 1.0, 2.0])
+    rates = -1j * detuning - kappa / 2
+    ends = np.exp(rates * edges) / rates
+    u = np.sqrt(kappa) * np.diff(ends) / np.sqrt(np.diff(edges))
+    for state, n, excess in ((wf.thermal(0.7), 0.7, 1), (wf.coherent(0.5 + 0.9j), 1.06, 0)):
+        mode = wf.Mode(name="mode")
+        model = wf.Model(detuning * mode.n, [wf.Jump(mode.a, kappa)], initial={mode: state})
+        out = counting.count(model, [np.sqrt(kappa) * mode.a], edges)
+        g1 = n * np.outer(u.conj(), u)
+        np.testing.assert_allclose(out.g1[0, 0], g1, rtol=2e-5)
+        both = np.outer(out.n[0], out.n[0])
+        np.testing.assert_allclose(out.g2[0, 0], both + excess * abs(g1) ** 2, rtol=2e-4)
+
+
+def test_two_fields_and_their_phases():
+    """Fields that are superpositions have the moments of the superposition."""
+    edges = np.linspace(0, 1.5, 4)
+    atoms, model = emitter(3, 0.9, lambda a: 0.7 * a.Jx)
+    L = np.sqrt(0.9) * atoms.Jm
+    one, two = 0.6 * L, np.exp(0.4j) * 0.8 * L + 0.3
+    out = counting.count(model, [one, two], edges)
+    alone = counting.count(model, [L], edges)
+    np.testing.assert_allclose(out.n[0], 0.36 * alone.n[0], rtol=1e-10)
+    np.testing.assert_allclose(out.g2[0, 0], 0.36**2 * alone.g2[0, 0], atol=1e-10)
+    np.testing.assert_allclose(out.g1[0, 1], out.g1[1, 0].conj().T, atol=1e-12)
+    # <(c1^+)(u c1 + 0.3 sqrt(w))>, the second from the mean field
+    mean = out.g1[0, 1] - np.exp(0.4j) * 0.8 / 0.6 * out.g1[0, 0]
+    np.testing.assert_allclose(mean, mean[:, :1] * np.ones(3), atol=1e-10)
+    times = np.linspace(0, 1.5, 1501)
+    field = wf.solve(model, times, e_ops={"L": L}, method="exact").expect["L"]
+    whole = [np.trapezoid(field[k : k + 501], times[k : k + 501]) for k in (0, 500, 1000)]
+    np.testing.assert_allclose(mean[:, 0], 0.6 * 0.3 * np.conj(whole), rtol=1e-5)
+
+
+def test_resonance_fluorescence_in_the_steady_state():
+    """Carmichael and Walls, J. Phys. B 9, 1199 (1976): g2 of the light of one driven atom."""
+    rabi, w = 1.0, 0.02
+    atoms, model = emitter(1, 1.0, lambda a: rabi * a.Jx, wf.down)
+    out = counting.count(model, [atoms.Jm], np.arange(61) * w, steady=True)
+    tau = w * np.arange(1, 60)
+    mu = np.emath.sqrt(rabi**2 - 1 / 16)
+    g2 = 1 - np.exp(-0.75 * tau) * (np.cos(mu * tau) + 0.75 / mu * np.sin(mu * tau)).real
+    np.testing.assert_allclose(out.flux[0] / w, rabi**2 / (1 + 2 * rabi**2), rtol=1e-9)
+    found = (out.g2[0, 0] / np.outer(out.n[0], out.n[0]))[0, 1:]
+    np.testing.assert_allclose(found, g2, atol=3e-4)
+
+
+@pytest.mark.parametrize("N, width", [(4, 0.2), (100, 0.003)])
+def test_a_burst_against_the_ladder_of_populations(N, width):
+    """Photons and their factorial moments follow from populations alone; g2 has known values."""
+    bins = 17
+    edges = width * np.arange(bins + 1)
+    atoms, model = emitter(N)
+    out = counting.count(model, [atoms.Jm], edges, g1=False)
+    emitted = np.arange(N + 1)
+    rates = (N - emitted) * (emitted + 1.0)
+    flow = expm(width * (np.diag(rates[:-1], -1) - np.diag(rates)))
+    p = [np.eye(N + 1)[0]]
+    for _ in range(bins):
+        p.append(flow @ p[-1])
+    np.testing.assert_allclose(out.flux[0], np.diff(np.array(p) @ emitted), rtol=1e-9)
+    last = p[-1]
+    np.testing.assert_allclose(out.mean[0], last @ emitted, rtol=1e-9)
+    np.testing.assert_allclose(out.second[0], last @ (emitted * (emitted - 1)), rtol=1e-9)
+    if N == 100:
+        g2 = out.g2[0, 0] / np.outer(out.n[0], out.n[0])
+        found = [g2[0, 0], g2[8, 16], g2[16, 16]]
+        np.testing.assert_allclose(found, [1.9707, 1.0142, 1.0915], atol=5e-5)
+
+
+def test_rates_that_depend_on_time():
+    """A rate r(t) is the same as a clock that runs at r(t)."""
+    atoms = wf.Ensemble(2, name="atoms")
+    rate = wf.coef(lambda t: 1 + 0.5 * np.sin(t))
+    model = wf.Model(jumps=[wf.Jump(atoms.Jm, rate)], initial={atoms: wf.up})
+    root = wf.coef(lambda t: float(np.sqrt(1 + 0.5 * np.sin(t))))
+    edges = np.array([0.0, 0.7, 1.6])
+    clock = edges + 0.5 * (1 - np.cos(edges))
+    out = counting.count(model, [root * atoms.Jm], edges)
+    _, plain = emitter(2)
+    same = counting.count(plain, [plain.subsystems[0].Jm], clock, g1=False, g2=False)
+    np.testing.assert_allclose(out.flux, same.flux, rtol=1e-6)
+    np.testing.assert_allclose(out.second, same.second, rtol=1e-6)
+    short = counting.count(model, [root * atoms.Jm], np.array([0.7, 0.7001]))
+    np.testing.assert_allclose(short.n, short.flux, rtol=1e-3)
+    np.testing.assert_allclose(np.diagonal(short.g1[0, 0]).real, short.n[0], rtol=1e-8)
+
+
+def test_a_density_matrix_too_large_is_refused():
+    _, model = emitter(2000, H=lambda a: a.Jx)
+    with pytest.raises(ValueError, match="GB are allowed"):
+        counting.count(model, [model.subsystems[0].Jm], np.array([0.0, 1.0]), memory=1e6)

@@ -1,0 +1,498 @@
+r"""Exact photon statistics of output fields in temporal modes, for any model of ``blocks``.
+
+A flat bin of width w holds one mode, :math:`c = w^{-1/2}\int b_\mathrm{out}\,dt`, of the field
+behind K = sum sqrt(r) L. With k operators c from the left and l operators c^+ from the right taken
+inside the bin,
+
+.. math:: \dot\rho_{kl} = \mathcal L\rho_{kl} + k\,w^{-1/2} K\rho_{k-1,l}
+    + l\,w^{-1/2}\rho_{k,l-1}K^\dagger, \qquad
+    \langle c^{\dagger l} c^k\rangle = \mathrm{Tr}\,\rho_{kl}(\text{end}),
+
+and the next bin starts from rho_11: time-ordered, normally ordered moments, one linear equation.
+With several fields k and l count the operators of each.
+
+Counts of an interval come from the counting superoperator instead, moments without bins:
+:math:`\dot\sigma_n = \mathcal L\sigma_n + n K\sigma_{n-1}K^\dagger`, and
+:math:`\mathrm{Tr}\,\sigma_n = \langle N(N-1)\cdots(N-n+1)\rangle`.
+
+The density matrix is held element by element, complex, as in ``blocks``, but not by halves.
+
+Reference: Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), for the field and its ordering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+from scipy.sparse.linalg import expm_multiply
+
+from ..model.model import Model
+from ..model.operators import Op
+from . import regression
+from .ladder import Basis, Times
+from .liouvillian import Terms, lower
+from .memory import MEMORY, density_matrix
+
+Complex = NDArray[np.complex128]
+Codes = NDArray[np.int64]
+#: How many operators of each field stand on the left, and on the right.
+Level = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass
+class Counts:
+    r"""Moments of A fields in B bins, and of the counts between the first edge and the last.
+
+    Attributes:
+        n: :math:`\langle c^\dagger c\rangle`, (A, B).
+        flux: photons in the bins, (A, B).
+        g1: :math:`\langle c_j^\dagger c_k\rangle`, (A, A, B, B).
+        g2: :math:`\langle c_j^\dagger c_k^\dagger c_k c_j\rangle`, (A, A, B, B).
+        mixed: the same with the photons of the later bin in place of its mode; the diagonal is that
+            of ``g2``.
+        mean: <N> of the counts, (A,).
+        second: <N(N - 1)>, (A,).
+        facts: of the run.
+    """
+
+    n: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    g1: Complex | None
+    g2: NDArray[np.float64] | None
+    mixed: NDArray[np.float64] | None
+    mean: NDArray[np.float64]
+    second: NDArray[np.float64]
+    facts: dict[str, Any]
+
+
+class Elements:
+    """Superoperators of a model on complex elements of its density matrix.
+
+    Args:
+        model: the master equation.
+        basis: its sites, with cutoffs.
+        fields: the operators K.
+        memory: limit in bytes.
+    """
+
+    def __init__(self, model: Model, basis: Basis, fields: list[Op], memory: float):
+        self.basis, self.memory, self.count = basis, memory, len(fields)
+        self.generator = lower(model, basis)
+        self.left, self.right, self.jump = [], [], []
+        for K in fields:
+            left, right, jump = Terms(basis), Terms(basis), Terms(basis)
+            words = [(t, w, c) for t, g in basis.expand(K).items() for w, c in g.items()]
+            for t, w, c in words:
+                bar = tuple(x.conj() for x in t)
+                left.add(t, c, w, ())
+                right.add(bar, np.conj(c), (), w)
+                for t2, w2, c2 in words:
+                    both = (*t, *(x.conj() for x in t2))
+                    jump.add(both, c * np.conj(c2), w, w2)
+            self.left.append(left)
+            self.right.append(right)
+            self.jump.append(jump)
+        self.kets = self.generator.kets
+        self._sets: dict[Any, Codes] = {}
+
+    # -- sets of elements -----------------------------------------------------------------------
+
+    def images(self, terms: Terms, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
+        """Targets, positions of their sources, and values of one group of terms."""
+        col, row, block = (
+            codes % self.kets,
+            codes // self.kets % self.kets,
+            codes // self.kets**2,
+        )
+        digit = [row, col]
+        targets, sources, values = [], [], []
+        for (d_block, d_row, d_col), products in terms.groups[times].items():
+            value = np.zeros(codes.size, complex)
+            size = np.zeros(codes.size)
+            for factors, c in products.items():
+                part = np.full(codes.size, complex(c))
+                for site, side, name in factors:
+                    j = block // terms.block_strides[site] % terms.blocks[site]
+                    at = digit[side] // terms.strides[site] % terms.dims[site]
+                    part *= terms.table(site, name)[j, at]
+                value += part
+                size = np.maximum(size, np.abs(part))
+            hit = np.abs(value) > 1e-14 * size
+            place = (block + d_block) * self.kets + row + d_row
+            targets.append((place * self.kets + col + d_col)[hit])
+            sources.append(np.flatnonzero(hit))
+            values.append(value[hit])
+        if not targets:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, complex)
+        return np.concatenate(targets), np.concatenate(sources), np.concatenate(values)
+
+    def closed(self, start: Codes, *families: Terms) -> Codes:
+        """All elements reached from ``start`` under the generator (and ``families``), sorted."""
+        known = frontier = np.unique(start)
+        while frontier.size:
+            found = [
+                self.images(terms, times, frontier)[0]
+                for terms in (self.generator, *families)
+                for times in terms.groups
+            ]
+            frontier = np.setdiff1d(np.concatenate([np.zeros(0, np.int64), *found]), known)
+            known = np.union1d(known, frontier)
+            if known.size * 800.0 > self.memory:
+                raise density_matrix(known.size * 800.0, self.memory)
+        return known
+
+    def level(self, level: Level, start: Codes) -> Codes:
+        """Elements of rho_kl, from those of the density matrix."""
+        key = (level, start.tobytes())
+        if key not in self._sets:
+            if not any(map(any, level)):
+                self._sets[key] = self.closed(start)
+            else:
+                parts = [np.zeros(0, np.int64)]
+                for _, terms, below in self.parents(level):
+                    codes = self.level(below, start)
+                    parts += [self.images(terms, times, codes)[0] for times in terms.groups]
+                self._sets[key] = self.closed(np.concatenate(parts))
+        return self._sets[key]
+
+    def parents(self, level: Level) -> list[tuple[int, Terms, Level]]:
+        """(k, K, level) of every operator that leads to a level, and the level it comes from."""
+        out = []
+        for side, family in enumerate((self.left, self.right)):
+            for a, k in enumerate(level[side]):
+                if k:
+                    less = tuple(x - (i == a) for i, x in enumerate(level[side]))
+                    below = (less, level[1]) if side == 0 else (level[0], less)
+                    out.append((k, family[a], below))
+        return out
+
+    # -- matrices -------------------------------------------------------------------------------
+
+    def matrix(self, terms: Terms, source: Codes, target: Codes) -> dict[Times, sp.csr_matrix]:
+        """From the elements ``source`` to ``target`` (others are dropped), by time coefficients."""
+        out = {}
+        for times in terms.groups:
+            codes, at, values = self.images(terms, times, source)
+            place = np.searchsorted(target, codes)
+            inside = place < target.size
+            inside[inside] = target[place[inside]] == codes[inside]
+            entries = (values[inside], (place[inside], at[inside]))
+            out[times] = sp.csr_matrix(entries, shape=(target.size, source.size))
+        return out
+
+    def trace(self, codes: Codes) -> NDArray[np.float64]:
+        """The trace as a row over elements."""
+        return (codes % self.kets == codes // self.kets % self.kets).astype(float)
+
+
+class Chain:
+    """Linear equations for stacked vectors, block by block.
+
+    Args:
+        sizes: of the blocks.
+        entries: (row, column, factor, matrices by time coefficients).
+    """
+
+    def __init__(
+        self,
+        sizes: list[int],
+        entries: list[tuple[int, int, float, dict[Times, sp.csr_matrix]]],
+        timed: bool,
+        rtol: float,
+    ):
+        self.offsets = np.concatenate([[0], np.cumsum(sizes)])
+        self.rtol = rtol
+        groups: dict[Times, list[tuple[int, int, sp.csr_matrix]]] = {(): []}
+        for row, column, factor, matrices in entries:
+            for times, m in matrices.items():
+                groups.setdefault(times, []).append((row, column, factor * m))
+        self.groups = {t: self._stacked(parts, sizes) for t, parts in groups.items()}
+        self.timed = timed
+
+    def _stacked(self, parts: Any, sizes: list[int]) -> sp.csr_matrix:
+        rows, columns, values = [], [], []
+        for r, c, m in parts:
+            coo = m.tocoo()
+            rows.append(coo.row + self.offsets[r])
+            columns.append(coo.col + self.offsets[c])
+            values.append(coo.data)
+        n = int(self.offsets[-1])
+        if not rows:
+            return sp.csr_matrix((n, n), dtype=complex)
+        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        return sp.csr_matrix(entries, shape=(n, n))
+
+    def advance(self, first: Complex, t0: float, t1: float) -> list[Complex]:
+        """Blocks at t1 from the first block (n, columns) at t0, the others being zero there."""
+        y = np.zeros((int(self.offsets[-1]), first.shape[1]), complex)
+        y[: first.shape[0]] = first
+        if t1 > t0:
+            y = self._integrated(y, t0, t1) if self.timed else self._exponential(y, t1 - t0)
+        return [y[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+
+    def _exponential(self, y: Complex, t: float) -> Complex:
+        A = self.groups[()]
+        return np.asarray(expm_multiply(A * t, y, traceA=complex(A.diagonal().sum()) * t))
+
+    def _integrated(self, y: Complex, t0: float, t1: float) -> Complex:
+        shape = y.shape
+
+        def slope(t: float, flat: Complex) -> Complex:
+            out = np.zeros(shape, complex)
+            for times, m in self.groups.items():
+                f = complex(np.prod([complex(c(t)) for c in times])) if times else 1.0
+                if f != 0:
+                    out += f * (m @ flat.reshape(shape))
+            return np.asarray(out.ravel())
+
+        scale = float(np.abs(y).max())
+        kw: dict[str, Any] = {"rtol": self.rtol, "atol": self.rtol * scale * 1e-2}
+        found = solve_ivp(slope, (t0, t1), y.ravel(), method="DOP853", max_step=(t1 - t0) / 8, **kw)
+        return np.asarray(found.y[:, -1]).reshape(shape)
+
+
+def zero_level(fields: int) -> Level:
+    """No operators taken yet."""
+    return ((0,) * fields, (0,) * fields)
+
+
+def more(level: Level, left: dict[int, int], right: dict[int, int]) -> Level:
+    """A level with operators added."""
+    return tuple(
+        tuple(x + add.get(a, 0) for a, x in enumerate(side))
+        for side, add in zip(level, (left, right), strict=True)
+    )  # type: ignore[return-value]
+
+
+class Counter:
+    """Moments of bins, from a density matrix at the first edge.
+
+    Args:
+        elements: superoperators.
+        codes, values: elements of the density matrix.
+        edges: of the bins, (B + 1,).
+        timed: whether the model depends on time.
+        rtol: of the integrator, where it does.
+    """
+
+    def __init__(
+        self,
+        elements: Elements,
+        codes: Codes,
+        values: Complex,
+        edges: NDArray[np.float64],
+        timed: bool,
+        rtol: float,
+    ):
+        self.e, self.start, self.edges = elements, codes, edges
+        self.timed, self.rtol = timed, rtol
+        self.zero = zero_level(elements.count)
+        here = self.set(self.zero)
+        self.rho = [np.zeros((here.size, 1), complex)]
+        self.rho[0][np.searchsorted(here, codes), 0] = values
+        self.chains: dict[Any, Chain] = {}
+        for j in range(edges.size - 1):
+            self.rho.append(self.free(self.zero, self.rho[j], j))
+
+    def set(self, level: Level) -> Codes:
+        """Elements of a level."""
+        return self.e.level(level, self.start)
+
+    def trace(self, level: Level, x: Complex) -> Complex:
+        """Traces of columns of elements of a level."""
+        return np.asarray(self.e.trace(self.set(level)) @ x)
+
+    def free(self, level: Level, x: Complex, j: int) -> Complex:
+        """Columns over bin j without operators."""
+        return self.chain(level, [level], j).advance(x, self.edges[j], self.edges[j + 1])[0]
+
+    def taken(
+        self, level: Level, x: Complex, j: int, left: dict[int, int], right: dict[int, int]
+    ) -> Complex:
+        """Columns over bin j in which the given numbers of operators are taken."""
+        levels = [
+            more(level, dict(zip(left, ks, strict=True)), dict(zip(right, ls, strict=True)))
+            for ks in _ranges(list(left.values()))
+            for ls in _ranges(list(right.values()))
+        ]
+        chain = self.chain(level, levels, j)
+        return chain.advance(x, self.edges[j], self.edges[j + 1])[-1]
+
+    def chain(self, base: Level, levels: list[Level], j: int) -> Chain:
+        """The equations of levels over bin j; base is the first."""
+        width = float(self.edges[j + 1] - self.edges[j])
+        key = (tuple(levels), round(float(np.log(width)), 12))
+        if key not in self.chains:
+            entries = []
+            at = {level: i for i, level in enumerate(levels)}
+            for level, i in at.items():
+                here = self.set(level)
+                entries.append((i, i, 1.0, self.e.matrix(self.e.generator, here, here)))
+                for _, terms, below in self.e.parents(level):
+                    if below in at:
+                        k = _difference(level, below, base)
+                        m = self.e.matrix(terms, self.set(below), here)
+                        entries.append((i, at[below], k / np.sqrt(width), m))
+            sizes = [self.set(level).size for level in levels]
+            self.chains[key] = Chain(sizes, entries, self.timed, self.rtol)
+        return self.chains[key]
+
+    # -- photons without bins --------------------------------------------------------------------
+
+    def counted(self, level: Level, x: Complex, j: int, a: int) -> Complex:
+        """Photons of field a in bin j, of columns of elements of a level; also their free end."""
+        key = ("counted", level, a)
+        if key not in self.chains:
+            here = self.set(level)
+            wide = np.union1d(here, self._diagonal(a, here))
+            rows = self.e.matrix(self.e.jump[a], here, wide)
+            trace = sp.csr_matrix(self.e.trace(wide))
+            row = {t: (trace @ m).tocsr() for t, m in rows.items()}
+            generator = self.e.matrix(self.e.generator, here, here)
+            entries = [(0, 0, 1.0, generator), (1, 0, 1.0, row)]
+            self.chains[key] = Chain([here.size, 1], entries, self.timed, self.rtol)
+        chain = self.chains[key]
+        return np.asarray(chain.advance(x, self.edges[j], self.edges[j + 1])[1][0])
+
+    def _diagonal(self, a: int, here: Codes) -> Codes:
+        found = [self.e.images(self.e.jump[a], t, here)[0] for t in self.e.jump[a].groups]
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+
+    def factorial(self, a: int) -> tuple[float, float]:
+        """<N> and <N(N - 1)> of the counts over all bins."""
+        e = self.e
+        here = e.closed(self.set(self.zero), e.jump[a])
+        generator, jump = e.matrix(e.generator, here, here), e.matrix(e.jump[a], here, here)
+        entries = [(n, n, 1.0, generator) for n in range(3)]
+        entries += [(1, 0, 1.0, jump), (2, 1, 2.0, jump)]
+        chain = Chain([here.size] * 3, entries, self.timed, self.rtol)
+        x = np.zeros((here.size, 1), complex)
+        x[np.searchsorted(here, self.set(self.zero))] = self.rho[0]
+        _, one, two = chain.advance(x, float(self.edges[0]), float(self.edges[-1]))
+        trace = e.trace(here)
+        return float((trace @ one)[0].real), float((trace @ two)[0].real)
+
+    # -- moments ---------------------------------------------------------------------------------
+
+    def numbers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """<c^+ c> and the photons of every bin, (A, B) each."""
+        A, B = self.e.count, self.edges.size - 1
+        n, flux = np.zeros((2, A, B))
+        for a in range(A):
+            one = more(self.zero, {a: 1}, {a: 1})
+            for j in range(B):
+                x = self.taken(self.zero, self.rho[j], j, {a: 1}, {a: 1})
+                n[a, j] = self.trace(one, x)[0].real
+                flux[a, j] = self.counted(self.zero, self.rho[j], j, a)[0].real
+        return n, flux
+
+    def coherence(self) -> Complex:
+        """<c_{a,j}^+ c_{b,k}>, (A, A, B, B)."""
+        A, B = self.e.count, self.edges.size - 1
+        out = np.zeros((A, A, B, B), complex)
+        for a in range(A):
+            open_ = more(self.zero, {}, {a: 1})
+            x = np.zeros((self.set(open_).size, 0), complex)
+            for k in range(B):
+                for b in range(A):
+                    closed = more(self.zero, {b: 1}, {a: 1})
+                    if k:
+                        y = self.taken(open_, x, k, {b: 1}, {})
+                        out[a, b, :k, k] = self.trace(closed, y)
+                        out[b, a, k, :k] = out[a, b, :k, k].conj()
+                    y = self.taken(self.zero, self.rho[k], k, {b: 1}, {a: 1})
+                    out[a, b, k, k] = self.trace(closed, y)[0]
+                if k == B - 1:
+                    break
+                new = self.taken(self.zero, self.rho[k], k, {}, {a: 1})
+                x = np.concatenate([self.free(open_, x, k) if k else x, new], axis=1)
+        return out
+
+    def pairs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """<c_j^+ c_k^+ c_k c_j>, and the same with the photons of the later bin."""
+        A, B = self.e.count, self.edges.size - 1
+        g2, mixed = np.zeros((2, A, A, B, B))
+        for a in range(A):
+            first = more(self.zero, {a: 1}, {a: 1})
+            x = np.zeros((self.set(first).size, 0), complex)
+            for k in range(B):
+                for b in range(A):
+                    both = more(first, {b: 1}, {b: 1})
+                    if k:
+                        y = self.taken(first, x, k, {b: 1}, {b: 1})
+                        g2[a, b, :k, k] = g2[b, a, k, :k] = self.trace(both, y).real
+                        mixed[a, b, :k, k] = self.counted(first, x, k, b).real
+                        mixed[b, a, k, :k] = mixed[a, b, :k, k]
+                    count = {a: 2} if a == b else {a: 1, b: 1}
+                    y = self.taken(self.zero, self.rho[k], k, count, dict(count))
+                    g2[a, b, k, k] = mixed[a, b, k, k] = self.trace(both, y)[0].real
+                if k == B - 1:
+                    break
+                new = self.taken(self.zero, self.rho[k], k, {a: 1}, {a: 1})
+                x = np.concatenate([self.free(first, x, k) if k else x, new], axis=1)
+        return g2, mixed
+
+
+def _ranges(counts: list[int]) -> list[tuple[int, ...]]:
+    """All tuples from zeros to ``counts``, the last one last."""
+    return [tuple(map(int, i)) for i in np.ndindex(*(c + 1 for c in counts))]
+
+
+def _difference(level: Level, below: Level, base: Level) -> int:
+    """How many operators of the kind that leads from ``below`` to ``level`` this bin holds."""
+    for side in range(2):
+        for a, (x, y) in enumerate(zip(level[side], below[side], strict=True)):
+            if x != y:
+                return x - base[side][a]
+    raise AssertionError("levels do not follow each other")
+
+
+def count(
+    model: Model,
+    fields: list[Op],
+    edges: NDArray[np.float64],
+    steady: bool = False,
+    *,
+    g1: bool = True,
+    g2: bool = True,
+    rtol: float = 1e-8,
+    memory: float = MEMORY,
+) -> Counts:
+    """Photon statistics of fields behind K = sum sqrt(r) L (and classical amplitudes).
+
+    Args:
+        model: the master equation; its initial state holds at time 0.
+        fields: the operators K; light that is not in a vacuum input must be a number in K.
+        edges: of the bins, ascending from 0 or later, (B + 1,).
+        steady: bins in the steady state, which must be unique.
+        g1, g2: whether these moments are wanted.
+        rtol: of the integrator, for models that depend on time.
+        memory: limit in bytes.
+
+    Raises:
+        TooLarge: the density matrix, with all coherences that K makes, does not fit into memory.
+        NotUnique: the steady state is not unique.
+    """
+    ops = {str(a): K.dag() * K for a, K in enumerate(fields)}
+    plain = {name: op for name, op in ops.items() if not op.coefficients}
+    t = None if steady else float(edges[0])
+    span = float(edges[-1] - edges[0])
+    system, y, facts = regression.state(model, plain, t, span, rtol, memory)
+    codes, values = regression.elements(system, Op.scalar(1), y)
+    known, where = np.unique(codes, return_inverse=True)
+    start = np.zeros(known.size, complex)
+    np.add.at(start, where, values)
+    elements = Elements(model, system.basis, fields, memory)
+    timed = bool(model.coefficients) or any(K.coefficients for K in fields)
+    counter = Counter(elements, known, start, edges, timed, rtol)
+    n, flux = counter.numbers()
+    coherence = counter.coherence() if g1 else None
+    pairs, mixed = counter.pairs() if g2 else (None, None)
+    mean, second = np.array([counter.factorial(a) for a in range(len(fields))]).T
+    facts = {**facts, "engine": "counting", "elements": int(counter.set(counter.zero).size)}
+    return Counts(n, flux, coherence, pairs, mixed, mean, second, facts)
