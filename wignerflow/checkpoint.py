@@ -7,6 +7,7 @@ is no checkpoint is refused and never overwritten.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, store
+from . import _check, files, store
 from .kernels.kernel import Kernel
 from .result import Result, load_record
 from .run.driver import Every, State
@@ -25,7 +26,10 @@ _MEANT = "Use the arguments of that run, or another file."
 
 
 class CheckpointFailed(OSError):
-    """A checkpoint could not be written: ``result`` holds what is done, the last file is whole."""
+    """A checkpoint could not be written, whatever is wrong: ``result`` holds what is done.
+
+    The file is as it was: the last checkpoint, or what somebody else put in its place.
+    """
 
     result: Result | None = None
 
@@ -40,7 +44,8 @@ class Checkpoint:
             but no machine repeats it to the bit.
 
     Raises:
-        ValueError, TypeError: ``every`` is no such time; ``path`` is a folder or lies in none.
+        ValueError, TypeError: ``every`` is no such time; ``path`` is a folder, lies in none,
+            or cannot be written.
     """
 
     def __init__(self, path: Any, every: Any = None, *, mix_targets: bool = False):
@@ -49,11 +54,13 @@ class Checkpoint:
         self.path = Path(path)
         if self.path.is_dir() or not self.path.name:
             _check.fail("checkpoint", "be the path of a file", f"the folder {str(path)!r}")
-        folder = self.path.absolute().parent
+        folder = files.real(self.path).parent
         if not folder.is_dir():
             _check.fail("checkpoint", "lie in a folder that exists", str(path))
         if not os.access(folder, os.W_OK | os.X_OK):
             _check.fail("checkpoint", "lie in a folder that can be written", str(path))
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            _check.fail("checkpoint", "be a file that can be written", str(path))
         self.every = parse_every(every)
         self.mix_targets = bool(mix_targets)
 
@@ -86,6 +93,11 @@ class FileKeeper:
         build: makes a result of a state, with the statistics so far.
         identity: makes the identity of the run from its kernel, step and CPU target.
         given: the arguments that ``solve`` was given: seed, step and trajectories.
+
+    Nobody else may write the file until ``close``.
+
+    Raises:
+        ValueError: another run is writing it, or wrote it since ``found`` was read.
     """
 
     def __init__(
@@ -100,7 +112,14 @@ class FileKeeper:
         self.checkpoint, self.build, self.identity = checkpoint, build, identity
         self.given, self.ntraj, self.found = given, ntraj, found
         self.every = checkpoint.every
-        self.seen = _stamp(checkpoint.path)
+        try:
+            self.hold = files.Hold(checkpoint.path)
+        except files.Busy as error:
+            raise refused(checkpoint.path, str(error.strerror)) from error
+        self.seen = None if found is None else found.stamp
+        if _stamp(checkpoint.path) != self.seen:
+            self.hold.release()
+            raise refused(checkpoint.path, "another run has just written it; call again")
         self.stats: dict[str, Any] = {}
         self.own: dict[str, str] = {}
         self.targets: list[str] = []
@@ -117,6 +136,11 @@ class FileKeeper:
         }
         self.stats = stats
         self.targets = [target]
+        if self.hold.failure is not None:
+            stats["warnings"].append(
+                f"The checkpoint could not be locked ({self.hold.failure}): let no other run "
+                f"write {str(self.checkpoint.path)!r}."
+            )
         if self.found is None:
             return None
         found = self.found
@@ -143,13 +167,12 @@ class FileKeeper:
         return state
 
     def save(self, state: State) -> None:
-        """Write the state, whole or not at all."""
-        path = self.checkpoint.path
-        if _stamp(path) != self.seen:  # someone else wrote there
-            found = Found.read(path)
-            if found is not None:
-                compare(path, found.identity, self.own, set())
-        result = self.build(state, {**self.stats, "stopped_because": "checkpoint"})
+        """Write the state, whole or not at all.
+
+        Raises:
+            CheckpointFailed: something is in the way.
+        """
+        path, result = self.checkpoint.path, None
         entry = {
             **self.entry,
             "done": state.done,
@@ -159,22 +182,34 @@ class FileKeeper:
             "targets": self.targets,
         }
         try:
+            result = self.build(state, {**self.stats, "stopped_because": "checkpoint"})
+            if _stamp(path) != self.seen:  # someone else wrote there
+                found = Found.read(path)
+                if found is not None:
+                    compare(path, found.identity, self.own, set())
             store.write(path, result.encoded({"checkpoint": entry}))
-        except OSError as error:
-            cause = os.strerror(error.errno) if error.errno else str(error)
+            self.seen = _stamp(path)
+        except Exception as error:
+            number = error.errno if isinstance(error, OSError) else None
+            cause = os.strerror(number) if number else str(error) or type(error).__name__
             reason = (
                 f"{cause}: the checkpoint could not be written, and the run was stopped. What "
                 "stood in the file before is intact, and the trajectories done are the `result` of "
                 "this error"
             )
-            failure = CheckpointFailed(error.errno, reason, str(path))
+            failure = CheckpointFailed(number or errno.EIO, reason, str(path))
             failure.result = result
             raise failure from error
-        self.seen = _stamp(path)
+
+    def close(self) -> None:
+        """Let others write the file."""
+        self.hold.release()
 
 
 class Found:
-    """What stands in a checkpoint."""
+    """What stands in a checkpoint, and the file's ``stamp`` when it was read."""
+
+    stamp: tuple[int, int, int] | None = None
 
     def __init__(self, path: Path, result: Result, entry: Mapping[str, Any]):
         try:
@@ -206,6 +241,7 @@ class Found:
         Raises:
             ValueError: there is a file, but no undamaged checkpoint.
         """
+        stamp = _stamp(path)
         try:
             result, record = load_record(path)
         except FileNotFoundError:
@@ -215,7 +251,9 @@ class Found:
         entry = record.get("checkpoint")
         if not isinstance(entry, dict):
             raise refused(path, "it is a result, not a checkpoint")
-        return Found(path, result, entry)
+        found = Found(path, result, entry)
+        found.stamp = stamp
+        return found
 
 
 def refused(path: Path, why: str) -> ValueError:

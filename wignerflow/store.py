@@ -9,20 +9,19 @@ Nothing in a file is ever executed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import math
 import os
-import secrets
 import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import files
 
 #: Version of the layout described above.
 FORMAT = 1
@@ -206,41 +205,20 @@ def dimension_names(axes: Mapping[str, tuple[str, NDArray]]) -> dict[str, str]:
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that it is there whole or not at all: new file, sync, rename.
+    """Write a file so that it is there whole or not at all.
 
     Raises:
         OSError: with the name of the file; nothing is left behind, and what stood there stays.
     """
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        try:
-            with open(draft, "xb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(draft, target)
-            _sync_folder(target.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-            raise
+        with files.replacing(path) as draft:
+            draft.write_bytes(data)
     except OSError as error:
         reason = (
             f"{error.strerror or error}: the result could not be written, "
             "but is still in memory; save it elsewhere"
         )
-        raise OSError(error.errno, reason, str(target)) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    with contextlib.suppress(OSError):  # some file systems and systems cannot
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 # ---------------------------------------------------------------- read

@@ -27,6 +27,10 @@ def path(tmp_path):
     return tmp_path / "run.nc"
 
 
+class Killed(BaseException):
+    """What nothing catches."""
+
+
 def stopped(path, monkeypatch, chunks=3, **options):
     """A run that ends like a killed one after so many chunks were kept."""
     whole = store.write
@@ -36,12 +40,12 @@ def stopped(path, monkeypatch, chunks=3, **options):
         whole(where, data)
         written.append(where)
         if len(written) == chunks:
-            raise KeyError("killed")
+            raise Killed
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "write", write)
         patch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
-        with pytest.raises(KeyError, match="killed"):
+        with pytest.raises(Killed):
             solve(checkpoint=path, every="1 chunks", **options)
     return wf.load(path)
 
@@ -186,8 +190,9 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(path, monkeypatch):
 
     monkeypatch.setattr(FileKeeper, "save", save)
     monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
-    with pytest.raises(ValueError, match="another seed, 8 there and 3 here"):
+    with pytest.raises(wf.CheckpointFailed, match="another seed, 8 there and 3 here") as error:
         solve(checkpoint=path, every="1 chunks")
+    assert error.value.result.ntraj >= 128 and error.value.result.seed == 3
     assert path.read_bytes() == other.read_bytes()
 
 

@@ -9,8 +9,6 @@ that the table can be made from the file alone.
 from __future__ import annotations
 
 import math
-import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import files
 from .._version import __version__
 from ..result import Result, format_value
 
@@ -286,14 +285,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         OSError: the file cannot be written; what stood there before is untouched.
     """
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
     try:
-        write(draft)
-        os.replace(draft, path)
+        with files.replacing(path) as draft:
+            write(draft)
     except OSError as error:
         _not_written(path, error)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def save(figure: Figure, data: xarray.Dataset, folder: Path) -> list[Path]:
@@ -303,15 +299,15 @@ def save(figure: Figure, data: xarray.Dataset, folder: Path) -> list[Path]:
 
     from ..plot import STYLE
 
-    files = [folder / f"{figure.name}.nc", folder / f"{figure.name}.png"]
-    write_atomic(files[0], lambda path: data.to_netcdf(path, engine="h5netcdf"))
+    paths = [folder / f"{figure.name}.nc", folder / f"{figure.name}.png"]
+    write_atomic(paths[0], lambda path: data.to_netcdf(path, engine="h5netcdf"))
     with mpl.rc_context(STYLE):
         drawing = figure.draw(data)
         buffer = BytesIO()
         drawing.savefig(buffer, format="png")
         plt.close(drawing)
-    write_atomic(files[1], lambda path: _bytes(path, buffer.getvalue()))
-    return files
+    write_atomic(paths[1], lambda path: _bytes(path, buffer.getvalue()))
+    return paths
 
 
 def _bytes(path: Path, data: bytes) -> None:

@@ -62,6 +62,9 @@ class Keeper(Protocol):
     def save(self, state: State) -> None:
         """Write the state, whole or not at all."""
 
+    def close(self) -> None:
+        """Let others write there."""
+
 
 @dataclass
 class Request:

@@ -82,11 +82,13 @@ class Trajectories:
         shown = options.progress and engine.stochastic
         bar = Progress(task.plan, options.ntraj, options.target, shown)
         self.request.progress = bar.update
-        self._keep(task, engine, record)
         try:
+            self._keep(task, engine, record)
             outcome = self._simulate(text, task, record)
         finally:
             bar.close()
+            if self.request.keeper is not None:
+                self.request.keeper.close()
         self._complete(outcome, text, record)
         if not engine.stochastic:
             return _deterministic(outcome, task, engine, record)

@@ -8,7 +8,7 @@ import pytest
 
 import wignerflow as wf
 
-from .hostile import survive_many, survive_some
+from .mutants import survive_many, survive_some
 
 LASER = Path(__file__).parents[2] / "examples" / "laser.toml"
 

@@ -21,8 +21,8 @@ from wignerflow.provenance import read_call
 from wignerflow.result import load_record
 from wignerflow.solving import METHODS
 
-from . import cases
-from .hostile import survive_many, survive_some
+from ..run import cases
+from .mutants import survive_many, survive_some
 
 READER = r"""
 import hashlib, tempfile, warnings
