@@ -21,8 +21,9 @@ from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
 from .model.model import Jump, LocalJump, Model
 from .model.operators import commutator, couple
+from .model.outputs import Output
 from .model.spread import spread
-from .model.states import bloch, bloch_vector, coherent, down, fock, thermal, up, vacuum
+from .model.states import bloch, bloch_vector, coherent, down, fock, squeezed, thermal, up, vacuum
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from .model.waveguides import waveguide
 from .moments.method import Cumulant
@@ -31,6 +32,7 @@ from .observables import (
     CorrelationLength,
     Derived,
     Fano,
+    Flux,
     Ratio,
     Squeezing,
     StructureFactor,
@@ -64,6 +66,7 @@ __all__ = [
     "Exact",
     "FailedTrajectories",
     "Fano",
+    "Flux",
     "GeneralizedP",
     "Jump",
     "LocalJump",
@@ -73,6 +76,7 @@ __all__ = [
     "NearestNeighbour",
     "NotRelaxed",
     "NotUnique",
+    "Output",
     "QuantumJumps",
     "Ratio",
     "Result",
@@ -110,6 +114,7 @@ __all__ = [
     "spectrum",
     "sphere_density",
     "spread",
+    "squeezed",
     "steady_state",
     "sweep",
     "thermal",

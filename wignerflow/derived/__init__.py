@@ -2,6 +2,7 @@
 
 from .arrays import Coherence, CorrelationLength, StructureFactor
 from .base import Derived, Operator, hermitian
+from .flux import Flux
 from .ratios import Fano, Ratio, g2
 from .spins import Squeezing, Subradiance, WinelandSqueezing
 
@@ -18,6 +19,7 @@ DERIVED: dict[str, type[Derived]] = {
         StructureFactor,
         Coherence,
         CorrelationLength,
+        Flux,
     )
 }
 
@@ -27,6 +29,7 @@ __all__ = [
     "CorrelationLength",
     "Derived",
     "Fano",
+    "Flux",
     "Operator",
     "Ratio",
     "Squeezing",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .coefficients import Coef
+from .inputs import check_input, vacuum_form
 from .operators import ArrayOp, LocalOp, Op
 from .states import BlochState, ModeState, State
 from .subsystems import SAME_NAME, CollectiveSpin, Ensemble, Member, Mode, Subsystem
@@ -59,14 +60,18 @@ class Jump:
         op: operator or array operator.
         rate: non-negative number, ``wf.coef``, length-M array, or Hermitian (M, M) matrix, positive
             semidefinite within 1e-10 of its norm.
+        input: state of the field that the jump emits into, white in frequency: None (vacuum),
+            ``wf.coherent(beta)`` with beta a number or ``wf.coef`` and abs(beta)^2 photons per
+            time (it adds the drive i sqrt(rate) (beta^* L - beta L^+) to H), ``wf.thermal(n)`` or
+            ``wf.squeezed(r, phi)``, with n quanta per mode and the angles of the mode's states.
 
     Raises:
-        TypeError: ``op`` is a one-emitter operator (use ``LocalJump``).
+        TypeError: ``op`` is a one-emitter operator (use ``LocalJump``), or ``input`` no such state.
         ValueError: the rate is negative, complex, of the wrong shape, or its matrix has a negative
             eigenvalue (named).
     """
 
-    def __init__(self, op: Any, rate: Any):
+    def __init__(self, op: Any, rate: Any, input: ModeState | None = None):
         if isinstance(op, LocalOp):
             _check.fail(
                 "op",
@@ -89,9 +94,16 @@ class Jump:
             self.matrix = _dissipation_matrix(rate, op.size)
         else:
             self.rate = _rate("rate", rate, op.size if isinstance(op, ArrayOp) else None)
+        self.input = check_input(input, self.matrix)
+        self.form = vacuum_form(op, self.rate, self.matrix, self.input)
+        #: The jumps with vacuum inputs that it is made of.
+        self.vacuum: tuple[Jump, ...] = (self,)
+        if self.input is not None:
+            self.vacuum = tuple(Jump(part, r if m is None else m) for part, r, m in self.form.jumps)
 
     def __repr__(self) -> str:
-        return f"Jump({self.op!r}, rate={_rate_text(self)})"
+        given = "" if self.input is None else f", input={self.input!r}"
+        return f"Jump({self.op!r}, rate={_rate_text(self)}{given})"
 
 
 def _nested(rate: Any) -> bool:
@@ -243,12 +255,18 @@ class Model:
             _check.fail("H", "be Hermitian", self.H, hint)
         if isinstance(jumps, (Jump, LocalJump)) or not isinstance(jumps, Iterable):
             _check.fail("jumps", "be a list of wf.Jump and wf.LocalJump", jumps, "", TypeError)
-        self.jumps: tuple[Jump | LocalJump, ...] = tuple(jumps)
-        for k, jump in enumerate(self.jumps):
+        #: The jumps as given, inputs included; ``jumps`` and ``H`` have vacuum inputs alone.
+        self.given: tuple[Jump | LocalJump, ...] = tuple(jumps)
+        for k, jump in enumerate(self.given):
             if not isinstance(jump, (Jump, LocalJump)):
                 hint = "Wrap operators: `wf.Jump(op, rate)`."
                 _check.fail(f"jumps[{k}]", "be a wf.Jump or a wf.LocalJump", jump, hint, TypeError)
             self._known(f"jumps[{k}]", jump.op)
+            if isinstance(jump, Jump) and jump.form.drive is not None:
+                self.H = self.H + jump.form.drive
+        self.jumps: tuple[Jump | LocalJump, ...] = tuple(
+            part for j in self.given for part in (j.vacuum if isinstance(j, Jump) else (j,))
+        )
 
     def _known(self, argument: str, op: Op | ArrayOp | LocalOp) -> None:
         used = {op.sub} if isinstance(op, LocalOp) else op.subsystems
@@ -385,6 +403,11 @@ def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
             _check.fail(argument, must, _check.Note(f"a list of {len(states)}"))
     wanted = ModeState if isinstance(sub, Mode) else BlochState
     for state in states:
+        if isinstance(state, ModeState) and state.kind == "squeezed":
+            _check.fail(argument, "be no squeezed state, which is an input of a jump", state)
+        if isinstance(state, ModeState) and isinstance(state.value, Coef):
+            hint = "An amplitude that depends on time is the input of a jump."
+            _check.fail(argument, "be a constant state", state, hint)
         if not isinstance(state, wanted):
             what = "a spin state (wf.up, wf.bloch, …)"
             if wanted is ModeState:

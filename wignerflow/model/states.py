@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .coefficients import Coef
 
 
 class State:
@@ -48,10 +49,13 @@ class BlochState(State):
 
 @dataclass(frozen=True)
 class ModeState(State):
-    """A state of one mode: ``kind`` is "coherent", "fock" or "thermal"; ``value`` its parameter."""
+    """A state of one mode: ``kind`` is "coherent", "fock" or "thermal"; ``value`` its parameter.
+
+    The amplitude of a coherent one may depend on time, as the input of a jump.
+    """
 
     kind: str
-    value: complex
+    value: Any
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form."""
@@ -116,14 +120,14 @@ up = BlochState(0.0, 0.0, 1.0)
 down = BlochState(0.0, 0.0, -1.0)
 
 
-def coherent(alpha: complex) -> ModeState:
+def coherent(alpha: Any) -> ModeState:
     """Coherent state of a mode: a |alpha> = alpha |alpha>.
 
     <a> = alpha and <a^+ a> = |alpha|^2. Trajectories of TWA start with a Gaussian of variance
     1/4 in Re a and in Im a about alpha.
 
     Args:
-        alpha: one complex number.
+        alpha: one complex number; as the input of a jump also ``wf.coef``.
 
     Raises:
         TypeError: it is no number.
@@ -134,6 +138,8 @@ def coherent(alpha: complex) -> ModeState:
         >>> wf.coherent(0) == wf.vacuum
         True
     """
+    if isinstance(alpha, Coef):
+        return ModeState("coherent", alpha)
     value = _check.numeric_array("alpha", alpha, complex)
     if value.ndim:
         _check.fail("alpha", "be one number", alpha, "Give an array of modes a list of states.")
@@ -191,6 +197,33 @@ def thermal(n: float) -> ModeState:
     if value < 0:
         _check.fail("n", "be non-negative", n)
     return ModeState("thermal", complex(value))
+
+
+def squeezed(r: float, phi: float = 0.0) -> ModeState:
+    r"""Squeezed vacuum, as the input of a jump.
+
+    .. math:: dB = \cosh r\,dB_1 - e^{i\varphi}\sinh r\,dB_1^\dagger,
+
+    with dB_1 the vacuum: at phi = 0 the quadrature b + b^+ is squeezed, its variance e^{-2r} of the
+    vacuum's, and the other one is larger by e^{2r}.
+
+    Args:
+        r: strength, at least 0; 10 log10(e^{2r}) = 8.69 r decibels.
+        phi: angle in radians; phi/2 turns the squeezed quadrature.
+
+    Raises:
+        TypeError: an argument is no real number.
+        ValueError: r is negative or an argument is not finite.
+
+    Example:
+        >>> import wignerflow as wf
+        >>> mode = wf.Mode(name="mode")
+        >>> jump = wf.Jump(mode.a, rate=1.0, input=wf.squeezed(0.6))
+    """
+    strength, angle = _check.real("r", r), _check.real("phi", phi)
+    if strength < 0:
+        _check.fail("r", "be non-negative", r, "Add pi to `phi` for the other quadrature.")
+    return ModeState("squeezed", strength * complex(math.cos(angle), math.sin(angle)))
 
 
 def state_from_dict(data: Any) -> State:

@@ -1,0 +1,125 @@
+"""Inputs of jumps: the equivalent jumps and drives, and what leaves."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+
+TIMES = np.linspace(0, 3, 4)
+KAPPA, DETUNING = 0.9, 0.4
+
+
+def cavity(given, **kw):
+    mode = wf.Mode(name="mode")
+    jump = wf.Jump(mode.a, KAPPA, input=given)
+    return mode, jump, wf.Model(DETUNING * mode.n, [jump], initial={mode: wf.vacuum})
+
+
+def means(model, method, **ops):
+    return wf.solve(model, TIMES, e_ops=ops, method=method, progress=False).expect
+
+
+@pytest.mark.parametrize("method", ["exact", "cumulant", "mean-field"])
+def test_coherent_light_drives_what_it_meets(method):
+    beta = 0.5 - 0.2j
+    mode, jump, model = cavity(wf.coherent(beta))
+    rate = 1j * DETUNING + KAPPA / 2
+    a = -np.sqrt(KAPPA) * beta / rate * (1 - np.exp(-rate * TIMES))
+    ops = {"a": mode.a, "flux": wf.Flux(jump)}
+    if method == "mean-field":
+        del ops["flux"]
+    out = means(model, method, **ops)
+    np.testing.assert_allclose(out["a"], a, atol=2e-5)
+    if method != "mean-field":
+        np.testing.assert_allclose(out["flux"], abs(beta + np.sqrt(KAPPA) * a) ** 2, atol=1e-5)
+
+
+def test_an_amplitude_that_depends_on_time_and_one_per_rate():
+    beta = wf.coef(lambda t: 0.3 * t + 0j)
+    mode, _, model = cavity(wf.coherent(beta))
+    given = wf.coef(lambda t: 1j * np.sqrt(KAPPA) * 0.3 * t)
+    drive = given * mode.a
+    plain = wf.Model(
+        DETUNING * mode.n + drive + drive.dag(), [wf.Jump(mode.a, KAPPA)], initial={mode: wf.vacuum}
+    )
+    one, two = (means(m, "exact", a=mode.a)["a"] for m in (model, plain))
+    np.testing.assert_allclose(one, two, atol=1e-7)
+    assert abs(one[-1]) > 0.1
+    with pytest.raises(ValueError, match="constant state"):
+        wf.Model(initial={mode: wf.coherent(beta)})
+
+
+@pytest.mark.parametrize("method", ["exact", "cumulant"])
+def test_a_thermal_input_fills_a_cavity(method):
+    mode, _, model = cavity(wf.thermal(0.6))
+    out = means(model, method, n=mode.n)["n"]
+    np.testing.assert_allclose(out, 0.6 * (1 - np.exp(-KAPPA * TIMES)), atol=1e-5)
+
+
+def test_a_squeezed_input_squeezes_the_same_quadrature():
+    r, phi = 0.4, 0.7
+    mode = wf.Mode(name="mode", cutoff=30)
+    jump = wf.Jump(mode.a, 1.0, input=wf.squeezed(r, phi))
+    model = wf.Model(None, [jump], initial={mode: wf.vacuum})
+    turned = np.exp(-0.5j * phi) * mode.a
+    X, Y = turned + turned.dag(), (turned - turned.dag()) / 1j
+    ops = {"X": X * X, "Y": Y * Y, "n": mode.n}
+    out = wf.steady_state(model, ops, "exact").expect
+    found = [out["X"], out["Y"], out["n"]]
+    np.testing.assert_allclose(found, [np.exp(-2 * r), np.exp(2 * r), np.sinh(r) ** 2], rtol=1e-5)
+    assert abs(found[0] - np.exp(2 * r)) > 1  # the other sign
+
+
+def test_inputs_of_arrays_and_of_correlated_jumps():
+    chain = wf.Mode(name="chain", count=2, cutoff=12)
+    rates = np.array([0.5, 1.2])
+    model = wf.Model(
+        None, [wf.Jump(chain.a, rates, input=wf.thermal(0.2))], initial={chain: wf.vacuum}
+    )
+    n = means(model, "exact", n=chain.n)["n"]
+    np.testing.assert_allclose(n, 0.2 * (1 - np.exp(-np.outer(TIMES, rates))), atol=1e-6)
+    G = np.array([[1.0, 0.5j], [-0.5j, 0.7]])
+    model = wf.Model(None, [wf.Jump(chain.a, G, input=wf.thermal(0.2))], initial={chain: wf.vacuum})
+    out = wf.steady_state(model, {"n": chain.n, "ab": chain[0].adag * chain[1].a}, "exact").expect
+    np.testing.assert_allclose([*out["n"], out["ab"]], [0.2, 0.2, 0], atol=1e-6)
+
+
+def test_a_model_made_again_of_its_parts_is_the_same():
+    mode, _, model = cavity(wf.coherent(0.5))
+    again = wf.Model(model.H, model.jumps, initial={mode: wf.vacuum})
+    assert again.H == model.H
+    np.testing.assert_array_equal(
+        means(again, "exact", a=mode.a)["a"], means(model, "exact", a=mode.a)["a"]
+    )
+
+
+def test_outputs_add_up():
+    mode = wf.Mode(name="mode")
+    one, two = wf.Jump(mode.a, 0.36), wf.Jump(mode.a, 0.64)
+    F, B = wf.Output(one), wf.Output(two)
+    model = wf.Model(None, [one, two], initial={mode: wf.coherent(2.0)})
+    ops = {"F": wf.Flux(F), "eta": wf.Flux(0.8**0.5 * F)}
+    ops |= {"plus": wf.Flux((F + B) / np.sqrt(2)), "turned": wf.Flux((F + 1j * B) / np.sqrt(2))}
+    out = wf.solve(model, [0, 1], e_ops=ops, method="exact").expect
+    found = [out[k][0] for k in ops]
+    np.testing.assert_allclose(found, [1.44, 1.152, 4 * 1.4**2 / 2, 4 / 2], rtol=1e-8)
+
+
+def test_bad_inputs_and_outputs():
+    mode, atoms = wf.Mode(name="mode"), wf.Ensemble(3, name="atoms")
+    jump = wf.Jump(mode.a, 1.0)
+    with pytest.raises(TypeError, match=r"`input` must be None \(vacuum\), wf.coherent"):
+        wf.Jump(mode.a, 1.0, input=wf.fock(1))
+    with pytest.raises(TypeError, match="one field"):
+        wf.Output(wf.LocalJump(atoms.sm, 1.0))
+    with pytest.raises(ValueError, match="positive rate"):
+        wf.Output(wf.Jump(mode.a, 0.0))
+    with pytest.raises(ValueError, match=r"norm of at most 1, but was 1\.41\. Divide by it|1\.41"):
+        wf.Flux(wf.Output(jump) + 1j * wf.Output(wf.Jump(mode.a, 0.3)))
+    with pytest.raises(ValueError, match="infinite flux"):
+        wf.Flux(wf.Jump(mode.a, 1.0, input=wf.thermal(0.1)))
+    chain = wf.Mode(name="chain", count=2)
+    with pytest.raises(ValueError, match="one of the 2 members"):
+        wf.Output(wf.Jump(chain.a, 1.0))
+    with pytest.raises(ValueError, match="below 2"):
+        wf.Output(wf.Jump(chain.a, 1.0), channel=2)

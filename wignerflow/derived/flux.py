@@ -1,0 +1,62 @@
+"""Photon flux of an output field."""
+
+from __future__ import annotations
+
+from numpy.typing import NDArray
+
+from .. import _check
+from ..model.operators import Op
+from ..model.outputs import Output
+from .base import Derived, Means
+
+
+class Flux(Derived):
+    r"""Photons per unit of time in an output field, :math:`\langle b^\dagger b\rangle`.
+
+    .. math:: b^\dagger b \to K^\dagger K, \qquad
+       K = \sum_k c_k(\sqrt{r_k}\,L_k + \beta_k)
+
+    of the jumps :math:`L_k` of plain rates :math:`r_k` in it with their coherent inputs, the vacuum
+    left out: :math:`r\langle L^\dagger L\rangle` for one jump. An operator's mean, for every
+    method.
+
+    Args:
+        output: a :class:`wignerflow.Output`, or a jump for its whole output.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: an input is thermal or squeezed (infinite flux) or depends on time, or the
+            coefficients of the output have a norm above 1.
+
+    References:
+        Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), Eq. (2.22).
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> atoms = wf.Ensemble(10, name="atoms")
+        >>> jump = wf.Jump(atoms.Jm, 0.1)
+        >>> model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+        >>> e_ops = {"flux": wf.Flux(wf.Output(jump))}
+        >>> out = wf.solve(model, [0, 1], e_ops=e_ops, method="exact")
+        >>> round(float(out.expect["flux"][0]), 12)
+        1.0
+    """
+
+    def __init__(self, output: Output):
+        if not isinstance(output, Output):
+            output = Output(output)
+        output.check("output")
+        K = output.operator()
+        total = K.dag() * K
+        if isinstance(total, Op) and total.coefficients:
+            hint = "Take wf.photons, or the mean of L and of L^+ L."
+            _check.fail("output", "not depend on time itself", output, hint)
+        self._inputs = {"flux": total}
+        self._label = f"Flux({output!r})"
+
+    @property
+    def linear(self) -> bool:
+        return True
+
+    def evaluate(self, means: Means) -> NDArray:
+        return means["flux"]
