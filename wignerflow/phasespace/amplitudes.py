@@ -85,8 +85,8 @@ def amplitude_word(
     out: dict[Components, complex] = {}
     if pinned:
         for spins, c in word_symbol("collective", letters):
-            for key, d in spin_monomial(spins):
-                out[key] = out.get(key, 0) + c * d
+            for key, factor in spin_monomial(spins):
+                out[key] = out.get(key, 0) + c * factor
         return tuple((k, c) for k, c in out.items() if c != 0)
     shift = (1 - order) / 2
     for (a, b), c in boson_word(letters):
