@@ -587,7 +587,7 @@ def test_compile_time_is_told_from_the_pilot(monkeypatch):
     monkeypatch.setattr(cpu, "load_module", slow)
     found = wf.solve(model, T, **run).stats
     assert found["compile_time"] >= 3 * 0.3  # the pilot's two kernels, and the run's
-    assert 0 <= found["pilot_time"] < 0.3
+    assert 0 <= found["pilot_time"] < found["preparation_time"] - 2 * 0.3
     assert found["compile_time"] + found["pilot_time"] <= found["preparation_time"]
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from . import _check, files, store
 from .kernels.kernel import Kernel
 from .result import Result, load_record
-from .run.driver import Every, State
+from .run.driver import Every, Prepared, State
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _MEANT = "Use the arguments of that run, or another file."
@@ -227,12 +227,15 @@ class Found:
             clips = _check.real("clips", entry["clips"])
             self.state = State(result.samples, done, clips, short, digests)
             self.seed = _check.integer("seed", result.seed, 0)
+            self.step_error = dict(result.step_error)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise refused(path, f"it is a damaged checkpoint ({error})") from error
 
-    def known_step(self) -> tuple[float, dict[str, Any]] | None:
+    def known_step(self) -> Prepared | None:
         """Step and pilot, if the run chose its step itself."""
-        return None if self.given.get("dt") is not None else (self.step, dict(self.pilot))
+        if self.given.get("dt") is not None:
+            return None
+        return Prepared(self.step, stats=dict(self.pilot), errors=self.step_error)
 
     @staticmethod
     def read(path: Path) -> Found | None:

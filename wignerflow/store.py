@@ -26,6 +26,8 @@ from . import files
 #: Version of the layout described above.
 FORMAT = 1
 RECORD = "wignerflow_record"
+#: Arrays of an observable, and how their variables' names end.
+PARTS = {"expect": "", "sem": "_sem", "std": "_std", "step_error": "_step_error"}
 _MARK = b"\nwignerflow sha256 "
 _TRAILER = len(_MARK) + 65
 _SAMPLES = {
@@ -121,7 +123,7 @@ def encode(
 
     Args:
         times: (T,).
-        observables: by name, the arrays "expect", "sem", "std", each (T,) or (T, V).
+        observables: by name, the arrays of ``PARTS``, each (T,) or (T, V).
         axes: by name of an observable of shape (T, V), the dimension name and coordinates (V,).
         record: plain data.
         samples: the arrays of a ``Samples``, or None.
@@ -146,7 +148,7 @@ def encode(
         for name, parts in observables.items():
             dims = ("time", sizes[names[name]]) if name in axes else ("time",)
             variables[name] = {"dims": list(dims)}
-            for part, ending in (("expect", ""), ("sem", "_sem"), ("std", "_std")):
+            for part, ending in PARTS.items():
                 value = parts[part]
                 pieces = (
                     {"_real": value.real, "_imag": value.imag}
@@ -185,6 +187,7 @@ LONG = {
     "expect": "",
     "sem": ", standard error of the mean",
     "std": ", standard deviation over trajectories",
+    "step_error": ", error of the step",
     "": "",
     "_real": ", real part",
     "_imag": ", imaginary part",
@@ -310,7 +313,7 @@ def decode(
                 axes[dim] = get(dim, None, "<f8")
                 shape += axes[dim].shape
             parts: dict[str, Any] = {"dims": entry["dims"]}
-            for part in ("expect", "sem", "std"):
+            for part in PARTS:
                 pieces = [get(own, shape, "<f8") for own in entry[part]]
                 if len(pieces) not in (1, 2):
                     raise ValueError(f"{name!r} has {len(pieces)} parts")

@@ -11,7 +11,7 @@ import scipy.linalg
 import wignerflow as wf
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.oscillators import step_numbers
-from wignerflow.run.stepsize import guess
+from wignerflow.run.bounds import guess
 
 from .lanes import LaneRun, one_step
 

@@ -8,9 +8,8 @@ the same method is compared with the exact solution, and the deviation
 
 is fitted by :math:`A N^{-p}` and extended to the N that is asked for.
 
-The step is a bound: twice the largest difference that halving it can have made to the mean of any
-operator that is read, as far as the pilot run of ``solve`` can tell. The pilot covers the first
-thousands of steps; the certificate says where it ends before the run does.
+The step's error is that of ``Result.step_error``, from a pilot run. Of a long run the pilot may
+cover the beginning alone; the certificate says where it ends before the run does.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from ..exact.engine import Exact
 from ..model.model import Model
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
-from ..run.stepsize import step_bound
 from ..solving import solve
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
@@ -49,7 +47,7 @@ class Line:
             error, and ``truncation`` is an upper bound.
         sampling: standard error of ``ntraj`` trajectories.
         step: bound on the error of the time step, from halving it on a pilot run; 0 for methods
-            without steps; NaN where it was not checked (a given ``dt``, derived observables).
+            without steps; NaN where it was not checked (a given ``dt``).
         deviations: (N, deviation, its sampling error) at small N.
     """
 
@@ -189,19 +187,13 @@ def certify(
 
 
 def _step(pilot: Result, name: str, scale: float) -> float:
-    """Bound on the step error of an observable, in units of ``scale``; see :class:`Line`."""
+    """The step error of an observable, in units of ``scale``; NaN where it is not known."""
     if pilot.dt is None:
         return 0.0
-    if "step_difference" not in pilot.stats:
+    error = pilot.step_error[name]
+    if not np.any(np.isfinite(error)):
         return math.nan
-    bound = step_bound(pilot.stats["step_difference"], pilot.stats["step_difference_sem"])
-    spread = np.abs(pilot.std[name])
-    if bound == 0:
-        return 0.0
-    if not np.any(np.isfinite(spread)):  # not a mean
-        return math.nan
-    rms = _largest(np.hypot(np.abs(pilot.expect[name]), spread))
-    return bound * rms / scale if scale else 0.0
+    return _largest(error) / scale if scale else 0.0
 
 
 def extrapolate(

@@ -336,7 +336,7 @@ class _Run:
         self.at = np.searchsorted(self.times, start + taus)
         self.first = int(np.searchsorted(self.times, start))
         self.text = self._text(model)
-        self.dt, _ = prepare(self.text, self.times, request)
+        self.dt = prepare(self.text, self.times, request).step
 
     def _text(self, model: Model) -> KernelText:
         system, symbols = self.engine.lower(model, self.base, self.times)

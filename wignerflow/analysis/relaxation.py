@@ -19,9 +19,9 @@ from ..model.states import BlochState, ModeState, State
 from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
+from ..run.bounds import guess
 from ..run.driver import Request, available_threads, simulate
 from ..run.gpus import default_device, place
-from ..run.stepsize import guess
 from ..solving import FAILED_LIMIT, gather, members, runs_trajectories
 
 TIMES = 64  # outputs of a run, evenly spaced

@@ -160,7 +160,7 @@ def _dataset(axes: dict[str, list[Any]], results: list[Result], own_times: bool)
         own = [*axes, "time", dims[name]] if name in dims else [*axes, "time"]
         if name in dims:
             coordinates[dims[name]] = first.axes[name][1]
-        for ending, part in (("", "expect"), ("_sem", "sem"), ("_std", "std")):
+        for part, ending in store.PARTS.items():
             values = _stack([getattr(r, part)[name] for r in results], shape)
             variables[name + ending] = (own, values, {"long_name": name + store.LONG[part]})
     for fact in _FACTS:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.states import ModeState
-from ..model.subsystems import Subsystem
+from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from . import lower
 from .method import Symbol
-from .product_state import collective_moment, emitters
 from .symbols import Mono, SymbolMap
 from .system import PhaseSpaceSystem
 from .validity import has_other_noise
@@ -44,7 +43,7 @@ class CoherentSymbols(SymbolMap):
 class ProductStateSymbols(SymbolMap):
     """Expectation values in product states as functions of the mean-field variables.
 
-    Exact for words of any length, see ``product_state``.
+    Words of one letter are exact, J words of two letters too; longer J words are factorised.
     """
 
     def array_symbol(self, op: ArrayOp) -> dict[Mono, NDArray[np.complex128]]:
@@ -78,13 +77,21 @@ class ProductStateSymbols(SymbolMap):
             return {
                 k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()
             }
-        if sub.kind == "spin":
-            return {tuple("xyz".index(x) for x in letters): 2 * one}
-        N, out = emitters(sub), dict[tuple[int, ...], NDArray[np.complex128]]()
-        for comps, k, c in collective_moment(letters):
-            falling = np.prod([N - i for i in range(k)], axis=0)
-            out[comps] = out.get(comps, 0) + c * falling * (2 / N) ** len(comps)
+        base = self.member_symbol(((sub, letters),))
+        out = {tuple(k for _, k in mono): c * one for mono, c in base.items()}
+        numbers = _numbers(sub)
+        if numbers is not None and len(letters) == 2:
+            key = tuple(sorted("xyz".index(x) for x in letters))
+            out[key] = out[key] * (1 - 1 / numbers)
+            if letters[0] == letters[1]:
+                out[()] = (numbers / 4).astype(complex)
         return out
+
+
+def _numbers(sub: Subsystem) -> NDArray[np.float64] | None:
+    if isinstance(sub, Ensemble):
+        return sub.numbers.astype(float)
+    return 2 * sub.lengths if isinstance(sub, CollectiveSpin) else None
 
 
 def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
@@ -164,7 +171,7 @@ class MeanField:
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
         # jumps of one spin alone: its Bloch equations, not a vector of fixed length
-        system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols, noise=False)
+        system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols)
         system.facts = [DRIFT_ALONE] if has_other_noise(system) else []
         lower.set_initial(system, model, "point", "point")
         system.noise = False

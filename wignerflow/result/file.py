@@ -34,13 +34,9 @@ def dataset(result: Result) -> xarray.Dataset:
             dim, where = result.axes[name]
             whole = dim in ("member", "pair")
             coordinates[dims[name]] = where.astype(np.int64) if whole else where
-        for ending, values, part in (
-            ("", result.expect, "expect"),
-            ("_sem", result.sem, "sem"),
-            ("_std", result.std, "std"),
-        ):
+        for part, ending in store.PARTS.items():
             attributes = {"long_name": name + store.LONG[part]}
-            variables[name + ending] = (own, values[name], attributes)
+            variables[name + ending] = (own, getattr(result, part)[name], attributes)
     return xarray.Dataset(variables, coordinates, attributes_of(result))
 
 
@@ -75,8 +71,7 @@ def encode(result: Result, extra: Mapping[str, Any] | None) -> bytes:
     if result.final is not None:
         record["final"] = list(result.variables)
     observables = {
-        n: {"expect": result.expect[n], "sem": result.sem[n], "std": result.std[n]}
-        for n in result.expect
+        n: {part: getattr(result, part)[n] for part in store.PARTS} for n in result.expect
     }
     attributes = {
         k: v for k, v in attributes_of(result).items() if k in ("method", "ntraj", "seed", "dt")
@@ -102,7 +97,7 @@ def decode(
         samples = Samples(**arrays, **counts)  # type: ignore[arg-type]
     return {
         "times": axes["time"],
-        **{part: {n: o[part] for n, o in observables.items()} for part in ("expect", "sem", "std")},
+        **{part: {n: o[part] for n, o in observables.items()} for part in store.PARTS},
         **{n: record[n] for n in PLAIN},
         "plan": plan,
         "samples": samples,

@@ -34,6 +34,9 @@ def pooled(result: Result, other: Result) -> dict[str, Any]:
         "expect": expect,
         "sem": sem,
         "std": std,
+        "step_error": {
+            n: np.fmax(error, other.step_error[n]) for n, error in result.step_error.items()
+        },
         "method": result.method,
         "ntraj": samples.ntraj,
         "seed": seeds[0] if len(seeds) == 1 else seeds,

@@ -35,6 +35,9 @@ class Result:
             that of the real part + 1j * that of the imaginary part.
         std: spread of the symbol over trajectories, no quantum uncertainty; NaN for derived
             observables.
+        step_error: estimates of the error that the length of the steps makes, of the same shapes:
+            real, non-negative; zero for exact methods, NaN where ``dt`` was given or nothing is
+            known.
         ntraj: trajectories; 0 for a deterministic method.
         seed: of the random numbers; a tuple for pooled results of several seeds, None without any.
         method: name of the method.
@@ -64,6 +67,7 @@ class Result:
         sem: Mapping[str, Any],
         std: Mapping[str, Any],
         *,
+        step_error: Mapping[str, Any] | None = None,
         method: str,
         ntraj: int = 0,
         seed: int | tuple[int, ...] | None = None,
@@ -94,6 +98,14 @@ class Result:
                 if shape != value.shape or len(shape) not in (1, 2) or shape[0] != len(self.times):
                     must = f"have shape ({len(self.times)},) or ({len(self.times)}, V)"
                     _check.fail(f"{argument}[{name!r}]", must, f"an array of shape {shape}")
+        self.step_error = Values()
+        for name, value in self.expect.items():
+            known = (step_error or {}).get(name)
+            own = np.full(value.shape, np.nan) if known is None else np.asarray(known, float)
+            if own.shape != value.shape:
+                must = f"have shape {value.shape}"
+                _check.fail(f"step_error[{name!r}]", must, f"an array of shape {own.shape}")
+            self.step_error[name] = own
         self.method = str(method)
         self.ntraj = _check.integer("ntraj", ntraj, 0)
         seeds = tuple(int(s) for s in np.atleast_1d(() if seed is None else seed))  # type: ignore[arg-type]
@@ -151,8 +163,8 @@ class Result:
             times, plan, samples: output times, plan of the observables, sums over trajectories.
             method, seed: name of the method, seed of the random numbers.
             first: index of the first trajectory; the samples hold those from it to it + ntraj.
-            keywords: dt, stats, provenance, model, final, variables. ``stats["failed"]`` is set
-                from the samples.
+            keywords: step_error, dt, stats, provenance, model, final, variables.
+                ``stats["failed"]`` is set from the samples.
         """
         keywords.setdefault("trajectories", [(seed, first, first + samples.ntraj)])
         keywords["stats"] = {"failed": samples.failed, **(keywords.get("stats") or {})}
@@ -178,9 +190,12 @@ class Result:
             times, plan: output times, plan of the observables.
             values: by key of base operator, (T,) or (T, M).
             method: name of the method.
-            keywords: dt, stats, provenance, model.
+            keywords: step_error (zero if left out), dt, stats, provenance, model.
         """
-        return cls(times, *assemble_exact(plan, values), method=method, plan=plan, **keywords)
+        found = assemble_exact(plan, values)
+        zero = {name: np.zeros(value.shape) for name, value in found[0].items()}
+        keywords = {"step_error": zero, **keywords}
+        return cls(times, *found, method=method, plan=plan, **keywords)
 
     # ------------------------------------------------------------ together
 
@@ -241,7 +256,8 @@ class Result:
         """Everything as an ``xarray.Dataset``.
 
         Dimension ``time`` and, for observables with several values per time, ``member``,
-        ``momentum`` or ``pair``. Each observable has ``name``, ``name_sem`` and ``name_std``.
+        ``momentum`` or ``pair``. Each observable has ``name``, ``name_sem``, ``name_std`` and
+        ``name_step_error``.
         Attributes are numbers and strings; stats, provenance and model are JSON.
         """
         return dataset(self)

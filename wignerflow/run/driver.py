@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,12 +22,14 @@ from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 from ..kernels.kernel import Kernel
 from ..kernels.module import Grid, KernelText
 from .interrupts import Interrupts
+from .schedule import Schedule
 from .statistics import Samples
-from .stepsize import choose
+from .stepsize import Wanted, choose
 from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
 from .units import Units
 from .units import simulate as portions
 
+PILOT_SEED = 0x5EED  # of every pilot: the step follows from what is asked, not from the seed
 POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
 
 
@@ -76,6 +78,8 @@ class Request:
     threads: int | None = None
     timeout: float | None = None
     dt: float | None = None
+    #: What is asked of the step where ``dt`` is None; by default of the channels.
+    wanted: Wanted | None = None
     #: Called with the sums so far; True once the target standard error is met.
     reached: Callable[[Samples], bool] | None = None
     progress: Callable[[int, Samples], None] | None = None
@@ -92,6 +96,25 @@ class Request:
     kernel: Callable[..., Kernel] = CpuKernel
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """The step of a run, and what its pilot found.
+
+    Attributes:
+        step: the largest.
+        even: number of even steps between which outputs are interpolated; 0: they fall on steps.
+        stats: facts on the pilot.
+        errors: by name of observable, the error of the step as estimated, (T,) or (T, V).
+        exact: a step of any length makes none.
+    """
+
+    step: float
+    even: int = 0
+    stats: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    exact: bool = False
+
+
 @dataclass
 class Outcome:
     """Sums and facts of a run."""
@@ -101,8 +124,8 @@ class Outcome:
     stats: dict[str, Any] = field(default_factory=dict)
     #: Final states (trajectories, variables), in the order of ``Layout``, if asked for.
     final: NDArray[np.float64] | None = None
-    #: The step asked for; ``dt`` is the largest taken.
-    step: float = 0.0
+    #: What was asked of the step; ``dt`` is the largest taken.
+    prepared: Prepared = field(default_factory=lambda: Prepared(0.0))
 
 
 class Pool(Protocol):
@@ -175,25 +198,29 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def prepare(
-    text: KernelText, tlist: NDArray[np.float64], request: Request
-) -> tuple[float, dict[str, Any]]:
+def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:
     """The step of a run, and what its pilot found."""
     if request.dt is not None:
-        return request.dt, {}
+        return Prepared(request.dt)
     start = time.perf_counter()
     initial = request.initial
     if initial is not None:  # the others failed
         initial = initial[np.isfinite(initial).all(axis=1)]
-    choice = choose(text, tlist, request.seed, request.single, initial)
-    return choice.dt, {
+    threads = request.threads or available_threads()
+    wanted = request.wanted or Wanted(request.ntraj)
+    wanted = replace(wanted, threads=threads)
+    choice = choose(text, tlist, PILOT_SEED, request.single, initial, wanted)
+    stats = {
         "pilot_time": time.perf_counter() - start - choice.compile_seconds,
+        "pilot_work": choice.work,
         "compile_time": choice.compile_seconds,
         "step_difference": choice.difference,
-        "step_difference_sem": choice.error,
+        "step_difference_sem": choice.sem,
+        "step_met": choice.met,
         "step_checked_until": choice.until,
         "step_choice": choice.note,
     }
+    return Prepared(choice.dt, choice.schedule.steps, stats, dict(choice.errors), choice.exact)
 
 
 def simulate(
@@ -201,14 +228,17 @@ def simulate(
     tlist: NDArray[np.float64],
     batched: NDArray[np.int64],
     request: Request,
-    prepared: tuple[float, dict[str, Any]] | None = None,
+    prepared: Prepared | None = None,
 ) -> Outcome:
     """Run trajectories until ``ntraj``, the target, the timeout or an interrupt."""
     start = time.perf_counter() if request.start is None else request.start
     stats: dict[str, Any] = {"warnings": []}
-    dt, pilot = prepare(text, tlist, request) if prepared is None else prepared
+    if prepared is None:
+        prepared = prepare(text, tlist, request)
+    dt, pilot = prepared.step, prepared.stats
     stats.update(pilot)
-    grid = Grid.make(tlist, dt)
+    schedule = Schedule.of(tlist, prepared.even)
+    grid = Grid.make(schedule.nodes, dt)
     given = {} if request.initial is None else {"start": request.initial}
     kernel = request.kernel(text, grid, single=request.single, batched=batched, **given)
     stats.update(
@@ -220,7 +250,7 @@ def simulate(
         lanes=kernel.lanes,
     )
     with Interrupts(terminate=request.keeper is not None) as interrupts:
-        run = _Run(kernel, text, request, interrupts, batched, tlist.size)
+        run = _Run(kernel, text, request, interrupts, batched, schedule)
         stats["target"], stats["device"] = run.pool.target, run.pool.device
         try:
             state = None
@@ -241,6 +271,7 @@ def simulate(
         wall_time=time.perf_counter() - start,
         chunks=run.state.done,
         digests=run.state.digests,
+        work=samples.ntraj * stats["steps"] + pilot.get("pilot_work", 0),
         ns_per_trajectory_step=1e9 * run.seconds * run.workers / max(1, fresh * stats["steps"]),
     )
     locals_ = (
@@ -259,7 +290,7 @@ def simulate(
     final = None
     if request.keep:
         final = np.concatenate(run.final)[: samples.ntraj].astype(float)
-    return Outcome(samples, float(grid.hs.max()), stats, final, dt)
+    return Outcome(schedule.outputs(samples), float(grid.hs.max()), stats, final, prepared)
 
 
 class _Run:
@@ -272,8 +303,9 @@ class _Run:
         request: Request,
         interrupts: Interrupts,
         batched: NDArray[np.int64],
-        times: int,
+        schedule: Schedule,
     ):
+        self.schedule, times = schedule, schedule.nodes.size
         self.kernel, self.text, self.request = kernel, text, request
         self.interrupts = interrupts
         self.chunks = -(-request.ntraj // kernel.lanes)
@@ -345,7 +377,7 @@ class _Run:
 
     def _reached(self) -> bool:
         reached = self.request.reached
-        return reached is not None and reached(self.state.samples)
+        return reached is not None and reached(self.schedule.outputs(self.state.samples))
 
     def loop(self, start: float) -> None:
         """Submit tasks, absorb their sums in order, stop when a rule says so."""

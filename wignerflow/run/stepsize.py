@@ -1,254 +1,90 @@
-"""Choice of the step: a bound on the classical rates, then a pilot run at this step and at half of
-it.
+"""Choice of the step: a pilot run at a step and at half of it, from coarse to fine.
 
 The pilot's coarse noise is the sum of its fine noise, so the difference of the two runs is the step
-error almost free of sampling error.
+error almost free of sampling error. Coarse steps are cheap to try, and their error is large enough
+to be seen; from two that are seen the order follows, and with it the error of finer steps whose
+difference drowns in sampling error. The first step is taken whose error, so bounded, stays below a
+fraction of the standard error that the run will reach (or below what ``tol`` allows).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _check
-from ..kernels.cpu import CpuKernel
+from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.module import MAX_STEPS, Grid, KernelText
-from ..model.coefficients import Coef
-from ..model.couplings import Coupling
-from ..model.timescales import peak, visible_step
-from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
-from ..phasespace.system import FOCK, MODE, SQUARE_ROOT, PhaseSpaceSystem
+from .bounds import guess, varying
+from .schedule import LEAST, Schedule
+from .statistics import BATCHES
 
-ANGLE = 0.125  # first guess: largest rotation angle per step
-LOCAL = 0.25  # and largest local rate times step
-TOLERANCE = 2e-3  # of the largest root mean square of an observable: accepted step error
+COARSEST = 32  # times the first guess, where the search begins
+BELOW = 0.4  # accepted step error, of the standard error that the run will reach
+LARGEST, SMALLEST = 4e-3, 2e-5  # and of the observable's largest root mean square
+WITHOUT_NOISE = 2e-4  # accepted there, of the largest value
 SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed to count
-PILOT_CHUNKS, MAX_PILOT_CHUNKS = 4, 32
-PILOT_WORK = 20_000_000  # steps times trajectories times variables of a pilot run, about
+SURE = 2.0  # sampling errors that are added to a difference to bound it
+PILOT_CHUNKS = 4  # at least, per run
+PILOT_WORK = 4_000_000  # steps times trajectories times variables of a pilot run, about
+PILOT_SHARE = 0.02  # of the trajectories of the run, where that is more
+MAX_PILOT = 2**16  # trajectories of a pilot run
 PILOT_STEPS = 4000  # at most this many coarse steps in a pilot, from the second output on
 FIRST_STEPS = 64_000  # and to the first
-HALVINGS = 12
-SHARE = 0.05  # of a time coefficient that steps may show wrongly at first, see ``visible_step``
+LEVELS = 18  # steps that are tried
 
 
-def bounds(system: PhaseSpaceSystem, driven: bool = True) -> list[NDArray[np.float64]]:
-    """Typical largest magnitude of the variables of every block, per member.
+class Columns(Protocol):
+    """What the user sees, as real columns: how a step's error is judged."""
 
-    ``driven``: with as many quanta in a mode as all spins can give it.
+    def read(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values (..., T, Q) from the means of all channels (..., T, K)."""
+
+    def allowed(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The standard error asked for, (Q,), infinite where none is; ``mean`` is (T, Q)."""
+
+    def split(self, columns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """By name, sizes of errors (T, Q)."""
+
+
+class Channels:
+    """The channels themselves."""
+
+    def read(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See ``Columns``."""
+        return means
+
+    def allowed(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See ``Columns``."""
+        return np.full(mean.shape[1], np.inf)
+
+    def split(self, columns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """See ``Columns``."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of the step of a run.
+
+    Attributes:
+        ntraj: trajectories of the run, at most.
+        tol: accepted error, of the largest mean; None follows the standard error to be reached.
+        columns: the observables.
+        free: steps need not end at outputs.
+        threads: of the pilot.
     """
-    out = []
-    spins = sum(
-        float(np.sum(s.mean))
-        for b, s in zip(system.blocks, system.initial, strict=True)
-        if b.kind != MODE
-    )
-    for block, spec in zip(system.blocks, system.initial, strict=True):
-        if block.kind != MODE:
-            length = np.abs(spec.mean) + spec.sigma.clip(max=1e2) * (spec.kind == 0)
-            length = np.where(spec.kind == 2, 1.0, length)
-            for step in system.local:
-                if system.blocks[step.block] is block:
-                    length = np.maximum(length, step.numbers / 2)
-            out.append(np.maximum(length, np.linalg.norm(spec.e1, axis=1)))
-        else:
-            start = np.where(
-                spec.kind == FOCK,
-                np.sqrt(spec.mean.clip(min=0)),
-                np.hypot(spec.mean, spec.e1[:, 0]),
-            )
-            out.append(start + 1 + (np.sqrt(spins) if driven else 0.0))
-    return out
 
-
-def damping(system: PhaseSpaceSystem) -> dict[int, float]:
-    """The least rate at which a mode of every block is damped by itself; 0 where it may not be."""
-    out = {k: 0.0 for k, block in enumerate(system.blocks) if block.kind == MODE}
-    for step in system.modes:
-        if () in step.parts:
-            A, _ = step.parts[()]
-            out[step.block] = max(0.0, float(-np.linalg.eigvals(A).real.max()))
-    return out
-
-
-class _Rates:
-    """Bounds on how fast trajectories move under the collective part, for given sizes."""
-
-    def __init__(
-        self, system: PhaseSpaceSystem, size: list[NDArray[np.float64]], peak: dict[Coef, float]
-    ):
-        self.system, self.size, self.peak = system, size, peak
-
-    def _product(self, mono: tuple[tuple[int, int], ...]) -> float:
-        return float(np.prod([self.size[b].max() for b, _ in mono]))
-
-    def _derivative(self, mono: tuple[tuple[int, int], ...], modes: bool) -> float:
-        """Sum over derivatives along spins, or along modes relative to their size."""
-        total = 0.0
-        for i, (b, _) in enumerate(mono):
-            if (self.system.blocks[b].kind == MODE) == modes:
-                own = float(self.size[b].max()) if modes else 1.0
-                total += self._product(mono[:i] + mono[i + 1 :]) / own
-        return total
-
-    def _value(self, leaf: Leaf) -> float:
-        if isinstance(leaf, Var):
-            return float(self.size[leaf.block][0])
-        if isinstance(leaf, Form):
-            spec = self.system.forms[leaf.index]
-            out = np.abs(spec.weights)
-            for b, _ in spec.mono:
-                out = out * self.size[b]
-            return float(out.sum())
-        return 1.0
-
-    def _slope(self, leaf: Leaf, modes: bool) -> float:
-        """Largest |d leaf / d variable of one member|, see ``_derivative``."""
-        if isinstance(leaf, Var):
-            return self._derivative(((leaf.block, leaf.comp),), modes)
-        if isinstance(leaf, Form):
-            spec = self.system.forms[leaf.index]
-            return float(np.abs(spec.weights).max()) * self._derivative(spec.mono, modes)
-        assert isinstance(leaf, Pair)
-        pair = self.system.pairs[leaf.index]
-        row = _row_sum(pair.coupling, self.system.blocks[pair.left[0][0]].size)
-        weight = max(float(np.abs(w).max()) if w is not None else 1.0 for w in (pair.u, pair.v))
-        slopes = self._derivative(pair.left, modes) * self._product(pair.right)
-        slopes += self._product(pair.left) * self._derivative(pair.right, modes)
-        return row * weight**2 * slopes
-
-    def _even(self, leaves: tuple[Leaf, ...]) -> bool:
-        """True for a drive of modes by nothing else, which their step makes exactly."""
-        if len(leaves) != 1 or isinstance(leaves[0], Pair):
-            return False
-        leaf = leaves[0]
-        mono = self.system.forms[leaf.index].mono if isinstance(leaf, Form) else (leaf,)
-        return len(mono) == 1 and self.system.blocks[mono[0][0]].kind == MODE
-
-    def _gradient(self, poly: Poly, modes: bool, even: bool = True) -> float:
-        total = 0.0
-        for times, leaves, c in poly.sorted_terms():
-            if not even and self._even(leaves):
-                continue
-            scale = abs(c) * float(np.prod([self.peak[t.coef] for t in times]))
-            for i, leaf in enumerate(leaves):
-                rest = [self._value(x) for x in leaves[:i] + leaves[i + 1 :]]
-                total += scale * self._slope(leaf, modes) * float(np.prod(rest))
-        return total
-
-    def _magnitude(self, poly: Poly) -> float:
-        terms = poly.sorted_terms()
-        return sum(abs(c) * float(np.prod([self._value(x) for x in xs])) for _, xs, c in terms)
-
-    def largest(self, modes: bool, even: bool = True) -> float:
-        """Rate of rotation of spins, or of relative change of modes (by ``even`` drives too)."""
-        # the x and y parts of a ladder operator count once
-        rate = self._gradient(self.system.hamiltonian, modes, even)
-        for channel in self.system.channels:
-            r = self.peak[channel.rate] if isinstance(channel.rate, Coef) else channel.rate
-            rate += r * self._magnitude(channel.symbol) * self._gradient(channel.symbol, modes) / 4
-        for member in self.system.member_channels:
-            r = self.peak[member.rate] if isinstance(member.rate, Coef) else np.max(member.rate)
-            for mono, w in member.terms.items():
-                slope = self._derivative(mono, modes) * max(self._product(mono), 1.0)
-                rate += float(r) * float(np.abs(w).max()) ** 2 * slope
-        return rate
-
-
-def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
-    """A bound on how fast any trajectory turns (collective part), in inverse time.
-
-    Modes count by their drive relative to their size. A mode that is damped faster than that
-    follows its drive, in its exact step too, and sets no limit; nor is it larger than the drive
-    over the damping.
-    """
-    decay, size = damping(system), bounds(system)
-    rates = _Rates(system, size, {c: _peak(c, times) for c in system.coefficients()})
-    undriven = bounds(system, driven=False)
-    for block, rate in decay.items():
-        if rate > 0:
-            drive = rates.largest(modes=True) * float(size[block].max())
-            size[block] = np.minimum(size[block], undriven[block] + drive / rate)
-    modes = rates.largest(modes=True, even=False) - min(decay.values()) if decay else 0.0
-    return rates.largest(modes=False) + max(0.0, modes)
-
-
-def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
-    """A bound on the rates of explicit equations: slopes of drift, squared slopes of noise."""
-    scale = {e.block: float(e.scale.max()) for e in system.explicit}
-    peaks = {c: _peak(c, times) for c in system.coefficients()}
-
-    def size(leaf: Leaf) -> float:
-        if isinstance(leaf, (Var, Member)):
-            return scale[leaf.block]
-        if isinstance(leaf, Number):
-            return 1.0
-        if isinstance(leaf, Form):
-            spec = system.forms[leaf.index]
-            return float(np.abs(spec.weights).sum() * np.prod([scale[b] for b, _ in spec.mono]))
-        if isinstance(leaf, Coupled):
-            coupled = system.coupled[leaf.index]
-            members = system.blocks[coupled.mono[0][0]].size
-            largest = 1.0 if coupled.weights is None else float(np.abs(coupled.weights).max())
-            row = _row_sum(coupled.coupling, members) * largest
-            return row * float(np.prod([scale[b] for b, _ in coupled.mono]))
-        assert isinstance(leaf, Aux)
-        explicit = next(e for e in system.explicit if e.block == leaf.block)
-        root = explicit.roots[leaf.index]
-        value = magnitude(root.of)
-        return float(
-            np.sqrt(value) if root.kind == SQUARE_ROOT else 1 / np.sqrt(max(value, 1e-300))
-        )
-
-    def magnitude(poly: Poly) -> float:
-        terms = poly.sorted_terms()
-        return sum(
-            abs(c) * float(np.prod([peaks[t.coef] for t in ts] + [size(x) for x in xs]))
-            for ts, xs, c in terms
-        )
-
-    def slope(poly: Poly) -> float:
-        """Bound on the sum of |derivatives| along the variables, relative to their size."""
-        terms = [
-            (ts, xs, c)
-            for ts, xs, c in poly.sorted_terms()
-            if any(not isinstance(x, Number) for x in xs)
-        ]
-        return sum(
-            abs(c) * float(np.prod([peaks[t.coef] for t in ts] + [size(x) for x in xs]))
-            for ts, xs, c in terms
-        )
-
-    rate = 0.0
-    for e in system.explicit:
-        rate = max(rate, max(slope(p) for p in e.drift) / scale[e.block])
-        for a in range(len(e.drift)):
-            rate = max(rate, sum((slope(column[a]) / scale[e.block]) ** 2 for column in e.noise))
-    return rate
-
-
-def _row_sum(coupling: Coupling, members: int) -> float:
-    """A bound on sum_m' |K_mm'|."""
-    row = {"nearest": 2.0, "waveguide": members / 2, "cascade": members / 2}.get(coupling.kind)
-    if row is None:
-        row = float(np.asarray(abs(coupling.csr).sum(axis=1)).max())  # type: ignore[attr-defined]
-    return row
-
-
-def largest_local_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
-    """The largest local relaxation rate."""
-    out = 0.0
-    for step in system.local:
-        lam = np.zeros((step.numbers.size, 3, 3))
-        for rate, part, _ in step.parts:
-            lam += (_peak(rate, times) if isinstance(rate, Coef) else rate[:, None, None]) * part
-        out = max(out, float(np.abs(lam).sum(axis=-1).max()))
-    return out
-
-
-def _peak(coef: Coef, times: NDArray[np.float64]) -> float:
-    return peak(coef, float(times[0]), float(times[-1]))
+    ntraj: int
+    tol: float | None = None
+    columns: Columns = field(default_factory=Channels)
+    free: bool = False
+    threads: int = 1
 
 
 @dataclass
@@ -256,42 +92,44 @@ class StepChoice:
     """The step taken and how it was found."""
 
     dt: float
-    difference: float  # see ``step_difference``
-    error: float
-    halvings: int
     note: str
     until: float  # the pilot's last time
-    compile_seconds: float = 0.0  # of the pilot's kernels
+    schedule: Schedule
+    met: bool = True
+    difference: float = 0.0  # of the pilot's runs, above its sampling error, of the largest rms
+    sem: float = 0.0  # that sampling error
+    errors: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    work: int = 0  # trajectories times steps
+    compile_seconds: float = 0.0
+    exact: bool = False
 
 
-def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
-    """A first step from the model's rates."""
-    span = float(tlist[-1] - tlist[0])
-    turn, local = largest_rate(system, tlist), largest_local_rate(system, tlist)
-    if system.explicit:
-        turn = explicit_rate(system, tlist)
-    candidates = [span]
-    if turn > 0:
-        candidates.append(ANGLE / turn)
-    rotors = any(step.rotor for step in system.local)
-    if local > 0 and (turn > 0 or rotors):
-        candidates.append(LOCAL / local)
-    return min(candidates)
+@dataclass
+class Level:
+    """A pilot at one step: differences of the means there and at half of it, (T, Q)."""
 
+    h: float
+    schedule: Schedule
+    difference: NDArray[np.float64]
+    error: NDArray[np.float64]
+    allowed: NDArray[np.float64]  # (Q,)
+    scale: NDArray[np.float64]  # (Q,)
+    needed: float  # trajectories that the run will take
+    stated: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
-def varying(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
-    """The longest step that shows what time coefficients do between outputs too."""
-    start, stop = float(tlist[0]), float(tlist[-1])
-    step, fast = visible_step(system.coefficients(), start, stop, SHARE)
-    if fast is not None:
-        _check.fail(
-            "dt",
-            f"be given where a coefficient varies as fast as {fast!r} from t = {start:g} to "
-            f"{stop:g}",
-            None,
-            "Halve it until results no longer change.",
-        )
-    return step
+    @property
+    def seen(self) -> bool:
+        """Whether any difference stands out."""
+        return bool(np.any(self.difference > SIGNIFICANT * self.error + 1e-12 * self.scale))
+
+    @property
+    def size(self) -> float:
+        """The largest difference, of what is allowed."""
+        return float((self.difference / self.allowed).max(initial=0.0))
+
+    def ratio(self, error: NDArray[np.float64]) -> float:
+        """The largest of errors, of what is allowed."""
+        return float((error / self.allowed).max(initial=0.0))
 
 
 def pilot_times(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
@@ -304,108 +142,209 @@ def pilot_times(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
     return tlist[: max(2, int(np.searchsorted(steps, PILOT_STEPS)) + 1)]
 
 
+class Pilot:
+    """Runs pairs of a step and its half."""
+
+    def __init__(
+        self,
+        text: KernelText,
+        tlist: NDArray[np.float64],
+        seed: int,
+        single: bool,
+        start: NDArray[np.float64] | None,
+        wanted: Wanted,
+    ):
+        self.text, self.tlist, self.seed, self.single = text, tlist, seed, single
+        self.start, self.wanted = start, wanted
+        self.needed = 0.0  # trajectories of the run, as far as is known
+        self.work, self.compiling = 0, 0.0
+
+    def level(self, h: float) -> Level | None:
+        """The pair at step ``h``; None where a trajectory failed."""
+        text = self.text
+        times = pilot_times(self.tlist, h)
+        schedule = Schedule.make(times, h, self.wanted.free)
+        coarse = Grid.make(schedule.nodes, h)
+        fine, halves = halved(coarse), schedule
+        if schedule.steps:
+            halves = Schedule.of(times, 2 * schedule.steps)
+            fine = Grid.make(halves.nodes, float(coarse.hs[0]) / 2)
+        steps = int(fine.nsteps.sum())
+        means, ntraj = [], 2
+        for grid, plan, draws in zip(
+            (coarse, fine), (schedule, halves), text.pilot_draws, strict=True
+        ):
+            out = self._run(grid, steps, draws)
+            if out is None:
+                return None
+            ntraj, sums = out[0], plan.read(out[1], 0)
+            means.append(np.moveaxis(sums, 1, 0) / (ntraj / BATCHES))
+        return self._judged(float(coarse.hs.max()), schedule, means, ntraj)
+
+    def _run(self, grid: Grid, steps: int, draws: tuple[int, int, int]) -> tuple[int, Any] | None:
+        """Trajectories, and sums of every batch (R, 32, K); None where one failed."""
+        text = self.text
+        every = np.arange(text.channels)
+        kernel = CpuKernel(text, grid, single=self.single, batched=every, start=self.start)
+        self.compiling += kernel.compile_seconds
+        chunks = 1
+        if text.system.noise:
+            one = kernel.lanes * steps * text.layout.state_slots
+            share = min(PILOT_SHARE * self.needed, MAX_PILOT) / kernel.lanes
+            chunks = int(max(PILOT_CHUNKS, min(PILOT_WORK / one, 2**14 / kernel.lanes), share))
+        ntraj = chunks * kernel.lanes
+        workers = min(self.wanted.threads, chunks)
+        edges = np.linspace(0, chunks, 4 * workers + 1 if workers > 1 else 2).astype(int)
+        pairs = [(a, b - a) for a, b in itertools.pairwise(edges.tolist()) if b > a]
+
+        def some(pair: tuple[int, int]) -> Chunks:
+            return kernel.simulate(pair[0], pair[1], ntraj, self.seed, draws=draws)
+
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(some, pairs))
+        self.work += ntraj * int(grid.nsteps.sum())
+        if not all(np.all(p.count == kernel.lanes) for p in parts):
+            return None
+        return ntraj, sum(p.batch_sum.sum(axis=0) for p in parts)
+
+    def _judged(
+        self, h: float, schedule: Schedule, means: list[NDArray[np.float64]], ntraj: int
+    ) -> Level:
+        """Differences with jackknife errors over 32 batches, and what is allowed."""
+        read, wanted = self.wanted.columns.read, self.wanted
+        noisy = self.text.system.noise
+        whole = [read(m.mean(axis=0)) for m in means]
+        less = [read((m.sum(axis=0) - m) / (BATCHES - 1)) for m in means]
+        factor = np.sqrt(BATCHES - 1.0) if noisy else 0.0
+        error = factor * (less[0] - less[1]).std(axis=0)
+        spread = factor * less[1].std(axis=0).max(axis=0, initial=0.0)
+        size = np.abs(whole[1]).max(axis=0, initial=0.0)
+        scale = np.hypot(size, spread * np.sqrt(ntraj))
+        scale = np.where(scale > 0, scale, 1.0)
+        asked = wanted.columns.allowed(whole[1])
+        reached = spread * np.sqrt(ntraj / wanted.ntraj)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = np.nan_to_num(ntraj * (spread / asked) ** 2)
+        some = bool(np.isfinite(asked).any())
+        self.needed = min(wanted.ntraj, float(needed.max(initial=0.0)) if some else wanted.ntraj)
+        if wanted.tol is not None:
+            allowed = np.maximum(wanted.tol * size, 1e-7 * scale)
+        elif not noisy:
+            allowed = WITHOUT_NOISE * scale
+        else:
+            sem = np.where(np.isfinite(asked), np.maximum(asked, reached), reached)
+            allowed = np.clip(BELOW * sem, SMALLEST * scale, LARGEST * scale)
+        difference = np.abs(whole[0] - whole[1])
+        return Level(h, schedule, difference, error, allowed, scale, self.needed)
+
+
 def choose(
     text: KernelText,
     tlist: NDArray[np.float64],
     seed: int,
     single: bool,
     start: NDArray[np.float64] | None = None,
+    wanted: Wanted | None = None,
 ) -> StepChoice:
-    """The largest step of the sequence guess, guess/2, guess/4, ... that passes the pilot.
+    """The largest step whose error is small enough, see the module's docstring.
 
     ``start`` are the states from which trajectories start, None the model's initial ones.
     """
     system = text.system
-    dt = min(guess(system, tlist), varying(system, tlist))
+    wanted = wanted or Wanted(1000)
+    first = min(guess(system, tlist), varying(system, tlist))
     rotors = any(step.rotor for step in system.local)
     moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
     if not (moved or rotors or system.coefficients()):
-        return StepChoice(dt, 0.0, 0.0, 0, "all of it is stepped exactly", float(tlist[-1]))
-    difference, error, tried, times, compiling = 0.0, 0.0, dt, tlist, 0.0
-    for halvings in range(HALVINGS):
-        if halvings and np.sum(Grid.count(tlist, dt)) > MAX_STEPS:
-            dt = tried
+        note = "all of it is stepped exactly"
+        return StepChoice(first, note, float(tlist[-1]), Schedule(tlist, tlist), exact=True)
+    if system.coefficients() or system.explicit:
+        wanted = replace(wanted, free=False)
+    longest = float(np.diff(tlist).max())
+    if wanted.free:
+        longest = max(longest, float(tlist[-1] - tlist[0]) / LEAST)
+    h = first
+    if not system.explicit:  # those may fail in ways that a pilot does not see
+        h = max(first, min(COARSEST * first, longest, varying(system, tlist)))
+    pilot = Pilot(text, tlist, seed, single, start, wanted)
+    return _search(pilot, h, first)
+
+
+def _search(pilot: Pilot, h: float, first: float) -> StepChoice:
+    """From coarse to fine until a step passes; ``first`` is what the model's rates suggest."""
+    before: Level | None = None
+    waiting: tuple[Level, float] | None = None  # the coarsest, if it passed at once
+    order: float | None = None
+    for _ in range(LEVELS):
+        level = pilot.level(h)
+        jump = 1
+        if level is None:
+            before, order = None, None
+        else:
+            if before is not None and before.seen and level.seen and level.size > 0:
+                found = np.log(before.size / level.size) / np.log(before.h / level.h)
+                order = float(min(found, 2.0)) if found > 0.8 else None
+            halving = 2.0 ** (order if order is not None else 1.0)
+            level.stated = (level.difference + SURE * level.error) * halving / (halving - 1)
+            if before is not None and order is not None:
+                fallen = before.stated.max(axis=0) * (level.h / before.h) ** order
+                if level.ratio(fallen) < level.ratio(level.stated):
+                    level.stated = np.broadcast_to(fallen, level.stated.shape)
+            ratio = level.ratio(level.stated)
+            if waiting is not None:
+                if ratio <= 1:
+                    return _choice(pilot, waiting[0], True)
+                waiting = None
+            elif ratio <= 1:
+                if before is not None or h <= first:
+                    return _choice(pilot, level, True)
+                waiting = level, ratio
+            if h <= first and not level.seen:
+                return _choice(pilot, level, True)
+            h = level.h
+            if level.seen and np.isfinite(ratio) and order is not None and h <= first:
+                jump = int(np.clip(np.floor(np.log2(ratio) / 2), 1, 3))
+            before = level
+        finer = h / 2.0**jump
+        if np.sum(Grid.count(pilot.tlist, finer)) > MAX_STEPS:
             break
-        times = pilot_times(tlist, dt)
-        difference, error, seconds = step_difference(text, times, dt, seed, single, start)
-        compiling += seconds
-        if difference <= TOLERANCE:
-            return StepChoice(
-                dt,
-                difference,
-                error,
-                halvings,
-                "step from the model's rates, checked by halving on a pilot",
-                float(times[-1]),
-                compiling,
-            )
-        tried = dt
-        # the error falls at least linearly: jump close to the step that will pass, then check it
-        dt /= 2.0 ** max(
-            1,
-            int(np.floor(np.log2(difference / TOLERANCE) * 0.7)) if np.isfinite(difference) else 2,
+        h = finer
+    if before is None:
+        note = "no step was found at which no trajectory failed"
+        until, schedule = float(pilot.tlist[-1]), Schedule(pilot.tlist, pilot.tlist)
+        return StepChoice(
+            h, note, until, schedule, False, work=pilot.work, compile_seconds=pilot.compiling
         )
+    return _choice(pilot, before, False)
+
+
+def _choice(pilot: Pilot, level: Level, met: bool) -> StepChoice:
+    """The choice of a level."""
+    until, tlist = float(level.schedule.times[-1]), pilot.tlist
+    note = "the longest step whose error stays below the sampling error, by a pilot"
+    if pilot.wanted.tol is not None:
+        note = "the longest step whose error stays below `tol`, by a pilot"
+    errors: Mapping[str, NDArray[np.float64]] = {}
+    if level.stated.size:
+        missing = tlist.size - len(level.stated)
+        rest = np.broadcast_to(level.stated.max(axis=0), (max(0, missing), level.stated.shape[1]))
+        stated = np.concatenate([level.stated, rest])[: tlist.size]
+        errors = pilot.wanted.columns.split(stated)
+    if not met:
+        note = "no step was found whose error is small enough"
+    excess = np.maximum(level.difference - SIGNIFICANT * level.error, 0.0) / level.scale
     return StepChoice(
-        dt,
-        difference,
-        error,
-        HALVINGS,
-        f"no step was found that meets the tolerance {TOLERANCE}",
-        float(times[-1]),
-        compiling,
+        level.h,
+        note,
+        until,
+        Schedule.make(tlist, level.h, pilot.wanted.free),
+        met,
+        float(excess.max(initial=0.0)),
+        float((level.error / level.scale).max(initial=0.0)),
+        errors,
+        pilot.work,
+        pilot.compiling,
     )
-
-
-def step_difference(
-    text: KernelText,
-    tlist: NDArray[np.float64],
-    dt: float,
-    seed: int,
-    single: bool,
-    start: NDArray[np.float64] | None = None,
-) -> tuple[float, float, float]:
-    """Difference of the means at dt and dt/2, and its sampling error, for the worst observable and
-    time; and the seconds that compiling took.
-
-    Both are in units of the observable's largest root mean square over time. The difference is what
-    exceeds ``SIGNIFICANT`` sampling errors; the groups of trajectories behind the error are paired.
-    """
-    coarse = Grid.make(tlist, dt)
-    fine = halved(coarse)
-    every = np.arange(text.channels)
-    groups, square, compiling = [], 0.0, 0.0
-    for grid, draws in zip((coarse, fine), text.pilot_draws, strict=True):
-        kernel = CpuKernel(text, grid, single=single, batched=every, start=start)
-        compiling += kernel.compile_seconds
-        steps = int(fine.nsteps.sum()) * text.layout.state_slots
-        wanted = PILOT_WORK // max(1, steps * kernel.lanes)
-        chunks = int(np.clip(wanted, PILOT_CHUNKS, MAX_PILOT_CHUNKS)) if text.system.noise else 1
-        out = kernel.simulate(0, chunks, chunks * kernel.lanes, seed, draws=draws)
-        if not np.all(out.count == kernel.lanes):
-            return float("inf"), 0.0, compiling
-        size = kernel.lanes // out.batch_sum.shape[2]
-        groups.append(
-            out.batch_sum.transpose(0, 2, 1, 3).reshape(-1, tlist.size, text.channels) / size
-        )
-        square = out.m2[:, :, every].mean(axis=0) / kernel.lanes
-    mean = groups[1].mean(axis=0)
-    scale = np.sqrt(np.max(mean**2 + square, axis=0))
-    difference = groups[0] - groups[1]
-    n = len(difference) if text.system.noise else 1
-    error = difference.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.zeros_like(mean)
-    scale = np.where(scale > 0, scale, 1.0)
-    excess = np.maximum(np.abs(difference.mean(axis=0)) - SIGNIFICANT * error, 0.0) / scale
-    return float(excess.max(initial=0.0)), float((error / scale).max(initial=0.0)), compiling
-
-
-def step_bound(difference: float, error: float) -> float:
-    """Bound on the step error, in the units of ``step_difference``, at about 98 % confidence.
-
-    The means at dt and dt/2 were found at most difference + SIGNIFICANT sampling errors apart, and
-    are two sampling errors further apart at most; the error at dt is at most twice that, since
-    halving a step at least halves its error.
-    """
-    return 2 * (difference + (SIGNIFICANT + 2) * error)
 
 
 def halved(grid: Grid) -> Grid:

@@ -11,7 +11,6 @@ from ..run.statistics import BATCHES, Samples
 
 FAILED_LIMIT = 0.01
 SHORT_WARNING = 0.05
-STEP_WARNING = 2e-3
 ROUNDING_STEPS = 5_000_000
 
 
@@ -34,11 +33,10 @@ def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> li
             f"{samples.failed} of {samples.ntraj} trajectories became non-finite and "
             "were left out from then on."
         )
-    difference = stats.get("step_difference")
-    if difference is not None and difference > STEP_WARNING:
+    if not stats.get("step_met", True):
         out.append(
-            f"Halving the step changed a mean by {difference:.2g} of its operator's largest root "
-            "mean square: no step met the tolerance."
+            "No step was found whose error stays below the sampling error; `step_error` says what "
+            "is left of it."
         )
     if stats.get("precision") == "single" and stats.get("steps", 0) > ROUNDING_STEPS:
         out.append(

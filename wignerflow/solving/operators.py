@@ -12,6 +12,7 @@ from ..observables import batched
 from ..result import Result
 from ..run.driver import available_threads
 from ..run.statistics import Samples
+from .columns import no_error
 from .failures import few_for_derived
 from .members import gather, members
 from .options import Options
@@ -70,6 +71,7 @@ def by_jumps(task: Task, engine: QuantumJumps, options: Options, record: Record)
         samples,
         method=engine.name,
         seed=options.seed,
+        step_error=no_error(task.plan, task.times.size),
         stats=stats,
         provenance=record.provenance,
         model=record.model,

@@ -18,6 +18,14 @@ from .methods import runs_trajectories
 from .start import Start, read_start
 
 
+@dataclass(frozen=True)
+class Even:
+    """A step that a run chose itself, for ``dt``: so many even ones, outputs between them."""
+
+    step: float
+    steps: int
+
+
 @dataclass
 class Options:
     """Arguments of ``solve`` as it uses them, and what stands in the checkpoint."""
@@ -25,6 +33,9 @@ class Options:
     ntraj: int
     seed: int
     dt: float | None
+    #: Even steps between which outputs are interpolated, see ``Even``; 0: they fall on steps.
+    even: int
+    tol: float | None
     precision: str
     device: str
     threads: int | None
@@ -46,6 +57,7 @@ def read_options(
     ntraj: Any,
     seed: Any,
     dt: Any,
+    tol: Any,
     precision: Any,
     device: Any,
     threads: Any,
@@ -66,7 +78,14 @@ def read_options(
     count = _check.integer("ntraj", ntraj, 2)
     kept, found = _read_checkpoint(checkpoint, every, engine, keep)
     number = found.seed if found is not None and seed is None else seed_of(seed)
+    even = 0
+    if isinstance(dt, Even):
+        dt, even = dt.step, dt.steps
     step = None if dt is None else _check.positive("dt", dt)
+    if tol is not None:
+        tol = _check.positive("tol", tol)
+        if step is not None:
+            _check.fail("tol", "be None where `dt` gives the step", tol)
     precision = _check.one_of("precision", precision, ["single", "double"])
     if hasattr(engine, "lower") and not engine.stochastic:
         precision = "double"  # there is one trajectory, whose rounding nothing would hide
@@ -87,6 +106,8 @@ def read_options(
         count,
         number,
         step,
+        even,
+        tol,
         precision,
         device,
         workers,
@@ -107,6 +128,7 @@ def unused(engine: Any, options: Options) -> str | None:
     samples = samples or isinstance(engine, QuantumJumps)
     idle = {
         "dt": options.dt is not None and not steps,
+        "tol": options.tol is not None and not steps,
         "precision": options.precision != "single" and not steps,
         "target_sem": bool(options.target) and not runs_trajectories(engine),
         "timeout": options.timeout is not None and not samples,

@@ -9,6 +9,7 @@ from .. import result as results
 from ..provenance import read_call
 from ..result import Result
 from .methods import METHODS
+from .options import Even
 from .steps import solve
 
 
@@ -27,17 +28,22 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
         _check.fail("result", "hold all that it was run on", f"one that does not: {repeatable}")
     call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
     model, e_ops, engine = read_call(call, METHODS)
-    return solve(
+    step: Any = what.get("step")
+    if step is not None and what.get("even"):
+        step = Even(step, what["even"])
+    out = solve(
         model,
         what["tlist"],
         e_ops=e_ops,
         method=engine,
         seed=what["seed"],
-        dt=what.get("step"),
+        dt=step,
         ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
         precision=what["precision"],
         **{"device": what.get("device", "cpu"), **options},
     )
+    out.step_error = result.step_error
+    return out
 
 
 results.HOOKS["rerun"] = rerun

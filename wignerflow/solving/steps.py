@@ -27,6 +27,7 @@ def solve(
     ntraj: int = 1000,
     seed: int | None = None,
     dt: float | None = None,
+    tol: float | None = None,
     precision: str = "single",
     device: str | None = None,
     threads: int | None = None,
@@ -51,8 +52,11 @@ def solve(
             method object such as ``wf.TWA(sampling="fixed")``.
         ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
         seed: of the random numbers, 0 <= seed < 2**64; None draws one, kept in the result.
-        dt: largest step; outputs fall exactly on ``tlist``. None derives it from the model's rates
-            and checks it by halving on a pilot run.
+        dt: largest step; outputs fall exactly on ``tlist``. None takes the longest step whose error
+            stays well below the standard error that ``ntraj`` or ``target_sem`` will reach, as
+            seen by a pilot run; steps may then be longer than the time between outputs, which are
+            interpolated. ``result.step_error`` holds its error, estimated.
+        tol: accepted error of the step instead, as a fraction of an observable's largest mean.
         precision: "single" or "double", of the state of a trajectory; sums are always double, and
             so is mean field.
         device: "cpu", "cuda" (every visible NVIDIA GPU), or "auto", which takes the CPU where no
@@ -99,6 +103,7 @@ def solve(
         ntraj=ntraj,
         seed=seed,
         dt=dt,
+        tol=tol,
         precision=precision,
         device=device,
         threads=threads,

@@ -21,10 +21,13 @@ from ..progress import Progress
 from ..provenance import identity
 from ..result import Result
 from ..run.cluster import Cluster
-from ..run.driver import Outcome, Request, State, prepare, simulate
+from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.gpus import place
+from ..run.schedule import Schedule
 from ..run.statistics import Samples
+from ..run.stepsize import Wanted
 from ..run.stopping import Target, worst
+from .columns import PlanColumns, no_error
 from .failures import diagnose, few_for_derived
 from .methods import runs_trajectories
 from .options import Options
@@ -60,7 +63,9 @@ class Trajectories:
             must = "be None with device='cuda', which takes the GPUs here"
             _check.fail("client", must, options.client)
         #: Step and pilot; a continued run takes the step that it chose before.
-        self.prepared: tuple[float, dict[str, Any]] | None = None
+        self.prepared: Prepared | None = None
+        if options.dt is not None:
+            self.prepared = Prepared(options.dt, options.even)
         if options.found is not None and options.dt is None:
             self.prepared = options.found.known_step()
 
@@ -69,8 +74,7 @@ class Trajectories:
         if not hasattr(self.engine, "lower") or not task.has_callables:
             return task.times
         text = self._lowered(self.engine, task)
-        self.prepared = self.prepared or prepare(text, task.times, self.request)
-        return text.coefficient_times(Grid.make(task.times, self.prepared[0]), task.times)
+        return text.coefficient_times(self._grid(text, task), task.times)
 
     def result(self, task: Task, engine: Any, record: Record) -> Result:
         """Run them; task and method as the record describes them."""
@@ -91,7 +95,7 @@ class Trajectories:
                 self.request.keeper.close()
         self._complete(outcome, text, record)
         if not engine.stochastic:
-            return _deterministic(outcome, task, engine, record)
+            return _deterministic(outcome, task, engine, record, self._step_error())
         outcome.stats["warnings"] += few_for_derived(task.plan, outcome.samples.ntraj)
         variables = text.variables if options.keep else ()
         return self._sampled(
@@ -123,11 +127,15 @@ class Trajectories:
             method=engine.name,
             seed=self.options.seed,
             dt=dt,
+            step_error=self._step_error(),
             stats=stats,
             provenance=record.provenance,
             model=record.model,
             **kept,
         )
+
+    def _step_error(self) -> dict[str, Any] | None:
+        return self.prepared.errors if self.prepared is not None else None
 
     def _lowered(self, engine: Any, task: Task) -> KernelText:
         system, symbols = engine.lower(task.model, task.base, task.times)
@@ -155,20 +163,36 @@ class Trajectories:
             options.checkpoint, build, who, {"dt": options.dt}, options.ntraj, options.found
         )
 
+    def _prepare(self, text: KernelText, task: Task) -> Prepared:
+        """The step, chosen once."""
+        if self.prepared is None:
+            options = self.options
+            # a checkpoint holds sums at outputs
+            free = options.checkpoint is None and self.engine.stochastic
+            columns = PlanColumns(task.plan, options.target)
+            self.request.wanted = Wanted(self.request.ntraj, options.tol, columns, free)
+            self.prepared = prepare(text, task.times, self.request)
+            if self.prepared.exact:
+                self.prepared.errors.update(no_error(task.plan, task.times.size))
+        return self.prepared
+
+    def _grid(self, text: KernelText, task: Task) -> Grid:
+        prepared = self._prepare(text, task)
+        return Grid.make(Schedule.of(task.times, prepared.even).nodes, prepared.step)
+
     def _simulate(self, text: KernelText, task: Task, record: Record) -> Outcome:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
-        if self.prepared is None:
-            self.prepared = prepare(text, task.times, self.request)
-        record.provenance["step"] = self.prepared[0]
+        prepared = self._prepare(text, task)
+        record.provenance |= {"step": prepared.step, "even": prepared.even}
         kept = batched(task.plan, task.plan.slots())
         try:
-            return simulate(text, task.times, kept, self.request, self.prepared)
+            return simulate(text, task.times, kept, self.request, prepared)
         except NoDevice as error:  # nothing has run yet
             if self.options.device != "auto":
                 raise
             self.without = str(error)
             self.request.pool, self.request.kernel = None, CpuKernel
-            return simulate(text, task.times, kept, self.request, self.prepared)
+            return simulate(text, task.times, kept, self.request, prepared)
 
     def _complete(self, outcome: Outcome, text: KernelText, record: Record) -> None:
         """Say where it ran, warn of what may be wrong, note what the method made of the model."""
@@ -186,7 +210,9 @@ class Trajectories:
             stats["notes"] = notes
 
 
-def _deterministic(outcome: Outcome, task: Task, engine: Any, record: Record) -> Result:
+def _deterministic(
+    outcome: Outcome, task: Task, engine: Any, record: Record, step_error: dict[str, Any] | None
+) -> Result:
     """The result of a method whose trajectories are all the same."""
     slots, means = task.plan.slots(), outcome.samples.average()
     return Result.from_values(
@@ -195,6 +221,7 @@ def _deterministic(outcome: Outcome, task: Task, engine: Any, record: Record) ->
         {key: slots[key].read(means) for key in task.base},
         method=engine.name,
         dt=outcome.dt,
+        step_error=step_error,
         stats={**outcome.stats, "stopped_because": "deterministic"},
         provenance=record.provenance,
         model=record.model,

@@ -1,0 +1,118 @@
+"""The choice of the step: its error is seen, stated and below the sampling error, both ways."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.run import stepsize
+from wignerflow.run.schedule import LEAST, Schedule
+from wignerflow.run.statistics import Samples
+
+N = 100
+TIMES = np.linspace(0, 20 / N, 201)
+
+
+def laser():
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 0.25 * N)]
+    return wf.Model(jumps=jumps, initial={atoms: wf.up}), {
+        "emission": atoms.Jp * atoms.Jm,
+        "inversion": atoms.Jz,
+    }
+
+
+def solve(**options):
+    model, e_ops = laser()
+    return wf.solve(model, TIMES, e_ops=e_ops, progress=False, seed=1, **options)
+
+
+@pytest.fixture(scope="module")
+def fine():
+    return solve(ntraj=200_000, dt=TIMES[1] / 4)
+
+
+@pytest.mark.parametrize("options", [{"ntraj": 2000}, {"ntraj": 20_000}, {"tol": 0.02}])
+def test_the_step_error_is_covered_by_what_is_stated(fine, options):
+    chosen = solve(**options)
+    again = solve(
+        ntraj=200_000, dt=chosen.dt
+    )  # the same step, sampled well; 201 outputs force less
+    assert chosen.stats["step_met"] and chosen.stats["work"] > chosen.stats["pilot_work"] > 0
+    for name, stated in chosen.step_error.items():
+        assert stated.shape == TIMES.shape and np.all(stated >= 0)
+        true = np.abs(again.expect[name] - fine.expect[name])
+        noise = 4 * np.hypot(again.sem[name], fine.sem[name])
+        assert np.all(true <= stated.max() + noise)
+        if "tol" not in options:
+            assert stated.max() <= stepsize.BELOW * 1.2 * chosen.sem[name].max()
+
+
+def test_a_step_too_long_is_not_covered(fine):
+    """What the test above would see."""
+    model, e_ops = laser()
+    options = {"ntraj": 200_000, "dt": 0.01, "seed": 1}
+    coarse = wf.solve(model, TIMES[::10], e_ops=e_ops, progress=False, **options)
+    chosen = solve(ntraj=20_000)
+    true = np.abs(coarse.expect["emission"] - fine.expect["emission"][::10])
+    noise = 4 * np.hypot(coarse.sem["emission"], fine.sem["emission"][::10])
+    assert np.any(true > chosen.step_error["emission"].max() + noise)
+
+
+def test_precision_asked_for_shortens_the_step_and_the_seed_does_not_matter():
+    rough, good = solve(tol=0.1), solve(tol=1e-3)
+    assert rough.dt > 3 * good.dt
+    model, e_ops = laser()
+    other = wf.solve(model, TIMES, e_ops=e_ops, progress=False, seed=2, tol=0.1)
+    assert other.dt == rough.dt
+    assert other.merge(rough).step_error["emission"] == pytest.approx(rough.step_error["emission"])
+
+
+def test_outputs_do_not_force_steps(fine):
+    rough = solve(tol=0.05, ntraj=100_000)
+    assert LEAST <= rough.stats["steps"] < TIMES.size / 2
+    for name, stated in rough.step_error.items():
+        off = np.abs(rough.expect[name] - fine.expect[name])
+        assert np.all(off <= stated.max() + 4 * np.hypot(rough.sem[name], fine.sem[name]).max())
+        assert rough.std[name] == pytest.approx(fine.std[name], abs=0.05 * fine.std[name].max())
+    again = rough.rerun()
+    assert again.digest() == rough.digest()
+    assert np.array_equal(again.step_error["emission"], rough.step_error["emission"])
+
+
+def test_records_are_interpolated_to_the_order_of_the_spline():
+    times = np.sort(np.append(np.random.default_rng(1).uniform(0, 1, 30), [0.0, 1.0]))
+    errors = []
+    for steps in (12, 24):
+        schedule = Schedule.of(times, steps)
+        f = np.sin(5 * schedule.nodes)[:, None]
+        errors.append(np.abs(schedule.read(f, 0)[:, 0] - np.sin(5 * times)).max())
+    assert errors[1] < 1e-5 and errors[0] / errors[1] > 2**5
+    linear = np.interp(times, schedule.nodes, f[:, 0])
+    assert np.abs(linear - np.sin(5 * times)).max() > 1e-3  # a lower order would be seen
+
+
+def test_sums_at_outputs_keep_counts_and_batches():
+    schedule = Schedule.of(np.linspace(0, 1, 50), 14)
+    rng = np.random.default_rng(2)
+    slope, start = rng.normal(size=(2, 64, 1, 2))
+    runs = start + slope * schedule.nodes[:, None]
+    samples = Samples.of_runs(runs, np.array([1]))
+    out = schedule.outputs(samples)
+    direct = Samples.of_runs(start + slope * schedule.times[:, None], np.array([1]))
+    assert np.array_equal(out.count, direct.count) and out.ntraj == 64
+    assert out.mean == pytest.approx(direct.mean) and out.m2 == pytest.approx(direct.m2)
+    assert out.batch_sum == pytest.approx(direct.batch_sum)
+
+
+def test_what_is_stepped_exactly_or_given_is_said():
+    atoms = wf.Ensemble(1000, name="atoms")
+    model = wf.Model(jumps=[wf.LocalJump(atoms.sm, 0.1)], initial={atoms: wf.up})
+    exact = wf.solve(model, [0, 1], e_ops=[atoms.Jz], ntraj=64, seed=1)
+    assert np.all(
+        exact.step_error["Jz(atoms)" if "Jz(atoms)" in exact.expect else next(iter(exact.expect))]
+        == 0
+    )
+    given = wf.solve(model, [0, 1], e_ops=[atoms.Jz], ntraj=64, seed=1, dt=0.5)
+    assert all(np.all(np.isnan(v)) for v in given.step_error.values())
+    with pytest.raises(ValueError, match="`tol` must be None where `dt` gives the step"):
+        wf.solve(model, [0, 1], e_ops=[atoms.Jz], tol=0.1, dt=0.5)

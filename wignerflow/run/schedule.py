@@ -1,0 +1,84 @@
+"""When a run records, and how its outputs follow: a step may be longer than the time between two.
+
+Means are smooth functions of time. Where steps are longer than the gaps between outputs, a run
+records after every step, and outputs are read from a quintic spline through the recorded means;
+variances likewise. All of it is linear in the sums, so batches and jackknives keep their meaning.
+The error of the spline falls as the sixth power of the step, and the pilot that chooses the step
+compares interpolated means, so it is part of the step's error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
+
+from ..kernels.module import Grid
+from .statistics import Samples
+
+DEGREE = 5
+LEAST = 12  # records from which outputs are interpolated
+SHARE = 0.75  # of the steps that outputs would force: more are not worth it
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Outputs at ``times`` from records at ``nodes``; the same where outputs fall on steps."""
+
+    times: NDArray[np.float64]
+    nodes: NDArray[np.float64]
+
+    @staticmethod
+    def make(times: NDArray[np.float64], dt: float, free: bool) -> Schedule:
+        """Records for steps of at most ``dt``; ``free``: steps need not end at outputs."""
+        if free:
+            span = float(times[-1] - times[0])
+            steps = np.ceil(span / dt - 1e-9)
+            if LEAST <= steps <= SHARE * np.sum(Grid.count(times, dt)):
+                return Schedule.of(times, int(steps))
+        return Schedule(times, times)
+
+    @staticmethod
+    def of(times: NDArray[np.float64], steps: int) -> Schedule:
+        """So many even steps, with a record after each; 0: outputs fall on steps."""
+        if not steps:
+            return Schedule(times, times)
+        return Schedule(times, np.linspace(times[0], times[-1], steps + 1))
+
+    @property
+    def steps(self) -> int:
+        """Number of even steps; 0 where outputs fall on steps."""
+        return 0 if self.nodes is self.times else self.nodes.size - 1
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """Of the records in the outputs, (T, R)."""
+        spline = make_interp_spline(self.nodes, np.eye(self.nodes.size), k=DEGREE)
+        return np.asarray(spline(self.times), float)
+
+    def read(self, records: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        """Outputs from records along an axis."""
+        if not self.steps:
+            return records
+        out = np.tensordot(self.weights, np.moveaxis(records, axis, 0), 1)
+        return np.moveaxis(out, 0, axis)
+
+    def outputs(self, samples: Samples) -> Samples:
+        """Sums at the outputs from sums at the records."""
+        if not self.steps:
+            return samples
+        after = np.searchsorted(self.nodes, self.times).clip(max=self.nodes.size - 1)
+        count, groups = samples.count[after], samples.batch_count[after]
+        square = self.read(samples.m2 / np.maximum(samples.count, 1)[:, None], 0)
+        each = samples.batch_sum / np.maximum(samples.batch_count, 1)[:, :, None]
+        return replace(
+            samples,
+            count=count,
+            mean=self.read(samples.mean, 0),
+            m2=np.maximum(square, 0.0) * count[:, None],
+            batch_count=groups,
+            batch_sum=self.read(each, 0) * groups[:, :, None],
+        )

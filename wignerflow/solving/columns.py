@@ -1,0 +1,65 @@
+"""A plan's observables as real columns, in which the error of a step is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..observables import Plan
+from ..run.stopping import Target
+
+
+class PlanColumns:
+    """Every real number that a user sees at one time, one after the other.
+
+    Args:
+        plan: of the observables.
+        target: standard errors asked for, by name.
+    """
+
+    def __init__(self, plan: Plan, target: Mapping[str, Target]):
+        self.plan, self.target, self.slots = plan, target, plan.slots()
+        #: By name: where its columns stand, whether it has one value per time, and is complex.
+        self.places: dict[str, tuple[slice, bool, bool]] = {}
+
+    def read(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values (..., T, Q) from the means of all channels (..., T, K)."""
+        lead, at = means.shape[:-1], 0
+        parts: list[NDArray[np.float64]] = []
+        for o in self.plan.observables:
+            inputs = {n: self.slots[k].read(means) for n, k in o.inputs.items()}
+            value = np.asarray(inputs[""] if o.rule is None else o.rule.evaluate(inputs))
+            single, is_complex = value.ndim == len(lead), np.iscomplexobj(value)
+            flat = value.reshape((*lead, -1))
+            own = [flat.real, flat.imag] if is_complex else [flat]
+            width = sum(x.shape[-1] for x in own)
+            self.places[o.name] = slice(at, at + width), single, is_complex
+            at += width
+            parts += own
+        return np.nan_to_num(np.concatenate(parts, axis=-1), posinf=0.0, neginf=0.0)
+
+    def allowed(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The standard error asked for, (Q,), infinite where none is; ``mean`` is (T, Q)."""
+        out = np.full(mean.shape[1], np.inf)
+        for name, target in self.target.items():
+            span = self.places[name][0]
+            out[span] = target.limit(mean[:, span])
+        return np.where(out > 0, out, np.inf)
+
+    def split(self, columns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """By name, sizes of errors (T,) or (T, V) from (T, Q)."""
+        out = {}
+        for name, (span, single, is_complex) in self.places.items():
+            value = columns[:, span]
+            if is_complex:
+                half = value.shape[1] // 2
+                value = np.hypot(value[:, :half], value[:, half:])
+            out[name] = value[:, 0] if single else value
+        return out
+
+
+def no_error(plan: Plan, times: int) -> dict[str, NDArray[np.float64]]:
+    """Errors of zero, by name of observable."""
+    return {o.name: np.zeros((times, *(len(v) for _, v in o.axes[:1]))) for o in plan.observables}
