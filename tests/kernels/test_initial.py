@@ -8,6 +8,7 @@ from scipy import stats
 
 import wignerflow as wf
 from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.phasespace.ensemble import fixed_length
 
 from .lanes import LaneRun
 
@@ -58,7 +59,7 @@ def test_pure_states_of_many_emitters(r, sampling, kind):
     assert_moments(x, N * r / 2, spin_covariance(N, r), slack=0.3 if sampling == "fixed" else 0)
     along = r @ x
     if sampling == "fixed":
-        assert np.allclose((x**2).sum(axis=0), N / 2 * (N / 2 + 1), rtol=1e-12)
+        assert np.allclose((x**2).sum(axis=0), fixed_length(float(N)) ** 2, rtol=1e-12)
         assert along.mean() == pytest.approx(N / 2, abs=0.01)
     else:
         assert np.allclose(along, N / 2, rtol=1e-12)
@@ -81,9 +82,10 @@ def test_small_ensembles_start_gaussian_by_default(N):
 def test_fixed_length_is_the_default_from_ten_emitters_on():
     ((x,),) = draw({wf.Ensemble(10, name="a"): wf.up}, count=2000)
     # a draw whose transverse part is longer than the spin is left with no longitudinal one
-    inside = x[0] ** 2 + x[1] ** 2 < 30
+    square = fixed_length(10.0) ** 2
+    inside = x[0] ** 2 + x[1] ** 2 < square
     assert inside.mean() > 0.99
-    assert np.allclose((x**2).sum(axis=0)[inside], 30)
+    assert np.allclose((x**2).sum(axis=0)[inside], square)
 
 
 @pytest.mark.parametrize("r", [*DIRECTIONS, (0.2, 0.3, -0.4), (0, 0, 0.5), (0, 0, 0)])

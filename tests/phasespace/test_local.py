@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import scipy.linalg
 
 import wignerflow as wf
 from wignerflow.kernels import local as local_module
-from wignerflow.kernels.module import KernelText
+from wignerflow.kernels.module import Grid, KernelText
 
 from ..kernels.lanes import LaneRun, one_step
 from .generator import Noise, Slots, cloud, lowered, monomials
@@ -187,3 +188,54 @@ def test_emitters_are_paulis():
     s = emitters(2)
     assert np.allclose(s[0, 0] @ s[0, 1], 1j * s[0, 2])
     assert np.allclose(s[0, 0] @ s[1, 1], s[1, 1] @ s[0, 0])
+
+
+def nonaxial(number: int, N: int) -> wf.Model:
+    """Random jumps and a random drive of every emitter, none along an axis."""
+    rng = np.random.default_rng([97, number])
+    e = wf.Ensemble(N, name="e")
+
+    def one():
+        c = rng.normal(size=(3, 2)) @ [1, 1j]
+        return c[0] * e.sx + c[1] * e.sy + c[2] * e.sz
+
+    jumps = [wf.LocalJump(one(), 0.3) for _ in range(1 + number % 2)]
+    c = rng.normal(size=3)
+    H = c[0] * e.Jx + c[1] * e.Jy + c[2] * e.Jz
+    if number == 0:
+        jumps, H = [wf.LocalJump(0.5 * (e.sz + e.sp - e.sm), 1.0)], None
+    return wf.Model(H, jumps, initial={e: wf.up})
+
+
+def long_run(model: wf.Model, edit=lambda source: source, lanes: int = 4000):
+    """4 <J_a^2>/N at t = 2, 4, 6, 8 with errors, (times, 3), and its exact values."""
+    (e,) = model.subsystems
+    N, t = float(e.numbers[0]), np.arange(0.0, 9, 2)
+    system, _ = wf.TWA().lower(model, {}, t)
+    run = LaneRun(KernelText(system, []), Grid.make(t, 0.1), lanes, edit=edit)
+    squares = run.run(5)[1:] ** 2 * 4 / N
+    ops = {a: 4 / N * getattr(e, f"J{a}") * getattr(e, f"J{a}") for a in "xyz"}
+    exact = wf.solve(model, t, e_ops=ops, method="cumulant", progress=False)
+    want = np.array([exact.expect[a][1:] for a in "xyz"]).T
+    return squares.mean(-1), squares.std(-1) / np.sqrt(lanes), want
+
+
+@pytest.mark.parametrize("N", [3, 10, 50, 100])
+@pytest.mark.parametrize("number", range(4))
+def test_local_channels_off_the_axis_stay_bounded_at_long_times(number, N):
+    # local channels close at second order: cumulants are exact for these moments
+    found, sem, want = long_run(nonaxial(number, N))
+    assert np.all(np.abs(found - want) < 0.15 + 4 * sem)
+    assert np.all(sem < 0.1 * (1 + want))  # no heavy tail
+
+
+def test_noise_without_the_bound_is_caught():
+    def unbounded(source: str) -> str:
+        out = re.sub(
+            r"e(\d\d) = w\d - fmax0\(F\(2\) \* w\d - fmax0\((.*) \+ w\d\)\)", r"e\1 = \2", source
+        )
+        assert out != source
+        return out
+
+    found, sem, want = long_run(nonaxial(0, 10), edit=unbounded)
+    assert np.any(np.abs(found - want) > 0.15 + 4 * sem)

@@ -16,8 +16,7 @@ class g2(PerMember):
 
     .. math:: g^{(2)}(0) = \langle A^\dagger A^\dagger A A\rangle / \langle A^\dagger A\rangle^2
 
-    One for coherent, two for thermal light. For a product of four J the leading symbol is used in
-    phase-space methods (relative error of order 1/N).
+    One for coherent, two for thermal light.
 
     Args:
         op: an operator, or an array operator for one value per member.

@@ -135,6 +135,11 @@ def row(
     return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
 
 
+def clamp(value: str, bound: str) -> str:
+    """``value`` between -``bound`` and ``bound`` (not negative), as source."""
+    return f"{bound} - fmax0(F(2) * {bound} - fmax0({value} + {bound}))"
+
+
 def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     """Two standard normals per lane into ``slots``.
 
@@ -291,13 +296,19 @@ class LocalPrinter:
         out += [
             "d0 = np.sqrt(fmax0(v00))",
             "r0 = pick(v00, F(1) / np.sqrt(fmax0(v00) + F(1e-30)), F(0) * v00)",
-            "e10 = v10 * r0",
-            "e20 = v20 * r0",
+            # where a variance is negative its column could be of any size: no entry is more than
+            # what is left of its own variance
+            "w1 = np.sqrt(fmax0(v11))",
+            "w2 = np.sqrt(fmax0(v22))",
+            f"e10 = {clamp('v10 * r0', 'w1')}",
+            f"e20 = {clamp('v20 * r0', 'w2')}",
             "v11 = v11 - e10 * e10",
             "d1 = np.sqrt(fmax0(v11))",
             "r1 = pick(v11, F(1) / np.sqrt(fmax0(v11) + F(1e-30)), F(0) * v11)",
-            "e21 = (v21 - e20 * e10) * r1",
-            "v22 = v22 - e20 * e20 - e21 * e21",
+            "v22 = v22 - e20 * e20",
+            "w2 = np.sqrt(fmax0(v22))",
+            f"e21 = {clamp('(v21 - e20 * e10) * r1', 'w2')}",
+            "v22 = v22 - e21 * e21",
             f"{clip} += below(v00 + {tol}) + below(v11 + {tol}) + below(v22 + {tol})",
             f"{y[0]} = m0 + {shift[0]} + d0 * {n0}",
             f"{y[1]} = m1 + {shift[1]} + e10 * {n0} + d1 * {n1}",

@@ -96,6 +96,8 @@ class MemberChannels:
             root, rdt = self.prologue.rate(channel.rate)
         else:
             scale = np.sqrt(channel.rate)
+        if channel.sign < 0:
+            rdt = self.prologue.name(f"F(-1) * {rdt}")
         out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
         if stage == 1:
             fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])

@@ -14,11 +14,11 @@ from ..phasespace.polynomials import Leaf, Pair, Poly
 from ..phasespace.system import PhaseSpaceSystem
 from .text import Lines, Prologue, expression, plus
 
-Symbol = tuple[Poly, Poly, float | Coef]
+Symbol = tuple[Poly, Poly, float | Coef, float]
 
 
 def symbols_of(system: PhaseSpaceSystem) -> list[Symbol]:
-    """Real and imaginary part of every jump's symbol, with a constant rate's root, and the rate."""
+    """Real and imaginary part of every jump's symbol, with a constant rate's root; rate, sign."""
     out: list[Symbol] = []
     for channel in system.channels:
         scale = 1.0 if isinstance(channel.rate, Coef) else float(np.sqrt(channel.rate))
@@ -27,7 +27,7 @@ def symbols_of(system: PhaseSpaceSystem) -> list[Symbol]:
             raise NotImplementedError(
                 "A jump operator that contains a coupling sum over pairs has no kernel."
             )
-        out.append((symbol.real(), symbol.imag(), channel.rate))
+        out.append((symbol.real(), symbol.imag(), channel.rate, channel.sign))
     return out
 
 
@@ -42,16 +42,18 @@ class SingleGradient:
     @property
     def polynomials(self) -> list[Poly]:
         """All that it is the gradient of."""
-        return [self.rest, *(p for re, im, _ in self.symbols for p in (re, im))]
+        return [self.rest, *(p for re, im, _, _ in self.symbols for p in (re, im))]
 
     def emit(self, names: dict[Leaf, str], stage: int, lines: Lines) -> dict[Leaf, str]:
         """Emit the channels' amplitudes; return the gradient (times dt) of every leaf."""
         pro = self.prologue
         channels = []
-        for k, (re, im, rate) in enumerate(self.symbols):
+        for k, (re, im, rate, sign) in enumerate(self.symbols):
             root, rdt = "sqh", "h"
             if isinstance(rate, Coef):
                 root, rdt = pro.rate(rate)
+            if sign < 0:
+                rdt = pro.name(f"F(-1) * {rdt}")
             lr, li = (expression(p, names, pro) for p in (re, im))
             x = [f"{root} * w{k}_0", f"{root} * w{k}_1"]
             if li:

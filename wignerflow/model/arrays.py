@@ -14,7 +14,7 @@ from .coefficients import Coef
 from .couplings import AllToAll, Coupling, as_coupling
 from .factors import MemberWord, Real, array_size
 from .normal import Weights
-from .op import MAX_POWER, Op
+from .op import MAX_POWER, Op, not_finite
 
 if TYPE_CHECKING:
     from .subsystems import Subsystem
@@ -51,6 +51,8 @@ class ArrayOp:
             size = next(array_size(k) for k in terms if k)
         self.size = size
         self.terms = {k: np.asarray(w, complex) for k, w in terms.items() if np.any(w)}
+        if not all(np.isfinite(w).all() for w in self.terms.values()):
+            not_finite()
 
     @property
     def subsystems(self) -> set[Subsystem]:

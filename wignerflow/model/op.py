@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import cmath
 import numbers
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -23,6 +24,14 @@ def _times_key(times: tuple[Coef, ...]) -> tuple[Coef, ...]:
     return tuple(sorted(times, key=lambda c: (hash(c), id(c)))) if len(times) > 1 else times
 
 
+def not_finite() -> NoReturn:
+    """Raise: a coefficient is not finite."""
+    raise ValueError(
+        "The coefficients of an operator must be finite, but a product or a sum of them "
+        "overflowed; measure energies and times in other units."
+    )
+
+
 class Op:
     """A symbolic operator: ``terms`` maps (time coefficients, ordered factors) to a complex number.
 
@@ -36,6 +45,8 @@ class Op:
         self.terms: dict[Key, complex] = normal.merged(
             {k: complex(c) for k, c in (terms or {}).items() if c != 0}
         )
+        if not all(map(cmath.isfinite, self.terms.values())):
+            not_finite()
 
     @staticmethod
     def scalar(value: complex) -> Op:

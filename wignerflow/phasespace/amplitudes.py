@@ -9,10 +9,11 @@ n = |alpha|^2 + |beta|^2 this gives, exactly,
    S_i \to s_i, \qquad \tfrac12\{S_i, S_j\} \to s_i s_j
        + \delta_{ij}\left[\tfrac k4 n - \tfrac18(1-k^2)\right], \qquad 2S \to n - (1-k),
 
-so S^+S^- -> (|alpha|^2 - c)(|beta|^2 + 1 - c) with c = (1-k)/2. Words of three letters and more
-take their leading symbol; spins on different sites multiply. A Wigner function replaced by
+so S^+S^- -> (|alpha|^2 - c)(|beta|^2 + 1 - c) with c = (1-k)/2. Longer words are written in a and b
+and put in order, exactly; spins on different sites multiply. A Wigner function replaced by
 trajectories of fixed length n = 2S + 1 has no fluctuation of n for the constant -1/8 to take off:
-it is left out, which makes variances across a coherent state S/2, as they are.
+it is left out, which makes variances across a coherent state S/2, as they are. There words of three
+letters and more take their symbol in s, see ``moyal``.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model import words
 from ..model.operators import MemberWord
 from ..model.states import BlochState
 from ..model.subsystems import Subsystem
-from .symbols import Mono, SymbolMap, word_symbol
+from .symbols import Mono, SymbolMap, ordered_symbol, word_symbol
 from .system import DISPLACED, GAMMA, PINNED, RANGE, InitialSpec
 
 Components = tuple[int, ...]
@@ -37,6 +39,12 @@ VECTOR: tuple[dict[Components, float], ...] = (
     {(0, 3): 1.0, (1, 2): -1.0},
     {(0, 0): 0.5, (1, 1): 0.5, (2, 2): -0.5, (3, 3): -0.5},
 )
+#: S_x, S_y, S_z as products of words of a and of b.
+BOSONS: dict[str, dict[tuple[str, str], complex]] = {
+    "x": {("d", "a"): 0.5, ("a", "d"): 0.5},
+    "y": {("d", "a"): -0.5j, ("a", "d"): 0.5j},
+    "z": {("da", ""): 0.5, ("", "da"): -0.5},
+}
 _TERMS = 24  # of the Chebyshev series of the root of a gamma variate: error 1e-7 at S = 1/2
 
 
@@ -55,26 +63,39 @@ def spin_monomial(letters: Components) -> tuple[tuple[Components, float], ...]:
 
 
 @lru_cache(maxsize=1000)
-def amplitude_word(
-    letters: str, order: int, pinned: bool
-) -> tuple[tuple[Components, complex], ...]:
-    """Symbol of a word in x, y, z; of trajectories of fixed length without the constant -1/8."""
-    out: dict[Components, complex] = {}
-    for spins, c in word_symbol("collective", letters):
-        for key, d in spin_monomial(spins):
-            out[key] = out.get(key, 0) + c * d
-    if len(letters) == 2 and letters[0] == letters[1]:
-        for key, d in _equal(order, pinned):
-            out[key] = out.get(key, 0) + d
+def boson_word(letters: str) -> tuple[tuple[tuple[str, str], complex], ...]:
+    """A word in S_x, S_y, S_z as normally ordered words of the modes a and b."""
+    out: dict[tuple[str, str], complex] = {("", ""): 1.0}
+    for letter in letters:
+        new: dict[tuple[str, str], complex] = {}
+        for (a, b), c in out.items():
+            for (one, two), d in BOSONS[letter].items():
+                for v, e in words.multiply("mode", a, one).items():
+                    for w, f in words.multiply("mode", b, two).items():
+                        new[v, w] = new.get((v, w), 0) + c * d * e * f
+        out = new
     return tuple((k, c) for k, c in out.items() if c != 0)
 
 
-def _equal(order: int, pinned: bool) -> Iterable[tuple[Components, float]]:
-    """S_i^2 - s_i^2."""
-    if not pinned:
-        yield (), -(1 - order**2) / 8
-    for c in range(4):
-        yield (c, c), order / 4
+@lru_cache(maxsize=1000)
+def amplitude_word(
+    letters: str, order: int, pinned: bool
+) -> tuple[tuple[Components, complex], ...]:
+    """Symbol of a word in x, y, z; ``pinned``: of trajectories of fixed length."""
+    out: dict[Components, complex] = {}
+    if pinned:
+        for spins, c in word_symbol("collective", letters):
+            for key, factor in spin_monomial(spins):
+                out[key] = out.get(key, 0) + c * factor
+        return tuple((k, c) for k, c in out.items() if c != 0)
+    shift = (1 - order) / 2
+    for (a, b), c in boson_word(letters):
+        for one, d in ordered_symbol(a.count("d"), a.count("a"), shift):
+            for two, e in ordered_symbol(b.count("d"), b.count("a"), shift):
+                key = one + tuple(2 + i for i in two)
+                out[key] = out.get(key, 0) + c * d * e
+    scale = max((abs(c) for c in out.values()), default=0.0)
+    return tuple((k, c) for k, c in out.items() if abs(c) > 1e-14 * scale)
 
 
 class AmplitudeSymbols(SymbolMap):

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.factors import CoupleNode, Key
-from ..model.model import Model
+from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState, ModeState
-from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
+from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
 from .ensemble import local_parts, spin_initial
 from .polynomials import Poly
+from .shared import Sums, matrix_share, step_of, take_own
 from .spins import alone, spin_parts
 from .symbols import Mono, SymbolMap
 from .system import (
@@ -41,12 +42,17 @@ DIRECT_TRANSFORM = 4096
 
 
 def build(
-    model: Model, bloch_spins: bool = False, taken: type[SymbolMap] = SymbolMap
+    model: Model,
+    bloch_spins: bool = False,
+    taken: type[SymbolMap] = SymbolMap,
+    noise: bool = True,
 ) -> tuple[PhaseSpaceSystem, SymbolMap]:
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
     ``taken``: the kind of symbols.
-    ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``.
+    ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``, and what each does
+    alone in jumps that several share, see ``shared``.
+    ``noise``: False leaves no room for noise (mean field).
     """
     blocks, block_of = [], {}
     for k, sub in enumerate(model.subsystems):
@@ -58,36 +64,49 @@ def build(
     symbols = taken(system, block_of, real)
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
-    for jump in model.collective_jumps:
-        found = alone(jump) if bloch_spins else None
-        if found is not None:
-            spin, c = found
-            step = local.setdefault(spin, LocalStep(block_of[spin], np.ones(spin.size), []))
-            rate = jump.rate
-            if not isinstance(rate, Coef):
-                rate = np.broadcast_to(rate, spin.size).copy()
-            step.parts.append((rate, *spin_parts(c)))
-            fact = (
-                "single spins in the Bloch form: jumps of a spin alone have exact means; noise "
-                "whose covariance is negative outside the Bloch ball is cut, and second moments "
-                "with it"
-            )
-            if fact not in system.facts:
-                system.facts.append(fact)
-        elif isinstance(jump.op, Op):
+    collective = list(model.collective_jumps)
+    alone_jumps = {
+        k: found for k, j in enumerate(collective) if bloch_spins and (found := alone(j))
+    }
+    sums = None
+    if bloch_spins and noise:
+        rest = [j for k, j in enumerate(collective) if k not in alone_jumps and j.matrix is None]
+        sums = Sums(symbols, rest)
+        if sums.share:
+            sums.take(system, local)
+    for k, jump in enumerate(collective):
+        if k in alone_jumps:
+            _add_alone(system, symbols, local, *alone_jumps[k], jump.rate)
+            continue
+        if sums is not None and sums.share and any(jump is taken for taken in sums.jumps):
+            continue
+        if bloch_spins and not noise:
+            take_own(system, symbols, local, jump)
+        if isinstance(jump.op, Op):
             _add(system, symbols.symbol(jump.op, pairs=False), jump.rate)
-        elif jump.matrix is not None:
-            _add_matrix(system, symbols, jump.op, jump.matrix)
-        else:
-            rate = (
-                jump.rate
-                if isinstance(jump.rate, Coef)
-                else np.broadcast_to(jump.rate, jump.op.size).copy()
+            continue
+        rate, matrix = jump.rate, jump.matrix
+        if matrix is not None:
+            own = np.diag(matrix).real
+            share = matrix_share(matrix) if bloch_spins and noise else 0.0
+            if not np.any(matrix - np.diag(np.diag(matrix))):
+                share = 1.0
+            found = alone(Jump(jump.op, own * share)) if share and bloch_spins and noise else None
+            if found is not None:
+                _add_alone(system, symbols, local, *found, own * share)
+                if share < 1:
+                    _add_matrix(system, symbols, jump.op, matrix - share * np.diag(own))
+                continue
+            if share < 1:
+                _add_matrix(system, symbols, jump.op, matrix)
+                continue
+            rate = own
+        if not isinstance(rate, Coef):
+            rate = np.broadcast_to(rate, jump.op.size).copy()
+        if isinstance(rate, Coef) or np.any(rate > 0):
+            system.member_channels.append(
+                MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate)
             )
-            if isinstance(rate, Coef) or np.any(rate > 0):
-                system.member_channels.append(
-                    MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate)
-                )
     for lj in model.local_jumps:
         sub = lj.op.sub
         assert isinstance(sub, Ensemble)
@@ -95,7 +114,28 @@ def build(
         rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
         step.parts.append((rate, *local_parts(lj, sub.size)))
     system.local = list(local.values())
+    if noise and any(isinstance(spin, Spin) for spin in local):
+        system.facts.append(
+            "single spins in the Bloch form: jumps of a spin alone have exact means; noise "
+            "whose covariance is negative outside the Bloch ball is cut, and second moments "
+            "with it"
+        )
     return system, symbols
+
+
+def _add_alone(
+    system: PhaseSpaceSystem,
+    symbols: SymbolMap,
+    local: dict[Subsystem, LocalStep],
+    spin: Subsystem,
+    c: NDArray[np.complex128],
+    rate: float | Coef | NDArray[np.float64],
+) -> None:
+    """Jumps c.(1, sigma) of single spins as a local step."""
+    if not isinstance(rate, Coef):
+        rate = np.broadcast_to(rate, spin.size).copy()
+    step = step_of(system, local, symbols.block_of[spin], spin)
+    step.parts.append((rate, *spin_parts(c)))
 
 
 def refuses(model: Model) -> str | None:

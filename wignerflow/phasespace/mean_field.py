@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.states import ModeState
-from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
+from ..model.subsystems import Subsystem
 from . import lower
 from .method import Symbol
+from .product_state import collective_moment, emitters
 from .symbols import Mono, SymbolMap
 from .system import PhaseSpaceSystem
 from .validity import has_other_noise
@@ -43,7 +44,7 @@ class CoherentSymbols(SymbolMap):
 class ProductStateSymbols(SymbolMap):
     """Expectation values in product states as functions of the mean-field variables.
 
-    Words of one letter are exact, J words of two letters too; longer J words are factorised.
+    Exact for words of any length, see ``product_state``.
     """
 
     def array_symbol(self, op: ArrayOp) -> dict[Mono, NDArray[np.complex128]]:
@@ -77,21 +78,13 @@ class ProductStateSymbols(SymbolMap):
             return {
                 k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()
             }
-        base = self.member_symbol(((sub, letters),))
-        out = {tuple(k for _, k in mono): c * one for mono, c in base.items()}
-        numbers = _numbers(sub)
-        if numbers is not None and len(letters) == 2:
-            key = tuple(sorted("xyz".index(x) for x in letters))
-            out[key] = out[key] * (1 - 1 / numbers)
-            if letters[0] == letters[1]:
-                out[()] = (numbers / 4).astype(complex)
+        if sub.kind == "spin":
+            return {tuple("xyz".index(x) for x in letters): 2 * one}
+        N, out = emitters(sub), dict[tuple[int, ...], NDArray[np.complex128]]()
+        for comps, k, c in collective_moment(letters):
+            falling = np.prod([N - i for i in range(k)], axis=0)
+            out[comps] = out.get(comps, 0) + c * falling * (2 / N) ** len(comps)
         return out
-
-
-def _numbers(sub: Subsystem) -> NDArray[np.float64] | None:
-    if isinstance(sub, Ensemble):
-        return sub.numbers.astype(float)
-    return 2 * sub.lengths if isinstance(sub, CollectiveSpin) else None
 
 
 def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
@@ -171,7 +164,7 @@ class MeanField:
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
         # jumps of one spin alone: its Bloch equations, not a vector of fixed length
-        system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols)
+        system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols, noise=False)
         system.facts = [DRIFT_ALONE] if has_other_noise(system) else []
         lower.set_initial(system, model, "point", "point")
         system.noise = False

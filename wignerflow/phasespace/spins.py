@@ -16,7 +16,7 @@ from ..model.operators import ArrayOp, Site
 from ..model.subsystems import Spin, Subsystem
 from .ensemble import bloch_generator
 
-_LETTERS = {"": 0, "x": 1, "y": 2, "z": 3}
+LETTERS = {"": 0, "x": 1, "y": 2, "z": 3}
 _PAULI = np.array(
     [[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], complex
 )
@@ -36,7 +36,7 @@ def alone(jump: Jump) -> tuple[Subsystem, NDArray[np.complex128]] | None:
     out = np.zeros((sub.size, 4), complex)
     if isinstance(jump.op, ArrayOp):
         for word, weights in jump.op.terms.items():
-            out[:, _LETTERS[word[0][1] if word else ""]] += weights
+            out[:, LETTERS[word[0][1] if word else ""]] += weights
         return sub, out
     if jump.op.coefficients:
         return None
@@ -45,7 +45,7 @@ def alone(jump: Jump) -> tuple[Subsystem, NDArray[np.complex128]] | None:
         if not factors:
             constant += c
         elif len(factors) == 1 and isinstance(factors[0], Site):
-            out[factors[0].m, _LETTERS[factors[0].word]] += c
+            out[factors[0].m, LETTERS[factors[0].word]] += c
             members.add(factors[0].m)
         else:
             return None

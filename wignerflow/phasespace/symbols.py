@@ -1,12 +1,11 @@
 r"""Weyl symbols of operators, as polynomials in the variables of a ``PhaseSpaceSystem``.
 
-Angular momentum: J_a -> J_a and (J_a J_b + J_b J_a)/2 -> J_a J_b, so J_a J_b -> J_a J_b + (i/2)
-eps_abc J_c; words of three letters and more take their leading symbol. Spin-1/2: Pauli matrices ->
-2 J_a, products having been reduced by the operator algebra. Modes: normally ordered words,
-exactly, by a^{+m} a^n -> sum_k (-1/2)^k k! C(m,k) C(n,k) (a^*)^{m-k} a^{n-k}. Factors on different
-sites multiply. Two sums over one array multiply, with the difference on equal sites added as one
-more sum, which is exact; in products of three and more such sums every pair is corrected once
-(leading order).
+Angular momentum: symmetrised products, so that J_a J_b -> J_a J_b + (i/2) eps_abc J_c, exactly for
+words of any length (see ``moyal``). Spin-1/2: Pauli matrices -> 2 J_a, products having been reduced
+by the operator algebra. Modes: normally ordered words, exactly, by a^{+m} a^n -> sum_k (-c)^k k!
+C(m,k) C(n,k) (a^*)^{m-k} a^{n-k} with c = 1/2. Factors on different sites multiply. Two sums over
+one array multiply, with the difference on equal sites added as one more sum, which is exact; in
+products of three and more such sums every pair is corrected once (leading order).
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from ..model.operators import (
     array_size,
 )
 from ..model.subsystems import Subsystem
+from .moyal import angular_symbol
 from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
 from .system import PhaseSpaceSystem
 
@@ -45,21 +45,19 @@ def word_symbol(kind: str, word: str) -> tuple[tuple[tuple[int, ...], complex], 
     if not word:
         return (((), 1.0),)
     if kind == "mode":
-        return _mode_symbol(word.count("d"), word.count("a"))
+        return ordered_symbol(word.count("d"), word.count("a"), 0.5)
     components = tuple(_COMPONENT[letter] for letter in word)
     if kind == "spin":
         return ((components, 2.0),)
-    out: dict[tuple[int, ...], complex] = {tuple(sorted(components)): 1.0}
-    if len(components) == 2 and components[0] != components[1]:
-        a, b = components
-        out[(3 - a - b,)] = 0.5j if (b - a) % 3 == 1 else -0.5j
-    return tuple(out.items())
+    return angular_symbol(word)
 
 
-def _mode_symbol(m: int, n: int) -> tuple[tuple[tuple[int, ...], complex], ...]:
+@lru_cache(maxsize=10_000)
+def ordered_symbol(m: int, n: int, shift: float) -> tuple[tuple[tuple[int, ...], complex], ...]:
+    """a^{+m} a^n in an ordering: ``shift`` c = 0 normal, 1/2 symmetric, 1 antinormal."""
     out: dict[tuple[int, ...], complex] = {}
     for k in range(min(m, n) + 1):
-        c = (-0.5) ** k * factorial(k) * comb(m, k) * comb(n, k)
+        c = (-shift) ** k * factorial(k) * comb(m, k) * comb(n, k)
         p, q = m - k, n - k
         for i in range(p + 1):  # (re - i im)^p (re + i im)^q
             for j in range(q + 1):

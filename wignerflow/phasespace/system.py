@@ -80,19 +80,27 @@ class PairSpec:
 
 @dataclass
 class Channel:
-    """One jump with symbol ``symbol`` (complex polynomial) and plain rate."""
+    """One jump with symbol ``symbol`` (complex polynomial) and plain rate.
+
+    ``sign`` -1: its field is taken off (in systems without noise).
+    """
 
     symbol: Poly
     rate: float | Coef
+    sign: float = 1.0
 
 
 @dataclass
 class MemberChannel:
-    """One independent jump per member m of an array group: symbol sum_k c_k[m] mono_k(v_m)."""
+    """One independent jump per member m of an array group: symbol sum_k c_k[m] mono_k(v_m).
+
+    ``sign`` as in :class:`Channel`.
+    """
 
     size: int
     terms: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
     rate: NDArray[np.float64] | Coef
+    sign: float = field(default=1.0, kw_only=True)
 
 
 @dataclass

@@ -45,7 +45,7 @@ class TWA:
     exact in first and second moments for every N. Trajectories start with mean N r/2 and covariance
     (N/4)(1 - r r^T). ``sem`` is the sampling error; the method's own is of order one over the
     length of J, mostly 1/N, and large where that is of order one (``stats["short_spins"]``).
-    Products of three and more J take the leading symbol.
+    Observables have their exact symbols, products of any number of J too.
 
     Args:
         form: of ensembles with local jumps: "bloch" (three variables, local jumps exact in first
