@@ -1,6 +1,5 @@
 """wignerflow: phase-space simulation of driven, dissipative emitters, spins and modes."""
 
-from . import views as _views
 from ._version import __version__
 from .analysis import mean_field
 from .analysis.certify import Certificate, certify
@@ -13,7 +12,20 @@ from .analysis.sweep import sweep
 from .analysis.verify import Verification, verify
 from .analysis.wigner import wigner_density
 from .checkpoint import Checkpoint, CheckpointFailed
-from .exact.bridge import from_piqs, model_to_qutip
+from .derived import (
+    Coherence,
+    CorrelationLength,
+    Derived,
+    Fano,
+    Flux,
+    Ratio,
+    Squeezing,
+    StructureFactor,
+    Subradiance,
+    WinelandSqueezing,
+    g2,
+)
+from .exact.bridge import from_piqs
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
 from .model import emitters
@@ -27,26 +39,14 @@ from .model.states import bloch, bloch_vector, coherent, down, fock, squeezed, t
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from .model.waveguides import waveguide
 from .moments.method import Cumulant
-from .observables import (
-    Coherence,
-    CorrelationLength,
-    Derived,
-    Fano,
-    Flux,
-    Ratio,
-    Squeezing,
-    StructureFactor,
-    Subradiance,
-    WinelandSqueezing,
-    g2,
-)
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.schwinger import Schwinger
 from .phasespace.twa import TWA, SpinTWA
 from .result import Result, load
 from .run.stopping import relative
-from .solving import FailedTrajectories, solve
+from .solving import FailedTrajectories, register, solve
+from .views import attach as _attach
 
 __all__ = [
     "TWA",
@@ -109,6 +109,7 @@ __all__ = [
     "g2",
     "load",
     "mean_field",
+    "register",
     "relative",
     "solve",
     "spectrum",
@@ -125,4 +126,4 @@ __all__ = [
     "wigner_density",
 ]
 
-Model.views.update(equations=_views.equations, source=_views.source, to_qutip=model_to_qutip)
+_attach()

@@ -16,48 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _check
-from .derived import (
-    DERIVED,
-    Coherence,
-    CorrelationLength,
-    Derived,
-    Fano,
-    Flux,
-    Operator,
-    Ratio,
-    Squeezing,
-    StructureFactor,
-    Subradiance,
-    WinelandSqueezing,
-    g2,
-    hermitian,
-)
+from .derived import DERIVED, Derived, Operator, hermitian
 from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
 from .model.products import PairProducts
 from .model.subsystems import SAME_NAME, Subsystem
 from .run.statistics import Samples, Slot
-
-__all__ = [
-    "Coherence",
-    "CorrelationLength",
-    "Derived",
-    "Fano",
-    "Flux",
-    "Observable",
-    "Plan",
-    "Ratio",
-    "Slot",
-    "Squeezing",
-    "StructureFactor",
-    "Subradiance",
-    "WinelandSqueezing",
-    "assemble",
-    "assemble_exact",
-    "batched",
-    "flatten",
-    "g2",
-    "layout",
-]
 
 Values = dict[str, NDArray]
 

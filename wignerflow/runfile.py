@@ -11,6 +11,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,13 +169,14 @@ def _method(where: str, data: Any) -> Any:
     if name == "auto":
         table(where, data, ["name"])
         return name
-    kind = type(METHODS[name]())
-    known = [p for p in inspect.signature(kind.__init__).parameters if p != "self"]
+    make = METHODS[name]
+    kind = make.func if isinstance(make, partial) else make
+    known = list(inspect.signature(kind).parameters)
     table(where, data, ["name"], known)
     for key, value in options.items():
         if not isinstance(value, (bool, int, float, str)):
             _check.fail(f"{where}.{key}", "be a number, text, true or false", value, kind=TypeError)
-    return METHODS[name]() if not options else kind(**options)
+    return make() if not options else kind(**options)
 
 
 _OPTIONS = (

@@ -17,9 +17,8 @@ import wignerflow as wf
 from wignerflow import store
 from wignerflow.checkpoint import Found
 from wignerflow.model.plain_ops import read
-from wignerflow.provenance import read_call
 from wignerflow.result import load_record
-from wignerflow.solving import METHODS
+from wignerflow.solving.provenance import read_call
 
 from ..run import cases
 from .mutants import survive_many, survive_some
@@ -135,7 +134,7 @@ def test_mutated_calls(call, data):
     else:
         del where[last]
     try:
-        model, e_ops, engine = read_call(mutant, METHODS)
+        model, e_ops, engine = read_call(mutant)
     except (ValueError, TypeError) as error:
         assert len(str(error)) < 3000
     else:

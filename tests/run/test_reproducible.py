@@ -7,9 +7,9 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.provenance import read_method, write_method
 from wignerflow.run.units import Units
 from wignerflow.solving import METHODS
+from wignerflow.solving.provenance import read_method, write_method
 
 from . import cases
 
@@ -142,7 +142,7 @@ def test_rerun_of_fewer_and_more():
 def test_methods_have_a_plain_form(name):
     engine = METHODS[name]()
     plain = json.loads(json.dumps(write_method(engine)))
-    again = read_method(plain, METHODS)
+    again = read_method(plain)
     assert type(again) is type(engine) and repr(again) == repr(engine)
 
 

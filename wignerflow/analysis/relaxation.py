@@ -104,7 +104,7 @@ class Runner:
         self.every = np.arange(plan.channels)
         self.lowered: dict[int, Any] = {}
         self.failed = 0
-        self.stochastic = isinstance(engine, QuantumJumps) or engine.stochastic
+        self.stochastic = engine.stochastic
 
     def slowest(self) -> float:
         """The slowest relaxation rate of one emitter or mode under the model's jumps; 0 if none.

@@ -155,7 +155,7 @@ def steady_state(
     number = seed_of(seed)
     step = None if dt is None else _check.positive("dt", dt)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    single = single and getattr(engine, "stochastic", True)  # mean field: see ``read_options``
+    single = single and engine.stochastic  # mean field: see ``read_options``
     workers = None if threads is None else _check.integer("threads", threads, 1)
     known = None if relax is None else _check.positive("relax", relax)
     limit = None if timeout is None else _check.positive("timeout", timeout)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from ..provenance import versions
 from ..result import Result, load
+from ..solving.provenance import versions
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _check
+from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, populations, steady
@@ -75,6 +76,10 @@ class Exact:
     """
 
     name = "exact"
+    stochastic = False
+    order = None
+    ordering = None
+    uses: frozenset[str] = frozenset()
 
     def __init__(self, engine: str | None = None, *, rtol: float = 1e-8, memory: float = MEMORY):
         self.engine = None if engine is None else _check.one_of("engine", engine, ENGINES)
@@ -92,12 +97,25 @@ class Exact:
             return "blocks", f"{because}, so {_WHY['blocks']}"
         return "populations", _WHY["populations"]
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why this method cannot treat ``model``; None if it can. Does no work.
 
         Whether the density matrix fits into memory shows in :meth:`solve` only.
         """
         return populations.refuses(model) if self.engine == "populations" else None
+
+    def run(self, task: Task, options: Options) -> Any:
+        """The result of :meth:`solve` for a task of ``wf.solve``."""
+        solution = self.solve(task.model, task.times, task.operators)
+        return task.means(solution.expect, solution.stats)
+
+    def equations(self, model: Model) -> str:
+        """What it solves.
+
+        Raises:
+            ValueError: always; the master equation itself is ``model.latex()``.
+        """
+        raise ValueError(f"Method {self!r} has no trajectories; its equation is `model.latex()`.")
 
     def _accept(self, model: Model, ops: Mapping[str, Op]) -> tuple[dict[str, Op], str, str]:
         """Checked operators, the engine to take, and why."""

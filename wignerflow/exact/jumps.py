@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
 from . import classical, wavefunctions
@@ -73,6 +74,10 @@ class QuantumJumps:
     """
 
     name = "jumps"
+    stochastic = True
+    order = None
+    ordering = None
+    uses = frozenset({"timeout"})
 
     def __init__(self, engine: str | None = None, *, memory: float = MEMORY, keep: bool = False):
         self.engine = None if engine is None else _check.one_of("engine", engine, ENGINES)
@@ -82,11 +87,37 @@ class QuantumJumps:
     def __repr__(self) -> str:
         return "QuantumJumps()" if self.engine is None else f"QuantumJumps({self.engine!r})"
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why this method cannot treat ``model``; None if it can. Does no work."""
         if self.engine == "classical":
             return classical.refuses(model, Basis(model))
         return wavefunctions.refuses(model)
+
+    def run(self, task: Task, options: Options) -> Any:
+        """The result of :meth:`solve` for a task of ``wf.solve``.
+
+        Every run's values are kept, so that derived observables have errors too.
+        """
+        keeper = QuantumJumps(self.engine, memory=self.memory, keep=True)
+        solution = keeper.solve(
+            task.model,
+            task.times,
+            task.operators,
+            ntraj=options.ntraj,
+            seed=options.seed,
+            threads=options.threads,
+            timeout=options.timeout,
+        )
+        stats = dict(solution.stats)
+        return task.runs(stats.pop("samples"), stats)
+
+    def equations(self, model: Model) -> str:
+        """What it solves.
+
+        Raises:
+            ValueError: always; the master equation itself is ``model.latex()``.
+        """
+        raise ValueError(f"Method {self!r} has no trajectories; its equation is `model.latex()`.")
 
     def solve(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -329,26 +329,13 @@ class Model:
             out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
         return out
 
-    #: Filled in by the package: functions of a model by name. Models know no method.
-    views: ClassVar[dict[str, Callable[..., Any]]] = {}
+    if TYPE_CHECKING:  # models know no method: ``wignerflow.views`` gives them these
 
-    def equations(self, method: Any = "twa") -> str:
-        """The classical equations that a trajectory method derives, or the moment equations of
-        "cumulant", as text. Single spins stand as J = s/2, with "spin-twa" as Pauli vectors s.
-        """
-        return str(self.views["equations"](self, method))
+        def equations(self, method: Any = "twa") -> str: ...
 
-    def source(self, method: Any = "twa") -> str:
-        """The generated source of the method's kernel."""
-        return str(self.views["source"](self, method))
+        def source(self, method: Any = "twa") -> str: ...
 
-    def to_qutip(self, cutoffs: Mapping[Subsystem, int] | None = None) -> Any:
-        """``(H, c_ops, rho0, convert)`` for QuTiP, every emitter a two-level system of its own.
-
-        ``convert`` turns operators of the model into QuTiP's, for ``e_ops``; ``cutoffs`` gives
-        Fock states for modes without a cutoff of their own. Needs the extra ``exact``.
-        """
-        return self.views["to_qutip"](self, cutoffs)
+        def to_qutip(self, cutoffs: Mapping[Subsystem, int] | None = None) -> Any: ...
 
     def latex(self) -> str:
         """The master equation as LaTeX."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.op import Op
 from ..model.subsystems import Mode
@@ -61,6 +62,8 @@ class Cumulant:
 
     name = "cumulant"
     stochastic = False
+    ordering = None
+    uses: frozenset[str] = frozenset()
 
     def __init__(self, order: int = 2, *, rtol: float = 1e-8, memory: float = MEMORY):
         self.order = _check.integer("order", order, 1)
@@ -72,7 +75,7 @@ class Cumulant:
     def __repr__(self) -> str:
         return "Cumulant()"
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why this method cannot treat ``model``; None if it can."""
         return why_not(model)
 
@@ -94,6 +97,11 @@ class Cumulant:
     def equations(self, model: Model) -> str:
         """The moment equations as text, for models of up to 300 moments."""
         return text(self.system(model))
+
+    def run(self, task: Task, options: Options) -> Any:
+        """The result of :meth:`solve` for a task of ``wf.solve``."""
+        solution = self.solve(task.model, task.times, task.operators)
+        return task.means(solution.expect, solution.stats)
 
     def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> Solution:
         """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.

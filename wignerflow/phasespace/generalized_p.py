@@ -22,21 +22,23 @@ print in (22), (A1), (A3) and (B3) corrected.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..method import Operators
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState
 from . import lower
 from .linear import LinearBlock, NotLinear, linear_blocks
+from .method import Symbol, TrajectoryMethod
 from .p_equations import equations, point
-from .polynomials import Poly
 from .positivity import ROUNDING, Verdict, ball_minimum, sphere_minimum
 from .product_state import ProductStates, inexact
-from .system import SPIN, Block, MemberObservable, PhaseSpaceSystem, ProductObservable
+from .system import SPIN, Block, PhaseSpaceSystem
 
 SEPARABLE = (
     "The P-function is positive, so the state is separable: at every time a classical mixture of "
@@ -44,7 +46,7 @@ SEPARABLE = (
 )
 
 
-class GeneralizedP:
+class GeneralizedP(TrajectoryMethod):
     r"""The generalised P-function of ensembles, collective spins and spins without couplings.
 
     The state is a mixture of products of equal mixed qubits with Bloch vectors r. For H = B.J,
@@ -86,10 +88,12 @@ class GeneralizedP:
     """
 
     name = "generalized-p"
+    ordering = "normal"
 
     def __init__(self, *, mean_field: bool = False):
         self.mean_field = bool(mean_field)
         self.stochastic = not self.mean_field
+        self.order = 1 if mean_field else None
 
     @staticmethod
     def applies(model: Model, times: Any = None) -> Verdict:
@@ -114,8 +118,14 @@ class GeneralizedP:
             )
         return _verdict(model, blocks, times)
 
-    def refuses(self, model: Model) -> str | None:
-        """Why the method cannot treat ``model``, or None."""
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
+        """Why the method cannot treat ``model`` or these observables, or None."""
+        for op in (ops or {}).values():
+            if inexact(op):
+                return (
+                    f"the observable {op!r} is a product of three sums over one array, which it "
+                    "cannot take exactly; split it into single members, or use 'twa'"
+                )
         try:
             blocks = linear_blocks(model)
         except NotLinear as error:
@@ -126,8 +136,8 @@ class GeneralizedP:
         return None if verdict else f"{verdict.reason}; {_INSTEAD}"
 
     def lower(
-        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
-    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable | ProductObservable]]:
+        self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
+    ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
         blocks = linear_blocks(model)
         times = np.asarray(tlist, float)
@@ -136,12 +146,6 @@ class GeneralizedP:
             if not verdict:
                 raise ValueError(
                     f"Method {self!r} cannot treat this model: {verdict.reason}; {_INSTEAD}."
-                )
-        for name, op in ops.items():
-            if inexact(op):
-                raise ValueError(
-                    f"Observable {name!r} is a product of three sums over one array, which "
-                    f"{self!r} cannot take exactly; split it into single members, or use 'twa'."
                 )
         subs = model.subsystems
         system = PhaseSpaceSystem(
@@ -162,10 +166,6 @@ class GeneralizedP:
         real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
         symbols = ProductStates(system, {s: k for k, s in enumerate(subs)}, real)
         return system, lower.lower_observables(symbols, ops)
-
-    def options(self) -> dict[str, bool]:
-        """The options, plain."""
-        return {"mean_field": self.mean_field}
 
     def __repr__(self) -> str:
         return f"GeneralizedP({'mean_field=True' if self.mean_field else ''})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -236,7 +237,7 @@ def product_observable(symbols: SymbolMap, products: PairProducts) -> ProductObs
 
 
 def lower_observables(
-    symbols: SymbolMap, ops: dict[str, Op | ArrayOp]
+    symbols: SymbolMap, ops: Mapping[str, Op | ArrayOp]
 ) -> dict[str, Poly | MemberObservable | ProductObservable]:
     """Symbols of the observables, in the same variables."""
     out: dict[str, Poly | MemberObservable | ProductObservable] = {}

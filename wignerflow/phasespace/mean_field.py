@@ -8,18 +8,19 @@ state with the mean-field Bloch vectors, so that on one ensemble <{J_a, J_b}>/2 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..method import Operators
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.states import ModeState
 from ..model.subsystems import Subsystem
 from . import lower
-from .method import Symbol
+from .method import Symbol, TrajectoryMethod
 from .product_state import collective_moment, emitters
 from .symbols import Mono, SymbolMap
 from .system import PhaseSpaceSystem
@@ -118,7 +119,7 @@ def _left_out(model: Model) -> list[str]:
     ]
 
 
-class MeanField:
+class MeanField(TrajectoryMethod):
     r"""Mean-field equations of ensembles, spins and modes: no noise, no correlations.
 
     With h and l_k the symbols of H and of the jumps of plain rates r_k (hbar = 1; modes in normal
@@ -154,13 +155,15 @@ class MeanField:
 
     name = "mean-field"
     stochastic = False
+    order = 1
+    ordering = None
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
         return lower.refuses(model)
 
     def lower(
-        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
+        self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
         # jumps of one spin alone: its Bloch equations, not a vector of fixed length
@@ -171,10 +174,6 @@ class MeanField:
         system.notes += _left_out(model)
         product = ProductStateSymbols(system, symbols.block_of, symbols.real_coefs)
         return system, lower.lower_observables(product, ops)
-
-    def options(self) -> dict[str, str]:
-        """The options, plain."""
-        return {}
 
     def __repr__(self) -> str:
         return "MeanField()"

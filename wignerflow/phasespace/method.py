@@ -1,11 +1,15 @@
-"""What every trajectory method offers to the driver."""
+"""What phase-space methods share: they lower a model to classical variables."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
+from ..method import STEPS, TRAJECTORIES, Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
+from .equations import text
 from .polynomials import Poly
 from .system import MemberObservable, PhaseSpaceSystem, ProductObservable
 
@@ -13,17 +17,41 @@ from .system import MemberObservable, PhaseSpaceSystem, ProductObservable
 Symbol = Poly | MemberObservable | ProductObservable
 
 
-class TrajectoryMethod(Protocol):
-    """A phase-space method: lowers a model to classical variables and a readout."""
+class TrajectoryMethod(ABC):
+    """A phase-space method: lowers a model to classical variables and a readout.
+
+    A subclass gives ``lower``, ``refuses``, a ``name``, and what it declares (see
+    ``wignerflow.method.Method``); kernels, step, statistics and files are the same for all.
+    """
 
     name: str
     #: False where every trajectory is the same (mean field): one is run, and errors are zero.
-    stochastic: bool
+    stochastic: bool = True
+    order: int | None = 2
+    ordering: str | None = "symmetric"
 
-    def refuses(self, model: Model) -> str | None:
-        """Why the method cannot treat ``model``, or None."""
+    @property
+    def uses(self) -> frozenset[str]:
+        """The options of ``solve`` that mean something to it."""
+        return TRAJECTORIES if self.stochastic else STEPS
 
+    @abstractmethod
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
+        """Why the method cannot treat ``model`` or these observables, or None."""
+
+    @abstractmethod
     def lower(
-        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
+        self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
-        """The classical system and the symbol of every observable."""
+        """The classical system and the symbol of every observable.
+
+        ``tlist`` are the output times; None where only the equations are wanted.
+        """
+
+    def run(self, task: Task, options: Options) -> Any:
+        """The result of its trajectories."""
+        return task.trajectories()
+
+    def equations(self, model: Model) -> str:
+        """The equations of motion of every trajectory, as text."""
+        return text(self.lower(model, {}, None)[0])

@@ -21,9 +21,11 @@ dynamics of collective spin systems", SciPost Phys. 10, 045 (2021). Its prints o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import _check
+from ..method import Operators
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState
@@ -31,9 +33,10 @@ from ..model.subsystems import CollectiveSpin
 from . import lower
 from .amplitudes import AmplitudeSymbols, initial_amplitudes
 from .linear import LinearBlock, NotLinear, jump_blocks
+from .method import Symbol, TrajectoryMethod
 from .polynomials import Form, Pair, Poly, Var
 from .schwinger_equations import GENERAL, BlockEquations, jump_kind, jump_vectors
-from .system import AMPLITUDES, Block, MemberObservable, PhaseSpaceSystem, ProductObservable
+from .system import AMPLITUDES, Block, PhaseSpaceSystem
 
 ORDERS = {"P": 1, "W": 0, "Q": -1}
 POSITIVE = (
@@ -43,7 +46,7 @@ POSITIVE = (
 )
 
 
-class Schwinger:
+class Schwinger(TrajectoryMethod):
     r"""Collective spins as pairs of Schwinger bosons, in one of three orderings.
 
     Two complex amplitudes per spin, s^+ = alpha^* beta and s_z = (|alpha|^2 - |beta|^2)/2. A
@@ -95,7 +98,7 @@ class Schwinger:
         100
     """
 
-    stochastic = True
+    order = 1
 
     def __init__(
         self,
@@ -119,13 +122,18 @@ class Schwinger:
         self.sampling = _check.one_of("sampling", sampling, ["auto", *kinds])
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         """Name of the method, such as "schwinger-w"."""
         return f"schwinger-{self.distribution.lower()}"
 
     @property
-    def order(self) -> int:
-        """k: 1, 0, -1 for P, W, Q."""
+    def ordering(self) -> str:  # type: ignore[override]
+        """Of the bosons' operators."""
+        return {"P": "normal", "W": "symmetric", "Q": "antinormal"}[self.distribution]
+
+    @property
+    def k(self) -> int:
+        """1, 0, -1 for P, W, Q."""
         return ORDERS[self.distribution]
 
     @property
@@ -133,7 +141,7 @@ class Schwinger:
         """The sampling that "auto" stands for, or the one chosen."""
         return self._start if self.sampling == "auto" else self.sampling
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
         for sub in model.subsystems:
             if not isinstance(sub, CollectiveSpin):
@@ -145,8 +153,8 @@ class Schwinger:
         return None if self.correlated_noise else _refused_jump(blocks)
 
     def lower(
-        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
-    ) -> tuple[PhaseSpaceSystem, dict[str, Poly | MemberObservable | ProductObservable]]:
+        self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
+    ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
         blocks, spins = jump_blocks(model)
         hamiltonian = spins.symbol(model.H).real()
@@ -155,29 +163,19 @@ class Schwinger:
             calculus="stratonovich" if self.correlated_noise else "ito",
         )
         for k, block in enumerate(blocks):
-            equations = BlockEquations(system, spins.system, hamiltonian, block, k, self.order)
+            equations = BlockEquations(system, spins.system, hamiltonian, block, k, self.k)
             if self.correlated_noise:
                 equations.correlated()
             else:
                 equations.separate()
             system.explicit.append(equations.finish())
             states = [s for s in model.initial[block.sub] if isinstance(s, BlochState)]
-            system.initial.append(
-                initial_amplitudes(states, block.numbers / 2, self.order, self.start)
-            )
-        if self.order != 0 and _interacts(hamiltonian, spins.system):
+            system.initial.append(initial_amplitudes(states, block.numbers / 2, self.k, self.start))
+        if self.k != 0 and _interacts(hamiltonian, spins.system):
             system.notes.append(POSITIVE.format(name=self.distribution))
         symbols = AmplitudeSymbols(system, spins.block_of, spins.real_coefs)
-        symbols.order, symbols.pinned = self.order, self.order == 0 and self.start == "fixed"
+        symbols.order, symbols.pinned = self.k, self.k == 0 and self.start == "fixed"
         return system, lower.lower_observables(symbols, ops)
-
-    def options(self) -> dict[str, Any]:
-        """The options, plain."""
-        return {
-            "distribution": self.distribution,
-            "correlated_noise": self.correlated_noise,
-            "sampling": self.sampling,
-        }
 
     def __repr__(self) -> str:
         more = ", correlated_noise=True" if self.correlated_noise else ""

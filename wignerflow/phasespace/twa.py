@@ -12,19 +12,22 @@ moments for every N (see ``ensemble``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import _check
+from ..method import Operators
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from . import lower
-from .method import Symbol
+from .equations import text
+from .method import Symbol, TrajectoryMethod
 from .rotor import use_rotor_form
 from .system import PhaseSpaceSystem
 from .validity import validity
 
 
-class TWA:
+class TWA(TrajectoryMethod):
     r"""Truncated Wigner approximation of ensembles, spins and modes in any mixture.
 
     With h the Weyl symbol of H, l_k those of the jumps of plain rates r_k, and X_k = sqrt(r_k) dW_k
@@ -86,7 +89,6 @@ class TWA:
     """
 
     name = "twa"
-    stochastic = True
 
     def __init__(
         self,
@@ -117,12 +119,12 @@ class TWA:
         if form == "rotor" and noise != "gaussian":
             _check.fail("noise", 'be "gaussian" with form="rotor"', noise)
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
         return lower.refuses(model)
 
     def lower(
-        self, model: Model, ops: dict[str, Op | ArrayOp], tlist: Any
+        self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
         system, symbols = lower.build(model, self.spin_form == "bloch")
@@ -133,29 +135,21 @@ class TWA:
         lower.set_initial(system, model, self.sampling, self.spin_sampling)
         return system, lower.lower_observables(symbols, ops)
 
-    def options(self) -> dict[str, Any]:
-        """The options, plain."""
-        rotor: dict[str, Any] = {}
-        if self.form == "rotor":
-            rotor = {"form": self.form, "corrected": self.corrected}
-        if self.spin_form != "length":
-            rotor["spin_form"] = self.spin_form
-        if self.noise != "gaussian":
-            rotor["noise"] = self.noise
-        return {
-            **rotor,
-            "sampling": self.sampling,
-            "spin_sampling": self.spin_sampling,
-            "scheme": self.scheme,
-        }
-
     def __repr__(self) -> str:
-        changed = [
-            f"{k}={v!r}"
-            for k, v in self.options().items()
-            if v not in ("auto", "discrete", "splitting", True)
-        ]
-        return f"TWA({', '.join(changed)})"
+        shown: dict[str, Any] = {"form": self.form} if self.form != "bloch" else {}
+        if not self.corrected:
+            shown["corrected"] = False
+        if self.sampling != "auto":
+            shown["sampling"] = self.sampling
+        if self.spin_form != "length":
+            shown["spin_form"] = self.spin_form
+        if self.spin_sampling != "discrete":
+            shown["spin_sampling"] = self.spin_sampling
+        if self.scheme != "splitting":
+            shown["scheme"] = self.scheme
+        if self.noise != "gaussian":
+            shown["noise"] = self.noise
+        return f"TWA({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
 
 
 class SpinTWA(TWA):
@@ -190,14 +184,18 @@ class SpinTWA(TWA):
     ):
         super().__init__(sampling=sampling, spin_sampling=spin_sampling, scheme=scheme)
 
-    def refuses(self, model: Model) -> str | None:
+    def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
         for jump in model.local_jumps:
             return (
                 f"the ensemble {jump.op.sub.name!r} has jumps of every emitter, which would have "
                 "to be followed one by one; take wf.TWA(), or an array of wf.Spin"
             )
-        return super().refuses(model)
+        return super().refuses(model, ops)
+
+    def equations(self, model: Model) -> str:
+        """The equations of motion of every trajectory, as text, for Pauli vectors s = 2 J."""
+        return text(self.lower(model, {}, None)[0], pauli=True)
 
     def __repr__(self) -> str:
         return "Spin" + super().__repr__()

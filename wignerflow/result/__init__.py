@@ -1,11 +1,10 @@
 """Result: labelled averages with their errors, and all that is needed to trust or continue them."""
 
-from .result import HOOKS, Result, load, load_record
+from .result import Result, load, load_record
 from .text import format_value
 from .values import UnknownObservable, Values
 
 __all__ = [
-    "HOOKS",
     "Result",
     "UnknownObservable",
     "Values",

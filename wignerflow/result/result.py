@@ -21,9 +21,6 @@ from .values import Values
 if TYPE_CHECKING:
     import xarray
 
-#: What higher layers add: "rerun".
-HOOKS: dict[str, Any] = {}
-
 
 class Result:
     """Expectation values over time with standard errors.
@@ -215,26 +212,13 @@ class Result:
             _check.fail("other", "be a Result", other, kind=TypeError)
         return Result(**pooled(self, other))
 
-    # ------------------------------------------------------------ again
+    if TYPE_CHECKING:  # results know no method and no plot: ``wignerflow.views`` gives them these
 
-    def rerun(self, ntraj: int | None = None, **options: Any) -> Result:
-        """Run the same simulation again, from the provenance alone.
+        def rerun(self, ntraj: int | None = None, **options: Any) -> Result: ...
 
-        The numbers are equal to the bit on the same CPU target and version, whatever the threads.
-
-        Args:
-            ntraj: trajectories; None repeats all of this result.
-            options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress``
-                of :func:`wignerflow.solve`.
-
-        Raises:
-            ValueError: the result was merged, or holds something without plain form (the user's own
-                method or derived observable, a time-dependent callable in an exact method).
-        """
-        if "rerun" not in HOOKS:
-            raise RuntimeError("`import wignerflow` makes results repeatable.")
-        out: Result = HOOKS["rerun"](self, ntraj, **options)
-        return out
+        def plot(
+            self, names: Iterable[str] | None = None, ax: Any = None, **options: Any
+        ) -> Any: ...
 
     def digest(self) -> str:
         """SHA-256 of the numbers: times, means, errors, spreads and sums over trajectories.
@@ -277,12 +261,6 @@ class Result:
     def encoded(self, extra: Mapping[str, Any] | None = None) -> bytes:
         """The bytes that :meth:`save` writes; ``extra`` are more entries of the plain record."""
         return encode(self, extra)
-
-    def plot(self, names: Iterable[str] | None = None, ax: Any = None, **options: Any) -> Any:
-        """Plot observables with their standard errors; see :func:`wignerflow.plot.plot_result`."""
-        from ..plot import plot_result
-
-        return plot_result(self, names, ax, **options)
 
     # ------------------------------------------------------------ on the screen
 

@@ -1,18 +1,15 @@
 """``wf.solve``: one function for every method.
 
-``steps`` holds the function itself, a short list of steps, each in a file of its own: ``task``
-(what to solve), ``methods`` (by what), ``options`` (how), ``record`` (what it was, as plain data),
-then ``operators`` or ``trajectories`` (the work). ``failures``: warnings and errors about a run;
-``rerun``: once more.
+``problem`` (what to solve), ``methods`` (by what), ``options`` (how), ``provenance`` (what it was,
+as plain data), ``trajectories`` (runs of phase-space methods); ``solve`` holds the function itself
+and the task that it gives to a method.
 """
 
-from .failures import FAILED_LIMIT, FailedTrajectories
-from .members import gather, members
-from .methods import METHODS, check_treats, resolve_method, runs_trajectories
+from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
 from .options import seed_of
-from .record import plain_form
-from .rerun import rerun
-from .steps import solve
+from .problem import gather, members
+from .provenance import plain_form
+from .solve import FAILED_LIMIT, FailedTrajectories, rerun, solve
 
 __all__ = [
     "FAILED_LIMIT",
@@ -22,6 +19,7 @@ __all__ = [
     "gather",
     "members",
     "plain_form",
+    "register",
     "rerun",
     "resolve_method",
     "runs_trajectories",

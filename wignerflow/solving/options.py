@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import _check
 from ..checkpoint import Checkpoint, Found
-from ..exact.jumps import QuantumJumps
+from ..method import STEPS, Method
 from ..model.model import Model
+from ..result import Result
 from ..run.cluster import check_client
-from ..run.gpus import default_device
+from ..run.driver import available_threads
+from ..run.gpus import choose_device, default_device
 from ..run.stopping import Target, targets
 from .methods import runs_trajectories
-from .start import Start, read_start
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where trajectories start.
+
+    Attributes:
+        states: of trajectory k in row k, (samples, variables).
+        variables: their names.
+        seeds: of the runs that led there, whose random numbers must not be used again.
+    """
+
+    states: NDArray[np.float64]
+    variables: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def record(self) -> dict[str, Any]:
+        """What identifies it, as plain data."""
+        states = np.ascontiguousarray(self.states)
+        return {"samples": hashlib.sha256(states.tobytes()).hexdigest(), "seeds": list(self.seeds)}
+
+    def check_variables(self, variables: tuple[str, ...]) -> None:
+        """Raise unless a run of these variables can start here."""
+        if self.variables != variables:
+            must = f"hold the variables of this run, {', '.join(variables[:12])}"
+            _check.fail("start", must, list(self.variables))
 
 
 @dataclass(frozen=True)
@@ -28,8 +59,12 @@ class Even:
 
 @dataclass
 class Options:
-    """Arguments of ``solve`` as it uses them, and what stands in the checkpoint."""
+    """Arguments of ``solve`` as it uses them, and what stands in the checkpoint.
 
+    ``begin``: when the clock of ``timeout`` began (``time.perf_counter``).
+    """
+
+    begin: float
     ntraj: int
     seed: int
     dt: float | None
@@ -38,7 +73,7 @@ class Options:
     tol: float | None
     precision: str
     device: str
-    threads: int | None
+    threads: int
     timeout: float | None
     target: Mapping[str, Target]
     keep: bool
@@ -50,10 +85,11 @@ class Options:
 
 
 def read_options(
-    engine: Any,
+    method: Method,
     model: Model,
     names: Sequence[str],
     *,
+    begin: float,
     ntraj: Any,
     seed: Any,
     dt: Any,
@@ -76,7 +112,7 @@ def read_options(
         ValueError, TypeError: an argument does not meet its requirement.
     """
     count = _check.integer("ntraj", ntraj, 2)
-    kept, found = _read_checkpoint(checkpoint, every, engine, keep)
+    kept, found = _read_checkpoint(checkpoint, every, method, keep)
     number = found.seed if found is not None and seed is None else seed_of(seed)
     even = 0
     if isinstance(dt, Even):
@@ -87,22 +123,27 @@ def read_options(
         if step is not None:
             _check.fail("tol", "be None where `dt` gives the step", tol)
     precision = _check.one_of("precision", precision, ["single", "double"])
-    if hasattr(engine, "lower") and not engine.stochastic:
+    if method.uses >= STEPS and not method.stochastic:
         precision = "double"  # there is one trajectory, whose rounding nothing would hide
     if device is None:
-        device = default_device() if runs_trajectories(engine) else "cpu"
-    workers = None if threads is None else _check.integer("threads", threads, 1)
+        device = default_device() if runs_trajectories(method) else "cpu"
+    where, _ = choose_device(device, runs_trajectories(method))
+    workers = available_threads() if threads is None else _check.integer("threads", threads, 1)
     limit = None if timeout is None else _check.positive("timeout", timeout)
     target = targets(target_sem, names)
     if client is not None:
         check_client(client)
-        if not runs_trajectories(engine):
+        if not runs_trajectories(method):
             _check.fail("client", "be None for a method without phase-space trajectories", client)
+        if where == "cuda" and start is None:
+            must = "be None with device='cuda', which takes the GPUs here"
+            _check.fail("client", must, client)
     if keep is not None:
         _check.one_of("keep", keep, ["final"])
-        if not runs_trajectories(engine):
+        if not runs_trajectories(method):
             _check.fail("keep", "be None for a method without phase-space trajectories", keep)
     return Options(
+        begin,
         count,
         number,
         step,
@@ -114,7 +155,7 @@ def read_options(
         limit,
         target,
         keep == "final",
-        None if start is None else read_start(start, engine, model, count, number),
+        None if start is None else _read_start(start, method, model, count, number),
         kept,
         found,
         client,
@@ -122,22 +163,20 @@ def read_options(
     )
 
 
-def unused(engine: Any, options: Options) -> str | None:
+def unused(method: Method, options: Options) -> str | None:
     """What was given that the method has no use for, in words; None: nothing."""
-    steps, samples = hasattr(engine, "lower"), getattr(engine, "stochastic", False)
-    samples = samples or isinstance(engine, QuantumJumps)
-    idle = {
-        "dt": options.dt is not None and not steps,
-        "tol": options.tol is not None and not steps,
-        "precision": options.precision != "single" and not steps,
-        "target_sem": bool(options.target) and not runs_trajectories(engine),
-        "timeout": options.timeout is not None and not samples,
+    given = {
+        "dt": options.dt is not None,
+        "tol": options.tol is not None,
+        "precision": options.precision != "single",
+        "target_sem": bool(options.target),
+        "timeout": options.timeout is not None,
     }
-    names = [f"`{name}`" for name, given in idle.items() if given]
+    names = [f"`{name}`" for name, there in given.items() if there and name not in method.uses]
     if not names:
         return None
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    return f"Method {engine.name!r} makes no use of {listed}."
+    return f"Method {method.name!r} makes no use of {listed}."
 
 
 def seed_of(seed: int | None) -> int:
@@ -151,14 +190,14 @@ def seed_of(seed: int | None) -> int:
 
 
 def _read_checkpoint(
-    checkpoint: Any, every: Any, engine: Any, keep: Any
+    checkpoint: Any, every: Any, method: Method, keep: Any
 ) -> tuple[Checkpoint | None, Found | None]:
     """The checkpoint asked for, and what stands in it."""
     if checkpoint is None:
         if every is not None:
             _check.fail("every", "be None without `checkpoint`", every)
         return None, None
-    if not runs_trajectories(engine):
+    if not runs_trajectories(method):
         _check.fail(
             "checkpoint", "be None for a method without phase-space trajectories", checkpoint
         )
@@ -169,3 +208,36 @@ def _read_checkpoint(
     elif every is not None:
         _check.fail("every", "be given to wf.Checkpoint", every)
     return checkpoint, Found.read(checkpoint.path)
+
+
+def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int) -> Start:
+    """The start of a call of ``solve``.
+
+    Raises:
+        ValueError, TypeError: no run of this method, model, length and seed can start there.
+    """
+    if not isinstance(start, Result):
+        _check.fail("start", "be a Result", start, kind=TypeError)
+    if not runs_trajectories(method):
+        _check.fail("start", "be None for a method without phase-space trajectories", start.method)
+    if start.final is None or not np.any(np.isfinite(start.final).all(axis=1)):
+        _check.fail("start", "be a result kept with keep='final'", "one without final samples")
+    if start.provenance.get("method") != repr(method):
+        _check.fail("start", f"be of the method {method!r}", start.provenance.get("method"))
+    own = [
+        {"kind": s.kind, "name": s.name, "count": s.count, **s.parameters()}
+        for s in model.subsystems
+    ]
+    theirs = [
+        {"count": None} | {k: v for k, v in s.items() if k != "initial"}
+        for s in (start.model or {"subsystems": []})["subsystems"]
+    ]
+    if own != theirs:
+        _check.fail("start", f"be of the subsystems {own}", theirs)
+    if ntraj > len(start.final):
+        _check.fail("ntraj", f"be at most {len(start.final)}, the samples of `start`", ntraj)
+    seeds = (*start.provenance.get("start", {}).get("seeds", ()), *np.atleast_1d(start.seed))  # type: ignore[arg-type]
+    if seed in seeds:
+        must = "differ from those of the runs that led to `start`, whose noise it would repeat"
+        _check.fail("seed", must, seed)
+    return Start(start.final, start.variables, tuple(int(s) for s in seeds))

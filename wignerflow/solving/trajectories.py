@@ -6,10 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .. import _check
 from ..checkpoint import FileKeeper
 from ..kernels.cpu import CpuKernel
 from ..kernels.cuda import NoDevice
@@ -17,51 +13,43 @@ from ..kernels.kernel import Kernel
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..observables import Plan, assemble, batched
+from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
-from ..provenance import identity
 from ..result import Result
 from ..run.cluster import Cluster
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.gpus import place
 from ..run.schedule import Schedule
-from ..run.statistics import Samples
+from ..run.statistics import BATCHES, Samples
 from ..run.stepsize import Wanted
 from ..run.stopping import Target, worst
 from .columns import PlanColumns, no_error
-from .failures import diagnose, few_for_derived
-from .methods import runs_trajectories
 from .options import Options
-from .record import Record
-from .task import Task
+from .problem import Problem
+from .provenance import as_recorded, identity, record_of
+
+SHORT_WARNING = 0.05
+ROUNDING_STEPS = 5_000_000
 
 
 class Trajectories:
-    """One run: where it takes place, its step once that is known, then its result.
+    """One run of a problem by a method with ``lower``."""
 
-    Args:
-        engine, options: of the call; any method, so that a device it cannot use is refused.
-        begin: when the clock of ``timeout`` began.
-    """
-
-    def __init__(self, engine: Any, options: Options, begin: float):
-        self.engine, self.options = engine, options
-        sampled = runs_trajectories(engine)
+    def __init__(self, problem: Problem, method: TrajectoryMethod, options: Options):
+        self.problem, self.method, self.options = problem, method, options
         self.request = Request(
-            options.ntraj if sampled or not hasattr(engine, "lower") else 2,
+            options.ntraj if method.stochastic else 2,
             options.seed,
             options.precision == "single",
             options.threads,
             options.timeout,
             options.dt,
             keep=options.keep,
-            start=begin,
+            start=options.begin,
             initial=None if options.start is None else options.start.states,
         )
         #: Why "auto" took the CPU.
-        self.without = place(self.request, options.device, sampled)
-        if options.client is not None and self.request.pool is not None:
-            must = "be None with device='cuda', which takes the GPUs here"
-            _check.fail("client", must, options.client)
+        self.without = place(self.request, options.device, method.stochastic)
         #: Step and pilot; a continued run takes the step that it chose before.
         self.prepared: Prepared | None = None
         if options.dt is not None:
@@ -69,139 +57,126 @@ class Trajectories:
         if options.found is not None and options.dt is None:
             self.prepared = options.found.known_step()
 
-    def sampling_times(self, task: Task) -> NDArray[np.float64]:
-        """Where callables are tabulated: where the kernel will read them, whose step is found."""
-        if not hasattr(self.engine, "lower") or not task.has_callables:
-            return task.times
-        text = self._lowered(self.engine, task)
-        return text.coefficient_times(self._grid(text, task), task.times)
-
-    def result(self, task: Task, engine: Any, record: Record) -> Result:
-        """Run them; task and method as the record describes them."""
-        text, options = self._lowered(engine, task), self.options
+    def result(self) -> Result:
+        """Run them."""
+        options, sampling = self.options, self.problem.times
+        if self.problem.has_callables:  # tabulated where the kernel will read them
+            text = self._lowered()
+            sampling = text.coefficient_times(self._grid(text), sampling)
+        self.record = record_of(self.problem, self.method, options, sampling)
+        self.problem = as_recorded(self.record, self.problem)
+        text = self._lowered()
         if options.target:
-            self.request.reached = _reached(task.plan, options.target)
+            self.request.reached = _reached(self.problem.plan, options.target)
         if options.client is not None:
             self.request.pool = partial(Cluster, options.client)
-        shown = options.progress and engine.stochastic
-        bar = Progress(task.plan, options.ntraj, options.target, shown)
+        shown = options.progress and self.method.stochastic
+        bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
         self.request.progress = bar.update
         try:
-            self._keep(task, engine, record)
-            outcome = self._simulate(text, task, record)
+            self._keep()
+            outcome = self._simulate(text)
         finally:
             bar.close()
             if self.request.keeper is not None:
                 self.request.keeper.close()
-        self._complete(outcome, text, record)
-        if not engine.stochastic:
-            return _deterministic(outcome, task, engine, record, self._step_error())
-        outcome.stats["warnings"] += few_for_derived(task.plan, outcome.samples.ntraj)
-        variables = text.variables if options.keep else ()
-        return self._sampled(
-            task,
-            engine,
-            record,
-            outcome.samples,
-            outcome.stats,
-            outcome.dt,
-            final=outcome.final,
-            variables=variables,
-        )
+        self._complete(outcome, text)
+        if not self.method.stochastic:
+            return self._deterministic(outcome)
+        outcome.stats["warnings"] += few_for_derived(self.problem.plan, outcome.samples.ntraj)
+        kept = {"final": outcome.final, "variables": text.variables if options.keep else ()}
+        return self._sampled(outcome.samples, outcome.stats, outcome.dt, **kept)
 
-    def _sampled(
-        self,
-        task: Task,
-        engine: Any,
-        record: Record,
-        samples: Samples,
-        stats: dict[str, Any],
-        dt: float,
-        **kept: Any,
-    ) -> Result:
+    def _sampled(self, samples: Samples, stats: dict[str, Any], dt: float, **kept: Any) -> Result:
         """The result of samples, finished or not."""
         return Result.from_samples(
-            task.times,
-            task.plan,
+            self.problem.times,
+            self.problem.plan,
             samples,
-            method=engine.name,
+            method=self.method.name,
             seed=self.options.seed,
             dt=dt,
             step_error=self._step_error(),
             stats=stats,
-            provenance=record.provenance,
-            model=record.model,
+            provenance=self.record.provenance,
+            model=self.record.model,
             **kept,
         )
 
     def _step_error(self) -> dict[str, Any] | None:
         return self.prepared.errors if self.prepared is not None else None
 
-    def _lowered(self, engine: Any, task: Task) -> KernelText:
-        system, symbols = engine.lower(task.model, task.base, task.times)
-        readouts = [Readout(symbols[k], task.plan.base[k].is_complex) for k in task.base]
+    def _lowered(self) -> KernelText:
+        system, symbols = self.method.lower(
+            self.problem.model, self.problem.base, self.problem.times
+        )
+        readouts = [
+            Readout(symbols[k], self.problem.plan.base[k].is_complex) for k in self.problem.base
+        ]
         text = KernelText(system, readouts)
         if self.options.start is not None:
             self.options.start.check_variables(text.variables)
         return text
 
-    def _keep(self, task: Task, engine: Any, record: Record) -> None:
+    def _keep(self) -> None:
         """Let the run be kept in its checkpoint."""
-        options, provenance = self.options, record.provenance
+        options, provenance = self.options, self.record.provenance
         if options.checkpoint is None:
             return
 
         def build(state: State, stats: dict[str, Any]) -> Result:
-            dt = float(Grid.make(task.times, provenance["step"]).hs.max())
-            return self._sampled(task, engine, record, state.samples, stats, dt)
+            dt = float(Grid.make(self.problem.times, provenance["step"]).hs.max())
+            return self._sampled(state.samples, stats, dt)
 
         def who(kernel: Kernel, dt: float, cpu: str) -> dict[str, str]:
             own = {**provenance, "target": cpu}
-            return identity(own, record.model, task.plan, kernel.digest, dt, kernel.lanes)
+            return identity(
+                own, self.record.model, self.problem.plan, kernel.digest, dt, kernel.lanes
+            )
 
         self.request.keeper = FileKeeper(
             options.checkpoint, build, who, {"dt": options.dt}, options.ntraj, options.found
         )
 
-    def _prepare(self, text: KernelText, task: Task) -> Prepared:
+    def _prepare(self, text: KernelText) -> Prepared:
         """The step, chosen once."""
         if self.prepared is None:
-            options = self.options
+            options, plan, times = self.options, self.problem.plan, self.problem.times
             # a checkpoint holds sums at outputs
-            free = options.checkpoint is None and self.engine.stochastic
-            columns = PlanColumns(task.plan, options.target)
+            free = options.checkpoint is None and self.method.stochastic
+            columns = PlanColumns(plan, options.target)
             self.request.wanted = Wanted(self.request.ntraj, options.tol, columns, free)
-            self.prepared = prepare(text, task.times, self.request)
+            self.prepared = prepare(text, times, self.request)
             if self.prepared.exact:
-                self.prepared.errors.update(no_error(task.plan, task.times.size))
+                self.prepared.errors.update(no_error(plan, times.size))
         return self.prepared
 
-    def _grid(self, text: KernelText, task: Task) -> Grid:
-        prepared = self._prepare(text, task)
-        return Grid.make(Schedule.of(task.times, prepared.even).nodes, prepared.step)
+    def _grid(self, text: KernelText) -> Grid:
+        prepared = self._prepare(text)
+        return Grid.make(Schedule.of(self.problem.times, prepared.even).nodes, prepared.step)
 
-    def _simulate(self, text: KernelText, task: Task, record: Record) -> Outcome:
+    def _simulate(self, text: KernelText) -> Outcome:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
-        prepared = self._prepare(text, task)
-        record.provenance |= {"step": prepared.step, "even": prepared.even}
-        kept = batched(task.plan, task.plan.slots())
+        prepared = self._prepare(text)
+        self.record.provenance |= {"step": prepared.step, "even": prepared.even}
+        kept = batched(self.problem.plan, self.problem.plan.slots())
         try:
-            return simulate(text, task.times, kept, self.request, prepared)
+            return simulate(text, self.problem.times, kept, self.request, prepared)
         except NoDevice as error:  # nothing has run yet
             if self.options.device != "auto":
                 raise
             self.without = str(error)
             self.request.pool, self.request.kernel = None, CpuKernel
-            return simulate(text, task.times, kept, self.request, prepared)
+            return simulate(text, self.problem.times, kept, self.request, prepared)
 
-    def _complete(self, outcome: Outcome, text: KernelText, record: Record) -> None:
+    def _complete(self, outcome: Outcome, text: KernelText) -> None:
         """Say where it ran, warn of what may be wrong, note what the method made of the model."""
         stats = outcome.stats
-        record.provenance["target"] = stats["target"]
-        record.provenance["device"] = "cpu" if stats["device"] == "cpu" else "cuda"
+        self.record.provenance["target"] = stats["target"]
+        self.record.provenance["device"] = "cpu" if stats["device"] == "cpu" else "cuda"
         stats["warnings"] += [
             *text.system.notes,
-            *diagnose(stats, outcome.samples, self.engine.stochastic),
+            *diagnose(stats, outcome.samples, self.method.stochastic),
         ]
         notes = list(text.system.facts)
         if self.without is not None:
@@ -209,23 +184,21 @@ class Trajectories:
         if notes:
             stats["notes"] = notes
 
-
-def _deterministic(
-    outcome: Outcome, task: Task, engine: Any, record: Record, step_error: dict[str, Any] | None
-) -> Result:
-    """The result of a method whose trajectories are all the same."""
-    slots, means = task.plan.slots(), outcome.samples.average()
-    return Result.from_values(
-        task.times,
-        task.plan,
-        {key: slots[key].read(means) for key in task.base},
-        method=engine.name,
-        dt=outcome.dt,
-        step_error=step_error,
-        stats={**outcome.stats, "stopped_because": "deterministic"},
-        provenance=record.provenance,
-        model=record.model,
-    )
+    def _deterministic(self, outcome: Outcome) -> Result:
+        """The result of a method whose trajectories are all the same."""
+        plan, means = self.problem.plan, outcome.samples.average()
+        slots = plan.slots()
+        return Result.from_values(
+            self.problem.times,
+            plan,
+            {key: slots[key].read(means) for key in self.problem.base},
+            method=self.method.name,
+            dt=outcome.dt,
+            step_error=self._step_error(),
+            stats={**outcome.stats, "stopped_because": "deterministic"},
+            provenance=self.record.provenance,
+            model=self.record.model,
+        )
 
 
 def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bool]:
@@ -234,3 +207,45 @@ def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bo
         return worst(target, mean, sem)[1] <= 1
 
     return reached
+
+
+# ---------------------------------------------------------------- warnings
+
+
+def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> list[str]:
+    """Plain warnings about a run; of one that is not ``stochastic``, only about its steps."""
+    out = []
+    if samples.failed and stochastic:
+        out.append(
+            f"{samples.failed} of {samples.ntraj} trajectories became non-finite and "
+            "were left out from then on."
+        )
+    if not stats.get("step_met", True):
+        out.append(
+            "No step was found whose error stays below the sampling error; `step_error` says what "
+            "is left of it."
+        )
+    if stats.get("precision") == "single" and stats.get("steps", 0) > ROUNDING_STEPS:
+        out.append(
+            f"{stats['steps']:.2g} steps in single precision: their rounding adds up, to about "
+            "0.001 of the size of an observable; take precision='double'."
+        )
+    if stats.get("short_spins", 0) > SHORT_WARNING and stochastic:
+        out.append(
+            f"Up to {stats['short_spins']:.0%} of the spins have a length of order one, where "
+            "the truncated Wigner approximation is not controlled: compare with an exact method at "
+            "smaller N."
+        )
+    return out
+
+
+def few_for_derived(plan: Plan, ntraj: int) -> list[str]:
+    """A warning where derived observables rest on fewer trajectories than two per batch."""
+    names = [repr(o.name) for o in plan.observables if o.rule is not None and not o.rule.linear]
+    if not names or ntraj >= 2 * BATCHES:
+        return []
+    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return [
+        f"{shown}: a function of means, whose value and error mean little from {ntraj} "
+        f"trajectories; use `ntraj` of at least {2 * BATCHES} (two in each of {BATCHES} batches)."
+    ]

@@ -13,6 +13,7 @@ import inspect
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import llvmlite
@@ -21,14 +22,18 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from . import _check
-from ._version import __version__
-from .derived import DERIVED, Derived
-from .kernels.cpu import cpu_target
-from .model.model import Model
-from .model.plain_ops import ops_to_dicts, read
-from .model.serialize import digest, model_to_dict
-from .observables import Plan
+from .. import _check
+from .._version import __version__
+from ..derived import DERIVED, Derived
+from ..kernels.cpu import cpu_target
+from ..method import Method
+from ..model.model import Model
+from ..model.plain_ops import ops_to_dicts, read
+from ..model.serialize import digest, model_to_dict
+from ..observables import Plan, flatten
+from .methods import classes
+from .options import Options
+from .problem import Problem
 
 #: Callables are tabulated at no more times than this, so that files stay small.
 MAX_SAMPLES = 200_000
@@ -65,7 +70,8 @@ def write_call(
         if isinstance(value, Derived):
             kind = type(value).__name__
             if DERIVED.get(kind) is not type(value):
-                raise NotPlain(f"the observable {name!r} is of a class of its own, {kind}")
+                why = f"the observable {name!r} is of a class of its own, {kind}"
+                raise NotPlain(f"{why}, which `wf.register` makes known")
             entry |= {"rule": kind, "parameters": value.parameters()}
         inputs = value.inputs() if isinstance(value, Derived) else {"": value}
         ops |= {id(op): op for op in inputs.values()}
@@ -84,14 +90,11 @@ def write_call(
     }
 
 
-def read_call(
-    call: Mapping[str, Any], methods: Mapping[str, Any]
-) -> tuple[Model, dict[str, Any], Any]:
+def read_call(call: Mapping[str, Any]) -> tuple[Model, dict[str, Any], Any]:
     """Model, observables by name and method object of a call.
 
     Args:
         call: what ``write_call`` gave, perhaps from a file: nothing in it is evaluated.
-        methods: the known methods by name.
 
     Raises:
         ValueError, TypeError: it is no such call.
@@ -121,7 +124,7 @@ def read_call(
             e_ops[e["name"]] = inputs[""]
         else:
             _check.fail("operators", "hold one operator", list(inputs))
-    return model, e_ops, read_method(call["method"], methods)
+    return model, e_ops, read_method(call["method"])
 
 
 # ---------------------------------------------------------------- methods
@@ -144,6 +147,9 @@ def write_method(engine: Any) -> dict[str, Any]:
             or None.
     """
     kind = type(engine).__name__
+    if classes().get(kind) is not type(engine):
+        why = f"the method is of a class of its own, {kind}"
+        raise NotPlain(f"{why}, which `wf.register` makes known")
     try:
         options = _options(engine)
     except AttributeError as error:
@@ -154,7 +160,7 @@ def write_method(engine: Any) -> dict[str, Any]:
     return {"class": kind, "options": options}
 
 
-def read_method(data: Any, methods: Mapping[str, Any]) -> Any:
+def read_method(data: Any) -> Any:
     """A method object from its plain form.
 
     Raises:
@@ -162,11 +168,11 @@ def read_method(data: Any, methods: Mapping[str, Any]) -> Any:
     """
     if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
         _check.fail("method", "be a table with class and options", data, kind=TypeError)
-    known = {type(m).__name__: type(m) for m in (make() for make in methods.values())}
+    known = classes()
     kind = known[_check.one_of("method", data.get("class"), known)]
-    accepted = inspect.signature(kind.__init__).parameters
+    accepted = inspect.signature(kind).parameters
     for name in data["options"]:
-        _check.one_of("method.options", name, [p for p in accepted if p != "self"])
+        _check.one_of("method.options", name, accepted)
     return kind(**data["options"])
 
 
@@ -216,3 +222,69 @@ def identity(
         "compiled program": program,
         "CPU target": provenance["target"],
     }
+
+
+# ---------------------------------------------------------------- record of a run
+
+
+@dataclass
+class Record:
+    """Provenance and the model's plain form (None: it has none), as a ``Result`` holds them."""
+
+    provenance: dict[str, Any]
+    model: dict[str, Any] | None
+
+
+def record_of(
+    problem: Problem, method: Method, options: Options, sampling: NDArray[np.float64]
+) -> Record:
+    """The record of a run. ``sampling``: times at which callable coefficients are tabulated.
+
+    What has no plain form is run all the same; ``provenance["repeatable"]`` says why.
+    """
+    provenance: dict[str, Any] = {
+        **versions(),
+        "method": repr(method),
+        "tlist": problem.times.tolist(),
+        "dt": options.dt,
+        "seed": options.seed,
+        "precision": options.precision,
+        "device": "cpu",
+    }
+    form: dict[str, Any] | None = None
+    try:
+        if "dt" not in method.uses and problem.has_callables:
+            raise NotPlain(
+                "a coefficient is a callable, which this method reads at times of its own"
+            )
+        call = write_call(problem.model, problem.named, method, sampling)
+        form = call["model"]
+        provenance |= {"repeatable": True, "e_ops": call["e_ops"], "engine": call["method"]}
+    except NotPlain as error:
+        provenance["repeatable"] = str(error)
+        form = plain_form(problem.model, problem.times)
+    if options.start is not None:
+        provenance["start"] = options.start.record()
+        if provenance["repeatable"] is True:
+            provenance["repeatable"] = "it started from the samples of another run"
+    return Record(provenance, form)
+
+
+def plain_form(model: Model, times: NDArray[np.float64]) -> dict[str, Any] | None:
+    """The plain form of a model, callables tabulated at ``times``; None if it is too large."""
+    try:
+        return model.to_dict(times)
+    except (ValueError, TypeError):  # too large for the format
+        return None
+
+
+def as_recorded(record: Record, problem: Problem) -> Problem:
+    """The problem that a record describes, whose run has the bits of a run from a file."""
+    if record.model is None or "e_ops" not in record.provenance:
+        return problem
+    what = record.provenance
+    model, named, _ = read_call(
+        {"model": record.model, "e_ops": what["e_ops"], "method": what["engine"]}
+    )
+    _, base, plan = flatten(named, model.subsystems)
+    return Problem(model, problem.times, named, base, plan)

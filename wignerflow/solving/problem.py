@@ -18,7 +18,7 @@ from ..observables import Plan, flatten
 
 
 @dataclass
-class Task:
+class Problem:
     """A model, output times (T,), observables by name, and what :func:`flatten` made of them."""
 
     model: Model
@@ -33,8 +33,8 @@ class Task:
         return any(c.function is not None for c in self.model.coefficients)
 
 
-def read_task(model: Any, tlist: Any, e_ops: Any) -> Task:
-    """The task of a call of ``solve``.
+def read_problem(model: Any, tlist: Any, e_ops: Any) -> Problem:
+    """The problem of a call of ``solve``.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement.
@@ -44,17 +44,17 @@ def read_task(model: Any, tlist: Any, e_ops: Any) -> Task:
     times = _check.tlist(tlist)
     names, base, plan = flatten(e_ops, model.subsystems)
     values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
-    return Task(model, times, dict(zip(names, values, strict=True)), base, plan)
+    return Problem(model, times, dict(zip(names, values, strict=True)), base, plan)
 
 
-def check_task(task: Task) -> None:
+def check_problem(problem: Problem) -> None:
     """Raise here, not in the middle of a run, where coefficients of time cannot be used."""
-    for name, op in task.base.items():
+    for name, op in problem.base.items():
         if isinstance(op, Op) and op.coefficients:
             _check.fail("e_ops", "not contain time coefficients", f"{name} with some")
-    for coefficient in task.model.coefficients:
-        coefficient(task.times)
-    _check_rates(task.model, task.times)
+    for coefficient in problem.model.coefficients:
+        coefficient(problem.times)
+    _check_rates(problem.model, problem.times)
 
 
 def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
@@ -62,3 +62,28 @@ def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
     for k, jump in enumerate(model.jumps):
         if isinstance(jump.rate, Coef):
             jump.rate.rates(when, f"jumps[{k}].rate")
+
+
+# ---------------------------------------------------------------- arrays member by member
+
+
+def members(base: Mapping[str, Op | ArrayOp]) -> dict[str, Op]:
+    """Array operators written out member by member, for methods that know single ones only."""
+    out: dict[str, Op] = {}
+    for key, op in base.items():
+        if isinstance(op, ArrayOp):
+            out.update({f"{key}[{m}]": op[m] for m in range(op.size)})
+        else:
+            out[key] = op
+    return out
+
+
+def gather(base: Mapping[str, Op | ArrayOp], values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Inverse of :func:`members` for values: members on the last axis."""
+    out = {}
+    for key, op in base.items():
+        if isinstance(op, ArrayOp):
+            out[key] = np.stack([values[f"{key}[{m}]"] for m in range(op.size)], axis=-1)
+        else:
+            out[key] = values[key]
+    return out

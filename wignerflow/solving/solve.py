@@ -1,0 +1,291 @@
+"""The function ``solve``, step by step, and the task that it gives to a method."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..model.model import Model
+from ..model.operators import ArrayOp, Op
+from ..observables import batched
+from ..result import Result
+from ..run.statistics import Samples
+from .columns import no_error
+from .methods import check_treats, choose, runs_trajectories
+from .options import Even, Options, read_options, unused
+from .problem import Problem, check_problem, gather, members, read_problem
+from .provenance import read_call, record_of
+from .trajectories import Trajectories, few_for_derived
+
+FAILED_LIMIT = 0.01
+
+
+class FailedTrajectories(RuntimeError):
+    """More than one trajectory in a hundred became non-finite; ``result`` holds the others.
+
+    Also raised where the one solution of mean field did.
+    """
+
+    def __init__(self, message: str, result: Result):
+        super().__init__(message)
+        self.result = result
+
+
+@dataclass
+class Task:
+    """What a method is given, and its ways to make a result; see ``wignerflow.method.Task``."""
+
+    problem: Problem
+    method: Any
+    options: Options
+
+    @property
+    def model(self) -> Model:
+        """The master equation."""
+        return self.problem.model
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Output times (T,)."""
+        return self.problem.times
+
+    @property
+    def base(self) -> Mapping[str, Op | ArrayOp]:
+        """The operators whose means are wanted, arrays as they are."""
+        return self.problem.base
+
+    @property
+    def operators(self) -> dict[str, Op]:
+        """The operators by name, those of arrays member by member."""
+        return members(self.base)
+
+    def means(self, values: Mapping[str, NDArray], stats: Mapping[str, Any]) -> Result:
+        """See ``wignerflow.method.Task``."""
+        return Result.from_values(
+            self.times,
+            self.problem.plan,
+            gather(self.base, values),
+            method=self.method.name,
+            **self._about({"stopped_because": "deterministic", **stats}),
+        )
+
+    def runs(self, values: Mapping[str, NDArray], stats: Mapping[str, Any]) -> Result:
+        """See ``wignerflow.method.Task``."""
+        plan = self.problem.plan
+        whole, slots = gather(self.base, values), plan.slots()
+        count = len(next(iter(whole.values())))
+        channels = np.empty((count, self.times.size, plan.channels))
+        for key, slot in slots.items():
+            value = whole[key].reshape(count, self.times.size, -1)
+            parts = [value.real, value.imag] if slot.is_complex else [value.real]
+            channels[:, :, slot.span] = np.concatenate(parts, axis=-1)
+        few = few_for_derived(plan, count)
+        return Result.from_samples(
+            self.times,
+            plan,
+            Samples.of_runs(channels, batched(plan, slots)),
+            method=self.method.name,
+            seed=self.options.seed,
+            step_error=no_error(plan, self.times.size),
+            **self._about({**stats, "warnings": [*stats.get("warnings", ()), *few]}),
+        )
+
+    def trajectories(self) -> Result:
+        """See ``wignerflow.method.Task``."""
+        return Trajectories(self.problem, self.method, self.options).result()
+
+    def _about(self, stats: Mapping[str, Any]) -> dict[str, Any]:
+        record = record_of(self.problem, self.method, self.options, self.times)
+        elapsed = time.perf_counter() - self.options.begin
+        return {
+            "stats": {"wall_time": elapsed, "warnings": [], **stats},
+            "provenance": record.provenance,
+            "model": record.model,
+        }
+
+
+def solve(
+    model: Model,
+    tlist: Any,
+    *,
+    e_ops: Any,
+    method: Any = "twa",
+    ntraj: int = 1000,
+    seed: int | None = None,
+    dt: float | None = None,
+    tol: float | None = None,
+    precision: str = "single",
+    device: str | None = None,
+    threads: int | None = None,
+    target_sem: Any = None,
+    timeout: float | None = None,
+    keep: str | None = None,
+    start: Result | None = None,
+    checkpoint: Any = None,
+    every: Any = None,
+    client: Any = None,
+    progress: bool = True,
+) -> Result:
+    """Expectation values of a model over time, with standard errors.
+
+    Args:
+        model: the master equation and its initial state, which holds at ``tlist[0]``.
+        tlist: times, strictly increasing, shape (T,), in units of an inverse rate (hbar = 1).
+        e_ops: dict from name to operator, array operator or derived observable, or a list of them.
+        method: "twa", "mean-field", "cumulant", "exact", "jumps", "generalized-p", "schwinger-w"
+            (p, q), "auto" (exact where that is cheap, the generalised P-function where that is
+            exact, else the truncated Wigner approximation; the result says which and why), or a
+            method object such as ``wf.TWA(sampling="fixed")``.
+        ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
+        seed: of the random numbers, 0 <= seed < 2**64; None draws one, kept in the result.
+        dt: largest step; outputs fall exactly on ``tlist``. None takes the longest step whose error
+            stays well below the standard error that ``ntraj`` or ``target_sem`` will reach, as
+            seen by a pilot run; steps may then be longer than the time between outputs, which are
+            interpolated. ``result.step_error`` holds its error, estimated.
+        tol: accepted error of the step instead, as a fraction of an observable's largest mean.
+        precision: "single" or "double", of the state of a trajectory; sums are always double, and
+            so is mean field.
+        device: "cpu", "cuda" (every visible NVIDIA GPU), or "auto", which takes the CPU where no
+            GPU can be used, and says so in ``stats["notes"]``. The same seed gives the same
+            trajectories on both, up to rounding. None: "cpu", or what ``--device`` says.
+        threads: worker threads; None uses the cores at hand. Results do not depend on it.
+        target_sem: stop once the standard error of every observable is at most this at every time:
+            a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or
+            a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
+            Of this and ``dt``, ``precision``, ``timeout``, ``stats["notes"]`` names what the method
+            has no use for.
+        timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
+            Methods without trajectories run to their end.
+        keep: "final" keeps every trajectory's classical variables at the last time, as
+            ``result.final``, in files too (methods with phase-space trajectories only).
+        start: a result of the same method and subsystems with ``keep="final"``: trajectory k starts
+            from its sample k instead of the model's initial state, with random numbers of its own
+            (another ``seed``). Everything else may differ: rates, times, observables. CPU only.
+        checkpoint: a file (or ``wf.Checkpoint``) in which finished chunks are kept. The same call
+            with the same file continues, and ends with the same bits as without interruption;
+            ``ntraj`` may grow. A file of another run is refused. ``wf.load`` reads it as a result.
+        every: how often it is written: "60s" (the default), "5min", seconds, or "100 chunks".
+        client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
+        progress: show a progress bar on standard error when that is a terminal, or in a notebook.
+
+    Returns:
+        A :class:`wignerflow.Result`.
+
+    Raises:
+        ValueError, TypeError: an argument does not meet its requirement, or the method cannot treat
+            the model; before any work starts.
+        FailedTrajectories: more than 1 % of the trajectories became non-finite.
+        wf.CheckpointFailed: the checkpoint could not be written; what is done is attached.
+    """
+    begin = time.perf_counter()
+    problem = read_problem(model, tlist, e_ops)
+    engine, why = choose(problem, method)
+    if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread
+        checkpoint = every = client = None
+    options = read_options(
+        engine,
+        problem.model,
+        list(problem.named),
+        begin=begin,
+        ntraj=ntraj,
+        seed=seed,
+        dt=dt,
+        tol=tol,
+        precision=precision,
+        device=device,
+        threads=threads,
+        target_sem=target_sem,
+        timeout=timeout,
+        keep=keep,
+        start=start,
+        checkpoint=checkpoint,
+        every=every,
+        client=client,
+        progress=progress,
+    )
+    check_problem(problem)
+    check_treats(engine, problem.model, problem.base)
+    result: Result = engine.run(Task(problem, engine, options), options)
+    if why is not None:
+        result.stats["why"] = why
+    idle = unused(engine, options)
+    if idle is not None:  # a target of a method with errors would be missed silently
+        missed = engine.stochastic and options.target
+        kind = "warnings" if missed else "notes"
+        result.stats[kind] = [*result.stats.get(kind, ()), idle]
+    for message in result.stats["warnings"]:
+        warnings.warn(message, UserWarning, stacklevel=2)
+    check_failed(result)
+    return result
+
+
+def check_failed(result: Result) -> None:
+    """Raise if too many trajectories failed."""
+    failed = result.stats.get("failed", 0)
+    if failed and result.ntraj == 0:
+        raise FailedTrajectories(
+            "The solution became non-finite: use a smaller `dt`, or end `tlist` before it "
+            "diverges. The values before are in the `result` of this error.",
+            result,
+        )
+    if failed > FAILED_LIMIT * result.ntraj:
+        raise FailedTrajectories(
+            f"{failed} of {result.ntraj} trajectories became "
+            "non-finite (limit 1 %); "
+            "use a smaller `dt`. The result of the others is the `result` of this error.",
+            result,
+        )
+
+
+def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
+    """Run the same simulation again, from the provenance alone.
+
+    The numbers are equal to the bit on the same CPU target and version, whatever the threads.
+
+    Args:
+        result: what to repeat.
+        ntraj: trajectories; None repeats all of this result.
+        options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress``,
+            ``device`` of :func:`wignerflow.solve`.
+
+    Raises:
+        ValueError: the result was merged, or holds something without plain form (a method or
+            derived observable that is not registered, a time-dependent callable in an exact
+            method).
+    """
+    known = {"threads", "timeout", "checkpoint", "every", "client", "progress", "device"}
+    for name in options:
+        _check.one_of("options", name, known)
+    what = result.provenance
+    if "merged" in what:
+        _check.fail(
+            "result", "be of one run", "a merged one", "Run its parts again, and merge them."
+        )
+    repeatable = what.get("repeatable", "it does not say what it was run on")
+    if repeatable is not True or result.model is None:
+        _check.fail("result", "hold all that it was run on", f"one that does not: {repeatable}")
+    call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
+    model, e_ops, engine = read_call(call)
+    step: Any = what.get("step")
+    if step is not None and what.get("even"):
+        step = Even(step, what["even"])
+    out = solve(
+        model,
+        what["tlist"],
+        e_ops=e_ops,
+        method=engine,
+        seed=what["seed"],
+        dt=step,
+        ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
+        precision=what["precision"],
+        **{"device": what.get("device", "cpu"), **options},
+    )
+    out.step_error = result.step_error
+    return out
