@@ -23,6 +23,7 @@ from .derived import (
     StructureFactor,
     Subradiance,
     WinelandSqueezing,
+    function,
     g2,
 )
 from .exact.bridge import from_piqs
@@ -106,6 +107,7 @@ __all__ = [
     "emitters",
     "fock",
     "from_piqs",
+    "function",
     "g2",
     "load",
     "mean_field",

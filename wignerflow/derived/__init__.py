@@ -3,6 +3,7 @@
 from .arrays import Coherence, CorrelationLength, StructureFactor
 from .base import Derived, Operator, hermitian
 from .flux import Flux
+from .function import function
 from .ratios import Fano, Ratio, g2
 from .spins import Squeezing, Subradiance, WinelandSqueezing
 
@@ -36,6 +37,7 @@ __all__ = [
     "StructureFactor",
     "Subradiance",
     "WinelandSqueezing",
+    "function",
     "g2",
     "hermitian",
 ]

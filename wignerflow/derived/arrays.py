@@ -53,13 +53,13 @@ class StructureFactor(Derived):
         op = as_array("op", op)
         if momenta is None:
             momenta = 2 * np.pi / op.size * (np.arange(op.size) - (op.size - 1) // 2)
-        self._configure(momenta, normalise)
+        self.configure(momenta, normalise)
         self._inputs = {"S": _products(op, self.momenta)}
         if self.normalise == "diagonal":
             self._inputs["diagonal"] = (op.dag() * op).sum()
         self._label = f"StructureFactor({', '.join(sorted(s.name for s in op.subsystems))})"
 
-    def _configure(self, momenta: Any, normalise: Any = None) -> None:  # type: ignore[override]
+    def configure(self, momenta: Any, normalise: Any = None) -> None:  # type: ignore[override]
         self.momenta = _check.numeric_array("momenta", momenta, float)
         if self.momenta.ndim != 1 or self.momenta.size == 0:
             _check.fail("momenta", "be a one-dimensional array of momenta", momenta)
@@ -124,12 +124,12 @@ class Coherence(Derived):
             tuple(member_index(argument, m, op.size, "the array") for m in p)  # type: ignore[misc]
             for p in chosen
         ]
-        self._configure([list(p) for p in chosen], pairs is None)
+        self.configure([list(p) for p in chosen], pairs is None)
         left, right = (_selection(self.pairs[:, side], op.size) for side in (0, 1))
         self._inputs = {"n": op.dag() * op, "c": PairProducts(op, left, right)}
         self._label = f"Coherence({', '.join(sorted(s.name for s in op.subsystems))})"
 
-    def _configure(self, pairs: Any, members: bool = False) -> None:  # type: ignore[override]
+    def configure(self, pairs: Any, members: bool = False) -> None:  # type: ignore[override]
         raw = _check.numeric_array("pairs", pairs, float)
         if (
             raw.ndim != 2
@@ -176,7 +176,7 @@ class CorrelationLength(Derived):
     def __init__(self, op: ArrayOp, momentum: float = 0.0):
         op = as_array("op", op)
         p, q = _check.real("momentum", momentum), 2 * np.pi / op.size
-        self._configure(op.size)
+        self.configure(op.size)
         self._inputs = {
             "centre": _fourier(op, p),
             "above": _fourier(op, p + q),
@@ -184,7 +184,7 @@ class CorrelationLength(Derived):
         }
         self._label = f"CorrelationLength({', '.join(sorted(s.name for s in op.subsystems))})"
 
-    def _configure(self, size: Any) -> None:  # type: ignore[override]
+    def configure(self, size: Any) -> None:  # type: ignore[override]
         self.size = _check.integer("size", size, 2)
 
     def parameters(self) -> dict[str, Any]:

@@ -19,13 +19,22 @@ Means = Mapping[str, NDArray]
 class Derived:
     """A function of means, usable as a value in ``e_ops``.
 
-    A subclass gives ``inputs()``, the operators whose means it needs, and ``evaluate(means)``. Its
-    plain numbers live in ``parameters()``, and ``restore`` rebuilds it from them alone, without
-    operators, so that results in a file can still be pooled.
+    A subclass gives ``evaluate(means)`` and hands the operators whose means it needs to this
+    constructor. Where it is registered (:func:`wignerflow.register`), results in a file can be
+    pooled and run again: its plain numbers are then ``parameters()``, and ``restore`` rebuilds it
+    from them by ``configure``, without operators.
+
+    Args:
+        inputs: operators by name.
+        label: name used where the user gives none.
     """
 
     _inputs: dict[str, Operator] | None = None
     _label = ""
+
+    def __init__(self, inputs: Mapping[str, Operator], label: str = ""):
+        self._inputs = {n: as_operator(f"inputs[{n!r}]", op) for n, op in inputs.items()}
+        self._label = label
 
     def inputs(self) -> dict[str, Operator]:
         """The operators it needs, by name.
@@ -62,7 +71,8 @@ class Derived:
         """The plain numbers that ``evaluate`` needs."""
         return {}
 
-    def _configure(self, **parameters: Any) -> None:
+    def configure(self, **parameters: Any) -> None:
+        """Set what ``parameters()`` gives."""
         if parameters:
             _check.fail("parameters", f"be empty for {type(self).__name__}", parameters)
 
@@ -74,7 +84,7 @@ class Derived:
             ValueError, TypeError: the parameters do not suit.
         """
         new = cls.__new__(cls)
-        new._configure(**parameters)
+        new.configure(**parameters)
         return new
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ class g2(PerMember):
 
     def __init__(self, op: Operator):
         op = as_operator("op", op)
-        self._configure(member_axis(op))
+        self.configure(member_axis(op))
         n = op.dag() * op  # type: ignore[operator]
         self._inputs = {"n": n, "nn": op.dag() * n * op}
         self._op = op
@@ -33,7 +33,7 @@ class g2(PerMember):
     def label(self) -> str:
         return f"g2({self._op!r})" if self._inputs else "g2"
 
-    def _configure(self, size: Any = None) -> None:  # type: ignore[override]
+    def configure(self, size: Any = None) -> None:  # type: ignore[override]
         self._set_size(size)
 
     def parameters(self) -> dict[str, Any]:
@@ -59,14 +59,14 @@ class Fano(PerMember):
         op = as_operator("op", op)
         if not hermitian(op):
             _check.fail("op", "be Hermitian, such as mode.n", op)
-        self._configure(member_axis(op))
+        self.configure(member_axis(op))
         self._inputs = {"n": op, "nn": op * op}  # type: ignore[operator]
 
     @property
     def label(self) -> str:
         return f"Fano({self._inputs['n']!r})" if self._inputs else "Fano"
 
-    def _configure(self, size: Any = None) -> None:  # type: ignore[override]
+    def configure(self, size: Any = None) -> None:  # type: ignore[override]
         self._set_size(size)
 
     def parameters(self) -> dict[str, Any]:
@@ -91,13 +91,13 @@ class Ratio(PerMember):
 
     def __init__(self, A: Operator, B: Operator):
         self._inputs = {"A": as_operator("A", A), "B": as_operator("B", B)}
-        self._configure(member_axis(A), member_axis(B))
+        self.configure(member_axis(A), member_axis(B))
 
     @property
     def label(self) -> str:
         return f"Ratio({self._inputs['A']!r}, {self._inputs['B']!r})" if self._inputs else "Ratio"
 
-    def _configure(self, A: Any = None, B: Any = None) -> None:  # type: ignore[override]
+    def configure(self, A: Any = None, B: Any = None) -> None:  # type: ignore[override]
         self._sizes = tuple(None if n is None else _check.integer("size", n, 1) for n in (A, B))
         known = {n for n in self._sizes if n is not None}
         if len(known) > 1:

@@ -113,7 +113,7 @@ class Squeezing(_SpinObservable):
 
     def __init__(self, sub: Any, criterion: str = "singlet", *, total: bool = False):
         J, N, name = _angular(sub, total)
-        self._configure(N, criterion)
+        self.configure(N, criterion)
         self._inputs = dict(zip("xyz", J, strict=True))
         if self.criterion == "singlet":
             self._inputs["JJ"] = J[0] * J[0] + J[1] * J[1] + J[2] * J[2]
@@ -123,7 +123,7 @@ class Squeezing(_SpinObservable):
             f"Squeezing({name})" if criterion == "singlet" else f"Squeezing({name}, {criterion!r})"
         )
 
-    def _configure(self, N: Any, criterion: str = "singlet") -> None:  # type: ignore[override]
+    def configure(self, N: Any, criterion: str = "singlet") -> None:  # type: ignore[override]
         self.criterion = _check.one_of("criterion", criterion, ["singlet", "dicke", "planar"])
         self._set_number(N, {"singlet": 1, "dicke": 2, "planar": 3}[criterion])
 
@@ -166,11 +166,11 @@ class WinelandSqueezing(_SpinObservable):
 
     def __init__(self, sub: Any, *, total: bool = False):
         J, N, name = _angular(sub, total)
-        self._configure(N)
+        self.configure(N)
         self._inputs = dict(zip("xyz", J, strict=True)) | _second(J)
         self._label = f"WinelandSqueezing({name})"
 
-    def _configure(self, N: Any) -> None:  # type: ignore[override]
+    def configure(self, N: Any) -> None:  # type: ignore[override]
         self._set_number(N)
 
     def evaluate(self, means: Means) -> NDArray:
@@ -209,11 +209,11 @@ class Subradiance(_SpinObservable):
 
     def __init__(self, sub: Any, *, total: bool = False):
         (x, y, z), N, name = _angular(sub, total)
-        self._configure(N)
+        self.configure(N)
         self._inputs = {"emission": (x + 1j * y) * (x - 1j * y), "z": z}
         self._label = f"Subradiance({name})"
 
-    def _configure(self, N: Any) -> None:  # type: ignore[override]
+    def configure(self, N: Any) -> None:  # type: ignore[override]
         self._set_number(N)
 
     def evaluate(self, means: Means) -> NDArray:
