@@ -20,9 +20,9 @@ class Derived:
     """A function of means, usable as a value in ``e_ops``.
 
     A subclass gives ``evaluate(means)`` and hands the operators whose means it needs to this
-    constructor. Where it is registered (:func:`wignerflow.register`), results in a file can be
-    pooled and run again: its plain numbers are then ``parameters()``, and ``restore`` rebuilds it
-    from them by ``configure``, without operators.
+    constructor (or gives ``inputs()``). Where it is registered (:func:`wignerflow.register`),
+    results in a file can be pooled and run again: its plain numbers are then ``parameters()``, and
+    ``restore`` rebuilds it from them by ``configure``, without operators.
 
     Args:
         inputs: operators by name.
@@ -32,9 +32,11 @@ class Derived:
     _inputs: dict[str, Operator] | None = None
     _label = ""
 
-    def __init__(self, inputs: Mapping[str, Operator], label: str = ""):
-        self._inputs = {n: as_operator(f"inputs[{n!r}]", op) for n, op in inputs.items()}
-        self._label = label
+    def __init__(self, inputs: Mapping[str, Operator] | None = None, label: str = ""):
+        if inputs is not None:
+            self._inputs = {n: as_operator(f"inputs[{n!r}]", op) for n, op in inputs.items()}
+        if label:
+            self._label = label
 
     def inputs(self) -> dict[str, Operator]:
         """The operators it needs, by name.
