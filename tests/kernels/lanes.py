@@ -84,7 +84,7 @@ class LaneRun:
 
     def initial(self, seed: int, t0: int = 0) -> None:
         """Draw the initial state of trajectories t0, t0 + 1, ..."""
-        words = rng.seed_words(seed)
+        words = rng.run_words(seed, t0)
         k0, k1 = rng.threefry_np(*words, 0, INITIAL)
         self.scope["initial"](self.v, self.s, self.p, self.o, k0, k1, t0)
 
@@ -92,7 +92,7 @@ class LaneRun:
         self, seed: int, t0: int = 0, draws: tuple[int, int, int] = (1, 1, 1), start: bool = True
     ) -> np.ndarray:
         """States at every output, (times, slots, lanes), as by the compiled ``run``."""
-        words = rng.seed_words(seed)
+        words = rng.run_words(seed, t0)
         counters = {DYNAMICS: 0, LOCAL: 0}
 
         def keys(purpose: int, n: int) -> np.ndarray:

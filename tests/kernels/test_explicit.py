@@ -166,7 +166,13 @@ def one_step(system, h, columns=2, mixed=False):
     n = weight.size
     normals.append(np.zeros(n))
     scope = load(text.plain(), n)
-    scope["normal_pair"] = lambda a, b, lane, pair: normals[2 * int(pair) : 2 * int(pair) + 2]
+    asked: dict[int, int] = {}
+
+    def pair_of(a, b, lane, pair):
+        first = asked.setdefault(int(pair), 2 * len(asked))
+        return normals[first : first + 2]
+
+    scope["normal_pair"] = pair_of
     p, o, ct, _ = text.tables(Grid.make(np.array([0.0, h]), h), np.float64)
     v, q = np.zeros((2, text.layout.state_slots * n))
     v[:n] = 1.0

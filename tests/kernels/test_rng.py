@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numba as nb
@@ -9,7 +10,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import wignerflow as wf
 from wignerflow.kernels import rng
+from wignerflow.kernels.cpu import CpuKernel
+from wignerflow.kernels.draws import Draws
+from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.text import Parameters
+
+from .lanes import LaneRun
 
 MASK = 0xFFFFFFFF
 
@@ -235,3 +243,93 @@ def test_three_point_numbers_equal_their_twin_and_have_the_moments():
                 product = f(numbers[:, a]) * f(numbers[:, b])
                 scores.append(product.mean() / (product.std() / np.sqrt(n)))
     assert np.abs(scores).max() < stats.norm.isf(5e-4 / len(scores))
+
+
+# ---------------------------------------------------------------------------- keys by name
+
+
+def noisy(method, *, before=False, after=False):
+    """Drawn states of a chain's run, alone or beside others; a drive that does not couple them."""
+    others = [wf.Ensemble(30, name="aaa"), wf.Mode(name="zzz"), wf.Ensemble(7, name="m", count=3)]
+    chain = wf.Ensemble(20, name="chain", count=4)
+    cavity = wf.Mode(name="cavity")
+    initial = {chain: wf.bloch(0.4, 0.3), cavity: wf.thermal(0.5)}
+    jumps = [
+        wf.Jump(chain.Jm.sum(), 0.01),
+        wf.Jump(chain.Jm, 0.02),
+        wf.LocalJump(chain.sp, 0.3),
+        wf.Jump(cavity.a, 0.7),
+    ]
+    more = {others[0]: wf.up, others[1]: wf.thermal(1.0), others[2]: wf.down}
+    extra = [
+        wf.Jump(others[0].Jm, 0.1),
+        wf.Jump(others[1].a, 0.2),
+        wf.LocalJump(others[2].sm, 0.5),
+        wf.Jump(others[2].Jz, 0.1),
+    ]
+    if before:
+        initial, jumps = {**more, **initial}, extra + jumps
+    if after:
+        initial, jumps = {**initial, **more}, jumps + extra
+    H = chain.Jx.sum() + 0.2 * cavity.n
+    model = wf.Model(H, jumps, initial=initial)
+    system, _ = method.lower(model, {}, np.array([0.0, 0.2]))
+    text = KernelText(system, [])
+    states = LaneRun(text, Grid.make(np.array([0.0, 0.2]), 0.1), 8).run(7, t0=32)
+    out = {}
+    for k, block in enumerate(system.blocks):
+        first = text.layout.slot[k]
+        out[block.name] = states[:, first : first + block.components * block.size]
+    return out
+
+
+@pytest.mark.parametrize(
+    "method",
+    [wf.TWA(), wf.TWA(form="rotor"), wf.TWA(noise="three-point"), wf.TWA(scheme="heun")],
+    ids=["splitting", "rotor", "three-point", "heun"],
+)
+def test_other_subsystems_leave_noise_as_it_is(method):
+    alone = noisy(method)
+    for others in ({"before": True}, {"after": True}):
+        beside = noisy(method, **others)
+        assert len(beside) == 5
+        for name, states in alone.items():
+            # the order of sums may differ, the noise may not
+            np.testing.assert_allclose(beside[name], states, rtol=0, atol=1e-11)
+            assert np.ptp(states[-1], axis=1).min() > 0.01
+
+
+def test_ranges_of_names_that_collide_are_moved_apart():
+    parameters = Parameters()
+    draws = Draws(parameters)
+    size = 2**30
+    places = [draws.first(1, name, size) for name in "abc"]
+    draws.first(2, "a", size)  # another purpose has numbers of its own
+    draws.settle()
+    begins = sorted(parameters.integers[int(place[2:-1])] for place in places)
+    assert all(b - a >= size for a, b in itertools.pairwise(begins))
+    assert begins[-1] + size <= 2**32
+    with pytest.raises(ValueError, match="Two draws"):
+        draws.first(1, "a", 3)
+
+
+def test_high_words_of_trajectories_count():
+    """Trajectories 0 and 2^32 differ, from the initial state on, on both kinds of lanes."""
+    atoms = wf.Ensemble(40, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 0.1), wf.LocalJump(atoms.sp, 0.5)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.bloch(0.4, 0.0)})
+    system, _ = wf.TWA().lower(model, {}, np.array([0.0, 0.2]))
+    grid = Grid.make(np.array([0.0, 0.2]), 0.1)
+    kernel = CpuKernel(KernelText(system, []), grid, single=False, batched=np.zeros(0, int))
+    n, seen = kernel.lanes, []
+    for start in (0, 2**31, 2**32, 2**62, 2**62 + 2**33):
+        out = kernel.simulate(start // n, 1, 2**63 - 1, 5, keep=True)
+        lanes = LaneRun(KernelText(system, []), grid, n).run(5, t0=start)
+        np.testing.assert_allclose(out.final[0], lanes[-1], rtol=1e-5, atol=1e-4)
+        seen.append(lanes)
+    for a, b in itertools.combinations(seen, 2):
+        for states in (slice(0, 1), slice(1, None)):
+            assert np.abs(a[states] - b[states]).max() > 1
+            c = np.corrcoef(a[states].ravel(), b[states].ravel())[0, 1]
+            # a common mean correlates them: what is left of it must not be one
+            assert c < 0.999

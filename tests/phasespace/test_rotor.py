@@ -47,10 +47,13 @@ def printed_generator(N, jump, corrected, J, n, edit=lambda source: source):
     source = text.plain()
     assert edit(source) != source or edit("x") == "x"
 
-    def normal_pair(k0, k1, t, pair):
-        return tuple(np.repeat(nodes[:, 2 * int(pair) + i], J.shape[1]) for i in range(2))
-
     def changes(h):
+        asked: dict[int, int] = {}
+
+        def normal_pair(k0, k1, t, pair):
+            first = asked.setdefault(int(pair), 2 * len(asked))
+            return tuple(np.repeat(nodes[:, first + i], J.shape[1]) for i in range(2))
+
         scope = numpy_lanes.load(edit(source), lanes)
         scope["normal_pair"] = normal_pair
         p, o, _, rows = text.tables(Grid.make(np.array([0.0, 2 * h]), 2 * h), np.float64)

@@ -112,6 +112,13 @@ class Chunks:
     final: NDArray[Any]
     seconds: float = 0.0
 
+    @staticmethod
+    def joined(parts: list[Chunks]) -> Chunks:
+        """Those of several runs, one after the other."""
+        arrays = [k for k in vars(parts[0]) if k != "seconds"]
+        all_of = {k: np.concatenate([getattr(p, k) for p in parts]) for k in arrays}
+        return Chunks(**all_of, seconds=sum(p.seconds for p in parts))
+
 
 def kernel_digest(kernel: Any, facts: str) -> str:
     """SHA-256 of a kernel's source and tables, and of further facts."""

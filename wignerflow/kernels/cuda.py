@@ -278,14 +278,18 @@ class CudaKernel:
                 yield i, end, 0, WHOLE
             i = end
 
-    def _on_device(self, seed: int) -> tuple[Any, ...]:
-        """Tables in the memory of the current GPU, sent once for every seed."""
+    def _on_device(self, seed: int, high: int) -> tuple[Any, ...]:
+        """Tables in the memory of the current GPU, sent once for every seed.
+
+        ``high``: a trajectory with the high word of those that run.
+        """
         from numba import cuda
 
         device = cuda.current_context().device.id if not simulated() else 0
         known = self._tables.get(device)
-        if known is None or known[0] != seed:
-            total, k0, k1 = int(self.nsteps.sum()), *rng.seed_words(seed)
+        now = (seed, high >> 32)
+        if known is None or known[0] != now:
+            total, k0, k1 = int(self.nsteps.sum()), *rng.run_words(seed, high)
             counts = (total, total + self.nsteps.size)
             keys = [
                 np.stack(rng.threefry_np(k0, k1, np.arange(n), purpose), axis=-1).ravel()
@@ -293,7 +297,7 @@ class CudaKernel:
             ]
             constants = (self.p, self.o, self.ct, self.nsteps, self.hs, self.rows)
             sent = [cuda.to_device(x) for x in (*constants, *keys, self.bmap)]
-            known = self._tables[device] = (seed, *sent)
+            known = self._tables[device] = (now, *sent)
         return known[1:]
 
     def simulate(
@@ -307,8 +311,15 @@ class CudaKernel:
 
         T, K, Kb, shape = self.nsteps.size + 1, self.channels, self.batched.size, self.shape
         begin = time.perf_counter()
-        *tables, bmap = self._on_device(seed)
         start = first * self.lanes
+        edge = (start // 2**32 + 1) * 2**32 // self.lanes - first
+        if 0 < edge < chunks:  # the high word of trajectories, which is in the keys, changes
+            parts = [
+                self.simulate(*some, ntraj, seed, keep=keep)
+                for some in ((first, edge), (first + edge, chunks - edge))
+            ]
+            return Chunks.joined(parts)
+        *tables, bmap = self._on_device(seed, start)
         count = max(0, min(ntraj, start + chunks * self.lanes) - start)
         blocks = max(1, -(-count // shape.rows))
         width = blocks * shape.rows
@@ -326,7 +337,7 @@ class CudaKernel:
         mean, m2 = (cuda.device_array((at, T, K), np.float64) for _ in range(2))
         sums = cuda.device_array((at, T, 32, max(1, Kb)), np.float64)
         counts, batches = (cuda.device_array(s, np.int64) for s in ((at, T), (at, T, 32)))
-        words = rng.seed_words(seed)
+        words = rng.run_words(seed, start)
         ka, kb = (np.uint32(x) for x in rng.threefry_np(*words, 0, rng.INITIAL))
         threads = (shape.threads, shape.rows) if shape.spread else shape.rows
         p, o, ct, nsteps, hs, local_rows, dynamics, locals_ = tables
@@ -334,8 +345,8 @@ class CudaKernel:
 
         def launch(i0: int, i1: int, j0: int, j1: int, number: int) -> None:
             run(
-                start, i0, i1, j0, j1, number, ka, kb, F(self.noise), saved, V, Q, W, p, o, ct,
-                nsteps, hs, local_rows, dynamics, locals_, values, live, clips,
+                start % 2**32, i0, i1, j0, j1, number, ka, kb, F(self.noise), saved, V, Q, W, p, o,
+                ct, nsteps, hs, local_rows, dynamics, locals_, values, live, clips,
             )  # fmt: skip
 
         def total(i0: int, i1: int) -> None:

@@ -22,6 +22,7 @@ from .array_sums import ArraySums
 from .fields import Field, Fields
 from .layout import Layout, member_loads, needed_forms, single_names
 from .local import fill
+from .rng import DYNAMICS
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, plus
 from .weak_two import noise_term, spare_normals, suits
@@ -61,16 +62,16 @@ class ExplicitPrinter:
         for k in self.second:
             self.normals[k] += spare_normals(self.normals[k])
         self.pairs = {k: (n + 1) // 2 for k, n in self.normals.items()}
-        position, self.first = 0, {}
-        for k in layout.singles:
-            self.first[k] = str(position)
-            position += self.pairs[k]
+        self.first = {
+            k: layout.draws.first(
+                DYNAMICS, layout.block(k).name, self.pairs[k] * layout.block(k).size
+            )
+            for k in layout.singles + layout.arrays
+        }
         # between the stages an array block keeps its noise term (Itô) or its normals (Stratonovich)
         self.room: dict[int, tuple[str, int]] = {}
         for k in layout.arrays:
-            self.first[k] = layout.parameters.integer(position)
             size = layout.block(k).size
-            position += self.pairs[k] * size
             width = layout.block(k).components if self.ito else 2 * self.pairs[k]
             self.room[k] = layout.wide(width * size), width
 
@@ -341,7 +342,7 @@ class ExplicitPrinter:
         for k in layout.singles:
             for e in range(self.pairs[k]):
                 slots = [layout.s(f"noise{k}_{2 * e + i}") for i in range(2)]
-                fill(body, "kd", f"{int(self.first[k]) + e}", slots)
+                fill(body, "kd", f"{self.first[k]} + {e}", slots)
         if layout.arrays:
             for stage in (1, 2):
                 self._singles(stage, body)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
 from ..phasespace.system import Block, PhaseSpaceSystem
+from .draws import Draws
 from .loops import Loops
 from .text import Lines, Parameters
 
@@ -19,6 +20,7 @@ class Layout:
         self.system = system
         self.loops = Loops() if loops is None else loops
         self.parameters = Parameters()
+        self.draws = Draws(self.parameters)
         self.singles = [k for k, b in enumerate(system.blocks) if b.count is None]
         self.arrays = [k for k, b in enumerate(system.blocks) if b.count is not None]
         self.slot: dict[int, int] = {}

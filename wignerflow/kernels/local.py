@@ -23,6 +23,7 @@ from ..phasespace.system import (
     LocalStep,
 )
 from .layout import Layout
+from .rng import INITIAL, LOCAL
 from .text import LANE_LOOP, Lines
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
@@ -157,16 +158,23 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     out.close()
 
 
-def fill_many(layout: Layout, out: Lines, keys: str, first: str, count: int, slot: int) -> None:
-    """The same for ``count`` pairs from number ``first`` on, into scratch from ``slot`` on."""
+def fill_many(
+    layout: Layout, out: Lines, keys: str, purpose: int, names: list[str], size: int, slot: int
+) -> None:
+    """The same for ``size`` pairs of every name, into scratch from ``slot`` on."""
+    draws, count = layout.draws, size * len(names)
     if count == 1 or layout.loops.registers:
-        for n in range(count):
-            places = [f"s[{slot + 2 * n + i} * LN + l]" for i in range(2)]
-            fill(out, keys, f"{first} + {n}" if n else first, places)
+        for n, name in enumerate(names):
+            first = draws.first(purpose, name, size)
+            for j in range(size):
+                at = slot + 2 * (n * size + j)
+                places = [f"s[{at + i} * LN + l]" for i in range(2)]
+                fill(out, keys, f"{first} + {j}" if j else first, places)
         return
+    numbers = draws.table(purpose, dict.fromkeys(names, size))
     out.open(f"for pair in range({count}):")
     out.add(f"at = ({slot} + 2 * pair) * LN & FAR")
-    fill(out, keys, f"{first} + pair", ["s[at + l]", "s[at + LN + l]"])
+    fill(out, keys, f"o[{numbers} + pair]", ["s[at + l]", "s[at + LN + l]"])
     out.close()
 
 
@@ -218,17 +226,13 @@ class LocalPrinter:
         self.slots = {}
         for k in self.steps:
             self.slots[k] = tuple(parameters.integer(0) for _ in range(3))
-        # pair numbers of the local noise: singles first (two pairs each), then arrays
-        position, self.pairs = 0, {}
-        for k in layout.singles:
-            if k in self.steps:
-                self.pairs[k] = (str(position), str(position + 1))
-                position += 2
-        for k in layout.arrays:
-            if k in self.steps:
-                size = layout.block(k).size
-                self.pairs[k] = (parameters.integer(position), parameters.integer(position + size))
-                position += size + (size + 1) // 2
+        self.pairs = {k: self._reserve(k) for k in self.steps}
+
+    def _reserve(self, k: int) -> tuple[str, ...]:
+        """Pair numbers: of the first two components of every member, and of the third of two."""
+        draws, block = self.layout.draws, self.layout.block(k)
+        own = draws.first(LOCAL, block.name, block.size)
+        return own, draws.first(LOCAL, f"{block.name}\0third", (block.size + 1) // 2)
 
     def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
         """The table row of block k for a step."""
@@ -317,28 +321,33 @@ class LocalPrinter:
         return out
 
 
-def _initial_blocks(
-    layout: Layout, blocks: list[int], numbers: tuple[int, int], out: Lines
-) -> None:
-    """Draws of blocks of one kind; ``numbers`` are their first pair and first frame."""
+def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
+    """Draws of blocks of one kind."""
     block, specs = layout.system.blocks[blocks[0]], [layout.system.initial[k] for k in blocks]
     spec, count = specs[0], sum(x.kind.size for x in specs)
     table = np.concatenate([np.column_stack([x.e1, x.e2, x.e3, x.mean, x.sigma]) for x in specs])
     at = layout.parameters.array(table)
     every = np.concatenate([x.kind for x in specs])
     kinds = layout.parameters.indices(every)
-    first = layout.parameters.integer(numbers[0])
     size = layout.parameters.integer(count)
     start = layout.loops.start(layout, blocks[0])
-    frames = layout.parameters.integer(numbers[1]) if block.kind == ROTOR else ""
-    single = block.count is None
+    single, alike = block.count is None, [layout.block(k) for k in blocks]
+    if len(blocks) > 1:
+        pair = f"o[{layout.draws.table(INITIAL, {b.name: 2 * b.size for b in alike})} + 2 * m"
+        draws = [f"pair0 = U({pair}])", f"pair1 = U({pair} + 1])"]
+    else:
+        pair = f"{layout.draws.first(INITIAL, block.name, 2 * block.size)} + 2 * m"
+        draws = [f"pair0 = U({pair})", f"pair1 = U({pair} + 1)"]
+    if block.kind == ROTOR:
+        frames = layout.draws.first(INITIAL, f"{block.name}\0frame", block.size)
+        draws.append(f"pair2 = U({frames} + m)")
     if single:
         layout.loops.begin_single(out)
         out.open(f"for m in range({size}):")
     else:
         layout.loops.members(out, layout, size)
     out.add(f"b = {at} + 11 * m", f"i = {layout.loops.index(layout, blocks[0], start, 'm')}")
-    out.add(*(f"c{j} = p[b + {j}]" for j in range(11)))
+    out.add(*(f"c{j} = p[b + {j}]" for j in range(11)), *draws)
     series = 0
     if spec.series is not None:
         series = spec.series.shape[1]
@@ -346,19 +355,19 @@ def _initial_blocks(
         out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
     kinds_present = sorted(set(every.tolist()))
     if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
-        # both: which of them a pure state has depends on N, and the text must not
+        # alike: which of them a pure state has depends on N, and the text must not
         kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
     for kind in kinds_present:
         out.open(f"if o[{kinds} + m] == {kind}:")
         out.open(LANE_LOOP)
-        out.add(f"n0, n1 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m))")
-        out.add(f"n2, n3 = normal_pair(k0, k1, U(t0 + l), U({first} + 2 * m + 1))")
+        out.add("n0, n1 = normal_pair(k0, k1, U(t0 + l), pair0)")
+        out.add("n2, n3 = normal_pair(k0, k1, U(t0 + l), pair1)")
         if block.kind == AMPLITUDES:
             out.add(*_amplitude_draw(kind, series))
         else:
             out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
-        if frames:
-            out.add(*frame_draw(f"{frames} + m"))
+        if block.kind == ROTOR:
+            out.add(*frame_draw())
         out.close()
         out.close()
     out.close()
@@ -370,18 +379,10 @@ def initial_source(layout: Layout) -> Lines:
     """Function ``initial(v, s, p, o, k0, k1, t0)``: draws the initial state of a block of lanes."""
     out = Lines(0)
     out.open("def initial(v, s, p, o, k0, k1, t0):")
-    system = layout.system
-    position = 0
     for alike in _alike(layout):
-        sizes = [system.initial[k].kind.size for k in alike]
-        frame = 1 if system.blocks[alike[0]].kind == ROTOR else 0
         # a loop over single subsystems would give their variables changing places
-        apart = layout.loops.registers
-        for blocks in [[k] for k in alike] if apart else [alike]:
-            done = sum(sizes[: alike.index(blocks[0])])
-            numbers = position + 2 * done, position + 2 * sum(sizes) + done
-            _initial_blocks(layout, blocks, numbers, out)
-        position += (2 + frame) * sum(sizes)
+        for blocks in [[k] for k in alike] if layout.loops.registers else [alike]:
+            _initial_blocks(layout, blocks, out)
     return out
 
 
@@ -449,11 +450,11 @@ def _amplitude_draw(kind: int, terms: int) -> list[str]:
     ]
 
 
-def frame_draw(pair: str) -> list[str]:
+def frame_draw() -> list[str]:
     """After the draw of J: n perpendicular to it in a uniformly random direction."""
     square = " + ".join(f"v[i + {c} * LN + l] * v[i + {c} * LN + l]" for c in range(3))
     lines = [
-        f"f0, f1 = normal_pair(k0, k1, U(t0 + l), U({pair}))",
+        "f0, f1 = normal_pair(k0, k1, U(t0 + l), pair2)",
         f"r = F(1) / np.sqrt({square} + F(1e-12))",
         *(f"e{c} = r * v[i + {c} * LN + l]" for c in range(3)),
         # a frame without branches (Duff et al., J. Comput. Graph. Tech. 6, 1, 2017)

@@ -11,6 +11,7 @@ from .correlated import CorrelatedPrinter
 from .layout import Layout, Mono, mono_names, times
 from .local import fill
 from .member_gradient import Terms, derivatives
+from .rng import DYNAMICS
 from .text import Lines, Prologue
 
 
@@ -19,25 +20,21 @@ class MemberChannels:
 
     Args:
         layout, prologue: of the kernel.
-        position: number of the first pair of normals that is theirs; at the end, of the next that
-            is not.
     """
 
-    def __init__(self, layout: Layout, prologue: Prologue, position: int):
+    def __init__(self, layout: Layout, prologue: Prologue):
         self.layout, self.prologue = layout, prologue
         # pair number of the first member's noise, and room to keep it between the two stages
         self.channels: list[tuple[MemberChannel, str, str]] = []
         self.correlated: dict[int, CorrelatedPrinter] = {}
         for alone in layout.system.member_channels:
-            first = layout.parameters.integer(position)
+            pairs = alone.factor.shape[1] if isinstance(alone, MatrixChannel) else alone.size
+            first = layout.draws.first(DYNAMICS, f"jump\0{alone.name}", pairs)
             if isinstance(alone, MatrixChannel):
                 self.correlated[len(self.channels)] = CorrelatedPrinter(layout, alone)
                 self.channels.append((alone, first, ""))
-                position += alone.factor.shape[1]
                 continue
             self.channels.append((alone, first, layout.wide(2 * alone.size)))
-            position += alone.size
-        self.position = position
 
     def before(self, group: int, stage: int, source: str, out: Lines) -> None:
         """Before the loop over members: increments of families, which need all of them."""

@@ -114,7 +114,8 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
     kf = np.empty(2 * draws[2], np.uint32)
     for c in range(chunks):
         t0 = (first + c) * LN
-        k0, k1 = threefry(seed0, seed1, U(0), U(INITIAL))
+        run0, run1 = threefry(seed0, seed1, U(t0 >> 32), U(TRAJECTORIES))
+        k0, k1 = threefry(run0, run1, U(0), U(INITIAL))
         initial(v, s, p, o, k0, k1, t0)
         if begin.shape[0] > c:
             for j in range(begin.shape[1]):
@@ -131,12 +132,12 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
             if i > 0:
                 h = hs[i - 1]
                 if STRANG:
-                    counter = keys_of(kh, seed0, seed1, counter, LOCAL)
+                    counter = keys_of(kh, run0, run1, counter, LOCAL)
                 local(v, s, p, o, rows[number + i - 1], kh, t0)
                 for j in range(nsteps[i - 1]):
-                    dynamic = keys_of(kd, seed0, seed1, dynamic, DYNAMICS)
+                    dynamic = keys_of(kd, run0, run1, dynamic, DYNAMICS)
                     kl = kh if STRANG and j == nsteps[i - 1] - 1 else kf
-                    counter = keys_of(kl, seed0, seed1, counter, LOCAL)
+                    counter = keys_of(kl, run0, run1, counter, LOCAL)
                     row, now = rows[number + i], ct[number % ct.shape[0]]
                     step(v, q, s, w, p, o, now, h, noise, row, kd, kl, t0)
                     number += 1
@@ -222,6 +223,7 @@ class KernelText:
             printer.local_step(),
             observer.source(),
         ]
+        self.layout.draws.settle()
         self.functions = "\n\n\n".join(parts) + "\n"
         if system.increments == "three-point":  # in steps; initial states have keys k0, k1
             self.functions = self.functions.replace(
@@ -354,7 +356,7 @@ class KernelText:
             "import numpy as np",
             "",
             "from wignerflow.kernels.dense import dense_product",
-            "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL",
+            "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL, TRAJECTORIES",
             "from wignerflow.kernels.rng import normal_pair, three_point_pair, threefry",
             "from wignerflow.kernels.vectors import wide_vectors",
             "",

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..phasespace.system import ModeStep
 from .layout import Layout
 from .local import exponential, fill, fill_many
+from .rng import DYNAMICS
 from .text import ROW, Lines, Parameters
 
 ROUND, GENERAL = 8, 18  # numbers per table row
@@ -84,8 +85,7 @@ def factor(C: NDArray[np.float64]) -> NDArray[np.float64]:
 class ModePrinter:
     """Prints the motion of the modes that have linear motion of their own."""
 
-    def __init__(self, layout: Layout, position: int):
-        """``position``: the first free pair number of a collective step."""
+    def __init__(self, layout: Layout):
         self.layout = layout
         self.steps = {step.block: step for step in layout.system.modes}
         self.round = {k: is_round(step) for k, step in self.steps.items()}
@@ -108,9 +108,8 @@ class ModePrinter:
             if single:  # scratch in one piece, so that one loop fills it
                 for i in range(4):
                     layout.s(f"mode{k}_{i}")
-            self.pairs[k] = str(position) if single else parameters.integer(position)
-            position += 2 * size
             if not single:
+                self.pairs[k] = layout.draws.first(DYNAMICS, layout.block(k).name, 2 * size)
                 self.room[k] = layout.wide(4 * size)
 
     # -- tables ---------------------------------------------------------------------------------
@@ -194,10 +193,11 @@ class ModePrinter:
 
     def noise_singles(self, out: Lines) -> None:
         """Normals of all single modes into scratch: of W, and the two more."""
-        noisy = [k for k in self.layout.singles if k in self.pairs]
+        noisy = [k for k in self.layout.singles if self.noisy.get(k)]
         if noisy:
             at = self.layout.scratch[f"mode{noisy[0]}_0"]
-            fill_many(self.layout, out, "kd", self.pairs[noisy[0]], 2 * len(noisy), at)
+            names = [self.layout.block(k).name for k in noisy]
+            fill_many(self.layout, out, "kd", DYNAMICS, names, 2, at)
 
     def noise_member(self, k: int, stage: int, out: Lines) -> None:
         """Normals of member m into the wide scratch array, in stage 1; kept for stage 2."""

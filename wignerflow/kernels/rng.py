@@ -1,11 +1,13 @@
 """Counter-based random numbers: threefry-2x32 with 12 rounds, and normal pairs by Box-Muller.
 
-Layout, frozen like a file format. A 64-bit seed gives two key words. At every step a step key is
-``threefry(seed key, (step counter, purpose))``; the pair number ``channel`` of trajectory ``t`` is
-then ``threefry(step key, (t, channel))``: two 32-bit words, two standard normals. Purposes:
-``INITIAL``, ``DYNAMICS`` (one counter value per collective step), ``LOCAL`` (one per local step),
-``READOUT``. A number thus depends on (seed, trajectory, step, channel) alone, never on threads or
-chunks.
+Layout, frozen like a file format. A 64-bit seed gives two key words. Trajectory ``t`` is one of
+2^63: its high word ``t // 2^32`` enters the run key ``threefry(seed key, (high word,
+TRAJECTORIES))``, made once per chunk. At every step a step key is ``threefry(run key, (step
+counter, purpose))``; pair number ``channel`` of the trajectory is then ``threefry(step key, (low
+word, channel))``: two 32-bit words, two standard normals. Purposes: ``INITIAL``, ``DYNAMICS`` (one
+counter value per collective step), ``LOCAL`` (one per local step), ``READOUT``. Channels follow
+from the names of subsystems and jumps, see ``draws``. A number thus depends on (seed, trajectory,
+step, name) alone, never on threads, chunks or what else a model holds.
 
 Normals are computed in single precision (31-bit radius and angle) whatever the precision of the
 state: the same seed gives the same noise in both. Tails end at 6.6 standard deviations.
@@ -27,7 +29,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-INITIAL, DYNAMICS, LOCAL, READOUT = 0, 1, 2, 3
+INITIAL, DYNAMICS, LOCAL, READOUT, TRAJECTORIES = 0, 1, 2, 3, 4
 
 # No "nnan"/"ninf": the check for failed trajectories relies on NaN and infinity being honoured.
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -242,3 +244,9 @@ def three_point_pair_np(
 def seed_words(seed: int) -> tuple[np.uint32, np.uint32]:
     """The two key words of a 64-bit seed."""
     return np.uint32(seed & 0xFFFFFFFF), np.uint32((seed >> 32) & 0xFFFFFFFF)
+
+
+def run_words(seed: int, trajectory: int) -> tuple[np.uint32, np.uint32]:
+    """The key words of a seed for trajectories with the high word of ``trajectory``."""
+    a, b = threefry_np(*seed_words(seed), trajectory >> 32, TRAJECTORIES)
+    return np.uint32(a), np.uint32(b)

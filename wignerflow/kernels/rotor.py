@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import LocalStep
-from .layout import Layout
 from .local import Interval, LocalPrinter, fill
+from .rng import LOCAL
 from .text import Lines
 
 HEAD, CHANNEL = 5, 8  # numbers per table row: of the ensemble, and of every channel
@@ -37,16 +37,10 @@ def rotor_row(step: LocalStep, when: Interval, noise: bool) -> NDArray[np.float6
 class RotorLocal(LocalPrinter):
     """Prints the local steps of ensembles in the rotor form."""
 
-    def __init__(self, layout: Layout):
-        super().__init__(layout)
-        # pair numbers of the noise: three complex numbers per channel and member
-        position: int = 0
-        self.first: dict[int, str] = {}
-        for k in [*layout.singles, *layout.arrays]:
-            if k in self.steps:
-                single = k in layout.singles
-                self.first[k] = str(position) if single else layout.parameters.integer(position)
-                position += self.noises(k) * layout.block(k).size
+    def _reserve(self, k: int) -> tuple[str, ...]:
+        """Pair numbers of the noise: three complex numbers per channel and member."""
+        block = self.layout.block(k)
+        return (self.layout.draws.first(LOCAL, block.name, self.noises(k) * block.size),)
 
     def noises(self, k: int) -> int:
         """Complex noises per member."""
@@ -73,11 +67,11 @@ class RotorLocal(LocalPrinter):
 
     def noise_single(self, k: int, out: Lines) -> None:
         """Normals of a single block into scratch."""
-        self._fill(k, self.first[k], out)
+        self._fill(k, self.pairs[k][0], out)
 
     def noise_member(self, k: int, out: Lines) -> None:
         """Normals of member m into scratch."""
-        self._fill(k, f"{self.first[k]} + {self.noises(k)} * m", out)
+        self._fill(k, f"{self.pairs[k][0]} + {self.noises(k)} * m", out)
 
     def read_noise(self, k: int) -> list[str]:
         """In lane: the normals by name."""

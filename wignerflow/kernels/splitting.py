@@ -27,6 +27,7 @@ from .member_channels import MemberChannels
 from .member_gradient import MemberGradient, Terms
 from .moves import move
 from .oscillators import ModePrinter
+from .rng import DYNAMICS
 from .single_gradient import SingleGradient
 from .text import LANE_LOOP, Lines, Prologue, plus
 
@@ -57,8 +58,8 @@ class StepPrinter:
             for i in range(2):
                 layout.s(f"noise{k}_{i}")
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
-        self.channels = MemberChannels(layout, self.prologue, self.jumps)
-        self.modes = ModePrinter(layout, self.channels.position)
+        self.channels = MemberChannels(layout, self.prologue)
+        self.modes = ModePrinter(layout)
 
     # -- pieces in the lane loop of the single subsystems --------------------------------------
 
@@ -194,7 +195,8 @@ class StepPrinter:
         fused = not layout.arrays
         body = Lines(1)
         if self.jumps:
-            fill_many(layout, body, "kd", "0", self.jumps, layout.scratch["noise0_0"])
+            names = [f"jump\0{channel.name}" for channel in layout.system.channels]
+            fill_many(layout, body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
         self.modes.noise_singles(body)
         for k in layout.singles:
             if k in self.local.steps:

@@ -16,6 +16,7 @@ from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState, ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
 from .ensemble import local_parts, spin_initial
+from .jump_names import words_of
 from .polynomials import Poly
 from .shared import Sums, matrix_share, step_of, take_own
 from .spins import alone, spin_parts
@@ -84,7 +85,8 @@ def build(
         if bloch_spins and not noise:
             take_own(system, symbols, local, jump)
         if isinstance(jump.op, Op):
-            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate)
+            name = system.unique(words_of(jump.op))
+            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name)
             continue
         rate, matrix = jump.rate, jump.matrix
         if matrix is not None:
@@ -105,9 +107,8 @@ def build(
         if not isinstance(rate, Coef):
             rate = np.broadcast_to(rate, jump.op.size).copy()
         if isinstance(rate, Coef) or np.any(rate > 0):
-            system.member_channels.append(
-                MemberChannel(jump.op.size, symbols.array_symbol(jump.op), rate)
-            )
+            terms, name = symbols.array_symbol(jump.op), system.unique(words_of(jump.op))
+            system.member_channels.append(MemberChannel(jump.op.size, terms, rate, name))
     for lj in model.local_jumps:
         sub = lj.op.sub
         assert isinstance(sub, Ensemble)
@@ -158,14 +159,15 @@ def _couples(key: Key) -> bool:
     return any(isinstance(f, CoupleNode) for f in key[1])
 
 
-def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef) -> None:
+def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef, name: str) -> None:
     if isinstance(rate, Coef) or rate > 0:
-        system.channels.append(Channel(symbol, rate))
+        system.channels.append(Channel(symbol, rate, name))
 
 
 def _add_matrix(
     system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]
 ) -> None:
+    name = system.unique(words_of(op))
     # a real matrix has a real factor, which halves the products
     values, vectors = np.linalg.eigh(matrix if np.any(matrix.imag) else matrix.real)
     keep = values > 1e-12 * np.abs(values).max()
@@ -173,10 +175,10 @@ def _add_matrix(
         factor = vectors[:, keep].conj() * np.sqrt(values[keep])
         bound = np.abs(matrix).sum(axis=1)
         terms = symbols.array_symbol(op)
-        system.member_channels.append(MatrixChannel(op.size, terms, bound, matrix, factor))
+        system.member_channels.append(MatrixChannel(op.size, terms, bound, name, matrix, factor))
         return
-    for g, vector in zip(values[keep], vectors.T[keep], strict=True):
-        _add(system, symbols.symbol((vector.conj() * op).sum()), float(g))
+    for k, (g, vector) in enumerate(zip(values[keep], vectors.T[keep], strict=True)):
+        _add(system, symbols.symbol((vector.conj() * op).sum()), float(g), f"{name}, part {k}")
 
 
 def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_sampling: str) -> None:

@@ -82,12 +82,15 @@ def take_own(
         if spin.count is None:
             poly = Poly({((), (Var(block, a),)): 2 * c[0, a + 1] for a in range(3)})
             one = rate if isinstance(rate, Coef) else float(rate[0])
-            system.channels.append(Channel(poly, one, sign=-1.0))
+            system.channels.append(
+                Channel(poly, one, system.unique(f"{spin.name}, own"), sign=-1.0)
+            )
             continue
         terms: dict[Mono, NDArray[np.complex128]] = {
             ((block, a),): 2 * c[:, a + 1] for a in range(3) if np.any(c[:, a + 1])
         }
-        system.member_channels.append(MemberChannel(spin.size, terms, rate, sign=-1.0))
+        name = system.unique(f"{spin.name}, own")
+        system.member_channels.append(MemberChannel(spin.size, terms, rate, name, sign=-1.0))
 
 
 def matrix_share(matrix: NDArray[np.complex128]) -> float:
@@ -165,9 +168,12 @@ class Sums:
             at += size
         rest = self.matrix - self.share * self.own
         values, vectors = np.linalg.eigh(rest)
-        for value, vector in zip(values, vectors.T, strict=True):
+        name = ", ".join(sorted(spin.name for spin in self.spins))
+        for k, (value, vector) in enumerate(zip(values, vectors.T, strict=True)):
             if value > SMALLEST * np.abs(self.matrix).max():
-                system.channels.append(Channel(self._symbol(vector.conj()), float(value)))
+                symbol = self._symbol(vector.conj())
+                key = system.unique(f"{name}, shared {k}")
+                system.channels.append(Channel(symbol, float(value), key))
 
     def _symbol(self, c: NDArray[np.complex128]) -> Poly:
         """Symbol of sum_a c_a sigma_a."""

@@ -82,11 +82,13 @@ class PairSpec:
 class Channel:
     """One jump with symbol ``symbol`` (complex polynomial) and plain rate.
 
+    ``name``: a unique one, which keys its noise.
     ``sign`` -1: its field is taken off (in systems without noise).
     """
 
     symbol: Poly
     rate: float | Coef
+    name: str
     sign: float = 1.0
 
 
@@ -100,6 +102,7 @@ class MemberChannel:
     size: int
     terms: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
     rate: NDArray[np.float64] | Coef
+    name: str
     sign: float = field(default=1.0, kw_only=True)
 
 
@@ -291,6 +294,7 @@ class PhaseSpaceSystem:
     facts: list[str] = field(default_factory=list)  # statements that travel with the result
     _form_index: dict[Any, int] = field(default_factory=dict)
     _pair_index: dict[Any, int] = field(default_factory=dict)
+    _names: dict[str, int] = field(default_factory=dict)
 
     def form(self, mono: tuple[tuple[int, int], ...], weights: NDArray[np.float64]) -> int:
         """Index of a weighted sum, registered once."""
@@ -320,6 +324,11 @@ class PhaseSpaceSystem:
             self._pair_index[key] = len(self.pairs)
             self.pairs.append(PairSpec(left, coupling, right, u, v))
         return self._pair_index[key]
+
+    def unique(self, name: str) -> str:
+        """A name for a jump; a second of that name is numbered."""
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return name if count == 1 else f"{name}, {count}"
 
     def number(self, values: NDArray[np.float64]) -> Poly:
         """One number per member as a polynomial: a constant where all are equal, else a leaf."""

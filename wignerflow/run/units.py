@@ -77,9 +77,7 @@ def simulate(
         part = kernel.simulate(first, size, ntraj, seed, keep=keep)
         parts.append(part if size == 1 else _folded(part, kernel))
         first += size
-    arrays = [k for k in vars(parts[0]) if k != "seconds"]
-    joined = {k: np.concatenate([getattr(p, k) for p in parts]) for k in arrays}
-    return Chunks(**joined, seconds=sum(p.seconds for p in parts))
+    return Chunks.joined(parts)
 
 
 def _folded(out: Chunks, kernel: Kernel) -> Chunks:

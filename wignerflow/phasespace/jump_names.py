@@ -1,0 +1,21 @@
+"""Names that key the noise of jumps: the words of an operator, whatever their coefficients."""
+
+from __future__ import annotations
+
+from ..model.display import display_terms
+from ..model.factors import Factor, Site, SumNode
+from ..model.operators import ArrayOp, Op
+
+
+def words_of(op: Op | ArrayOp) -> str:
+    """The words of a jump's operator, sorted; a family of jumps, one per member, says "each"."""
+    terms = display_terms(op if isinstance(op, Op) else op.sum())
+    words = {"*".join(sorted(_factor(f) for f in factors)) for _, _, factors in terms}
+    return " + ".join(sorted(words)) + ("" if isinstance(op, Op) else ", each")
+
+
+def _factor(f: Factor) -> str:
+    if isinstance(f, Site):
+        return f"{f.sub.name}[{f.m}].{f.word}"
+    assert isinstance(f, SumNode)  # couplings are refused
+    return "sum " + "*".join(sorted(f"{sub.name}.{word}" for sub, word in f.word))
