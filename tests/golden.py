@@ -1,8 +1,8 @@
 """Short runs in double precision whose numbers are stored in ``golden.json``.
 
-``python -m tests.golden`` renews the file: do so only with a change that is meant to change numbers,
-and say which cases it changes (the command prints them). Stochastic methods run in NumPy lanes, so
-that none but the checkpoint compiles.
+``python -m tests.golden`` renews the file: do so only with a change that is meant to change
+numbers, and say which cases it changes (the command prints them). Stochastic methods run in NumPy
+lanes, so that none but the checkpoint compiles.
 """
 
 from __future__ import annotations
