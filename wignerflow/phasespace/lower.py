@@ -67,6 +67,7 @@ def build(
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
     collective = list(model.collective_jumps)
+    numbers = [n for n, jump in enumerate(model.jumps) if isinstance(jump, Jump)]
     alone_jumps = {
         k: found for k, j in enumerate(collective) if bloch_spins and (found := alone(j))
     }
@@ -86,7 +87,7 @@ def build(
             take_own(system, symbols, local, jump)
         if isinstance(jump.op, Op):
             name = system.unique(words_of(jump.op))
-            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name)
+            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, numbers[k])
             continue
         rate, matrix = jump.rate, jump.matrix
         if matrix is not None:
@@ -159,9 +160,11 @@ def _couples(key: Key) -> bool:
     return any(isinstance(f, CoupleNode) for f in key[1])
 
 
-def _add(system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef, name: str) -> None:
+def _add(
+    system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef, name: str, jump: int | None = None
+) -> None:
     if isinstance(rate, Coef) or rate > 0:
-        system.channels.append(Channel(symbol, rate, name))
+        system.channels.append(Channel(symbol, rate, name, jump=jump))
 
 
 def _add_matrix(
