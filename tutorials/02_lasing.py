@@ -46,9 +46,10 @@ ax.legend()
 plt.show()
 
 # %%
-# The linewidth is the decay rate of :math:`\langle J^+(t+\tau)J^-(t)\rangle` in the steady state, of the order of
-# :math:`\Gamma` alone: N emitters make a line as narrow as one.
+# The linewidth is the decay rate of :math:`\langle J^+(t+\tau)J^-(t)\rangle` in the steady state. It is of the order
+# of :math:`\Gamma` however many emitters there are; for large N it tends to :math:`(1 + x)/2(1 - x)`.
+N = 30
 model, atoms = laser(0.5)
-spectrum = wf.spectrum(model, atoms.Jm, atoms.Jp, np.linspace(0, 2, 101), ntraj=4096, seed=4, relax=1.0)
-line = spectrum.linewidth(after=4 / (0.5 * N))
-print(f"full width {line} in units of Γ; large-N formula (1 + x)/(2 (1 - x)) = {1.5 / (2 * 0.5):.2f}")
+for method, options in (("twa", {"ntraj": 8192, "seed": 4, "relax": 1.0}), ("exact", {})):
+    spectrum = wf.spectrum(model, atoms.Jm, atoms.Jp, np.linspace(0, 2, 101), method=method, **options)
+    print(f"{method}: {spectrum.linewidth(after=4 / (0.5 * N))}")
