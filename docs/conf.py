@@ -8,9 +8,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
-import catalogue
+import catalogue  # noqa: E402
 
-import wignerflow
+import wignerflow  # noqa: E402
 
 project = "wignerflow"
 author = "The wignerflow developers"
@@ -30,7 +30,14 @@ extensions = [
     "catalogue",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_ext", "_figures", "gallery/*/*.py", "gallery/**/*.ipynb", "gallery/**/*.md5"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "_figures",
+    "gallery/*/*.py",
+    "gallery/**/*.ipynb",
+    "gallery/**/*.md5",
+]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 master_doc = "index"
 nitpicky = False  # third-party types have no pages here: the build is offline
@@ -51,10 +58,10 @@ napoleon_use_rtype = False
 sphinx_gallery_conf = {
     "examples_dirs": [str(HERE.parent / d) for d in ("tutorials", "examples", "docs/_figures")],
     "gallery_dirs": ["gallery/tutorials", "gallery/examples", "gallery/figures"],
-    "filename_pattern": r"(examples|tutorials)[/\\]",  # published figures are shown as measured, not made anew
+    # published figures are shown as measured, not made anew
+    "filename_pattern": r"(examples|tutorials)[/\\]",
     "image_scrapers": (catalogue.saved_pictures,),
     "reset_modules": ("matplotlib",),
-    
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,

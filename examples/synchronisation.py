@@ -8,8 +8,8 @@ Two pumped ensembles A and B share one collective decay, with frequencies +delta
 
     H = (delta/2) (Jz_A - Jz_B),  jump J^-_A + J^-_B (rate Gamma),  pump w on every emitter.
 
-Their relative phase is locked while abs(g1(A, B)) stays of order one, up to detunings of the order of
-the pump rate. `python synchronisation.py [--quick]` writes synchronisation.png and prints a table.
+Their relative phase is locked while abs(g1(A, B)) stays of order one, up to detunings of the order
+of the pump rate. `python synchronisation.py [--quick]` writes synchronisation.png and prints a table.
 """
 
 import sys

@@ -52,7 +52,9 @@ for N in (10**2, 10**4, 10**6):
     t = np.linspace(0, 22 / N, 101)
     burst = wf.solve(model, t, e_ops={"emission": atoms.Jp * atoms.Jm / N**2}, ntraj=4000, seed=2)
     ax.plot(N * t, burst.expect["emission"], label=f"N = {N:.0e}")
-    print(f"N = {N:.0e}: peak {burst.expect['emission'].max():.3f} at N t = {N * t[burst.expect['emission'].argmax()]:.2f}")
+    peak = burst.expect["emission"].argmax()
+    mean, sem = burst.expect["emission"][peak], burst.sem["emission"][peak]
+    print(f"N = {N:.0e}: peak {mean:.3f} ± {sem:.3f} at N t = {N * t[peak]:.2f}")
 ax.set(xlabel=r"time $N\Gamma t$", ylabel=r"$\langle J^+J^-\rangle/N^2$")
 ax.legend()
 plt.show()

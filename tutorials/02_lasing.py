@@ -51,5 +51,7 @@ plt.show()
 N = 30
 model, atoms = laser(0.5)
 for method, options in (("twa", {"ntraj": 8192, "seed": 4, "relax": 1.0}), ("exact", {})):
-    spectrum = wf.spectrum(model, atoms.Jm, atoms.Jp, np.linspace(0, 2, 101), method=method, **options)
+    spectrum = wf.spectrum(
+        model, atoms.Jm, atoms.Jp, np.linspace(0, 2, 101), method=method, **options
+    )
     print(f"{method}: {spectrum.linewidth(after=4 / (0.5 * N))}")

@@ -38,8 +38,12 @@ for k, gamma in enumerate((0.0, 1.0, 4.0)):
     xi2, sem = result.expect["xi2"], result.sem["xi2"]
     ax.errorbar(t, xi2, sem, fmt=".", color=f"C{k}", label=rf"TWA, $\gamma = {gamma:g}\chi$")
     best = xi2.argmin()
-    print(f"gamma = {gamma}: smallest xi^2 = {xi2[best]:.4f} ± {sem[best]:.4f} at chi t = {t[best]:.4f}")
-    if gamma == 0:  # without dissipation the collective spin stays in its largest block: exact is cheap
+    print(
+        f"gamma = {gamma}: smallest xi^2 = {xi2[best]:.4f} ± {sem[best]:.4f} at chi t = {t[best]:.4f}"
+    )
+    if (
+        gamma == 0
+    ):  # without dissipation the collective spin stays in its largest block: exact is cheap
         exact = wf.solve(model, t, e_ops=e_ops, method="exact")
         ax.plot(t, exact.expect["xi2"], "k--", label="exact")
 ax.set(yscale="log", xlabel=r"time $\chi t$", ylabel=r"$\xi^2$ (Wineland)", title=f"N = {N}")
@@ -51,4 +55,6 @@ plt.show()
 # atoms is :math:`1/\xi^2`.
 model, e_ops = twisted(1.0)
 best = wf.solve(model, t, e_ops=e_ops, ntraj=8192, seed=5).expect["xi2"].min()
-print(f"with dephasing 1 χ: {10 * np.log10(1 / best):.1f} dB below the projection noise of {N} atoms")
+print(
+    f"with dephasing 1 χ: {10 * np.log10(1 / best):.1f} dB below the projection noise of {N} atoms"
+)

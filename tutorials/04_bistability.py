@@ -44,6 +44,10 @@ for label, start in (("from vacuum", wf.vacuum), ("from the bright branch", wf.c
     mean, sem = np.transpose(values)
     ax.errorbar(drives, mean, sem, fmt="o-", ms=4, label=f"TWA, {label}")
     print(label, np.round(mean, 2), "±", np.round(sem, 2))
-ax.set(xlabel=r"drive $F/\kappa$", ylabel=r"$\langle a^\dagger a\rangle$ at $\kappa t = 30$", xlim=(1.8, 6.2))
+ax.set(
+    xlabel=r"drive $F/\kappa$",
+    ylabel=r"$\langle a^\dagger a\rangle$ at $\kappa t = 30$",
+    xlim=(1.8, 6.2),
+)
 ax.legend()
 plt.show()

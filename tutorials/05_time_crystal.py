@@ -21,7 +21,9 @@ kappa = 1.0
 
 def crystal(N, drive):
     atoms = wf.Ensemble(N, name="atoms")
-    model = wf.Model(drive * atoms.Jx, [wf.Jump(atoms.Jm, rate=kappa / N)], initial={atoms: wf.down})
+    model = wf.Model(
+        drive * atoms.Jx, [wf.Jump(atoms.Jm, rate=kappa / N)], initial={atoms: wf.down}
+    )
     return model, {"inversion": 2 * atoms.Jz / N}
 
 
@@ -40,4 +42,6 @@ axes[0].legend(ncols=2)
 axes[1].set(xlabel=r"time $\kappa t$")
 fig.tight_layout()
 plt.show()
-print(f"N = 1000, Ω = κ: {result.expect['inversion'][-1]:.3f} ± {result.sem['inversion'][-1]:.3f} at the end")
+print(
+    f"N = 1000, Ω = κ: {result.expect['inversion'][-1]:.3f} ± {result.sem['inversion'][-1]:.3f} at the end"
+)

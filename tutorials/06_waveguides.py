@@ -35,7 +35,9 @@ print(result)
 # An array observable is a map over time and site.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 axes[0].plot(t, result.expect["forward"][1:])
-axes[0].set(xscale="log", xlabel=r"time $\Gamma t$", ylabel=r"$\langle L_F^\dagger L_F\rangle/N_{tot}^2$")
+axes[0].set(
+    xscale="log", xlabel=r"time $\Gamma t$", ylabel=r"$\langle L_F^\dagger L_F\rangle/N_{tot}^2$"
+)
 image = axes[1].pcolormesh(np.arange(M), t, result.expect["site"][1:], shading="nearest")
 axes[1].set(yscale="log", xlabel="site", ylabel=r"time $\Gamma t$")
 fig.colorbar(image, label=r"$\langle J^+_mJ^-_m\rangle/N^2$")

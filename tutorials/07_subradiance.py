@@ -39,6 +39,11 @@ fig, ax = plt.subplots()
 ax.errorbar(t, twa.expect["photons"], twa.sem["photons"], fmt=".", label="TWA")
 ax.plot(t, cumulant.expect["photons"], label="second-order cumulants")
 ax.plot(t, np.exp(-t), ":", color="0.5", label="independent atoms")
-ax.set(xlabel=r"time $\Gamma_0 t$", ylabel="photons per atom and $1/\\Gamma_0$", yscale="log", ylim=(1e-2, 3))
+ax.set(
+    xlabel=r"time $\Gamma_0 t$",
+    ylabel="photons per atom and $1/\\Gamma_0$",
+    yscale="log",
+    ylim=(1e-2, 3),
+)
 ax.legend()
 plt.show()

@@ -24,7 +24,9 @@ for k, eps in enumerate((0.1, 0.25, 0.4)):
     H = 0.5j * eps * (a.adag * a.adag - a.a * a.a)
     model = wf.Model(H, [wf.Jump(a.a, kappa)], initial={a: wf.vacuum})
     result = wf.solve(model, t, e_ops={"x²": x * x, "p²": p * p}, ntraj=20_000, seed=12)
-    ax.errorbar(t, result.expect["p²"], result.sem["p²"], fmt=".", color=f"C{k}", label=f"ε = {eps} κ")
+    ax.errorbar(
+        t, result.expect["p²"], result.sem["p²"], fmt=".", color=f"C{k}", label=f"ε = {eps} κ"
+    )
     ax.axhline(1 / (1 + 2 * eps / kappa), color=f"C{k}", lw=0.8, ls="--")
     end, sem = result.expect["p²"][-1], result.sem["p²"][-1]
     print(f"ε = {eps}: ⟨p²⟩ = {end:.4f} ± {sem:.4f}, formula {1 / (1 + 2 * eps / kappa):.4f}")

@@ -30,18 +30,20 @@ couplings = np.linspace(0.2, 1.0, 9)
 t = np.linspace(0, 60, 31)
 fig, ax = plt.subplots()
 for N in (20, 200, 2000):
-    means, sems = [], []
+    means, errors = [], []
     for g in couplings:
         model, e_ops = dicke(N, g)
         result = wf.solve(model, t, e_ops=e_ops, ntraj=512, seed=13)
         late = t >= 40
         means.append(result.expect["photons"][late].mean())
-        sems.append(result.sem["photons"][late].mean())
-    ax.errorbar(couplings, means, sems, fmt="o-", ms=4, label=f"TWA, N = {N}")
-    print(f"N = {N}: photons per atom at g = 1: {means[-1]:.3f} ± {sems[-1]:.3f}")
+        errors.append(result.sem["photons"][late].mean())
+    ax.errorbar(couplings, means, errors, fmt="o-", ms=4, label=f"TWA, N = {N}")
+    print(f"N = {N}: photons per atom at g = 1: {means[-1]:.3f} ± {errors[-1]:.3f}")
 above = couplings > g_c
 classical = np.zeros_like(couplings)
-classical[above] = (couplings[above] ** 2 / (omega_c**2 + kappa**2 / 4)) * (1 - (g_c / couplings[above]) ** 4)
+classical[above] = (couplings[above] ** 2 / (omega_c**2 + kappa**2 / 4)) * (
+    1 - (g_c / couplings[above]) ** 4
+)
 ax.plot(couplings, classical, "k:", label=r"mean field, $N\to\infty$")
 ax.axvline(g_c, color="0.8", lw=1)
 ax.set(xlabel="coupling g", ylabel=r"$\langle a^\dagger a\rangle/N$")

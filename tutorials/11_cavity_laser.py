@@ -35,7 +35,9 @@ for w in pumps:
     g2.append((state.expect["g2"], state.sem["g2"]))
     second = wf.steady_state(model, {"photons": e_ops["photons"]}, method="cumulant")
     closure.append(second.expect["photons"])
-    print(f"w = {w:6.2f}: n = {photons[-1][0]:.2f} ± {photons[-1][1]:.2f}, g2 = {g2[-1][0]:.2f} ± {g2[-1][1]:.2f}")
+    print(
+        f"w = {w:6.2f}: n = {photons[-1][0]:.2f} ± {photons[-1][1]:.2f}, g2 = {g2[-1][0]:.2f} ± {g2[-1][1]:.2f}"
+    )
 
 # %%
 fig, axes = plt.subplots(2, 1, sharex=True)

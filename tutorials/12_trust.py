@@ -29,7 +29,9 @@ def times(N):
 for ntraj in (100, 10_000):
     model, e_ops = laser(50)
     result = wf.solve(model, times(50), e_ops=e_ops, ntraj=ntraj, seed=15)
-    print(f"{ntraj:6d} trajectories: {result.expect['emission'][20]:.4f} ± {result.sem['emission'][20]:.4f}")
+    print(
+        f"{ntraj:6d} trajectories: {result.expect['emission'][20]:.4f} ± {result.sem['emission'][20]:.4f}"
+    )
 exact = wf.solve(model, times(50), e_ops=e_ops, method="exact")
 print(f"exact: {exact.expect['emission'][20]:.4f}")
 

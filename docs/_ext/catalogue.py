@@ -98,7 +98,11 @@ def write_api(folder: Path) -> None:
         raise ValueError(f"docs/api.json lacks {missing} and lists unknown {unknown}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    lines = ["# API reference", "", "Everything that `import wignerflow as wf` offers. ħ = 1; a rate"]
+    lines = [
+        "# API reference",
+        "",
+        "Everything that `import wignerflow as wf` offers. ħ = 1; a rate",
+    ]
     lines += ["`r` with jump `L` always means `r (L ρ L† − {L†L, ρ}/2)`.", ""]
     for section, (text, names) in SECTIONS.items():
         lines += [f"## {section}", "", text, "", "```{eval-rst}", ".. currentmodule:: wignerflow"]
@@ -140,7 +144,9 @@ def plain_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
             indent = here
         elif indent is None:
             parts = re.split(r"(:math:`[^`]*`|``[^`]*``|`[^`]*`)", line)
-            parts[::2] = [re.sub(r"\\?\||(?<=\w)_(?!\w)", lambda m: "\\" + m[0][-1], p) for p in parts[::2]]
+            parts[::2] = [
+                re.sub(r"\\?\||(?<=\w)_(?!\w)", lambda m: "\\" + m[0][-1], p) for p in parts[::2]
+            ]
             lines[k] = "".join(parts)
 
 
