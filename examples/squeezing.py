@@ -1,9 +1,4 @@
-"""
-Entanglement of weakly pumped emitters
-======================================
-
-Entanglement of weakly pumped emitters: the squeezing parameter with its jackknife error.
-"""
+"""Entanglement of weakly pumped emitters: the squeezing parameter with its jackknife error."""
 
 import warnings
 

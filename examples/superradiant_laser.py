@@ -1,9 +1,4 @@
-"""
-The superradiant laser by three methods
-=======================================
-
-A superradiant laser by three methods: TWA, mean field, exact. Writes laser.png, laser.nc.
-"""
+"""A superradiant laser by three methods: TWA, mean field, exact. Writes laser.png, laser.nc."""
 
 import matplotlib
 

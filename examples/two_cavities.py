@@ -1,9 +1,4 @@
-"""
-Two cavities, three ensembles and a pulse
-=========================================
-
-Two coupled cavities, three ensembles and a drive pulse: derived, printed, solved, compared.
-"""
+"""Two coupled cavities, three ensembles and a drive pulse: derived, printed, solved, compared."""
 
 import sys
 

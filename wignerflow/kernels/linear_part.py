@@ -1,7 +1,7 @@
 r"""What moves a mode by itself, taken out of a system so that a step can make it exactly.
 
 With x = (Re a, Im a) the terms of h that are quadratic in one mode alone, and the jumps l = p.x + c
-that are linear in it and whose output nobody asks for, give
+that are linear in it, give
 
 .. math:: dx = A x\,dt + \text{noise}, \qquad \langle\text{noise noise}^T\rangle = D\,dt,
 
@@ -42,20 +42,23 @@ def take_linear(system: PhaseSpaceSystem) -> PhaseSpaceSystem:
             A = np.stack([Q[:, 1], -Q[:, 0]], axis=1) / 2
             _add(steps, block, times, A, np.zeros_like(A))
     out.hamiltonian = Poly(rest)
-    seen = {id(channel) for field in system.fields for channel, _, _ in field.terms}
     for channel in system.channels:
         terms = _single_terms(channel.symbol)
-        if id(channel) in seen or not _one_mode(system, terms):
+        if not _one_mode(system, terms):
             out.channels.append(channel)
             continue
         times, values = _rate(channel.rate, 1)
-        out.hamiltonian = out.hamiltonian + _take(system, steps, terms, times, values)
+        out.hamiltonian = out.hamiltonian + _take(
+            system, steps, terms, times, values, channel.noisy
+        )
     for member in system.member_channels:
         if type(member) is not MemberChannel or not _one_mode(system, member.terms):
             out.member_channels.append(member)
             continue
         times, values = _rate(member.rate, member.size)
-        out.hamiltonian = out.hamiltonian + _take(system, steps, member.terms, times, values)
+        out.hamiltonian = out.hamiltonian + _take(
+            system, steps, member.terms, times, values, member.noisy
+        )
     out.modes = [steps[k] for k in sorted(steps)]
     return out
 
@@ -107,6 +110,7 @@ def _take(
     terms: dict[Mono, NDArray[np.complex128]] | None,
     times: Times,
     rate: NDArray[np.float64],
+    noisy: bool,
 ) -> Poly:
     """Add a linear jump to the steps; the Hamiltonian that its constant stands for."""
     assert terms is not None
@@ -121,7 +125,7 @@ def _take(
             constant = values
     b = np.stack([p[:, 1], -p[:, 0]], axis=1) / 2
     A = -rate[:, None, None] * (b[:, :, None] * p[:, None, :].conj()).imag
-    D = rate[:, None, None] * (b[:, :, None] * b[:, None, :].conj()).real
+    D = noisy * rate[:, None, None] * (b[:, :, None] * b[:, None, :].conj()).real
     _add(steps, block, times, A, D)
     out = Poly()
     for comp in range(2):

@@ -235,6 +235,8 @@ class KernelText:
         self.measures_length = bool(observer.lengths)
         #: Places per trajectory and step where a negative diffusion would be clipped and counted.
         self.roots = sum(len(e.roots) * system.blocks[e.block].size for e in system.explicit)
+        for d in system.diffusions:
+            self.roots += len(d.noisy) * system.blocks[d.leaves[0].block].size
 
     def _printers(self) -> tuple[LocalPrinter, StepPrinter | ExplicitPrinter]:
         if self.system.explicit:

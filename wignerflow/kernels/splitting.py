@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from ..phasespace.polynomials import Form, Leaf, Member, Monomial, Pair, Poly, Var
 from .array_sums import ArraySums
+from .diffusions import DiffusionPrinter
 from .fields import Fields
 from .layout import Layout, needed_forms, single_names
 from .local import LocalPrinter, fill_many
@@ -27,7 +28,6 @@ from .member_channels import MemberChannels
 from .member_gradient import MemberGradient, Terms
 from .moves import move
 from .oscillators import ModePrinter
-from .records import Recorder
 from .rng import DYNAMICS
 from .single_gradient import SingleGradient
 from .text import LANE_LOOP, Lines, Prologue, plus
@@ -52,8 +52,7 @@ class StepPrinter:
         self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
         self.single = SingleGradient(system, self.prologue, rest)
         self.jumps = len(self.single.symbols)
-        self.records = Recorder(layout, self.prologue, {step.block for step in system.modes})
-        forms = {*needed_forms(self.single.polynomials), *self.fields.forms(), *self.records.forms}
+        forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
         self.sums = ArraySums(layout, sorted(forms), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
@@ -62,6 +61,7 @@ class StepPrinter:
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
         self.channels = MemberChannels(layout, self.prologue)
         self.modes = ModePrinter(layout)
+        self.diffusions = DiffusionPrinter(layout, self.prologue)
 
     # -- pieces in the lane loop of the single subsystems --------------------------------------
 
@@ -86,8 +86,6 @@ class StepPrinter:
         for k in range(self.jumps):
             if stage == 1 or not fused:
                 lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
-        if stage == 1:
-            self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
@@ -95,17 +93,21 @@ class StepPrinter:
             for leaf, name in start.items():
                 assert isinstance(leaf, Var)
                 lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+        end: dict[Leaf, str] = {}
         for k in self._modes_first(layout.singles):
             n = layout.block(k).components
             g = [gradient[Var(k, c)] for c in range(n)]
             x = [start[Var(k, c)] for c in range(n)]
             y = [mid[Var(k, c)] for c in range(n)]
             y = self._advance(k, f"{k}_{stage}", g, x, y, stage, lines)
-            if stage == 2:
-                self.records.after_single(k, lines)
-                lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in range(n)))
-            elif not fused:
+            end.update({Var(k, c): y[c] for c in range(n)})
+            if stage == 1 and not fused:
                 lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
+        if stage == 2:
+            end.update(self.diffusions.lines(None, end, lines))
+            for leaf, name in end.items():
+                assert isinstance(leaf, Var)
+                lines.add(f"{layout.single(leaf.block, leaf.comp, 'v')} = {name}")
         for i in self.sums.forms:
             if gradient[Form(i)]:
                 lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
@@ -173,7 +175,7 @@ class StepPrinter:
                     out.add(*self.local.load(k, "m"))
                     self.local.noise_member(k, out)
         if stage == 2:
-            self.records.load(group, out)
+            self.diffusions.before_member(group, out)
         out.open(LANE_LOOP)
         for k in blocks:
             for c in range(layout.block(k).components):
@@ -187,12 +189,14 @@ class StepPrinter:
             x = [f"x{k}_{c}" for c in range(n)]
             y = [f"y{k}_{c}" for c in range(n)]
             y = self._advance(k, f"{k}", [plus(*terms[k, c]) for c in range(n)], x, y, stage, out)
-            target = "q" if stage == 1 else "v"
-            out.add(*(f"{target}[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
             end.update({Member(k, c): y[c] for c in range(n)})
-        self.sums.add(group, end, out)
         if stage == 2:
-            self.records.after_member(group, blocks, out)
+            end.update(self.diffusions.lines(group, end, out))
+        target = "q" if stage == 1 else "v"
+        for leaf, name in end.items():
+            assert isinstance(leaf, Member)
+            out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+        self.sums.add(group, end, out)
         out.close()
         out.close()
 
@@ -207,6 +211,7 @@ class StepPrinter:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
             fill_many(layout, body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
         self.modes.noise_singles(body)
+        self.diffusions.before_singles(body)
         for k in layout.singles:
             if k in self.local.steps:
                 self.local.noise_single(k, body)
@@ -225,7 +230,6 @@ class StepPrinter:
                 body.close()
                 for group in layout.groups:
                     self._members(group, stage, body)
-        self.records.finish(body)
         out.open(f"def step({ARGUMENTS}):")
         out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
         for k in layout.singles:
@@ -244,7 +248,6 @@ class StepPrinter:
                 out.add(*self.local.load(k, "0"))
                 self.local.noise_single(k, out)
         out.open(LANE_LOOP)
-        self.records.clear(out)
         for i in self.sums.forms:
             out.add(f"{layout.s(f'form{i}')} = F(0)")
         for k in layout.singles:

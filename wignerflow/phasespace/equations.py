@@ -14,6 +14,7 @@ from .system import (
     MODE,
     ROTOR,
     SPIN,
+    Diffusion,
     MatrixChannel,
     PhaseSpaceSystem,
 )
@@ -83,9 +84,27 @@ def text(system: PhaseSpaceSystem, pauli: bool = False) -> str:
             out.append(f"d {names.component(block, comp)} = {_motion(system, names, block, comp)}")
     if len(singles) < len(system.blocks):
         out += ["", *_member_text(system, names)]
+    for diffusion in system.diffusions:
+        out += ["", *_diffusion_text(names, diffusion)]
     for step in system.local:
         out += ["", *local_text(system, step)]
     return "\n".join(out)
+
+
+def _diffusion_text(names: Names, diffusion: Diffusion) -> list[str]:
+    """Nonlinear jumps: drift and the matrix of their noise."""
+    out = ["nonlinear jumps add (Itô), with noise ξ whose negative directions are cut:"]
+    blocks = [x.block for x in diffusion.leaves]
+    where = [names.component(x.block, x.comp) for x in diffusion.leaves]
+    unit = [1 / names.scale(block) for block in blocks]
+    for i, (name, drift) in enumerate(zip(where, diffusion.drift, strict=True)):
+        noise = f" + ξ[{name}]" if i in diffusion.noisy else ""
+        out.append(f"  d {name} = ({names.poly(drift, unit[i])}) dt{noise}")
+    for i in diffusion.noisy:
+        for j in (x for x in diffusion.noisy if x <= i and diffusion.lower[i][x]):
+            value = names.poly(diffusion.lower[i][j], unit[i] * unit[j])
+            out.append(f"  <ξ[{where[i]}] ξ[{where[j]}]> = ({value}) dt")
+    return out
 
 
 def _member_text(system: PhaseSpaceSystem, names: Names) -> list[str]:

@@ -36,6 +36,7 @@ from .system import (
     PhaseSpaceSystem,
     ProductObservable,
 )
+from .wigner_jumps import take
 
 #: Correlated dissipation of higher rank runs in loops, up to this one as channels written out.
 MATRIX_CHANNELS = 16
@@ -48,6 +49,7 @@ def build(
     bloch_spins: bool = False,
     taken: type[SymbolMap] = SymbolMap,
     noise: bool = True,
+    corrected: bool = True,
 ) -> tuple[PhaseSpaceSystem, SymbolMap]:
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
@@ -55,6 +57,7 @@ def build(
     ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``, and what each does
     alone in jumps that several share, see ``shared``.
     ``noise``: False leaves no room for noise (mean field).
+    ``corrected``: nonlinear jumps have exact second moments, see ``wigner_jumps``.
     """
     blocks, block_of = [], {}
     for k, sub in enumerate(model.subsystems):
@@ -67,7 +70,6 @@ def build(
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
     collective = list(model.collective_jumps)
-    numbers = [n for n, jump in enumerate(model.jumps) if isinstance(jump, Jump)]
     alone_jumps = {
         k: found for k, j in enumerate(collective) if bloch_spins and (found := alone(j))
     }
@@ -77,7 +79,12 @@ def build(
         sums = Sums(symbols, rest)
         if sums.share:
             sums.take(system, local)
+    done, silent = set[int](), set[int]()
+    if noise and corrected:
+        done, silent = take(system, symbols, collective)
     for k, jump in enumerate(collective):
+        if k in done:
+            continue
         if k in alone_jumps:
             _add_alone(system, symbols, local, *alone_jumps[k], jump.rate)
             continue
@@ -87,7 +94,7 @@ def build(
             take_own(system, symbols, local, jump)
         if isinstance(jump.op, Op):
             name = system.unique(words_of(jump.op))
-            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, numbers[k])
+            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, k not in silent)
             continue
         rate, matrix = jump.rate, jump.matrix
         if matrix is not None:
@@ -109,7 +116,8 @@ def build(
             rate = np.broadcast_to(rate, jump.op.size).copy()
         if isinstance(rate, Coef) or np.any(rate > 0):
             terms, name = symbols.array_symbol(jump.op), system.unique(words_of(jump.op))
-            system.member_channels.append(MemberChannel(jump.op.size, terms, rate, name))
+            alike = MemberChannel(jump.op.size, terms, rate, name, noisy=k not in silent)
+            system.member_channels.append(alike)
     for lj in model.local_jumps:
         sub = lj.op.sub
         assert isinstance(sub, Ensemble)
@@ -161,10 +169,10 @@ def _couples(key: Key) -> bool:
 
 
 def _add(
-    system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef, name: str, jump: int | None = None
+    system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef, name: str, noisy: bool = True
 ) -> None:
     if isinstance(rate, Coef) or rate > 0:
-        system.channels.append(Channel(symbol, rate, name, jump=jump))
+        system.channels.append(Channel(symbol, rate, name, noisy=noisy))
 
 
 def _add_matrix(

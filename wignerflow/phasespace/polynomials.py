@@ -67,13 +67,6 @@ class Aux(NamedTuple):
     tag: str = "aux"
 
 
-class Record(NamedTuple):
-    """The record number ``index`` of the output fields, see ``kernels.records``."""
-
-    index: int  # type: ignore[assignment]
-    tag: str = "record"
-
-
 class TimePart(NamedTuple):
     """Real ("r") or imaginary ("i") part of a time coefficient."""
 
@@ -81,7 +74,7 @@ class TimePart(NamedTuple):
     part: str
 
 
-Leaf = Var | Member | Form | Pair | Number | Coupled | Aux | Record
+Leaf = Var | Member | Form | Pair | Number | Coupled | Aux
 Times = tuple[TimePart, ...]
 Monomial = tuple[Times, tuple[Leaf, ...]]
 

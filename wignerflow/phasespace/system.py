@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
-from .polynomials import Number, Poly, Times
+from .polynomials import Member, Number, Poly, Times, Var
 
 SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
 
@@ -83,39 +83,22 @@ class Channel:
     """One jump with symbol ``symbol`` (complex polynomial) and plain rate.
 
     ``name``: a unique one, which keys its noise.
-    ``sign`` -1: its field is taken off (in systems without noise).
-    ``jump``: its number among the jumps of the model, if it stands for one alone.
+    ``sign`` -1: its field is taken off (in systems without noise). ``noisy`` False: of a linear
+    jump of a mode whose noise stands in a :class:`Diffusion`.
     """
 
     symbol: Poly
     rate: float | Coef
     name: str
     sign: float = 1.0
-    jump: int | None = None
-
-
-#: Numbers that are kept of every field over an output interval, see ``kernels.records``.
-RECORDS = 6
-
-
-@dataclass
-class Field:
-    """An output field: the sum of (channel, c, d), c b + d b^* of the channel's field b, each, and
-
-    of an ``amplitude`` that enters (times only); ``flux``: the symbol of its photons per time, None
-    where that is infinite.
-    """
-
-    terms: list[tuple[Channel, complex, complex]]
-    amplitude: Poly
-    flux: Poly | None
+    noisy: bool = True
 
 
 @dataclass
 class MemberChannel:
     """One independent jump per member m of an array group: symbol sum_k c_k[m] mono_k(v_m).
 
-    ``sign`` as in :class:`Channel`.
+    ``sign`` and ``noisy`` as in :class:`Channel`.
     """
 
     size: int
@@ -123,6 +106,7 @@ class MemberChannel:
     rate: NDArray[np.float64] | Coef
     name: str
     sign: float = field(default=1.0, kw_only=True)
+    noisy: bool = field(default=True, kw_only=True)
 
 
 @dataclass
@@ -134,6 +118,26 @@ class MatrixChannel(MemberChannel):
 
     matrix: NDArray[np.complex128]
     factor: NDArray[np.complex128]
+
+
+@dataclass
+class Diffusion:
+    """Nonlinear jumps on the variables ``leaves`` of single subsystems, or of a member of arrays:
+
+    dv_i = drift[i] dt + noise (Itô), <noise_i noise_j> = lower[max][min] dt, see ``wigner_jumps``.
+    ``scale``: magnitude of the diagonal, for what counts as negative; ``name``: of its noise.
+    """
+
+    leaves: list[Var | Member]
+    drift: list[Poly]
+    lower: list[list[Poly]]
+    scale: list[float]
+    name: str
+
+    @property
+    def noisy(self) -> list[int]:
+        """Numbers of the variables that have noise."""
+        return [i for i, row in enumerate(self.lower) if row[i]]
 
 
 @dataclass
@@ -298,12 +302,12 @@ class PhaseSpaceSystem:
     channels: list[Channel] = field(default_factory=list)
     member_channels: list[MemberChannel] = field(default_factory=list)
     local: list[LocalStep] = field(default_factory=list)
+    diffusions: list[Diffusion] = field(default_factory=list)
     modes: list[ModeStep] = field(default_factory=list)  # filled by ``kernels``
     initial: list[InitialSpec] = field(default_factory=list)
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)
     explicit: list[Explicit] = field(default_factory=list)  # of every block, or of none
-    fields: list[Field] = field(default_factory=list)
     numbers: list[NDArray[np.float64]] = field(default_factory=list)
     coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"
@@ -363,7 +367,7 @@ class PhaseSpaceSystem:
         seen: dict[Coef, None] = {}
         polys = [self.hamiltonian, *(c.symbol for c in self.channels)]
         polys += [p for e in self.explicit for p in e.polynomials]
-        polys += [p for f in self.fields for p in (f.amplitude, f.flux) if p is not None]
+        polys += [p for d in self.diffusions for p in (*d.drift, *(x for r in d.lower for x in r))]
         for poly in polys:
             for times, _, _ in poly.sorted_terms():
                 for t in times:

@@ -127,7 +127,9 @@ class TWA(TrajectoryMethod):
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the symbol of every observable."""
-        system, symbols = lower.build(model, self.spin_form == "bloch")
+        system, symbols = lower.build(
+            model, self.spin_form == "bloch", corrected=self.form != "rotor"
+        )
         system.scheme, system.increments = self.scheme, self.noise
         system.facts += validity(system, model)
         if self.form == "rotor":

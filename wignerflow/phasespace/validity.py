@@ -24,8 +24,17 @@ def validity(system: PhaseSpaceSystem, model: Model) -> list[str]:
     modes = _interacting(system)
     if modes:
         out.append(
-            f"{', '.join(modes)}: terms of third order in H, or of second order in a jump, hold to "
-            "leading order in one over the number of quanta"
+            f"{', '.join(modes)}: third derivatives in the Wigner equation (from terms of third "
+            "order in H) are left out: leading order in one over the number of quanta"
+        )
+    kinds = {b.name: b.kind for b in system.blocks}
+    jumps = {system.blocks[leaf.block].name for d in system.diffusions for leaf in d.leaves}
+    noisy = sorted(name for name in jumps if kinds[name] == MODE)
+    if noisy:
+        out.append(
+            f"{', '.join(map(repr, noisy))}: under nonlinear jumps means and second moments "
+            "change exactly as long as the noise is not negative; negative noise (near the vacuum) "
+            "is cut, which adds quanta"
         )
     return out
 
@@ -42,11 +51,11 @@ def _size(sub: Subsystem) -> float:
 def _interacting(system: PhaseSpaceSystem) -> list[str]:
     """Names of modes in terms whose third derivatives the equations leave out."""
     found: set[int] = set()
-    polys = [(system.hamiltonian, 3)] + [(channel.symbol, 2) for channel in system.channels]
+    polys = [(system.hamiltonian, 3)] + [(channel.symbol, 3) for channel in system.channels]
     for poly, order in polys:
         found |= _blocks(system, poly, order)
     for channel in system.member_channels:
-        found |= {b for mono in channel.terms if len(mono) >= 2 for b, _ in mono}
+        found |= {b for mono in channel.terms if len(mono) >= 3 for b, _ in mono}
     return [repr(b.name) for k, b in enumerate(system.blocks) if k in found and b.kind == MODE]
 
 

@@ -137,7 +137,28 @@ class _Rates:
             for mono, w in member.terms.items():
                 slope = self._derivative(mono, modes) * max(self._product(mono), 1.0)
                 rate += float(r) * float(np.abs(w).max()) ** 2 * slope
-        return rate
+        return rate + self._nonlinear(modes)
+
+    def _nonlinear(self, modes: bool) -> float:
+        """The same of nonlinear jumps in their exact form: drift, and noise squared."""
+        rates = [0.0]
+        for d in self.system.diffusions:
+            for i, leaf in enumerate(d.leaves):
+                if (self.system.blocks[leaf.block].kind == MODE) == modes:
+                    own = max(float(self.size[leaf.block].max()), 1.0)
+                    drift, noise = (self._most(p) for p in (d.drift[i], d.lower[i][i]))
+                    rates.append(drift / own + noise / own**2)
+        return max(rates)
+
+    def _most(self, poly: Poly) -> float:
+        total = 0.0
+        for times, leaves, c in poly.sorted_terms():
+            factors = [self.peak[t.coef] for t in times]
+            factors += [
+                float(self.size[x.block].max()) for x in leaves if isinstance(x, (Var, Member))
+            ]
+            total += abs(c) * float(np.prod(factors))
+        return total
 
 
 def largest_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:

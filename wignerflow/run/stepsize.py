@@ -254,7 +254,8 @@ def choose(
     wanted = wanted or Wanted(1000)
     first = min(guess(system, tlist), varying(system, tlist))
     rotors = any(step.rotor for step in system.local)
-    moved = system.channels or system.member_channels or system.hamiltonian or system.explicit
+    jumps = system.channels or system.member_channels or system.diffusions
+    moved = bool(jumps or system.hamiltonian or system.explicit)
     if not (moved or rotors or system.coefficients()):
         note = "all of it is stepped exactly"
         return StepChoice(first, note, float(tlist[-1]), Schedule(tlist, tlist), exact=True)

@@ -29,6 +29,7 @@ from .problem import Problem
 from .provenance import as_recorded, identity, record_of
 
 SHORT_WARNING = 0.05
+NEGATIVE_WARNING = 0.02
 ROUNDING_STEPS = 5_000_000
 
 
@@ -177,6 +178,7 @@ class Trajectories:
         stats["warnings"] += [
             *text.system.notes,
             *diagnose(stats, outcome.samples, self.method.stochastic),
+            *(negative_noise(stats) if text.system.diffusions else []),
         ]
         notes = list(text.system.facts)
         if self.without is not None:
@@ -210,6 +212,18 @@ def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bo
 
 
 # ---------------------------------------------------------------- warnings
+
+
+def negative_noise(stats: Mapping[str, Any]) -> list[str]:
+    """A warning where nonlinear jumps of modes ask for negative noise."""
+    share = stats.get("clipped", 0.0)
+    if share <= NEGATIVE_WARNING:
+        return []
+    return [
+        f"The noise of nonlinear jumps was negative, and taken as zero, in {share:.0%} of the "
+        "steps: near the vacuum of a mode no noise is right, and quanta are added that are not "
+        "there. Compare with an exact method."
+    ]
 
 
 def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> list[str]:
