@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ RUN_KEYS = (
     "checkpoint", "every", "output",
 )  # fmt: skip
 MAX_TIMES = 10**7
+#: Of a file, and of a dotted key in it: reading takes time in proportion to the square of those.
+MAX_BYTES, MAX_PARTS = 2**28, 16
+_PART = rb"""(?:(?<![\w-])[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
+_LONG_KEY = re.compile(rb"(?:%s\.[ \t]*){%d}" % (_PART, MAX_PARTS))
 MAX_PAIRS = 10**6
 #: Derived observables of subsystems, of operators, and of arrays with the options they take.
 OF_SUBSYSTEM: dict[str, Any] = {
@@ -93,6 +98,13 @@ def read_run_file(path: str | Path) -> RunFile:
 def parse(raw: bytes, is_json: bool = False) -> dict[str, Any]:
     """Plain data from the bytes of a file."""
     kind = "JSON" if is_json else "TOML"
+    if len(raw) > MAX_BYTES:
+        must = f"have at most {MAX_BYTES} bytes"
+        _check.fail("file", must, _check.Note(f"{len(raw)} bytes"))
+    if not is_json and _LONG_KEY.search(raw):
+        raise ValueError(
+            f"The file is no model file: a dotted key in it has more than {MAX_PARTS} parts."
+        )
     try:
         text = raw.decode("utf-8")
         data = json.loads(text) if is_json else tomllib.loads(text)

@@ -15,6 +15,7 @@ from .phasespace.method import TrajectoryMethod
 from .plot import plot_result
 from .result import Result
 from .solving import check_treats, rerun, resolve_method
+from .solving.costs import estimate
 
 
 def equations(model: Model, method: Any = "twa") -> str:
@@ -46,7 +47,15 @@ def source(model: Model, method: Any = "twa") -> str:
 def attach() -> None:
     """Make the functions methods of their first argument; ``import wignerflow`` does, once."""
     for kind, functions in (
-        (Model, {"equations": equations, "source": source, "to_qutip": model_to_qutip}),
+        (
+            Model,
+            {
+                "equations": equations,
+                "source": source,
+                "estimate": estimate,
+                "to_qutip": model_to_qutip,
+            },
+        ),
         (Result, {"rerun": rerun, "plot": plot_result}),
     ):
         for name, function in functions.items():

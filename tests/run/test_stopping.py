@@ -69,7 +69,7 @@ def test_targets_per_observable():
 
 
 def test_timeout_returns_whole_chunks():
-    result = solve(ntraj=10**9, timeout=1e-3)
+    result = solve(ntraj=10**9, timeout=1.0)
     assert result.stats["stopped_because"] == "timeout"
     assert result.ntraj > 0 and result.ntraj % result.stats["lanes"] == 0
     assert result.rerun().digest() == result.digest()

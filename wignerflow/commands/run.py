@@ -30,6 +30,8 @@ def add(commands: Any, at_least: Any, seed: Any) -> None:
     add("file", type=Path, metavar="FILE", help="the model file (docs/model-files.md)")
     add("--out", type=Path, default=Path("."), metavar="DIR", help="where to (default: here)")
     add("--check", action="store_true", help="read and check the file only")
+    what = "say what it needs in time and memory, and run nothing"
+    add("--dry-run", action="store_true", help=what)
     add("--ntraj", type=at_least(2), metavar="N", help="instead of the file's")
     add("--seed", type=seed, help="instead of the file's")
     add("--threads", type=at_least(1), metavar="N", help="instead of the file's")
@@ -52,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     if options.check:
         print(f"{options.file} is valid: {job.model!r}")
         return 0
+    if options.dry_run:
+        return _dry(options, job)
     stem = options.out / (job.output or options.file.stem)
     files = [stem.with_name(stem.name + suffix) for suffix in (".nc", ".png")]
     _prepare(files)
@@ -64,6 +68,24 @@ def run(options: argparse.Namespace) -> int:
     if kept is not None and kept.absolute() in [file.absolute() for file in files]:
         raise UsageError(f"the checkpoint {str(kept)!r} must not be a file that the result takes.")
     return _solve(options.file, job, files)
+
+
+def _dry(options: argparse.Namespace, job: Any) -> int:
+    """Print what the run needs; 1 if this machine cannot hold it."""
+    from ..cli import UsageError
+    from ..estimate import machine_memory, size
+
+    given = {k: v for k, v in job.options.items() if k not in ("checkpoint", "every", "timeout")}
+    for name in ("ntraj", "seed", "threads", "device"):
+        if getattr(options, name) is not None:
+            given[name] = getattr(options, name)
+    try:
+        needs = job.model.estimate(job.tlist, e_ops=job.e_ops, method=job.method, **given)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{options.file}: {error}") from error
+    have = machine_memory()
+    print(f"{options.file}: {needs!r}; this machine has {size(have)}")
+    return int(needs.bytes > have)
 
 
 def _solve(source: Path, job: Any, files: list[Path]) -> int:

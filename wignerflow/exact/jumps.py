@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..estimate import announce, check_memory
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
@@ -98,6 +99,11 @@ class QuantumJumps:
 
         Every run's values are kept, so that derived observables have errors too.
         """
+        check_memory(
+            40.0 * options.ntraj * task.times.size * len(task.operators),
+            f"Keeping the values of {options.ntraj} runs at {task.times.size} times",
+            "ask for fewer runs, output times or observables",
+        )
         keeper = QuantumJumps(self.engine, memory=self.memory, keep=True)
         solution = keeper.solve(
             task.model,
@@ -139,9 +145,10 @@ class QuantumJumps:
             ntraj: number of runs, at least 2.
             seed: 64-bit seed; None draws one (kept in ``stats["seed"]``).
             threads: chunks of 64 runs run in this many threads.
-            timeout: start no new chunk after this many seconds (at least two runs are done).
+            timeout: start no new chunk after this many seconds.
 
         Raises:
+            TimeoutError: not even a first chunk was begun by then.
             ValueError: the model depends on time or does not fit into memory.
         """
         times = _check.tlist(tlist)
@@ -166,17 +173,30 @@ class QuantumJumps:
         else:
             run = _Classical(model, named, times, seed)
             why = "nothing couples different M, so runs are a classical jump process."
-        chunks = [range(a, min(a + CHUNK, ntraj)) for a in range(0, ntraj, CHUNK)]
+        outputs = len(named) * times.size * 16.0
+        announce(
+            ntraj * run.seconds() / threads,
+            outputs * (CHUNK * (threads + 1) + (2 * ntraj if self.keep else 0)),
+            f"{ntraj} runs of quantum jumps, {times.size} times",
+            "ask for fewer runs, output times or observables",
+        )
         stopped = "ntraj"
         while True:
             total = _Moments()
             kept: list[Values] = []
             with ThreadPoolExecutor(threads) as pool:
-                for group in range(0, len(chunks), threads):
-                    if group and timeout is not None and time.perf_counter() - begin > timeout:
+                for group in range(0, ntraj, threads * CHUNK):
+                    if timeout is not None and time.perf_counter() - begin > timeout:
+                        if not group:
+                            raise TimeoutError(
+                                f"No run was finished within {timeout:g} s: the time went into "
+                                "setting up the matrices and choosing the cutoffs of modes."
+                            )
                         stopped = "timeout"
                         break
-                    for values in pool.map(run, chunks[group : group + threads]):
+                    some = range(group, min(group + threads * CHUNK, ntraj), CHUNK)
+                    chunks = [range(a, min(a + CHUNK, ntraj)) for a in some]
+                    for values in pool.map(run, chunks):
                         total.add(values)
                         if self.keep:
                             kept.append(values)
@@ -249,6 +269,14 @@ class _Classical:
         self.jumps.append(jumps)
         return np.swapaxes(classical.values(self.basis, self.ops, states), 0, 1)
 
+    def seconds(self) -> float:
+        """Of one run: the first is timed, once it has been compiled."""
+        self(range(1))
+        begin = time.perf_counter()
+        self(range(1))
+        self.jumps.clear()
+        return time.perf_counter() - begin
+
     def widen(self, mean: Values) -> bool:
         """Modes need no cutoff."""
         return False
@@ -288,6 +316,15 @@ class _WaveFunctions:
         self.system = wavefunctions.System(self.model, self.ops, self.basis, self.memory)
         self.arguments = self.system.arguments()
         self.modes = [s for s in self.basis.sites if s.kind == "mode"]
+
+    def seconds(self) -> float:
+        """Of one run, from the norm of the matrix between jumps and the entries of all."""
+        system = self.system
+        share = 1 / max(1, system.first.size - 1)  # of the states, in one sector
+        steps = max(1.0, float(self.times[-1] - self.times[0]) * float(system.norm.mean()) / 4)
+        entries = system.K.nnz + 3 * system.space.size
+        outputs = self.times.size * (20 * system.space.size + sum(o.nnz for o in system.ops))
+        return 3e-9 * share * (20 * steps * entries + outputs)
 
     def _edges(self, mean: Values) -> list[tuple[Site, float]]:
         largest = np.abs(mean[len(self.ops) :]).max(axis=1, initial=0.0)

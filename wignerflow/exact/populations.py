@@ -29,6 +29,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from ..estimate import announce
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
@@ -271,6 +272,13 @@ def evolve(r: Rates, tlist: Array, tables: Array) -> tuple[Array, Array, dict[st
     if top == 0.0:
         values[:] = (tables * p).sum(axis=(1, 2))[:, None]
         return values, p, {"steps": 0, "lost": 0.0}
+    sweeps = top * float(tlist[-1] - tlist[0])
+    announce(
+        sweeps * r.states * (2 + len(r.dj) + 2 * len(tables)) * 5e-10 + tlist.size * 8e-5,
+        8.0 * len(tables) * (5.0 * tlist.size + min(sweeps, 2 * _SEGMENT)),
+        f"the populations: {sweeps:.2g} sweeps of {r.states} states, {tlist.size} times",
+        "ask for fewer output times or observables",
+    )
     rate, stay = r.rate / top, 1 - escape / top
     total_steps = top * (tlist[-1] - tlist[0])
     cut = 1e-10 / (2 * p.shape[0] * (total_steps + 100))

@@ -24,7 +24,13 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
 
+from ..estimate import announce
+
 Array = NDArray[np.float64]
+
+#: Seconds per entry of the matrix in a product, and per output beside those of its numbers.
+PER_ENTRY, PER_OUTPUT = 2.5e-9, 2e-5
+_FEWER = "ask for fewer output times or observables"
 
 
 @njit(cache=True)
@@ -111,7 +117,16 @@ def constant(
     steps = max(1, int(np.ceil(span * norm / top)))
     h = span / steps
     r = h * norm
-    numbers = np.zeros((int(2.8 * r) + 80, W.shape[0]))
+    terms = int(2.8 * r) + 80
+    products = steps * (1.4 * r + 25)
+    announce(
+        products * PER_ENTRY * (B.nnz + W.nnz + 3 * y.size)
+        + tlist.size * (PER_OUTPUT + 2e-9 * terms * W.shape[0]),
+        8.0 * W.shape[0] * (3.0 * tlist.size + terms),
+        f"the exact solution: {steps} steps of {y.size} components, {tlist.size} times",
+        _FEWER,
+    )
+    numbers = np.zeros((terms, W.shape[0]))
     tolerance = 0.1 * rtol * float(np.abs(y).sum()) / steps * np.exp(sigma * h)
     products, done = 0, 1
     for n in range(steps):
@@ -154,6 +169,16 @@ def adaptive(
                 total += f[g] * scratch
         return total
 
+    rate = sum(float(np.max(abs(m).sum(axis=0), initial=0.0)) for m in matrices)
+    span = float(tlist[-1] - tlist[0])
+    steps = max(20.0, span * rate / 3, span / max_step)
+    entries = sum(m.nnz for m in matrices) + 20 * y.size
+    announce(
+        12 * steps * PER_ENTRY * entries + tlist.size * (2 * PER_OUTPUT + 5e-9 * y.size),
+        24.0 * W.shape[0] * tlist.size,
+        f"the exact solution: about {steps:.0f} steps of {y.size} components, {tlist.size} times",
+        _FEWER,
+    )
     out = np.empty((tlist.size, W.shape[0]))
     out[0] = W @ y
     scale = float(np.abs(y).max())

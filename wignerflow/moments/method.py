@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..estimate import announce
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.op import Op
@@ -18,7 +19,7 @@ from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
 from .integrate import integrate
-from .limits import MEMORY, needed, too_large, why_not
+from .limits import COPIES, MEMORY, needed, too_large, why_not
 from .observe import Readout
 from .physical import Bounds
 from .program import Program
@@ -119,6 +120,7 @@ class Cumulant:
         program = self.system(model)
         readout = Readout(program.v, ops, self.memory)
         derived = time.perf_counter() - begin
+        _say_how_long(program, times, derived)
         run = integrate(
             program,
             times,
@@ -184,6 +186,29 @@ def named(ops: Mapping[str, Op], values: NDArray[np.complex128]) -> dict[str, ND
         name: row.real.copy() if op.is_hermitian() else row
         for (name, op), row in zip(ops.items(), values, strict=True)
     }
+
+
+def _say_how_long(program: Program, times: Array, derived: float) -> None:
+    """From one right-hand side, and how fast it changes along itself."""
+    y = program.v.initial()
+    begin = time.perf_counter()
+    slope = program(float(times[0]), y)
+    each = time.perf_counter() - begin
+    size = float(np.linalg.norm(slope))
+    span, rate = float(times[-1] - times[0]), 0.0
+    if size > 0:
+        step = 1e-6 * max(1.0, float(np.linalg.norm(y))) / size
+        rate = float(np.linalg.norm(program(float(times[0]), y + step * slope) - slope)) / (
+            step * size
+        )
+    evaluations = 12 * max(10.0, span * rate)
+    announce(
+        derived + evaluations * each + 2e-8 * times.size * y.size,
+        16.0 * times.size * y.size + 8.0 * COPIES * program.v.size**2,
+        f"the moments: about {evaluations:.2g} right-hand sides of {y.size} moments, "
+        f"{times.size} times",
+        "ask for fewer output times, use fewer array members, or take wf.TWA()",
+    )
 
 
 def _largest_step(model: Model, times: Array) -> float:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimate import out_of_time
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 from ..kernels.kernel import Kernel
 from ..kernels.module import Grid, KernelText
@@ -208,7 +209,12 @@ def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> P
         initial = initial[np.isfinite(initial).all(axis=1)]
     threads = request.threads or available_threads()
     wanted = request.wanted or Wanted(request.ntraj)
-    wanted = replace(wanted, threads=threads)
+
+    def watch(compiling: float) -> None:
+        clock = start if request.start is None else request.start
+        out_of_time(clock + compiling, request.timeout, "preparing it and the pilot of its step")
+
+    wanted = replace(wanted, threads=threads, watch=watch)
     choice = choose(text, tlist, PILOT_SEED, request.single, initial, wanted)
     stats = {
         "pilot_time": time.perf_counter() - start - choice.compile_seconds,
@@ -249,6 +255,11 @@ def simulate(
         precision="single" if request.single else "double",
         lanes=kernel.lanes,
     )
+    clock = start + stats["compile_time"]  # of ``timeout``
+    piloted = (
+        f", of that {pilot['pilot_time']:.3g} s into its pilot" if "pilot_time" in pilot else ""
+    )
+    out_of_time(clock, request.timeout, f"preparing it{piloted}")
     with Interrupts(terminate=request.keeper is not None) as interrupts:
         run = _Run(kernel, text, request, interrupts, batched, schedule)
         stats["target"], stats["device"] = run.pool.target, run.pool.device
@@ -259,7 +270,7 @@ def simulate(
             if state is not None:
                 stats["resumed"] = state.samples.ntraj
                 run.state = state
-            run.loop(start)
+            run.loop(clock)
         finally:
             run.close()
     samples, fresh = run.state.samples, run.state.samples.ntraj - stats.get("resumed", 0)
@@ -322,6 +333,7 @@ class _Run:
         self.stopped = "ntraj"
         self.seconds = 0.0
         self.saved = 0
+        self.begin = 0.0
         self.absorbing = False
 
     def close(self) -> None:
@@ -382,7 +394,7 @@ class _Run:
     def loop(self, start: float) -> None:
         """Submit tasks, absorb their sums in order, stop when a rule says so."""
         self.saved = done = self.state.done
-        begin = self.last = time.perf_counter()
+        self.begin = self.last = time.perf_counter()
         try:
             if done and self._check_due() and self._reached():
                 self.stopped = "target_sem"
@@ -393,7 +405,7 @@ class _Run:
             if self.state.done == 0 or self.interrupts.insisted or self.absorbing:
                 raise
         finally:
-            self.seconds = time.perf_counter() - begin
+            self.seconds = time.perf_counter() - self.begin
         self.save()
 
     def _loop(self, start: float) -> None:
@@ -433,12 +445,16 @@ class _Run:
                 if self.request.progress is not None:
                     self.request.progress(state.samples.ntraj, state.samples)
                 self._save_when_due()
-            if state.done == 0 or state.done == self.chunks:
+            if state.done == self.chunks:
+                continue
+            timeout = self.request.timeout
+            if state.done == 0:
+                spent = time.perf_counter() - self.begin
+                out_of_time(start, timeout, f"preparing it, and {spent:.3g} s into its first chunk")
                 continue
             if self.interrupts.wanted:
                 self.stopped = "interrupted"
                 return
-            timeout = self.request.timeout
             if timeout is not None and time.perf_counter() - start > timeout:
                 self.stopped = "timeout"
                 return

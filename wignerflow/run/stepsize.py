@@ -10,7 +10,7 @@ fraction of the standard error that the run will reach (or below what ``tol`` al
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -78,6 +78,7 @@ class Wanted:
         columns: the observables.
         free: steps need not end at outputs.
         threads: of the pilot.
+        watch: called before every pair with the seconds that compiling took; may give up.
     """
 
     ntraj: int
@@ -85,6 +86,7 @@ class Wanted:
     columns: Columns = field(default_factory=Channels)
     free: bool = False
     threads: int = 1
+    watch: Callable[[float], None] = lambda compiling: None
 
 
 @dataclass
@@ -162,6 +164,7 @@ class Pilot:
     def level(self, h: float) -> Level | None:
         """The pair at step ``h``; None where a trajectory failed."""
         text = self.text
+        self.wanted.watch(self.compiling)
         times = pilot_times(self.tlist, h)
         schedule = Schedule.make(times, h, self.wanted.free)
         coarse = Grid.make(schedule.nodes, h)

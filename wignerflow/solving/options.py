@@ -57,6 +57,10 @@ class Even:
     steps: int
 
 
+#: Threads and trajectories of a run at most; trajectory numbers have 62 bits.
+MAX_THREADS, MAX_TRAJECTORIES = 1024, 2**62
+
+
 @dataclass
 class Options:
     """Arguments of ``solve`` as it uses them, and what stands in the checkpoint.
@@ -112,6 +116,9 @@ def read_options(
         ValueError, TypeError: an argument does not meet its requirement.
     """
     count = _check.integer("ntraj", ntraj, 2)
+    if count > MAX_TRAJECTORIES:
+        must = f"be at most 2**{MAX_TRAJECTORIES.bit_length() - 1}, so that no noise repeats"
+        _check.fail("ntraj", must, ntraj)
     kept, found = _read_checkpoint(checkpoint, every, method, keep)
     number = found.seed if found is not None and seed is None else seed_of(seed)
     even = 0
@@ -129,6 +136,9 @@ def read_options(
         device = default_device() if runs_trajectories(method) else "cpu"
     where, _ = choose_device(device, runs_trajectories(method))
     workers = available_threads() if threads is None else _check.integer("threads", threads, 1)
+    if workers > MAX_THREADS:
+        hint = f"This process may use {available_threads()} cores; more threads gain nothing."
+        _check.fail("threads", f"be at most {MAX_THREADS}", threads, hint)
     limit = None if timeout is None else _check.positive("timeout", timeout)
     target = targets(target_sem, names)
     if client is not None:

@@ -18,6 +18,7 @@ from ..observables import batched
 from ..result import Result
 from ..run.statistics import Samples
 from .columns import no_error
+from .costs import check_outputs, watching
 from .methods import check_treats, choose, runs_trajectories
 from .options import Even, Options, read_options, unused
 from .problem import Problem, check_problem, gather, members, read_problem
@@ -161,8 +162,9 @@ def solve(
             a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
             Of this and ``dt``, ``precision``, ``timeout``, ``stats["notes"]`` names what the method
             has no use for.
-        timeout: stop after this many seconds and return what is done. Ctrl-C does the same.
-            Methods without trajectories run to their end.
+        timeout: stop after this many seconds and return what is done. Ctrl-C does the same. Setting
+            up, pilots and chunks count (compiling does not). Methods without trajectories run to
+            their end; where that takes more than a minute they say so first on standard error.
         keep: "final" keeps every trajectory's classical variables at the last time, as
             ``result.final``, in files too (methods with phase-space trajectories only).
         start: a result of the same method and subsystems with ``keep="final"``: trajectory k starts
@@ -180,12 +182,15 @@ def solve(
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement, or the method cannot treat
-            the model; before any work starts.
+            the model, or it needs more memory than this machine has; before any work starts. A run
+            of more than an hour is warned about (see :meth:`wignerflow.Model.estimate`).
+        TimeoutError: no trajectory was finished within ``timeout``.
         FailedTrajectories: more than 1 % of the trajectories became non-finite.
         wf.CheckpointFailed: the checkpoint could not be written; what is done is attached.
     """
     begin = time.perf_counter()
     problem = read_problem(model, tlist, e_ops)
+    check_outputs(problem)
     engine, why = choose(problem, method)
     if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread
         checkpoint = every = client = None
@@ -212,7 +217,8 @@ def solve(
     )
     check_problem(problem)
     check_treats(engine, problem.model, problem.base)
-    result: Result = engine.run(Task(problem, engine, options), options)
+    with watching(engine, options):
+        result: Result = engine.run(Task(problem, engine, options), options)
     if why is not None:
         result.stats["why"] = why
     idle = unused(engine, options)

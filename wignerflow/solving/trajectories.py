@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..checkpoint import FileKeeper
+from ..estimate import out_of_time
 from ..kernels.cpu import CpuKernel
 from ..kernels.cuda import NoDevice
 from ..kernels.kernel import Kernel
@@ -19,6 +20,7 @@ from ..result import Result
 from ..run.cluster import Cluster
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.gpus import place
+from ..run.needs import check_outputs
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
 from ..run.stepsize import Wanted
@@ -108,6 +110,8 @@ class Trajectories:
         return self.prepared.errors if self.prepared is not None else None
 
     def _lowered(self) -> KernelText:
+        begin, limit = self.options.begin, self.options.timeout
+        out_of_time(begin, limit, "reading the arguments")
         system, symbols = self.method.lower(
             self.problem.model, self.problem.base, self.problem.times
         )
@@ -117,6 +121,7 @@ class Trajectories:
         text = KernelText(system, readouts)
         if self.options.start is not None:
             self.options.start.check_variables(text.variables)
+        out_of_time(begin, limit, "deriving the equations of a trajectory")
         return text
 
     def _keep(self) -> None:
@@ -158,6 +163,7 @@ class Trajectories:
 
     def _simulate(self, text: KernelText) -> Outcome:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
+        check_outputs(text, self.problem.times, self.request)
         prepared = self._prepare(text)
         self.record.provenance |= {"step": prepared.step, "even": prepared.even}
         kept = batched(self.problem.plan, self.problem.plan.slots())

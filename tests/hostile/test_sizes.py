@@ -1,0 +1,238 @@
+"""Absurd requests: refused, warned about or limited before any work, by what the machine has."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow import cli, estimate, runfile
+from wignerflow.exact import jumps
+
+from ..run import cases
+
+TIMES = np.linspace(0, 1, 6)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A machine of 200 MB."""
+    monkeypatch.setattr(estimate, "machine_memory", lambda: 2e8)
+
+
+def laser(N=100):
+    return cases.laser(N)
+
+
+def test_the_memory_of_this_machine():
+    have = estimate.machine_memory()
+    assert 1e8 < have < 1e15
+    estimate.check_memory(0.99 * have, "this", "ask for less")
+    with pytest.raises(estimate.Beyond, match=r"this needs at least .* GB .* ask for less\.") as e:
+        estimate.check_memory(1.01 * have, "this", "ask for less")
+    assert e.value.estimate.bytes > have and math.isinf(e.value.estimate.seconds)
+
+
+def test_limits_of_the_process_count():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**40, before[1]))
+    try:
+        assert estimate.machine_memory() <= 2**40
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def coupled(M):
+    spins = wf.Spin(name="spins", count=M)
+    H = wf.couple(spins.sx, np.ones((M, M)) / M, spins.sx)
+    return wf.Model(H, [wf.Jump(spins.sm, 0.5)], initial={spins: wf.down}), [spins.sz.sum()]
+
+
+def timed(T):
+    spin = wf.CollectiveSpin(5, name="spin")
+    H = wf.coef(np.sin) * spin.Jx
+    model = wf.Model(H, [wf.Jump(spin.Jm, 0.1)], initial={spin: wf.down})
+    return model, [spin.Jz], np.linspace(0, 1, T)
+
+
+REQUESTS = {
+    "times": (*laser(), np.linspace(0, 1, 10**6), {"dt": 0.1}),
+    "kept samples": (*laser(), TIMES, {"ntraj": 10**8, "keep": "final", "dt": 0.1}),
+    "steps": (*laser(), TIMES, {"dt": 1e-7}),
+    "times of populations": (*laser(4), np.linspace(0, 1, 10**6), {"method": "exact"}),
+    "times of blocks": (*timed(10**6), {"method": "exact"}),
+    "runs of jumps": (*laser(4), TIMES, {"method": "jumps", "ntraj": 10**9}),
+    "times of cumulants": (*coupled(20), np.linspace(0, 1, 10**4), {"method": "cumulant"}),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_more_than_the_machine_has(name, small):
+    """Refused within seconds, naming need and remedy; ``estimate`` tells the same need."""
+    model, e_ops, times, options = REQUESTS[name]
+    begin = time.perf_counter()
+    with pytest.raises(estimate.Beyond, match=r"needs at least .* allows 0.2 GB; ask"):
+        wf.solve(model, times, e_ops=e_ops, progress=False, seed=1, **options)
+    told = model.estimate(times, e_ops=e_ops, seed=1, **options)
+    assert told.bytes > 2e8 and math.isinf(told.seconds)
+    assert time.perf_counter() - begin < 60
+
+
+@pytest.mark.parametrize("method", ["twa", "mean-field", "exact", "jumps", "cumulant"])
+def test_an_estimate_runs_nothing(method, monkeypatch):
+    model, e_ops = laser(10)
+
+    def never(*arguments, **keywords):
+        raise AssertionError("it ran")
+
+    monkeypatch.setattr("wignerflow.solving.trajectories.simulate", never)
+    needed = model.estimate(TIMES, e_ops=e_ops, method=method, ntraj=10**7, seed=1, dt=0.01)
+    assert 0 < needed.seconds < math.inf and 0 < needed.bytes < 1e11
+    assert repr(needed).startswith("about ") and needed.what
+
+
+def test_estimates_of_time_are_of_the_right_size():
+    """Ten times the trajectories, ten times the time; and near what it took."""
+    model, e_ops = laser()
+    options = {"e_ops": e_ops, "dt": 1e-3, "seed": 1, "threads": 1}
+    few, many = (model.estimate(TIMES, ntraj=n, **options).seconds for n in (20_000, 200_000))
+    assert 3 < many / few < 30
+    begin = time.perf_counter()
+    wf.solve(model, TIMES, ntraj=20_000, progress=False, **options)
+    assert 0.1 < (time.perf_counter() - begin) / few < 10  # other work may be going on
+
+
+def test_long_runs_are_warned_about_before_they_start(monkeypatch):
+    model, e_ops = laser()
+    options = {"e_ops": e_ops, "dt": 0.05, "seed": 1, "progress": False}
+    monkeypatch.setattr("wignerflow.run.driver._Run.loop", lambda self, start: 1 / 0)
+    with pytest.warns(UserWarning, match=r"takes about .* (days|years).*Set `timeout`"):
+        with pytest.raises(ZeroDivisionError):
+            wf.solve(model, TIMES, ntraj=10**14, **options)
+    with pytest.warns(UserWarning, match="takes up to about"):
+        with pytest.raises(ZeroDivisionError):
+            wf.solve(model, TIMES, ntraj=10**14, target_sem=1.0, **options)
+    with pytest.raises(ZeroDivisionError):  # a warning would be an error here
+        wf.solve(model, TIMES, ntraj=10**14, timeout=10.0, **options)
+
+
+def test_exact_runs_of_minutes_say_so(capsys, monkeypatch):
+    monkeypatch.setattr("wignerflow.solving.costs.MINUTE", 0.0)
+    model, e_ops = laser(4)
+    wf.solve(model, TIMES, e_ops=e_ops, method="exact")
+    captured = capsys.readouterr()
+    assert "wignerflow: this takes about" in captured.err and captured.out == ""
+    wf.solve(model, TIMES, e_ops=e_ops, method="exact", progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "must"),
+    [
+        ({"ntraj": 10**30}, r"`ntraj` must be at most 2\*\*62"),
+        ({"ntraj": 2**62 + 1}, r"`ntraj` must be at most 2\*\*62"),
+        ({"threads": 10**6}, "`threads` must be at most 1024"),
+    ],
+)
+def test_numbers_beyond_their_range(options, must):
+    with pytest.raises(ValueError, match=must):
+        cases.solve(**options)
+
+
+# ---------------------------------------------------------------- timeout
+
+
+def test_a_timeout_covers_the_pilot(monkeypatch):
+    from wignerflow.run.stepsize import Pilot
+
+    level = Pilot.level
+
+    def slowly(self, h):
+        time.sleep(0.3)
+        return level(self, h)
+
+    cases.solve(dt=None)  # compiled
+    monkeypatch.setattr(Pilot, "level", slowly)
+    with pytest.raises(TimeoutError, match=r"within the timeout of 0\.2 s: .* pilot"):
+        cases.solve(dt=None, timeout=0.2)
+
+
+def test_a_timeout_covers_setting_up():
+    with pytest.raises(TimeoutError, match="went into reading the arguments"):
+        cases.solve(timeout=1e-9)
+
+
+def test_a_timeout_covers_the_first_chunk(monkeypatch):
+    monkeypatch.setattr("wignerflow.run.driver.Threads.wait", lambda self, task, seconds: None)
+    with pytest.raises(TimeoutError, match="into its first chunk"):
+        cases.solve(timeout=0.5)
+
+
+def test_compiling_does_not_count(monkeypatch):
+    from wignerflow.kernels.cpu import CpuKernel
+
+    compiled = CpuKernel._compile
+
+    def slowly(self):
+        time.sleep(1.0)
+        out = compiled(self)
+        self.compile_seconds += 1.0
+        return out
+
+    cases.solve()
+    monkeypatch.setattr(CpuKernel, "_compile", slowly)
+    assert cases.solve(timeout=0.9, ntraj=200).ntraj == 200
+
+
+def test_a_timeout_of_jumps(monkeypatch):
+    model, e_ops = laser(4)
+    with pytest.raises(TimeoutError, match=r"No run was finished within 1e-09 s"):
+        wf.solve(model, TIMES, e_ops=e_ops, method="jumps", timeout=1e-9, ntraj=64)
+    done = wf.solve(model, TIMES, e_ops=e_ops, method="jumps", timeout=0.5, ntraj=10**6)
+    assert done.stats["stopped_because"] == "timeout" and done.ntraj >= jumps.CHUNK
+
+
+# ---------------------------------------------------------------- model files
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["a." * 50_000 + "a", '"a".' * 50_000 + "a", "'a' . " * 50_000 + "a"],
+    ids=["bare", "quoted", "spaced"],
+)
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "x = {{ {} = 1 }}"])
+def test_long_dotted_keys_are_refused_at_once(key, line):
+    begin = time.perf_counter()
+    with pytest.raises(ValueError, match="a dotted key in it has more than 16 parts"):
+        runfile.parse(line.format(key).encode())
+    assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"a" * 10**6, b'"' * 10**6, b"a\n" * 10**5, b"x = " + b"[" * 10**5],
+    ids=["word", "quotes", "lines", "brackets"],
+)
+def test_looking_for_them_takes_no_time(raw):
+    begin = time.perf_counter()
+    with pytest.raises(ValueError, match="no"):
+        runfile.parse(raw)
+    assert time.perf_counter() - begin < 2
+
+
+def test_large_files_are_refused(monkeypatch):
+    monkeypatch.setattr(runfile, "MAX_BYTES", 100)
+    with pytest.raises(ValueError, match="`file` must have at most 100 bytes, but was 101 bytes"):
+        runfile.parse(b" " * 101)
+
+
+def test_a_dry_run(tmp_path, capsys):
+    from pathlib import Path
+
+    file = Path(__file__).parents[2] / "examples" / "laser.toml"
+    assert cli.main(["run", str(file), "--dry-run", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "about" in out and "trajectories" in out and "this machine has" in out
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,149 @@
+"""What a calculation needs in time and memory, said before it starts.
+
+Whoever is about to work calls :func:`announce`; whoever asked (``solve``, ``Model.estimate``)
+listens. Times are for this machine when it is idle, within a factor of about three; memory is a
+lower bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+LONG = 3600.0  # seconds from which a run is warned about
+MINUTE = 60.0  # and from which it says on standard error how long it takes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run needs, before it starts.
+
+    Attributes:
+        seconds: of wall time, within a factor of about three; compiling left out.
+        bytes: of memory, at least.
+        what: what takes the time, in words.
+    """
+
+    seconds: float
+    bytes: float
+    what: str = ""
+
+    def __repr__(self) -> str:
+        what = f": {self.what}" if self.what else ""
+        return f"about {duration(self.seconds)} and {size(self.bytes)}{what}"
+
+
+class Beyond(ValueError):
+    """A run needs more memory than this machine has: ``estimate``."""
+
+    def __init__(self, message: str, estimate: Estimate):
+        super().__init__(message)
+        self.estimate = estimate
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a unit that people use."""
+    for unit, length in (("years", 3.2e7), ("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.2g} {unit}" if seconds < 1e12 else f"{seconds:.0e} s"
+    return f"{seconds:.2g} s"
+
+
+def size(number: float) -> str:
+    """Bytes in a unit that people use."""
+    return f"{number / 1e9:.3g} GB" if number >= 1e8 else f"{number / 1e6:.2g} MB"
+
+
+def machine_memory() -> float:
+    """Bytes that this process may use at most: of the machine, its container, its limits."""
+    limits = [float(psutil.virtual_memory().total)]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # of control groups 2 and 1
+        with contextlib.suppress(OSError, ValueError):
+            limits.append(float(Path("/sys/fs/cgroup", name).read_text()))
+    if os.name == "posix":
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if soft != resource.RLIM_INFINITY:
+            limits.append(float(soft))
+    return min(limits)
+
+
+def check_memory(need: float, what: str, remedy: str) -> None:
+    """Refuse what the machine cannot hold.
+
+    Raises:
+        Beyond: ``what`` needs more than this machine has.
+    """
+    have = machine_memory()
+    if need > have:
+        raise Beyond(
+            f"{what} needs at least {size(need)} of memory, but this machine allows {size(have)}; "
+            f"{remedy}.",
+            Estimate(math.inf, need, what),
+        )
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears estimates, and whether to spend a moment on precise ones."""
+
+    hear: Callable[[Estimate], None]
+    precise: bool = False
+
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextlib.contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Let ``listener`` hear every estimate made inside; it may raise."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def heard_by() -> Listener | None:
+    """Who listens."""
+    return _LISTENER.get()
+
+
+def announce(seconds: float, need: float, what: str, remedy: str) -> None:
+    """Say what the work that follows needs.
+
+    Raises:
+        Beyond: more memory than this machine has.
+    """
+    check_memory(need, what[:1].upper() + what[1:], remedy)
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener.hear(Estimate(seconds, need, what))
+
+
+def out_of_time(start: float, timeout: float | None, done: str) -> None:
+    """Give up a run of which nothing is finished.
+
+    Args:
+        start: when its clock began (``time.perf_counter``).
+        timeout: seconds that it has; None: any.
+        done: what the time went into.
+
+    Raises:
+        TimeoutError: the time is up.
+    """
+    spent = time.perf_counter() - start
+    if timeout is not None and spent > timeout:
+        raise TimeoutError(
+            f"No trajectory was finished within the timeout of {timeout:g} s: {spent:.3g} s went "
+            f"into {done}."
+        )

@@ -1,0 +1,92 @@
+"""Time and memory that trajectories need, from a few steps of the kernel itself."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..estimate import announce, check_memory, heard_by
+from ..kernels.module import Grid, KernelText
+from .driver import Request, available_threads
+
+LEAST = 1e-9  # seconds per trajectory, step and variable, at least
+CRUDE = 20.0  # seconds below which that lower bound will do
+LOOK = 2e6  # trajectories times steps times variables that are timed
+_REMEDY = "ask for fewer output times, observables or kept samples"
+
+
+def memory(text: KernelText, times: int, batched: int, steps: float, request: Request) -> float:
+    """Bytes at least: sums of every task under way, the step grid, what is kept."""
+    threads = request.threads or available_threads()
+    sums = 8.0 * times * (2 * text.channels_total + 40 + 32 * batched)
+    grid = steps * (24.0 + 8 * len(text.layout.parameters.time_parts))
+    kept = 12.0 * text.layout.state_slots * request.ntraj if request.keep else 0.0
+    return sums * (2 * threads + 2) + grid + kept
+
+
+def check_outputs(text: KernelText, tlist: NDArray[np.float64], request: Request) -> None:
+    """Refuse what already the outputs of a run would need.
+
+    Raises:
+        Beyond: more memory than this machine has.
+    """
+    need = memory(text, tlist.size, 0, 0.0, request)
+    check_memory(need, f"A run of {request.ntraj} trajectories and {tlist.size} times", _REMEDY)
+
+
+def announce_run(
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    batched: NDArray[np.int64],
+    request: Request,
+    dt: float,
+) -> float:
+    """Say what a run at steps of ``dt`` needs; seconds that compiling took for that.
+
+    Raises:
+        Beyond: more memory than this machine has.
+    """
+    steps = float(np.sum(Grid.count(tlist, dt)))
+    threads = request.threads or available_threads()
+    seconds = LEAST * request.ntraj * steps * text.layout.state_slots / threads
+    listener, compiling = heard_by(), 0.0
+    if listener is not None and (listener.precise or seconds > CRUDE):
+        seconds, compiling = _timed(text, tlist, batched, request, dt, steps)
+        seconds /= min(threads, -(-request.ntraj // 32))
+    announce(
+        seconds,
+        memory(text, tlist.size, batched.size, steps, request),
+        f"{request.ntraj} trajectories of {steps:.0f} steps and {tlist.size} times",
+        _REMEDY,
+    )
+    return compiling
+
+
+def _timed(
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    batched: NDArray[np.int64],
+    request: Request,
+    dt: float,
+    steps: float,
+) -> tuple[float, float]:
+    """Seconds of one thread, and of compiling, from as many of the first steps as are quick."""
+    some = max(2.0, LOOK / (128 * text.layout.state_slots))
+    counted = np.cumsum(Grid.count(tlist, dt))
+    if counted[0] > some:
+        times = np.array([tlist[0], tlist[0] + some * dt])
+    else:
+        times = tlist[: 1 + int(np.searchsorted(counted, some, "right"))]
+    grid = Grid.make(times, dt)
+    given = {} if request.initial is None else {"start": request.initial}
+    kernel = request.kernel(text, grid, single=request.single, batched=batched, **given)
+    each = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        kernel.simulate(0, 1, request.ntraj, request.seed)
+        each.append(time.perf_counter() - begin)
+    share = steps / float(grid.nsteps.sum())
+    seconds = min(each) * share * -(-request.ntraj // kernel.lanes)
+    return seconds, kernel.compile_seconds

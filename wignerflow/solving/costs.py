@@ -1,0 +1,95 @@
+"""Costs of a call of ``solve``: said before a long run, or asked for instead of one."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from ..estimate import LONG, MINUTE, Beyond, Estimate, Listener, check_memory, heard_by, listening
+from ..model.model import Model
+from .methods import runs_trajectories
+from .problem import Problem
+
+PER_TIME, PER_VALUE = 400.0, 100.0  # bytes
+
+
+def check_outputs(problem: Problem) -> None:
+    """Refuse what the result alone would need: its times and values, also as text in provenance.
+
+    Raises:
+        Beyond: more memory than this machine has.
+    """
+    times, values = problem.times.size, problem.plan.channels
+    check_memory(
+        times * (PER_TIME + PER_VALUE * values),
+        f"A result of {times} times and {values} values at each",
+        "ask for fewer of them",
+    )
+
+
+@contextlib.contextmanager
+def watching(engine: Any, options: Any) -> Iterator[None]:
+    """Warn before a run of more than an hour; tell on standard error of one of minutes."""
+    if heard_by() is not None:  # somebody only asks
+        yield
+        return
+    said: list[Estimate] = []
+
+    def listen(estimate: Estimate) -> None:
+        limited = options.timeout is not None and options.timeout < LONG
+        if said or (limited and runs_trajectories(engine)):
+            return
+        if estimate.seconds > LONG:
+            said.append(estimate)
+            upto = "up to " if options.target else ""
+            advice = "Set `timeout` or `checkpoint`, or ask for less."
+            warnings.warn(f"This run takes {upto}{estimate!r}. {advice}", stacklevel=2)
+        elif estimate.seconds > MINUTE and options.progress and not runs_trajectories(engine):
+            said.append(estimate)
+            print(f"wignerflow: this takes {estimate!r}", file=sys.stderr, flush=True)
+
+    with listening(Listener(listen)):
+        yield
+
+
+class _Heard(BaseException):
+    """Ends a call of ``solve`` that is only asked what it needs."""
+
+    def __init__(self, estimate: Estimate):
+        self.estimate = estimate
+
+
+def estimate(
+    model: Model, tlist: Any, *, e_ops: Any, method: Any = "twa", ntraj: int = 1000, **options: Any
+) -> Estimate:
+    """What ``wf.solve`` with the same arguments needs, before it does it.
+
+    Everything is set up (a pilot run too, where ``dt`` is not given), and nothing is run.
+
+    Args:
+        model, tlist, e_ops, method, ntraj: as for ``wf.solve``.
+        options: its ``dt``, ``precision``, ``threads``, ``keep``, ``seed``, ...
+
+    Returns:
+        An object with ``seconds`` of wall time on this machine (within a factor of about three;
+        infinite where memory forbids it), ``bytes`` of memory (at least) and ``what``.
+    """
+    from .solve import solve
+
+    def listen(estimate: Estimate) -> None:
+        raise _Heard(estimate)
+
+    begin = time.perf_counter()
+    try:
+        with listening(Listener(listen, precise=True)), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            solve(model, tlist, e_ops=e_ops, method=method, ntraj=ntraj, progress=False, **options)
+    except _Heard as heard:
+        return heard.estimate
+    except Beyond as error:
+        return error.estimate
+    return Estimate(time.perf_counter() - begin, 0.0, "no time to speak of")
