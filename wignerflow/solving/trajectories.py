@@ -167,6 +167,11 @@ class Trajectories:
         prepared = self._prepare(text)
         self.record.provenance |= {"step": prepared.step, "even": prepared.even}
         kept = batched(self.problem.plan, self.problem.plan.slots())
+        if self.request.pool is None:  # else it is not this machine that works
+            nodes = Schedule.of(self.problem.times, prepared.even).nodes
+            compiling = announce_run(text, nodes, kept, self.request, prepared.step)
+            compiling += prepared.stats.get("compile_time", 0.0)
+            prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
         try:
             return simulate(text, self.problem.times, kept, self.request, prepared)
         except NoDevice as error:  # nothing has run yet
