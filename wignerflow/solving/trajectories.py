@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..result import Result
 from ..run.cluster import Cluster
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.gpus import place
-from ..run.needs import check_outputs
+from ..run.needs import announce_run, check_outputs
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
 from ..run.stepsize import Wanted
