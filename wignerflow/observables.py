@@ -221,7 +221,7 @@ def flatten(
 
     def add(argument: str, op: Operator) -> str:
         if known is not None:
-            for sub in sorted(op.subsystems - known, key=lambda s: s.uid):
+            for sub in sorted(op.subsystems - known, key=lambda s: s.order):
                 names = sorted(s.name for s in known)
                 _check.fail(
                     argument,
@@ -235,7 +235,7 @@ def flatten(
         content = _content(op)
         if content not in keys:
             key = keys[content] = f"op{len(keys)}"
-            operators[key] = op
+            operators[key] = op.canonical()
             base[key] = Base(_shape(op), not hermitian(op), fingerprint(op))
         return keys[content]
 

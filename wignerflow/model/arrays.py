@@ -101,6 +101,11 @@ class ArrayOp:
 
     __radd__ = __add__
 
+    def canonical(self) -> ArrayOp:
+        """The same operator with its terms in an order that follows from what they hold."""
+        words = sorted(self.terms, key=lambda word: [(s.order, w) for s, w in word])
+        return ArrayOp({word: self.terms[word] for word in words}, self.size)
+
     def __pos__(self) -> ArrayOp:
         return self
 

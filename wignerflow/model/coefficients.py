@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import numbers
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+
+# Of callables of one name.
+_serial = itertools.count()
 
 
 class Coef:
@@ -53,6 +57,7 @@ class Coef:
                 _check.fail("times", "be omitted when a callable is given", times)
             self.function = function
             self._identity: Any = function
+            self._serial = next(_serial)
         else:
             values = _check.numeric_array("function", function, complex)
             if times is None:
@@ -176,6 +181,7 @@ class Coef:
     def _copy(self) -> Coef:
         new = object.__new__(Coef)
         new.__dict__.update(self.__dict__)
+        new.__dict__.pop("order", None)
         return new
 
     def conj(self) -> Coef:
@@ -220,6 +226,36 @@ class Coef:
         from .reading_parts import read_coef
 
         return read_coef("coefficient", data)
+
+    @cached_property
+    def order(self) -> tuple[Any, ...]:
+        """Where it stands among others: by its content, samples before callables.
+
+        Callables stand by their names; two of one name stand as they were made.
+        """
+        rest = (self.factor.real, self.factor.imag, self.conjugated)
+        if self.function is None:
+            assert self.times is not None and self.values is not None
+            return (
+                0,
+                self.times.tolist(),
+                self.values.real.tolist(),
+                self.values.imag.tolist(),
+                *rest,
+            )
+        return (
+            1,
+            getattr(self.function, "__qualname__", type(self.function).__qualname__),
+            self._serial,
+            *rest,
+        )
+
+    @property
+    def plain(self) -> Coef:
+        """The same coefficient without a factor, where it has samples."""
+        if self.function is not None or self.factor == 1:
+            return self
+        return Coef(self(self.times), self.times)
 
     @property
     def key(self) -> tuple[Any, ...]:

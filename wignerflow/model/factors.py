@@ -29,7 +29,7 @@ class Site:
 
     def __init__(self, sub: Subsystem, m: int, word: str):
         self.sub, self.m, self.word = sub, m, word
-        self.key: tuple[Any, ...] = (0, (sub.uid,), m, word)
+        self.key: tuple[Any, ...] = (0, (sub.order,), m, word)
 
     @property
     def subs(self) -> frozenset[Subsystem]:
@@ -101,7 +101,7 @@ Key = tuple[tuple[Coef, ...], Factors]
 
 def _side(word: MemberWord, weights: Real | None) -> tuple[Any, ...]:
     return (
-        tuple(s.uid for s, _ in word),
+        tuple(s.order for s, _ in word),
         tuple(w for _, w in word),
         b"" if weights is None else weights.tobytes(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -264,9 +265,18 @@ class Model:
             self._known(f"jumps[{k}]", jump.op)
             if isinstance(jump, Jump) and jump.form.drive is not None:
                 self.H = self.H + jump.form.drive
+        self.H = self.H.canonical()
         self.jumps: tuple[Jump | LocalJump, ...] = tuple(
-            part for j in self.given for part in (j.vacuum if isinstance(j, Jump) else (j,))
+            _canonical(part)
+            for j in self.given
+            for part in (j.vacuum if isinstance(j, Jump) else (j,))
         )
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_made", False):
+            raise AttributeError("A Model does not change once it is made: make another.")
+        super().__setattr__(name, value)
 
     def _known(self, argument: str, op: Op | ArrayOp | LocalOp) -> None:
         used = {op.sub} if isinstance(op, LocalOp) else op.subsystems
@@ -339,6 +349,20 @@ class Model:
 
         def to_qutip(self, cutoffs: Mapping[Subsystem, int] | None = None) -> Any: ...
 
+    def tabulated(self, times: Any) -> Model:
+        """The same model with samples at ``times`` in place of callable coefficients."""
+        jumps = []
+        for jump in self.jumps:
+            new = copy.copy(jump)
+            if isinstance(jump.op, Op):
+                new.op = jump.op.tabulated(times)  # type: ignore[assignment]
+            if isinstance(jump.rate, Coef) and jump.rate.function is not None:
+                new.rate = jump.rate.tabulated(times)
+            if isinstance(new, Jump):
+                new.vacuum = (new,)
+            jumps.append(new)
+        return Model(self.H.tabulated(times), jumps, initial=self.initial)
+
     def latex(self) -> str:
         """The master equation as LaTeX."""
         from .latex import model_latex
@@ -367,6 +391,16 @@ class Model:
         from .printing import model_text
 
         return model_text(self)
+
+
+def _canonical(jump: Jump | LocalJump) -> Jump | LocalJump:
+    """The same jump with terms and coefficients in the form that a model holds."""
+    new = copy.copy(jump)
+    if not isinstance(new.op, LocalOp):
+        new.op = new.op.canonical()  # type: ignore[assignment]
+    if isinstance(new.rate, Coef):
+        new.rate = new.rate.plain
+    return new
 
 
 def _member_rates(rate: Any, size: int) -> list[float | Coef]:

@@ -33,7 +33,7 @@ ROUNDING = 1e-15  # what is left of sums that cancel, in units of their largest 
 def _member_multiply(left: MemberWord, right: MemberWord) -> tuple[tuple[MemberWord, complex], ...]:
     out: dict[MemberWord, complex] = {(): 1.0}
     one, two = dict(left), dict(right)
-    for s in sorted({*one, *two}, key=lambda s: s.uid):
+    for s in sorted({*one, *two}, key=lambda s: s.order):
         product = words.multiply(s.kind, one.get(s, ""), two.get(s, ""))
         out = {(*k, (s, w)) if w else k: c * d for k, c in out.items() for w, d in product.items()}
     return tuple(out.items())
@@ -441,7 +441,7 @@ def _project(f: Factor, trial: int) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def _probe(word: MemberWord, trial: int) -> Real:
-    label = "".join(f"{s.uid}{w}," for s, w in word)
+    label = "".join(f"{s.name}.{w}," for s, w in word)
     rng = np.random.default_rng([zlib.crc32(label.encode()), trial])
     out = rng.uniform(0.5, 1.5, array_size(word)) * rng.choice([-1.0, 1.0], array_size(word))
     out.flags.writeable = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import copy
 import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,7 +13,7 @@ import numpy as np
 from .. import _check
 from . import normal
 from .coefficients import Coef
-from .factors import Key, Site
+from .factors import Factors, Key, Site
 
 if TYPE_CHECKING:
     from .subsystems import Subsystem
@@ -21,7 +22,11 @@ MAX_POWER = 64
 
 
 def _times_key(times: tuple[Coef, ...]) -> tuple[Coef, ...]:
-    return tuple(sorted(times, key=lambda c: (hash(c), id(c)))) if len(times) > 1 else times
+    return tuple(sorted(times, key=lambda c: c.order)) if len(times) > 1 else times
+
+
+def _term_order(times: tuple[Coef, ...], factors: Factors) -> tuple[Any, ...]:
+    return len(times), [c.order for c in times], len(factors), [f.key for f in factors]
 
 
 def not_finite() -> NoReturn:
@@ -134,6 +139,21 @@ class Op:
         for _ in range(power):
             out = out * self
         return out
+
+    def canonical(self) -> Op:
+        """The same operator with its terms in an order that follows from what they hold."""
+        out = copy.copy(self)
+        out.terms = dict(sorted(self.terms.items(), key=lambda item: _term_order(*item[0])))
+        return out
+
+    def tabulated(self, times: Any) -> Op:
+        """The same operator with samples at ``times`` in place of callables."""
+        out: dict[Key, complex] = {}
+        for (coefs, factors), c in self.terms.items():
+            samples = tuple(f.tabulated(times) if f.function is not None else f for f in coefs)
+            key = _times_key(samples), factors
+            out[key] = out.get(key, 0) + c
+        return Op(out)
 
     def dag(self) -> Op:
         """Hermitian adjoint."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
@@ -77,6 +78,12 @@ class PairProducts(ArrayOp):
         """Hashable content: equal for equal products."""
         words = frozenset((word, (w + 0.0).tobytes()) for word, w in self.op.terms.items())
         return (type(self).__name__, self.op.size, words, self.weights_digest)
+
+    def canonical(self) -> PairProducts:
+        """The same products of the canonical operator."""
+        out = copy.copy(self)
+        out.op = self.op.canonical()
+        return out
 
     @property
     def weights_digest(self) -> str:

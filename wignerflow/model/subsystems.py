@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 import secrets
 from typing import Any, ClassVar
 
@@ -20,6 +21,11 @@ _PROCESS = secrets.randbits(31) << 32
 
 MAX_COUNT = 10_000_000
 SAME_NAME = "It is another subsystem of that name: make each once, and use that object throughout."
+
+
+def natural(name: str) -> tuple[str | int, ...]:
+    """A name as texts and numbers in turn, which sorts "s9" before "s10"."""
+    return tuple(int(x) if k % 2 else x for k, x in enumerate(re.split(r"([0-9]+)", name)))
 
 
 class Subsystem:
@@ -40,6 +46,9 @@ class Subsystem:
             _check.fail("name", "be a non-empty string", name, kind=TypeError)
         if not self.name.isprintable() or set("[]") & set(self.name):
             _check.fail("name", "be printable and free of brackets, which index members", name)
+        #: Where it stands among others: by name, "s9" before "s10"; last by ``uid``, so that two of
+        #: one name, which no model holds, are not taken for each other.
+        self.order = (natural(self.name), self.uid)
         self.count = None if count is None else _check.integer("count", count, 1)
         if self.count is not None and self.count > MAX_COUNT:
             _check.fail("count", f"be at most {MAX_COUNT}", count)

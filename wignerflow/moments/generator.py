@@ -100,7 +100,7 @@ def _dissipator(jump: Jump | LocalJump, v: Variables) -> Iterator[tuple[Times, C
         left, right = operator(jump.op.dag(), v), operator(jump.op, v)
         for t1, one in left.items():
             for t2, two in right.items():
-                key = tuple(sorted((*times, *t1, *t2), key=lambda f: (hash(f), id(f))))
+                key = tuple(sorted((*times, *t1, *t2), key=lambda f: f.order))
                 for c in _maps(one, two, scale, v, None):
                     yield key, c
     else:

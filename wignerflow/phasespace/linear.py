@@ -52,7 +52,7 @@ class Amount:
         out = Amount(self.size)
         for s, v in self.terms.items():
             for t, w in other.terms.items():
-                times = tuple(sorted(s + t, key=lambda c: (hash(c.coef), c.part)))
+                times = tuple(sorted(s + t, key=lambda c: (c.coef.order, c.part)))
                 out = out + Amount(self.size, {times: v * w})
         return out
 

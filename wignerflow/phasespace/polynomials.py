@@ -118,7 +118,7 @@ class Poly:
         out: dict[Monomial, complex] = {}
         for (t1, l1), c1 in self.terms.items():
             for (t2, l2), c2 in other.terms.items():
-                times = tuple(sorted(t1 + t2, key=lambda c: (hash(c.coef), c.part)))
+                times = tuple(sorted(t1 + t2, key=lambda c: (c.coef.order, c.part)))
                 key = times, tuple(sorted(l1 + l2, key=_leaf_key))
                 out[key] = out.get(key, 0) + c1 * c2
         return Poly(out)
@@ -155,7 +155,13 @@ class Poly:
     def sorted_terms(self) -> list[tuple[Times, tuple[Leaf, ...], complex]]:
         """Terms in an order that depends on the structure only."""
         keys = sorted(
-            self.terms, key=lambda k: (len(k[1]), [_leaf_key(leaf) for leaf in k[1]], len(k[0]))
+            self.terms,
+            key=lambda k: (
+                len(k[1]),
+                [_leaf_key(leaf) for leaf in k[1]],
+                len(k[0]),
+                [(t.coef.order, t.part) for t in k[0]],
+            ),
         )
         return [(t, leaves, self.terms[t, leaves]) for t, leaves in keys]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +41,9 @@ class Result:
         dt: largest step, or None.
         stats: plain data on the run: "stopped_because", "wall_time" (seconds), "steps", "failed",
             "warnings" (a list) and diagnostics.
-        provenance: plain data that identify the run.
-        model: the canonical form of the model (``model.to_dict()``), or None.
+        provenance: plain data that identify the run; or a function that gives them, called when
+            they are asked for.
+        model: the canonical form of the model (``model.to_dict()``), or None; or such a function.
         plan: how the observables follow from base operators, or None.
         samples: streaming sums over trajectories, or None.
         trajectories: ((seed, first, stop), …), the trajectories that it holds.
@@ -70,8 +71,8 @@ class Result:
         seed: int | tuple[int, ...] | None = None,
         dt: float | None = None,
         stats: Mapping[str, Any] | None = None,
-        provenance: Mapping[str, Any] | None = None,
-        model: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, Any] | Callable[[], Any] | None = None,
+        model: Mapping[str, Any] | Callable[[], Any] | None = None,
         plan: Plan | None = None,
         samples: Samples | None = None,
         trajectories: Iterable[tuple[int, int, int]] | None = None,
@@ -109,8 +110,8 @@ class Result:
         self.seed = None if not seeds else seeds[0] if np.ndim(seed) == 0 else seeds  # type: ignore[arg-type]
         self.dt = None if dt is None else float(dt)
         self.stats: dict[str, Any] = store.plain(dict(stats or {}))
-        self.provenance: dict[str, Any] = store.plain(dict(provenance or {}))
-        self.model: dict[str, Any] | None = None if model is None else store.plain(dict(model))
+        self._provenance: Any = provenance if callable(provenance) else _plain(provenance or {})
+        self._model: Any = model if callable(model) else _plain(model)
         self.plan, self.samples = plan, samples
         if plan is not None and plan.names != list(self.expect):
             _check.fail("plan", f"hold the observables {list(self.expect)}", plan.names)
@@ -141,6 +142,34 @@ class Result:
                 if coordinates.shape != (size,):
                     _check.fail(f"axes[{name!r}]", f"have {size} coordinates", where)
                 self.axes[name] = (str(dim), coordinates)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Plain data that identify the run."""
+        if callable(self._provenance):
+            self._provenance = _plain(self._provenance())
+        made: dict[str, Any] = self._provenance
+        return made
+
+    @provenance.setter
+    def provenance(self, value: Mapping[str, Any]) -> None:
+        self._provenance = value
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """The canonical form of the model, or None."""
+        if callable(self._model):
+            self._model = _plain(self._model())
+        made: dict[str, Any] | None = self._model
+        return made
+
+    @model.setter
+    def model(self, value: Mapping[str, Any] | None) -> None:
+        self._model = value
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.provenance, self.model  # noqa: B018 (functions do not travel)
+        return self.__dict__
 
     @classmethod
     def from_samples(
@@ -266,6 +295,10 @@ class Result:
 
     def __repr__(self) -> str:
         return result_text(self)
+
+
+def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else store.plain(dict(value))
 
 
 def load(path: str | os.PathLike[str]) -> Result:

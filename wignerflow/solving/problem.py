@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.timescales import points
 from ..observables import Plan, flatten
+
+#: Callables are tabulated at no more times than this, so that files stay small.
+MAX_SAMPLES = 200_000
 
 
 @dataclass
@@ -31,6 +34,12 @@ class Problem:
     def has_callables(self) -> bool:
         """Whether a coefficient of time is a function that knows no grid of times."""
         return any(c.function is not None for c in self.model.coefficients)
+
+    def tabulated(self, times: NDArray[np.float64]) -> Problem:
+        """The same problem with samples at ``times`` in place of callables, if not too many."""
+        if times.size > MAX_SAMPLES:
+            return self
+        return replace(self, model=self.model.tabulated(times))
 
 
 def read_problem(model: Any, tlist: Any, e_ops: Any) -> Problem:

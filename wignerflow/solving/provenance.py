@@ -1,9 +1,8 @@
 """What a run was, as plain data from which it can be run again.
 
 A *call* is a dict of strings, numbers and lists: the canonical model, the observables with their
-operators, the method with its options. ``solve`` runs the model that the call describes, not the
-objects it was given, so that running the call again gives the same bits: the normal forms of the
-two may list the same terms in another order.
+operators, the method with its options. Models and operators are canonical when they are made, so
+running the call again gives the same bits; it is written when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import inspect
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import llvmlite
@@ -30,13 +29,10 @@ from ..method import Method
 from ..model.model import Model
 from ..model.plain_ops import ops_to_dicts, read
 from ..model.serialize import digest, model_to_dict
-from ..observables import Plan, flatten
+from ..observables import Plan
 from .methods import classes
 from .options import Options
-from .problem import Problem
-
-#: Callables are tabulated at no more times than this, so that files stay small.
-MAX_SAMPLES = 200_000
+from .problem import MAX_SAMPLES, Problem
 
 
 class NotPlain(ValueError):
@@ -227,47 +223,51 @@ def identity(
 # ---------------------------------------------------------------- record of a run
 
 
-@dataclass
 class Record:
-    """Provenance and the model's plain form (None: it has none), as a ``Result`` holds them."""
+    """What a run was: ``facts`` known at once, and plain forms, written when they are asked for."""
 
-    provenance: dict[str, Any]
-    model: dict[str, Any] | None
+    def __init__(
+        self, problem: Problem, method: Method, options: Options, sampling: NDArray[np.float64]
+    ):
+        """``sampling``: times at which callable coefficients are tabulated."""
+        self.problem, self.engine, self.sampling = problem, method, sampling
+        self.facts: dict[str, Any] = {
+            **versions(),
+            "method": repr(method),
+            "tlist": problem.times.tolist(),
+            "dt": options.dt,
+            "seed": options.seed,
+            "precision": options.precision,
+            "device": "cpu",
+        }
+        if options.start is not None:
+            self.facts["start"] = options.start.record()
 
+    @cached_property
+    def _plain(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """How to run it again, or why not; and the model."""
+        problem, method = self.problem, self.engine
+        try:
+            if "dt" not in method.uses and problem.has_callables:
+                raise NotPlain(
+                    "a coefficient is a callable, which this method reads at times of its own"
+                )
+            call = write_call(problem.model, problem.named, method, self.sampling)
+        except NotPlain as error:
+            return {"repeatable": str(error)}, plain_form(problem.model, problem.times)
+        why: Any = True
+        if "start" in self.facts:
+            why = "it started from the samples of another run"
+        again = {"repeatable": why, "e_ops": call["e_ops"], "engine": call["method"]}
+        return again, call["model"]
 
-def record_of(
-    problem: Problem, method: Method, options: Options, sampling: NDArray[np.float64]
-) -> Record:
-    """The record of a run. ``sampling``: times at which callable coefficients are tabulated.
+    def provenance(self) -> dict[str, Any]:
+        """Plain data that identify the run; ``["repeatable"]``: True, or why it cannot be."""
+        return {**self.facts, **self._plain[0]}
 
-    What has no plain form is run all the same; ``provenance["repeatable"]`` says why.
-    """
-    provenance: dict[str, Any] = {
-        **versions(),
-        "method": repr(method),
-        "tlist": problem.times.tolist(),
-        "dt": options.dt,
-        "seed": options.seed,
-        "precision": options.precision,
-        "device": "cpu",
-    }
-    form: dict[str, Any] | None = None
-    try:
-        if "dt" not in method.uses and problem.has_callables:
-            raise NotPlain(
-                "a coefficient is a callable, which this method reads at times of its own"
-            )
-        call = write_call(problem.model, problem.named, method, sampling)
-        form = call["model"]
-        provenance |= {"repeatable": True, "e_ops": call["e_ops"], "engine": call["method"]}
-    except NotPlain as error:
-        provenance["repeatable"] = str(error)
-        form = plain_form(problem.model, problem.times)
-    if options.start is not None:
-        provenance["start"] = options.start.record()
-        if provenance["repeatable"] is True:
-            provenance["repeatable"] = "it started from the samples of another run"
-    return Record(provenance, form)
+    def model(self) -> dict[str, Any] | None:
+        """The model's plain form (None: it has none)."""
+        return self._plain[1]
 
 
 def plain_form(model: Model, times: NDArray[np.float64]) -> dict[str, Any] | None:
@@ -276,15 +276,3 @@ def plain_form(model: Model, times: NDArray[np.float64]) -> dict[str, Any] | Non
         return model.to_dict(times)
     except (ValueError, TypeError):  # too large for the format
         return None
-
-
-def as_recorded(record: Record, problem: Problem) -> Problem:
-    """The problem that a record describes, whose run has the bits of a run from a file."""
-    if record.model is None or "e_ops" not in record.provenance:
-        return problem
-    what = record.provenance
-    model, named, _ = read_call(
-        {"model": record.model, "e_ops": what["e_ops"], "method": what["engine"]}
-    )
-    _, base, plan = flatten(named, model.subsystems)
-    return Problem(model, problem.times, named, base, plan)

@@ -22,7 +22,7 @@ from .costs import check_outputs, watching
 from .methods import check_treats, choose, runs_trajectories
 from .options import Even, Options, read_options, unused
 from .problem import Problem, check_problem, gather, members, read_problem
-from .provenance import read_call, record_of
+from .provenance import Record, read_call
 from .trajectories import Trajectories, few_for_derived
 
 FAILED_LIMIT = 0.01
@@ -103,7 +103,7 @@ class Task:
         return Trajectories(self.problem, self.method, self.options).result()
 
     def _about(self, stats: Mapping[str, Any]) -> dict[str, Any]:
-        record = record_of(self.problem, self.method, self.options, self.times)
+        record = Record(self.problem, self.method, self.options, self.times)
         elapsed = time.perf_counter() - self.options.begin
         return {
             "stats": {"wall_time": elapsed, "warnings": [], **stats},

@@ -29,7 +29,7 @@ from ..run.stopping import Target, worst
 from .columns import PlanColumns, no_error
 from .options import Options
 from .problem import Problem
-from .provenance import as_recorded, identity, record_of
+from .provenance import Record, identity
 
 SHORT_WARNING = 0.05
 NEGATIVE_WARNING = 0.02
@@ -67,8 +67,8 @@ class Trajectories:
         if self.problem.has_callables:  # tabulated where the kernel will read them
             text = self._lowered()
             sampling = text.coefficient_times(self._grid(text), sampling)
-        self.record = record_of(self.problem, self.method, options, sampling)
-        self.problem = as_recorded(self.record, self.problem)
+            self.problem = self.problem.tabulated(sampling)
+        self.record = Record(self.problem, self.method, options, sampling)
         text = self._lowered()
         if options.target:
             self.request.reached = _reached(self.problem.plan, options.target)
@@ -127,18 +127,18 @@ class Trajectories:
 
     def _keep(self) -> None:
         """Let the run be kept in its checkpoint."""
-        options, provenance = self.options, self.record.provenance
+        options, facts = self.options, self.record.facts
         if options.checkpoint is None:
             return
 
         def build(state: State, stats: dict[str, Any]) -> Result:
-            dt = float(Grid.make(self.problem.times, provenance["step"]).hs.max())
+            dt = float(Grid.make(self.problem.times, facts["step"]).hs.max())
             return self._sampled(state.samples, stats, dt)
 
         def who(kernel: Kernel, dt: float, cpu: str) -> dict[str, str]:
-            own = {**provenance, "target": cpu}
+            own = {**self.record.provenance(), "target": cpu}
             return identity(
-                own, self.record.model, self.problem.plan, kernel.digest, dt, kernel.lanes
+                own, self.record.model(), self.problem.plan, kernel.digest, dt, kernel.lanes
             )
 
         self.request.keeper = FileKeeper(
@@ -166,7 +166,7 @@ class Trajectories:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
         check_outputs(text, self.problem.times, self.request)
         prepared = self._prepare(text)
-        self.record.provenance |= {"step": prepared.step, "even": prepared.even}
+        self.record.facts |= {"step": prepared.step, "even": prepared.even}
         kept = batched(self.problem.plan, self.problem.plan.slots())
         if self.request.pool is None:  # else it is not this machine that works
             nodes = Schedule.of(self.problem.times, prepared.even).nodes
@@ -185,8 +185,8 @@ class Trajectories:
     def _complete(self, outcome: Outcome, text: KernelText) -> None:
         """Say where it ran, warn of what may be wrong, note what the method made of the model."""
         stats = outcome.stats
-        self.record.provenance["target"] = stats["target"]
-        self.record.provenance["device"] = "cpu" if stats["device"] == "cpu" else "cuda"
+        self.record.facts["target"] = stats["target"]
+        self.record.facts["device"] = "cpu" if stats["device"] == "cpu" else "cuda"
         stats["warnings"] += [
             *text.system.notes,
             *diagnose(stats, outcome.samples, self.method.stochastic),
