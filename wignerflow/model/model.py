@@ -358,10 +358,10 @@ class Model:
                 new.op = jump.op.tabulated(times)  # type: ignore[assignment]
             if isinstance(jump.rate, Coef) and jump.rate.function is not None:
                 new.rate = jump.rate.tabulated(times)
-            if isinstance(new, Jump):
-                new.vacuum = (new,)
-            jumps.append(new)
-        return Model(self.H.tabulated(times), jumps, initial=self.initial)
+            jumps.append(_canonical(new))
+        out = copy.copy(self)
+        out.__dict__.update(H=self.H.tabulated(times).canonical(), jumps=tuple(jumps))
+        return out
 
     def latex(self) -> str:
         """The master equation as LaTeX."""

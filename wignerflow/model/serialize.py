@@ -60,7 +60,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _check
-from . import normal
 from .arrays import ArrayOp
 from .coefficients import Coef
 from .factors import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
@@ -71,7 +70,6 @@ from .reading import model_from_dict
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
-    from .subsystems import Subsystem
 
 __all__ = ["digest", "model_from_dict", "model_to_dict"]
 
@@ -117,12 +115,6 @@ class _Writer:
 
     def __init__(self, model: Model, times: Any):
         self.model = model
-        self.clones: dict[Subsystem, Subsystem] = {s: s for s in model.subsystems}
-        uids = [s.uid for s in model.subsystems]
-        if uids != sorted(uids):  # the normal form follows the order in which subsystems were made
-            self.clones = {
-                s: type(s)(**s.parameters(), name=s.name, count=s.count) for s in model.subsystems
-            }
         self.sampled: dict[Coef, Coef] = {}
         for coef in model.coefficients:
             unit = coef.split()[0]
@@ -139,36 +131,18 @@ class _Writer:
         inside = {c for op in ops for c in self.rebuilt(op).coefficients}
         return inside | {self.sampled[j.rate] for j in jumps if isinstance(j.rate, Coef)}
 
-    # -- operators in canonical subsystems and coefficients --------------------------------------
-
     def rebuilt(self, op: Op) -> Op:
-        """The operator with sampled coefficients, in normal form by the order of the model."""
-        if not op.coefficients and all(s is c for s, c in self.clones.items()):
+        """The operator with sampled coefficients."""
+        if not op.coefficients:
             return op
         out: dict[Key, complex] = {}
         for (times, factors), c in op.terms.items():
-            pieces: normal.Terms = {(): c}
-            for f in factors:
-                pieces = normal.multiply(pieces, self._factor(f))
             stamp = Op.scalar(1)
             for coef in times:
                 stamp = stamp * self.sampled[coef]
             for (sampled, _), scale in stamp.terms.items():
-                for product, d in pieces.items():
-                    out[sampled, product] = out.get((sampled, product), 0) + scale * d
+                out[sampled, factors] = out.get((sampled, factors), 0) + scale * c
         return Op(out)
-
-    def _word(self, word: MemberWord) -> MemberWord:
-        return tuple(sorted(((self.clones[s], w) for s, w in word), key=lambda p: p[0].uid))
-
-    def _factor(self, f: Factor) -> normal.Terms:
-        if isinstance(f, Site):
-            return {(Site(self.clones[f.sub], f.m, f.word),): 1.0}
-        if isinstance(f, SumNode):
-            return normal.array_sum({self._word(f.word): f.weights.astype(complex)})
-        one = np.ones(f.left[0][0].size, complex)
-        left, right = self._word(f.left), self._word(f.right)
-        return normal.couple_terms({left: one}, f.coupling, {right: one}, f.u, f.v)
 
     # -- plain forms -------------------------------------------------------------------------------
 
@@ -228,7 +202,7 @@ class _Writer:
                 plain = plain["real"]
             if sum(len(letters) for _, letters in word) > MAX_LETTERS:
                 _check.fail(where, f"have at most {MAX_LETTERS} factors per term to be written", op)
-            out.append({"factors": _member_plain(self._word(word)), "weights": plain})
+            out.append({"factors": _member_plain(word), "weights": plain})
         return sorted(out, key=lambda term: json.dumps(term["factors"]))
 
     def rate(self, rate: Any) -> Any:

@@ -51,10 +51,12 @@ def local_parts(jump: LocalJump, size: int) -> tuple[NDArray[np.float64], NDArra
     return here[:, None, None] * lam, here[:, None] * c
 
 
+@lru_cache(maxsize=1000)
 def _axes(
-    r: NDArray[np.float64],
+    x: float, y: float, z: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Orthonormal (e1, e2, e3) with e3 along r (z where r = 0)."""
+    """Orthonormal (e1, e2, e3) with e3 along r = (x, y, z), or z where r = 0."""
+    r = np.array([x, y, z])
     norm = np.linalg.norm(r)
     e3 = r / norm if norm > 0 else np.array([0.0, 0.0, 1.0])
     seed = np.eye(3)[int(np.argmin(np.abs(e3)))]
@@ -95,7 +97,7 @@ def spin_initial(
     out = InitialSpec.zeros(size)
     for m, (state, N) in enumerate(zip(states, numbers, strict=True)):
         r = float(np.linalg.norm(state.vector))
-        e1, e2, e3 = _axes(state.vector)
+        e1, e2, e3 = _axes(*state.vector.tolist())
         out.e3[m] = e3
         if sampling == "point":
             out.mean[m] = N * r / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -179,8 +180,7 @@ def _add_matrix(
     system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]
 ) -> None:
     name = system.unique(words_of(op))
-    # a real matrix has a real factor, which halves the products
-    values, vectors = np.linalg.eigh(matrix if np.any(matrix.imag) else matrix.real)
+    values, vectors = _decomposed(matrix.tobytes(), op.size)
     keep = values > 1e-12 * np.abs(values).max()
     if keep.sum() > MATRIX_CHANNELS:
         factor = vectors[:, keep].conj() * np.sqrt(values[keep])
@@ -190,6 +190,14 @@ def _add_matrix(
         return
     for k, (g, vector) in enumerate(zip(values[keep], vectors.T[keep], strict=True)):
         _add(system, symbols.symbol((vector.conj() * op).sum()), float(g), f"{name}, part {k}")
+
+
+@lru_cache(maxsize=4)
+def _decomposed(matrix: bytes, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Eigenvalues and eigenvectors of a Hermitian matrix, kept for the next run of the model."""
+    G = np.frombuffer(matrix, complex).reshape(size, size)
+    # a real matrix has a real factor, which halves the products
+    return tuple(np.linalg.eigh(G if np.any(G.imag) else G.real))  # type: ignore[return-value]
 
 
 def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_sampling: str) -> None:
