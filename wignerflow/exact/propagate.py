@@ -169,7 +169,7 @@ def adaptive(
                 total += f[g] * scratch
         return total
 
-    rate = sum(float(np.max(abs(m).sum(axis=0), initial=0.0)) for m in matrices)
+    rate = sum(float(np.max(np.asarray(abs(m).sum(axis=0)), initial=0.0)) for m in matrices)
     span = float(tlist[-1] - tlist[0])
     steps = max(20.0, span * rate / 3, span / max_step)
     entries = sum(m.nnz for m in matrices) + 20 * y.size
