@@ -5,6 +5,8 @@
 #   make test-gpu    compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
 #   make bench-gpu   a GPU next to the CPU: agreement and speed (DRY=1: only compile for one)
+#   make docs        the site, into docs/_build/html
+#   make release-check  build, install and try what a release would publish
 #   make lock        write the requirements/*.lock files anew (UPGRADE=1: newest versions)
 #   make clean       remove everything that make made
 # PYTHON=python3.12 chooses the interpreter that .venv is made with.
@@ -19,7 +21,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow test-gpu bench bench-gpu lock clean
+.PHONY: demo test test-slow test-gpu bench bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --out demo
@@ -43,6 +45,12 @@ bench: $(STAMP)-bench
 
 bench-gpu: $(STAMP)-gpu
 	$(BIN)/python -m wignerflow.bench.gpu $(if $(DRY),--dry) $(if $(QUICK),--quick) --json benchmarks/results-gpu.json
+
+docs: $(STAMP)-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+release-check: $(STAMP)-release
+	BIN=$(BIN) packaging/release-check
 
 # ---------------------------------------------------------------- environment
 # The locks pin every package by hash. run.lock is a part of the others, so installing any of them
@@ -77,6 +85,12 @@ $(STAMP)-bench: requirements/bench.lock requirements/run.lock pyproject.toml | $
 $(STAMP)-gpu: requirements/gpu.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
 	$(call install,gpu)
 
+$(STAMP)-docs: requirements/docs.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,docs)
+
+$(STAMP)-release: requirements/release.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,release)
+
 # ---------------------------------------------------------------- locks
 # One resolution for every platform and every Python from 3.11 on. Each lock constrains the next,
 # so that all of them fit into one environment.
@@ -95,6 +109,8 @@ lock: .venv-lock/.stamp
 	$(COMPILE) --extra test -c requirements/run.lock -o requirements/test.lock
 	$(COMPILE) --extra gpu -c requirements/run.lock -c requirements/test.lock -o requirements/gpu.lock
 	$(COMPILE) --extra bench -c requirements/run.lock -c requirements/test.lock -o requirements/bench.lock
+	$(COMPILE) --extra docs -c requirements/run.lock -c requirements/test.lock -o requirements/docs.lock
+	$(COMPILE) --extra release -c requirements/run.lock -c requirements/test.lock -o requirements/release.lock
 
 clean:
 	rm -rf $(VENV) .venv-lock demo build dist .pytest_cache .ruff_cache .mypy_cache \

@@ -1,14 +1,18 @@
-"""A superradiant laser with inhomogeneous broadening, in 41 frequency bins, and its threshold.
+"""
+Inhomogeneous broadening
+========================
 
-N emitters with Gaussian frequencies of width sigma, sorted into bins: every bin is one ensemble,
+A superradiant laser with inhomogeneous broadening, in 41 frequency bins, and its threshold.
+
+N emitters with Gaussian frequencies of width sigma, sorted into bins: every bin is one ensemble::
 
     H = sum_k omega_k Jz_k,  jump sum_k J^-_k (rate Gamma),  pump w on every emitter.
 
-Linearised about the pumped state (all up), mean field gives
+Linearised about the pumped state (all up), mean field gives::
 
     d<J^-_k>/dt = -(w/2 + i omega_k) <J^-_k> + (Gamma N_k / 2) sum_l <J^-_l>,
 
-which grows where
+which grows where::
 
     (Gamma / 2) sum_k N_k (w/2) / ((w/2)^2 + omega_k^2) > 1.
 

@@ -1,4 +1,8 @@
-"""Huber's chain of large spins made of two-level emitters that also decay one by one.
+"""
+A chain of large spins with local decay
+=======================================
+
+Huber's chain of large spins made of two-level emitters that also decay one by one.
 
 Local decay shortens a spin, so every site is an ensemble of N = 2S emitters instead of a collective
 spin, and the method is "twa".

@@ -1,4 +1,8 @@
-"""The superradiant burst of a chain of emitters, and what disorder in their positions does to it.
+"""
+Disorder and a superradiant burst
+=================================
+
+The superradiant burst of a chain of emitters, and what disorder in their positions does to it.
 
 N inverted emitters a tenth of a wavelength apart in free space; every position is off by a Gaussian
 of width sigma in all directions. Nothing in the model is rewritten for that: couplings and rates

@@ -1,15 +1,19 @@
-"""Linewidth of the superradiant laser against the pump: trajectories, exact, and two formulas.
+"""
+Linewidth of the superradiant laser
+===================================
+
+Linewidth of the superradiant laser against the pump: trajectories, exact, and two formulas.
 
 N emitters decay collectively (rate Gamma = 1) and are pumped one by one (rate w = x N). The light
 has the correlation <J-(t + tau) J+(t)>, whose decay is the linewidth Delta (full width).
 
 1. Regression with a constant inversion z of the emitters gives Delta = w + 1 - (N - 1) z, where z
    and the correlation c of two emitters follow from the second-order equations (Meiser, Ye, Carlson
-   and Holland, Phys. Rev. Lett. 102, 163601 (2009), in the limit of a bad cavity)
+   and Holland, Phys. Rev. Lett. 102, 163601 (2009), in the limit of a bad cavity)::
 
        w (1 - z) - (1 + z) = 2 (N - 1) c,      c (w + 1 - (N - 2) z) = z (1 + z) / 2 .
 
-2. For large N the amplitude is fixed, |J-|^2 = N^2 x (1 - x) / 2 with z = x, and only the phase
+2. For large N the amplitude is fixed, J+J- = N^2 x (1 - x) / 2 with z = x, and only the phase
    diffuses: the pump adds N w / 4, decay z^2 N^2 / 4 per unit time to the variance of J-'s other
    quadrature, so that Delta = (1 + x) / (2 (1 - x)).
 

@@ -1,4 +1,8 @@
-"""A two-dimensional lattice of large spins with decay: Huber's chain, on a torus of 12 x 12 sites.
+"""
+A lattice of large spins
+========================
+
+A two-dimensional lattice of large spins with decay: Huber's chain, on a torus of 12 x 12 sites.
 
 Every site has four neighbours, so the polarised state becomes unstable at Jx Jy = -Gamma^2/4.
 """

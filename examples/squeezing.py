@@ -1,4 +1,9 @@
-"""Entanglement of weakly pumped emitters: the squeezing parameter with its jackknife error."""
+"""
+Entanglement of weakly pumped emitters
+======================================
+
+Entanglement of weakly pumped emitters: the squeezing parameter with its jackknife error.
+"""
 
 import warnings
 

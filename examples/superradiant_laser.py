@@ -1,4 +1,9 @@
-"""A superradiant laser by three methods: TWA, mean field, exact. Writes laser.png, laser.nc."""
+"""
+The superradiant laser by three methods
+=======================================
+
+A superradiant laser by three methods: TWA, mean field, exact. Writes laser.png, laser.nc.
+"""
 
 import matplotlib
 

@@ -1,11 +1,15 @@
-"""Two detuned ensembles lock their phases: Xu et al., Phys. Rev. Lett. 113, 154101 (2014).
+"""
+Two ensembles lock their phases
+===============================
 
-Two pumped ensembles A and B share one collective decay, with frequencies +delta/2 and -delta/2,
+Two detuned ensembles lock their phases: Xu et al., Phys. Rev. Lett. 113, 154101 (2014).
+
+Two pumped ensembles A and B share one collective decay, with frequencies +delta/2 and -delta/2::
 
     H = (delta/2) (Jz_A - Jz_B),  jump J^-_A + J^-_B (rate Gamma),  pump w on every emitter.
 
-Their relative phase is locked while |g1(A, B)| stays of order one, up to detunings of the order of
-the pump rate. `python synchronisation.py [--quick]` writes synchronisation.png and prints a table.
+Their relative phase is locked while abs(g1(A, B)) stays of order one, up to detunings of the order
+of the pump rate. `python synchronisation.py [--quick]` writes synchronisation.png and prints a table.
 """
 
 import sys

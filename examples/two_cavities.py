@@ -1,4 +1,9 @@
-"""Two coupled cavities, three ensembles and a drive pulse: derived, printed, solved, compared."""
+"""
+Two cavities, three ensembles and a pulse
+=========================================
+
+Two coupled cavities, three ensembles and a drive pulse: derived, printed, solved, compared.
+"""
 
 import sys
 

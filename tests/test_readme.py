@@ -20,6 +20,7 @@ BLOCKS = [
     )
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 
 
 def run(code: list[str], folder: Path) -> str:
@@ -52,6 +53,12 @@ def test_readme_example_does_what_it_says(tmp_path: Path) -> None:
 def test_examples_run(script: Path, tmp_path: Path) -> None:
     quick = ["--quick"] if "--quick" in script.read_text(encoding="utf-8") else []
     assert "±" in run([str(script), *quick], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", TUTORIALS, ids=lambda p: p.stem)
+def test_tutorials_run(script: Path, tmp_path: Path) -> None:
+    assert "±" in run(["-W", "default", str(script)], tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)

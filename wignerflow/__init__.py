@@ -6,6 +6,8 @@ from .analysis.certify import Certificate, certify
 from .analysis.compare import Comparison, compare
 from .analysis.correlation import Correlation, correlation
 from .analysis.distribution import ball_density, sphere_density
+from .analysis.photon_values import Photons
+from .analysis.photons import photons
 from .analysis.spectrum import Spectrum, spectrum
 from .analysis.steady_state import NotRelaxed, NotUnique, SteadyState, steady_state
 from .analysis.sweep import sweep
@@ -78,6 +80,7 @@ __all__ = [
     "NotRelaxed",
     "NotUnique",
     "Output",
+    "Photons",
     "QuantumJumps",
     "Ratio",
     "Result",
@@ -111,6 +114,7 @@ __all__ = [
     "g2",
     "load",
     "mean_field",
+    "photons",
     "register",
     "relative",
     "solve",

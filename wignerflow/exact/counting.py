@@ -278,6 +278,7 @@ class Counter:
         edges: of the bins, (B + 1,).
         timed: whether the model depends on time.
         rtol: of the integrator, where it does.
+        steady: all bins are alike, so that pairs of bins are taken with the first one only.
     """
 
     def __init__(
@@ -288,9 +289,10 @@ class Counter:
         edges: NDArray[np.float64],
         timed: bool,
         rtol: float,
+        steady: bool,
     ):
         self.e, self.start, self.edges = elements, codes, edges
-        self.timed, self.rtol = timed, rtol
+        self.timed, self.rtol, self.steady = timed, rtol, steady
         self.zero = zero_level(elements.count)
         here = self.set(self.zero)
         self.rho = [np.zeros((here.size, 1), complex)]
@@ -385,10 +387,12 @@ class Counter:
         n, flux = np.zeros((2, A, B))
         for a in range(A):
             one = more(self.zero, {a: 1}, {a: 1})
-            for j in range(B):
+            for j in range(1 if self.steady else B):
                 x = self.taken(self.zero, self.rho[j], j, {a: 1}, {a: 1})
                 n[a, j] = self.trace(one, x)[0].real
                 flux[a, j] = self.counted(self.zero, self.rho[j], j, a)[0].real
+        if self.steady:
+            n[:], flux[:] = n[:, :1], flux[:, :1]
         return n, flux
 
     def coherence(self) -> Complex:
@@ -403,14 +407,17 @@ class Counter:
                     closed = more(self.zero, {b: 1}, {a: 1})
                     if k:
                         y = self.taken(open_, x, k, {b: 1}, {})
-                        out[a, b, :k, k] = self.trace(closed, y)
-                        out[b, a, k, :k] = out[a, b, :k, k].conj()
+                        first = y.shape[1]
+                        out[a, b, :first, k] = self.trace(closed, y)
+                        out[b, a, k, :first] = out[a, b, :first, k].conj()
                     y = self.taken(self.zero, self.rho[k], k, {b: 1}, {a: 1})
                     out[a, b, k, k] = self.trace(closed, y)[0]
                 if k == B - 1:
                     break
-                new = self.taken(self.zero, self.rho[k], k, {}, {a: 1})
-                x = np.concatenate([self.free(open_, x, k) if k else x, new], axis=1)
+                moved = [self.free(open_, x, k)] if k else []
+                if k == 0 or not self.steady:
+                    moved.append(self.taken(self.zero, self.rho[k], k, {}, {a: 1}))
+                x = np.concatenate(moved, axis=1)
         return out
 
     def pairs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -425,16 +432,19 @@ class Counter:
                     both = more(first, {b: 1}, {b: 1})
                     if k:
                         y = self.taken(first, x, k, {b: 1}, {b: 1})
-                        g2[a, b, :k, k] = g2[b, a, k, :k] = self.trace(both, y).real
-                        mixed[a, b, :k, k] = self.counted(first, x, k, b).real
-                        mixed[b, a, k, :k] = mixed[a, b, :k, k]
+                        n = y.shape[1]
+                        g2[a, b, :n, k] = g2[b, a, k, :n] = self.trace(both, y).real
+                        mixed[a, b, :n, k] = self.counted(first, x, k, b).real
+                        mixed[b, a, k, :n] = mixed[a, b, :n, k]
                     count = {a: 2} if a == b else {a: 1, b: 1}
                     y = self.taken(self.zero, self.rho[k], k, count, dict(count))
                     g2[a, b, k, k] = mixed[a, b, k, k] = self.trace(both, y)[0].real
                 if k == B - 1:
                     break
-                new = self.taken(self.zero, self.rho[k], k, {a: 1}, {a: 1})
-                x = np.concatenate([self.free(first, x, k) if k else x, new], axis=1)
+                moved = [self.free(first, x, k)] if k else []
+                if k == 0 or not self.steady:
+                    moved.append(self.taken(self.zero, self.rho[k], k, {a: 1}, {a: 1}))
+                x = np.concatenate(moved, axis=1)
         return g2, mixed
 
 
@@ -469,7 +479,8 @@ def count(
         model: the master equation; its initial state holds at time 0.
         fields: the operators K; light that is not in a vacuum input must be a number in K.
         edges: of the bins, ascending from 0 or later, (B + 1,).
-        steady: bins in the steady state, which must be unique.
+        steady: bins in the steady state, which must be unique; they are of one width, and pairs of
+            them are counted with the first one only.
         g1, g2: whether these moments are wanted.
         rtol: of the integrator, for models that depend on time.
         memory: limit in bytes.
@@ -489,7 +500,7 @@ def count(
     np.add.at(start, where, values)
     elements = Elements(model, system.basis, fields, memory)
     timed = bool(model.coefficients) or any(K.coefficients for K in fields)
-    counter = Counter(elements, known, start, edges, timed, rtol)
+    counter = Counter(elements, known, start, edges, timed, rtol, steady)
     n, flux = counter.numbers()
     coherence = counter.coherence() if g1 else None
     pairs, mixed = counter.pairs() if g2 else (None, None)

@@ -1,7 +1,7 @@
 r"""What moves a mode by itself, taken out of a system so that a step can make it exactly.
 
 With x = (Re a, Im a) the terms of h that are quadratic in one mode alone, and the jumps l = p.x + c
-that are linear in it, give
+that are linear in it and whose output nobody asks for, give
 
 .. math:: dx = A x\,dt + \text{noise}, \qquad \langle\text{noise noise}^T\rangle = D\,dt,
 
@@ -42,9 +42,10 @@ def take_linear(system: PhaseSpaceSystem) -> PhaseSpaceSystem:
             A = np.stack([Q[:, 1], -Q[:, 0]], axis=1) / 2
             _add(steps, block, times, A, np.zeros_like(A))
     out.hamiltonian = Poly(rest)
+    seen = {id(channel) for field in system.fields for channel, _, _ in field.terms}
     for channel in system.channels:
         terms = _single_terms(channel.symbol)
-        if not _one_mode(system, terms):
+        if id(channel) in seen or not _one_mode(system, terms):
             out.channels.append(channel)
             continue
         times, values = _rate(channel.rate, 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
+from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Record, Var
 from ..phasespace.system import AMPLITUDES, MemberObservable, ProductObservable
 from .array_sums import ArraySums
 from .fields import Fields
@@ -234,6 +234,9 @@ class ObservePrinter:
         for i in self.sums.forms:
             body.add(f"T{i} = {layout.s(f'seen{i}')}")
             every[Form(i)] = f"T{i}"
+        for leaf in {leaf: None for r in self.readouts for leaf in _records(r)}:
+            body.add(f"Z{leaf.index} = {layout.s(f'record{leaf.index}')}")
+            every[leaf] = f"Z{leaf.index}"
         for i in self.pairs:
             body.add(f"P{i} = {layout.s(f'pair{i}')}")
             every[Pair(i)] = f"P{i}"
@@ -277,6 +280,11 @@ class ObservePrinter:
         if self.ensembles or self.lengths:
             last = layout.parameters.integer(position)
             body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+
+
+def _records(readout: Readout) -> list[Record]:
+    leaves = readout.symbol.leaves if isinstance(readout.symbol, Poly) else []
+    return [leaf for leaf in leaves if isinstance(leaf, Record)]
 
 
 def _runs(calls: list[tuple[int, int]]) -> list[tuple[int, int, int]]:

@@ -28,6 +28,7 @@ from .member_channels import MemberChannels
 from .member_gradient import MemberGradient, Terms
 from .moves import move
 from .oscillators import ModePrinter
+from .records import Recorder
 from .rng import DYNAMICS
 from .single_gradient import SingleGradient
 from .text import LANE_LOOP, Lines, Prologue, plus
@@ -52,7 +53,8 @@ class StepPrinter:
         self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
         self.single = SingleGradient(system, self.prologue, rest)
         self.jumps = len(self.single.symbols)
-        forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
+        self.records = Recorder(layout, self.prologue, {step.block for step in system.modes})
+        forms = {*needed_forms(self.single.polynomials), *self.fields.forms(), *self.records.forms}
         self.sums = ArraySums(layout, sorted(forms), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
@@ -86,6 +88,8 @@ class StepPrinter:
         for k in range(self.jumps):
             if stage == 1 or not fused:
                 lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
+        if stage == 1:
+            self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
@@ -101,7 +105,9 @@ class StepPrinter:
             y = [mid[Var(k, c)] for c in range(n)]
             y = self._advance(k, f"{k}_{stage}", g, x, y, stage, lines)
             end.update({Var(k, c): y[c] for c in range(n)})
-            if stage == 1 and not fused:
+            if stage == 2:
+                self.records.after_single(k, lines)
+            elif not fused:
                 lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
         if stage == 2:
             end.update(self.diffusions.lines(None, end, lines))
@@ -176,6 +182,7 @@ class StepPrinter:
                     self.local.noise_member(k, out)
         if stage == 2:
             self.diffusions.before_member(group, out)
+            self.records.load(group, out)
         out.open(LANE_LOOP)
         for k in blocks:
             for c in range(layout.block(k).components):
@@ -197,6 +204,8 @@ class StepPrinter:
             assert isinstance(leaf, Member)
             out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
         self.sums.add(group, end, out)
+        if stage == 2:
+            self.records.after_member(group, blocks, out)
         out.close()
         out.close()
 
@@ -230,6 +239,7 @@ class StepPrinter:
                 body.close()
                 for group in layout.groups:
                     self._members(group, stage, body)
+        self.records.finish(body)
         out.open(f"def step({ARGUMENTS}):")
         out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
         for k in layout.singles:
@@ -248,6 +258,7 @@ class StepPrinter:
                 out.add(*self.local.load(k, "0"))
                 self.local.noise_single(k, out)
         out.open(LANE_LOOP)
+        self.records.clear(out)
         for i in self.sums.forms:
             out.add(f"{layout.s(f'form{i}')} = F(0)")
         for k in layout.singles:

@@ -71,6 +71,7 @@ def build(
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
     collective = list(model.collective_jumps)
+    numbers = [n for n, jump in enumerate(model.jumps) if isinstance(jump, Jump)]
     alone_jumps = {
         k: found for k, j in enumerate(collective) if bloch_spins and (found := alone(j))
     }
@@ -95,7 +96,8 @@ def build(
             take_own(system, symbols, local, jump)
         if isinstance(jump.op, Op):
             name = system.unique(words_of(jump.op))
-            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, k not in silent)
+            noisy, number = k not in silent, numbers[k]
+            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, noisy, number)
             continue
         rate, matrix = jump.rate, jump.matrix
         if matrix is not None:
@@ -170,10 +172,15 @@ def _couples(key: Key) -> bool:
 
 
 def _add(
-    system: PhaseSpaceSystem, symbol: Poly, rate: float | Coef, name: str, noisy: bool = True
+    system: PhaseSpaceSystem,
+    symbol: Poly,
+    rate: float | Coef,
+    name: str,
+    noisy: bool = True,
+    jump: int | None = None,
 ) -> None:
     if isinstance(rate, Coef) or rate > 0:
-        system.channels.append(Channel(symbol, rate, name, noisy=noisy))
+        system.channels.append(Channel(symbol, rate, name, noisy=noisy, jump=jump))
 
 
 def _add_matrix(

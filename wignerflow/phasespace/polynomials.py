@@ -67,6 +67,13 @@ class Aux(NamedTuple):
     tag: str = "aux"
 
 
+class Record(NamedTuple):
+    """The record number ``index`` of the output fields, see ``kernels.records``."""
+
+    index: int  # type: ignore[assignment]
+    tag: str = "record"
+
+
 class TimePart(NamedTuple):
     """Real ("r") or imaginary ("i") part of a time coefficient."""
 
@@ -74,7 +81,7 @@ class TimePart(NamedTuple):
     part: str
 
 
-Leaf = Var | Member | Form | Pair | Number | Coupled | Aux
+Leaf = Var | Member | Form | Pair | Number | Coupled | Aux | Record
 Times = tuple[TimePart, ...]
 Monomial = tuple[Times, tuple[Leaf, ...]]
 

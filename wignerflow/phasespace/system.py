@@ -85,6 +85,7 @@ class Channel:
     ``name``: a unique one, which keys its noise.
     ``sign`` -1: its field is taken off (in systems without noise). ``noisy`` False: of a linear
     jump of a mode whose noise stands in a :class:`Diffusion`.
+    ``jump``: its number among the jumps of the model, if it stands for one alone.
     """
 
     symbol: Poly
@@ -92,6 +93,24 @@ class Channel:
     name: str
     sign: float = 1.0
     noisy: bool = True
+    jump: int | None = None
+
+
+#: Numbers that are kept of every field over an output interval, see ``kernels.records``.
+RECORDS = 6
+
+
+@dataclass
+class Field:
+    """An output field: the sum of (channel, c, d), c b + d b^* of the channel's field b, each, and
+
+    of an ``amplitude`` that enters (times only); ``flux``: the symbol of its photons per time, None
+    where that is infinite.
+    """
+
+    terms: list[tuple[Channel, complex, complex]]
+    amplitude: Poly
+    flux: Poly | None
 
 
 @dataclass
@@ -308,6 +327,7 @@ class PhaseSpaceSystem:
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)
     explicit: list[Explicit] = field(default_factory=list)  # of every block, or of none
+    fields: list[Field] = field(default_factory=list)
     numbers: list[NDArray[np.float64]] = field(default_factory=list)
     coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"
@@ -368,6 +388,7 @@ class PhaseSpaceSystem:
         polys = [self.hamiltonian, *(c.symbol for c in self.channels)]
         polys += [p for e in self.explicit for p in e.polynomials]
         polys += [p for d in self.diffusions for p in (*d.drift, *(x for r in d.lower for x in r))]
+        polys += [p for f in self.fields for p in (f.amplitude, f.flux) if p is not None]
         for poly in polys:
             for times, _, _ in poly.sorted_terms():
                 for t in times:

@@ -1,0 +1,178 @@
+"""Photon statistics of trajectories against the exact chain and closed formulas."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+
+
+def deviations(one, exact):
+    """Distances in standard errors."""
+    return (one.value - exact) / one.sem
+
+
+@pytest.fixture(scope="module")
+def burst():
+    atoms = wf.Ensemble(100, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    outputs = {"F": wf.Output(jump), "half": 0.6j * wf.Output(jump)}
+    kw = {"bins": 0.006 * np.arange(15)}
+    exact = wf.photons(model, outputs, method="exact", **kw)
+    return wf.photons(model, outputs, ntraj=2048, seed=5, dt=0.001, **kw), exact
+
+
+def test_a_burst(burst):
+    """Superradiance of 100 emitters from full inversion."""
+    found, exact = burst
+    for name in ("F", "half"):
+        for what in ("n", "flux"):
+            z = deviations(getattr(found, what)(name), getattr(exact, what)(name).value)
+            assert np.abs(z).max() < 4.5, what
+        z = deviations(found.g2(name), exact.g2(name).value)
+        assert np.abs(z).max() < 5
+        assert np.sqrt(np.mean(z**2)) < 2
+        spectra = (p.spectrum(name, omega=[0, 25, 50]) for p in (found, exact))
+        one, two = spectra
+        assert np.abs(deviations(one, two.value)).max() < 4.5
+    modes, known = found.modes("F"), exact.modes("F")
+    assert np.all(np.abs(modes.value - known.value)[:3] < 4.5 * modes.sem[:3] + 0.01)
+    both = found.g1("F", "half").value
+    np.testing.assert_allclose(both, 0.6j * found.g1("F").value, atol=1e-6)
+    z = deviations(found.g2("F", "half"), exact.g2("F", "half").value)
+    assert np.abs(z[~np.eye(14, dtype=bool)]).max() < 5
+    assert 0.99 < found.stats["in_modes"]["F"] < 1.0
+
+
+def test_counts_of_a_burst(burst):
+    found, exact = burst
+    for name in ("F", "half"):
+        one, two = found.number(name), exact.number(name)
+        assert abs(one.mean - two.mean) < 4 * one.mean_sem + 0.1
+        assert abs(one.variance - two.variance) < 4 * one.variance_sem + 1.5
+    assert exact.number("half").mean == pytest.approx(0.36 * exact.number("F").mean)
+
+
+def test_two_bins_and_the_flux_estimator_agree_but_for_what_bins_hold():
+    atoms = wf.Ensemble(100, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    kw = {"bins": np.array([0.02, 0.025, 0.045, 0.05]), "g1": False}
+    exact = wf.photons(model, jump, method="exact", estimator="bins", **kw)
+    found = wf.photons(model, jump, ntraj=1024, seed=2, estimator="bins", dt=0.001, **kw)
+    assert np.abs(deviations(found.g2(), exact.g2().value)).max() < 4.5
+    with pytest.raises(ValueError, match="g1 was left out"):
+        found.g1()
+
+
+@pytest.mark.slow
+def test_the_laser_in_its_steady_state():
+    """Superradiant laser, 30 emitters: g2 and g1 over delays, averaged over origins."""
+    atoms = wf.Ensemble(30, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump, wf.LocalJump(atoms.sp, 15.0)], initial={atoms: wf.up})
+    kw = {"width": 0.01, "window": 0.2, "t": "steady"}
+    exact = wf.photons(model, jump, method="exact", **kw)
+    found = wf.photons(model, jump, ntraj=2048, seed=3, relax=0.6, dt=0.0025, **kw)
+    assert found.g2().value.shape == exact.g2().value.shape == (20,)
+    np.testing.assert_allclose(found.flux().value, exact.flux().value, rtol=0.02)
+    np.testing.assert_allclose(found.g2().value, exact.g2().value, atol=0.02)
+    np.testing.assert_allclose(found.g1().value, exact.g1().value, atol=0.03 * exact.g1().value[0])
+
+
+def test_squeezing_of_a_parametric_oscillator():
+    """Half way to threshold, in a window T: S + (1 - S)(1 - e^{-gT})/(gT), g = kappa (1 ± x)/2."""
+    x, T = 0.5, 64.0
+    mode = wf.Mode(name="mode")
+    jump = wf.Jump(mode.a, 1.0)
+    eps = 1j * x / 4
+    H = eps * mode.adag * mode.adag - eps * mode.a * mode.a
+    model = wf.Model(H, [jump], initial={mode: wf.vacuum})
+    light = wf.photons(
+        model, jump, bins=20 + 0.5 * np.arange(129), ntraj=1024, seed=4, dt=0.1, g1=False, g2=False
+    )
+    for phase, sign in ((np.pi / 2, 1), (0.0, -1)):
+        S = light.quadrature(phase)
+        zero = int(np.argmin(np.abs(S.omega)))
+        deep = 1 - sign * 4 * x / (1 + sign * x) ** 2
+        g = (1 + sign * x) / 2
+        known = deep + (1 - deep) * (1 - np.exp(-g * T)) / (g * T)
+        assert abs(S.value[zero] - known) < 4 * S.sem[zero]
+        far = np.abs(S.omega) > 5
+        np.testing.assert_allclose(S.value[far].mean(), 1, atol=0.06)
+    kw = {"bins": 20 + 0.5 * np.arange(129), "ntraj": 256, "seed": 4, "dt": 0.1}
+    half = 0.5**0.5 * wf.Output(jump)
+    eta = wf.photons(model, half, g1=False, g2=False, **kw).quadrature(np.pi / 2)
+    assert abs(eta.value[64] - (0.5 + 0.5 * 0.125)) < 5 * eta.sem[64]
+
+
+def test_inputs_leave_as_they_came():
+    """An empty cavity in front of a mirror passes coherent, thermal and squeezed light."""
+    for given, n in ((wf.thermal(1.5), 1.5), (wf.squeezed(0.6, 0.4), np.sinh(0.6) ** 2)):
+        mode = wf.Mode(name="mode")
+        jump = wf.Jump(mode.a, 1.0, input=given)
+        model = wf.Model(None, [jump], initial={mode: wf.vacuum})
+        light = wf.photons(
+            model, jump, bins=10 + 0.5 * np.arange(33), ntraj=512, seed=1, dt=0.1, g1=False
+        )
+        found = light.n()
+        assert abs(found.value.mean() - n) < 5 * np.sqrt(np.mean(found.sem**2) / 8)
+        with pytest.raises(ValueError, match="no finite flux"):
+            light.flux()
+        if given.kind == "thermal":  # independent bins of Gaussian light
+            g2 = light.g2()
+            assert abs(np.diagonal(g2.value).mean() - 2) < 0.15
+            assert abs(g2.value[np.triu_indices(32, 8)].mean() - 1) < 0.04
+        else:
+            # on resonance every bin is as squeezed as what enters
+            S = light.quadrature(0.2)
+            assert abs(S.value.mean() - np.exp(-1.2)) < 5 * np.sqrt(np.mean(S.sem**2) / 16)
+    beta = 0.8
+    jump = wf.Jump(mode.a, 1.0, input=wf.coherent(beta))
+    model = wf.Model(0.3 * mode.n, [jump], initial={mode: wf.vacuum})
+    light = wf.photons(model, jump, bins=20 + 0.5 * np.arange(9), ntraj=256, seed=1, dt=0.1)
+    flux = light.flux()
+    assert np.abs(flux.value - beta**2).max() < 5 * flux.sem.max() + 1e-3  # nothing is lost
+    n = light.n()
+    assert np.abs(n.value - 0.5 * beta**2).max() < 5 * n.sem.max()
+    g2 = light.g2()
+    assert np.abs(g2.value - 1).max() < 5 * g2.sem.max()
+
+
+def test_few_emitters_are_warned_about():
+    atoms = wf.Ensemble(1, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(0.4 * atoms.Jx, [jump], initial={atoms: wf.down})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        wf.photons(model, jump, bins=10 + 0.2 * np.arange(4), ntraj=64, seed=2, dt=0.1)
+    assert any("no antibunching" in str(w.message) for w in caught)
+
+
+def test_bad_arguments():
+    atoms = wf.Ensemble(20, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    bins = np.linspace(0, 0.1, 3)
+    cases = [
+        ({"bins": bins - 0.05}, "begin at 0, where the initial state holds"),
+        ({"bins": bins[::-1]}, "ascending edges"),
+        ({"bins": None}, "be given, or both `width` and `window`"),
+        ({"bins": bins, "method": "cumulant"}, "has no output fields; use 'twa' or 'exact'"),
+        ({"bins": bins, "method": wf.TWA(scheme="heun")}, 'have scheme="splitting"'),
+        ({"bins": bins, "t": "steady"}, "be left out where"),
+    ]
+    for kw, message in cases:
+        with pytest.raises(ValueError, match=message):
+            wf.photons(model, jump, **kw)
+    with pytest.raises(ValueError, match="be made of jumps of the model"):
+        wf.photons(model, wf.Jump(atoms.Jm, 1.0), bins=bins)
+    with pytest.raises(ValueError, match=r"norm of at most 1"):
+        wf.photons(model, 1.2 * wf.Output(jump), bins=bins)
+    light = wf.photons(model, jump, bins=bins, method="exact", g2=False)
+    with pytest.raises(ValueError, match="g2 was left out"):
+        light.g2()
+    with pytest.raises(ValueError, match="has no quadratures"):
+        light.quadrature()

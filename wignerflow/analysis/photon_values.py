@@ -1,0 +1,385 @@
+"""What ``wf.photons`` returns: moments of bins with errors, from sums of trajectories or exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..exact.counting import Counts
+from ..result import format_value
+from .correlation import jackknife
+from .photon_sums import Sums
+
+Real = NDArray[np.float64]
+
+
+@dataclass
+class Data:
+    """Facts of a run."""
+
+    names: tuple[str, ...]
+    edges: Real
+    steady: bool
+    method: str
+    estimator: str
+    ntraj: int = 0
+    seed: int | None = None
+    dt: float | None = None
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Moments:
+    """Values with standard errors (zero if exact; a complex one: of both parts).
+
+    Attributes:
+        value, sem: arrays of one shape.
+        times: centers of the bins, on every axis of ``value``; or
+        taus: delays; or
+        omega: angular frequencies.
+    """
+
+    value: NDArray[Any]
+    sem: NDArray[Any]
+    times: Real | None = None
+    taus: Real | None = None
+    omega: Real | None = None
+
+    def __repr__(self) -> str:
+        flat, errors = np.ravel(self.value), np.ravel(self.sem)
+        shown = np.unique(np.linspace(0, flat.size - 1, 4).astype(int))
+        some = ", ".join(format_value(flat[k], errors[k]) for k in shown)
+        return f"Moments(shape={self.value.shape}: {some}, …)"
+
+
+@dataclass
+class Modes:
+    """Temporal modes: eigenvalues of <c_j^+ c_k>, descending, with errors, and their shapes.
+
+    ``shapes[k]``: the amplitudes u of mode k, whose operator is the sum of u_j^* c_j over bins.
+    """
+
+    value: Real
+    sem: Real
+    shapes: NDArray[np.complex128]
+    times: Real
+
+
+@dataclass
+class Number:
+    """Mean and variance of the number of photons between the first edge and the last."""
+
+    mean: float
+    mean_sem: float
+    variance: float
+    variance_sem: float
+
+
+class Photons:
+    """Photon statistics of output fields; see :func:`wignerflow.photons`.
+
+    Attributes:
+        names: of the outputs.
+        edges: of the bins, (B + 1,).
+        method, estimator, ntraj, seed, dt, stats: of the run.
+    """
+
+    def __init__(self, data: Data, sums: Sums | None, counts: Counts | None, infinite: bool):
+        self.names, self.edges, self.steady = data.names, data.edges, data.steady
+        self.method, self.estimator, self.ntraj = data.method, data.estimator, data.ntraj
+        self.seed, self.dt, self.stats = data.seed, data.dt, data.stats
+        self._sums, self._counts, self._infinite = sums, counts, infinite
+        self.widths = np.diff(data.edges)
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(repr, self.names)) if self.names != ("",) else "one output"
+        return f"Photons({names}; {self.widths.size} bins, method={self.method!r})"
+
+    # -- numbers ---------------------------------------------------------------------------------
+
+    def n(self, name: str | None = None) -> Moments:
+        """Mean photons in the mode of each bin, <c^+ c>, (B,); of one bin in the steady state."""
+        a = self._at(name)
+        if self._counts is not None:
+            return self._over_bins(self._counts.n[a][None])
+        return self._over_bins(self._left(self._run.x[:, a]))
+
+    def flux(self, name: str | None = None) -> Moments:
+        """Mean photons per time, averaged over each bin, by the symbol of the flux, (B,)."""
+        self._finite("flux")
+        a = self._at(name)
+        width = self.widths
+        if self._counts is not None:
+            return self._over_bins(self._counts.flux[a][None] / width)
+        return self._over_bins(self._left(self._run.photons[:, a]) / width)
+
+    def number(self, name: str | None = None) -> Number:
+        """Mean and variance of the photons that arrive between the first edge and the last.
+
+        Trajectories have them from the sum over steps of abs(b_out)^2 - abs(b_in)^2, whose variance
+        lacks terms of the order of one photon.
+        """
+        self._finite("number")
+        a = self._at(name)
+        if self._counts is not None:
+            mean = float(self._counts.mean[a])
+            return Number(mean, 0.0, float(self._counts.second[a] + mean - mean**2), 0.0)
+        if self.steady:
+            raise ValueError("Counts need the edges of an interval: give `bins`, not t='steady'.")
+        run = self._run
+        mean, square = self._left(run.gain[:, a]), self._left(run.square[:, a])
+        eta = float(run.algebra.gamma[a, a].real)
+        variance = square - mean**2 + (1 - eta) * mean
+        sem = [float(jackknife(x[1:])) for x in (mean, variance)]
+        return Number(float(mean[0]), sem[0], float(variance[0]), sem[1])
+
+    # -- coherence -------------------------------------------------------------------------------
+
+    def g1(self, name: str | None = None, other: str | None = None) -> Moments:
+        r"""First-order coherence, not normalised: <c_j^+ c_k> of bins j of one output and k of the
+
+        other (the same if left out), (B, B); over delays k - j in the steady state.
+        """
+        a, b = self._at(name), self._at(name if other is None else other)
+        return self._over_pairs(self._coherence(a, b))
+
+    def g2(self, name: str | None = None, other: str | None = None) -> Moments:
+        r"""Second-order coherence, normalised, of bins j of one output and k of the other,
+
+        .. math:: \frac{\langle c_j^\dagger c_k^\dagger c_k c_j\rangle}
+           {\langle c_j^\dagger c_j\rangle\langle c_k^\dagger c_k\rangle},
+
+        (B, B), over delays in the steady state. With estimator="flux" the photons of the later bin
+        stand in place of its mode where j and k differ. NaN where a mean is below two errors.
+        """
+        if not self.has_g2:
+            raise ValueError("g2 was left out of this run (g2=False).")
+        a, b = self._at(name), self._at(name if other is None else other)
+        replicas = self._pairs(a, b)
+        out = self._over_pairs(replicas)
+        for axis, k in ((0, a), (1, b)):
+            mean = self.n(self.names[k])
+            poor = mean.value < 2 * mean.sem
+            if self.steady:
+                out.value[:] = np.nan if poor[0] else out.value
+            else:
+                out.value[poor if axis == 0 else np.s_[:, poor]] = np.nan
+        return out
+
+    @property
+    def has_g2(self) -> bool:
+        """Whether sums for g2 were made."""
+        return (self._counts or self._run).g2 is not None
+
+    def modes(self, name: str | None = None) -> Modes:
+        """Temporal modes: eigenvalues and eigenvectors of <c_j^+ c_k>."""
+        if self.steady:
+            raise ValueError("Light of a steady state has no temporal modes; give `bins`.")
+        a = self._at(name)
+        replicas = self._coherence(a, a)
+        values, vectors = np.linalg.eigh((replicas + replicas.conj().swapaxes(1, 2)) / 2)
+        values = values[:, ::-1]
+        shapes = vectors[0].T[::-1].conj()
+        return Modes(values[0], self._error(values), shapes, self.times)
+
+    def spectrum(self, name: str | None = None, omega: Any = None) -> Moments:
+        r"""Energy spectrum: photons per unit of omega/2 pi.
+
+        .. math:: S(\omega) = \sum_{jk}\sqrt{w_jw_k}\,\langle c_j^\dagger c_k\rangle
+           e^{i\omega(t_k - t_j)}
+
+        of a pulse; per unit of time in the steady state, the sum over delays of both signs up to
+        the window.
+
+        Args:
+            name: of the output.
+            omega: angular frequencies (of b ~ e^{-i omega t}); None takes those of the bins.
+        """
+        a = self._at(name)
+        if omega is None:
+            number = self.widths.size // 2 if self.steady else self.widths.size
+            freq = np.fft.fftshift(np.fft.fftfreq(number, float(self.widths.mean())))
+            omega = 2 * np.pi * freq
+        w = np.atleast_1d(_check.numeric_array("omega", omega, float))
+        replicas = self._coherence(a, a)
+        if self.steady:
+            phase = np.exp(1j * np.outer(self.taus[1:], w))
+            values = replicas[:, :1].real + 2 * (replicas[:, 1:] @ phase).real
+        else:
+            phase = np.exp(1j * np.outer(self.times, w)) * np.sqrt(self.widths)[:, None]
+            values = np.einsum("jw,rjk,kw->rw", phase.conj(), replicas, phase, optimize=True).real
+        return Moments(values[0], self._error(values), omega=w)
+
+    def quadrature(self, phase: float = 0.0, name: str | None = None) -> Moments:
+        r"""Squeezing spectrum of the quadrature X = e^{-i phase} b + e^{i phase} b^+; vacuum is 1.
+
+        .. math:: S_\varphi(\omega) = \frac1T\left\langle\left|\int_0^T e^{-i\omega t}
+           (X_\varphi - \langle X_\varphi\rangle)\,dt\right|^2\right\rangle
+
+        over the time T of all bins (in the steady state: of the window), which must be alike.
+
+        Args:
+            phase: of the quadrature in radians: 0 is b + b^+, pi/2 is -i(b - b^+).
+            name: of the output.
+        """
+        angle = _check.real("phase", phase)
+        if self._counts is not None:
+            raise ValueError("Method 'exact' has no quadratures of bins; take 'twa'.")
+        if np.ptp(self.widths) > 1e-9 * self.widths.max():
+            raise ValueError("A squeezing spectrum needs bins of one width.")
+        a, run = self._at(name), self._run
+        wave, power, pair = (self._left(x[:, a]) for x in (run.wave, run.power, run.pair))
+
+        def turned(x: Any) -> Any:
+            return np.roll(x[:, ::-1], 1, axis=1)
+
+        power = power - np.abs(wave) ** 2
+        pair = pair - wave * turned(wave)
+        values = power + turned(power) + 2 * (np.exp(-2j * angle) * pair).real
+        values = values + 1 - run.algebra.gamma[a, a].real
+        values = np.fft.fftshift(values, axes=1)
+        freq = np.fft.fftfreq(values.shape[1], float(self.widths.mean()))
+        omega = 2 * np.pi * np.fft.fftshift(freq)
+        return Moments(values[0], self._error(values), omega=omega)
+
+    # -- axes ------------------------------------------------------------------------------------
+
+    @property
+    def times(self) -> Real:
+        """Centers of the bins."""
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
+    @property
+    def taus(self) -> Real:
+        """Delays between bins, in the steady state."""
+        count = self.widths.size if self._counts is not None else self.widths.size // 2
+        return np.asarray(float(self.widths.mean()) * np.arange(count), float)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    @property
+    def _run(self) -> Sums:
+        assert self._sums is not None
+        return self._sums
+
+    def _at(self, name: str | None) -> int:
+        if name is None and len(self.names) == 1:
+            return 0
+        return self.names.index(_check.one_of("name", name, self.names))
+
+    def _finite(self, what: str) -> None:
+        if self._infinite:
+            self._refuse(what)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ValueError(f"White thermal or squeezed light has no finite {what}; take `n` of bins.")
+
+    def _left(self, values: Any) -> Any:
+        return self._run.left_out(values)
+
+    def _error(self, replicas: Any) -> Any:
+        return jackknife(replicas[1:]) if len(replicas) > 1 else np.zeros_like(replicas[0])
+
+    def _over_bins(self, replicas: Any) -> Moments:
+        if self.steady:
+            replicas = replicas.mean(axis=1, keepdims=True)
+            return Moments(replicas[0], self._error(replicas))
+        return Moments(replicas[0], self._error(replicas), times=self.times)
+
+    def _over_pairs(self, replicas: Any) -> Moments:
+        value, error = replicas[0].copy(), self._error(replicas)
+        if self.steady:
+            return Moments(value, error, taus=self.taus)
+        return Moments(value, error, times=self.times)
+
+    def _coherence(self, a: int, b: int) -> Any:
+        """Replicas of <c_j^+ c_k>: the value, then without each batch."""
+        if self._counts is not None:
+            if self._counts.g1 is None:
+                raise ValueError("g1 was left out of this run (g1=False).")
+            found = self._counts.g1[a, b]
+            return (found[0] if self.steady else found)[None]
+        run = self._run
+        if run.g1 is None:
+            raise ValueError("g1 was left out of this run (g1=False).")
+        same = self._left(run.same1[:, a, b])
+        upper = self._left(run.g1[:, a, b])
+        if self.steady:
+            upper[:, 0] = same.mean(axis=1)
+            return upper
+        lower = self._left(run.g1[:, b, a]).conj().swapaxes(1, 2)
+        return _joined(upper, lower, same)
+
+    def _pairs(self, a: int, b: int) -> Any:
+        """Replicas of g2."""
+        if self._counts is not None:
+            return self._exact_pairs(self._counts, a, b)
+        run = self._run
+        assert run.g2 is not None
+        x = [self._left(run.x[:, k]) for k in (a, b)]
+        later = self._left((run.photons if run.flux else run.x)[:, b])
+        same = self._left(run.same2[:, a, b]) + run.entering_four[a, b]
+        if self.steady:
+            n = [y.mean(axis=1) for y in x]
+            mean = later.mean(axis=1)
+            alone = self._left(run.alone[:, a])[:, : run.origins].mean(axis=1)
+            product = self._left(run.g2[:, a, b]) - (alone * mean)[:, None]
+            out = product / (n[0] * mean)[:, None]
+            out[:, 0] = same.mean(axis=1) / (n[0] * n[1])
+            return out
+        upper = self._half(a, b)
+        lower = self._half(b, a).swapaxes(1, 2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _joined(upper, lower, same / (x[0] * x[1]))
+
+    def _half(self, a: int, b: int) -> Any:
+        """g2 with bin j of a before bin k of b."""
+        run = self._run
+        assert run.g2 is not None
+        later = self._left((run.photons if run.flux else run.x)[:, b])[:, None, :]
+        early, alone = (self._left(y[:, a])[:, :, None] for y in (run.x, run.alone))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (self._left(run.g2[:, a, b]) - alone * later) / (early * later)
+
+    def _exact_pairs(self, counts: Counts, a: int, b: int) -> Any:
+        assert counts.g2 is not None and counts.mixed is not None
+        n, flux = counts.n, counts.flux
+        mixed = self.estimator == "flux"
+        pairs = (counts.mixed if mixed else counts.g2)[a, b]
+        upper = n[a][:, None] * (flux if mixed else n)[b][None, :]
+        lower = (flux if mixed else n)[a][:, None] * n[b][None, :]
+        norm = np.triu(upper, 1) + np.tril(lower, -1) + np.diag(n[a] * n[b])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out = pairs / norm
+        return (out[0] if self.steady else out)[None]
+
+
+def _joined(upper: Any, lower: Any, same: Any) -> Any:
+    out = np.triu(upper, 1) + np.tril(lower, -1)
+    at = np.arange(same.shape[1])
+    out[:, at, at] = same
+    return out
+
+
+def from_counts(counts: Counts, data: Data) -> Photons:
+    """Of the exact engine."""
+    return _stated(Photons(data, None, counts, False), counts.n, counts.flux)
+
+
+def from_sums(sums: Sums, data: Data, infinite: bool) -> Photons:
+    """Of trajectories."""
+    photons = None if infinite else sums.photons.sum(axis=0)
+    return _stated(Photons(data, sums, None, infinite), sums.x.sum(axis=0), photons)
+
+
+def _stated(out: Photons, n: Real, flux: Real | None) -> Photons:
+    """With the part of the photons that the bins' modes hold."""
+    if flux is not None:
+        total = flux.sum(axis=1)
+        parts = np.divide(n.sum(axis=1), total, out=np.full(total.size, np.nan), where=total != 0)
+        out.stats["in_modes"] = dict(zip(out.names, parts.tolist(), strict=True))
+    return out
