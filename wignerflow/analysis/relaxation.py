@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..exact.jumps import QuantumJumps
-from ..kernels.module import KernelText
+from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..model.model import LocalJump, Model
 from ..model.operators import ArrayOp, Op
@@ -19,13 +19,18 @@ from ..model.states import BlochState, ModeState, State
 from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
+from ..phasespace.generator import refuses
 from ..run.bounds import guess
 from ..run.driver import Request, available_threads, simulate
 from ..run.gpus import default_device, place
-from ..solving import FAILED_LIMIT, gather, members, runs_trajectories
+from ..run.stepsize import Wanted
+from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
+from .controls import Late, late
 
 TIMES = 64  # outputs of a run, evenly spaced
+AVERAGED = 8  # independent ones among those averaged over, about: for the choice of the step
 FIRST_STEPS = 64  # length of the first run in steps
+VARIABLES = 8  # of a system with controls, at most
 LIFETIMES = 3  # of the slowest rate: shortest time before averages are taken
 FAMILY = 0.01  # family-wise error rate of the tests at one length
 SETTLED = 1e-6  # of the largest value: accepted drift of a deterministic method
@@ -95,7 +100,10 @@ class Runner:
         threads: int | None,
         dt: float | None,
         device: str | None = None,
+        controls: bool | None = False,
     ):
+        self.controls = False
+        self.uncontrolled: str | None = ""
         self.engine, self.base, self.plan = engine, base, plan
         self.device = default_device() if device is None and runs_trajectories(engine) else device
         self.model = model
@@ -103,8 +111,13 @@ class Runner:
         self.slots = plan.slots()
         self.every = np.arange(plan.channels)
         self.lowered: dict[int, Any] = {}
-        self.failed = 0
+        self.failed = self.work = 0
+        self.step_error: dict[str, NDArray[np.float64]] | None = None
         self.stochastic = engine.stochastic
+        if controls is not False:
+            #: Why there are no controls; None: there are.
+            self.uncontrolled = self._uncontrolled()
+            self.controls = self.uncontrolled is None
 
     def slowest(self) -> float:
         """The slowest relaxation rate of one emitter or mode under the model's jumps; 0 if none.
@@ -157,8 +170,15 @@ class Runner:
             count = ntraj if self.engine.stochastic else 2
             request = Request(count, seed, self.single, self.threads, None, self.dt)
             place(request, self.device or "cpu", runs_trajectories(self.engine))
+            # averages over outputs have smaller errors than one; controls correct the rest
+            many = count if self.controls else AVERAGED * count
+            request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}))
             outcome = simulate(text, times, self.every, request)
             self.dt = outcome.dt
+            self.work += outcome.stats["work"]
+            if self.step_error is None:
+                late = outcome.prepared.errors
+                self.step_error = {k: v[len(v) // 2 :].max(axis=0) for k, v in late.items()}
             samples = outcome.samples
             self.failed = max(self.failed, samples.failed)
             if samples.failed > FAILED_LIMIT * samples.ntraj:
@@ -171,6 +191,30 @@ class Runner:
             values = np.moveaxis(sums, 0, 1)
         n = TIMES // 4
         return np.stack([values[:, 1 + k * n : 1 + (k + 1) * n].mean(axis=1) for k in range(4)], 1)
+
+    def _uncontrolled(self) -> str | None:
+        if isinstance(self.engine, QuantumJumps) or not self.stochastic:
+            return "the method has no equations with noise"
+        if (self.device or "cpu") != "cpu":
+            return "they are made on the CPU"
+        why = refuses(self._text(0, self.model, np.array([0.0, 1.0])).given)
+        if why is None and self._text(0, self.model, np.zeros(1)).layout.state_slots > VARIABLES:
+            why = f"there are more than {VARIABLES} variables"
+        return why
+
+    def late(self, which: int, model: Model, T: float, ntraj: int, longer: float = 1.0) -> Late:
+        """Every trajectory's averages over [T/2, T], of channels and controls.
+
+        ``longer``: with so many times longer steps.
+        """
+        assert self.dt is not None
+        dt = self.dt * longer
+        system, symbols = self.engine.lower(model, self.base, np.array([0.0, T]))
+        readouts = [Readout(symbols[k], self.plan.base[k].is_complex) for k in self.base]
+        request = Request(ntraj, (self.seed + which) % 2**64, self.single, self.threads)
+        times = np.linspace(0, T, TIMES + 1)
+        self.work += ntraj * int(Grid.make(times, dt).nsteps.sum())
+        return late(system, readouts, times, dt, request)
 
     def _jumps(
         self, model: Model, times: NDArray[np.float64], ntraj: int, seed: int

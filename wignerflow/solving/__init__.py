@@ -5,6 +5,7 @@ as plain data), ``trajectories`` (runs of phase-space methods); ``solve`` holds 
 and the task that it gives to a method.
 """
 
+from .columns import PlanColumns
 from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
 from .options import seed_of
 from .problem import gather, members
@@ -15,6 +16,7 @@ __all__ = [
     "FAILED_LIMIT",
     "METHODS",
     "FailedTrajectories",
+    "PlanColumns",
     "check_treats",
     "gather",
     "members",
