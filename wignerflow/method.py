@@ -21,7 +21,16 @@ Operators = Mapping[str, Op | ArrayOp]
 
 #: Options of ``solve`` that only trajectories use, and those of every method that makes steps.
 STEPS = frozenset({"dt", "tol", "precision"})
-TRAJECTORIES = STEPS | {"target_sem", "timeout", "device", "client", "keep", "start", "checkpoint"}
+TRAJECTORIES = STEPS | {
+    "variance",
+    "target_sem",
+    "timeout",
+    "device",
+    "client",
+    "keep",
+    "start",
+    "checkpoint",
+}
 
 
 class Options(Protocol):

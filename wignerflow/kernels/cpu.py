@@ -161,7 +161,7 @@ class CpuKernel:
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched
         self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
-        self.source = text.module(single, self.lanes)
+        self.source = self._source(text, single)
         self._run = self._compile()
 
     @property
@@ -179,12 +179,19 @@ class CpuKernel:
         self.__dict__.update(state)
         self._run = self._compile()
 
+    def _source(self, text: KernelText, single: bool) -> str:
+        return text.module(single, self.lanes)
+
+    def _probe(self) -> None:
+        """Run nothing, so that it is compiled."""
+        self.simulate(0, 0, 2, 0)
+
     def _compile(self) -> Callable[..., None]:
         start = time.perf_counter()
         module = load_module(self.source)
         run: Callable[..., None] = module.run
         self._run = run
-        self.simulate(0, 0, 2, 0)
+        self._probe()
         self.compile_seconds = time.perf_counter() - start
         return run
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,27 @@ from numpy.typing import NDArray
 from .text import Parameters
 
 WORDS = 2**32
+
+
+_PAIR = re.compile(r"\bpair(\d) = U\((.*)\)$", re.M)
+_KEYED = re.compile(r"\bkc = U\((.*)\)$", re.M)
+_DRAW = re.compile(
+    r"^( *)(\w+), (\w+) = normal_pair\((ka|k0), (?:kb|k1), U\(t0 \+ l\), (\w+)\)$", re.M
+)
+
+
+def from_table(functions: str, place: str) -> str:
+    """The text with its normals read from the table that begins at ``place`` in ``p``.
+
+    Raises:
+        NotImplementedError: it draws other numbers, too.
+    """
+    out = _PAIR.sub(rf"pair\1 = ({place} + (\2) * 2 * LN) & FAR", functions)
+    out = _KEYED.sub(rf"kc = ({place} + (int(ka) + (\1)) * 2 * LN) & FAR", out)
+    out = _DRAW.sub(r"\1\2 = p[\5 + l]\n\1\3 = p[\5 + LN + l]", out)
+    if re.search(r"normal_pair|three_point|threefry", out):
+        raise NotImplementedError("the method draws other numbers than normals")
+    return out
 
 
 class Draws:
@@ -48,12 +70,28 @@ class Draws:
             raise ValueError(f"Two draws of one purpose have the name {name!r}.")
         self.sizes[purpose, name] = size
 
-    def settle(self) -> None:
-        """Fill in all numbers. Where ranges would overlap, the later name gives way."""
+    @property
+    def totals(self) -> dict[int, int]:
+        """Pairs of every purpose."""
+        out: dict[int, int] = {}
+        for (purpose, _), size in self.sizes.items():
+            out[purpose] = out.get(purpose, 0) + size
+        return out
+
+    def settle(self, dense: bool = False) -> None:
+        """Fill in all numbers. Where ranges would overlap, the later name gives way.
+
+        ``dense``: from 0 on for every purpose, for tables.
+        """
+        ends: dict[int, int] = {}
         taken: list[tuple[int, int, int]] = []  # ascending, apart from each other
         for key in sorted(self.sizes):
-            begin = self._free(key, taken)
             size = self.sizes[key]
+            if dense:
+                begin = ends.get(key[0], 0)
+                ends[key[0]] = begin + size
+            else:
+                begin = self._free(key, taken)
             if key in self._alone:
                 self.parameters.assign(self._alone[key], begin)
             else:

@@ -94,7 +94,8 @@ def decode(
     samples = None
     if arrays is not None:
         counts = {n: _check.integer(n, record["samples"][n], 0) for n in ("failed", "ntraj")}
-        samples = Samples(**arrays, **counts)  # type: ignore[arg-type]
+        nets = bool(record["samples"].get("nets", 0))
+        samples = Samples(**arrays, **counts, nets=nets)  # type: ignore[arg-type]
     return {
         "times": axes["time"],
         **{part: {n: o[part] for n, o in observables.items()} for part in store.PARTS},

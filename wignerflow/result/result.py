@@ -223,6 +223,22 @@ class Result:
         keywords = {"step_error": zero, **keywords}
         return cls(times, *found, method=method, plan=plan, **keywords)
 
+    @property
+    def efficiency(self) -> dict[str, float]:
+        """By name, how many plain trajectories each of these stands for: the number with which
+        plain ones would have the same largest standard error, over ``ntraj``.
+
+        One for plain trajectories. Derived observables, of which that is not known, are left out.
+        """
+        if self.samples is None or not self.samples.nets:
+            return dict.fromkeys(self.expect, 1.0)
+        out = {}
+        for name, error in self.sem.items():
+            plain, own = np.abs(self.std[name]) ** 2 / self.ntraj, np.abs(error) ** 2
+            if np.all(np.isfinite(plain)) and own.max(initial=0.0) > 0:
+                out[name] = float((plain.max(axis=0) / own.max(axis=0)).min())
+        return out
+
     # ------------------------------------------------------------ together
 
     def merge(self, other: Result) -> Result:

@@ -219,6 +219,7 @@ def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> P
     stats = {
         "pilot_time": time.perf_counter() - start - choice.compile_seconds,
         "pilot_work": choice.work,
+        "pilot_needed": choice.needed,
         "compile_time": choice.compile_seconds,
         "step_difference": choice.difference,
         "step_difference_sem": choice.sem,

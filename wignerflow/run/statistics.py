@@ -80,6 +80,8 @@ class Samples:
         batched: channels that derived observables need, ascending, (Kb,).
         failed: trajectories that became non-finite.
         ntraj: trajectories started.
+        nets: trajectories of a batch depend on each other (guided sampling), batches do not: every
+            standard error is that of the batches' means.
     """
 
     count: NDArray[np.int64]
@@ -90,6 +92,7 @@ class Samples:
     batched: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     failed: int = 0
     ntraj: int = 0
+    nets: bool = False
 
     def __post_init__(self) -> None:
         times, channels = self.mean.shape
@@ -214,6 +217,8 @@ class Samples:
         Raises:
             ValueError: times, channels or batched channels differ.
         """
+        if self.nets != other.nets:
+            _check.fail("other", "be sampled alike, guided or plain", other.nets)
         if self.mean.shape != other.mean.shape or not np.array_equal(self.batched, other.batched):
             _check.fail(
                 "other",
@@ -230,7 +235,9 @@ class Samples:
 
     def digest(self) -> str:
         """SHA-256 of the sums, as 64 hexadecimal digits: equal for equal bits."""
-        out = hashlib.sha256(f"{self.mean.shape} {self.ntraj} {self.failed}".encode())
+        out = hashlib.sha256(
+            f"{self.mean.shape} {self.ntraj} {self.failed}{' nets' * self.nets}".encode()
+        )
         for name in ("count", "mean", "m2", "batch_count", "batch_sum", "batched"):
             out.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return out.hexdigest()
@@ -250,8 +257,20 @@ class Samples:
         return np.where(n > 1, np.sqrt(self.m2 / np.maximum(n - 1, 1)), np.nan)
 
     def sem(self) -> NDArray[np.float64]:
-        """Standard error of the mean, std / sqrt(n), (T, K)."""
+        """Standard error of the mean, std / sqrt(n) (of ``nets``, from batches), (T, K)."""
+        if self.nets:
+            return self._between()
         return self.std() / np.sqrt(np.maximum(self.count, 1))[:, None]
+
+    def _between(self) -> NDArray[np.float64]:
+        """Standard errors from the means of batches, weighted by their trajectories."""
+        some = self.batch_count[:, :, None]
+        n = np.maximum(some.sum(axis=1), 1)
+        used = (some > 0).sum(axis=1)
+        mean = self.batch_sum.sum(axis=1) / n
+        off = (self.batch_sum - some * mean[:, None]) / n[:, None]
+        square = (off**2).sum(axis=1) * used / np.maximum(used - 1, 1)
+        return np.where(used > 1, np.sqrt(square), np.nan)
 
     def jackknife(
         self, function: Callable[[dict[str, NDArray]], NDArray], layout: Mapping[str, Slot]

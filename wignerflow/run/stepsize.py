@@ -79,6 +79,7 @@ class Wanted:
         free: steps need not end at outputs.
         threads: of the pilot.
         watch: called before every pair with the seconds that compiling took; may give up.
+        plain: the run takes plain trajectories, as many as its errors need.
     """
 
     ntraj: int
@@ -87,6 +88,7 @@ class Wanted:
     free: bool = False
     threads: int = 1
     watch: Callable[[float], None] = lambda compiling: None
+    plain: bool = True
 
 
 @dataclass
@@ -102,6 +104,7 @@ class StepChoice:
     sem: float = 0.0  # that sampling error
     errors: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     work: int = 0  # trajectories times steps
+    needed: float = 0.0  # plain trajectories that the run will take
     compile_seconds: float = 0.0
     exact: bool = False
 
@@ -193,7 +196,8 @@ class Pilot:
         chunks = 1
         if text.system.noise:
             one = kernel.lanes * steps * text.layout.state_slots
-            share = min(PILOT_SHARE * self.needed, MAX_PILOT) / kernel.lanes
+            most = MAX_PILOT if self.wanted.plain else 2**13
+            share = min(PILOT_SHARE * self.needed, most) / kernel.lanes
             chunks = int(max(PILOT_CHUNKS, min(PILOT_WORK / one, 2**14 / kernel.lanes), share))
         ntraj = chunks * kernel.lanes
         workers = min(self.wanted.threads, chunks)
@@ -347,6 +351,7 @@ def _choice(pilot: Pilot, level: Level, met: bool) -> StepChoice:
         float((level.error / level.scale).max(initial=0.0)),
         errors,
         pilot.work,
+        pilot.needed,
         pilot.compiling,
     )
 

@@ -48,6 +48,20 @@ class PlanColumns:
             out[span] = target.limit(mean[:, span])
         return np.where(out > 0, out, np.inf)
 
+    def needed(self, nets: NDArray[np.float64], each: int) -> float:
+        """Trajectories that the target needs, from means of nets (nets, T, K) of ``each``.
+
+        Infinity without a target.
+        """
+        mean = self.read(nets.mean(axis=0))
+        asked = self.allowed(mean)
+        if not np.any(np.isfinite(asked)):
+            return float("inf")
+        n = len(nets)
+        less = self.read((nets.sum(axis=0) - nets) / (n - 1))
+        error = np.sqrt(n - 1.0) * less.std(axis=0).max(axis=0, initial=0.0)
+        return float(n * each * ((error / asked) ** 2).max(initial=0.0))
+
     def split(self, columns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """By name, sizes of errors (T,) or (T, V) from (T, Q)."""
         out = {}

@@ -75,6 +75,7 @@ class Options:
     #: Even steps between which outputs are interpolated, see ``Even``; 0: they fall on steps.
     even: int
     tol: float | None
+    variance: str
     precision: str
     device: str
     threads: int
@@ -98,6 +99,7 @@ def read_options(
     seed: Any,
     dt: Any,
     tol: Any,
+    variance: Any,
     precision: Any,
     device: Any,
     threads: Any,
@@ -125,6 +127,13 @@ def read_options(
     if isinstance(dt, Even):
         dt, even = dt.step, dt.steps
     step = None if dt is None else _check.positive("dt", dt)
+    _check.one_of("variance", variance, ["plain", "guided", "auto"])
+    if variance == "guided" and not runs_trajectories(method):
+        must = "be 'plain' for a method without phase-space trajectories"
+        _check.fail("variance", must, variance)
+    for name, value in (("checkpoint", checkpoint), ("client", client), ("keep", keep)):
+        if variance == "guided" and value is not None:
+            _check.fail("variance", f"be 'plain' or 'auto' with `{name}`", variance)
     if tol is not None:
         tol = _check.positive("tol", tol)
         if step is not None:
@@ -159,6 +168,7 @@ def read_options(
         step,
         even,
         tol,
+        variance,
         precision,
         device,
         workers,
@@ -178,6 +188,7 @@ def unused(method: Method, options: Options) -> str | None:
     given = {
         "dt": options.dt is not None,
         "tol": options.tol is not None,
+        "variance": options.variance == "guided",
         "precision": options.precision != "single",
         "target_sem": bool(options.target),
         "timeout": options.timeout is not None,

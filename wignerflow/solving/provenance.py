@@ -258,6 +258,8 @@ class Record:
         why: Any = True
         if "start" in self.facts:
             why = "it started from the samples of another run"
+        if "nets" in self.facts:
+            why = "its trajectories come in nets"
         again = {"repeatable": why, "e_ops": call["e_ops"], "engine": call["method"]}
         return again, call["model"]
 

@@ -122,6 +122,7 @@ def solve(
     seed: int | None = None,
     dt: float | None = None,
     tol: float | None = None,
+    variance: str = "plain",
     precision: str = "single",
     device: str | None = None,
     threads: int | None = None,
@@ -151,6 +152,11 @@ def solve(
             seen by a pilot run; steps may then be longer than the time between outputs, which are
             interpolated. ``result.step_error`` holds its error, estimated.
         tol: accepted error of the step instead, as a fraction of an observable's largest mean.
+        variance: "plain" trajectories; "guided", quasi Monte Carlo along the noise that moves the
+            state most and both signs of the rest, in nets whose spread gives the errors (see the
+            page on precision); or "auto", guided where a pilot finds that it pays. ``ntraj`` counts
+            single trajectories, and ``result.efficiency`` how many plain ones each stands for.
+            Where guided sampling cannot be used, ``stats["notes"]`` says why. CPU only.
         precision: "single" or "double", of the state of a trajectory; sums are always double, and
             so is mean field.
         device: "cpu", "cuda" (every visible NVIDIA GPU), or "auto", which takes the CPU where no
@@ -203,6 +209,7 @@ def solve(
         seed=seed,
         dt=dt,
         tol=tol,
+        variance=variance,
         precision=precision,
         device=device,
         threads=threads,

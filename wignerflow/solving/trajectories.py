@@ -21,6 +21,7 @@ from ..result import Result
 from ..run.cluster import Cluster
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.gpus import place
+from ..run.guided import Declined, guided
 from ..run.needs import announce_run, check_outputs
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
@@ -33,6 +34,7 @@ from .provenance import Record, identity
 
 SHORT_WARNING = 0.05
 NEGATIVE_WARNING = 0.02
+WORTH = 20_000  # plain trajectories, from which on "auto" tries nets
 ROUNDING_STEPS = 5_000_000
 
 
@@ -52,6 +54,8 @@ class Trajectories:
             start=options.begin,
             initial=None if options.start is None else options.start.states,
         )
+        #: Why guided sampling was not used.
+        self.declined: str | None = None
         #: Why "auto" took the CPU.
         self.without = place(self.request, options.device, method.stochastic)
         #: Step and pilot; a continued run takes the step that it chose before.
@@ -152,7 +156,9 @@ class Trajectories:
             # a checkpoint holds sums at outputs
             free = options.checkpoint is None and self.method.stochastic
             columns = PlanColumns(plan, options.target)
-            self.request.wanted = Wanted(self.request.ntraj, options.tol, columns, free)
+            self.request.wanted = Wanted(
+                self.request.ntraj, options.tol, columns, free, plain=options.variance == "plain"
+            )
             self.prepared = prepare(text, times, self.request)
             if self.prepared.exact:
                 self.prepared.errors.update(no_error(plan, times.size))
@@ -166,6 +172,10 @@ class Trajectories:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
         check_outputs(text, self.problem.times, self.request)
         prepared = self._prepare(text)
+        if self.options.variance != "plain":
+            found = self._guided(text, prepared)
+            if found is not None:
+                return found
         self.record.facts |= {"step": prepared.step, "even": prepared.even}
         kept = batched(self.problem.plan, self.problem.plan.slots())
         if self.request.pool is None:  # else it is not this machine that works
@@ -182,6 +192,27 @@ class Trajectories:
             self.request.pool, self.request.kernel = None, CpuKernel
             return simulate(text, self.problem.times, kept, self.request, prepared)
 
+    def _guided(self, text: KernelText, prepared: Prepared) -> Outcome | None:
+        """A run by nets; None where that cannot be or does not pay."""
+        options, times = self.options, self.problem.times
+        columns = PlanColumns(self.problem.plan, options.target)
+        try:
+            if options.checkpoint is not None or not self.method.stochastic:
+                raise Declined("it does not go with a checkpoint, nor with a single trajectory")
+            if options.variance == "auto" and not self._costly(prepared):
+                raise Declined("the run is too short for it to pay")
+            outcome = guided(text, times, self.request, prepared, columns.needed)
+        except Declined as reason:
+            self.declined = f"variance={options.variance!r} took plain trajectories: {reason}."
+            return None
+        self.record.facts |= {"step": prepared.step, "nets": outcome.stats["nets"]}
+        return outcome
+
+    def _costly(self, prepared: Prepared) -> bool:
+        """Whether plain trajectories would take so long that a pilot of nets is worth it."""
+        needed = prepared.stats.get("pilot_needed", self.request.ntraj)
+        return min(needed, self.request.ntraj) > WORTH
+
     def _complete(self, outcome: Outcome, text: KernelText) -> None:
         """Say where it ran, warn of what may be wrong, note what the method made of the model."""
         stats = outcome.stats
@@ -195,6 +226,8 @@ class Trajectories:
         notes = list(text.system.facts)
         if self.without is not None:
             notes.append(f"device='auto' took the CPU: {self.without.rstrip('.')}.")
+        if self.declined is not None:
+            notes.append(self.declined)
         if notes:
             stats["notes"] = notes
 

@@ -1,0 +1,130 @@
+"""Guided sampling: unbiased, errors from nets, and what it declines."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow.run.statistics import BATCHES, Samples
+
+N = 200
+TIMES = np.linspace(0, 20 / N, 11)
+
+
+def laser(N=N):
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 0.25 * N)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    return model, {
+        "emission": atoms.Jp * atoms.Jm / N**2,
+        "inversion": atoms.Jz / N,
+        "squeezing": wf.Squeezing(atoms),
+    }
+
+
+def solve(variance="guided", **options):
+    model, e_ops = laser()
+    options = {"ntraj": 8192, "seed": 1, "dt": TIMES[1] / 4, "progress": False} | options
+    return wf.solve(model, TIMES, e_ops=e_ops, variance=variance, **options)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return solve()
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return solve("plain", ntraj=200_000, seed=2)
+
+
+def scores(one, other, name):
+    error = np.hypot(one.sem[name], other.sem[name])
+    return (np.abs(one.expect[name] - other.expect[name]) / error)[error > 0]
+
+
+def test_it_agrees_with_plain_trajectories(found, plain):
+    for name in ("emission", "inversion", "squeezing"):
+        z = scores(found, plain, name)
+        assert z.max() < 4.5 and np.sqrt(np.mean(z**2)) < 2
+        assert found.std[name] == pytest.approx(plain.std[name], rel=0.1, nan_ok=True)
+    assert found.efficiency["emission"] > 5 and plain.efficiency["emission"] == 1
+    assert found.stats["variance"] == "guided" and found.ntraj <= 8192
+    assert found.stats["work"] > found.ntraj * found.stats["steps"]
+
+
+def test_directions_that_are_not_orthonormal_are_seen(plain, monkeypatch):
+    """What a mistake in the transformation would do: the noise along them has another size."""
+    from wignerflow.run import guided
+
+    keep = guided._Guided.directions
+
+    def spoilt(self, most, pool):
+        keep(self, most, pool)
+        self.G = self.G * 1.1
+
+    monkeypatch.setattr(guided._Guided, "directions", spoilt)
+    assert scores(solve(), plain, "emission").max() > 6
+
+
+def test_the_same_bits_with_any_number_of_threads(found, tmp_path):
+    assert solve(threads=1).digest() == found.digest()
+    found.save(tmp_path / "run.nc")
+    loaded = wf.load(tmp_path / "run.nc")
+    assert loaded.digest() == found.digest() and loaded.efficiency == found.efficiency
+    other = solve(seed=9)
+    both = found.merge(other)
+    assert both.ntraj == found.ntraj + other.ntraj
+    assert both.sem["emission"].max() < found.sem["emission"].max()
+    with pytest.raises(ValueError, match="sampled alike"):
+        found.merge(solve("plain", seed=3, ntraj=128))
+    with pytest.raises(ValueError, match="come in nets"):
+        found.rerun()
+
+
+def test_a_target_takes_few_trajectories(plain):
+    result = solve(target_sem={"emission": 2e-4}, ntraj=10**6)
+    assert result.stats["stopped_because"] == "target_sem"
+    assert result.sem["emission"].max() <= 2e-4
+    needed = plain.ntraj * (plain.sem["emission"].max() / 2e-4) ** 2
+    assert result.ntraj < needed / 2
+
+
+def test_what_it_declines_runs_plain_and_says_so():
+    chain = wf.Ensemble(20, name="chain", count=3)
+    model = wf.Model(jumps=[wf.Jump(chain.Jm.sum(), 1.0)], initial={chain: wf.up})
+    run = {"e_ops": [chain.Jz.sum()], "ntraj": 64, "seed": 1, "dt": 0.01}
+    result = wf.solve(model, [0, 0.1], variance="guided", **run)
+    assert result.digest() == wf.solve(model, [0, 0.1], **run).digest()
+    assert "plain trajectories: the model has arrays" in result.stats["notes"][-1]
+    short = wf.solve(model, [0, 0.1], variance="auto", **run)
+    assert "too short" in short.stats["notes"][-1]
+    with pytest.raises(ValueError, match="`variance` must be"):
+        wf.solve(model, [0, 0.1], variance="best", **run)
+    with pytest.raises(ValueError, match="`variance` must be 'plain' or 'auto' with `keep`"):
+        wf.solve(model, [0, 0.1], variance="guided", keep="final", **run)
+
+
+def means_of_nets(rng, split):
+    """Standard errors over the true one, of pairs y, -y + noise; ``split`` parts the partners."""
+    ratios = []
+    for _ in range(200):
+        y = rng.normal(size=(BATCHES, 8))
+        pairs = np.stack([y, -y + 0.1 * rng.normal(size=y.shape)])  # partners cancel
+        sums = pairs.sum(axis=2)
+        sums = sums.sum(axis=0) if not split else sums[0] + np.roll(sums[1], 1)
+        samples = Samples.empty(1, 1, np.array([0]))
+        groups = np.full((1, 1, BATCHES), 16)
+        samples.absorb(
+            np.full((1, 1), 16 * BATCHES), np.full((1, 1, 1), pairs.mean()), np.ones((1, 1, 1)),
+            sums.reshape(1, 1, BATCHES, 1), groups,
+        )  # fmt: skip
+        samples.nets = True
+        ratios.append(samples.sem()[0, 0])
+    true = 0.1 * np.sqrt(8 * BATCHES) / (16 * BATCHES)
+    return np.sqrt(np.mean(np.square(ratios))) / true
+
+
+def test_errors_come_from_the_spread_of_nets():
+    rng = np.random.default_rng(1)
+    assert means_of_nets(rng, False) == pytest.approx(1, abs=0.05)
+    assert means_of_nets(rng, True) > 5  # partners in different batches: seen
