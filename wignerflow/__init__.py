@@ -6,6 +6,7 @@ from .analysis.certify import Certificate, certify
 from .analysis.compare import Comparison, compare
 from .analysis.correlation import Correlation, correlation
 from .analysis.distribution import ball_density, sphere_density
+from .analysis.fit import Fit, fit
 from .analysis.photon_values import Photons
 from .analysis.photons import photons
 from .analysis.spectrum import Spectrum, spectrum
@@ -69,6 +70,7 @@ __all__ = [
     "Exact",
     "FailedTrajectories",
     "Fano",
+    "Fit",
     "Flux",
     "GeneralizedP",
     "Jump",
@@ -108,6 +110,7 @@ __all__ = [
     "couple",
     "down",
     "emitters",
+    "fit",
     "fock",
     "from_piqs",
     "function",

@@ -28,7 +28,7 @@ FIGURE = '''r"""
 {name}: {title}
 {line}
 
-{source}.
+Source: {source}.
 
 .. image:: /{picture}
    :alt: {title}

@@ -6,6 +6,9 @@ import difflib
 import itertools
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,7 +71,8 @@ class Subsystem:
         if isinstance(value, int) and value > 2**53:
             _check.fail(argument, "be at most 2^53", value)
         raw = _check.numeric_array(argument, value, float)
-        wrong = (raw < minimum) | (raw / step != np.round(raw / step))
+        broken = raw / step != np.round(raw / step)
+        wrong = (raw < minimum) | (broken & (step != 1 or not _real_sizes.get()))
         if np.any(wrong):
             if raw.ndim:
                 m = int(np.argmax(wrong))
@@ -150,6 +154,23 @@ class Subsystem:
         return f"{type(self).__name__}({', '.join(inner)})"
 
 
+_real_sizes: ContextVar[bool] = ContextVar("real_sizes", default=False)
+
+
+@contextmanager
+def real_sizes() -> Iterator[None]:
+    """Within, ensembles take any real N >= 1: phase-space equations are analytic in N.
+
+    Fits need derivatives by N. Models made here are for methods that never count emitters one by
+    one.
+    """
+    token = _real_sizes.set(True)
+    try:
+        yield
+    finally:
+        _real_sizes.reset(token)
+
+
 class Member:
     """One member of an array: the operators and parameters (``N``, ``S``) of its kind."""
 
@@ -226,13 +247,15 @@ class Ensemble(Subsystem):
 
     def __init__(self, N: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
-        self.numbers = self._per_member("N", N, 1, 1).astype(np.int64)
+        numbers = self._per_member("N", N, 1, 1)
+        whole = bool(np.all(numbers == np.round(numbers)))
+        self.numbers: NDArray[Any] = numbers.astype(np.int64) if whole else numbers
         self.numbers.flags.writeable = False
 
     @property
     def N(self) -> Any:
         """Number of emitters: an integer, or an integer array of shape (count,)."""
-        return int(self.numbers[0]) if self.count is None else self.numbers
+        return self.numbers[0].item() if self.count is None else self.numbers
 
     def __getattr__(self, name: str) -> Any:
         if name in _ONE_EMITTER:
@@ -242,7 +265,7 @@ class Ensemble(Subsystem):
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments besides name and count."""
         n = self.numbers
-        return {"N": int(n[0]) if np.all(n == n[0]) else n.tolist()}
+        return {"N": n[0].item() if np.all(n == n[0]) else n.tolist()}
 
 
 class CollectiveSpin(Subsystem):
