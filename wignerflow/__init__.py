@@ -35,6 +35,8 @@ from .exact.jumps import QuantumJumps
 from .model import emitters
 from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
+from .model.line import Line, Mirror
+from .model.links import Link
 from .model.model import Jump, LocalJump, Model
 from .model.operators import commutator, couple
 from .model.outputs import Output
@@ -74,8 +76,11 @@ __all__ = [
     "Flux",
     "GeneralizedP",
     "Jump",
+    "Line",
+    "Link",
     "LocalJump",
     "MeanField",
+    "Mirror",
     "Mode",
     "Model",
     "NearestNeighbour",

@@ -181,6 +181,8 @@ def correlation(
     if start is None and model.coefficients:
         raise ValueError("A steady state needs a model that is constant in time; give a time `t`.")
     _check.one_of("order", order, ["symmetric", "plain"])
+    if model.links and order == "plain":
+        _check.fail("order", 'be "symmetric" for a model with delayed links', order)
     count = _check.integer("ntraj", ntraj, 2 * BATCHES)
     engine = resolve_method(method)
     check_treats(engine, model)

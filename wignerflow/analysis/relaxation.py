@@ -61,7 +61,7 @@ def elsewhere(model: Model) -> Model:
         fixed = isinstance(sub, CollectiveSpin) or sub not in changing
         new = [other_state(s, fixed) for s in states]
         initial[sub] = new[0] if sub.count is None else new
-    return Model(model.H, model.jumps, initial=initial)
+    return model.restarted(initial)
 
 
 def opposite(model: Model) -> Model:
@@ -74,7 +74,7 @@ def opposite(model: Model) -> Model:
         whole = isinstance(sub, CollectiveSpin)
         new = [_opposite(s, 1.0 if whole else 0.6) for s in states]
         initial[sub] = new[0] if sub.count is None else new
-    return Model(model.H, model.jumps, initial=initial)
+    return model.restarted(initial)
 
 
 def _opposite(state: State, length: float) -> State:

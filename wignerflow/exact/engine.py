@@ -102,6 +102,8 @@ class Exact:
 
         Whether the density matrix fits into memory shows in :meth:`solve` only.
         """
+        if model.delayed:
+            return model.delayed
         return populations.refuses(model) if self.engine == "populations" else None
 
     def run(self, task: Task, options: Options) -> Any:

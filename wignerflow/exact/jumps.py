@@ -90,6 +90,8 @@ class QuantumJumps:
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why this method cannot treat ``model``; None if it can. Does no work."""
+        if model.delayed:
+            return model.delayed
         if self.engine == "classical":
             return classical.refuses(model, Basis(model))
         return wavefunctions.refuses(model)

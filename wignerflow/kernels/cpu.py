@@ -154,7 +154,7 @@ class CpuKernel:
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
         layout = text.layout
         self.state_slots, self.scratch = layout.state_slots, len(layout.scratch)
-        self.wide_slots, self.channels = max(1, layout.wide_slots), text.channels_total
+        self.wide_slots, self.channels = text.wide_slots(grid), text.channels_total
         self.noise = 1.0 if text.system.noise else 0.0
         self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype)
         self.bmap = np.full(text.channels_total, -1, np.int64)

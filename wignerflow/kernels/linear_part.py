@@ -43,6 +43,8 @@ def take_linear(system: PhaseSpaceSystem) -> PhaseSpaceSystem:
             _add(steps, block, times, A, np.zeros_like(A))
     out.hamiltonian = Poly(rest)
     seen = {id(channel) for field in system.fields for channel, _, _ in field.terms}
+    seen |= {id(port.channel) for link in system.links for port in link.ports}
+    seen |= {id(field.port.channel) for field in system.port_fields}
     for channel in system.channels:
         terms = _single_terms(channel.symbol)
         if id(channel) in seen or not _one_mode(system, terms):
@@ -53,7 +55,8 @@ def take_linear(system: PhaseSpaceSystem) -> PhaseSpaceSystem:
             system, steps, terms, times, values, channel.noisy
         )
     for member in system.member_channels:
-        if type(member) is not MemberChannel or not _one_mode(system, member.terms):
+        plain = type(member) is MemberChannel and id(member) not in seen
+        if not plain or not _one_mode(system, member.terms):
             out.member_channels.append(member)
             continue
         times, values = _rate(member.rate, member.size)

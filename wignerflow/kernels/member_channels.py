@@ -9,6 +9,7 @@ from ..phasespace.polynomials import Leaf
 from ..phasespace.system import MatrixChannel, MemberChannel
 from .correlated import CorrelatedPrinter
 from .layout import Layout, Mono, mono_names, times
+from .links import Links
 from .local import fill
 from .member_gradient import Terms, derivatives
 from .rng import DYNAMICS
@@ -22,8 +23,10 @@ class MemberChannels:
         layout, prologue: of the kernel.
     """
 
-    def __init__(self, layout: Layout, prologue: Prologue):
-        self.layout, self.prologue = layout, prologue
+    def __init__(self, layout: Layout, prologue: Prologue, links: Links):
+        self.layout, self.prologue, self.links = layout, prologue, links
+        #: Room for the vacuum part and ordering of what enters ports.
+        self.kept: dict[int, str] = {}
         # pair number of the first member's noise, and room to keep it between the two stages
         self.channels: list[tuple[MemberChannel, str, str]] = []
         self.correlated: dict[int, CorrelatedPrinter] = {}
@@ -34,6 +37,8 @@ class MemberChannels:
                 self.correlated[len(self.channels)] = CorrelatedPrinter(layout, alone)
                 self.channels.append((alone, first, ""))
                 continue
+            if links.is_port(alone) and links.taps:
+                self.kept[len(self.channels)] = layout.wide(3 * alone.size)
             self.channels.append((alone, first, layout.wide(2 * alone.size)))
 
     def before(self, group: int, stage: int, source: str, out: Lines) -> None:
@@ -96,10 +101,57 @@ class MemberChannels:
         if channel.sign < 0:
             rdt = self.prologue.name(f"F(-1) * {rdt}")
         out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
-        if stage == 1:
+        if self.links.is_port(channel):
+            root = self.links.root
+            total, kept = self.slots(j)
+            if kept:
+                out.add(f"iv{j} = ({self.kept[j]} + 3 * m) * LN & FAR")
+            if stage == 1:
+                self.links.read(out, channel, "m", total, kept, f"{first} + m")
+        elif stage == 1:
             fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
         lane.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
         return scale, rdt, [f"{root} * w{j}_0", f"{root} * w{j}_1"]
+
+    def slots(self, j: int) -> tuple[list[str], list[str]]:
+        """Of a port's member in its lane loop: what enters, and what is kept beside it."""
+        total = [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"]
+        return total, [f"w[iv{j} + {i} * LN + l]" for i in range(3)] if j in self.kept else []
+
+    def begin_ports(self, group: int, out: Lines) -> None:
+        """Outside the lane loop of a member: numbers of sqrt(r) l, and where fields are written."""
+        for j, (channel, _, _) in enumerate(self.channels):
+            if channel.size != group or not self.links.is_port(channel):
+                continue
+            self.links.places(out, channel, "m", f"m{j}")
+            root = np.sqrt(np.asarray(channel.rate, float))
+            terms = {mono: root * c for mono, c in channel.terms.items()}
+            for kind, which in (("pl", terms), ("po", channel.ordering or {})):
+                for e, c in enumerate(which.values()):
+                    for part, values in enumerate((c.real, c.imag)):
+                        if np.any(values):
+                            name = self._coefficient(np.ascontiguousarray(values))
+                            out.add(f"{kind}{j}_{e}_{part} = {name}")
+
+    def write_ports(self, group: int, mean: dict[Leaf, str], out: Lines) -> None:
+        """In the lane loop of a member after its step: what leaves its ports."""
+        for j, (channel, _, _) in enumerate(self.channels):
+            if channel.size != group or not self.links.is_port(channel):
+                continue
+            signal: list[list[str]] = [[], []]
+            for e, (mono, c) in enumerate(channel.terms.items()):
+                for part, values in enumerate((c.real, c.imag)):
+                    if np.any(values):
+                        value = mono_names(mono, mean) if mono else "1"
+                        signal[part].append(times(f"pl{j}_{e}_{part}", value))
+            ordering = [
+                times(f"po{j}_{e}_0", mono_names(mono, mean) if mono else "1")
+                for e, (mono, c) in enumerate((channel.ordering or {}).items())
+                if np.any(c.real)
+            ]
+            total, kept = self.slots(j)
+            l = [" + ".join(s) or "F(0)" for s in signal]
+            self.links.write(out, channel, f"m{j}", total, kept, l, " + ".join(ordering))
 
     def _coefficient(self, values: np.ndarray) -> str:
         """The present member's, of those with the values (members,)."""

@@ -20,12 +20,13 @@ from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
 from .layout import Layout
 from .linear_part import take_linear
+from .links import Links
 from .local import Interval, LocalPrinter, initial_source, is_constant
 from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
 from .rotor import RotorLocal
 from .splitting import StepPrinter
-from .text import ROW, Parameters
+from .text import HIGH, ROW, STRIDE, Parameters, Prologue
 
 FAR = 2**62 - 1  # see Layout.member_index
 MAX_STEPS = 50_000_000  # of a run: their times take a gigabyte
@@ -224,6 +225,10 @@ class KernelText:
         observer = ObservePrinter(self.layout, readouts)
         self.local = local
         self.modes = printer.modes if isinstance(printer, StepPrinter) else None
+        if isinstance(printer, StepPrinter):
+            self.links = printer.links
+        else:
+            self.links = Links(self.layout, Prologue(self.layout.parameters))
         parts = [
             str(initial_source(self.layout)),
             printer.step(),
@@ -296,6 +301,7 @@ class KernelText:
             if self.modes is not None:
                 when = (grid.times, grid.lengths, grid.panels)
                 steps = self.modes.fill_tables(parameters, *when, self.system.noise)
+            self.links.fill_tables(parameters, grid.lengths, self.layout.wide_slots)
             p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
         ct: NDArray = np.zeros((1, 1), dtype)
@@ -304,11 +310,18 @@ class KernelText:
             for j, part in enumerate(parts):
                 if part is None:  # the rows
                     ct[:, j] = steps
+                elif isinstance(part, str):
+                    number = np.arange(grid.times.size)
+                    ct[:, j] = number // STRIDE if part == HIGH else number % STRIDE
                 else:
                     ct[:, j] = parameters.average(part, grid.times, grid.lengths, grid.panels)
                     if part.coef in self._rates:  # negative by rounding
                         ct[:, j] = np.maximum(ct[:, j], 0)
         return p, o, ct, rows
+
+    def wide_slots(self, grid: Grid) -> int:
+        """Slots of the array scratch, with the buffers of links."""
+        return max(1, self.layout.wide_slots + self.links.wide(grid.lengths))
 
     def _check_rates(self, grid: Grid) -> None:
         """Raise where a rate is negative or complex at any time the kernel reads it."""

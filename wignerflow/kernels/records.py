@@ -18,6 +18,8 @@ from ..phasespace.polynomials import Form, Leaf, Member, Poly, TimePart, Var
 from ..phasespace.system import RECORDS, ROTOR, SPIN, Field
 from .array_sums import ArraySums
 from .layout import Layout, needed_forms
+from .links import Links
+from .member_channels import MemberChannels
 from .text import LANE_LOOP, Lines, Prologue, expression
 
 
@@ -29,14 +31,35 @@ class Recorder:
         averaged: blocks whose motion in a step is known on average (modes with their own).
     """
 
-    def __init__(self, layout: Layout, prologue: Prologue, averaged: set[int]):
+    def __init__(
+        self,
+        layout: Layout,
+        prologue: Prologue,
+        averaged: set[int],
+        links: Links,
+        members: MemberChannels,
+    ):
         self.layout, self.prologue, self.averaged = layout, prologue, averaged
+        self.links, self.members = links, members
         system = layout.system
+        #: Single channels that are ports.
+        self.ports = [k for k, c in enumerate(system.channels) if links.is_port(c)]
+        self.wanted = {
+            b
+            for channel, _, _ in members.channels
+            if links.is_port(channel)
+            for mono in [*channel.terms, *(channel.ordering or {})]
+            for b, _ in mono
+        }
         self.fields = system.fields
         number = {id(channel): k for k, channel in enumerate(system.channels)}
         self.numbers = [[number[id(c)] for c, _, _ in f.terms] for f in self.fields]
         self.fluxes = [f.flux for f in self.fields if f.flux is not None]
         signals = [c.symbol for f in self.fields for c, _, _ in f.terms]
+        for k in self.ports:
+            channel = system.channels[k]
+            signals += [p for p in (channel.symbol, channel.ordering) if p is not None]
+        self.count = len(self.fields) + len(system.port_fields)
         self.mean = ArraySums(layout, needed_forms(signals), "rw", "mean")
         self.end = ArraySums(layout, needed_forms(self.fluxes), "ew", "end")
         leaves = [leaf for p in [*signals, *self.fluxes] for leaf in p.leaves]
@@ -52,7 +75,7 @@ class Recorder:
 
     def clear(self, out: Lines) -> None:
         """In the lane loop that begins an output interval: all records are zero."""
-        for j in range(len(self.fields)):
+        for j in range(self.count):
             out.add(*(f"{self._record(j, i)} = F(0)" for i in range(RECORDS)))
         self._clear_sums(out)
 
@@ -86,10 +109,13 @@ class Recorder:
         """Per member, outside the lane loop."""
         self.mean.load(group, out)
         self.end.load(group, out)
+        self.members.begin_ports(group, out)
 
     def after_member(self, group: int, blocks: list[int], out: Lines) -> None:
         """In the lane loop of a member, at the end of the rotation: add it to the sums."""
-        wanted = {b for i in self.mean.of(group) for b, _ in self.layout.system.forms[i].mono}
+        wanted = self.wanted | {
+            b for i in self.mean.of(group) for b, _ in self.layout.system.forms[i].mono
+        }
         mean: dict[Leaf, str] = {}
         end: dict[Leaf, str] = {}
         for k in blocks:
@@ -100,14 +126,17 @@ class Recorder:
                     out.add(f"m{k}_{c} = {self._mean(k, c, f'{k}')}")
         self.mean.add(group, mean, out)
         self.end.add(group, end, out)
+        self.members.write_ports(group, mean, out)
 
     def finish(self, body: Lines) -> None:
         """At the end of a step: add its increments."""
-        if not self.fields:
+        if not self.fields and not self.links.active:
             return
         layout, pro = self.layout, self.prologue
         layout.total(body, [f"{s.kept}{i}" for s in (self.mean, self.end) for i in s.forms])
         half, per = pro.name("F(0.5) * h"), pro.name("F(1) / h")
+        for k in self.ports:
+            self.links.places(body, layout.system.channels[k], "0", f"s{k}")
         body.open(LANE_LOOP)
         mean: dict[Leaf, str] = {}
         end: dict[Leaf, str] = {}
@@ -137,7 +166,59 @@ class Recorder:
                 body.add(f"{self._record(j, 4)} += {half} * ({layout.s(f'flux{j}')} + {flux})")
             gain = " + ".join(f"s{p}{j} * (s{p}{j} + v{p}{j} + v{p}{j})" for p in "ri")
             body.add(f"{self._record(j, 5)} += {per} * ({gain})")
+        for k in self.ports:
+            self._write_port(k, mean, body)
         self._clear_sums(body)
+        body.add("pass")
+        body.close()
+        self._taps(body, half, per)
+
+    def port_slots(self, k: int) -> tuple[list[str], list[str]]:
+        """Of a single port: what enters, and what is kept beside it."""
+        total = [self.layout.s(f"noise{k}_{i}") for i in range(2)]
+        kept = [self.layout.s(f"kept{k}_{i}") for i in range(3)] if self.links.taps else []
+        return total, kept
+
+    def read_ports(self, out: Lines) -> None:
+        """At the start of a step: what enters single ports, whose vacua are drawn."""
+        for k in self.ports:
+            self.links.read(out, self.layout.system.channels[k], "0", *self.port_slots(k))
+
+    def _write_port(self, k: int, mean: dict[Leaf, str], body: Lines) -> None:
+        channel = self.layout.system.channels[k]
+        assert not isinstance(channel.rate, Coef)
+        symbol = channel.symbol * float(channel.rate) ** 0.5
+        parts = [symbol.real(), symbol.imag()]
+        signal = [expression(p, mean, self.prologue) or "F(0)" for p in parts]
+        ordering = channel.ordering or Poly()
+        order = expression(ordering.real(), mean, self.prologue)
+        total, kept = self.port_slots(k)
+        self.links.write(body, channel, f"s{k}", total, kept, signal, order)
+
+    def _taps(self, body: Lines, half: str, per: str) -> None:
+        """Records of what left ports in this step."""
+        if not self.links.active or not self.links.taps:
+            return
+        pro = self.prologue
+        root = pro.name("F(0.5) * np.sqrt(h)")
+        self.links.tap_places(body)
+        body.open(LANE_LOOP)
+        for t, field in enumerate(self.links.fields):
+            j = len(self.fields) + t
+            for name, first in (("c", 0), ("v", 2)):
+                re, im = (f"{root} * {self.links.tapped(t, first + i)}" for i in (1, 0))
+                body.add(f"{name}r{j} = {re}", f"{name}i{j} = {im}")
+            body.add(f"sr{j} = cr{j} - vr{j}", f"si{j} = ci{j} - vi{j}")
+            a, b = (self._number(x) for x in (field.factor.real, field.factor.imag))
+            for first, n in ((0, "c"), (2, "v")):
+                body.add(f"{self._record(j, first)} += {a} * {n}r{j} - {b} * {n}i{j}")
+                body.add(f"{self._record(j, first + 1)} += {a} * {n}i{j} + {b} * {n}r{j}")
+            square = self._number(abs(field.factor) ** 2)
+            signal = f"{per} * (sr{j} * sr{j} + si{j} * si{j})"
+            flux = f"{signal} + h * {self.links.tapped(t, 4)}"
+            body.add(f"{self._record(j, 4)} += {square} * ({flux})")
+            gain = " + ".join(f"s{p}{j} * (c{p}{j} + v{p}{j})" for p in "ri")
+            body.add(f"{self._record(j, 5)} += {square} * {per} * ({gain})")
         body.close()
 
     def _number(self, value: float) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from ..model.coefficients import Coef
 from ..phasespace.polynomials import Leaf, Pair, Poly
 from ..phasespace.system import PhaseSpaceSystem
+from .links import Links
 from .text import Lines, Prologue, expression, plus
 
 Symbol = tuple[Poly, Poly, float | Coef, float]
@@ -34,9 +35,12 @@ def symbols_of(system: PhaseSpaceSystem) -> list[Symbol]:
 class SingleGradient:
     """Prints it, from the part ``rest`` of H that is no array sum or coupling times scalars."""
 
-    def __init__(self, system: PhaseSpaceSystem, prologue: Prologue, rest: Poly):
+    def __init__(self, system: PhaseSpaceSystem, prologue: Prologue, rest: Poly, links: Links):
         self.prologue, self.rest = prologue, rest
         self.symbols = symbols_of(system)
+        #: Channels whose input comes through links, which holds the strength of its noise.
+        self.given = {k for k, c in enumerate(system.channels) if links.is_port(c)}
+        self.links = links
         self.numbers: list[tuple[str, tuple[Leaf, ...]]] | None = None
 
     @property
@@ -49,7 +53,7 @@ class SingleGradient:
         pro = self.prologue
         channels = []
         for k, (re, im, rate, sign) in enumerate(self.symbols):
-            root, rdt = "sqh", "h"
+            root, rdt = self.links.root if k in self.given else "sqh", "h"
             if isinstance(rate, Coef):
                 root, rdt = pro.rate(rate)
             if sign < 0:

@@ -23,6 +23,7 @@ from .array_sums import ArraySums
 from .diffusions import DiffusionPrinter
 from .fields import Fields
 from .layout import Layout, needed_forms, single_names
+from .links import Links
 from .local import LocalPrinter, fill_many
 from .member_channels import MemberChannels
 from .member_gradient import MemberGradient, Terms
@@ -51,9 +52,12 @@ class StepPrinter:
         pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
         static, rest = _split(system.hamiltonian)
         self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
-        self.single = SingleGradient(system, self.prologue, rest)
+        self.links = Links(layout, self.prologue)
+        self.single = SingleGradient(system, self.prologue, rest, self.links)
         self.jumps = len(self.single.symbols)
-        self.records = Recorder(layout, self.prologue, {step.block for step in system.modes})
+        self.channels = MemberChannels(layout, self.prologue, self.links)
+        averaged = {step.block for step in system.modes}
+        self.records = Recorder(layout, self.prologue, averaged, self.links, self.channels)
         forms = {*needed_forms(self.single.polynomials), *self.fields.forms(), *self.records.forms}
         self.sums = ArraySums(layout, sorted(forms), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
@@ -61,7 +65,6 @@ class StepPrinter:
             for i in range(2):
                 layout.s(f"noise{k}_{i}")
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
-        self.channels = MemberChannels(layout, self.prologue)
         self.modes = ModePrinter(layout)
         self.diffusions = DiffusionPrinter(layout, self.prologue)
 
@@ -107,7 +110,7 @@ class StepPrinter:
             end.update({Var(k, c): y[c] for c in range(n)})
             if stage == 2:
                 self.records.after_single(k, lines)
-            elif not fused:
+            if stage == 1 and not fused:
                 lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
         if stage == 2:
             end.update(self.diffusions.lines(None, end, lines))
@@ -219,6 +222,7 @@ class StepPrinter:
         if self.jumps:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
             fill_many(layout, body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
+        self.records.read_ports(body)
         self.modes.noise_singles(body)
         self.diffusions.before_singles(body)
         for k in layout.singles:

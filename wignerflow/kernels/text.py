@@ -19,6 +19,8 @@ from ..model.coefficients import Coef
 from ..phasespace.polynomials import Leaf, Poly, TimePart
 
 LANE_LOOP = "for l in range(LN):"
+#: Of a step number n as a time coefficient: n // STRIDE and n % STRIDE (singles are exact to 2^24).
+HIGH, LOW, STRIDE = "high", "low", 4096
 ROW = None  # as a time coefficient: the row of this step in tables of collective steps
 
 
@@ -59,7 +61,7 @@ class Parameters:
         self.integers: list[int] = []
         self._array_names: dict[bytes, str] = {}
         self._index_arrays: list[tuple[int, NDArray[np.int64]]] = []
-        self.time_parts: list[TimePart | None] = []
+        self.time_parts: list[TimePart | str | None] = []
 
     def scalar(self, value: float) -> str:
         """Register a number; its name in the text."""
@@ -90,12 +92,19 @@ class Parameters:
         """Give an integer registered before its value."""
         self.integers[int(name[2:-1])] = int(value)
 
+    def assign_indices(self, name: str, values: NDArray[np.int64]) -> None:
+        """Give an integer array registered before its values, as many."""
+        slot = int(name[2:-1])
+        self._index_arrays = [
+            (s, np.asarray(values, np.int64) if s == slot else v) for s, v in self._index_arrays
+        ]
+
     def assign_array(self, name: str, values: NDArray[np.float64]) -> None:
         """Let an integer registered before be the offset of an array."""
         self.assign(name, self.integers[int(self.array(values)[2:-1])])
 
-    def time(self, part: TimePart | None) -> str:
-        """Column of the step table that holds a time coefficient, or ``ROW``."""
+    def time(self, part: TimePart | str | None) -> str:
+        """Column of the step table that holds a time coefficient, ``ROW``, ``HIGH`` or ``LOW``."""
         if part not in self.time_parts:
             self.time_parts.append(part)
         return f"ct[{self.time_parts.index(part)}]"

@@ -201,6 +201,16 @@ class LocalChannel:
     rate: float | Coef
 
 
+class Connection:
+    """What connects jumps of a model beyond its master equation, see ``links``."""
+
+    #: What it adds to H.
+    drive: Op | None = None
+
+    def check(self, argument: str, model: Model) -> None:
+        """Raise where it does not belong to the model."""
+
+
 class Model:
     r"""A Lindblad master equation, hbar = 1:
 
@@ -210,6 +220,8 @@ class Model:
         H: Hermitian operator, or None.
         jumps: sequence of ``Jump`` and ``LocalJump``.
         initial: maps every subsystem to a state (an array: to one state or a list of M).
+        links: of outputs to inputs of its jumps, :class:`wignerflow.Link` or those of a
+            :class:`wignerflow.Line`; with delays it is no master equation any more.
 
     Raises:
         ValueError, TypeError: H is not Hermitian; an operator acts on a subsystem that ``initial``
@@ -222,6 +234,7 @@ class Model:
         jumps: Iterable[Jump | LocalJump] = (),
         *,
         initial: Mapping[Subsystem, State | Iterable[State]],
+        links: Iterable[Connection] = (),
     ):
         if not isinstance(initial, Mapping) or not initial:
             hint = "For example `initial={atoms: wf.up}`."
@@ -271,6 +284,25 @@ class Model:
             for j in self.given
             for part in (j.vacuum if isinstance(j, Jump) else (j,))
         )
+        given = tuple(links)
+        for k, link in enumerate(given):
+            if not isinstance(link, Connection):
+                _check.fail(
+                    f"links[{k}]", "be a wf.Link", link, "Pass `links=line.links`.", TypeError
+                )
+            link.check(f"links[{k}]", self)
+            if link.drive is not None:
+                self._known(f"links[{k}]", link.drive)
+                self.H = (self.H + link.drive).canonical()
+        #: Links with delays.
+        self.links: tuple[Any, ...] = tuple(link for link in given if link.drive is None)
+        taken: set[Any] = set()
+        for k, link in enumerate(self.links):
+            for end, key in (("source", link.source_key), ("target", link.target_key)):
+                if (end, key) in taken:
+                    must = "leave every port one link that begins there and one that ends there"
+                    _check.fail(f"links[{k}]", must, link)
+                taken.add((end, key))
         self._made = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -290,6 +322,32 @@ class Model:
                     _check.Note(f"an operator of {sub.name!r}"),
                     SAME_NAME if sub.name in names else "",
                 )
+
+    def number(self, jump: Jump) -> int:
+        """The place in ``jumps`` of (the first part of) a jump as it was given."""
+        at = 0
+        for given in self.given:
+            if given is jump:
+                return at
+            at += len(given.vacuum) if isinstance(given, Jump) else 1
+        raise ValueError(f"{jump!r} is no jump of the model.")
+
+    def restarted(self, initial: Mapping[Subsystem, State | Iterable[State]]) -> Model:
+        """The same model with other initial states of its subsystems."""
+        out = copy.copy(self)
+        states = {sub: _states(sub, initial[sub]) for sub in self.initial}
+        out.__dict__.update(initial=states)
+        return out
+
+    @property
+    def delayed(self) -> str | None:
+        """Why a method of master equations cannot treat it: its links have delays. None: none."""
+        if not self.links:
+            return None
+        return (
+            "its links have delays, which 'twa' and 'mean-field' treat; without them take "
+            "`line.at_zero_delay()`"
+        )
 
     @property
     def collective_jumps(self) -> tuple[Jump, ...]:

@@ -16,9 +16,11 @@ import numpy as np
 from .. import _check
 from .arrays import ArrayOp
 from .limits import FORMAT, MAX_JUMPS
+from .links import Link
 from .local import LocalOp
 from .model import Jump, LocalJump, Model
 from .op import Op
+from .outputs import Output
 from .reading_operators import OperatorReader
 from .reading_values import (
     ROOT,
@@ -48,7 +50,7 @@ def model_from_dict(data: Any) -> Model:
 
 def read_model(data: Any) -> tuple[Model, Reader]:
     """The model of a plain form, and the reader that knows its subsystems (for observables)."""
-    top = table(ROOT, data, ["subsystems"], ["format", "coefficients", "H", "jumps"])
+    top = table(ROOT, data, ["subsystems"], ["format", "coefficients", "H", "jumps", "links"])
     if top.get("format", FORMAT) != FORMAT or isinstance(top.get("format"), (bool, float)):
         _check.fail(f"{ROOT}.format", f"be {FORMAT}, the version this library reads", top["format"])
     reader = Reader(top)
@@ -59,7 +61,9 @@ def read_model(data: Any) -> tuple[Model, Reader]:
     if unused:
         name = min(unused)
         _check.fail(f"{ROOT}.coefficients", "be used by a term or a rate", name)
-    return Model(H, jumps, initial=reader.initial), reader
+    entries = sequence(f"{ROOT}.links", top.get("links", []), MAX_JUMPS)
+    links = [reader.link(f"{ROOT}.links[{k}]", entry, jumps) for k, entry in enumerate(entries)]
+    return Model(H, jumps, initial=reader.initial, links=links), reader
 
 
 class Reader(OperatorReader):
@@ -90,6 +94,23 @@ class Reader(OperatorReader):
             rate = self.rate(f"{where}.rate", entry["rate"], op.size, matrix=True)
         with naming(where):
             return Jump(op, rate)
+
+    def link(self, where: str, data: Any, jumps: list[Jump | LocalJump]) -> Link:
+        """One entry of ``links``."""
+        entry = table(where, data, ["source", "target", "delay"], ["phase", "transmission"])
+        ends = []
+        for name in ("source", "target"):
+            place = sequence(f"{where}.{name}", entry[name], 2)
+            for k, number in enumerate(place):
+                _check.integer(f"{where}.{name}[{k}]", number, 0)
+            if not place or place[0] >= len(jumps):
+                _check.fail(f"{where}.{name}", f"begin with one of {len(jumps)} jumps", place)
+            with naming(f"{where}.{name}"):
+                ends.append(Output(jumps[place[0]], *place[1:]))
+        given = {"phase": 0.0, "transmission": 1.0, **entry}
+        numbers = [real(f"{where}.{k}", given[k]) for k in ("delay", "phase", "transmission")]
+        with naming(where):
+            return Link(ends[0], ends[1], *numbers)
 
     def rate(self, where: str, data: Any, size: int | None, matrix: bool) -> Any:
         """A rate: a number, a coefficient's name, one number per member, or a matrix."""

@@ -45,6 +45,11 @@ canonical form, which is unique: ``model_to_dict(model_from_dict(d)) == d`` for 
     times = [0.0, 1.0]
     real = [0.0, 5.0]              # imag = [...] where complex
 
+    [[links]]                      # what leaves a jump enters another one later
+    source = [0, 1]                # number of the jump; of an array the member too
+    target = [0, 2]
+    delay = 0.5                    # phase = 0.3 and transmission = 0.9, if not 0 and 1
+
 Couplings: nearest (periodic), all, waveguide (phi, chirality), cascade (phi), dense (real, imag:
 rows) and sparse (row, col, real, imag: entries). Numbers stand where numbers are asked for; text
 such as "2*pi" is refused.
@@ -101,6 +106,8 @@ def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
         out["coefficients"] = {name: coef.to_dict() for coef, name in ordered}
     out["H"] = writer.op("H", model.H)
     out["jumps"] = [writer.jump(f"jumps[{k}]", jump) for k, jump in enumerate(model.jumps)]
+    if model.links:
+        out["links"] = [link.to_dict(model) for link in model.links]
     return out
 
 

@@ -13,7 +13,7 @@ from .model import Jump
 from .op import Op
 from .subsystems import Subsystem
 
-_LADDER = {
+LADDER = {
     "ensemble": ("Jp", "Jm"),
     "collective": ("Jp", "Jm"),
     "spin": ("sp", "sm"),
@@ -80,7 +80,7 @@ def waveguide(
     chirality = (forward - backward) / total if total > 0 else 0.0
     structure = Waveguide(phi, chirality)
     structure.check(array.count)
-    raising, lowering = (getattr(array, name) for name in _LADDER[array.kind])
+    raising, lowering = (getattr(array, name) for name in LADDER[array.kind])
     assert isinstance(raising, ArrayOp)
     phase = np.exp(1j * structure.phases(array.count))
     H = total * couple(weights * raising, structure, weights * lowering)

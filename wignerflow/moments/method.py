@@ -78,7 +78,7 @@ class Cumulant:
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why this method cannot treat ``model``; None if it can."""
-        return why_not(model)
+        return model.delayed or why_not(model)
 
     def system(self, model: Model) -> Program:
         """The moment equations of a model.

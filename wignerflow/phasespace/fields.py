@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import _check
 from ..model.inputs import Part
-from ..model.operators import Op
+from ..model.model import Jump, Model
+from ..model.operators import ArrayOp, Op
 from .polynomials import Poly, Record
-from .system import RECORDS, Field, PhaseSpaceSystem
+from .symbols import SymbolMap
+from .system import (
+    RECORDS,
+    Channel,
+    Field,
+    LinkSpec,
+    MemberChannel,
+    PhaseSpaceSystem,
+    Port,
+    PortField,
+)
+
+NONLINEAR = "be of jumps with noise of their own, not of a mode that has nonlinear jumps too"
+Terms = dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,70 @@ class FieldParts:
     parts: tuple[Part, ...]
     amplitude: Op
     flux: Op | None
+
+
+def add_links(system: PhaseSpaceSystem, symbols: SymbolMap, model: Model) -> None:
+    """The links of a model, between the channels of its jumps."""
+    for link in model.links:
+        factor = np.exp(1j * link.phase) * np.sqrt(link.transmission)
+        loss = float(np.sqrt(1 - link.transmission))
+        source = port(system, symbols, model, link.source_key)
+        target = port(system, symbols, model, link.target_key)
+        system.links.append(LinkSpec(source, target, link.delay, complex(factor), loss))
+
+
+def port(
+    system: PhaseSpaceSystem, symbols: SymbolMap, model: Model, key: tuple[Jump, int | None]
+) -> Port:
+    """The port of a jump (of a member), with the ordering term of its flux.
+
+    Raises:
+        ValueError: the jump has no noise of its own in this form.
+    """
+    jump, member = key
+    number = model.number(jump)
+    every: list[Channel | MemberChannel] = [*system.channels, *system.member_channels]
+    channel = next((c for c in every if c.jump == number), None)
+    if channel is not None and not channel.noisy:
+        _check.fail("outputs", NONLINEAR, jump)
+    if channel is None:
+        must = 'be "length" for ports of single spins'
+        _check.fail("spin_form", must, "bloch", "Local steps have no field.")
+    if channel.ordering is None:
+        if isinstance(channel, MemberChannel):
+            n = jump.op.dag() * jump.op  # type: ignore[operator]
+            assert isinstance(n, ArrayOp)
+            channel.ordering = _member_ordering(channel, symbols.array_symbol(n))
+        else:
+            assert isinstance(jump.op, Op)
+            re, im = channel.symbol.real(), channel.symbol.imag()
+            rest = (symbols.symbol(jump.op.dag() * jump.op).real() - re * re - im * im).clean()
+            channel.ordering = rest * float(jump.rate)
+    return Port(channel, member or 0)
+
+
+def _member_ordering(channel: MemberChannel, symbol: Terms) -> Terms:
+    """Of r (symbol of L^+ L - |l|^2), per member."""
+    out = dict(symbol)
+    for left, u in channel.terms.items():
+        for right, v in channel.terms.items():
+            mono = tuple(sorted(left + right))
+            out[mono] = out.get(mono, np.zeros(channel.size, complex)) - u.conj() * v
+    scale = max(float(np.abs(w).max()) for w in symbol.values())
+    rate = np.asarray(channel.rate, float)
+    return {k: rate * w for k, w in out.items() if np.abs(w).max() > 1e-13 * scale}
+
+
+def attach_ports(
+    system: PhaseSpaceSystem, ports: Sequence[tuple[Port, complex]]
+) -> list[list[Poly]]:
+    """Let a system with links record what leaves ports, times factors; as :func:`attach`."""
+    out = []
+    for at, factor in ports:
+        first = RECORDS * len(system.port_fields)
+        system.port_fields.append(PortField(at, factor))
+        out.append([Poly.leaf(Record(first + i)) for i in range(RECORDS)])
+    return out
 
 
 def attach(
@@ -47,6 +128,8 @@ def attach(
             if number not in channels:
                 must = 'be "length" for the output of a jump of a single spin'
                 _check.fail("spin_form", must, "bloch", "Local steps have no field.")
+            if not channels[number].noisy:
+                _check.fail("outputs", NONLINEAR, channels[number].name)
             terms.append((channels[number], complex(c), complex(d)))
         first = RECORDS * len(system.fields)
         system.fields.append(Field(terms, amplitude, flux))

@@ -120,6 +120,8 @@ class GeneralizedP(TrajectoryMethod):
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model`` or these observables, or None."""
+        if model.delayed:
+            return model.delayed
         for op in (ops or {}).values():
             if inexact(op):
                 return (

@@ -17,6 +17,7 @@ from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState, ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
 from .ensemble import local_parts, spin_initial
+from .fields import add_links
 from .jump_names import words_of
 from .polynomials import Poly
 from .shared import Sums, matrix_share, step_of, take_own
@@ -96,8 +97,8 @@ def build(
             take_own(system, symbols, local, jump)
         if isinstance(jump.op, Op):
             name = system.unique(words_of(jump.op))
-            noisy, number = k not in silent, numbers[k]
-            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, noisy, number)
+            noisy = k not in silent
+            _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, noisy, numbers[k])
             continue
         rate, matrix = jump.rate, jump.matrix
         if matrix is not None:
@@ -119,7 +120,9 @@ def build(
             rate = np.broadcast_to(rate, jump.op.size).copy()
         if isinstance(rate, Coef) or np.any(rate > 0):
             terms, name = symbols.array_symbol(jump.op), system.unique(words_of(jump.op))
-            alike = MemberChannel(jump.op.size, terms, rate, name, noisy=k not in silent)
+            alike = MemberChannel(
+                jump.op.size, terms, rate, name, noisy=k not in silent, jump=numbers[k]
+            )
             system.member_channels.append(alike)
     for lj in model.local_jumps:
         sub = lj.op.sub
@@ -128,6 +131,7 @@ def build(
         rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
         step.parts.append((rate, *local_parts(lj, sub.size)))
     system.local = list(local.values())
+    add_links(system, symbols, model)
     if noise and any(isinstance(spin, Spin) for spin in local):
         system.facts.append(
             "single spins in the Bloch form: jumps of a spin alone have exact means; noise "

@@ -143,6 +143,8 @@ class Schwinger(TrajectoryMethod):
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
+        if model.delayed:
+            return model.delayed
         for sub in model.subsystems:
             if not isinstance(sub, CollectiveSpin):
                 return f"{sub.name!r} is not a CollectiveSpin; use 'twa'"

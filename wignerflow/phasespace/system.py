@@ -86,6 +86,7 @@ class Channel:
     ``sign`` -1: its field is taken off (in systems without noise). ``noisy`` False: of a linear
     jump of a mode whose noise stands in a :class:`Diffusion`.
     ``jump``: its number among the jumps of the model, if it stands for one alone.
+    ``ordering``, of a port: the symbol of r L^+ L minus r |l|^2.
     """
 
     symbol: Poly
@@ -94,6 +95,7 @@ class Channel:
     sign: float = 1.0
     noisy: bool = True
     jump: int | None = None
+    ordering: Poly | None = None
 
 
 #: Numbers that are kept of every field over an output interval, see ``kernels.records``.
@@ -113,11 +115,46 @@ class Field:
     flux: Poly | None
 
 
+@dataclass(frozen=True, eq=False)
+class Port:
+    """The field of a channel: of this member, if it has many."""
+
+    channel: Channel | MemberChannel
+    member: int = 0
+
+
+@dataclass
+class LinkSpec:
+    """What leaves ``source`` enters ``target`` a ``delay`` later, times ``factor``, with as much
+
+    vacuum as ``loss`` says: ``abs(factor)^2 + loss^2 = 1``.
+    """
+
+    source: Port
+    target: Port
+    delay: float
+    factor: complex
+    loss: float
+
+    @property
+    def ports(self) -> tuple[Port, Port]:
+        """Source and target."""
+        return self.source, self.target
+
+
+@dataclass
+class PortField:
+    """The field that leaves a port of a system with links, times a factor."""
+
+    port: Port
+    factor: complex
+
+
 @dataclass
 class MemberChannel:
     """One independent jump per member m of an array group: symbol sum_k c_k[m] mono_k(v_m).
 
-    ``sign`` and ``noisy`` as in :class:`Channel`.
+    ``sign``, ``noisy``, ``jump`` and ``ordering`` as in :class:`Channel`.
     """
 
     size: int
@@ -126,6 +163,10 @@ class MemberChannel:
     name: str
     sign: float = field(default=1.0, kw_only=True)
     noisy: bool = field(default=True, kw_only=True)
+    jump: int | None = field(default=None, kw_only=True)
+    ordering: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]] | None = field(
+        default=None, kw_only=True
+    )
 
 
 @dataclass
@@ -328,6 +369,8 @@ class PhaseSpaceSystem:
     pairs: list[PairSpec] = field(default_factory=list)
     explicit: list[Explicit] = field(default_factory=list)  # of every block, or of none
     fields: list[Field] = field(default_factory=list)
+    links: list[LinkSpec] = field(default_factory=list)
+    port_fields: list[PortField] = field(default_factory=list)  # recorded, in place of ``fields``
     numbers: list[NDArray[np.float64]] = field(default_factory=list)
     coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"

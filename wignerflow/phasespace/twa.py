@@ -121,6 +121,9 @@ class TWA(TrajectoryMethod):
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
+        plain = self.scheme == "splitting" and self.form == "bloch" and self.noise == "gaussian"
+        if model.links and not plain:
+            return 'links with delays need scheme="splitting", form="bloch" and noise="gaussian"'
         return lower.refuses(model)
 
     def lower(

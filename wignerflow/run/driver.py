@@ -22,6 +22,7 @@ from ..estimate import out_of_time
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 from ..kernels.kernel import Kernel
 from ..kernels.module import Grid, KernelText
+from .delays import delayed_step
 from .interrupts import Interrupts
 from .schedule import Schedule
 from .statistics import Samples
@@ -201,6 +202,9 @@ def available_threads() -> int:
 
 def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:
     """The step of a run, and what its pilot found."""
+    if text.links.active:
+        step, note = delayed_step(text, tlist, request.dt)
+        return Prepared(step, stats={"step_choice": note})
     if request.dt is not None:
         return Prepared(request.dt)
     start = time.perf_counter()

@@ -141,6 +141,9 @@ def read_options(
     precision = _check.one_of("precision", precision, ["single", "double"])
     if method.uses >= STEPS and not method.stochastic:
         precision = "double"  # there is one trajectory, whose rounding nothing would hide
+    if model.links:
+        _check_links(device, start)
+        device = "cpu"
     if device is None:
         device = default_device() if runs_trajectories(method) else "cpu"
     where, _ = choose_device(device, runs_trajectories(method))
@@ -229,6 +232,15 @@ def _read_checkpoint(
     elif every is not None:
         _check.fail("every", "be given to wf.Checkpoint", every)
     return checkpoint, Found.read(checkpoint.path)
+
+
+def _check_links(device: Any, start: Any) -> None:
+    """What runs of models with delayed links cannot do."""
+    if device not in (None, "cpu", "auto"):
+        _check.fail("device", "be 'cpu' for a model with delayed links", device)
+    if start is not None:
+        must = "be None for a model with delayed links"
+        _check.fail("start", must, start, "Samples hold no light that is under way.")
 
 
 def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int) -> Start:

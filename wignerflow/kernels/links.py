@@ -1,0 +1,257 @@
+r"""Links between ports: ring buffers of output fields, signal and noise together.
+
+The input of a linked port is what left another one d steps before, times a factor, and vacuum in
+place of what was lost. All delayed inputs are known at the start of a step, so members decouple.
+Fields are kept as numbers w_0 + i w_1 with :math:`\Delta B = \tfrac i2\sqrt h\,(w_0 + iw_1)^*`,
+standard normals in the vacuum; a step adds :math:`2\sqrt{rh}\,(\mathrm{Im}\,\bar l,
+\mathrm{Re}\,\bar l)` to them. Until light has crossed a line, fresh vacuum comes out of it.
+
+A delay :math:`\tau = (d + f)h` that is no multiple of the step passes d whole steps and an all-pass
+filter, :math:`y = \alpha x + s`, :math:`s' = (1 - \alpha^2)x - \alpha s`,
+:math:`\alpha = (1 - f)/(1 + f)` with :math:`\tfrac12\le f < \tfrac32`: an orthogonal map of (x, s),
+so that vacuum stays vacuum and no energy is lost. (Linear interpolation would lose both.)
+
+Where fields are recorded, the vacuum part of what passes and its ordering term, by which the symbol
+of :math:`b^\dagger b` exceeds the square of the signal, travel along.
+
+Reference: Laakso et al., IEEE Signal Process. Mag. 13, 30 (1996), Eq. (86), for the filter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from ..phasespace.system import Channel, LinkSpec, MemberChannel
+from .layout import Layout
+from .local import fill
+from .rng import DYNAMICS
+from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue
+
+#: Numbers of a field: w_0, w_1, and with records those of its vacuum part and its ordering term.
+PLAIN, RECORDED = 2, 5
+
+
+class Links:
+    """Prints reads and writes of the ring buffers, and fills in their places."""
+
+    def __init__(self, layout: Layout, prologue: Prologue):
+        system, parameters = layout.system, layout.parameters
+        self.layout, self.prologue, self.links = layout, prologue, system.links
+        self.active = bool(self.links)
+        if not self.active:
+            return
+        self.taps = [f.port for f in system.port_fields]
+        self.rows = RECORDED if self.taps else PLAIN
+        given = {id(p.channel): p.channel for link in self.links for p in link.ports}
+        given |= {id(p.channel): p.channel for p in self.taps}
+        self.given = given
+        self.fields = system.port_fields
+        self.now = prologue.name(
+            f"int({parameters.time(HIGH)}) * {STRIDE} + int({parameters.time(LOW)})"
+        )
+        self.root = prologue.name("np.sqrt(h)")
+        self.two = prologue.name("F(2) * np.sqrt(h)")
+        self.maps = {key: self._map(c) for key, c in given.items()}
+        count = len(self.links)
+        self.lengths = parameters.indices(np.ones(count, np.int64))
+        self.offsets = parameters.indices(np.zeros(count, np.int64))
+        self.start, self.alpha = parameters.integer(0), parameters.integer(0)
+        factors = np.array([link.factor for link in self.links])
+        self.factor = parameters.array(factors.real), parameters.array(factors.imag)
+        self.loss = parameters.array(np.array([link.loss for link in self.links]))
+        self.filter = layout.wide(2 * (2 if self.taps else 1) * count)
+        self.state = layout.draws.first(DYNAMICS, "links", count)
+        self.tap = layout.wide(self.rows * max(1, len(self.taps)))
+        self.dump = layout.wide(self.rows)
+
+    def _map(self, channel: Channel | MemberChannel) -> tuple[str, str, str]:
+        """Of every member of a channel: the link that ends and that begins there, and its tap."""
+        size = channel.size if isinstance(channel, MemberChannel) else 1
+        into, out, tap = (np.full(size, -1, np.int64) for _ in range(3))
+        for r, link in enumerate(self.links):
+            if link.target.channel is channel:
+                into[link.target.member] = r
+            if link.source.channel is channel:
+                out[link.source.member] = r
+        for t, port in enumerate(self.taps):
+            if port.channel is channel:
+                tap[port.member] = t
+        into_, out_, tap_ = (self.layout.parameters.indices(x) for x in (into, out, tap))
+        return into_, out_, tap_
+
+    def is_port(self, channel: Channel | MemberChannel) -> bool:
+        """Whether the noise of a channel is an input field that comes through here."""
+        return self.active and id(channel) in self.given
+
+    # -- text ------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        out: Lines,
+        channel: Channel | MemberChannel,
+        m: str,
+        total: list[str],
+        kept: list[str],
+        pair: str = "",
+    ) -> None:
+        """The field that enters a port, into ``total``; its vacuum part and ordering to ``kept``.
+
+        ``pair``: number of the pair of normals of the vacuum; "" where ``total`` holds them.
+        """
+        out.add(f"rt = o[{self.maps[id(channel)][0]} + {m}]", "dt = 1", "early = 1", "lossy = F(0)")
+        out.open("if rt >= 0:")
+        out.add(f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]")
+        out.open(f"if {self.now} >= dt:")
+        out.add("early = 0")
+        out.close()
+        out.close()
+        if pair:
+            out.add("wanted = early")
+            out.open("if lossy > F(0):")
+            out.add("wanted = 1")
+            out.close()
+            out.open("if wanted > 0:")
+            fill(out, "kd", pair, total)
+            out.close()
+        own = [*total, "F(0)"]
+        out.open("if rt < 0:")
+        out.open(LANE_LOOP)
+        out.add(*(f"{x} = noise * {x}" for x in total))
+        out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
+        out.close()
+        out.close()
+        out.open("if rt >= 0:")
+        parts = 2 if self.taps else 1
+        state = [f"w[js + {i} * LN + l]" for i in range(2 * parts)]
+        out.add(f"al = p[{self.alpha} + rt]", "be = F(1) - al * al")
+        out.add(f"js = ({self.filter} + {2 * parts} * rt) * LN & FAR")
+        out.open(f"if {self.now} == 0:")
+        fill(out, "kd", f"{self.state} + rt", state[:2])
+        out.add("gs = noise * np.sqrt(be)")
+        out.open(LANE_LOOP)
+        out.add(*(f"{x} = gs * {x}" for x in state[:2]))
+        out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
+        out.close()
+        out.close()
+        out.open("if early > 0:")
+        out.open(LANE_LOOP)
+        for i in range(2):
+            out.add(f"x{i} = noise * {total[i]}", f"y{i} = al * x{i} + {state[i]}")
+            out.add(f"{state[i]} = be * x{i} - al * {state[i]}", f"{total[i]} = y{i}")
+        out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
+        out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
+        out.close()
+        out.close()
+        out.open("if early < 1:")
+        out.add(self._place("iz", "rt", "dt"))
+        out.add(f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]")
+        out.add("lo = noise * lossy")
+        out.open(LANE_LOOP)
+        out.add(*(f"n{i} = lo * {total[i]}" for i in range(2)))
+        for part in range(parts):
+            for i in range(2):
+                at = 2 * part + i
+                out.add(f"x{i} = w[iz + {at} * LN + l]", f"y{i} = al * x{i} + {state[at]}")
+                out.add(f"{state[at]} = be * x{i} - al * {state[at]}")
+            goal = total if part == 0 else kept
+            out.add(f"{goal[0]} = fr * y0 + fi * y1 + n0", f"{goal[1]} = fr * y1 - fi * y0 + n1")
+        if self.taps:
+            out.add(f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]")
+        out.close()
+        out.close()
+        out.close()
+
+    def _place(self, name: str, ring: str, length: str) -> str:
+        at = f"{self.start} + o[{self.offsets} + {ring}] + {self.rows} * ({self.now} % {length})"
+        return f"{name} = ({at}) * LN & FAR"
+
+    def places(self, out: Lines, channel: Channel | MemberChannel, m: str, tag: str) -> None:
+        """Outside the lane loop: where to write what leaves a port."""
+        _, ring, tap = self.maps[id(channel)]
+        out.add(f"rq = o[{ring} + {m}]", f"iy{tag} = {self.dump} * LN & FAR")
+        out.open("if rq >= 0:")
+        out.add(self._place(f"iy{tag}", "rq", f"o[{self.lengths} + rq]"))
+        out.close()
+        if self._tapped(channel):
+            out.add(f"tk = o[{tap} + {m}]", f"ik{tag} = {self.dump} * LN & FAR")
+            out.open("if tk >= 0:")
+            out.add(f"ik{tag} = ({self.tap} + {self.rows} * tk) * LN & FAR")
+            out.close()
+
+    def _tapped(self, channel: Channel | MemberChannel) -> bool:
+        return any(port.channel is channel for port in self.taps)
+
+    def write(
+        self,
+        out: Lines,
+        channel: Channel | MemberChannel,
+        tag: str,
+        total: list[str],
+        kept: list[str],
+        signal: list[str],
+        ordering: str,
+    ) -> None:
+        """In the lane loop after a step: what leaves; ``signal``: sqrt(r) times (Re l, Im l)."""
+        values = [f"{total[i]} + {self.two} * ({signal[1 - i]})" for i in range(2)]
+        if self.taps:
+            values += [*kept[:2], f"{kept[2]} + {ordering or 'F(0)'}"]
+        out.add(*(f"out{tag}_{i} = {x}" for i, x in enumerate(values)))
+        for name in ["iy", "ik"] if self._tapped(channel) else ["iy"]:
+            out.add(*(f"w[{name}{tag} + {i} * LN + l] = out{tag}_{i}" for i in range(len(values))))
+
+    def tapped(self, t: int, i: int) -> str:
+        """In a lane loop: number i of the field of tap t in this step."""
+        return f"w[it{t} + {i} * LN + l]"
+
+    def tap_places(self, out: Lines) -> None:
+        """Outside the lane loop."""
+        for t in range(len(self.taps)):
+            out.add(f"it{t} = ({self.tap} + {self.rows * t}) * LN & FAR")
+
+    # -- tables ----------------------------------------------------------------------------------
+
+    def steps(self, lengths: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Whole steps of every link and the coefficient of its filter, for steps of these lengths.
+
+        Raises:
+            ValueError: a step is longer than a delay, or steps differ.
+        """
+        h = float(lengths.mean())
+        if np.ptp(lengths) > 1e-9 * h:
+            raise ValueError("Delayed links need steps of one length: space the times evenly.")
+        return delays_in_steps(self.links, h)
+
+    def wide(self, lengths: NDArray[np.float64]) -> int:
+        """Slots of the buffers."""
+        return self.rows * int(self.steps(lengths)[0].sum()) if self.active else 0
+
+    def fill_tables(self, parameters: Parameters, lengths: NDArray[np.float64], start: int) -> None:
+        """Lengths, places and filters for a step grid; buffers begin at slot ``start``."""
+        if not self.active:
+            return
+        whole, alpha = self.steps(lengths)
+        parameters.assign_indices(self.lengths, whole)
+        parameters.assign_indices(self.offsets, self.rows * (np.cumsum(whole) - whole))
+        parameters.assign(self.start, start)
+        parameters.assign_array(self.alpha, alpha)
+
+
+def delays_in_steps(
+    links: list[LinkSpec], h: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Whole steps of every link, and the coefficient of its all-pass filter (1: none)."""
+    delays = np.array([link.delay for link in links]) / h
+    whole = np.rint(delays)
+    alpha = np.ones(delays.size)
+    odd = np.abs(delays - whole) > 1e-6
+    whole[odd] = np.floor(delays[odd] - 0.5)
+    part = delays[odd] - whole[odd]
+    alpha[odd] = (1 - part) / (1 + part)
+    if np.any(whole < 1):
+        shortest = h * float(delays.min())
+        least = shortest / 1.5
+        must = f"be at most {least:.6g}, or {shortest:.6g} where delays are multiples of it"
+        _check.fail("dt", must, h)
+    return whole.astype(np.int64), alpha
