@@ -60,7 +60,7 @@ class Trajectories:
         self.without = place(self.request, options.device, method.stochastic)
         #: Step and pilot; a continued run takes the step that it chose before.
         self.prepared: Prepared | None = None
-        if options.dt is not None:
+        if options.dt is not None and not problem.model.links:
             self.prepared = Prepared(options.dt, options.even)
         if options.found is not None and options.dt is None:
             self.prepared = options.found.known_step()
@@ -199,6 +199,8 @@ class Trajectories:
         try:
             if options.checkpoint is not None or not self.method.stochastic:
                 raise Declined("it does not go with a checkpoint, nor with a single trajectory")
+            if text.links.active:
+                raise Declined("links carry noise of earlier steps")
             if options.variance == "auto" and not self._costly(prepared):
                 raise Declined("the run is too short for it to pay")
             outcome = guided(text, times, self.request, prepared, columns.needed)
