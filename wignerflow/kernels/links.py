@@ -246,7 +246,7 @@ def delays_in_steps(
     whole = np.rint(delays)
     alpha = np.ones(delays.size)
     odd = np.abs(delays - whole) > 1e-6
-    whole[odd] = np.floor(delays[odd] - 0.5)
+    whole[odd] = np.floor(delays[odd] - 0.5 + 1e-9)
     part = delays[odd] - whole[odd]
     alpha[odd] = (1 - part) / (1 + part)
     if np.any(whole < 1):
