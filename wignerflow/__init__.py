@@ -35,6 +35,8 @@ from .exact.jumps import QuantumJumps
 from .model import emitters
 from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
+from .model.level_states import density, level, levels, mixture
+from .model.levels import Levels
 from .model.line import Line, Mirror
 from .model.links import Link
 from .model.model import Jump, LocalJump, Model
@@ -76,6 +78,7 @@ __all__ = [
     "Flux",
     "GeneralizedP",
     "Jump",
+    "Levels",
     "Line",
     "Link",
     "LocalJump",
@@ -113,6 +116,7 @@ __all__ = [
     "compare",
     "correlation",
     "couple",
+    "density",
     "down",
     "emitters",
     "fit",
@@ -120,8 +124,11 @@ __all__ = [
     "from_piqs",
     "function",
     "g2",
+    "level",
+    "levels",
     "load",
     "mean_field",
+    "mixture",
     "photons",
     "register",
     "relative",

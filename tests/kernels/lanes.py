@@ -86,7 +86,7 @@ class LaneRun:
         """Draw the initial state of trajectories t0, t0 + 1, ..."""
         words = rng.run_words(seed, t0)
         k0, k1 = rng.threefry_np(*words, 0, INITIAL)
-        self.scope["initial"](self.v, self.s, self.p, self.o, k0, k1, t0)
+        self.scope["initial"](self.v, self.s, self.w, self.p, self.o, k0, k1, t0)
 
     def run(
         self, seed: int, t0: int = 0, draws: tuple[int, int, int] = (1, 1, 1), start: bool = True

@@ -191,7 +191,7 @@ def test_size_of_the_structure_does_not_matter():
     ("call", "message"),
     [
         (lambda c: wf.waveguide(wf.Ensemble(3, name="one"), 0.1, 1.0), "`array` must be an array"),
-        (lambda c: wf.waveguide(c.Jm, 0.1, 1.0), "`array` must be an array of subsystems"),
+        (lambda c: wf.waveguide(c[0].Jm, 0.1, 1.0), "`array` must be an array of subsystems"),
         (lambda c: wf.waveguide(c, 0.1), "`rate` must be given, or both"),
         (lambda c: wf.waveguide(c, 0.1, rate_forward=1.0), "`rate` must be given, or both"),
         (lambda c: wf.waveguide(c, 0.1, 1.0, rate_forward=1.0), "`rate_forward` must be omitted"),

@@ -34,6 +34,26 @@ def emitters(N: int) -> np.ndarray:
     )
 
 
+def level_variables(d: int) -> list[np.ndarray]:
+    """The operators of one emitter behind the classical variables: for every level b, those of Re
+    R_ab and Im R_ab for a < b, and |b><b|.
+    """
+    out = []
+    for b in range(d):
+        for a in range(b):
+            up = np.zeros((d, d), complex)
+            up[a, b] = 1
+            out += [(up + up.T) / 2, (up.T - up) / 2j]
+        out.append(np.diag(np.arange(d) == b).astype(complex))
+    return out
+
+
+def level_coefficients(A: np.ndarray, d: int) -> np.ndarray:
+    """c with A = sum_k c_k x_k for the operators of ``level_variables``."""
+    table = np.array([x.ravel() for x in level_variables(d)]).T
+    return np.linalg.solve(table, np.asarray(A, complex).ravel())
+
+
 def coherent_ket(S: float, r: np.ndarray) -> np.ndarray:
     """The spin coherent state along the unit vector r."""
     J = spin_matrices(S)
@@ -175,6 +195,24 @@ class World:
         self._put(sub, states)
         return sub
 
+    def levels(self, N: Any, d: int, count: int | None = None, pure: bool = False) -> Any:
+        """Emitters of d levels named "0" to "d-1", in a random state."""
+        sub = wf.Levels(N, d, name=f"l{len(self.initial)}", count=count)
+        states = []
+        for m, n in enumerate(np.broadcast_to(N, sub.size)):
+            g = self.rng.normal(size=(d, 1 if pure else d, 2)) @ [1, 1j]
+            one = g @ g.conj().T / np.trace(g @ g.conj().T).real
+            rho = np.eye(1)
+            for _ in range(n):
+                rho = np.kron(rho, one)
+            at = [[np.eye(d**j), np.eye(d ** (int(n) - 1 - j))] for j in range(int(n))]
+            units = level_variables(d)
+            every = np.array([[np.kron(np.kron(a, x), b) for x in units] for a, b in at])
+            self.sites.append(Site(sub, m, every.sum(0), rho, every))
+            states.append(wf.density(one))
+        self._put(sub, states)
+        return sub
+
     def mode(self, count: int | None = None, cutoff: int = 9) -> Any:
         sub = wf.Mode(name=f"m{len(self.initial)}", count=count)
         a = np.diag(np.sqrt(np.arange(1, cutoff)), 1).astype(complex)
@@ -222,6 +260,38 @@ class World:
             "m": lambda: v[0] - 1j * v[1],
         }
         return self.embed(k, table[letter if letter in ("a", "adag") else letter[1]]())
+
+    def level_matrix(self, sub: Any, A: np.ndarray, m: int | None = None) -> Twin:
+        """sum_n A_n of emitters with levels."""
+        k = self.index(sub, m or 0)
+        view = sub if m is None else sub[m]
+        return Twin(view.matrix(A), self.embed(k, self._level_sum(k, A)))
+
+    def level_array(self, sub: Any, A: np.ndarray) -> ArrayTwin:
+        """The same of every member of an array."""
+        mats = [
+            self.embed(k, self._level_sum(k, A))
+            for k in range(len(self.sites))
+            if self.sites[k].sub is sub
+        ]
+        return ArrayTwin(sub.matrix(A), np.array(mats))
+
+    def _level_sum(self, k: int, A: np.ndarray) -> np.ndarray:
+        d = self.sites[k].sub.d
+        return np.tensordot(level_coefficients(A, d), self.sites[k].variables, 1)
+
+    def add_level_jump(self, sub: Any, A: np.ndarray, rate: Any, member: int | None = None) -> None:
+        """A on every emitter."""
+        view = sub if member is None else sub[member]
+        self.jumps.append(wf.LocalJump(view.one_matrix(A), rate))
+        rates = np.broadcast_to(rate, sub.size)
+        for m in range(sub.size) if member is None else [member]:
+            k = self.index(sub, m)
+            every = self.sites[k].emitters
+            assert every is not None
+            for one in every:
+                local = np.tensordot(level_coefficients(A, sub.d), one, 1)
+                self.channels.append((self.embed(k, local), float(rates[m])))
 
     def op(self, sub: Any, letter: str, m: int | None = None) -> Twin:
         """One operator of a single subsystem, or of member m."""

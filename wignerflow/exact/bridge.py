@@ -13,6 +13,9 @@ import numpy as np
 
 from .. import _check
 from ..model.coefficients import Coef
+from ..model.level_states import LevelState
+from ..model.level_words import levels_of
+from ..model.levels import Levels
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState, State, up
@@ -58,9 +61,10 @@ class QutipModel:
 def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None) -> QutipModel:
     r"""``(H, c_ops, rho0, convert)`` of a model in the full Hilbert space.
 
-    An ensemble of N becomes N two-level systems, basis (up, down), a collective spin one system
-    with 2S + 1 levels, M = S first, a mode one with its lowest Fock states. Rates stand in
-    ``c_ops`` as roots: QuTiP's jump operators include them.
+    An ensemble of N becomes N two-level systems, basis (up, down), emitters with d levels N systems
+    of d levels in the order of their labels, a collective spin one system with 2S + 1 levels, M = S
+    first, a mode one with its lowest Fock states. Rates stand in ``c_ops`` as roots: QuTiP's jump
+    operators include them.
 
     Args:
         model: any model.
@@ -100,6 +104,11 @@ def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None)
                     _check.fail("cutoffs", f"hold one for mode {sub.name!r}", cutoffs, hint)
                 dims.append(dim)
                 states.append(qt.Qobj(mode_matrix(state, dim)))  # type: ignore[arg-type]
+            elif isinstance(sub, Levels):
+                assert isinstance(state, LevelState)
+                count = int(sub.numbers[m])
+                dims += [sub.d] * count
+                states += [qt.Qobj(state.density(sub, "state"))] * count
             else:
                 assert isinstance(state, BlochState)
                 x, y, z = state.vector
@@ -135,6 +144,10 @@ def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None)
             if isinstance(sub, Mode):
                 a = qt.destroy(dims[where[0]])
                 letters[key] = at(where[0], a if name == "a" else a.dag())
+            elif isinstance(sub, Levels):
+                a, b = levels_of(name)
+                unit = qt.basis(sub.d, a) * qt.basis(sub.d, b).dag()
+                letters[key] = sum(at(k, unit) for k in where)
             elif isinstance(sub, CollectiveSpin):
                 letters[key] = at(where[0], qt.jmat(float(sub.lengths[m]), name))
             else:

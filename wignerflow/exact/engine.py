@@ -8,17 +8,19 @@ from typing import Any
 
 from .. import _check
 from ..method import Operators, Options, Task
+from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import Op
-from . import blocks, populations, steady
+from . import blocks, occupied, populations, steady
 from .memory import MEMORY
 from .solution import ExactSolution
 
-ENGINES = ("populations", "blocks")
+ENGINES = ("populations", "blocks", "occupations")
 
 _WHY = {
     "populations": "H and every jump keep M definite, so the populations p(J, M) are closed",
     "blocks": "the density matrix is evolved block by block",
+    "occupations": "the density matrix is evolved in occupation numbers of |a><b|",
 }
 
 
@@ -51,7 +53,9 @@ class Exact:
     Args:
         engine: None chooses; "populations" (one ensemble or collective spin, closed classical
             master equation, N of a thousand and more); "blocks" (any subsystems and channels, time
-            dependence; one driven ensemble of a hundred, two of twenty).
+            dependence; one driven ensemble of a hundred, two of twenty); "occupations" (any model,
+            and the only one for emitters with levels: 20 of three levels with diagonal pumping, 10
+            with everything).
         rtol: relative tolerance of the integrator of "blocks" (error of the density matrix in the
             1-norm); "populations" is accurate to 1e-10.
         memory: memory in bytes that may be used.
@@ -91,6 +95,10 @@ class Exact:
 
     def choose(self, model: Model) -> tuple[str, str]:
         """The engine for ``model``, and one sentence that says why."""
+        if self.engine == "occupations":
+            return self.engine, f"it was asked for, so {_WHY[self.engine]}"
+        if any(isinstance(sub, Levels) for sub in model.subsystems):
+            return "occupations", f"emitters have levels, so {_WHY['occupations']}"
         reason = populations.refuses(model)
         if self.engine == "blocks" or (self.engine is None and reason is not None):
             because = "it was asked for" if reason is None else reason
@@ -104,6 +112,9 @@ class Exact:
         """
         if model.delayed:
             return model.delayed
+        if self.engine in ("blocks", "populations"):
+            if any(isinstance(s, Levels) for s in model.subsystems):
+                return f"emitters with levels have no {self.engine} of J; leave `engine` out"
         return populations.refuses(model) if self.engine == "populations" else None
 
     def run(self, task: Task, options: Options) -> Any:
@@ -144,6 +155,8 @@ class Exact:
         begin = time.perf_counter()
         if engine == "populations":
             out = populations.solve(model, times, named, memory=self.memory)
+        elif engine == "occupations":
+            out = occupied.solve(model, times, named, rtol=self.rtol, memory=self.memory)
         else:
             out = blocks.solve(model, times, named, rtol=self.rtol, memory=self.memory)
         out.stats["why"] = why[0].upper() + why[1:] + "."
@@ -171,9 +184,11 @@ class Exact:
         """
         named, engine, why = self._accept(model, ops)
         begin = time.perf_counter()
-        out = steady.solve(
-            model, named, engine, unique=unique, rtol=max(self.rtol, 1e-12), memory=self.memory
-        )
+        rtol = max(self.rtol, 1e-12)
+        if engine == "occupations":
+            out = occupied.steady_state(model, named, unique=unique, rtol=rtol, memory=self.memory)
+        else:
+            out = steady.solve(model, named, engine, unique=unique, rtol=rtol, memory=self.memory)
         out.stats["why"] = why[0].upper() + why[1:] + "."
         out.stats["wall_time"] = time.perf_counter() - begin
         return out

@@ -255,6 +255,12 @@ class Basis:
 
     def __init__(self, model: Model, cutoffs: dict[tuple[Subsystem, int], int] | None = None):
         self.model = model
+        for sub in model.subsystems:
+            if sub.kind == "levels":
+                raise ValueError(
+                    f"{sub.name!r} are emitters with levels, which have no |J, M>: take "
+                    "wf.Exact() for expectation values, or wf.TWA()."
+                )
         self.sites: list[Site] = []
         self.number: dict[tuple[Subsystem, int], int] = {}
         for sub, states in model.initial.items():

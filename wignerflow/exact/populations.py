@@ -69,6 +69,8 @@ def refuses(model: Model) -> str | None:
     if len(model.subsystems) != 1 or model.subsystems[0].size != 1:
         return "populations need exactly one ensemble or collective spin"
     sub = model.subsystems[0]
+    if sub.kind == "levels":
+        return "populations p(J, M) are for two-level emitters"
     if sub.kind == "mode":
         return "populations are for ensembles and spins, not for modes"
     basis = Basis(model)

@@ -41,6 +41,9 @@ _REACH = 4.0  # h times the norm of K: rounding is amplified by at most e^4
 
 def refuses(model: Model) -> str | None:
     """Why wave functions cannot treat ``model``; None if they can."""
+    for sub in model.subsystems:
+        if sub.kind == "levels":
+            return f"{sub.name!r} are emitters with levels; wf.Exact() treats them"
     timed = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
     if model.coefficients or any(isinstance(r, Coef) for r in timed):
         return "operators or rates depend on time; wf.Exact('blocks') treats that"

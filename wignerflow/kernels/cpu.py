@@ -6,6 +6,7 @@ trajectories form the same chunks on every machine.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import dense, rng, vectors
+from .means import settle
 from .module import Grid, KernelText
 
 MANY_LANES, FEW_LANES = 128, 32
@@ -148,7 +150,11 @@ class CpuKernel:
         batched: NDArray[np.int64],
         lanes: int | None = None,
         start: NDArray[np.float64] | None = None,
+        means: bool = True,
     ):
+        if means:  # False in the run that finds them
+            make = functools.partial(self._pilot, text, single, lanes)
+            settle(text, grid, start, make, Grid.make)
         self.lanes = lanes_for(text) if lanes is None else lanes
         self.dtype: Any = np.float32 if single else np.float64
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
@@ -163,6 +169,14 @@ class CpuKernel:
         self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
         self.source = self._source(text, single)
         self._run = self._compile()
+
+    @classmethod
+    def _pilot(
+        cls, text: KernelText, single: bool, lanes: int | None, grid: Grid, start: Any
+    ) -> CpuKernel:
+        """The kernel of one interval of the run that finds means."""
+        none = np.zeros(0, np.int64)
+        return cls(text, grid, single=single, batched=none, lanes=lanes, start=start, means=False)
 
     @property
     def digest(self) -> str:

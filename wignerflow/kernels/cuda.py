@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ..phasespace.system import MATRIX
 from . import rng
 from .cpu import Chunks, kernel_digest, load_module
 from .cuda_sums import sums_source
@@ -152,6 +153,12 @@ class CudaKernel:
         ready: bool = True,
     ):
         """``ready=False`` leaves the kernel uncompiled, for machines without a GPU."""
+        for block in text.system.blocks:
+            if block.kind == MATRIX:
+                raise NoDevice(
+                    f"Emitters with levels ({block.name!r}) have no kernel for GPUs yet: use "
+                    "device='cpu'."
+                )
         self.shape = Shape.of(text) if shape is None else shape
         text = KernelText(text.given, text.readouts, self.shape.loops(simulated()))
         self.lanes = self.shape.lanes

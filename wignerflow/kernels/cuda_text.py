@@ -166,7 +166,7 @@ def run(start, i0, i1, j0, j1, number, ka, kb, noise, saved, V, Q, W, p, o, ct, 
     ZERO
     if i0 == 0 and j0 == 0:
         EMPTY
-        initial(v, s, p, o, ka, kb, t0, vs, qs, part)
+        initial(v, s, w, p, o, ka, kb, t0, vs, qs, part)
         s[ALIVE] = F(1)
     else:
         LOAD

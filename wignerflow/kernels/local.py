@@ -15,14 +15,19 @@ from ..phasespace.system import (
     FOCK,
     GAMMA,
     GAUSSIAN,
+    MATRIX,
     MODE,
     PINNED,
     RANGE,
     ROTOR,
     SPIN,
+    InitialSpec,
     LocalStep,
+    MatrixStep,
 )
 from .layout import Layout
+from .matrix_initial import matrix_initial
+from .matrix_local import MatrixLocal
 from .rng import INITIAL, LOCAL
 from .text import LANE_LOOP, Lines
 
@@ -72,9 +77,11 @@ def is_axial(step: LocalStep) -> bool:
     return True
 
 
-def is_constant(step: LocalStep) -> bool:
-    """True if no rate depends on time."""
-    return not any(isinstance(rate, Coef) for rate, _, _ in step.parts)
+def is_constant(step: LocalStep | MatrixStep) -> bool:
+    """True if no rate, nor a mean that noise is made from, depends on time."""
+    if isinstance(step, MatrixStep) and step.shared is not None:
+        return False
+    return not any(isinstance(part[0], Coef) for part in step.parts)
 
 
 def exponential(A: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -220,13 +227,18 @@ class LocalPrinter:
     def __init__(self, layout: Layout):
         self.layout = layout
         self.steps = {step.block: step for step in layout.system.local}
-        self.axial = {k: is_axial(step) for k, step in self.steps.items()}
+        self.spins = {k: s for k, s in self.steps.items() if isinstance(s, LocalStep)}
+        self.axial = {k: is_axial(step) for k, step in self.spins.items()}
         # per block: offset of the table in p, members per row, stride per member
         parameters = layout.parameters
         self.slots = {}
         for k in self.steps:
             self.slots[k] = tuple(parameters.integer(0) for _ in range(3))
-        self.pairs = {k: self._reserve(k) for k in self.steps}
+        self.pairs = {k: self._reserve(k) for k in self.spins}
+        #: Blocks of matrices have a printer each.
+        self.matrices = {
+            k: MatrixLocal(layout, s) for k, s in self.steps.items() if isinstance(s, MatrixStep)
+        }
 
     def _reserve(self, k: int) -> tuple[str, ...]:
         """Pair numbers: of the first two components of every member, and of the third of two."""
@@ -236,27 +248,39 @@ class LocalPrinter:
 
     def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
         """The table row of block k for a step."""
-        step = self.steps[k]
+        if k in self.matrices:
+            return self.matrices[k].table_row(when, noise)
+        step = self.spins[k]
         return self.row(step, self.axial[k], *generator(step, when), when.length, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""
+        if k in self.matrices:
+            return self.matrices[k].width
         return (AXIAL if self.axial[k] else GENERAL) + self.extra
 
     def load(self, k: int, m: str) -> list[str]:
         """Scalar loads of the table row ``lr`` of block k, member m."""
         offset, members, stride = self.slots[k]
         out = [f"b{k} = {offset} + (lr * {members} + {m} * {stride}) * {self.width(k)}"]
+        if k in self.matrices:
+            return out + self.matrices[k].load(f"b{k}")
         return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(AXIAL if self.axial[k] else 22)]
 
     def noise_single(self, k: int, out: Lines) -> None:
         """Normals of a single block into scratch."""
+        if k in self.matrices:
+            self.matrices[k].noise("0", out)
+            return
         for e, pair in enumerate(self.pairs[k]):
             slots = [self.layout.s(f"local{k}_{2 * e + i}") for i in range(2)]
             fill(out, "kl", pair, slots)
 
     def noise_member(self, k: int, out: Lines) -> None:
         """Normals of member m into scratch; two members share a pair for the third component."""
+        if k in self.matrices:
+            self.matrices[k].noise("m", out)
+            return
         one, two = self.pairs[k]
         third, spare = (self.layout.s(f"local{k}_{2 + i}") for i in range(2))
         out.open("if m % 2 == 0:")
@@ -270,11 +294,15 @@ class LocalPrinter:
         fill(out, "kl", f"{one} + m", [self.layout.s(f"local{k}_{i}") for i in range(2)])
 
     def read_noise(self, k: int) -> list[str]:
-        """In lane: the three normals by name."""
+        """In lane: the normals by name."""
+        if k in self.matrices:
+            return self.matrices[k].read_noise()
         return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(3)]
 
     def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
-        """In lane: names ``y`` from names ``x``, normals n{k}_0..2 and loaded numbers L{k}_i."""
+        """In lane: names ``y`` from names ``x``, normals n{k}_i and loaded numbers L{k}_i."""
+        if k in self.matrices:
+            return self.matrices[k].lines(x, y)
         c = [f"L{k}_{i}" for i in range(GENERAL)]
         n0, n1, n2 = (f"n{k}_{i}" for i in range(3))
         clip = self.layout.clip(k)
@@ -323,7 +351,8 @@ class LocalPrinter:
 
 def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
     """Draws of blocks of one kind."""
-    block, specs = layout.system.blocks[blocks[0]], [layout.system.initial[k] for k in blocks]
+    block, every_spec = layout.system.blocks[blocks[0]], [layout.system.initial[k] for k in blocks]
+    specs = [x for x in every_spec if isinstance(x, InitialSpec)]
     spec, count = specs[0], sum(x.kind.size for x in specs)
     table = np.concatenate([np.column_stack([x.e1, x.e2, x.e3, x.mean, x.sigma]) for x in specs])
     at = layout.parameters.array(table)
@@ -376,10 +405,13 @@ def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
 
 
 def initial_source(layout: Layout) -> Lines:
-    """Function ``initial(v, s, p, o, k0, k1, t0)``: draws the initial state of a block of lanes."""
+    """Function ``initial``: draws the initial state of a block of lanes."""
     out = Lines(0)
-    out.open("def initial(v, s, p, o, k0, k1, t0):")
+    out.open("def initial(v, s, w, p, o, k0, k1, t0):")
     for alike in _alike(layout):
+        if layout.block(alike[0]).kind == MATRIX:
+            matrix_initial(layout, alike[0], out)
+            continue
         # a loop over single subsystems would give their variables changing places
         for blocks in [[k] for k in alike] if layout.loops.registers else [alike]:
             _initial_blocks(layout, blocks, out)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..model.coefficients import Coef
-from ..phasespace.system import AMPLITUDES, MODE, PhaseSpaceSystem
+from ..phasespace.matrices import matrix_names
+from ..phasespace.system import AMPLITUDES, MATRIX, MODE, PhaseSpaceSystem
 from .draws import from_table
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
@@ -119,7 +120,7 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
         t0 = (first + c) * LN
         run0, run1 = threefry(seed0, seed1, U(t0 >> 32), U(TRAJECTORIES))
         k0, k1 = threefry(run0, run1, U(0), U(INITIAL))
-        initial(v, s, p, o, k0, k1, t0)
+        initial(v, s, w, p, o, k0, k1, t0)
         if begin.shape[0] > c:
             for j in range(begin.shape[1]):
                 for l in range(LN):
@@ -212,7 +213,7 @@ class KernelText:
         self.given = system
         rates: list[Any] = [c.rate for c in system.channels]
         rates += [c.rate for c in system.member_channels]
-        rates += [rate for step in system.local for rate, _, _ in step.parts]
+        rates += [part[0] for step in system.local for part in step.parts]
         self._rates = list(dict.fromkeys(rate for rate in rates if isinstance(rate, Coef)))
         self.strang = not system.explicit and system.scheme == "splitting"
         if self.strang:
@@ -280,7 +281,9 @@ class KernelText:
         for k in self.layout.singles + self.layout.arrays:
             block = self.layout.block(k)
             letters: tuple[str, ...] = ("re", "im")
-            if block.kind == AMPLITUDES:
+            if block.kind == MATRIX:
+                letters = matrix_names(block.labels, "R[{},{}]")
+            elif block.kind == AMPLITUDES:
                 letters = ("re_alpha", "im_alpha", "re_beta", "im_beta")
             elif block.kind != MODE:
                 letters = ("x", "y", "z", "nx", "ny", "nz")[: block.components]

@@ -1,8 +1,11 @@
-"""How a block moves under increments of its gradient: spins turn, modes are translated."""
+"""How a block moves under increments of its gradient: spins and matrices turn, modes are
+translated.
+"""
 
 from __future__ import annotations
 
-from ..phasespace.system import MODE, ROTOR, SPIN
+from ..phasespace.system import MATRIX, MODE, ROTOR, SPIN
+from .turn import turn
 
 
 def move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int) -> list[str]:
@@ -15,6 +18,8 @@ def move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: i
             f"{y[0]} = {x[0]}" + (f" + {half} * ({g[1]})" if g[1] else ""),
             f"{y[1]} = {x[1]}" + (f" - {half} * ({g[0]})" if g[0] else ""),
         ]
+    if kind == MATRIX:
+        return turn(tag, g, x, y, stage)
     assert kind in (SPIN, ROTOR)
     out, c = [], [f"Rc{tag}_{a}" if g[a] else "" for a in range(3)]
     factor = "F(0.25)"

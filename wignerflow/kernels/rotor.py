@@ -44,15 +44,15 @@ class RotorLocal(LocalPrinter):
 
     def noises(self, k: int) -> int:
         """Complex noises per member."""
-        return 3 * len(self.steps[k].rotor)
+        return 3 * len(self.spins[k].rotor)
 
     def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
         """The table row of block k for a step."""
-        return rotor_row(self.steps[k], when, noise)
+        return rotor_row(self.spins[k], when, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""
-        return HEAD + CHANNEL * len(self.steps[k].rotor)
+        return HEAD + CHANNEL * len(self.spins[k].rotor)
 
     def load(self, k: int, m: str) -> list[str]:
         """Scalar loads of the table row ``lr`` of block k, member m."""
@@ -110,7 +110,7 @@ class RotorLocal(LocalPrinter):
         out.add(*(f"{m[c]} = {_cross(e, n, c)}" for c in range(3)))
         self._amplitudes(k, tag, out)
         sums: dict[str, list[str]] = {"e": [], "n": [], "m": [], "t": []}
-        for i in range(len(self.steps[k].rotor)):
+        for i in range(len(self.spins[k].rotor)):
             self._channel(k, i, tag, (e, n, m), sums, out)
         for key, parts in sums.items():
             out.add(f"{name('d' + key)} = {' + '.join(parts)}")
@@ -128,7 +128,7 @@ class RotorLocal(LocalPrinter):
         length = f"len{tag}"
         correction = ["F(1)", "F(1)"]
         slope = ["", ""]
-        if self.steps[k].corrected:
+        if self.spins[k].corrected:
             # below L = 1/2, the least length there is, the factor stays what it is there
             out.add(
                 f"cut{tag} = F(0.5) / (fmax0({length} - F(0.5)) + F(0.5))",

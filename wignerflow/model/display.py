@@ -16,6 +16,7 @@ import numpy as np
 
 from .coefficients import Coef
 from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode
+from .levels import LevelOp
 from .local import LocalOp
 from .op import Op
 from .words import ANGULAR
@@ -102,7 +103,7 @@ def _ladder_member(word: MemberWord) -> list[tuple[MemberWord, complex]]:
 @lru_cache(maxsize=10_000)
 def ladder_word(kind: str, word: str) -> tuple[tuple[str, complex], ...]:
     """A word in the letters x y z as words +..z..-, in this order."""
-    if kind == "mode":
+    if kind in ("mode", "levels"):
         return ((word, 1.0),)
     table = _TO_LADDER["angular" if kind in ANGULAR else "spin"]
     out: dict[str, complex] = {}
@@ -270,6 +271,10 @@ def runs(word: str) -> list[str]:
 
 def local_terms(op: LocalOp) -> list[tuple[complex, str]]:
     """A one-emitter operator as (coefficient, name) pairs, with ladder operators where shorter."""
+    if isinstance(op, LevelOp):
+        labels = op.sub.labels
+        entries = zip(*np.nonzero(op.c), strict=True)
+        return [(complex(op.c[a, b]), f"one({labels[a]!r}, {labels[b]!r})") for a, b in entries]
     c0, cx, cy, cz = (complex(c) for c in op.c)
     plus, minus = cx - 1j * cy, cx + 1j * cy  # c_x sx + c_y sy = plus * sp + minus * sm
     scale = np.abs(op.c).max()

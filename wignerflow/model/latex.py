@@ -12,6 +12,8 @@ from .coefficients import Coef
 from .couplings import Cascade, Coupling, NearestNeighbour, Sparse, Waveguide
 from .display import display_terms, joined, local_terms, number, phase_ramp, runs
 from .factors import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
+from .level_words import levels_of
+from .levels import LevelOp, Levels
 from .local import LocalOp
 from .op import Op
 
@@ -143,6 +145,9 @@ class _Latex:
         """A power of one operator."""
         below = ",".join(x for x in (latex_name(sub.name) if self.named else "", index) if x)
         below = f"_{{{below}}}" if below else ""
+        if isinstance(sub, Levels):
+            body = rf"\Sigma^{{{_labels(sub, *levels_of(run[0]))}}}{below}"
+            return body if len(run) == 1 else rf"({body})^{{{len(run)}}}"
         if sub.kind == "mode":
             power = str(len(run)) if len(run) > 1 else ""
             above = r"\dagger " + power if run[0] == "d" else power
@@ -151,6 +156,10 @@ class _Latex:
             body = ("\\sigma" if sub.kind == "spin" else "J") + f"^{{{run[0]}}}{below}"
             return body if len(run) == 1 else rf"({body})^{{{len(run)}}}"
         return body
+
+
+def _labels(sub: Levels, a: int, b: int) -> str:
+    return rf"{latex_name(sub.labels[a])}\,{latex_name(sub.labels[b])}"
 
 
 def latex_name(name: str) -> str:
@@ -170,6 +179,14 @@ def op_latex(op: Op | ArrayOp | LocalOp) -> str:
 
 
 def _local_latex(op: LocalOp, index: str) -> str:
+    if isinstance(op, LevelOp):
+        places = zip(*np.nonzero(op.c), strict=True)
+        return _joined(
+            [
+                (complex(op.c[a, b]), rf"\sigma^{{{_labels(op.sub, a, b)}}}_{{{index}}}")
+                for a, b in places
+            ]
+        )
     marks = {"sx": "x", "sy": "y", "sz": "z", "sp": "+", "sm": "-"}
     terms = [(c, rf"\sigma^{{{marks[n]}}}_{{{index}}}" if n else "") for c, n in local_terms(op)]
     return _joined(terms)
@@ -187,6 +204,10 @@ def latex_lines(model: Model) -> list[str]:
     if model.H.terms:
         lines.append(f"H = {writer.op(model.H)}")
     lines += where
+    if any(isinstance(sub, Levels) for sub in model.subsystems):
+        lines.append(
+            r"\Sigma^{ab} = \sum_{n} \sigma^{ab}_{n},\quad \sigma^{ab} = |a\rangle\langle b|"
+        )
     if any("\\mathcal{D}" in part for part in parts):
         lines.append(
             r"\mathcal{D}[L]\rho = L \rho L^{\dagger} - \frac{1}{2}\{L^{\dagger} L, \rho\}"
@@ -218,7 +239,7 @@ def _jump_latex(writer: _Latex, jump: Jump | LocalJump, k: int, where: list[str]
 def _local_jump_latex(writer: _Latex, jump: Jump | LocalJump, op: LocalOp) -> str:
     from .subsystems import Ensemble
 
-    assert isinstance(op.sub, Ensemble)
+    assert isinstance(op.sub, (Ensemble, Levels))
     k = op.sub.uid
     numbers = op.sub.numbers if op.member is None else op.sub.numbers[op.member : op.member + 1]
     name = [latex_name(op.sub.name)] if writer.named else []

@@ -29,6 +29,19 @@ class LocalOp:
         self.c: NDArray[np.complex128] = np.asarray(c, complex)
         self.member = member
 
+    def _made(self, c: Any) -> LocalOp:
+        """Another operator of the same emitters."""
+        return type(self)(self.sub, c, self.member)
+
+    def _identity(self) -> NDArray[np.complex128]:
+        return np.array([1, 0, 0, 0], complex)
+
+    def _times(self, other: LocalOp) -> NDArray[np.complex128]:
+        """The product with another operator of the same emitters."""
+        a, b = self.c, other.c
+        vector = a[0] * b[1:] + b[0] * a[1:] + 1j * np.cross(a[1:], b[1:])
+        return np.array([a @ b, *vector])
+
     def _scalar(self, other: Any, argument: str = "scalar") -> complex | None:
         if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
             return complex(_check.numeric_array(argument, other, complex))
@@ -50,10 +63,10 @@ class LocalOp:
     def __add__(self, other: Any) -> LocalOp:
         value = self._scalar(other)
         if value is not None:
-            return LocalOp(self.sub, self.c + np.array([value, 0, 0, 0]), self.member)
+            return self._made(self.c + value * self._identity())
         if isinstance(other, LocalOp):
             self._like(other)
-            return LocalOp(self.sub, self.c + other.c, self.member)
+            return self._made(self.c + other.c)
         return self._refuse(other)
 
     __radd__ = __add__
@@ -62,7 +75,7 @@ class LocalOp:
         return self
 
     def __neg__(self) -> LocalOp:
-        return LocalOp(self.sub, -self.c, self.member)
+        return self._made(-self.c)
 
     def __sub__(self, other: Any) -> LocalOp:
         if self._scalar(other) is None and not isinstance(other, LocalOp):
@@ -75,12 +88,10 @@ class LocalOp:
     def __mul__(self, other: Any) -> LocalOp:
         value = self._scalar(other)
         if value is not None:
-            return LocalOp(self.sub, self.c * value, self.member)
+            return self._made(self.c * value)
         if isinstance(other, LocalOp):
             self._like(other)
-            a, b = self.c, other.c
-            vector = a[0] * b[1:] + b[0] * a[1:] + 1j * np.cross(a[1:], b[1:])
-            return LocalOp(self.sub, [a @ b, *vector], self.member)
+            return self._made(self._times(other))
         return self._refuse(other)
 
     def __rmul__(self, other: Any) -> LocalOp:
@@ -92,7 +103,7 @@ class LocalOp:
             return self._refuse(other)
         if value == 0:
             raise ZeroDivisionError("Argument `divisor` of an operator must not be zero.")
-        return LocalOp(self.sub, self.c / value, self.member)
+        return self._made(self.c / value)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LocalOp):

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from .. import _check
 from .coefficients import Coef
 from .inputs import check_input, vacuum_form
+from .level_states import LevelState
+from .levels import Levels
 from .operators import ArrayOp, LocalOp, Op
 from .states import BlochState, ModeState, State
 from .subsystems import SAME_NAME, CollectiveSpin, Ensemble, Member, Mode, Subsystem
@@ -76,7 +78,7 @@ class Jump:
         if isinstance(op, LocalOp):
             _check.fail(
                 "op",
-                "be a collective operator such as atoms.Jm",
+                "be a collective operator such as atoms.Jm or atoms.op(a, b)",
                 op,
                 "A one-emitter operator acts on every emitter: use `wf.LocalJump(op, rate)`.",
                 TypeError,
@@ -178,7 +180,7 @@ class LocalJump:
         if not isinstance(op, LocalOp):
             _check.fail(
                 "op",
-                "be a one-emitter operator such as atoms.sm",
+                "be a one-emitter operator such as atoms.sm or atoms.one(a, b)",
                 op,
                 "A collective operator takes `wf.Jump(op, rate)`.",
                 TypeError,
@@ -195,7 +197,7 @@ class LocalJump:
 class LocalChannel:
     """A local jump ``op`` on every emitter of member m of an ensemble, at the plain ``rate``."""
 
-    sub: Ensemble
+    sub: Ensemble | Levels
     m: int
     op: LocalOp
     rate: float | Coef
@@ -391,7 +393,7 @@ class Model:
         out = []
         for jump in self.local_jumps:
             sub = jump.op.sub
-            assert isinstance(sub, Ensemble)
+            assert isinstance(sub, (Ensemble, Levels))
             rates = _member_rates(jump.rate, sub.size)
             members = range(sub.size) if jump.op.member is None else [jump.op.member]
             out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
@@ -482,7 +484,9 @@ def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
         if len(states) != sub.size:
             must = f"have {sub.size} states, one per member"
             _check.fail(argument, must, _check.Note(f"a list of {len(states)}"))
-    wanted = ModeState if isinstance(sub, Mode) else BlochState
+    wanted: type[State] = ModeState if isinstance(sub, Mode) else BlochState
+    if isinstance(sub, Levels):
+        wanted = LevelState
     for state in states:
         if isinstance(state, ModeState) and state.kind == "squeezed":
             _check.fail(argument, "be no squeezed state, which is an input of a jump", state)
@@ -493,7 +497,11 @@ def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
             what = "a spin state (wf.up, wf.bloch, …)"
             if wanted is ModeState:
                 what = "a mode state (wf.vacuum, wf.coherent, …)"
+            if wanted is LevelState:
+                what = "a state of levels (wf.level, wf.levels, wf.mixture, wf.density)"
             _check.fail(argument, f"be {what}", state, kind=TypeError)
+        if isinstance(sub, Levels) and isinstance(state, LevelState):
+            state.density(sub, argument)
         if isinstance(sub, CollectiveSpin) and isinstance(state, BlochState) and not state.is_pure:
             hint = "Use wf.Ensemble for mixed product states."
             _check.fail(argument, "be a pure spin coherent state for a CollectiveSpin", state, hint)

@@ -14,11 +14,14 @@ from .coefficients import Coef
 from .display import display_terms, joined, local_terms, number, phase_ramp, runs
 from .factors import Factor, MemberWord, Site, SumNode
 from .latex import latex_lines, model_latex, op_latex
+from .level_words import levels_of
+from .levels import Levels
 from .local import LocalOp
 from .op import Op
 
 if TYPE_CHECKING:
     from .model import Model
+    from .subsystems import Subsystem
 
 __all__ = [
     "array_text",
@@ -70,9 +73,15 @@ def _alphabet(kind: str) -> dict[str, str]:
     return _NAMES.get(kind, _NAMES["angular"])
 
 
-def _word_text(owner: str, kind: str, word: str) -> str:
+def _word_text(owner: str, sub: Subsystem, word: str) -> str:
+    kind = sub.kind
     if kind == "mode" and word == "da":
         return f"{owner}.n"
+    if isinstance(sub, Levels):
+        pairs = [[sub.labels[i] for i in levels_of(x)] for x in word]
+        return "*".join(
+            f"{owner}.pop({a!r})" if a == b else f"{owner}.op({a!r}, {b!r})" for a, b in pairs
+        )
     return "*".join(
         f"{owner}.{_alphabet(kind)[run[0]]}"
         + (str(len(run)).translate(_SUPERSCRIPT) if len(run) > 1 else "")
@@ -81,13 +90,13 @@ def _word_text(owner: str, kind: str, word: str) -> str:
 
 
 def _member_text(word: MemberWord) -> str:
-    return "*".join(_word_text(sub.name, sub.kind, letters) for sub, letters in word)
+    return "*".join(_word_text(sub.name, sub, letters) for sub, letters in word)
 
 
 def _factor_text(f: Factor, summed: bool) -> tuple[complex, str]:
     if isinstance(f, Site):
         owner = f.sub.name if f.sub.count is None else f"{f.sub.name}[{f.m}]"
-        return 1.0, _word_text(owner, f.sub.kind, f.word)
+        return 1.0, _word_text(owner, f.sub, f.word)
     if isinstance(f, SumNode):
         c, weights = _weights_text(f.weights)
         body = weights + _member_text(f.word)
@@ -141,6 +150,13 @@ def _state_text(state: Any) -> str:
     if kind == "bloch":
         named = {(0.0, 0.0, 1.0): "up", (0.0, 0.0, -1.0): "down"}.get(tuple(value))
         return named or f"bloch_vector({', '.join(f'{x:.6g}' for x in value)})"
+    if kind in ("levels", "mixture"):
+        if kind == "levels" and list(value.values()) == [[1.0, 0.0]]:
+            return f"level({next(iter(value))!r})"
+        numbers = {k: number(complex(*np.atleast_1d(v))) for k, v in value.items()}
+        return f"{kind}({', '.join(f'{k}: {v}' for k, v in numbers.items())})"
+    if kind == "density":
+        return f"density({len(value['real'])} x {len(value['real'])} matrix)"
     if kind == "coherent":
         return "vacuum" if value == [0.0, 0.0] else f"coherent({number(complex(*value))})"
     return f"{kind}({value:g})"

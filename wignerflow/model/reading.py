@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import _check
 from .arrays import ArrayOp
+from .levels import LevelOp, Levels
 from .limits import FORMAT, MAX_JUMPS
 from .links import Link
 from .local import LocalOp
@@ -128,6 +129,15 @@ class Reader(OperatorReader):
             return reals(where, data, size)
         return real(where, data)
 
+    def level_op(self, where: str, parts: Any, sub: Levels, index: int | None) -> LevelOp:
+        """An operator of one emitter with levels, from a table of numbers by |a><b|."""
+        known = sub.named()
+        table(where, parts, [], known)
+        c = np.zeros((sub.d, sub.d), complex)
+        for name, value in parts.items():
+            c[known[name]] = scalar(f"{where}.{name}", value)
+        return LevelOp(sub, c, index)
+
     def local(self, where: str, entry: Mapping[str, Any]) -> LocalOp:
         """The operator of a local jump: a name, or a table of Pauli and ladder parts."""
         data = entry["op"]
@@ -144,6 +154,8 @@ class Reader(OperatorReader):
                 _check.fail(f"{where}.on", must, entry["on"], kind=TypeError)
             sub, index = self.owner(f"{where}.on", entry["on"])
             parts = {data: 1.0} if isinstance(data, str) else data
+        if isinstance(sub, Levels):
+            return self.level_op(f"{where}.op", parts, sub, index)
         if not isinstance(sub, Ensemble):
             _check.fail(where, "act on an ensemble", _check.Note(f"a {sub.kind}"))
         known = ["identity", *Ensemble.one_emitter]

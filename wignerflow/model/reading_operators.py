@@ -49,7 +49,7 @@ class OperatorReader(SubsystemReader):
     def site(self, where: str, data: Any) -> Op:
         """A named operator of one subsystem or member."""
         sub, index, name = self.named(where, data)
-        if name not in type(sub).letters:
+        if name not in sub.named():
             hint = "Such operators stand in jumps of the type 'local' only."
             _check.fail(where, "be a collective operator, not one emitter's", data, hint)
         if sub.count is not None and index is None:
@@ -57,7 +57,7 @@ class OperatorReader(SubsystemReader):
                 f"Index one member ('{sub.name}[0].{name}') or sum over all: {{sum = ['{data}']}}."
             )
             _check.fail(where, "be one operator, not one per member", data, hint)
-        op = getattr(sub if index is None else sub[index], name)
+        op = sub.collective(name, index)
         assert isinstance(op, Op)
         return op
 
@@ -72,12 +72,12 @@ class OperatorReader(SubsystemReader):
             sub, index, letter = self.named(place, name)
             if sub.count is None or index is not None:
                 _check.fail(place, "be an operator of an array, without index", name)
-            if letter not in type(sub).letters:
+            if letter not in sub.named():
                 _check.fail(place, "be a collective operator, not one emitter's", name)
             if out is not None and out.size != sub.size:
                 must = f"belong to an array of {out.size} members, as the others"
                 _check.fail(place, must, _check.Note(f"{name} of {sub.size}"))
-            factor = getattr(sub, letter)
+            factor = sub.collective(letter, None)
             out = factor if out is None else out * factor
         assert out is not None
         return out

@@ -10,9 +10,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .. import _check
-from . import states
+from . import level_states, states
 from .coefficients import Coef
 from .couplings import AllToAll, Cascade, Coupling, NearestNeighbour, Waveguide
+from .level_words import MOST
 from .reading_values import (
     entry_complex,
     indices,
@@ -47,7 +48,16 @@ def read_coef(where: str, data: Any) -> Coef:
 
 
 _NAMED_STATES: dict[str, State] = {"up": states.up, "down": states.down, "vacuum": states.vacuum}
-_STATE_KEYS = ("bloch", "angles", "coherent", "fock", "thermal")
+_STATE_KEYS = (
+    "bloch",
+    "angles",
+    "coherent",
+    "fock",
+    "thermal",
+    "levels",
+    "mixture",
+    "density",
+)
 
 
 def read_state(where: str, data: Any) -> State:
@@ -59,6 +69,8 @@ def read_state(where: str, data: Any) -> State:
         _check.fail(where, "have exactly one of the keys " + ", ".join(_STATE_KEYS), data)
     ((kind, value),) = entry.items()
     place = f"{where}.{kind}"
+    if kind in ("levels", "mixture", "density"):
+        return _level_state(place, kind, value)
     if kind in ("bloch", "angles"):
         numbers = sequence(place, value, 3)
         if len(numbers) != (3 if kind == "bloch" else 2):
@@ -72,6 +84,22 @@ def read_state(where: str, data: Any) -> State:
         if kind == "fock":
             return states.fock(_check.integer(place, value, 0))
         return states.thermal(real(place, value))
+
+
+def _level_state(where: str, kind: str, data: Any) -> State:
+    if kind == "density":
+        entry = table(where, data, ["real"], ["imag"])
+        count = len(sequence(f"{where}.real", entry["real"], MOST))
+        matrix = entry_complex({k: rows(f"{where}.{k}", entry[k], count) for k in entry})
+        with naming(where):
+            return level_states.density(matrix)
+    if not isinstance(data, Mapping):
+        _check.fail(where, "be a table of numbers by level", data, kind=TypeError)
+    values = {k: scalar(f"{where}.{k}", v) for k, v in data.items()}
+    with naming(where):
+        if kind == "levels":
+            return level_states.levels(values)
+        return level_states.mixture({k: real(f"{where}.{k}", data[k]) for k in data})
 
 
 _COUPLINGS: dict[str, tuple[list[str], list[str]]] = {

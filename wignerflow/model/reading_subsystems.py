@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _check
+from .level_words import MOST
+from .levels import Levels
 from .limits import MAX_MEMBERS, MAX_SUBSYSTEMS
 from .reading_parts import read_state
 from .reading_values import ROOT, missing, name_of, naming, real, reals, sequence, table
-from .subsystems import KINDS, Subsystem
+from .subsystems import KINDS as PLAIN_KINDS
+from .subsystems import Subsystem
 
-_PARAMETERS = {"ensemble": ["N"], "collective": ["S"], "spin": [], "mode": []}
+_PARAMETERS = {"ensemble": ["N"], "collective": ["S"], "spin": [], "mode": [], "levels": ["N"]}
+_REQUIRED: dict[str, list[str]] = {"levels": ["labels"]}
 _OPTIONS: dict[str, list[str]] = {"mode": ["cutoff"]}
+
+
+KINDS: dict[str, type[Subsystem]] = {**PLAIN_KINDS, "levels": Levels}
 
 
 class SubsystemReader:
@@ -37,7 +44,7 @@ class SubsystemReader:
         if "kind" not in data:
             missing(where, "kind", data, list(data))
         kind = name_of(f"{where}.kind", data["kind"], KINDS, "a kind of subsystem")
-        required = ["kind", "name", *_PARAMETERS[kind], "initial"]
+        required = ["kind", "name", *_PARAMETERS[kind], *_REQUIRED.get(kind, []), "initial"]
         entry = table(where, data, required, ["count", *_OPTIONS.get(kind, [])])
         name = entry["name"]
         if not isinstance(name, str):
@@ -58,6 +65,8 @@ class SubsystemReader:
                 arguments[key] = reals(place, value, count)
             else:
                 arguments[key] = real(place, value)
+        if "labels" in entry:
+            arguments["labels"] = sequence(f"{where}.labels", entry["labels"], MOST)
         if "cutoff" in entry:
             arguments["cutoff"] = _check.integer(f"{where}.cutoff", entry["cutoff"], 2)
         with naming(where):
@@ -98,5 +107,5 @@ class SubsystemReader:
         if not dot:
             _check.fail(where, "name a subsystem and an operator, as in 'atoms.Jm'", data)
         sub, index = self.owner(where, owner)
-        known = [*type(sub).letters, *type(sub).one_emitter]
+        known = [*sub.named(), *type(sub).one_emitter]
         return sub, index, name_of(where, name, known, f"an operator of {owner!r}")

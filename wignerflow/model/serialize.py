@@ -6,12 +6,15 @@ canonical form, which is unique: ``model_to_dict(model_from_dict(d)) == d`` for 
 ``model_from_dict`` also takes shorter spellings, for people. In TOML::
 
     [[subsystems]]
-    kind = "ensemble"              # ensemble (N), collective (S), spin, mode (cutoff, optional)
+    kind = "ensemble"              # ensemble (N), collective (S), spin, mode (cutoff, optional),
+                                   # levels (N, labels) with operators such as "atoms.|g><e|"
     name = "atoms"
     N = 1000                       # a number, or one per member
     count = 2                      # left out: one subsystem, not an array
     initial = "up"                 # up, down, vacuum, {bloch = [x, y, z]}, {angles = [theta, phi]},
-                                   # {coherent = [re, im]}, {fock = 3}, {thermal = 0.5}, or a list
+                                   # {coherent = [re, im]}, {fock = 3}, {thermal = 0.5}, {levels =
+                                   # {g = 0.6, e = [0.0, 0.8]}}, {mixture = {g = 1.0}}, {density =
+                                   # {real = rows, imag = rows}}, or a list
 
     [[H]]                          # one term: coef * f(t) ... * factor * factor ...
     coef = [0.5, 0.0]              # a number or [re, im]; 1 if left out
@@ -68,6 +71,7 @@ from .. import _check
 from .arrays import ArrayOp
 from .coefficients import Coef
 from .factors import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
+from .levels import LevelOp, Levels
 from .limits import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
 from .local import LocalOp
 from .op import Op
@@ -75,6 +79,7 @@ from .reading import model_from_dict
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
+    from .subsystems import Subsystem
 
 __all__ = ["digest", "model_from_dict", "model_to_dict"]
 
@@ -189,7 +194,9 @@ class _Writer:
     def jump(self, where: str, jump: Jump | LocalJump) -> dict[str, Any]:
         op = jump.op
         if isinstance(op, LocalOp):
-            c = {n: _pair(x) for n, x in zip(LOCAL, op.c.tolist(), strict=True) if x != 0}
+            numbers = op.c.ravel().tolist()
+            names = op.sub.named() if isinstance(op, LevelOp) else LOCAL
+            c = {n: _pair(x) for n, x in zip(names, numbers, strict=True) if x != 0}
             return {"type": "local", "on": op.where, "op": c, "rate": self.rate(jump.rate)}
         if isinstance(op, Op):
             terms = self.op(f"{where}.op", op)
@@ -265,7 +272,11 @@ def _complex_plain(w: Any) -> dict[str, Any]:
 
 
 def _member_plain(word: MemberWord, index: str = "") -> list[str]:
-    return [f"{s.name}{index}.{NAMES[s.kind][letter]}" for s, letters in word for letter in letters]
+    return [f"{s.name}{index}.{_name(s, letter)}" for s, letters in word for letter in letters]
+
+
+def _name(sub: Subsystem, letter: str) -> str:
+    return sub.bracket(letter) if isinstance(sub, Levels) else NAMES[sub.kind][letter]
 
 
 def _factor_plain(f: Factor) -> list[Any]:

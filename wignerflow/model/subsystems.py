@@ -139,6 +139,23 @@ class Subsystem:
             raise TypeError(f"{self.name!r} is a single subsystem and has no length.")
         return self.count
 
+    @property
+    def algebra(self) -> str:
+        """The rules by which its words are multiplied."""
+        return self.kind
+
+    def named(self) -> dict[str, Any]:
+        """Collective operators by the names of the plain form, and what makes each."""
+        return dict(zip(type(self).letters, type(self).letters, strict=True))
+
+    def collective(self, name: str, m: int | None) -> Any:
+        """The collective operator of a name of the plain form, of member m or of all."""
+        return getattr(self if m is None else self[m], name)
+
+    def member_attribute(self, m: int, name: str) -> Any:
+        """What ``array[m].name`` is beside operators of the kind, or None."""
+        return None
+
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments besides name and count."""
         return {}
@@ -195,6 +212,9 @@ class Member:
             return self.sub._operator(kind.letters[name], self.m)
         if name in kind.one_emitter:
             return LocalOp(self.sub, kind.one_emitter[name], self.m)
+        found = self.sub.member_attribute(self.m, name)
+        if found is not None:
+            return found
         if name in ("N", "S") and hasattr(self.sub, name):
             return getattr(self.sub, name)[self.m].item()
         raise AttributeError(kind._unknown(name))

@@ -22,7 +22,7 @@ LADDER = {
 
 
 def waveguide(
-    array: Subsystem,
+    array: Subsystem | ArrayOp,
     phi: Any,
     rate: Any = None,
     *,
@@ -51,7 +51,8 @@ def waveguide(
 
     Args:
         array: an array (``count=M``) of ensembles, collective spins, spins or modes, whose lowering
-            operators are ``Jm``, ``sm`` or ``a``.
+            operators are ``Jm``, ``sm`` or ``a``; or an array operator to take in their place, such
+            as ``atoms.op("g", "e")`` of emitters with levels.
         phi: phase between neighbours (radians), or the M ascending accumulated phases of members
             at arbitrary positions.
         rate: Gamma, the total rate of both directions, a number or one per member: member m then
@@ -72,23 +73,34 @@ def waveguide(
         >>> forward.rate, backward.rate
         (0.5, 0.5)
     """
-    if not isinstance(array, Subsystem) or array.count is None:
-        hint = "Give the subsystem `count=M`."
-        _check.fail("array", "be an array of subsystems", array, hint, TypeError)
-    weights, forward, backward = _rates(array.count, rate, rate_forward, rate_backward)
+    lowering, count = _lowering(array)
+    weights, forward, backward = _rates(count, rate, rate_forward, rate_backward)
     total = forward + backward
     chirality = (forward - backward) / total if total > 0 else 0.0
     structure = Waveguide(phi, chirality)
-    structure.check(array.count)
-    raising, lowering = (getattr(array, name) for name in LADDER[array.kind])
-    assert isinstance(raising, ArrayOp)
-    phase = np.exp(1j * structure.phases(array.count))
-    H = total * couple(weights * raising, structure, weights * lowering)
+    structure.check(count)
+    phase = np.exp(1j * structure.phases(count))
+    H = total * couple(weights * lowering.dag(), structure, weights * lowering)
     jumps = [
         Jump((weights * phase * lowering).sum(), forward),
         Jump((weights * phase.conj() * lowering).sum(), backward),
     ]
     return H, jumps
+
+
+def _lowering(array: Any) -> tuple[ArrayOp, int]:
+    """The lowering operators of an array, or those given, and how many they are."""
+    if isinstance(array, ArrayOp):
+        return array, array.size
+    if not isinstance(array, Subsystem) or array.count is None:
+        hint = "Give the subsystem `count=M`."
+        _check.fail("array", "be an array of subsystems", array, hint, TypeError)
+    if array.kind not in LADDER:
+        hint = "Give the operator of the transition: `wf.waveguide(array.op('g', 'e'), ...)`."
+        _check.fail("array", "have one lowering operator", array, hint, TypeError)
+    out = getattr(array, LADDER[array.kind][1])
+    assert isinstance(out, ArrayOp)
+    return out, array.count
 
 
 def _rates(size: int, rate: Any, forward: Any, backward: Any) -> tuple[Any, float, float]:

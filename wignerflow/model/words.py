@@ -5,6 +5,7 @@ A word is a string of letters acting on one member of one subsystem:
 - ``"ensemble"`` and ``"collective"`` (angular momentum): letters ``x y z`` for J_x, J_y, J_z,
   sorted x <= y <= z (Poincare-Birkhoff-Witt order) with [J_a, J_b] = i eps_abc J_c;
 - ``"spin"`` (one spin-1/2): at most one letter ``x y z``, a Pauli matrix;
+- ``"levels"`` and ``"level"`` (one emitter): see ``level_words``;
 - ``"mode"``: letters ``d`` (a^+) and ``a``, normal order, [a, a^+] = 1.
 
 The empty word is the identity.
@@ -15,9 +16,12 @@ from __future__ import annotations
 from functools import lru_cache
 from math import comb, factorial
 
+from . import level_words
+
 Combination = dict[str, complex]
 
 ANGULAR = ("ensemble", "collective")
+LEVELS = ("levels", "level")
 _EPS = {"xy": "z", "yz": "x", "zx": "y", "yx": "-z", "zy": "-x", "xz": "-y"}
 
 
@@ -31,6 +35,8 @@ def multiply(kind: str, left: str, right: str) -> Combination:
     """Product of two words in normal form."""
     if not left or not right:
         return {left + right: 1.0}
+    if kind in LEVELS:
+        return level_words.multiply(left, right, kind == "level")
     return dict(_multiply(kind, left, right))
 
 
@@ -81,6 +87,8 @@ def adjoint(kind: str, word: str) -> Combination:
     """Hermitian adjoint of a word in normal form."""
     if kind == "mode":
         return {"d" * word.count("a") + "a" * word.count("d"): 1.0}
+    if kind in LEVELS:
+        return level_words.adjoint(word)
     out: Combination = {"": 1.0}
     for letter in reversed(word):
         longer: Combination = {}

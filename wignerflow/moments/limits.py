@@ -39,6 +39,9 @@ def needed(variables: Variables) -> float:
 
 def why_not(model: Model) -> str | None:
     """Why the moment equations of a model cannot be written out; None if they can."""
+    for sub in model.subsystems:
+        if sub.kind == "levels":
+            return f"{sub.name!r} are emitters with levels; take wf.TWA() or wf.MeanField()"
     reason = _operator("H", model.H, 1)
     for k, jump in enumerate(model.jumps):
         if reason is None and not isinstance(jump, LocalJump):

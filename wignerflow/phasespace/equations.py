@@ -6,11 +6,13 @@ import numpy as np
 
 from ..model.coefficients import Coef
 from .local_text import local_text
+from .matrices import brackets
 from .names import Names, signed, span
 from .polynomials import Poly, Var, poly_sum
 from .system import (
     AMPLITUDES,
     INVERSE_ROOT,
+    MATRIX,
     MODE,
     ROTOR,
     SPIN,
@@ -25,6 +27,12 @@ def _bracket(system: PhaseSpaceSystem, block: int, comp: int, f: Poly) -> Poly:
     if system.blocks[block].kind == MODE:
         sign = 0.5 if comp == 0 else -0.5
         return f.derivative(Var(block, 1 - comp)) * sign
+    if system.blocks[block].kind == MATRIX:
+        table = brackets(system.blocks[block].levels)[comp]
+        return poly_sum(
+            f.derivative(Var(block, int(j))) * Poly.leaf(Var(block, int(k)), float(table[j, k]))
+            for j, k in zip(*np.nonzero(table), strict=True)
+        )
     i, j, first = (comp + 1) % 3, (comp + 2) % 3, comp - comp % 3
     slope_i, slope_j = (f.derivative(Var(block, a)) for a in (i, j))
     return slope_i * Poly.leaf(Var(block, first + j)) - slope_j * Poly.leaf(Var(block, first + i))
@@ -34,17 +42,19 @@ def _head(system: PhaseSpaceSystem, names: Names) -> str:
     """Units, calculus and brackets."""
     pauli = [names.is_pauli(k) for k in range(len(system.blocks))]
     kinds = [b.kind for b, p in zip(system.blocks, pauli, strict=True) if not p]
-    brackets = []
+    found = []
     if any(pauli):
-        brackets.append("{s_a, s_b} = 2 ε_abc s_c")
+        found.append("{s_a, s_b} = 2 ε_abc s_c")
     if SPIN in kinds or ROTOR in kinds:
-        brackets.append("{J_a, J_b} = ε_abc J_c")
+        found.append("{J_a, J_b} = ε_abc J_c")
     if ROTOR in kinds:
-        brackets.append("{J_a, n_b} = ε_abc n_c, {n_a, n_b} = 0")
+        found.append("{J_a, n_b} = ε_abc n_c, {n_a, n_b} = 0")
+    if MATRIX in kinds:
+        found.append("{Tr RA, Tr RB} = -i Tr(R [A, B]), the symbol of |a><b| is R[b,a]")
     if MODE in kinds:
-        brackets.append("{Re a, Im a} = 1/2")
+        found.append("{Re a, Im a} = 1/2")
     calculus = "Stratonovich" if system.noise else "all noise is left out"
-    return f"ħ = 1, {calculus}; {', '.join(brackets)}"
+    return f"ħ = 1, {calculus}; {', '.join(found)}"
 
 
 def text(system: PhaseSpaceSystem, pauli: bool = False) -> str:
@@ -113,7 +123,7 @@ def _member_text(system: PhaseSpaceSystem, names: Names) -> list[str]:
     for k, block in enumerate(system.blocks):
         if block.count is not None:
             pauli = names.is_pauli(k)
-            words = {SPIN: "s[m]" if pauli else "J[m]", MODE: "(Re a[m], Im a[m])"}
+            words = {SPIN: "s[m]" if pauli else "J[m]", MODE: "(Re a[m], Im a[m])", MATRIX: "R[m]"}
             vectors.append(words.get(block.kind, "J[m] and n[m]"))
     field = "(sqrt(r_k) dW_k + i r_k l_k^* dt)" if system.noise else "i r_k l_k^* dt"
     law = f"dv = {{v, h}} dt + Σ_k Re[{{v, l_k}} {field}]"

@@ -86,7 +86,8 @@ class Generator:
             fu, fw = self.bracket(f, u), self.bracket(f, w)
             second = self.bracket(fu, u) + self.bracket(fw, w)
             parts.append((w * fu - u * fw + second * 0.5) * rate)
-        parts += [self._local(step, f) for step in self.system.local]
+        local = [step for step in self.system.local if isinstance(step, LocalStep)]
+        parts += [self._local(step, f) for step in local]
         return poly_sum(parts).clean()
 
     def _local(self, step: LocalStep, f: Poly) -> Poly:

@@ -149,6 +149,8 @@ def jump_blocks(model: Model) -> tuple[list[LinearBlock], SymbolMap]:
     for sub in model.subsystems:
         if sub.kind == "mode":
             raise NotLinear(f"it holds a mode ({sub.name!r})")
+        if sub.kind == "levels":
+            raise NotLinear(f"it holds emitters with levels ({sub.name!r})")
     blocks = [
         Block(SPIN if s.kind != "mode" else MODE, s.name, s.size, s.count, s.kind)
         for s in model.subsystems

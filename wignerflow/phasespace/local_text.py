@@ -8,13 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from .names import number, span
-from .system import LocalStep, PhaseSpaceSystem
+from .matrices import matrix_names
+from .names import number, signed, span
+from .system import LocalStep, MatrixStep, PhaseSpaceSystem
 
 
-def local_text(system: PhaseSpaceSystem, step: LocalStep) -> list[str]:
+def local_text(system: PhaseSpaceSystem, step: LocalStep | MatrixStep) -> list[str]:
     """What the local channels of a block add to its equations."""
+    if isinstance(step, MatrixStep):
+        return _matrix(system, step)
     return _rotor(system, step) if step.rotor else _bloch(system, step)
+
+
+def _matrix(system: PhaseSpaceSystem, step: MatrixStep) -> list[str]:
+    block = system.blocks[step.block]
+    out = [f"local channels of {block.name}{' (Itô)' if system.noise else ''}, of R:"]
+    names = matrix_names(block.labels, "R[{},{}]")
+    for rate, where, G in step.parts:
+        on = _where(where[:, None])
+        out.append(f"  d/dt at rate {_rate(rate)}{on}:")
+        for j in np.flatnonzero(np.any(np.abs(G) > 1e-14, axis=0)):
+            parts = [(complex(c), names[i]) for i, c in enumerate(G[:, j]) if abs(c) > 1e-14]
+            out.append(f"    {names[j]}: {signed(parts)}")
+    if system.noise:
+        out.append("  with noise, <Tr(dR x) Tr(dR y)> = Tr R [L(x∘y) - L(x)∘y - x∘L(y)] dt")
+    return out
 
 
 def _bloch(system: PhaseSpaceSystem, step: LocalStep) -> list[str]:

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.factors import CoupleNode, Key
+from ..model.level_states import LevelState
+from ..model.levels import Levels
 from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState, ModeState
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
+from . import levels
 from .ensemble import local_parts, spin_initial
 from .fields import add_links
 from .jump_names import words_of
@@ -26,6 +29,7 @@ from .symbols import Mono, SymbolMap
 from .system import (
     FOCK,
     GAUSSIAN,
+    MATRIX,
     MODE,
     SPIN,
     Block,
@@ -33,6 +37,7 @@ from .system import (
     InitialSpec,
     LocalStep,
     MatrixChannel,
+    MatrixStep,
     MemberChannel,
     MemberObservable,
     PhaseSpaceSystem,
@@ -64,15 +69,30 @@ def build(
     blocks, block_of = [], {}
     for k, sub in enumerate(model.subsystems):
         block_of[sub] = k
-        kind = MODE if sub.kind == "mode" else SPIN
-        blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind))
+        kind = {"mode": MODE, "levels": MATRIX}.get(sub.kind, SPIN)
+        labels = sub.labels if isinstance(sub, Levels) else ()
+        blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind, labels))
     system = PhaseSpaceSystem(blocks)
     real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
     symbols = taken(system, block_of, real)
     system.hamiltonian = symbols.symbol(model.H).real()
     local: dict[Subsystem, LocalStep] = {}
-    collective = list(model.collective_jumps)
-    numbers = [n for n, jump in enumerate(model.jumps) if isinstance(jump, Jump)]
+    matrices: dict[Subsystem, MatrixStep] = {}
+    collective: list[Jump] = []
+    numbers: list[int] = []
+    for n, jump in enumerate(model.jumps):
+        if not isinstance(jump, Jump):
+            continue
+        emitters = levels.alone(jump)
+        if emitters is None:
+            collective.append(jump)
+            numbers.append(n)
+            continue
+        alone_step = matrices.setdefault(emitters[0], MatrixStep(block_of[emitters[0]], []))
+        rate = jump.rate
+        if not isinstance(rate, Coef):
+            rate = np.broadcast_to(rate, emitters[0].size).copy()
+        alone_step.parts += [(rate, where, G) for where, G in levels.parts_of(emitters[1])]
     alone_jumps = {
         k: found for k, j in enumerate(collective) if bloch_spins and (found := alone(j))
     }
@@ -126,11 +146,15 @@ def build(
             system.member_channels.append(alike)
     for lj in model.local_jumps:
         sub = lj.op.sub
+        rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
+        if isinstance(sub, Levels):
+            matrix_step = matrices.setdefault(sub, MatrixStep(block_of[sub], []))
+            matrix_step.parts.append((rate, *levels.local_part(lj, sub.size)))
+            continue
         assert isinstance(sub, Ensemble)
         step = local.setdefault(sub, LocalStep(block_of[sub], sub.numbers.astype(float), []))
-        rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
         step.parts.append((rate, *local_parts(lj, sub.size)))
-    system.local = list(local.values())
+    system.local = [*local.values(), *matrices.values()]
     add_links(system, symbols, model)
     if noise and any(isinstance(spin, Spin) for spin in local):
         system.facts.append(
@@ -223,6 +247,10 @@ def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_samp
                     "and variance of the number are right, negative parts of the Wigner function "
                     "and higher moments are not"
                 )
+            continue
+        if isinstance(sub, Levels):
+            own = [s for s in states if isinstance(s, LevelState)]
+            system.initial.append(levels.level_initial(sub, own, sampling))
             continue
         bloch = [s for s in states if isinstance(s, BlochState)]
         if isinstance(sub, Ensemble):

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..method import Operators
+from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.states import ModeState
 from ..model.subsystems import Subsystem
 from . import lower
 from .method import Symbol, TrajectoryMethod
-from .product_state import collective_moment, emitters
+from .product_state import collective_moment, emitters, level_moment
 from .symbols import Mono, SymbolMap
 from .system import PhaseSpaceSystem
 from .validity import has_other_noise
@@ -81,6 +82,13 @@ class ProductStateSymbols(SymbolMap):
             }
         if sub.kind == "spin":
             return {tuple("xyz".index(x) for x in letters): 2 * one}
+        if isinstance(sub, Levels):
+            numbers = sub.numbers.astype(float)
+            out = dict[tuple[int, ...], NDArray[np.complex128]]()
+            for comps, k, c in level_moment(letters):
+                falling = np.prod([numbers - i for i in range(k)], axis=0)
+                out[comps] = out.get(comps, 0) + c * falling / numbers ** len(comps)
+            return out
         N, out = emitters(sub), dict[tuple[int, ...], NDArray[np.complex128]]()
         for comps, k, c in collective_moment(letters):
             falling = np.prod([N - i for i in range(k)], axis=0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .matrices import matrix_names
 from .polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
-from .system import AMPLITUDES, MODE, ROTOR, SPIN, PhaseSpaceSystem
+from .system import AMPLITUDES, MATRIX, MODE, ROTOR, SPIN, PhaseSpaceSystem
 
 Mono = tuple[tuple[int, int], ...]
 
@@ -47,6 +48,8 @@ class Names:
         b = self.system.blocks[block]
         if b.source == "bloch":
             return BLOCH
+        if b.kind == MATRIX:
+            return matrix_names(b.labels, "R[{},{}]")
         return PAULI if self.is_pauli(block) else LETTERS[b.kind]
 
     def component(self, block: int, comp: int) -> str:

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.couplings import Coupling, Sparse
+from ..model.level_words import letter, levels_of
 from ..model.operators import ArrayOp, CoupleNode, Factor, MemberWord, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
+from .level_symbols import level_symbol
 from .polynomials import Pair, Poly, poly_sum
 from .symbols import Mono, SymbolMap
 
@@ -79,6 +82,29 @@ def collective_moment(word: str) -> tuple[tuple[tuple[int, ...], int, complex], 
                 comps.append(pauli)
         key = tuple(sorted(comps)), len(partition)
         out[key] = out.get(key, 0) + value
+    return tuple((comps, k, c) for (comps, k), c in out.items() if c != 0)
+
+
+@lru_cache(maxsize=1000)
+def level_moment(word: str) -> tuple[tuple[tuple[int, ...], int, complex], ...]:
+    """The same of X_ab of emitters with levels, the components being those of their matrix r."""
+    pairs = [levels_of(x) for x in word]
+    out: dict[tuple[tuple[int, ...], int], complex] = {}
+    for partition in _partitions(tuple(range(len(pairs)))):
+        terms: dict[tuple[int, ...], complex] = {(): 1.0 + 0j}
+        for block in partition:
+            chain = [pairs[i] for i in block]
+            if any(one[1] != two[0] for one, two in pairwise(chain)):
+                break
+            a, b = chain[0][0], chain[-1][1]
+            single = level_symbol(letter(a, b))
+            terms = {
+                tuple(sorted(key + own)): c * d for key, c in terms.items() for own, d in single
+            }
+        else:
+            for key, c in terms.items():
+                place = key, len(partition)
+                out[place] = out.get(place, 0) + c
     return tuple((comps, k, c) for (comps, k), c in out.items() if c != 0)
 
 

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from ..model.model import LocalJump, Model
 from ..model.subsystems import Ensemble
-from .system import ROTOR, PhaseSpaceSystem, RotorPart
+from .system import ROTOR, LocalStep, PhaseSpaceSystem, RotorPart
 
 
 def rotor_part(jump: LocalJump, size: int) -> RotorPart:
@@ -60,7 +60,8 @@ def use_rotor_form(system: PhaseSpaceSystem, model: Model, corrected: bool) -> N
         sub = jump.op.sub
         assert isinstance(sub, Ensemble)
         parts.setdefault(sub, []).append(rotor_part(jump, sub.size))
-    for step, rotor in zip(system.local, parts.values(), strict=True):
+    steps = [step for step in system.local if isinstance(step, LocalStep)]
+    for step, rotor in zip(steps, parts.values(), strict=True):
         step.rotor, step.corrected = rotor, corrected
         system.blocks[step.block].kind = ROTOR
 

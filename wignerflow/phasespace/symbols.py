@@ -31,6 +31,7 @@ from ..model.operators import (
     array_size,
 )
 from ..model.subsystems import Subsystem
+from .level_symbols import level_symbol
 from .moyal import angular_symbol
 from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
 from .system import PhaseSpaceSystem
@@ -46,6 +47,8 @@ def word_symbol(kind: str, word: str) -> tuple[tuple[tuple[int, ...], complex], 
         return (((), 1.0),)
     if kind == "mode":
         return ordered_symbol(word.count("d"), word.count("a"), 0.5)
+    if kind == "levels":
+        return level_symbol(word)
     components = tuple(_COMPONENT[letter] for letter in word)
     if kind == "spin":
         return ((components, 2.0),)

@@ -18,7 +18,7 @@ A method whose equations are not of this kind gives them in full instead, block 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,15 @@ from ..model.couplings import Coupling
 from .polynomials import Member, Number, Poly, Times, Var
 
 SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
+MATRIX = "matrix"
 
 
 @dataclass
 class Block:
     """Like subsystems: ``kind`` SPIN (3 components), MODE (2), ROTOR (6: J and the unit vector n
-    perpendicular to it) or AMPLITUDES (4: Re alpha, Im alpha, Re beta, Im beta of the Schwinger
-    bosons of a spin); ``count`` None for a single one.
+    perpendicular to it), AMPLITUDES (4: Re alpha, Im alpha, Re beta, Im beta of the Schwinger
+    bosons of a spin) or MATRIX (d^2 of a Hermitian matrix, of emitters whose d levels have
+    ``labels``, see ``matrices``); ``count`` None for a single one.
     """
 
     kind: str
@@ -42,11 +44,17 @@ class Block:
     size: int
     count: int | None
     source: str  # kind of the subsystem it came from
+    labels: tuple[str, ...] = ()
+
+    @property
+    def levels(self) -> int:
+        """Levels of an emitter of a MATRIX block."""
+        return len(self.labels)
 
     @property
     def components(self) -> int:
         """Real variables per member."""
-        return {SPIN: 3, MODE: 2, ROTOR: 6, AMPLITUDES: 4}[self.kind]
+        return {SPIN: 3, MODE: 2, ROTOR: 6, AMPLITUDES: 4, MATRIX: self.levels**2}[self.kind]
 
     @property
     def group(self) -> int | None:
@@ -225,6 +233,45 @@ class LocalStep:
 
 
 @dataclass
+class Mean:
+    """Means of the variables of a MATRIX block over trajectories: values (T, size, d^2) at times,
+
+    constant before and after. They are found in intervals of ``step``; ``states`` (samples,
+    variables) are those at the last time, and ``start`` says which ones they came from.
+    """
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    step: float
+    states: NDArray[np.float64] | None = None
+    start: bytes | None = None
+
+    def at(self, t: float) -> NDArray[np.float64]:
+        """(size, d^2), interpolated linearly."""
+        k = int(np.clip(np.searchsorted(self.times, t), 1, max(self.times.size - 1, 1)))
+        if self.times.size == 1:
+            return np.asarray(self.values[0])
+        a, b = self.times[k - 1], self.times[k]
+        x = float(np.clip((t - a) / (b - a), 0, 1))
+        return np.asarray((1 - x) * self.values[k - 1] + x * self.values[k])
+
+
+@dataclass
+class MatrixStep:
+    """Local channels of a MATRIX block: ``parts`` lists (rate, where, G), G (d^2, d^2) for rate one
+
+    as in ``matrices.generator``, rate a number per member (size,) or a time coefficient, ``where``
+    (size,) one for the members on which it acts and zero for others.
+    """
+
+    rotor: ClassVar[tuple[RotorPart, ...]] = ()
+    block: int
+    parts: list[tuple[NDArray[np.float64] | Coef, NDArray[np.float64], NDArray[np.float64]]]
+    #: Noise by the covariance at the mean of all trajectories, the same for every one of them.
+    shared: Mean | None = None
+
+
+@dataclass
 class ModeStep:
     """Linear motion of a mode block by itself, see ``kernels.linear_part``.
 
@@ -326,6 +373,26 @@ class InitialSpec:
 
 
 @dataclass
+class MatrixInitial:
+    """Initial distribution of the members of a MATRIX block: v = mean + transform z.
+
+    z, d^2 variables of a matrix in the eigenbasis of the one-emitter state, is by ``kind``
+    GAUSSIAN: standard normals; FIXED: |psi><psi| with psi_a, a > 0, complex normals of variance
+    ``width`` and psi_0 what is left of one; DISCRETE: of one emitter, one level occupied by the
+    odds ``width`` (d,), R_ab = sqrt((n_a + n_b)/4) (±1 ± i).
+
+    With ``sites`` (size, k, 10) R is instead the product of k matrices 1/2 + J.sigma with J = ±e1
+    ± e2 + l e3, the numbers being the axes and the threshold of a normal above which l is -1.
+    """
+
+    kind: NDArray[np.int64]
+    mean: NDArray[np.float64]  # (size, d^2)
+    transform: NDArray[np.float64]  # (size, d^2, d^2)
+    width: NDArray[np.float64]  # (size, d)
+    sites: NDArray[np.float64] | None = None
+
+
+@dataclass
 class MemberObservable:
     """One complex value per member of an array: sum_k c_k[m] mono_k(v_m)."""
 
@@ -361,10 +428,10 @@ class PhaseSpaceSystem:
     hamiltonian: Poly = field(default_factory=Poly)
     channels: list[Channel] = field(default_factory=list)
     member_channels: list[MemberChannel] = field(default_factory=list)
-    local: list[LocalStep] = field(default_factory=list)
     diffusions: list[Diffusion] = field(default_factory=list)
+    local: list[LocalStep | MatrixStep] = field(default_factory=list)
     modes: list[ModeStep] = field(default_factory=list)  # filled by ``kernels``
-    initial: list[InitialSpec] = field(default_factory=list)
+    initial: list[InitialSpec | MatrixInitial] = field(default_factory=list)
     forms: list[FormSpec] = field(default_factory=list)
     pairs: list[PairSpec] = field(default_factory=list)
     explicit: list[Explicit] = field(default_factory=list)  # of every block, or of none

@@ -45,7 +45,10 @@ class TWA(TrajectoryMethod):
     .. math:: dJ = (-\Lambda J + \tfrac N2 c)\,dt + \xi, \qquad \langle\xi\xi^T\rangle
        = [\tfrac N4(\Lambda + \Lambda^T) - \tfrac12(c J^T + J c^T)]\,dt,
 
-    exact in first and second moments for every N. Trajectories start with mean N r/2 and covariance
+    exact in first and second moments for every N. Emitters of d levels are a Hermitian matrix R of
+    trace N, R -> U R U^+ under H and collective jumps, and step by the same rules (see ``levels``
+    and ``matrices``); single ones have exact means under all jumps of their own.
+    Trajectories start with mean N r/2 and covariance
     (N/4)(1 - r r^T). ``sem`` is the sampling error; the method's own is of order one over the
     length of J, mostly 1/N, and large where that is of order one (``stats["short_spins"]``).
     Observables have their exact symbols, products of any number of J too.
@@ -56,8 +59,8 @@ class TWA(TrajectoryMethod):
             ``rotor``; slower, and accurate where |J| stays well above one).
         corrected: of the rotor form: symbols with the factor 1 ± 1/(2L), or of leading order.
         sampling: initial fluctuations of pure states of ensembles and collective spins: "auto"
-            (fixed spin length from N = 10 on, Gaussian below), "fixed" or "gaussian". Mixed states
-            are Gaussian.
+            (fixed spin length from N = 10 on, Gaussian below; single emitters of ``wf.Levels``
+            discrete), "fixed" or "gaussian". Mixed states are Gaussian.
         spin_form: of single spins: "length" (every jump turns the spin, so that its length is
             kept: the equations of Hosseinabadi, Chelpanova and Marino) or "bloch" (jumps of one
             spin alone are local steps with exact moments, as of an ensemble of one, see ``spins``).
@@ -124,6 +127,11 @@ class TWA(TrajectoryMethod):
         plain = self.scheme == "splitting" and self.form == "bloch" and self.noise == "gaussian"
         if model.links and not plain:
             return 'links with delays need scheme="splitting", form="bloch" and noise="gaussian"'
+        if self.form == "rotor" or self.scheme == "heun":
+            what = 'form="rotor"' if self.form == "rotor" else 'scheme="heun"'
+            for sub in model.subsystems:
+                if sub.kind == "levels":
+                    return f"{what} does not know emitters with levels ({sub.name!r}); leave it out"
         return lower.refuses(model)
 
     def lower(

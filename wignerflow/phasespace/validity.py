@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..model.levels import Levels
 from ..model.model import Model
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
 from .polynomials import Form, Leaf, Pair, Poly, Var
@@ -41,7 +42,7 @@ def validity(system: PhaseSpaceSystem, model: Model) -> list[str]:
 
 def _size(sub: Subsystem) -> float:
     """Emitters that a spin stands for."""
-    if isinstance(sub, Ensemble):
+    if isinstance(sub, (Ensemble, Levels)):
         return float(np.min(sub.numbers))
     if isinstance(sub, CollectiveSpin):
         return float(2 * np.min(sub.lengths))

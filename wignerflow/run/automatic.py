@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..exact import populations
 from ..exact.engine import Exact
+from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState
@@ -40,6 +42,9 @@ def density_elements(model: Model) -> float:
             pure = all(isinstance(s, BlochState) and s.is_pure for s in states)
             symmetric = pure and sub not in local
             sizes = (N + 1) ** 2 if symmetric else (N + 1) * (N + 2) * (N + 3) / 6
+        elif isinstance(sub, Levels):
+            boxes = sub.d**2 - 1
+            sizes = np.array([float(comb(int(n) + boxes, boxes)) for n in sub.numbers])
         elif isinstance(sub, CollectiveSpin):
             sizes = (2 * np.asarray(sub.lengths, float) + 1) ** 2
         else:

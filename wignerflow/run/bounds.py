@@ -9,8 +9,18 @@ from .. import _check
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
 from ..model.timescales import peak, visible_step
+from ..phasespace.matrices import real_part
 from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
-from ..phasespace.system import FOCK, MODE, SQUARE_ROOT, PhaseSpaceSystem
+from ..phasespace.system import (
+    FOCK,
+    MODE,
+    SQUARE_ROOT,
+    InitialSpec,
+    LocalStep,
+    MatrixInitial,
+    MatrixStep,
+    PhaseSpaceSystem,
+)
 
 ANGLE = 0.125  # first guess: largest rotation angle per step
 LOCAL = 0.25  # and largest local rate times step
@@ -24,16 +34,18 @@ def bounds(system: PhaseSpaceSystem, driven: bool = True) -> list[NDArray[np.flo
     """
     out = []
     spins = sum(
-        float(np.sum(s.mean))
+        float(np.sum(_lengths(s)))
         for b, s in zip(system.blocks, system.initial, strict=True)
         if b.kind != MODE
     )
     for block, spec in zip(system.blocks, system.initial, strict=True):
-        if block.kind != MODE:
+        if isinstance(spec, MatrixInitial):
+            out.append(_lengths(spec))
+        elif block.kind != MODE:
             length = np.abs(spec.mean) + spec.sigma.clip(max=1e2) * (spec.kind == 0)
             length = np.where(spec.kind == 2, 1.0, length)
             for step in system.local:
-                if system.blocks[step.block] is block:
+                if system.blocks[step.block] is block and isinstance(step, LocalStep):
                     length = np.maximum(length, step.numbers / 2)
             out.append(np.maximum(length, np.linalg.norm(spec.e1, axis=1)))
         else:
@@ -44,6 +56,14 @@ def bounds(system: PhaseSpaceSystem, driven: bool = True) -> list[NDArray[np.flo
             )
             out.append(start + 1 + (np.sqrt(spins) if driven else 0.0))
     return out
+
+
+def _lengths(spec: InitialSpec | MatrixInitial) -> NDArray[np.float64]:
+    """Lengths of spins, and half of what matrices hold."""
+    if isinstance(spec, InitialSpec):
+        return spec.mean
+    populations = [real_part(a, a) for a in range(spec.width.shape[1])]
+    return np.maximum(spec.mean[:, populations].sum(axis=1), 1.0) / 2
 
 
 def damping(system: PhaseSpaceSystem) -> dict[int, float]:
@@ -245,6 +265,16 @@ def largest_local_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> 
     """The largest local relaxation rate."""
     out = 0.0
     for step in system.local:
+        if isinstance(step, MatrixStep):
+            size = system.blocks[step.block].size
+            worst = [
+                (_peak(rate, times) if isinstance(rate, Coef) else rate) * where
+                for rate, where, _ in step.parts
+            ]
+            parts = [np.abs(G).sum(axis=0).max() for *_, G in step.parts]
+            each = [np.broadcast_to(r * g, size) for r, g in zip(worst, parts, strict=True)]
+            out = max(out, float(np.sum(each, axis=0).max()))
+            continue
         lam = np.zeros((step.numbers.size, 3, 3))
         for rate, part, _ in step.parts:
             lam += (_peak(rate, times) if isinstance(rate, Coef) else rate[:, None, None]) * part

@@ -293,7 +293,7 @@ def simulate(
     locals_ = (
         samples.ntraj
         * (stats["steps"] + grid.nsteps.size)
-        * sum(s.numbers.size for s in text.system.local)
+        * sum(text.system.blocks[s.block].size for s in text.system.local)
     )
     locals_ += samples.ntraj * stats["steps"] * text.roots
     if locals_:

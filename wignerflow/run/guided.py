@@ -30,7 +30,7 @@ from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..phasespace.polynomials import Poly, Var
-from ..phasespace.system import AMPLITUDES
+from ..phasespace.system import AMPLITUDES, MATRIX
 from .bounds import bounds
 from .driver import Outcome, Prepared, Request, available_threads
 from .schedule import Schedule
@@ -89,7 +89,7 @@ class _Guided:
         system = text.given
         if any(b.count is not None for b in system.blocks):
             raise Declined("the model has arrays of subsystems")
-        if system.explicit or any(b.kind == AMPLITUDES for b in system.blocks):
+        if system.explicit or any(b.kind in (AMPLITUDES, MATRIX) for b in system.blocks):
             raise Declined("the method's equations are not of the kind it treats")
         if system.increments != "gaussian" or request.initial is not None or request.keep:
             raise Declined(

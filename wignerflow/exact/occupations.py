@@ -1,0 +1,423 @@
+r"""Emitters of any number of levels, exactly: occupation numbers of |a><b|.
+
+The density matrix of N identical emitters of d levels is symmetric under permutations of emitters,
+and so are all of its equations of motion: it is a state of N bosons in the d^2 boxes |a><b|. With
+b_ab taking a boson from box ab, the sum over all emitters of a linear map f of d x d matrices is
+
+.. math:: \sum_n f_n = \sum_{\alpha\beta} f_{\alpha\beta}\, b^\dagger_\alpha b_\beta, \qquad
+   f(|b\rangle\langle b'|) = \sum_\alpha f_{\alpha\beta}\,|a\rangle\langle a'|,
+
+local channels directly, collective operators as products of left and right multiplications. In full
+that is C(N + d^2 - 1, d^2 - 1) elements; a walk from the initial state finds those that are ever
+reached, mostly far fewer. A mode of n Fock states counts as one emitter of n levels, and so do
+single spins and angular momenta of fixed length, so that every model can be treated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import comb
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.operators import Op
+from ..model.subsystems import Subsystem
+from .memory import TooLarge, refuse
+from .one_emitter import Emitters, Matrix, emitters
+
+Times = tuple[Coef, ...]
+Rows = NDArray[np.int32]
+#: Bytes per reached element (vectors and keys) and per entry of the generator while it is made.
+PER_ELEMENT, PER_ENTRY = 150, 60
+CHUNK = 20_000  # elements whose images are found at once
+
+
+@dataclass
+class Elements:
+    """Basis elements with weights: ``rows`` (n, columns), and of which element each came."""
+
+    source: NDArray[np.int64]
+    rows: Rows
+    value: NDArray[np.complex128]
+
+
+class Space:
+    """All sites of a model side by side: an element is one row of integers.
+
+    A site of one emitter takes one column, the number of its box; others take one column per box.
+    """
+
+    def __init__(self, sites: list[Emitters]):
+        self.sites = sites
+        widths = [1 if s.number == 1 else s.boxes for s in sites]
+        self.first = np.concatenate([[0], np.cumsum(widths)]).astype(int)
+        # keys are sums of odd random multiples modulo 2^64; equal keys of unequal rows are noticed
+        draws = np.random.default_rng(0).integers(0, 2**62, self.first[-1], dtype=np.uint64)
+        self.multiples = 2 * draws + np.uint64(1)
+
+    def keys(self, rows: Rows) -> NDArray[np.uint64]:
+        """One number per row."""
+        return np.asarray((rows.astype(np.uint64) * self.multiples).sum(axis=1))
+
+    def start(self, limit: float) -> Elements:
+        """The initial density matrix.
+
+        Raises:
+            TooLarge: it has more than ``limit`` elements.
+        """
+        rows, value = np.zeros((1, 0), np.int32), np.ones(1, complex)
+        for site in self.sites:
+            r = site.state.ravel()
+            boxes = np.flatnonzero(np.abs(r) > 1e-16)
+            if float(len(rows)) * comb(site.number + boxes.size - 1, boxes.size - 1) > limit:
+                raise TooLarge("The initial state has too many elements.")
+            if site.number == 1:
+                own, weight = boxes[:, None], r[boxes]
+            else:
+                occupied = compositions(site.number, boxes.size)
+                own = np.zeros((len(occupied), site.boxes), int)
+                own[:, boxes] = occupied
+                weight = site.norm(occupied) * np.prod(r[boxes] ** occupied, axis=1)
+            rows = np.concatenate(
+                [np.repeat(rows, len(own), 0), np.tile(own, (len(rows), 1))], axis=1
+            ).astype(np.int32)
+            value = np.outer(value, weight).ravel()
+        return Elements(np.arange(len(rows)), rows, value)
+
+    def trace(self, rows: Rows) -> NDArray[np.float64]:
+        """The trace of every element."""
+        out = np.ones(len(rows))
+        for k, site in enumerate(self.sites):
+            own = rows[:, self.first[k] : self.first[k + 1]]
+            off = ~np.eye(site.levels, dtype=bool).ravel()
+            if site.number == 1:
+                out[off[own[:, 0]]] = 0
+            else:
+                out[own[:, off].any(axis=1)] = 0
+                out *= site.norm(own)
+        return out
+
+    def conjugate(self, rows: Rows) -> Rows:
+        """The Hermitian conjugate of every element."""
+        out = rows.copy()
+        for k, site in enumerate(self.sites):
+            d, (a, b) = site.levels, self.first[k : k + 2]
+            if site.number == 1:
+                out[:, a] = rows[:, a] % d * d + rows[:, a] // d
+            else:
+                out[:, a:b] = rows[:, a:b].reshape(-1, d, d).swapaxes(1, 2).reshape(-1, d * d)
+        return out
+
+    def act(self, x: Elements, k: int, f: sp.csc_matrix) -> Elements:
+        """The sum over the emitters of site k of the map f, (boxes, boxes)."""
+        site, first = self.sites[k], self.first[k]
+        if site.number == 1:
+            box = x.rows[:, first]
+            count = np.diff(f.indptr)[box]
+            source = np.repeat(np.arange(len(box)), count)
+            within = np.arange(source.size) - np.repeat(np.cumsum(count) - count, count)
+            at = f.indptr[box[source]] + within
+            rows = x.rows[source]
+            rows[:, first] = f.indices[at]
+            return Elements(x.source[source], rows, x.value[source] * f.data[at])
+        parts: list[tuple[Any, Any, Any]] = []
+        for beta in range(site.boxes):
+            here = np.flatnonzero(x.rows[:, first + beta])
+            if not here.size:
+                continue
+            n = x.rows[here, first + beta].astype(float)
+            for at in range(f.indptr[beta], f.indptr[beta + 1]):
+                alpha, value = f.indices[at], f.data[at] * x.value[here]
+                rows = x.rows[here]
+                if alpha == beta:
+                    parts.append((x.source[here], rows, value * n))
+                    continue
+                more = rows[:, first + alpha] + 1.0
+                rows[:, first + beta] -= 1
+                rows[:, first + alpha] += 1
+                parts.append((x.source[here], rows, value * np.sqrt(n * more)))
+        if not parts:
+            return Elements(x.source[:0], x.rows[:0], x.value[:0])
+        source, all_rows, values = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return Elements(source, all_rows, values)
+
+
+def compositions(total: int, parts: int) -> NDArray[np.int64]:
+    """All ways to write ``total`` as an ordered sum of ``parts`` numbers, (ways, parts)."""
+    if parts == 1:
+        return np.array([[total]])
+    out = []
+    for first in range(total + 1):
+        rest = compositions(total - first, parts - 1)
+        out.append(np.concatenate([np.full((len(rest), 1), first), rest], axis=1))
+    return np.concatenate(out)
+
+
+@dataclass
+class Words:
+    """An operator: sums of words, each a number and factors (site, one-emitter matrix) in order."""
+
+    terms: list[tuple[complex, list[tuple[int, Matrix]]]] = field(default_factory=list)
+
+    def dag(self) -> Words:
+        """Hermitian adjoint."""
+        return Words(
+            [(c.conjugate(), [(k, A.conj().T) for k, A in w[::-1]]) for c, w in self.terms]
+        )
+
+
+class Occupations:
+    """The equations of motion of a model in occupation numbers.
+
+    Args:
+        model: the model.
+        cutoffs: Fock states of modes without a cutoff of their own, by (subsystem, member).
+        memory: limit in bytes.
+    """
+
+    def __init__(
+        self, model: Model, cutoffs: dict[tuple[Subsystem, int], int] | None, memory: float
+    ):
+        self.model, self.memory = model, memory
+        self.number: dict[tuple[Subsystem, int], int] = {}
+        sites: list[Emitters] = []
+        for sub, states in model.initial.items():
+            for m in range(sub.size):
+                self.number[sub, m] = len(sites)
+                sites.append(emitters(sub, m, states[m], (cutoffs or {}).get((sub, m), 2)))
+        self.space = Space(sites)
+
+    def words(self, op: Op) -> dict[Times, Words]:
+        """An operator by its products of time coefficients."""
+        out: dict[Times, Words] = {}
+        for c, times, factors in op.expand():
+            word = []
+            for sub, m, letters in factors:
+                k = self.number[sub, m]
+                site = self.space.sites[k]
+                matrices = [site.letter(x) for x in letters]
+                if site.number == 1 and matrices:
+                    matrices = [np.linalg.multi_dot(matrices) if matrices[1:] else matrices[0]]
+                word += [(k, A) for A in matrices]
+            out.setdefault(times, Words()).terms.append((complex(c), word))
+        return out
+
+    def multiply(self, x: Elements, op: Words, left: bool) -> Elements:
+        """op rho, or rho op."""
+        parts = []
+        for c, word in op.terms:
+            y = Elements(x.source, x.rows, c * x.value)
+            for k, A in reversed(word) if left else word:
+                one = np.eye(len(A))
+                f = np.kron(A, one) if left else np.kron(one, A.T)
+                y = self.space.act(y, k, _sparse(f))
+            parts.append(y)
+        return _joined(parts, x)
+
+    def groups(self) -> dict[Times, list[Any]]:
+        """The generator by products of time coefficients: functions of ``Elements``."""
+        out: dict[Times, list[Any]] = {}
+        for times, h in self.words(self.model.H).items():
+            out.setdefault(times, []).append(self._hamiltonian(h))
+        for op, rate in self.model.channels():
+            if not isinstance(rate, Coef) and rate == 0:
+                continue
+            parts = self.words(op)
+            own: Times = (rate,) if isinstance(rate, Coef) else ()
+            r = 1.0 if isinstance(rate, Coef) else float(rate)
+            for t1, one in parts.items():
+                for t2, two in parts.items():
+                    times = own + t1 + tuple(c.conj() for c in t2)
+                    out.setdefault(times, []).append(self._jump(r, one, two))
+        for c in self.model.local_channels():
+            if not isinstance(c.rate, Coef) and c.rate == 0:
+                continue
+            times = (c.rate,) if isinstance(c.rate, Coef) else ()
+            r = 1.0 if isinstance(c.rate, Coef) else float(c.rate)
+            k = self.number[c.sub, c.m]
+            out.setdefault(times, []).append(self._local(k, r, c.op.matrix()))
+        return out
+
+    def _hamiltonian(self, h: Words) -> Any:
+        def apply(x: Elements) -> Elements:
+            one, two = self.multiply(x, h, True), self.multiply(x, h, False)
+            one.value *= -1j
+            two.value *= 1j
+            return _joined([one, two], x)
+
+        return apply
+
+    def _jump(self, rate: float, one: Words, two: Words) -> Any:
+        """rate (L rho K^+ - (K^+ L rho + rho K^+ L)/2) for L = one and K = two."""
+        dag = two.dag()
+
+        def apply(x: Elements) -> Elements:
+            x = Elements(x.source, x.rows, rate * x.value)
+            ket = self.multiply(x, one, True)
+            parts = [self.multiply(ket, dag, False), self.multiply(ket, dag, True)]
+            parts.append(self.multiply(self.multiply(x, dag, False), one, False))
+            for part in parts[1:]:
+                part.value *= -0.5
+            return _joined(parts, x)
+
+        return apply
+
+    def _local(self, k: int, rate: float, L: Matrix) -> Any:
+        product, one = L.conj().T @ L, np.eye(len(L))
+        f = np.kron(L, L.conj()) - (np.kron(product, one) + np.kron(one, product.T)) / 2
+        table = _sparse(rate * f)
+        return lambda x: self.space.act(x, k, table)
+
+    def walk(self) -> System:
+        """Every element that is ever reached, and the generator on them.
+
+        Raises:
+            TooLarge: they do not fit into memory.
+        """
+        space = self.space
+        x = space.start(self.memory / PER_ELEMENT)
+        keys, order = np.unique(space.keys(x.rows), return_index=True)
+        rows, start = x.rows[order], x.value[order]
+        groups = self.groups()
+        found: dict[Times, list[Any]] = {times: [] for times in groups}
+        fresh, entries, offset = rows, 0, 0
+        chunks = [rows]
+        while len(fresh):
+            new_keys, new_rows = [], []
+            for begin in range(0, len(fresh), CHUNK):
+                part = fresh[begin : begin + CHUNK]
+                index = np.arange(offset + begin, offset + begin + len(part))
+                x = Elements(index, part, np.ones(len(part), complex))
+                for times, functions in groups.items():
+                    y = _joined([f(x) for f in functions], x)
+                    target = space.keys(y.rows)
+                    found[times].append((target, y.source, y.value))
+                    entries += target.size
+                    unique, at = np.unique(target, return_index=True)
+                    near = np.minimum(np.searchsorted(keys, unique), keys.size - 1)
+                    unknown = keys[near] != unique
+                    new_keys.append(unique[unknown])
+                    new_rows.append(y.rows[at[unknown]])
+                need = offset * PER_ELEMENT + entries * PER_ENTRY
+                if need > self.memory:
+                    raise refuse(
+                        "The elements that this model reaches need",
+                        need,
+                        self.memory,
+                        "wf.TWA() or wf.Cumulant()",
+                    )
+            offset += len(fresh)
+            unique, at = np.unique(np.concatenate(new_keys), return_index=True)
+            fresh = np.concatenate(new_rows)[at]
+            chunks.append(fresh)
+            keys = np.union1d(keys, unique)
+        rows = np.concatenate(chunks)
+        order = np.argsort(space.keys(rows))
+        return System(self, rows[order], order, start, found)
+
+
+class System:
+    """The reached elements, as real numbers: real and imaginary parts, a conjugate pair once."""
+
+    def __init__(
+        self,
+        parent: Occupations,
+        rows: Rows,
+        order: NDArray[np.int64],
+        start: NDArray[np.complex128],
+        found: dict[Times, list[Any]],
+    ):
+        self.parent, self.rows = parent, rows
+        space, n = parent.space, len(rows)
+        self.keys = space.keys(rows)
+        place = np.empty(n, int)  # of the element found as number i
+        place[order] = np.arange(n)
+        partner = np.searchsorted(self.keys, space.keys(space.conjugate(rows)))
+        one = np.arange(n)
+        self.real, self.imaginary = np.flatnonzero(partner >= one), np.flatnonzero(partner > one)
+        both = np.concatenate([self.real, self.imaginary])
+        unit = np.concatenate([np.ones(self.real.size), np.full(self.imaginary.size, 1j)])
+        column = np.arange(both.size)
+        other = both != partner[both]
+        #: From real numbers to the elements.
+        self.spread = sp.csc_matrix(
+            (
+                np.concatenate([unit, unit[other].conj()]),
+                (
+                    np.concatenate([both, partner[both][other]]),
+                    np.concatenate([column, column[other]]),
+                ),
+            ),
+            shape=(n, n),
+        )
+        full = np.zeros(n, complex)
+        full[place[: start.size]] = start
+        self.y = np.concatenate([full[self.real].real, full[self.imaginary].imag])
+        #: (time coefficients, whether their imaginary part counts) and real matrices.
+        self.groups: list[tuple[Times, bool]] = []
+        self.matrices: list[sp.csr_matrix] = []
+        for times, pieces in found.items():
+            target, source, value = (np.concatenate(p) for p in zip(*pieces, strict=True))
+            at = np.searchsorted(self.keys, target)
+            L = sp.csr_matrix((value, (at, place[source])), shape=(n, n)) @ self.spread
+            for turn in (1, 1j) if any(not c.is_real for c in times) else (1,):
+                part = turn * L
+                self.groups.append((times, turn == 1j))
+                stacked = sp.vstack([part[self.real].real, part[self.imaginary].imag])
+                stacked = stacked.tocsr()
+                stacked.eliminate_zeros()
+                self.matrices.append(stacked)
+        self.trace = np.asarray(space.trace(rows) @ self.spread).real
+
+    @property
+    def size(self) -> int:
+        """Number of real numbers."""
+        return int(self.y.size)
+
+    def row(self, op: Words) -> NDArray[np.complex128]:
+        """Tr(op rho) as a sum over the real numbers."""
+        space = self.parent.space
+        x = Elements(np.arange(len(self.rows)), self.rows, np.ones(len(self.rows), complex))
+        y = self.parent.multiply(x, op, True)
+        out = np.zeros(len(self.rows), complex)
+        np.add.at(out, y.source, y.value * space.trace(y.rows))
+        return np.asarray(out @ self.spread)
+
+    def edge(self, k: int, width: int) -> NDArray[np.float64]:
+        """The population of the highest ``width`` states of site k, a mode, as such a sum."""
+        d = self.parent.space.sites[k].levels
+        top = self.rows[:, self.parent.space.first[k]] // d >= d - width
+        return np.asarray((self.parent.space.trace(self.rows) * top) @ self.spread).real
+
+    def generator(self) -> sp.csr_matrix:
+        """The matrix of a model that is constant in time."""
+        return sum(self.matrices, sp.csr_matrix((self.size, self.size))).tocsr()
+
+    def weights(self, t: float) -> NDArray[np.float64]:
+        """The factor of every matrix at time t."""
+        out = np.empty(len(self.groups))
+        for g, (times, imaginary) in enumerate(self.groups):
+            f = complex(np.prod([complex(c(np.asarray(t))[()]) for c in times])) if times else 1.0
+            out[g] = f.imag if imaginary else f.real
+        return out
+
+
+def _sparse(f: NDArray[Any]) -> sp.csc_matrix:
+    out = sp.csc_matrix(np.where(np.abs(f) > 1e-15 * np.abs(f).max(initial=0.0), f, 0))
+    out.eliminate_zeros()
+    return out
+
+
+def _joined(parts: list[Elements], x: Elements) -> Elements:
+    if not parts:
+        return Elements(x.source[:0], x.rows[:0], x.value[:0])
+    return Elements(
+        np.concatenate([p.source for p in parts]),
+        np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.value for p in parts]),
+    )

@@ -1,0 +1,220 @@
+"""The local step of a block of Hermitian matrices: tables of numbers, and the lines that use them.
+
+New variables are linear in the old, and so is the covariance of the noise; only what can be other
+than zero for some rates has a place in the tables and in the text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import expm
+
+from ..phasespace.matrices import covariance, real_part
+from .capped import Entries, capped_noise
+from .rng import LOCAL
+from .text import Lines
+
+if TYPE_CHECKING:
+    from ..phasespace.system import MatrixStep
+    from .layout import Layout
+    from .local import Interval
+
+#: Entries below this share of the largest vanish in exact arithmetic.
+NOTHING = 1e-12
+
+
+class MatrixLocal:
+    """Prints the local step of block k.
+
+    Args:
+        layout: of the kernel.
+        step: generators ``parts`` = (rate, where, G) of the block, see ``phasespace.matrices``.
+    """
+
+    def __init__(self, layout: Layout, step: MatrixStep):
+        self.layout, self.step, self.k = layout, step, step.block
+        block = layout.block(self.k)
+        self.levels = block.levels
+        flow, self.noisy = self._structure()
+        self.flow = [np.flatnonzero(column) for column in flow.T]
+        self.kept = [  # variables that do not move
+            bool(rows.size == 1 and rows[0] == j and not self.moves[j])
+            for j, rows in enumerate(self.flow)
+        ]
+        populations = [real_part(a, a) for a in range(self.levels)]
+        self.spread = [i for i in populations if self.noisy[i, i].any()]
+        others = [i for i in range(self.levels**2) if i not in populations]
+        #: Variables with noise of their own: populations but the last, whose noise is minus the sum
+        #: of theirs, and then the rest.
+        self.order = self.spread[:-1] + [i for i in others if self.noisy[i, i].any()]
+        self.entries = [
+            (i, j, np.flatnonzero(self.noisy[i, j]))
+            for at, i in enumerate(self.order)
+            for j in self.order[: at + 1]
+            if i == j or self.noisy[i, j].any()
+        ]
+        #: Places of a factor that is the same for all trajectories, lower triangle.
+        self.shared = step.shared is not None and bool(self.order)
+        size = len(self.order)
+        factor = size * (size + 1) // 2 if self.shared else 0
+        moving = sum(rows.size for j, rows in enumerate(self.flow) if not self.kept[j])
+        self.moving = moving
+        own = 0 if self.shared else sum(m.size for _, _, m in self.entries)
+        self.width = moving + factor + own
+        self._tables: dict[bytes, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self.pairs = (len(self.order) + 1) // 2
+        self.first = ""
+        if self.pairs:
+            self.first = layout.draws.first(LOCAL, block.name, self.pairs * block.size)
+        for i in range(2 * self.pairs):  # in one piece
+            layout.s(f"local{self.k}_{i}")
+
+    def _structure(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which entries of flow and covariance are not zero for some rates."""
+        rng = np.random.default_rng(0)
+        n = self.levels**2
+        flow, noise = np.zeros((n, n), bool), np.zeros((n, n, n), bool)
+        self.moves = np.zeros(n, bool)
+        for _ in range(2):
+            G = sum(
+                (rng.uniform(0.5, 1.5) * G / np.abs(G).max() for *_, G in self.step.parts),
+                np.zeros((n, n)),
+            )
+            self.moves |= np.any(np.abs(G) > NOTHING, axis=0)
+            one = expm(0.3 * G)
+            flow |= np.abs(one) > NOTHING * np.abs(one).max()
+            C = covariance(one)
+            noise |= np.abs(C) > NOTHING * max(np.abs(C).max(), NOTHING)
+        return flow, noise
+
+    # -- tables --------------------------------------------------------------------------------
+
+    def table_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """The table row of a step, (members, width)."""
+        size = self.layout.block(self.k).size
+        if self.shared:
+            return self._shared_row(when, noise)
+        rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
+        unique, which = np.unique(rates, axis=1, return_inverse=True)
+        rows = np.empty((unique.shape[1], self.width))
+        for u, column in enumerate(unique.T):
+            G = sum(r * part for r, (*_, part) in zip(column, self.step.parts, strict=True))
+            flow = expm(when.length * G)
+            C = covariance(flow) if noise else np.zeros((len(G),) * 3)
+            parts = [flow[rows_, j] for j, rows_ in enumerate(self.flow) if not self.kept[j]]
+            parts += [C[i, j, m] for i, j, m in self.entries]
+            rows[u] = np.concatenate([*parts, np.zeros(0)])
+        return rows[which.ravel()]
+
+    def _shared_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """The same where the noise is that at the mean of all trajectories."""
+        mean = self.step.shared
+        assert mean is not None
+        size, n = self.layout.block(self.k).size, len(self.order)
+        rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
+        unique, which = np.unique(rates, axis=1, return_inverse=True)
+        values = mean.at(when.start)
+        rows = np.empty((size, self.width))
+        lower = np.tril_indices(n)
+        for u, column in enumerate(unique.T):
+            key = column.tobytes() + np.float64(when.length).tobytes()
+            if key not in self._tables:
+                G = sum(r * part for r, (*_, part) in zip(column, self.step.parts, strict=True))
+                flow = expm(when.length * G)
+                self._tables[key] = flow, covariance(flow)[np.ix_(self.order, self.order)]
+            flow, C = self._tables[key]
+            members = np.flatnonzero(which.ravel() == u)
+            moving = [flow[rows_, j] for j, rows_ in enumerate(self.flow) if not self.kept[j]]
+            rows[members, : self.moving] = np.concatenate([*moving, np.zeros(0)])
+            factor = np.zeros((members.size, n, n))
+            if noise:
+                factor = _factor(np.einsum("ijm,em->eij", C, values[members], optimize=True))
+            rows[members, self.moving :] = factor[:, lower[0], lower[1]]
+        return rows
+
+    # -- text ----------------------------------------------------------------------------------
+
+    def load(self, base: str) -> list[str]:
+        """Scalar loads of a table row that begins at ``base``."""
+        return [f"L{self.k}_{i} = p[{base} + {i}]" for i in range(self.width)]
+
+    def noise(self, m: str, out: Lines) -> None:
+        """Normals of member m into scratch."""
+        from .local import fill
+
+        first = self.layout.scratch.get(f"local{self.k}_0", 0)
+        if self.pairs and self.layout.loops.registers:
+            for j in range(self.pairs):
+                slots = [self.layout.s(f"local{self.k}_{2 * j + i}") for i in range(2)]
+                fill(out, "kl", f"{self.first} + {m} * {self.pairs} + {j}", slots)
+        elif self.pairs:
+            out.open(f"for pair in range({self.pairs}):")
+            out.add(f"at = ({first} + 2 * pair) * LN & FAR")
+            fill(
+                out,
+                "kl",
+                f"{self.first} + {m} * {self.pairs} + pair",
+                ["s[at + l]", "s[at + LN + l]"],
+            )
+            out.close()
+
+    def read_noise(self) -> list[str]:
+        """In lane: the normals by name."""
+        names = [f"n{self.k}_{i}" for i in range(len(self.order))]
+        return [f"{n} = {self.layout.s(f'local{self.k}_{i}')}" for i, n in enumerate(names)]
+
+    def lines(self, x: list[str], y: list[str]) -> list[str]:
+        """In lane: names ``y`` from names ``x``, normals and loaded numbers."""
+        k, at = self.k, 0
+        means: list[str] = []
+        for j, rows in enumerate(self.flow):
+            if self.kept[j]:
+                means.append(x[j])
+                continue
+            means.append(" + ".join(f"L{k}_{at + e} * {x[i]}" for e, i in enumerate(rows)))
+            at += rows.size
+        if self.shared:
+            return self._shared_lines(means, at, y)
+        entries: Entries = {}
+        for i, j, variables in self.entries:
+            text = " + ".join(f"L{k}_{at + e} * {x[m]}" for e, m in enumerate(variables))
+            entries[i, j] = text or f"F(0) * {x[i]}"
+            at += variables.size
+        lines: list[str] = []
+        noise: dict[int, str] = {}
+        if self.order:
+            normals = [f"n{k}_{i}" for i in range(len(self.order))]
+            clip = self.layout.clip(k)
+            lines, noise = capped_noise(f"c{k}", self.order, entries, normals, clip)
+        return self._ends(means, noise, lines, y)
+
+    def _shared_lines(self, means: list[str], at: int, y: list[str]) -> list[str]:
+        """The same with a factor from the table, its entries from number ``at`` on."""
+        k, noise = self.k, {}
+        for row, i in enumerate(self.order):
+            first = at + row * (row + 1) // 2
+            terms = [f"L{k}_{first + q} * n{k}_{q}" for q in range(row + 1)]
+            noise[i] = " + ".join(terms)
+        return self._ends(means, noise, [], y)
+
+    def _ends(
+        self, means: list[str], noise: dict[int, str], lines: list[str], y: list[str]
+    ) -> list[str]:
+        """New variables from means and noise; that of the last population is what others lack."""
+        k = self.k
+        if self.spread[:-1]:
+            lines += [f"c{k}z{i} = {noise[i]}" for i in self.spread[:-1]]
+            noise |= {i: f"c{k}z{i}" for i in self.spread[:-1]}
+            noise[self.spread[-1]] = f"(-({' + '.join(f'c{k}z{i}' for i in self.spread[:-1])}))"
+        parts = ([mean, noise[j]] if j in noise else [mean] for j, mean in enumerate(means))
+        return lines + [f"{y[j]} = {' + '.join(p)}" for j, p in enumerate(parts)]
+
+
+def _factor(C: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower triangular F with F F^T = C, negative eigenvalues left out; (..., n, n)."""
+    values, vectors = np.linalg.eigh((C + C.swapaxes(-1, -2)) / 2)
+    root = vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
+    return np.asarray(np.linalg.qr(root.swapaxes(-1, -2))[1].swapaxes(-1, -2))

@@ -1,0 +1,262 @@
+"""Emitters of d levels: the subsystem ``Levels`` and operators of one of its emitters."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check
+from .level_words import MOST, letter, levels_of
+from .local import LocalOp
+from .reading_values import nearest
+from .subsystems import Subsystem
+
+Matrix = NDArray[np.complex128]
+_METHODS = ("op", "pop", "matrix", "one", "one_pop", "one_matrix")
+_SPIN = ("Sx", "Sy", "Sz", "Sp", "Sm")
+
+
+class Levels(Subsystem):
+    r"""N identical emitters of d levels, treated as permutation invariant.
+
+    Collective operators, of all emitters, are made from labels of levels:
+
+    - ``op(a, b)`` is :math:`\sum_n |a\rangle\langle b|_n`, a jump b -> a;
+    - ``pop(a)`` is ``op(a, a)``, the number of emitters in level a;
+    - ``matrix(A)`` is :math:`\sum_n A_n` for any d x d matrix A, in the order of ``labels``.
+
+    ``one(a, b)``, ``one_pop(a)`` and ``one_matrix(A)`` are the same on one emitter, which only
+    ``LocalJump`` takes. Initial states are ``wf.level``, ``wf.levels``, ``wf.mixture`` and
+    ``wf.density``.
+
+    Args:
+        N: number of emitters, or one number per member, shape (count,).
+        labels: d different names of levels, 2 to 8, or d for the names "0" to "d-1".
+        name: label used in results and messages.
+        count: None for one set of emitters, M for an array of M.
+
+    Raises:
+        TypeError: a label is no string.
+        ValueError: N is not a positive integer; labels are equal, empty, more than 8, or hold
+            characters that write operators.
+
+    Example:
+        >>> import wignerflow as wf
+        >>> atoms = wf.Levels(100, ["g", "e", "f"], name="atoms")
+        >>> atoms.op("g", "e").dag() == atoms.op("e", "g")
+        True
+    """
+
+    kind = "levels"
+
+    def __init__(self, N: Any, labels: Any, name: str | None = None, *, count: int | None = None):
+        super().__init__(name, count)
+        self.numbers = self._per_member("N", N, 1, 1).astype(np.int64)
+        self.numbers.flags.writeable = False
+        self.labels = _labels(labels)
+
+    @classmethod
+    def spin(cls, F: Any, N: Any, name: str | None = None, *, count: int | None = None) -> Levels:
+        r"""N emitters of spin F, with the collective ``Sx Sy Sz Sp Sm``.
+
+        Levels are the eigenstates of :math:`S_z`, labelled "-F" to "+F" in steps of one ("0" for
+        zero, "-1/2" for halves), in this order.
+
+        Args:
+            F: spin of one emitter, a positive multiple of 1/2, at most 7/2.
+            N: number of emitters, or one number per member, shape (count,).
+            name: label used in results and messages.
+            count: None for one set of emitters, M for an array of M.
+
+        Raises:
+            ValueError: F is no positive multiple of 1/2, or larger than 7/2.
+
+        Example:
+            >>> import wignerflow as wf
+            >>> wf.Levels.spin(1, 100).labels
+            ('-1', '0', '+1')
+        """
+        twice = 2 * _check.real("F", F)
+        if twice <= 0 or twice != round(twice) or twice > MOST - 1:
+            _check.fail("F", f"be a positive multiple of 1/2, at most {MOST - 1}/2", F)
+        return cls(N, spin_labels(round(twice)), name, count=count)
+
+    @property
+    def N(self) -> Any:
+        """Number of emitters: an integer, or an integer array of shape (count,)."""
+        return int(self.numbers[0]) if self.count is None else self.numbers
+
+    @property
+    def d(self) -> int:
+        """Number of levels."""
+        return len(self.labels)
+
+    @property
+    def algebra(self) -> str:
+        """Rules of multiplication: products of operators of one emitter are such operators."""
+        return "level" if np.all(self.numbers == 1) else "levels"
+
+    def index(self, label: Any, argument: str = "label") -> int:
+        """The number of a level.
+
+        Raises:
+            ValueError: there is none of that label; the nearest is named.
+        """
+        if not isinstance(label, str):
+            _check.fail(argument, "be the label of a level", label, kind=TypeError)
+        if label not in self.labels:
+            listed = ", ".join(map(repr, self.labels))
+            must = f"be a level of {self.name!r} ({listed})"
+            _check.fail(argument, must, label, nearest(label, list(self.labels)))
+        return self.labels.index(label)
+
+    # -- operators -----------------------------------------------------------------------------
+
+    def op(self, a: str, b: str) -> Any:
+        """sum_n |a><b|_n: takes an emitter from level b to a."""
+        return self._sum(self._unit(a, b))
+
+    def pop(self, a: str) -> Any:
+        """The number of emitters in level a."""
+        return self._sum(self._unit(a, a))
+
+    def matrix(self, A: Any) -> Any:
+        """sum_n A_n for a d x d matrix A, rows and columns in the order of ``labels``."""
+        return self._sum(self._matrix(A))
+
+    def one(self, a: str, b: str) -> LevelOp:
+        """|a><b| of one emitter, for ``LocalJump``: a jump b -> a."""
+        return LevelOp(self, self._unit(a, b))
+
+    def one_pop(self, a: str) -> LevelOp:
+        """|a><a| of one emitter, for ``LocalJump``."""
+        return LevelOp(self, self._unit(a, a))
+
+    def one_matrix(self, A: Any) -> LevelOp:
+        """A d x d matrix of one emitter, for ``LocalJump``."""
+        return LevelOp(self, self._matrix(A))
+
+    def _at(self, m: int, name: str, *arguments: Any) -> Any:
+        """An operator of member m."""
+        if name.startswith("one"):
+            out = getattr(self, name)(*arguments)
+            return LevelOp(self, out.c, m)
+        if name == "matrix":
+            return self._sum(self._matrix(*arguments), m)
+        return self._sum(self._unit(*(arguments * 2 if name == "pop" else arguments)), m)
+
+    def _unit(self, a: Any, b: Any) -> Matrix:
+        out = np.zeros((self.d, self.d), complex)
+        out[self.index(a, "a"), self.index(b, "b")] = 1
+        return out
+
+    def _matrix(self, A: Any) -> Matrix:
+        out = _check.numeric_array("A", A, complex)
+        if out.shape != (self.d, self.d):
+            must = f"have shape ({self.d}, {self.d}), one row and column per level"
+            _check.fail("A", must, _check.Note(f"of shape {out.shape}"))
+        return np.asarray(out)
+
+    def _sum(self, A: Matrix, m: int | None = None) -> Any:
+        entries = {letter(a, b): complex(A[a, b]) for a, b in zip(*np.nonzero(A), strict=True)}
+        return self._operator(entries or {letter(0, 0): 0j}, m)
+
+    def bracket(self, x: str) -> str:
+        """The name |a><b| of a letter in the plain form."""
+        a, b = levels_of(x)
+        return f"|{self.labels[a]}><{self.labels[b]}|"
+
+    def named(self) -> dict[str, Any]:
+        """Operators |a><b| by the names of the plain form, with a and b."""
+        pairs = [(a, b) for a in range(self.d) for b in range(self.d)]
+        return {self.bracket(letter(a, b)): (a, b) for a, b in pairs}
+
+    def collective(self, name: str, m: int | None) -> Any:
+        """The collective operator of a name of the plain form, of member m or of all."""
+        a, b = self.named()[name]
+        return self._operator({letter(int(a), int(b)): 1.0}, m)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _SPIN and self.labels == spin_labels(self.d - 1):
+            return self._sum(spin_matrix(name, self.d))
+        return super().__getattr__(name)
+
+    def member_attribute(self, m: int, name: str) -> Any:
+        """What ``array[m].name`` is, or None."""
+        if name in _METHODS:
+            return partial(self._at, m, name)
+        if name in _SPIN and self.labels == spin_labels(self.d - 1):
+            return self._sum(spin_matrix(name, self.d), m)
+        return None
+
+    def parameters(self) -> dict[str, Any]:
+        """Constructor arguments besides name and count."""
+        n = self.numbers
+        N = int(n[0]) if np.all(n == n[0]) else n.tolist()
+        return {"N": N, "labels": list(self.labels)}
+
+
+def spin_labels(twice: int) -> tuple[str, ...]:
+    """Labels of the levels of a spin ``twice``/2."""
+    values = [Fraction(2 * k - twice, 2) for k in range(twice + 1)]
+    return tuple(f"+{m}" if m > 0 else str(m) for m in values)
+
+
+def spin_matrix(name: str, d: int) -> Matrix:
+    """S_x, S_y, S_z, S_+ or S_- in the basis of ascending m."""
+    F = (d - 1) / 2
+    m = np.arange(d) - F
+    plus = np.diag(np.sqrt(F * (F + 1) - m[:-1] * m[1:]), -1).astype(complex)
+    minus = plus.T
+    return {
+        "Sx": (plus + minus) / 2,
+        "Sy": (plus - minus) / 2j,
+        "Sz": np.diag(m).astype(complex),
+        "Sp": plus,
+        "Sm": minus,
+    }[name]
+
+
+def _labels(labels: Any) -> tuple[str, ...]:
+    if isinstance(labels, (int, np.integer)) and not isinstance(labels, bool):
+        labels = [str(k) for k in range(_check.integer("labels", labels, 2))]
+    if isinstance(labels, str) or not isinstance(labels, (list, tuple)):
+        must = 'be a list of names of levels such as ["g", "e"]'
+        _check.fail("labels", must, labels, kind=TypeError)
+    if not 2 <= len(labels) <= MOST:
+        _check.fail("labels", f"be 2 to {MOST} names", _check.Note(f"a list of {len(labels)}"))
+    for k, label in enumerate(labels):
+        where = f"labels[{k}]"
+        if not isinstance(label, str):
+            _check.fail(where, "be a string", label, kind=TypeError)
+        if not label or not label.isprintable() or set("[].|<>,") & set(label):
+            _check.fail(where, "be printable text without any of [ ] . | < > and comma", label)
+        if label in (*_METHODS, *_SPIN):
+            _check.fail(where, "be no name of an operator", label)
+        if label in labels[:k]:
+            _check.fail(where, "be different from every other label", label)
+    return tuple(labels)
+
+
+class LevelOp(LocalOp):
+    r"""A one-emitter operator of ``Levels``, a d x d matrix ``c``; see :class:`LocalOp`."""
+
+    sub: Levels
+
+    def _identity(self) -> Matrix:
+        return np.eye(self.sub.d, dtype=complex)
+
+    def _times(self, other: LocalOp) -> Matrix:
+        return np.asarray(self.c @ other.c)
+
+    def dag(self) -> LevelOp:
+        """Hermitian adjoint."""
+        return LevelOp(self.sub, self.c.conj().T, self.member)
+
+    def matrix(self) -> Matrix:
+        """The d x d matrix in the order of the labels."""
+        return np.asarray(self.c)
