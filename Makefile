@@ -2,6 +2,7 @@
 #   make demo        reproduce one published figure into demo/
 #   make test        style, spelling, types, architecture, and the quick tests
 #   make test-slow   the tests marked slow
+#   make hostile     every attack of tests/hostile
 #   make test-gpu    compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
 #   make bench-gpu   a GPU next to the CPU: agreement and speed (DRY=1: only compile for one)
@@ -21,7 +22,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow test-gpu bench bench-gpu docs release-check lock clean
+.PHONY: demo test test-slow hostile test-gpu bench bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --out demo
@@ -36,6 +37,9 @@ test: $(STAMP)-test
 
 test-slow: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m slow
+
+hostile: $(STAMP)-test
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/hostile tests/run/test_checkpoint.py
 
 test-gpu: $(STAMP)-test $(STAMP)-gpu
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py

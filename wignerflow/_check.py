@@ -17,6 +17,10 @@ _REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 4, 117, 117, 11
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 12
 
 
+#: The remedy for booleans.
+AS_NUMBER = "Multiply a condition by one to make it a number, as in `1.0 * (t > 1)`."
+
+
 class Note(str):
     """What a value was, in words: shown without quotes."""
 
@@ -52,7 +56,9 @@ def integer(argument: str, value: Any, minimum: int) -> int:
 
 def real(argument: str, value: Any) -> float:
     """A finite real number."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if isinstance(value, (bool, np.bool_)):
+        fail(argument, "be a real number", value, AS_NUMBER, TypeError)
+    if not isinstance(value, numbers.Real):
         fail(argument, "be a real number", value, kind=TypeError)
     try:
         out = float(value)
@@ -75,6 +81,8 @@ def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[A
     """A finite numeric array of the given dtype."""
     try:
         raw = np.asarray(value)
+        if raw.dtype.kind == "b":
+            fail(argument, "be numeric", value, AS_NUMBER, TypeError)
         if raw.dtype == object or raw.dtype.kind in "USVmM":
             raise TypeError
         if dtype is float and raw.dtype.kind == "c":
@@ -87,6 +95,18 @@ def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[A
     if not np.all(np.isfinite(out)):
         fail(argument, "be finite everywhere", value)
     return out
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is to be read as one number; booleans are then refused by name."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0
+    return isinstance(value, (numbers.Number, np.bool_))
+
+
+def printable(text: str) -> str:
+    """Text of unknown origin on one line of a terminal: control characters as their escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def one_of(argument: str, value: Any, options: Iterable[str]) -> str:

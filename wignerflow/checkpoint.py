@@ -52,6 +52,7 @@ class Checkpoint:
         if not isinstance(path, (str, os.PathLike)):
             _check.fail("checkpoint", "be the path of a file", path, kind=TypeError)
         self.path = Path(path)
+        store.check_ending("checkpoint", self.path)
         if self.path.is_dir() or not self.path.name:
             _check.fail("checkpoint", "be the path of a file", f"the folder {str(path)!r}")
         folder = files.real(self.path).parent
@@ -273,7 +274,8 @@ def compare(path: Path, theirs: Mapping[str, str], own: Mapping[str, str], skip:
         other = theirs.get(what)
         if other != value and what not in skip:
             shown = "" if _opaque(value) else f", {other} there and {value} here"
-            why = f"it belongs to a run with another {what}{shown}"
+            article = "other" if what in ("observables", "times") else "another"
+            why = f"it belongs to a run with {article} {what}{shown}"
             if what == "CPU target":
                 why += (
                     " (wf.Checkpoint(..., mix_targets=True) allows it, and gives up repeatability)"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from . import _check
 from ._version import __version__
 from .commands import doctor, run, verify
 
@@ -104,7 +105,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    lines = message.splitlines()  # they may quote a file
+    print("\n".join(_check.printable(line) for line in lines), file=sys.stderr, flush=True)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -21,13 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import files
+from . import _check, files
 
 #: Version of the layout described above.
 FORMAT = 1
 RECORD = "wignerflow_record"
 #: Arrays of an observable, and how their variables' names end.
 PARTS = {"expect": "", "sem": "_sem", "std": "_std", "step_error": "_step_error"}
+#: Endings that promise another format.
+OTHER_FORMATS = frozenset(
+    ".csv .tsv .txt .dat .json .toml .yaml .npy .npz .mat .xlsx .ods .parquet .feather .zarr .pkl"
+    " .pickle .png .pdf .svg .jpg .html .tex .py .zip .gz".split()
+)
 _MARK = b"\nwignerflow sha256 "
 _TRAILER = len(_MARK) + 65
 _SAMPLES = {
@@ -205,6 +210,18 @@ def dimension_names(axes: Mapping[str, tuple[str, NDArray]]) -> dict[str, str]:
         known[own] = coordinates
         out[name] = own
     return out
+
+
+def check_ending(argument: str, path: str | os.PathLike[str]) -> None:
+    """Refuse the name of a file whose ending says that it is something else.
+
+    Raises:
+        ValueError: the ending is that of another format.
+    """
+    ending = os.path.splitext(os.fspath(path))[1]
+    if ending.lower() in OTHER_FORMATS:
+        hint = "For tables: `result.to_xarray().to_dataframe().to_csv(path)`."
+        _check.fail(argument, "end in '.nc': results are netCDF files", os.fspath(path), hint)
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:

@@ -103,7 +103,7 @@ def test_targets_and_timeouts_continue(path, monkeypatch):
         ({"dt": 0.04}, "another step, 0.05 there and 0.04 here"),
         ({"precision": "double"}, "another precision, single there and double here"),
         ({"method": wf.TWA(sampling="gaussian")}, "another method"),
-        ({"tlist": np.linspace(0, 2, 6)}, "another times"),
+        ({"tlist": np.linspace(0, 2, 6)}, "other times"),
     ],
 )
 def test_another_run_is_refused(change, what, path):
@@ -121,10 +121,10 @@ def test_another_model_is_refused(path):
     wf.solve(model, cases.TIMES, e_ops=e_ops, **options)
     before = path.read_bytes()
     other, ops = cases.laser(101)
-    with pytest.raises(ValueError, match=r"a run with another (model|observables)"):
+    with pytest.raises(ValueError, match=r"a run with (another model|other observables)"):
         wf.solve(other, cases.TIMES, e_ops=ops, **options)
     del e_ops["squeezing"]
-    with pytest.raises(ValueError, match="a run with another observables"):
+    with pytest.raises(ValueError, match="a run with other observables"):
         wf.solve(model, cases.TIMES, e_ops=e_ops, **options)
     assert path.read_bytes() == before
 

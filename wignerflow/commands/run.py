@@ -10,6 +10,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from .. import _check
+
 
 def add(commands: Any, at_least: Any, seed: Any) -> None:
     """Add the command to the parser.
@@ -102,7 +104,7 @@ def _solve(source: Path, job: Any, files: list[Path]) -> int:
         except (FailedTrajectories, CheckpointFailed) as error:
             if error.result is None:
                 raise
-            print(f"wignerflow: error: {error}", file=sys.stderr)
+            _say(f"error: {error}")
             result, code = error.result, 1
         except (ValueError, TypeError) as error:
             raise UsageError(f"{source}: {error}") from error
@@ -110,9 +112,17 @@ def _solve(source: Path, job: Any, files: list[Path]) -> int:
     write_atomic(files[1], lambda path: _draw(result, path))
     print(result)
     for text in result.stats.get("warnings", ()):
-        print(f"wignerflow: warning: {text}", file=sys.stderr)
+        _say(f"warning: {text}")
     print(f"Wrote {files[0]} and {files[1]} in {time.perf_counter() - start:.1f} s.")
+    if result.stats.get("stopped_because") == "interrupted":
+        _say("interrupted; the files hold what was done")
+        code = 130
     return code
+
+
+def _say(message: str) -> None:
+    """On standard error, on one line: names in it may come from a file."""
+    print(f"wignerflow: {_check.printable(message)}", file=sys.stderr)
 
 
 def _draw(result: Any, path: Path) -> None:

@@ -60,7 +60,7 @@ class ArrayOp:
         return {s for word in self.terms for s, _ in word}
 
     def _weights(self, other: Any, argument: str = "weights") -> Weights | None:
-        if isinstance(other, (numbers.Number, np.ndarray, list, tuple)):
+        if isinstance(other, (numbers.Number, np.bool_, np.ndarray, list, tuple)):
             w = _check.numeric_array(argument, other, complex)
             if w.ndim > 1 or (w.ndim == 1 and w.size != self.size):
                 _check.fail(

@@ -94,10 +94,10 @@ class Coef:
         except Exception as error:
             was = _check.Note(f"one that raised {type(error).__name__}: {error}")
             _check.fail("function", must, was, "", TypeError)
-        try:
-            value = complex(raw)
-        except (TypeError, ValueError):
-            _check.fail("function", must, raw, "", TypeError)
+        if np.asarray(raw).dtype.kind not in "iufc" or np.size(raw) != 1:  # text is no number
+            hint = _check.AS_NUMBER if np.asarray(raw).dtype.kind == "b" else ""
+            _check.fail("function", must, raw, hint, TypeError)
+        value = complex(np.asarray(raw).item())
         if not np.isfinite(value):
             _check.fail(
                 "function",
@@ -114,7 +114,8 @@ class Coef:
 
     @cached_property
     def _returns_real(self) -> bool:
-        """Whether the callable returns real numbers, by the type of what it returns.
+        """Whether the callable returns real numbers, by the type of what it returns: what is no
+        number is named where it is read.
 
         One that returns nothing at these times is taken for real, and checked where it is read.
         """
@@ -124,7 +125,7 @@ class Coef:
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
                     warnings.simplefilter("ignore")
                     value = self.function(t)
-                    return bool(np.asarray(value).dtype.kind in "fiub")
+                    return bool(np.asarray(value).dtype.kind != "c")
             except Exception:
                 continue
         return True
@@ -273,7 +274,9 @@ class Coef:
             from .op import Op
 
             return (self * Op.scalar(1)) * other
-        if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
+        if isinstance(other, (numbers.Number, np.bool_)) or (
+            isinstance(other, np.ndarray) and other.ndim == 0
+        ):
             value = complex(_check.numeric_array("scalar", other, complex))
             new = self._copy()
             new.factor = self.factor * (value.conjugate() if self.conjugated else value)

@@ -43,7 +43,9 @@ class LocalOp:
         return np.array([a @ b, *vector])
 
     def _scalar(self, other: Any, argument: str = "scalar") -> complex | None:
-        if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
+        if isinstance(other, (numbers.Number, np.bool_)) or (
+            isinstance(other, np.ndarray) and other.ndim == 0
+        ):
             return complex(_check.numeric_array(argument, other, complex))
         return None
 

@@ -32,7 +32,7 @@ def _rate(argument: str, rate: Any, size: int | None) -> Any:
         rate.check_rate(argument)
         return rate
     if np.asarray(rate).dtype == bool:
-        _check.fail(argument, "be a number", rate, kind=TypeError)
+        _check.fail(argument, "be a number", rate, _check.AS_NUMBER, TypeError)
     raw = _check.numeric_array(argument, rate, complex)
     if np.any(raw.imag != 0):
         _check.fail(argument, "be real", rate)

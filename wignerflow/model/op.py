@@ -71,7 +71,9 @@ class Op:
     def _coerce(self, other: Any, what: str) -> Op | None:
         if isinstance(other, Op):
             return other
-        if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
+        if isinstance(other, (numbers.Number, np.bool_)) or (
+            isinstance(other, np.ndarray) and other.ndim == 0
+        ):
             return Op.scalar(complex(_check.numeric_array("scalar", other, complex)))
         if isinstance(other, Coef):
             unit, factor = other.split()
@@ -125,7 +127,9 @@ class Op:
         return NotImplemented if left is None else left * self
 
     def __truediv__(self, other: Any) -> Op:
-        if isinstance(other, numbers.Number) or (isinstance(other, np.ndarray) and other.ndim == 0):
+        if isinstance(other, (numbers.Number, np.bool_)) or (
+            isinstance(other, np.ndarray) and other.ndim == 0
+        ):
             value = complex(_check.numeric_array("divisor", other, complex))
             if value == 0:
                 raise ZeroDivisionError("Argument `divisor` of an operator must not be zero.")

@@ -268,7 +268,8 @@ class Result:
     def digest(self) -> str:
         """SHA-256 of the numbers: times, means, errors, spreads and sums over trajectories.
 
-        Equal digests mean equal bits. Run times and notes do not enter.
+        Equal digests mean equal bits. Run times and notes do not enter; names and order of the
+        observables do.
         """
         out = hashlib.sha256(np.ascontiguousarray(self.times).tobytes())
         for name in self.expect:
@@ -298,9 +299,11 @@ class Result:
         the observables; :func:`load` takes only unedited files.
 
         Raises:
+            ValueError: the ending of the name is that of another format, such as ".csv".
             OSError: the file cannot be written; the message names it. The result stays in memory,
                 and what stood there before is untouched.
         """
+        store.check_ending("path", path)
         store.write(path, self.encoded())
 
     def encoded(self, extra: Mapping[str, Any] | None = None) -> bytes:

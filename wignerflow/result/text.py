@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _check
+
 if TYPE_CHECKING:
     from .result import Result
 
@@ -85,7 +87,7 @@ def result_text(result: Result) -> str:
     width = max(map(len, result.expect))
     lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
     lines += [f"{name:<{width}}   {_final(result, name)}" for name in result.expect]
-    return "\n".join(lines)
+    return "\n".join(_check.printable(line) for line in lines)  # names may come from a file
 
 
 def _final(result: Result, name: str) -> str:

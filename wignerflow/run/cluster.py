@@ -7,7 +7,10 @@ CPU target and versions, or the bits would depend on who ran what; a stranger is
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite
@@ -17,8 +20,10 @@ import numpy as np
 from .. import _check
 from .._version import __version__
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
+from .driver import PoolLost
 from .units import simulate as portions
 
+SILENCE = 10.0  # seconds without an answer after which a scheduler is gone
 FETCH = 30.0  # seconds for the sums of one task to travel
 TRIES = 5  # of one task; each outlives some deaths of workers by itself
 
@@ -61,26 +66,108 @@ def _simulate(
     return out, facts()
 
 
+class SchedulerLost(ClusterError, PoolLost):
+    """The scheduler of the cluster does not answer."""
+
+
+class Line:
+    """Calls of a client, none of which waits for longer than a limit of our own.
+
+    A scheduler that is killed leaves calls that never return. Each therefore runs in a thread of
+    its own, and a ping once a second says whether anybody is there.
+    """
+
+    def __init__(self, client: Any, deadline: float | None):
+        self.client, self.deadline = client, deadline
+        self.threads, self.heard = 1, time.perf_counter()
+        self.pinged, self.asking = 0.0, False
+
+    def _ping(self) -> None:
+        try:
+            self.threads = max(1, sum(self.client.nthreads().values()))
+            self.heard = time.perf_counter()
+        except Exception:  # it shows in ``heard``
+            pass
+        finally:
+            self.asking = False
+
+    def check(self) -> None:
+        """Raise once nobody has answered for ``SILENCE`` seconds."""
+        now = time.perf_counter()
+        if now - self.pinged > 1 and not self.asking:
+            self.pinged, self.asking = now, True
+            threading.Thread(target=self._ping, daemon=True).start()
+        closed = getattr(self.client, "status", "running") == "closed"
+        if closed or now - self.heard > SILENCE:
+            raise SchedulerLost(
+                "The cluster's scheduler is gone: it did not answer for "
+                f"{now - self.heard:.0f} s. Call again with a new cluster; a run with a "
+                "`checkpoint` continues where it was."
+            )
+
+    def ask(self, call: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """The value of a call, or its error; gives up when the scheduler is gone."""
+        answer: list[Any] = []
+
+        def work() -> None:
+            try:
+                answer.append((call(*arguments, **keywords), None))
+            except BaseException as error:
+                answer.append((None, error))
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while not answer:
+            thread.join(0.2)
+            if not answer:
+                self.check()
+        value, error = answer[0]
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            raise SchedulerLost(f"The cluster's scheduler is gone: {error}.") from error
+        if error is not None:
+            raise error
+        return value
+
+    def done(self, future: Any, seconds: float | None) -> bool:
+        """Whether a future is done within ``seconds`` (None: before the deadline)."""
+        end = self.deadline if seconds is None else time.perf_counter() + seconds
+        while not future.done():
+            self.check()
+            if end is not None and time.perf_counter() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+
 class Cluster:
-    """A pool of Dask workers."""
+    """A pool of Dask workers.
+
+    Args:
+        client: of the cluster.
+        kernel, chunks: what to run.
+        deadline: until when a first worker must have answered (``time.perf_counter``).
+    """
 
     task_seconds = 0.5
     task_bytes = 2**24
     device = "cpu"
     least, most = 1, 2**62
 
-    def __init__(self, client: Any, kernel: CpuKernel, chunks: int):
+    def __init__(self, client: Any, kernel: CpuKernel, chunks: int, deadline: float | None = None):
         self.client = check_client(client)
-        self._workers, self._looked = 1, 0.0
-        self.facts: dict[str, str] = self._retry(lambda: client.submit(facts, pure=False))
+        self.line = Line(client, deadline)
+        self.facts: dict[str, str] = self._retry(facts)
         self.target = self.facts["CPU target"]
         name = f"wignerflow-kernel-{kernel.digest[:32]}"
-        self.kernel = client.submit(_same, kernel, key=name)
+        self.kernel = self.line.ask(client.submit, _same, kernel, key=name)
 
-    def _retry(self, start: Any) -> Any:
+    def _retry(self, call: Callable[[], Any]) -> Any:
         for attempt in range(TRIES):
+            future = self.line.ask(self.client.submit, call, pure=False)
+            if not self.line.done(future, None):
+                raise TimeoutError("No worker of the cluster answered within the timeout.")
             try:
-                return start().result()
+                return self.line.ask(future.result, timeout=FETCH)
             except Exception as error:
                 if not _lost(error) or attempt == TRIES - 1:
                     raise
@@ -89,28 +176,25 @@ class Cluster:
     @property
     def workers(self) -> int:
         """Threads of all workers; looked up once a second."""
-        now = time.perf_counter()
-        if now - self._looked > 1:
-            self._workers = max(1, sum(self.client.nthreads().values()))
-            self._looked = time.perf_counter()
-        return self._workers
+        self.line.check()
+        return self.line.threads
 
     def submit(self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool) -> list[Any]:
         arguments = (first, sizes, ntraj, seed, keep)
         return [self._start(arguments), arguments, 1]
 
     def _start(self, arguments: tuple[Any, ...]) -> Any:
-        return self.client.submit(_simulate, self.kernel, *arguments, pure=False)
+        return self.line.ask(self.client.submit, _simulate, self.kernel, *arguments, pure=False)
 
     def wait(self, task: list[Any], seconds: float) -> Chunks | None:
         """Sums of a task; one that was lost with its worker is started again."""
         future, arguments, tries = task
-        from distributed import wait
-
         try:
-            if not future.done():
-                wait(future, timeout=seconds)
-            out, found = future.result(timeout=FETCH)
+            if not self.line.done(future, seconds):
+                return None
+            out, found = self.line.ask(future.result, timeout=FETCH)
+        except PoolLost:
+            raise
         except Exception as error:
             if isinstance(error, TimeoutError):  # not done, or done and lost before it was fetched
                 return None
@@ -122,7 +206,7 @@ class Cluster:
                     raise ClusterError(message) from error
                 raise
             if self.kernel.status in ("cancelled", "error", "lost"):
-                self.kernel.retry()
+                self.line.ask(self.kernel.retry)
             task[0], task[2] = self._start(arguments), tries + 1
             return None
         for what, value in self.facts.items():
@@ -140,13 +224,10 @@ class Cluster:
     def close(self, tasks: list[Any]) -> None:
         """Cancel what is still waiting, and forget the kernel."""
         futures = [task[0] for task in tasks]
-        if futures:
-            try:
-                self.client.cancel(futures)
-            except Exception as error:  # the cluster may be gone
-                if not _lost(error) and not isinstance(error, OSError):
-                    raise
-        self.kernel.release()
+        with contextlib.suppress(Exception):  # the cluster may be gone
+            if futures:
+                self.line.ask(self.client.cancel, futures)
+            self.line.ask(self.kernel.release)
 
 
 def _lost(error: BaseException) -> bool:

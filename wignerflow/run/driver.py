@@ -130,6 +130,10 @@ class Outcome:
     prepared: Prepared = field(default_factory=lambda: Prepared(0.0))
 
 
+class PoolLost(RuntimeError):
+    """The workers of a run are gone; what they finished is kept."""
+
+
 class Pool(Protocol):
     """Workers that run chunks."""
 
@@ -278,6 +282,8 @@ def simulate(
             run.loop(clock)
         finally:
             run.close()
+    if run.lost:
+        stats["warnings"].append(f"{run.lost} What was finished is here.")
     samples, fresh = run.state.samples, run.state.samples.ntraj - stats.get("resumed", 0)
     stats.update(
         stopped_because=run.stopped,
@@ -336,6 +342,7 @@ class _Run:
         self.pending: list[tuple[int, Any]] = []
         self.final: list[NDArray[Any]] = []
         self.stopped = "ntraj"
+        self.lost = ""  # why workers are gone
         self.seconds = 0.0
         self.saved = 0
         self.begin = 0.0
@@ -405,6 +412,10 @@ class _Run:
                 self.stopped = "target_sem"
             else:
                 self._loop(start)
+        except PoolLost as error:
+            if self.state.done == 0:
+                raise
+            self.stopped, self.lost = "cluster lost", str(error)
         except KeyboardInterrupt:
             self.stopped = "interrupted"
             if self.state.done == 0 or self.interrupts.insisted or self.absorbing:
@@ -427,6 +438,8 @@ class _Run:
             n, task = self.pending[0]
             try:
                 out = self.pool.wait(task, POLL)
+            except PoolLost:
+                raise
             except Exception:
                 with contextlib.suppress(OSError):
                     self.save()

@@ -77,7 +77,8 @@ class Trajectories:
         if options.target:
             self.request.reached = _reached(self.problem.plan, options.target)
         if options.client is not None:
-            self.request.pool = partial(Cluster, options.client)
+            end = None if options.timeout is None else options.begin + options.timeout
+            self.request.pool = partial(Cluster, options.client, deadline=end)
         shown = options.progress and self.method.stochastic
         bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
         self.request.progress = bar.update

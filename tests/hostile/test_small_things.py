@@ -1,0 +1,133 @@
+"""Odd values, odd names and odd moments: each is named as what it is."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow import _check, cli
+from wignerflow.result.text import result_text
+
+from ..run import cases
+
+LASER = Path(__file__).parents[2] / "examples" / "laser.toml"
+
+
+def driven(f):
+    spin = wf.CollectiveSpin(2, name="spin")
+    return wf.Model(wf.coef(f) * spin.Jx, initial={spin: wf.down}), [spin.Jz]
+
+
+@pytest.mark.parametrize("value", ["1.0", b"1", None, [1.0, 2.0], [], {}, object()])
+@pytest.mark.parametrize("method", ["twa", "exact"])
+def test_a_coefficient_that_is_no_number(value, method):
+    model, e_ops = driven(lambda t: value)
+    with pytest.raises(TypeError, match=r"must return a number \(here at t = .*but was"):
+        wf.solve(model, [0, 1], e_ops=e_ops, method=method, ntraj=64, seed=1, progress=False)
+
+
+@pytest.mark.parametrize("one", [True, np.True_])
+def test_booleans_are_refused_with_the_remedy(one):
+    spin, chain = wf.CollectiveSpin(2, name="spin"), wf.Spin(name="chain", count=2)
+    atoms = wf.Ensemble(3, name="atoms")
+    attempts = [
+        lambda: one * spin.Jx,
+        lambda: spin.Jx * one,
+        lambda: spin.Jx + one,
+        lambda: spin.Jx / one,
+        lambda: one * atoms.sx,
+        lambda: wf.coef(np.sin) * one,
+        lambda: chain.sx * np.array([one, one]),
+        lambda: wf.coef([one, one], [0, 1]),
+        lambda: wf.Jump(spin.Jm, one),
+        lambda: wf.coherent(one),
+        lambda: driven(lambda t: one)[0].coefficients.pop()(0.5),
+    ]
+    for attempt in attempts:
+        with pytest.raises(TypeError, match=r"`1\.0 \* \(t > 1\)`"):
+            attempt()
+
+
+def test_names_of_other_formats(tmp_path):
+    result = cases.solve(ntraj=64)
+    for name in ("a.csv", "a.CSV", "a.json", "a.npz", "a.pkl", "a.png"):
+        with pytest.raises(ValueError, match=r"must end in '\.nc'.*to_csv"):
+            result.save(tmp_path / name)
+        with pytest.raises(ValueError, match=r"`checkpoint` must end in '\.nc'"):
+            cases.solve(checkpoint=tmp_path / name)
+    for name in ("a.nc", "a", "a.v2", "a.h5"):
+        result.save(tmp_path / name)
+        assert wf.load(tmp_path / name).digest() == result.digest()
+
+
+ESCAPE = "\x1b[31mred\x07\r\n\u202egnorw"
+
+
+def test_names_from_files_reach_no_terminal(tmp_path, capsys):
+    """Escapes in names are shown as text, by results and by the command line."""
+    atoms = wf.Ensemble(10, name="atoms")
+    model = wf.Model(jumps=[wf.LocalJump(atoms.sm, 1.0)], initial={atoms: wf.up})
+    result = wf.solve(model, [0, 1], e_ops={"z": atoms.Jz}, method="exact")
+    result.stats["warnings"] = [ESCAPE]  # as a forged file may hold
+    result.save(tmp_path / "a.nc")
+    text = result_text(wf.load(tmp_path / "a.nc"))
+    assert all(line.isprintable() for line in text.splitlines()) and "\\x1b[31mred" in text
+    assert "\u202e" not in text
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps({"subsystems": [{"kind": ESCAPE, "name": ESCAPE}], ESCAPE: 1}))
+    assert cli.main(["run", str(bad)]) == 2
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.err + captured.out and captured.err
+
+
+def test_printable_keeps_what_people_write():
+    assert _check.printable("⟨J₊J₋⟩ ± 0.1 é") == "⟨J₊J₋⟩ ± 0.1 é"
+    assert _check.printable("a\tb\x00") == "a\\tb\\x00"
+
+
+def test_ctrl_c_on_the_command_line(tmp_path):
+    """What is done is written, with a message and exit code 130."""
+    command = [sys.executable, "-m", "wignerflow", "run", str(LASER), "--ntraj", "1e12"]
+    command += ["--seed", "1", "--out", str(tmp_path), "--checkpoint", str(tmp_path / "run.nc")]
+    process = subprocess.Popen(
+        [*command, "--every", "0.01"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    end = time.monotonic() + 100
+    while not (tmp_path / "run.nc").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted; the files hold what was done" in err and "Traceback" not in err
+    assert wf.load(tmp_path / "laser.nc").ntraj > 0 and "stopped because: interrupted" in out
+
+
+def test_ctrl_c_while_importing(monkeypatch, capsys):
+    """Also where a command imports what it needs."""
+    import builtins
+
+    imported = builtins.__import__
+
+    def interrupted(name, *arguments, **keywords):
+        if name.endswith("runfile"):
+            raise KeyboardInterrupt
+        return imported(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    assert cli.main(["run", str(LASER)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_digests_depend_on_the_order_of_observables():
+    model, e_ops = cases.laser()
+    options = {"ntraj": 64, "seed": 3, "dt": 0.05, "progress": False}
+    one = wf.solve(model, cases.TIMES, e_ops=e_ops, **options)
+    other = wf.solve(model, cases.TIMES, e_ops=dict(reversed(e_ops.items())), **options)
+    assert np.array_equal(one.expect["emission"], other.expect["emission"])
+    assert one.digest() != other.digest()
