@@ -96,7 +96,7 @@ def test_ctrl_c_on_the_command_line(tmp_path):
     command = [sys.executable, "-m", "wignerflow", "run", str(LASER), "--ntraj", "1e12"]
     command += ["--seed", "1", "--out", str(tmp_path), "--checkpoint", str(tmp_path / "run.nc")]
     process = subprocess.Popen(
-        [*command, "--every", "0.01"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--every", "0.01s"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     end = time.monotonic() + 100
     while not (tmp_path / "run.nc").exists() and time.monotonic() < end:
