@@ -93,7 +93,9 @@ def test_printable_keeps_what_people_write():
 
 def test_ctrl_c_on_the_command_line(tmp_path):
     """What is done is written, with a message and exit code 130."""
-    command = [sys.executable, "-m", "wignerflow", "run", str(LASER), "--ntraj", "1e12"]
+    file = tmp_path / "laser.toml"  # without a pilot
+    file.write_text(LASER.read_text().replace("[run]", "[run]\ndt = 1e-4"))
+    command = [sys.executable, "-m", "wignerflow", "run", str(file), "--ntraj", "1e9"]
     command += ["--seed", "1", "--out", str(tmp_path), "--checkpoint", str(tmp_path / "run.nc")]
     process = subprocess.Popen(
         [*command, "--every", "0.01s"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,8 @@ class Correlation:
         taus: delays, shape (T,).
         value: complex, shape (T,).
         sem: standard error of the real part + 1j * that of the imaginary part; zero if exact.
-        order: "symmetric" or "plain".
-        labels: A and B as text.
+        order: "symmetric", "plain" or "time-ordered".
+        labels: A and B (and C and D) as text.
         method, ntraj, seed, dt: of the run.
         stats: "start" (time t of B), "origins" (times t averaged over), "failed", "wall_time", …
         leave_one_out: the value without each batch of trajectories, (batches, T); None if exact.
@@ -71,7 +72,7 @@ class Correlation:
     value: NDArray[np.complex128]
     sem: NDArray[np.complex128]
     order: str
-    labels: tuple[str, str]
+    labels: tuple[str, ...]
     is_power: bool
     method: str
     ntraj: int = 0
@@ -83,6 +84,9 @@ class Correlation:
     @property
     def formula(self) -> str:
         """What was averaged, as text."""
+        if len(self.labels) == 4:
+            first, second, third, last = self.labels
+            return f"<{first}(t) {second}(t+τ) {third}(t+τ) {last}(t)>"
         A, B = self.labels
         return f"<{{{A}(t+τ), {B}(t)}}>/2" if self.order == "symmetric" else f"<{A}(t+τ) {B}(t)>"
 
@@ -126,10 +130,11 @@ class Correlation:
 
 def correlation(
     model: Model,
-    A: Op,
-    B: Op,
-    taus: Any,
+    A: Op | None = None,
+    B: Op | None = None,
+    taus: Any = None,
     *,
+    ops: Sequence[Op] | None = None,
     t: float | str = "steady",
     method: Any = "twa",
     order: str = "symmetric",
@@ -143,6 +148,14 @@ def correlation(
 ) -> Correlation:
     r"""A two-time correlation, with standard errors.
 
+    ``correlation(model, A, B, taus)`` is that of two operators;
+    ``correlation(model, taus=taus, ops=(A, B, C, D))`` the time-ordered one of four,
+
+    .. math:: \langle A(t) B(t+\tau) C(t+\tau) D(t)\rangle ,
+
+    which a detector of photons sees: with (a+, a+, a, a) it is g2(tau) before it is normalised.
+    Only "exact" keeps that order of operators.
+
     Args:
         model: the master equation; its initial state holds at time 0.
         A: operator at the later time.
@@ -150,7 +163,9 @@ def correlation(
         taus: delays, ascending from 0 or later, shape (T,). In a steady state of trajectories they
             must start at 0 and be evenly spaced: every trajectory is then averaged over as many
             times t as there are delays.
-        t: time of B, or "steady" for the steady state that the initial state reaches.
+        ops: A, B, C and D, in place of A and B.
+        t: time of B (of A and D, of four), or "steady" for the steady state that the initial state
+            reaches.
         method: "twa" (or ``wf.TWA(...)``), or "exact": quantum regression.
         order: "symmetric" gives :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`, "plain"
             :math:`\langle A(t+\tau)B(t)\rangle`, for which trajectories are also kicked by B.
@@ -170,16 +185,18 @@ def correlation(
     """
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    if ops is not None:
+        plain = A is None and B is None and order == "symmetric" and not connected
+        if not plain:
+            must = "stand alone: without `A`, `B`, `order` and `connected`"
+            _check.fail("ops", must, _check.Note("one beside them"))
+        return _time_ordered(model, ops, taus, t, method)
     for name, op in (("A", A), ("B", B)):
         if not isinstance(op, Op):
             _check.fail(name, "be an operator", op, kind=TypeError)
+    assert A is not None and B is not None
     _, base, plan = flatten({"A": A, "B": B}, model.subsystems)
-    delays = _check.numeric_array("taus", taus, float)
-    if delays.ndim != 1 or not delays.size or np.any(np.diff(delays) <= 0) or delays[0] < 0:
-        _check.fail("taus", "ascend from 0 or later", taus)
-    start = _start(t)
-    if start is None and model.coefficients:
-        raise ValueError("A steady state needs a model that is constant in time; give a time `t`.")
+    delays, start = _delays(taus), _start(t, model)
     _check.one_of("order", order, ["symmetric", "plain"])
     if model.links and order == "plain":
         _check.fail("order", 'be "symmetric" for a model with delayed links', order)
@@ -230,9 +247,46 @@ def correlation(
     )
 
 
-def _start(t: Any) -> float | None:
+def _time_ordered(model: Model, ops: Any, taus: Any, t: Any, method: Any) -> Correlation:
+    """<A(t) B(t+tau) C(t+tau) D(t)>."""
+    if not isinstance(ops, Sequence) or len(ops) != 4 or not all(isinstance(o, Op) for o in ops):
+        _check.fail("ops", "be four operators, (A, B, C, D)", ops, kind=TypeError)
+    flatten(dict(zip("ABCD", ops, strict=True)), model.subsystems)
+    delays, start = _delays(taus), _start(t, model)
+    engine = resolve_method(method)
+    if not isinstance(engine, Exact):
+        raise ValueError(
+            f"Method {engine!r} does not keep the order of four operators at two times; use "
+            "method='exact'."
+        )
+    check_treats(engine, model)
+    begin = time.perf_counter()
+    A, B, C, D = ops
+    value, facts = regression.time_ordered(
+        model, (A, B, C, D), delays, start, rtol=engine.rtol, memory=engine.memory
+    )
+    stats = {**facts, "wall_time": time.perf_counter() - begin}
+    for message in stats.get("warnings", ()):
+        warnings.warn(message, UserWarning, stacklevel=3)
+    labels = (repr(A), repr(B), repr(C), repr(D))
+    none = np.zeros(delays.size, complex)
+    return Correlation(delays, value, none, "time-ordered", labels, False, engine.name, stats=stats)
+
+
+def _delays(taus: Any) -> NDArray[np.float64]:
+    delays = _check.numeric_array("taus", taus, float)
+    if delays.ndim != 1 or not delays.size or np.any(np.diff(delays) <= 0) or delays[0] < 0:
+        _check.fail("taus", "ascend from 0 or later", taus)
+    return delays
+
+
+def _start(t: Any, model: Model) -> float | None:
     if isinstance(t, str):
         _check.one_of("t", t, ["steady"])
+        if model.coefficients:
+            raise ValueError(
+                "A steady state needs a model that is constant in time; give a time `t`."
+            )
         return None
     value = _check.real("t", t)
     if value < 0:

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..exact import periodic
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
 from ..exact.steady import NotUnique
@@ -65,7 +66,7 @@ class SteadyState:
     """Expectation values in a steady state with their standard errors.
 
     Attributes:
-        expect: by name, a number or (V,).
+        expect: by name, a number or (V,); with ``period`` (T,) or (T, V).
         sem: standard errors of the same shapes; zero for exact methods.
         method: name of the method.
         ntraj: trajectories, 0 for a deterministic method.
@@ -122,11 +123,13 @@ def steady_state(
     relax: float | None = None,
     timeout: float | None = None,
     controls: bool | None = None,
+    period: float | None = None,
+    tlist: Any = None,
 ) -> SteadyState:
-    """Expectation values in the steady state of a model.
+    """Expectation values in the steady state of a model, constant or periodic in time.
 
     Args:
-        model: the master equation, constant in time.
+        model: the master equation, constant in time; with ``period``, of that period.
         e_ops: dict from name to operator, array operator or derived observable, or a list of them.
         method: as in :func:`wignerflow.solve`: "exact" takes the null vector of the Lindbladian,
             "cumulant" integrates the moments until they stand still, "twa", "jumps", "mean-field"
@@ -142,6 +145,9 @@ def steady_state(
             the method's equations, f polynomials of the state): errors fall a hundred times and
             more, and most of the step's error goes too. None does it for systems of up to 8
             variables without arrays; True raises where it cannot be done.
+        period: of the drive. The result is the state that repeats with it, which ``method="exact"``
+            finds as the eigenvector of the map of one period; other methods refuse.
+        tlist: with ``period``, times in [0, period], ascending, shape (T,); values have it too.
 
     Returns:
         A :class:`SteadyState`; ``stats["known"]`` says how it is known.
@@ -154,9 +160,16 @@ def steady_state(
     """
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
-    if model.coefficients:
-        raise ValueError("A steady state needs a model that is constant in time.")
+    if period is None and model.coefficients:
+        raise ValueError(
+            "A steady state needs a model that is constant in time, or a `period` and times "
+            "`tlist` in it."
+        )
+    if period is None and tlist is not None:
+        _check.fail("tlist", "be None without `period`", tlist)
     _, base, plan = flatten(e_ops, model.subsystems)
+    if period is not None:
+        return _periodic(model, base, plan, method, period, tlist)
     why = None
     if method == "auto":
         engine, why = choose_method(model, np.array([0.0, 1.0]), base)
@@ -195,6 +208,47 @@ def steady_state(
         out.stats["why"] = why
     out.stats["wall_time"] = time.perf_counter() - start
     out.model = plain_form(model, np.array([0.0, 1.0]))
+    return out
+
+
+# ---------------------------------------------------------------- periodic drives
+
+
+def _periodic(
+    model: Model, base: Base, plan: Plan, method: Any, period: Any, tlist: Any
+) -> SteadyState:
+    """Over one period of a drive, by the exact method."""
+    T = _check.positive("period", period)
+    times = _check.numeric_array("tlist", [] if tlist is None else tlist, float)
+    rising = times.ndim == 1 and bool(np.all(np.diff(times) > 0))
+    if not (rising and times.size and times[0] >= 0 and times[-1] <= T * (1 + 1e-12)):
+        _check.fail("tlist", f"ascend within one period, [0, {T:g}]", tlist)
+    engine = resolve_method(method)
+    if not isinstance(engine, Exact):
+        raise ValueError(
+            f"Method {engine!r} has no steady states of periodic drives; use method='exact'."
+        )
+    check_treats(engine, model)
+    periodic.check_period(model, T)
+    start = time.perf_counter()
+    solution = periodic.solve(
+        model,
+        members(base),
+        T,
+        np.minimum(times, T),
+        rtol=engine.rtol,
+        memory=engine.memory,
+    )
+    expect, sem, _ = assemble_exact(plan, gather(base, solution.expect))
+    stats = {**solution.stats, "times": times, "wall_time": time.perf_counter() - start}
+    for message in stats.get("warnings", ()):
+        warnings.warn(message, UserWarning, stacklevel=3)
+    stats["known"] = (
+        f"Eigenvector of one period, which brings it back to {stats['residual']:.0e}; the next "
+        f"eigenvalue has size {stats['second']:.3g}."
+    )
+    out = SteadyState(Values(expect), Values(sem), engine.name, stats=stats)
+    out.model = plain_form(model, np.linspace(0, T, 201))
     return out
 
 

@@ -64,32 +64,102 @@ def correlation(
     hermitian = {"1": (B + B.dag()) / 2, "2": (B - B.dag()) / 2j}
     ops = {"A": A, "B": B}
     system, y, facts = state(model, ops, t, float(taus[-1]), rtol, memory)
-    cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in system.basis.sites if s.kind == "mode"}
     start = 0.0 if t is None else t
     times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
     skip = times.size - taus.size
 
-    def evolve(components: NDArray[np.int64], values: Array) -> NDArray[np.complex128]:
-        """Tr(A e^{L tau} sigma) for a Hermitian sigma."""
-        if not components.size:
-            return np.zeros(taus.size, complex)
-        other = blocks.BlockSystem(model, {"A": A}, cutoffs, memory, (components, values))
-        other.restrict()
-        if not other.functionals.W.nnz:  # nothing that A sees is ever reached
-            return np.zeros(taus.size, complex)
-        numbers, _, _ = blocks.evolve(other, times, rtol, early=False)
-        return np.asarray(other.functionals.values(numbers, times, 1)[0, skip:])
-
+    after = _After(system, model, A, times, skip, rtol, memory)
     symmetric, response = np.zeros((2, taus.size), complex)
     for factor, part in ((1, hermitian["1"]), (1j, hermitian["2"])):
         if part.is_zero():
             continue
         code, value = elements(system, part, y)
-        symmetric += factor * evolve(*_lower(system, code, value / 2))
-        response += factor * evolve(*_lower(system, code, 0.5j * value))
-    mean_a = evolve(system.components, y)
+        symmetric += factor * after(*_lower(system, code, value / 2))
+        response += factor * after(*_lower(system, code, 0.5j * value))
+    mean_a = after(system.components, y)
     W = system.functionals.values((system.functionals.W @ y)[None, :], np.array([start]), 2)
     return Regression(symmetric, symmetric - 1j * response, mean_a, complex(W[1, 0]), facts)
+
+
+class _After:
+    """Tr(X e^{L tau} sigma) at the delays, for Hermitian sigma."""
+
+    def __init__(
+        self,
+        system: blocks.BlockSystem,
+        model: Model,
+        X: Op,
+        times: Array,
+        skip: int,
+        rtol: float,
+        memory: float,
+    ):
+        sites = system.basis.sites
+        self.cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in sites if s.kind == "mode"}
+        self.model, self.ops, self.times, self.skip = model, {"X": X}, times, skip
+        self.rtol, self.memory = rtol, memory
+
+    def __call__(self, components: NDArray[np.int64], values: Array) -> NDArray[np.complex128]:
+        nothing = np.zeros(self.times.size - self.skip, complex)
+        if not components.size:
+            return nothing
+        start = components, values
+        other = blocks.BlockSystem(self.model, self.ops, self.cutoffs, self.memory, start)
+        other.restrict()
+        if not other.functionals.W.nnz:  # nothing that X sees is ever reached
+            return nothing
+        numbers, _, _ = blocks.evolve(other, self.times, self.rtol, early=False)
+        return np.asarray(other.functionals.values(numbers, self.times, 1)[0, self.skip :])
+
+
+def time_ordered(
+    model: Model,
+    ops: tuple[Op, Op, Op, Op],
+    taus: Array,
+    t: float | None,
+    *,
+    rtol: float = 1e-8,
+    memory: float = MEMORY,
+) -> tuple[NDArray[np.complex128], dict[str, Any]]:
+    r"""Time-ordered correlations of four operators, and facts about the run.
+
+    .. math:: \langle A(t) B(t+\tau) C(t+\tau) D(t)\rangle
+       = \mathrm{Tr}[BC\, e^{\mathcal L\tau}(D\rho(t)A)], \qquad
+       D\rho A = \tfrac14\sum_{k=0}^3 i^k F_k\rho F_k^\dagger, \quad F_k = D + i^k A^\dagger
+
+    (one term, :math:`D\rho D^\dagger`, where :math:`A = D^\dagger`).
+
+    Args:
+        model: the master equation; its initial state holds at time 0.
+        ops: A, B, C, D, without time coefficients.
+        taus: delays, ascending from 0 or later.
+        t: time of A and D; None takes the steady state, which must be unique.
+        rtol: tolerance of the integrator.
+        memory: limit in bytes.
+
+    Raises:
+        TooLarge: the density matrix does not fit into memory.
+        NotUnique: the steady state is not unique.
+    """
+    A, B, C, D = ops
+    X = B * C
+    names = {"A": A, "X": X, "D": D, "DD": D.dag() * D, "AA": A * A.dag()}
+    system, y, facts = state(model, names, t, float(taus[-1]), rtol, memory)
+    start = 0.0 if t is None else t
+    times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
+    after = _After(system, model, X, times, times.size - taus.size, rtol, memory)
+    rho = full(system, y)
+    parts = [(1.0 + 0j, D)]
+    if A.dag() != D:
+        parts = [(1j**k / 4, D + 1j**k * A.dag()) for k in range(4)]
+    total = np.zeros(taus.size, complex)
+    for weight, F in parts:
+        if F.is_zero():
+            continue
+        right = adjoint(system, *applied(system, F, *rho))
+        code, value = applied(system, F, *right)
+        total += weight * after(*_lower(system, code, value / 2))
+    return total, facts
 
 
 def state(
@@ -132,18 +202,46 @@ def state(
     return system, y, facts
 
 
-def elements(
-    system: blocks.BlockSystem, op: Op, y: Array
-) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+Elements = tuple[NDArray[np.int64], NDArray[np.complex128]]
+
+
+def elements(system: blocks.BlockSystem, op: Op, y: Array) -> Elements:
     """Codes and values of the elements of op rho, both halves."""
-    terms, basis = system.terms, system.basis
+    return applied(system, op, *full(system, y))
+
+
+def full(system: blocks.BlockSystem, y: Array) -> Elements:
+    """Codes and values of the elements of rho, both halves."""
+    kets = system.terms.kets
     code = system.components >> 1
-    col, row, block = code % terms.kets, code // terms.kets % terms.kets, code // terms.kets**2
     value = y * np.where(system.components & 1, 1j, 1.0)
-    off = row != col
-    row, col = np.concatenate([row, col[off]]), np.concatenate([col, row[off]])
-    block = np.concatenate([block, block[off]])
-    value = np.concatenate([value, value[off].conj()])
+    off = code % kets != code // kets % kets
+    return (
+        np.concatenate([code, _swapped(system, code[off])]),
+        np.concatenate([value, value[off].conj()]),
+    )
+
+
+def _swapped(system: blocks.BlockSystem, code: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Codes with row and column exchanged."""
+    kets = system.terms.kets
+    col, row, block = code % kets, code // kets % kets, code // kets**2
+    return np.asarray((block * kets + col) * kets + row)
+
+
+def adjoint(
+    system: blocks.BlockSystem, code: NDArray[np.int64], value: NDArray[np.complex128]
+) -> Elements:
+    """Codes and values of X^+, from those of X."""
+    return _swapped(system, code), value.conj()
+
+
+def applied(
+    system: blocks.BlockSystem, op: Op, code: NDArray[np.int64], value: NDArray[np.complex128]
+) -> Elements:
+    """Codes and values of op X, from those of X; a code may appear several times."""
+    terms, basis = system.terms, system.basis
+    col, row, block = code % terms.kets, code // terms.kets % terms.kets, code // terms.kets**2
     codes, values = [], []
     for word, c in basis.expand(op).get((), {}).items():
         amount = c * value
