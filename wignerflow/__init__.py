@@ -33,6 +33,7 @@ from .exact.bridge import from_piqs
 from .exact.engine import Exact
 from .exact.jumps import QuantumJumps
 from .model import emitters
+from .model.bath import Bath, bath
 from .model.coefficients import Coef, coef
 from .model.couplings import AllToAll, NearestNeighbour, Waveguide
 from .model.level_states import density, level, levels, mixture
@@ -59,6 +60,7 @@ from .views import attach as _attach
 __all__ = [
     "TWA",
     "AllToAll",
+    "Bath",
     "Certificate",
     "Checkpoint",
     "CheckpointFailed",
@@ -107,6 +109,7 @@ __all__ = [
     "WinelandSqueezing",
     "__version__",
     "ball_density",
+    "bath",
     "bloch",
     "bloch_vector",
     "certify",

@@ -1,0 +1,52 @@
+"""Baths as damped modes: the fit, and what a two-level emitter does in it."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+
+
+def test_lorentzians_are_found_again():
+    at, g, kappa = np.array([-0.7, 1.1]), np.array([0.4, 0.25]), np.array([0.3, 0.8])
+
+    def density(w):
+        return (g**2 * kappa / ((w[:, None] - at) ** 2 + kappa**2 / 4)).sum(axis=1)
+
+    spin = wf.Spin(name="spin")
+    found = wf.bath(spin.sm, density, modes=2, range=(-4, 4))
+    np.testing.assert_allclose(found.frequencies, at, atol=1e-6)
+    np.testing.assert_allclose(found.couplings, g, rtol=1e-6)
+    np.testing.assert_allclose(found.rates, kappa, rtol=1e-6)
+    assert found.error < 1e-8
+    t = np.array([0.0, 1.3])
+    known = (g**2 * np.exp(-1j * at * t[:, None] - kappa * t[:, None] / 2)).sum(axis=1)
+    np.testing.assert_allclose(found.correlation(t), known, rtol=1e-6)
+
+
+def test_an_emitter_decays_by_the_correlation_function():
+    """The amplitude of one excitation: c' = -int C(t - s) c(s) ds, C being that of the modes."""
+    spin = wf.Spin(name="spin")
+    found = wf.bath(spin.sm, lambda w: np.exp(-((w - 0.5) ** 2)), modes=3, range=(-3, 4))
+    assert found.error < 0.1
+    model = wf.Model(found.H, found.jumps, initial={spin: wf.up, **found.initial})
+    end, steps = 6.0, 3000
+    out = wf.solve(model, [0, end / 2, end], e_ops={"z": spin.sz}, method="exact").expect["z"]
+    t = np.linspace(0, end, steps + 1)
+    h, C = t[1], found.correlation(t)
+    c = np.ones(steps + 1, complex)
+    for n in range(steps):  # implicit trapezoid of the memory
+        past = h * (C[n + 1 : 0 : -1] @ c[: n + 1] - C[n + 1] * c[0] / 2)
+        now = h * (C[n::-1] @ c[: n + 1] - (C[n] * c[0] + C[0] * c[n]) / 2) if n else 0.0
+        c[n + 1] = (c[n] - h / 2 * (past + now)) / (1 + h**2 / 4 * C[0])
+    np.testing.assert_allclose((out + 1) / 2, np.abs(c[[0, steps // 2, steps]]) ** 2, atol=2e-5)
+    assert out[1] < 0.5
+
+
+def test_bad_baths():
+    spin = wf.Spin(name="spin")
+    with pytest.raises(ValueError, match="be non-negative, and positive somewhere"):
+        wf.bath(spin.sm, lambda w: -1 + 0 * w, modes=1, range=(0, 1))
+    with pytest.raises(ValueError, match="`range` must ascend"):
+        wf.bath(spin.sm, lambda w: 1 + 0 * w, modes=1, range=(1, 0))
+    with pytest.raises(TypeError, match="be a function of frequencies"):
+        wf.bath(spin.sm, 1.0, modes=1, range=(0, 1))
