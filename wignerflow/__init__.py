@@ -40,11 +40,12 @@ from .model.level_states import density, level, levels, mixture
 from .model.levels import Levels
 from .model.line import Line, Mirror
 from .model.links import Link
+from .model.mode_states import coherent, fock, squeezed, thermal, vacuum
 from .model.model import Jump, LocalJump, Model
 from .model.operators import commutator, couple
 from .model.outputs import Output
 from .model.spread import spread
-from .model.states import bloch, bloch_vector, coherent, down, fock, squeezed, thermal, up, vacuum
+from .model.states import bloch, bloch_vector, down, up
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from .model.waveguides import waveguide
 from .moments.method import Cumulant

@@ -13,9 +13,10 @@ from scipy.special import stdtrit
 from ..exact.jumps import QuantumJumps
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
+from ..model.mode_states import Coherent, ModeState, Thermal
 from ..model.model import LocalJump, Model
 from ..model.operators import ArrayOp, Op
-from ..model.states import BlochState, ModeState, State
+from ..model.states import BlochState, State
 from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
@@ -49,8 +50,8 @@ def other_state(state: State, collective: bool) -> State:
         return BlochState(*map(float, (norm if collective else 0.7) * away))
     assert isinstance(state, ModeState)
     if state.kind == "coherent":
-        return ModeState("coherent", 1 - state.value)
-    return ModeState("coherent", complex(np.sqrt(state.value.real + 1)))
+        return Coherent(1 - state.value)
+    return Coherent(complex(np.sqrt(state.quanta + 1)))
 
 
 def elsewhere(model: Model) -> Model:
@@ -82,8 +83,8 @@ def _opposite(state: State, length: float) -> State:
         return BlochState(*map(float, -length * state.vector))
     assert isinstance(state, ModeState)
     if state.kind == "coherent" and state.value != 0:
-        return ModeState("coherent", -state.value)
-    return ModeState("thermal", state.value + 1)
+        return Coherent(-state.value)
+    return Thermal(complex(state.quanta + 1))
 
 
 class Runner:

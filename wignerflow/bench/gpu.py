@@ -28,9 +28,10 @@ from ..kernels.cuda import CudaKernel, unavailable
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..model.couplings import NearestNeighbour
+from ..model.mode_states import fock
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import couple
-from ..model.states import bloch, down, fock, up
+from ..model.states import bloch, down, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from ..observables import flatten
 from ..phasespace.generalized_p import GeneralizedP

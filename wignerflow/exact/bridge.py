@@ -16,11 +16,12 @@ from ..model.coefficients import Coef
 from ..model.level_states import LevelState
 from ..model.level_words import levels_of
 from ..model.levels import Levels
+from ..model.mode_states import ModeState
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState, State, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
-from .ladder import mode_matrix
+from . import mode_states
 
 #: Largest Hilbert-space dimension that is built.
 LARGEST = 2**13
@@ -103,7 +104,8 @@ def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None)
                     hint = "QuTiP cannot choose it; wf.Exact() reports one in stats['cutoffs']."
                     _check.fail("cutoffs", f"hold one for mode {sub.name!r}", cutoffs, hint)
                 dims.append(dim)
-                states.append(qt.Qobj(mode_matrix(state, dim)))  # type: ignore[arg-type]
+                assert isinstance(state, ModeState)
+                states.append(qt.Qobj(mode_states.matrix(state.kind, state.value, dim)))
             elif isinstance(sub, Levels):
                 assert isinstance(state, LevelState)
                 count = int(sub.numbers[m])

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ..model.coefficients import Coef
+from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.states import BlochState
-from . import dicke
+from . import dicke, mode_states
 from .ladder import Basis, Site, amplitude, collective, spherical
 from .rng import key, uniform
 
@@ -59,10 +60,8 @@ def refuses(model: Model, basis: Basis) -> str | None:
 def draw(site: Site, rng: np.random.Generator) -> tuple[float, float]:
     """J and M (n for a mode) of one draw from a diagonal initial state."""
     if site.kind == "mode":
-        kind, value = site.state.kind, site.state.value.real  # type: ignore[attr-defined]
-        if kind == "thermal":
-            return 0.0, float(rng.geometric(1 / (1 + value)) - 1)
-        return 0.0, float(round(value)) if kind == "fock" else 0.0
+        assert isinstance(site.state, ModeState)
+        return 0.0, float(mode_states.draw(site.state.kind, site.state.value, rng))
     assert isinstance(site.state, BlochState)
     length, theta, _ = dicke.bloch_angles(site.state.vector)
     J, M = draw_along(site, length, rng)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.subsystems import Mode, Subsystem
 from .ladder import Basis, Site, shift
+from .mode_states import SPREAD
 
 Cutoffs = dict[tuple[Subsystem, int], int]
 
@@ -25,9 +27,8 @@ def guess_cutoffs(model: Model) -> Cutoffs:
     for sub, states in model.initial.items():
         if isinstance(sub, Mode) and sub.cutoff is None:
             for m, state in enumerate(states):
-                kind, value = state.kind, state.value  # type: ignore[attr-defined]
-                mean = abs(value) ** 2 if kind == "coherent" else value.real
-                spread = 20 * (mean + 0.3) if kind == "thermal" else 6 * mean**0.5
+                assert isinstance(state, ModeState)
+                mean, spread = SPREAD[state.kind](state.value)
                 out[sub, m] = int(mean + spread) + 8
     return out
 

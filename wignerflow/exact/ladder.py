@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _check
 from ..model.coefficients import Coef
+from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.operators import LocalOp, Op
-from ..model.states import BlochState, ModeState, State
+from ..model.states import BlochState, State
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin, Subsystem
-from . import dicke
+from . import dicke, mode_states
 
 Array = NDArray[np.float64]
 Times = tuple[Coef, ...]
@@ -91,14 +91,14 @@ class Site:
             length, theta, _ = dicke.bloch_angles(self.state.vector)
             return length == 0 or bool(np.sin(theta) < 1e-15)
         assert isinstance(self.state, ModeState)
-        return bool(self.state.kind != "coherent" or self.state.value == 0)
+        return mode_states.is_diagonal(self.state.kind, self.state.value)
 
     @property
     def is_mixed(self) -> bool:
         """True if the initial state is not pure."""
         if isinstance(self.state, BlochState):
             return dicke.bloch_angles(self.state.vector)[0] < 1
-        return isinstance(self.state, ModeState) and self.state.kind == "thermal"
+        return isinstance(self.state, ModeState) and mode_states.is_mixed(self.state.kind)
 
     def diagonal_start(self) -> Array:
         """Initial populations, shape (blocks, dim), where :attr:`is_diagonal`."""
@@ -137,31 +137,7 @@ class Site:
             psi[np.abs(psi) < 1e-15] = 0
             return {0: np.outer(psi, psi.conj())}
         assert isinstance(self.state, ModeState)
-        return {0: mode_matrix(self.state, self.dim)}
-
-
-def mode_matrix(state: ModeState, dim: int) -> NDArray[np.complex128]:
-    """Density matrix of a mode in the lowest ``dim`` Fock states, of trace one.
-
-    Raises:
-        ValueError: more than 1e-3 of the state lies above.
-    """
-    n = np.arange(dim)
-    if state.kind == "coherent":
-        psi = np.ones(dim, complex)
-        for k in range(1, dim):
-            psi[k] = psi[k - 1] * state.value / np.sqrt(k)
-        psi *= np.exp(-(abs(state.value) ** 2) / 2)
-        out = np.outer(psi, psi.conj())
-    elif state.kind == "fock":
-        out = np.diag((n == round(state.value.real)).astype(complex))
-    else:
-        mean = state.value.real
-        out = np.diag((mean / (1 + mean)) ** n / (1 + mean)).astype(complex)
-    weight = float(np.trace(out).real)
-    if weight < 1 - 1e-3:
-        _check.fail("cutoff", "hold the initial state", dim, f"Only {weight:.4f} of it fits.")
-    return np.asarray(out / weight)
+        return {0: mode_states.matrix(self.state.kind, self.state.value, self.dim)}
 
 
 def amplitude(mode: bool, word: str, J: Array, M: Array) -> Array:

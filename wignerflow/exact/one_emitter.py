@@ -12,9 +12,10 @@ from scipy.special import gammaln
 from ..model.level_states import LevelState
 from ..model.level_words import letter
 from ..model.levels import Levels
-from ..model.states import BlochState, ModeState, State
+from ..model.mode_states import ModeState
+from ..model.states import BlochState, State
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
-from .ladder import mode_matrix
+from . import mode_states
 
 Matrix = NDArray[np.complex128]
 
@@ -67,7 +68,13 @@ def emitters(sub: Subsystem, m: int, state: State, cutoff: int) -> Emitters:
         assert isinstance(state, ModeState)
         dim = sub.cutoff or cutoff
         lower = np.diag(np.sqrt(np.arange(1, dim)), 1).astype(complex)
-        return Emitters(label, sub.kind, 1, mode_matrix(state, dim), {"a": lower, "d": lower.T})
+        return Emitters(
+            label,
+            sub.kind,
+            1,
+            mode_states.matrix(state.kind, state.value, dim),
+            {"a": lower, "d": lower.T},
+        )
     if isinstance(sub, Levels):
         assert isinstance(state, LevelState)
         boxes = np.eye(sub.d**2, dtype=complex).reshape(sub.d, sub.d, sub.d, sub.d)

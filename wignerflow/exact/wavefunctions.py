@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from ..model.coefficients import Coef
+from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.operators import LocalOp, Op
-from ..model.states import BlochState, ModeState
+from ..model.states import BlochState
 from . import dicke
 from .classical import draw, draw_along
 from .cutoffs import strides
-from .ladder import Basis, Ladder, Site, collective, mode_matrix, spherical
+from .ladder import Basis, Ladder, Site, collective, spherical
 from .rng import key, uniform
 
 Array = NDArray[np.float64]
@@ -230,9 +231,9 @@ class System:
 def _draw_site(site: Site, rng: np.random.Generator) -> tuple[int, int, NDArray[np.complex128]]:
     """Block, first index and amplitudes of one draw from the initial state of a site."""
     if isinstance(site.state, ModeState):
-        if site.state.kind == "coherent":
+        if not site.is_diagonal:
             # every column of psi psi^+ is psi times a number
-            matrix = mode_matrix(site.state, site.dim)
+            matrix = site.initial_blocks()[0]
             psi = matrix[:, int(np.argmax(np.diag(matrix).real))]
             return 0, 0, psi / np.linalg.norm(psi)
         n = site.dim

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..model import emitters
 from ..model.couplings import NearestNeighbour
+from ..model.mode_states import vacuum
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op, couple
-from ..model.states import State, down, up, vacuum
+from ..model.states import State, down, up
 from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
 from ..phasespace.twa import TWA, SpinTWA
 from ..plot import COLOURS

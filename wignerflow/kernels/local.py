@@ -455,7 +455,7 @@ def _mode_draw(kind: int) -> list[str]:
             "v[i + l] = r * n0",
             "v[i + LN + l] = r * n1",
         ]
-    return ["v[i + l] = c9 + c10 * n0", "v[i + LN + l] = c0 + c10 * n1"]
+    return ["v[i + l] = c9 + c10 * n0", "v[i + LN + l] = c0 + c1 * n0 + c2 * n1"]
 
 
 def _amplitude_draw(kind: int, terms: int) -> list[str]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from .. import _check
+from .mode_states import ModeState, vacuum
 from .model import Jump
 from .op import Op
-from .states import ModeState, vacuum
 from .subsystems import Mode
 
 #: Frequencies at which a spectral density is compared.

@@ -24,8 +24,8 @@ import numpy as np
 
 from .. import _check
 from .coefficients import Coef
+from .mode_states import ModeState
 from .operators import ArrayOp, Op
-from .states import ModeState
 
 #: Of a field: (number of the jump, factor of b, factor of b^+).
 Part = tuple[int, complex, complex]

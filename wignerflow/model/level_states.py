@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .display import number
 from .states import State
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ class LevelState(State):
         if self.kind == "mixture":
             return {"mixture": {k: v.real + 0.0 for k, v in self.entries}}
         return {"levels": {k: [v.real + 0.0, v.imag + 0.0] for k, v in self.entries}}
+
+    @property
+    def text(self) -> str:
+        """As a user types it."""
+        if self.kind == "density":
+            return f"density({len(self.entries)} x {len(self.entries)} matrix)"
+        if self.kind == "levels" and [v for _, v in self.entries] == [1]:
+            return f"level({self.entries[0][0]!r})"
+        values = ", ".join(f"{k}: {number(complex(v))}" for k, v in self.entries)
+        return f"{self.kind}({values})"
 
 
 def level(label: str) -> LevelState:

@@ -17,8 +17,9 @@ from .coefficients import Coef
 from .inputs import check_input, vacuum_form
 from .level_states import LevelState
 from .levels import Levels
+from .mode_states import ModeState
 from .operators import ArrayOp, LocalOp, Op
-from .states import BlochState, ModeState, State
+from .states import BlochState, State
 from .subsystems import SAME_NAME, CollectiveSpin, Ensemble, Member, Mode, Subsystem
 
 OTHER_WAY = (

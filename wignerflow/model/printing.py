@@ -5,7 +5,7 @@ For example ``1.5*atoms.Jp*cavity.a + 0.5*sum(exp(0.3i*m)*chain.Jm)``. LaTeX is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -136,27 +136,10 @@ def model_text(model: Model) -> str:
     """A model over several lines: subsystems with their states, H, jumps."""
     lines = ["Model"]
     for sub, states in model.initial.items():
-        first = _state_text(states[0])
+        first = states[0].text
         same = all(s == states[0] for s in states)
         lines.append(f"  {sub!r}, initially {first if same else first + ', …'}")
     lines.append(f"  H = {model.H!r}")
     for jump in model.jumps:
         lines.append(f"  {jump!r}")
     return "\n".join(lines)
-
-
-def _state_text(state: Any) -> str:
-    (kind, value), *_ = state.to_dict().items()
-    if kind == "bloch":
-        named = {(0.0, 0.0, 1.0): "up", (0.0, 0.0, -1.0): "down"}.get(tuple(value))
-        return named or f"bloch_vector({', '.join(f'{x:.6g}' for x in value)})"
-    if kind in ("levels", "mixture"):
-        if kind == "levels" and list(value.values()) == [[1.0, 0.0]]:
-            return f"level({next(iter(value))!r})"
-        numbers = {k: number(complex(*np.atleast_1d(v))) for k, v in value.items()}
-        return f"{kind}({', '.join(f'{k}: {v}' for k, v in numbers.items())})"
-    if kind == "density":
-        return f"density({len(value['real'])} x {len(value['real'])} matrix)"
-    if kind == "coherent":
-        return "vacuum" if value == [0.0, 0.0] else f"coherent({number(complex(*value))})"
-    return f"{kind}({value:g})"

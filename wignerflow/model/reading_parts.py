@@ -14,6 +14,7 @@ from . import level_states, states
 from .coefficients import Coef
 from .couplings import AllToAll, Cascade, Coupling, NearestNeighbour, Waveguide
 from .level_words import MOST
+from .mode_states import MODE_STATES, vacuum
 from .reading_values import (
     entry_complex,
     indices,
@@ -47,17 +48,8 @@ def read_coef(where: str, data: Any) -> Coef:
     return Coef(values, times)
 
 
-_NAMED_STATES: dict[str, State] = {"up": states.up, "down": states.down, "vacuum": states.vacuum}
-_STATE_KEYS = (
-    "bloch",
-    "angles",
-    "coherent",
-    "fock",
-    "thermal",
-    "levels",
-    "mixture",
-    "density",
-)
+_NAMED_STATES: dict[str, State] = {"up": states.up, "down": states.down, "vacuum": vacuum}
+_STATE_KEYS = ("bloch", "angles", *MODE_STATES, "levels", "mixture", "density")
 
 
 def read_state(where: str, data: Any) -> State:
@@ -79,11 +71,7 @@ def read_state(where: str, data: Any) -> State:
         with naming(place):
             return states.bloch_vector(*vector) if kind == "bloch" else states.bloch(*vector)
     with naming(place):
-        if kind == "coherent":
-            return states.coherent(scalar(place, value))
-        if kind == "fock":
-            return states.fock(_check.integer(place, value, 0))
-        return states.thermal(real(place, value))
+        return MODE_STATES[kind].read(place, value)
 
 
 def _level_state(where: str, kind: str, data: Any) -> State:

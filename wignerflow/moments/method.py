@@ -223,7 +223,7 @@ def _initial_notes(model: Model) -> list[str]:
     fock = [
         sub.name
         for sub, states in model.initial.items()
-        if isinstance(sub, Mode) and any(s.kind == "fock" and s.value for s in states)  # type: ignore[attr-defined]
+        if isinstance(sub, Mode) and any(s.circle is not None for s in states)  # type: ignore[attr-defined]
     ]
     if not fock:
         return []

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.mode_states import ModeState
 from ..model.model import Model
-from ..model.states import BlochState, ModeState
+from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
 from .algebra import LETTERS
 
@@ -105,10 +106,7 @@ def _site_moments(sub: Subsystem, m: int, state: Any) -> tuple[Array, Array]:
     """Means and own covariances of one site in its initial state."""
     if isinstance(sub, Mode):
         assert isinstance(state, ModeState)
-        coherent = state.kind == "coherent"
-        alpha = state.value if coherent else 0.0
-        spread = 0.5 if coherent else state.value.real + 0.5
-        return np.sqrt(2) * np.array([alpha.real, alpha.imag]), spread * np.eye(2)
+        return np.sqrt(2) * np.array([state.mean.real, state.mean.imag]), 2 * state.covariance
     assert isinstance(state, BlochState)
     if isinstance(sub, CollectiveSpin):
         S, e = float(sub.lengths[m]), state.vector

@@ -13,10 +13,11 @@ from ..model.coefficients import Coef
 from ..model.factors import CoupleNode, Key
 from ..model.level_states import LevelState
 from ..model.levels import Levels
+from ..model.mode_states import ModeState
 from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
-from ..model.states import BlochState, ModeState
+from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
 from . import levels
 from .ensemble import local_parts, spin_initial
@@ -267,13 +268,13 @@ def _mode_initial(states: Any, point: bool) -> InitialSpec:
     out = InitialSpec.zeros(size)
     for m, state in enumerate(states):
         assert isinstance(state, ModeState)
-        if state.kind == "fock" and state.value.real > 0 and not point:
-            out.kind[m], out.mean[m] = FOCK, state.value.real
+        if state.circle is not None and not point:
+            out.kind[m], out.mean[m] = FOCK, state.circle
             continue
-        alpha = state.value if state.kind == "coherent" else 0j
-        out.kind[m], out.mean[m], out.e1[m, 0] = GAUSSIAN, alpha.real, alpha.imag
-        number = state.value.real if state.kind == "thermal" else 0.0
-        out.sigma[m] = 0.0 if point else np.sqrt((number + 0.5) / 2)
+        out.kind[m], out.mean[m], out.e1[m, 0] = GAUSSIAN, state.mean.real, state.mean.imag
+        if not point:
+            root = np.linalg.cholesky(state.covariance)
+            out.sigma[m], out.e1[m, 1:] = root[0, 0], root[1]
     return out
 
 

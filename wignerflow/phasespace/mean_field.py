@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ..method import Operators
 from ..model.levels import Levels
+from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
-from ..model.states import ModeState
 from ..model.subsystems import Subsystem
 from . import lower
 from .method import Symbol, TrajectoryMethod

@@ -350,8 +350,8 @@ class InitialSpec:
     GAUSSIAN: l = mean + sigma n3; FIXED: l = sqrt(mean^2 - |n1 e1 + n2 e2|^2); DISCRETE: n1, n2
     and l are signs (l = +1 with probability (1 + mean)/2; ``sigma`` holds the normal quantile of
     that), n standard normal otherwise.
-    Mode blocks: GAUSSIAN: (mean + sigma n1, e1[0] + sigma n2); FOCK: radius^2 = mean or mean + 1
-    with equal probability and a uniform phase.
+    Mode blocks: GAUSSIAN: (mean + sigma n1, e1[0] + e1[1] n1 + e1[2] n2); FOCK: radius^2 = mean or
+    mean + 1 with equal probability and a uniform phase.
     AMPLITUDES blocks: (alpha, beta) = (p A + q B, p^* B - q^* A) p and q being the first four
     numbers of e1, e2, B = sigma (n2 + i n3), and A of DISPLACED: mean + sigma (n0 + i n1); PINNED:
     sqrt(mean^2 - |B|^2); GAMMA: a Chebyshev series in n0/RANGE, ``series`` (size, terms).
