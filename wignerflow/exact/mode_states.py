@@ -31,8 +31,21 @@ def _thermal(n: complex, dim: int) -> Numbers:
     return ((n.real / (1 + n.real)) ** np.arange(dim) / (1 + n.real)).astype(complex)
 
 
+def _squeezed(z: complex, dim: int) -> Numbers:
+    # exp((z^* a^2 - z a^+2)/2) |0> = sum_n psi_2n |2n>
+    psi, turn = np.zeros(dim, complex), np.exp(1j * np.angle(z)) * np.tanh(abs(z))
+    psi[0] = np.cosh(abs(z)) ** -0.5
+    for n in range(2, dim, 2):
+        psi[n] = -psi[n - 2] * turn * np.sqrt((n - 1) / n)
+    return psi
+
+
 #: Amplitudes psi_n, (dim,), of pure states.
-PURE: dict[str, Callable[[complex, int], Numbers]] = {"coherent": _coherent, "fock": _fock}
+PURE: dict[str, Callable[[complex, int], Numbers]] = {
+    "coherent": _coherent,
+    "fock": _fock,
+    "squeezed": _squeezed,
+}
 #: Populations p_n, (dim,), of mixtures of number states.
 MIXED: dict[str, Callable[[complex, int], Numbers]] = {"thermal": _thermal}
 #: Mean number, and how many numbers above it hold all but a little of the state.
@@ -40,6 +53,7 @@ SPREAD: dict[str, Callable[[complex], tuple[float, float]]] = {
     "coherent": lambda alpha: (abs(alpha) ** 2, 6 * abs(alpha)),
     "fock": lambda n: (n.real, 6 * n.real**0.5),
     "thermal": lambda n: (n.real, 20 * (n.real + 0.3)),
+    "squeezed": lambda z: (np.sinh(abs(z)) ** 2, 20 * (np.sinh(abs(z)) ** 2 + 0.3)),
 }
 #: A number drawn from a mixture.
 DRAWN: dict[str, Callable[[complex, np.random.Generator], int]] = {

@@ -268,12 +268,16 @@ def thermal(n: float) -> ModeState:
 
 
 def squeezed(r: float, phi: float = 0.0) -> ModeState:
-    r"""Squeezed vacuum, as the input of a jump.
+    r"""Squeezed vacuum S(z)|0> of a mode, z = r e^{i phi}, or of the field that a jump emits into.
 
-    .. math:: dB = \cosh r\,dB_1 - e^{i\varphi}\sinh r\,dB_1^\dagger,
+    .. math:: S(z) = \exp\tfrac12(z^* a^2 - z a^{\dagger 2}), \qquad
+       \langle a^2\rangle = -e^{i\varphi}\sinh r\cosh r, \qquad
+       \langle a^\dagger a\rangle = \sinh^2 r.
 
-    with dB_1 the vacuum: at phi = 0 the quadrature b + b^+ is squeezed, its variance e^{-2r} of the
-    vacuum's, and the other one is larger by e^{2r}.
+    At phi = 0 the quadrature q = (a + a^+)/2 is squeezed, Var q = e^{-2r}/4, and the other one is
+    larger, e^{2r}/4. Its Wigner function is a Gaussian, which TWA samples exactly and cumulants of
+    second order hold. Of an input it is the same with dB = cosh r dB_1 - e^{i phi} sinh r dB_1^+
+    for a, dB_1 the vacuum. (Walls and Milburn, Quantum Optics, section 2.4.)
 
     Args:
         r: strength, at least 0; 10 log10(e^{2r}) = 8.69 r decibels.
@@ -287,6 +291,7 @@ def squeezed(r: float, phi: float = 0.0) -> ModeState:
         >>> import wignerflow as wf
         >>> mode = wf.Mode(name="mode")
         >>> jump = wf.Jump(mode.a, rate=1.0, input=wf.squeezed(0.6))
+        >>> model = wf.Model(mode.n, [jump], initial={mode: wf.squeezed(0.6, 0.2)})
     """
     strength, angle = _check.real("r", r), _check.real("phi", phi)
     if strength < 0:

@@ -489,8 +489,6 @@ def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
     if isinstance(sub, Levels):
         wanted = LevelState
     for state in states:
-        if isinstance(state, ModeState) and state.kind == "squeezed":
-            _check.fail(argument, "be no squeezed state, which is an input of a jump", state)
         if isinstance(state, ModeState) and isinstance(state.value, Coef):
             hint = "An amplitude that depends on time is the input of a jump."
             _check.fail(argument, "be a constant state", state, hint)

@@ -12,9 +12,10 @@ canonical form, which is unique: ``model_to_dict(model_from_dict(d)) == d`` for 
     N = 1000                       # a number, or one per member
     count = 2                      # left out: one subsystem, not an array
     initial = "up"                 # up, down, vacuum, {bloch = [x, y, z]}, {angles = [theta, phi]},
-                                   # {coherent = [re, im]}, {fock = 3}, {thermal = 0.5}, {levels =
-                                   # {g = 0.6, e = [0.0, 0.8]}}, {mixture = {g = 1.0}}, {density =
-                                   # {real = rows, imag = rows}}, or a list
+                                   # {coherent = [re, im]}, {fock = 3}, {thermal = 0.5},
+                                   # {squeezed = [r, phi]}, {levels = {g = 0.6, e = [0.0, 0.8]}},
+                                   # {mixture = {g = 1.0}}, {density = {real = rows, imag = rows}},
+                                   # or a list
 
     [[H]]                          # one term: coef * f(t) ... * factor * factor ...
     coef = [0.5, 0.0]              # a number or [re, im]; 1 if left out
