@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.integrate import solve_ivp
 
 import wignerflow as wf
-from wignerflow.kernels import cpu
+from wignerflow.kernels import compiler, cpu
 
 NAN = float("nan")
 T = np.linspace(0, 1, 3)
@@ -35,7 +35,7 @@ def no_work(monkeypatch):
     def work(*args, **kwargs):
         pytest.fail("work began before the input was checked")
 
-    monkeypatch.setattr(cpu, "load_module", work)
+    monkeypatch.setattr(compiler, "load", work)
     monkeypatch.setattr(cpu.CpuKernel, "simulate", work)
     monkeypatch.setattr(wf.Exact, "solve", work)
 
@@ -575,7 +575,7 @@ def test_local_channels_alone_agree_within_sampling_error(N):
 
 
 def test_compile_time_is_told_from_the_pilot(monkeypatch):
-    load = cpu.load_module
+    load = compiler.load
 
     def slow(source):
         time.sleep(0.3)
@@ -584,7 +584,7 @@ def test_compile_time_is_told_from_the_pilot(monkeypatch):
     model, atoms = laser()
     run = {"e_ops": laser_ops(atoms), "ntraj": 2, "seed": 1, "progress": False}
     wf.solve(model, T, **run)  # compiled now
-    monkeypatch.setattr(cpu, "load_module", slow)
+    monkeypatch.setattr(compiler, "load", slow)
     found = wf.solve(model, T, **run).stats
     assert found["compile_time"] >= 3 * 0.3  # the pilot's two kernels, and the run's
     assert 0 <= found["pilot_time"] < found["preparation_time"] - 2 * 0.3

@@ -10,7 +10,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels import cuda, cuda_text
-from wignerflow.kernels.cpu import load_module
+from wignerflow.kernels.cuda import load_module
 from wignerflow.kernels.cuda_text import Shape
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout

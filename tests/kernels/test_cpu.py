@@ -15,13 +15,12 @@ from .models import chain, couplings, laser, printed, singles
 NONE = np.empty(0, np.int64)
 UNIFORM = '''
 
-@nb.njit
 def normal_pair(k0, k1, trajectory, channel):
     """Uniform numbers of variance one: exact in both languages."""
     a, b = threefry(k0, k1, trajectory, channel)
     return np.float64(a) * SCALE - SHIFT, np.float64(b) * SCALE - SHIFT
 '''
-SCALE, SHIFT = 2 * np.sqrt(3.0) / 2**32, np.sqrt(3.0)
+SCALE, SHIFT = 2 * float(np.sqrt(3.0)) / 2**32, float(np.sqrt(3.0))
 
 
 def uniform_pair(k0, k1, trajectory, channel):
@@ -35,14 +34,7 @@ def with_uniform_noise(text: KernelText) -> KernelText:
     right = text.module
 
     def module(single: bool, lanes: int) -> str:
-        source = right(single, lanes)
-        head = "from wignerflow.kernels.rng import normal_pair"
-        assert "normal_pair, " in source
-        first = source.index(head)
-        end = source.index("\n", first)
-        line = source[first:end].replace("normal_pair, ", "")
-        constants = f"\nSCALE, SHIFT = {SCALE!r}, {SHIFT!r}".replace("np.float64", "")
-        return source[:first] + line + constants + UNIFORM + source[end:]
+        return right(single, lanes) + f"\nSCALE = {SCALE!r}\nSHIFT = {SHIFT!r}\n" + UNIFORM
 
     text.module = module  # type: ignore[method-assign]
     return text
@@ -56,6 +48,9 @@ CASES = {
     "couplings": (couplings, {}),
     "singles, Heun": (singles, {"scheme": "heun"}),
 }
+#: Of the largest value. A channel with two jump components makes noise in two directions. In the
+#: third stands the root of a rounding error (1e-16), which no two orders of operations share.
+TOLERANCES = {"singles": 1e-7, "singles, Heun": 1e-7}
 
 
 slow = pytest.mark.slow
@@ -73,6 +68,7 @@ slow = pytest.mark.slow
 )
 def test_compiled_runs_equal_numpy_lanes(case):
     make, options = CASES[case]
+    tolerance = TOLERANCES.get(case, 1e-11)
     text = with_uniform_noise(printed(*make(), TIMES, **options))
     grid = Grid.make(TIMES, 0.05)
     batched = np.arange(min(3, text.channels))
@@ -84,17 +80,17 @@ def test_compiled_runs_equal_numpy_lanes(case):
     states = run.run(seed, t0=chunk * n)
     size = np.abs(states[-1]).max(axis=1, keepdims=True)
     assert np.all(np.abs(states[-1] - states[0]).max(axis=1) > 1e-3)
-    assert np.all(np.abs(out.final[0] - states[-1]) <= 1e-11 * size)
+    assert np.all(np.abs(out.final[0] - states[-1]) <= tolerance * size)
 
     assert np.all(out.count == n - 5)
     last = run.observe()[:, : n - 5]
     K = text.channels
     scale = np.abs(last).max(axis=1)
-    assert np.all(np.abs(out.mean[0, -1, :K] - last.mean(axis=1)) <= 1e-11 * scale)
+    assert np.all(np.abs(out.mean[0, -1, :K] - last.mean(axis=1)) <= tolerance * scale)
     spread = ((last - last.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    assert np.all(np.abs(out.m2[0, -1, :K] - spread) <= 1e-9 * n * scale**2)
+    assert np.all(np.abs(out.m2[0, -1, :K] - spread) <= 100 * tolerance * n * scale**2)
     batch = np.array([last[batched, j::32].sum(axis=1) for j in range(32)])
-    assert np.all(np.abs(out.batch_sum[0, -1] - batch) <= 1e-11 * n * scale[batched])
+    assert np.all(np.abs(out.batch_sum[0, -1] - batch) <= tolerance * n * scale[batched])
     assert out.batch_count[0, -1].tolist() == [len(range(j, n - 5, 32)) for j in range(32)]
     clips = run.s.reshape(-1, n)[text.layout.scratch["clip"], : n - 5].sum()
     assert out.clips[0] == clips

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import pytest
 
@@ -11,12 +10,18 @@ from wignerflow.kernels import dense
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.phasespace import lower
 
+from .compiled import compiled
 from .lanes import LaneRun
 
+PRODUCT = """
+def run(p: "F[]", w: "F[]", sign: "F", rows: "i64", columns: "i64"):
+    dense_product(p, 3, w, 2, columns + 5, sign, rows, columns, LN)
+"""
 
-@nb.njit
-def compiled(p, w, sign, rows, columns, lanes):
-    dense.dense_product(p, 3, w, 2, columns + 5, sign, rows, columns, lanes)
+
+def product(p, w, sign, rows, columns, lanes):
+    run = compiled(dense.TEXT + PRODUCT, single=p.dtype == np.float32, lanes=lanes)
+    run([p, w, sign, rows, columns])
 
 
 def case(rows, columns, lanes, dtype):
@@ -37,24 +42,21 @@ def case(rows, columns, lanes, dtype):
 def test_products_equal_the_matrix_product(rows, columns, lanes, dtype, tolerance):
     p, w, want = case(rows, columns, lanes, dtype)
     bound = tolerance * columns
-    one, two, three = w.copy(), w.copy(), w.copy()
-    compiled(p, one, dtype(-0.5), rows, columns, lanes)
+    one, two = w.copy(), w.copy()
+    product(p, one, dtype(-0.5), rows, columns, lanes)
     assert np.abs(one.reshape(want.shape) - want).max() < bound
     dense.dense_product_np(p, 3, two, 2, columns + 5, -0.5, rows, columns, lanes)
     assert np.abs(two.reshape(want.shape) - want).max() < bound
-    if columns < 10:
-        dense.plain_product(p, 3, three, 2, columns + 5, dtype(-0.5), rows, columns, lanes)
-        assert np.abs(three.reshape(want.shape) - want).max() < bound
 
 
 def test_a_trajectory_does_not_see_the_block_it_is_in():
     """The same bits with 128 lanes as with 32, wherever a trajectory lies."""
     p, w, _ = case(13, 50, 128, np.float32)
     whole = w.copy()
-    compiled(p, whole, np.float32(-0.5), 13, 50, 128)
+    product(p, whole, np.float32(-0.5), 13, 50, 128)
     for first in (0, 32, 96):
         part = np.ascontiguousarray(w.reshape(-1, 128)[:, first : first + 32]).ravel()
-        compiled(p, part, np.float32(-0.5), 13, 50, 32)
+        product(p, part, np.float32(-0.5), 13, 50, 32)
         assert np.array_equal(part.reshape(-1, 32), whole.reshape(-1, 128)[:, first : first + 32])
 
 

@@ -25,10 +25,10 @@ def spoilt(when: int, lanes: dict[int, str]):
         source = right(single, width)
         call = "            observe(v, s, w, p, o, c, i, count"
         assert source.count(call) == 1
-        bad = f"            for l in range(LN):\n                if i == {when}:\n"
+        bad = f"            if i == {when}:\n                for l in range(LN):\n"
         for lane, value in lanes.items():
-            bad += f"                    if t0 + l == {lane}:\n"
-            bad += f"                        v[LN + l] = F({value})\n"
+            now = f"F({value}) if t0 + l == {lane} else v[LN + l]"
+            bad += f"                    v[LN + l] = {now}\n"
         return source.replace(call, bad + call)
 
     text.module = module

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 
-import numba as nb
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,6 +16,7 @@ from wignerflow.kernels.draws import Draws
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.text import Parameters
 
+from .compiled import compiled
 from .lanes import LaneRun
 
 MASK = 0xFFFFFFFF
@@ -43,25 +43,29 @@ def threefry_by_definition(key: tuple[int, int], counter: tuple[int, int], round
     return x, y
 
 
-@nb.njit
-def _threefry(k0, k1, c0, c1, out):
-    for i in range(c0.size):
-        out[i, 0], out[i, 1] = rng.threefry(k0[i], k1[i], c0[i], c1[i])
+PAIRS = """
+def run(k0: "u32[]", k1: "u32[]", a: "u32[]", b: "u32[]", x: "TYPE[]", y: "TYPE[]"):
+    for r in range(a.size // LN):
+        i = r * LN
+        for l in range(LN):
+            x[i + l], y[i + l] = FUNCTION(k0[i + l], k1[i + l], a[i + l], b[i + l])
+"""
 
 
-@nb.njit
-def _normals(k0, k1, t, c, out):
-    for i in range(t.size):
-        out[i, 0], out[i, 1] = rng.normal_pair(k0, k1, t[i], c[i])
+def pairs(function: str, kind: type, *arguments) -> np.ndarray:
+    """What a compiled function makes of arrays of keys and counters: (n, 2)."""
+    words = np.broadcast_arrays(*(np.asarray(a).astype(np.uint32) for a in arguments))
+    n = words[0].size
+    padded = [np.resize(w, -(-n // 32) * 32) for w in words]
+    out = [np.empty(padded[0].size, kind) for _ in range(2)]
+    name = "u32" if kind is np.uint32 else "f32"
+    compiled(PAIRS.replace("TYPE", name).replace("FUNCTION", function))([*padded, *out])
+    return np.stack(out, axis=-1)[:n]
 
 
-def normals(seed: int, trajectories, pairs) -> np.ndarray:
+def normals(seed: int, trajectories, channels) -> np.ndarray:
     """Compiled normals, (n, 2)."""
-    t, c = np.broadcast_arrays(np.asarray(trajectories), np.asarray(pairs))
-    out = np.empty((t.size, 2), np.float32)
-    k0, k1 = rng.seed_words(seed)
-    _normals(k0, k1, t.ravel().astype(np.uint32), c.ravel().astype(np.uint32), out)
-    return out
+    return pairs("normal_pair", np.float32, *rng.seed_words(seed), trajectories, channels)
 
 
 # The published vectors of the generator (Random123), for 20 rounds.
@@ -80,11 +84,10 @@ def test_the_definition_gives_the_published_vectors(key, counter, out):
 def test_both_implementations_follow_the_definition_with_twelve_rounds():
     words = np.random.default_rng(0).integers(0, 2**32, size=(4, 500), dtype=np.uint32)
     words[:, :3] = [[0, MASK, 0x13198A2E], [0, MASK, 0x03707344], [0, MASK, 5], [0, MASK, 6]]
-    compiled = np.empty((500, 2), np.uint32)
-    _threefry(*words, compiled)
+    made = pairs("threefry", np.uint32, *words)
     for i, (k0, k1, c0, c1) in enumerate(words.T.tolist()):
         want = threefry_by_definition((k0, k1), (c0, c1), 12)
-        assert tuple(compiled[i]) == want
+        assert tuple(made[i]) == want
         twin = rng.threefry_np(k0, k1, c0, c1)
         assert (int(twin[0]), int(twin[1])) == want
 
@@ -124,10 +127,13 @@ def test_normals_follow_their_definition():
     assert np.abs(twin - want).max() < 1e-12
 
 
-@nb.njit
-def _radius(bits, out):
-    for i in range(bits.size):
-        out[i] = rng._minus_log(bits[i])
+RADIUS = """
+def run(bits: "u32[]", out: "f32[]"):
+    for r in range(bits.size // LN):
+        i = r * LN
+        for l in range(LN):
+            out[i + l] = minus_log(bits[i + l])
+"""
 
 
 def test_the_logarithm_is_right_up_to_the_ends():
@@ -135,8 +141,9 @@ def test_the_logarithm_is_right_up_to_the_ends():
     some = np.random.default_rng(1).integers(0, 2**32, size=100_000, dtype=np.uint32)
     powers = (2 ** np.arange(32, dtype=np.uint64)).astype(np.uint32)
     bits = np.concatenate([ends, some, powers, powers - np.uint32(1)])
+    bits = np.resize(bits, -(-bits.size // 32) * 32)
     out = np.empty(bits.size, np.float32)
-    _radius(bits, out)
+    compiled(RADIUS)([bits, out])
     exact = -np.log(((bits >> 1).astype(float) + 0.5) / 2**31)
     assert np.all(np.isfinite(out)) and np.all(out >= 0)
     # the argument itself is rounded to single precision: 6e-8 beside 1
@@ -216,19 +223,12 @@ def test_the_numbers_are_frozen():
 # ---------------------------------------------------------------------------- three-point numbers
 
 
-@nb.njit
-def _three(k0, k1, t, c, out):
-    for i in range(t.size):
-        out[i, 0], out[i, 1] = rng.three_point_pair(k0, k1, t[i], c[i])
-
-
 def test_three_point_numbers_equal_their_twin_and_have_the_moments():
     n = 200_000
     t, c = (x.astype(np.uint32).ravel() for x in np.divmod(np.arange(2 * n), 2))
     c += np.uint32(6)
-    out = np.empty((2 * n, 2), np.float32)
     k0, k1 = rng.seed_words(11)
-    _three(k0, k1, t, c, out)
+    out = pairs("three_point_pair", np.float32, k0, k1, t, c)
     assert np.array_equal(out, np.stack(rng.three_point_pair_np(k0, k1, t, c), axis=-1))
     assert set(np.unique(np.abs(out))) == {0, np.float32(np.sqrt(3))}
     numbers = out.reshape(n, 4).astype(float)  # pairs 6 and 7, from one draw

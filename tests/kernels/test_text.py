@@ -6,13 +6,13 @@ import dataclasses
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import cpu, vectors
+from wignerflow.kernels import compiler, lower, rng, targets
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid
 
@@ -110,6 +110,7 @@ def test_another_structure_is_another_text():
 
 def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
     monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiler, "_loaded", {})
 
     def run(*numbers):
         kernel = CpuKernel(
@@ -117,15 +118,13 @@ def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
         )
         return kernel, kernel.simulate(0, 1, 128, 3).mean[0, -1]
 
-    monkeypatch.setattr(cpu, "_digest", lambda source: f"test_text_{len(source)}")  # a fresh file
     first, a = run(50, 1.0, 0.5)
-    files = sorted(p.name for p in tmp_path.rglob("*.nbc"))
+    files = [p.name for p in tmp_path.rglob("*")]
     second, b = run(80, 2.0, 0.1)
     assert second._run is first._run
-    assert len(files) == 1
-    assert sorted(p.name for p in tmp_path.rglob("*.nbc")) == files
+    assert len(files) == 1 and files[0].endswith(".kernel")
+    assert [p.name for p in tmp_path.rglob("*")] == files
     assert not np.allclose(a, b)
-    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_another_process_finds_the_compiled_kernel(tmp_path):
@@ -146,48 +145,56 @@ def test_another_process_finds_the_compiled_kernel(tmp_path):
     assert runs[0][1] == runs[1][1], "the compiled and the cached kernel differ"
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeypatch):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a directory")
-    monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(blocked))
-    module = cpu.load_module("value = 41\n")
-    assert module.value == 41
-
-
-def test_the_key_covers_text_helpers_versions_and_cpu(monkeypatch):
-    key = cpu._digest("text")
-    assert cpu._digest("other text") != key
-    for name, value in (("cpu_target", lambda: "another cpu"),):
+def test_the_key_covers_text_sources_versions_and_target(monkeypatch, tmp_path):
+    host = targets.host()
+    key = compiler.digest("text", host)
+    assert compiler.digest("text", host) == key
+    assert compiler.digest("other text", host) != key
+    for change in ({"cpu": "other"}, {"features": ""}, {"triple": "other"}, {"bits": 64}):
+        assert compiler.digest("text", dataclasses.replace(host, **change)) != key
+    with monkeypatch.context() as patch:
+        patch.setattr(compiler.llvmlite, "__version__", "0.0")
+        assert compiler.digest("text", host) != key
+    with monkeypatch.context() as patch:
+        patch.setattr(compiler, "__version__", "0.0")
+        assert compiler.digest("text", host) != key
+    for module in (lower, targets):  # the sources that turn text into code
         with monkeypatch.context() as patch:
-            patch.setattr(cpu, name, value)
-            assert cpu._digest("text") != key
-    for module in (cpu.numba, cpu.llvmlite):
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "__version__", "0.0")
-            assert cpu._digest("text") != key
+            other = tmp_path / "other.py"
+            other.write_bytes(Path(module.__file__).read_bytes() + b"#")
+            patch.setattr(module, "__file__", str(other))
+            compiler._makers.cache_clear()
+            assert compiler.digest("text", host) != key
+        compiler._makers.cache_clear()
+    assert compiler.digest("text", host) == key
 
 
-def test_vectors_are_as_wide_as_the_cpu_has(monkeypatch):
-    """A loop of 16 single-precision lanes is one vector where the CPU has 512 bits."""
-    for bits in (512, 0):
-        monkeypatch.setattr(vectors, "vector_bits", lambda bits=bits: bits)
+def test_every_helper_is_in_the_text():
+    """Random numbers, products and sums: a change of theirs is a change of the key."""
+    text = printed(*laser(), TIMES).module(True, 128)
+    assert rng.TEXT in text
+    for name in ("dense_product", "reduce", "tally", "keys_of", "run", "fmax0", "step", "observe"):
+        assert f"def {name}(" in text
 
-        def add(x):
-            vectors.wide_vectors()
-            for l in range(16):
-                x[l] += np.float32(1)
 
-        compiled = numba.njit("void(float32[::1])")(add)
-        (text,) = compiled.inspect_llvm().values()
-        assert ('"prefer-vector-width"="512"' in text) == (bits == 512)
-        x = np.zeros(16, np.float32)
-        compiled(x)
-        assert np.all(x == 1)
-    assert "wide_vectors()" in printed(*laser(), TIMES).module(True, 128)
-    monkeypatch.undo()
-    for features, bits in (("+avx2,+avx512f", 512), ("+avx2,-avx512f", 0), ("", 0)):
-        monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
-        assert vectors.vector_bits() == bits
+@pytest.mark.parametrize(("features", "bits"), [("avx512f", 512), ("avx", 256), ("sse2", 128)])
+def test_vectors_are_as_wide_as_the_cpu_has(monkeypatch, features, bits):
+    have = dict.fromkeys(features.split(","), True)
+
+    class Features(dict):
+        def flatten(self):
+            return ",".join(f"+{k}" for k in self)
+
+    monkeypatch.setattr(targets.llvm, "get_host_cpu_features", lambda: Features(have))
+    targets.host.cache_clear()
+    try:
+        host = targets.host()
+    finally:
+        targets.host.cache_clear()
+    assert host.bits == bits and f"{bits}-bit" in host.name
+    assert ("-prefer-256-bit" in host.features) == (bits == 512)
+    ir = lower.lower(printed(*laser(), TIMES).module(True, 128), "run", host.width)
+    assert f"<{bits // 32} x float>" in ir
 
 
 def test_grid():

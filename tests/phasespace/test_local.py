@@ -238,4 +238,5 @@ def test_noise_without_the_bound_is_caught():
         return out
 
     found, sem, want = long_run(nonaxial(0, 10), edit=unbounded)
-    assert np.any(np.abs(found - want) > 0.15 + 4 * sem)
+    # the fault shows as a wrong mean or as a heavy tail, whose quoted errors understate it
+    assert np.any(np.abs(found - want) > 0.15 + 4 * sem) or np.any(sem > 0.1 * (1 + want))

@@ -27,7 +27,7 @@ def test_a_file_repeats_its_run(case, tmp_path):
     assert again.digest() == result.digest()
     for part in ("model", "seed", "dt", "method", "trajectories"):
         assert getattr(again, part) == getattr(result, part), part
-    for key in ("e_ops", "engine", "tlist", "seed", "step", "precision", "target", "numba"):
+    for key in ("e_ops", "engine", "tlist", "seed", "step", "precision", "target", "llvmlite"):
         assert again.provenance[key] == result.provenance[key], key
 
 

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba as nb
 import numpy as np
 
 from ..figures.ruks_chain import chain_model, emissions
-from ..kernels.rng import FASTMATH, normal_pair
-from ..kernels.vectors import wide_vectors
+from ..kernels import compiler, rng
 from ..run.driver import available_threads
 from ..solving import solve
 from .report import Entry, Section
@@ -73,21 +71,26 @@ def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
     return run
 
 
-@nb.njit(fastmath=FASTMATH, error_model="numpy")
-def _normals(w: Any, draws: int) -> None:  # pragma: no cover (compiled)
-    wide_vectors()  # type: ignore[call-arg]
+NORMALS = f"""
+import numpy as np
+F = np.float32
+LN = {LANES}
+{rng.TEXT}
+def run(draws: "i64", w: "F[]"):
     for d in range(draws):
-        for l in range(w.size // 2):
-            a, b = normal_pair(nb.uint32(d), nb.uint32(7), nb.uint32(l), nb.uint32(d))
-            w[2 * l] = a
-            w[2 * l + 1] = b
+        for l in range(LN):
+            a, b = normal_pair(U(d), U(7), U(l), U(d))
+            w[l] = a
+            w[LN + l] = b
+"""
 
 
 def floor(work: int) -> Callable[[], Time]:
     """A function that makes the random numbers of one ensemble-step alone; nanoseconds."""
     w = np.zeros(2 * LANES, np.float32)
     draws = work // LANES
-    return lambda: measure(lambda: _normals(w, draws)) * (1e9 * PAIRS / (draws * LANES))
+    normals = compiler.load(NORMALS)
+    return lambda: measure(lambda: normals((draws, w))) * (1e9 * PAIRS / (draws * LANES))
 
 
 def section(quick: bool) -> Section:

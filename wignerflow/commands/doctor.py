@@ -104,7 +104,7 @@ def _processor() -> Iterator[Line]:
 
 
 def _cache() -> Line:
-    from ..kernels.cpu import cache_directory
+    from ..kernels.cache import cache_directory
 
     folder = cache_directory()
     advice = "kernels are compiled anew every time; set WIGNERFLOW_CACHE_DIR to a folder"

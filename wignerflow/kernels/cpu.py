@@ -1,4 +1,4 @@
-"""Compiles a kernel for the CPU, caches it on disk, and runs chunks of trajectories.
+"""Runs chunks of trajectories on the CPU.
 
 A chunk is one block of lanes. Its size depends on the number of state variables alone, so the same
 trajectories form the same chunks on every machine.
@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import llvmlite
-import llvmlite.binding as llvm
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dense, rng, vectors
+from . import compiler, rng, targets
 from .means import settle
 from .module import Grid, KernelText
 
@@ -35,70 +25,14 @@ MANY_LANES_SLOTS = (
 )
 
 
-def cache_directory() -> Path:
-    """Where kernels are kept: ``WIGNERFLOW_CACHE_DIR``, else the user's cache directory."""
-    chosen = os.environ.get("WIGNERFLOW_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "wignerflow"
-
-
 def cpu_target() -> str:
     """The instruction set and vector width that results depend on."""
-    name = getattr(numba.config, "CPU_NAME", None) or llvm.get_host_cpu_name()
-    wide = f" {bits}-bit" if (bits := vectors.vector_bits()) else ""
-    return f"{llvm.get_default_triple()} {name}{wide}"
+    return targets.host().name
 
 
 def lanes_for(text: KernelText) -> int:
     """Trajectories per block."""
     return MANY_LANES if text.layout.state_slots <= MANY_LANES_SLOTS else FEW_LANES
-
-
-def _digest(source: str) -> str:
-    parts = [
-        source,
-        Path(rng.__file__).read_text(),
-        Path(vectors.__file__).read_text(),
-        Path(dense.__file__).read_text(),
-        numba.__version__,
-        llvmlite.__version__,
-        np.__version__,
-        cpu_target(),
-    ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def load_module(source: str) -> ModuleType:
-    """Import generated source from the cache directory, or a temporary one if that fails."""
-    digest = _digest(source)
-    name = f"wignerflow_kernel_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    directory = cache_directory() / digest[:2]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{name}.py"
-        if not path.exists() or path.read_text() != source:
-            handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
-            with os.fdopen(handle, "w") as file:
-                file.write(source)
-            os.replace(temporary, path)
-    except OSError:
-        directory = Path(tempfile.mkdtemp(prefix="wignerflow-"))
-        path = directory / f"{name}.py"
-        path.write_text(source)
-    return _load(path, name)
 
 
 @dataclass
@@ -196,16 +130,9 @@ class CpuKernel:
     def _source(self, text: KernelText, single: bool) -> str:
         return text.module(single, self.lanes)
 
-    def _probe(self) -> None:
-        """Run nothing, so that it is compiled."""
-        self.simulate(0, 0, 2, 0)
-
-    def _compile(self) -> Callable[..., None]:
+    def _compile(self) -> targets.Loaded:
         start = time.perf_counter()
-        module = load_module(self.source)
-        run: Callable[..., None] = module.run
-        self._run = run
-        self._probe()
+        run = compiler.load(self.source)
         self.compile_seconds = time.perf_counter() - start
         return run
 
@@ -227,7 +154,7 @@ class CpuKernel:
         start = time.perf_counter()
         T, K, Kb = self.nsteps.size + 1, self.channels, self.batched.size
         n = self.lanes
-        v, q = np.zeros((2, self.state_slots * n), self.dtype)
+        v, q = (np.zeros(self.state_slots * n, self.dtype) for _ in range(2))
         s = np.zeros(self.scratch * n, self.dtype)
         w = np.zeros(self.wide_slots * n, self.dtype)
         out = Chunks(
@@ -245,11 +172,12 @@ class CpuKernel:
             states = self.start[rows].reshape(chunks, n, self.state_slots)
             begin = np.ascontiguousarray(states.swapaxes(1, 2))
         k0, k1 = rng.seed_words(seed)
-        self._run(
+        kd, kh, kf = (np.zeros(2 * number, np.uint32) for number in draws)
+        arguments = (
             first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.nsteps,
-            self.hs, self.rows, np.array(draws, np.int64), self.dtype(self.noise), out.count,
-            out.mean, out.m2, out.batch_count, out.batch_sum, self.bmap, out.clips, begin,
-            out.final,
+            self.hs, self.rows, kd, kh, kf, self.dtype(self.noise), out.count, out.mean, out.m2,
+            out.batch_count, out.batch_sum, self.bmap, out.clips, begin, out.final,
         )  # fmt: skip
+        self._run(arguments)
         out.seconds = time.perf_counter() - start
         return out

@@ -7,10 +7,16 @@ not depend on the number of GPUs, on how chunks are grouped into launches, nor o
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
+import os
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -18,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import MATRIX
-from . import rng
-from .cpu import Chunks, kernel_digest, load_module
+from . import cache, rng
+from .cpu import Chunks, kernel_digest
 from .cuda_sums import sums_source
 from .cuda_text import Shape, room, source
 from .module import Grid, KernelText
@@ -137,6 +143,37 @@ def _quiet() -> None:
         from numba.cuda.core import config
 
         config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_module(source: str) -> ModuleType:
+    """Import generated source from the cache directory, or a temporary one if that fails."""
+    digest = hashlib.sha256(f"{source}\0{_version()}".encode()).hexdigest()[:24]
+    name = f"wignerflow_kernel_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    directory = cache.cache_directory() / digest[:2]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{name}.py"
+        if not path.exists() or path.read_text() != source:
+            handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
+            with os.fdopen(handle, "w") as file:
+                file.write(source)
+            os.replace(temporary, path)
+    except OSError:
+        directory = Path(tempfile.mkdtemp(prefix="wignerflow-"))
+        path = directory / f"{name}.py"
+        path.write_text(source)
+    return _load(path, name)
 
 
 class CudaKernel:

@@ -173,15 +173,12 @@ class GivenKernel(CpuKernel):
             np.zeros(m * n, self.dtype)
             for m in (self.state_slots, self.state_slots, self.scratch, self.wide_slots)
         )
-        self._run(
+        self._run((
             2 * first, chunks, k0, k1, v, q, s, w, p, self.o, self.ct, self.nsteps, self.hs,
             self.rows, np.zeros(2, np.uint32), np.zeros(2, np.uint32), self.dtype(self.noise),
             count, mean, m2, groups, sums, self.bmap, np.zeros(chunks), places,
             np.ascontiguousarray(directions, self.dtype).ravel(),
             np.ascontiguousarray(z, self.dtype).ravel(),
             np.zeros(max(1, len(directions)) * n, self.dtype),
-        )  # fmt: skip
+        ))  # fmt: skip
         return count, mean, m2, sums
-
-    def _probe(self) -> None:
-        self.run_table(0, 0, np.zeros((0, 2 * self.pairs)), np.zeros((0, 0, self.lanes)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from .. import _check
 from ..model.coefficients import Coef
 from ..phasespace.matrices import matrix_names
 from ..phasespace.system import AMPLITUDES, MATRIX, MODE, PhaseSpaceSystem
+from . import dense, rng
 from .draws import from_table
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
@@ -25,6 +25,7 @@ from .links import Links
 from .local import Interval, LocalPrinter, initial_source, is_constant
 from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
+from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal
 from .splitting import StepPrinter
 from .text import HIGH, ROW, STRIDE, Parameters, Prologue
@@ -53,9 +54,8 @@ def finite(x):
 
 """
 
-HELPERS = (
-    SCALARS
-    + """def tally(s, alive, c, i, count, bcount):
+TALLY = """
+def tally(s, alive, c, i, count, bcount):
     live = F(0)
     for l in range(LN):
         live += s[alive + l]
@@ -63,9 +63,9 @@ HELPERS = (
     for b in range(32):
         bcount[c, i, b] = LN // 32
     if count[c, i] < LN:
-        for l in range(LN):
-            if s[alive + l] == F(0):
-                bcount[c, i, l % 32] -= 1
+        for j in range(LN):
+            if s[alive + j] == F(0):
+                bcount[c, i, j % 32] -= 1
 
 
 def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
@@ -80,17 +80,17 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
             square += d * d
     else:
         shift = 0.0
-        for l in range(LN):
-            if s[alive + l] > F(0):
-                shift = np.float64(w[at + l])
-        for l in range(LN):
-            if s[alive + l] > F(0):
-                d = np.float64(w[at + l]) - shift
+        for j in range(LN):
+            if s[alive + j] > F(0):
+                shift = np.float64(w[at + j])
+        for j in range(LN):
+            if s[alive + j] > F(0):
+                d = np.float64(w[at + j]) - shift
                 total += d
                 square += d * d
-    n = max(n, 1)
-    mean[c, i, k] = shift + total / n
-    m2[c, i, k] = max(square - total * total / n, 0.0)
+    number = np.float64(max(n, 1))
+    mean[c, i, k] = shift + total / number
+    m2[c, i, k] = max(square - total * total / number, 0.0)
     b = bmap[k]
     if b >= 0:
         for j in range(32):
@@ -99,7 +99,6 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
                 part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
             bsum[c, i, j, b] = part
 """
-)
 
 RUN = """
 def keys_of(keys, seed0, seed1, counter, purpose):
@@ -110,12 +109,13 @@ def keys_of(keys, seed0, seed1, counter, purpose):
     return counter + keys.size // 2
 
 
-def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, rows, draws, noise,
-        count, mean, m2, bcount, bsum, bmap, clips, begin, final):
-    # draws: normals summed per collective, half and full local step (1, 1, 1 but in pilots)
-    kd = np.empty(2 * draws[0], np.uint32)
-    kh = np.empty(2 * draws[1], np.uint32)
-    kf = np.empty(2 * draws[2], np.uint32)
+def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v: "F[]",
+        q: "F[]", s: "F[]", w: "F[]", p: "F[]", o: "i64[]", ct: "F[][]", nsteps: "i64[]",
+        hs: "F[]", rows: "i64[]", kd: "u32[]", kh: "u32[]", kf: "u32[]", noise: "F",
+        count: "i64[][]", mean: "f64[][][]", m2: "f64[][][]", bcount: "i64[][][]",
+        bsum: "f64[][][][]", bmap: "i64[]", clips: "f64[]", begin: "F[][][]", final: "F[][][]"):
+    # kd, kh, kf: the keys of a collective, half and full local step, two words for every normal
+    # that is summed (one but in pilots)
     for c in range(chunks):
         t0 = (first + c) * LN
         run0, run1 = threefry(seed0, seed1, U(t0 >> 32), U(TRAJECTORIES))
@@ -132,7 +132,6 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
         dynamic = 0
         counter = 0
         for i in range(nsteps.size + 1):
-            # one call of observe in the text: everything is inlined, once
             if i > 0:
                 h = hs[i - 1]
                 if STRANG:
@@ -148,8 +147,7 @@ def run(first, chunks, ntraj, seed0, seed1, v, q, s, w, p, o, ct, nsteps, hs, ro
             observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
         for l in range(LN):
-            if t0 + l < ntraj:
-                total += np.float64(s[CLIP * LN + l])
+            total += np.float64(s[CLIP * LN + l]) if t0 + l < ntraj else 0.0
         clips[c] = total
         if final.shape[0] > c:
             for j in range(final.shape[1]):
@@ -382,42 +380,30 @@ class KernelText:
     def module(
         self, single: bool, lanes: int, run: str = RUN, constants: Mapping[str, int] | None = None
     ) -> str:
-        """Source of the compiled module (Numba), for one precision and block size.
+        """Source of the kernel, for one precision and number of lanes: see ``lower``.
 
         ``run`` is the function that is called, ``constants`` are further ones that it needs.
         """
         scratch = self.layout.scratch
         head = [
-            '"""Generated by wignerflow; safe to delete."""',
-            "import numba as nb",
             "import numpy as np",
             "",
-            "from wignerflow.kernels.dense import dense_product",
-            "from wignerflow.kernels.rng import DYNAMICS, FASTMATH, INITIAL, LOCAL, TRAJECTORIES",
-            "from wignerflow.kernels.rng import normal_pair, three_point_pair, threefry",
-            "from wignerflow.kernels.vectors import wide_vectors",
-            "",
-            f"F = nb.{'float32' if single else 'float64'}",
-            "U = nb.uint32",
+            f"F = np.{'float32' if single else 'float64'}",
+            "U = np.uint32",
             f"LN = {lanes}",
             f"ALIVE = {scratch['alive']}",
             f"CLIP = {scratch['clip']}",
             f"FAR = {FAR}",
             f"STRANG = {self.strang}",
+            f"INITIAL = {INITIAL}",
+            f"DYNAMICS = {DYNAMICS}",
+            f"LOCAL = {LOCAL}",
+            f"TRAJECTORIES = {TRAJECTORIES}",
             *(f"{name} = {value}" for name, value in (constants or {}).items()),
         ]
-        return "\n".join(head) + "\n" + _decorated(HELPERS + self.functions + run)
+        helpers = rng.TEXT + SCALARS + TALLY + dense.TEXT
+        return "\n".join(head) + "\n" + helpers + self.functions + run
 
     def plain(self) -> str:
         """Source of the functions alone, to be run with NumPy lanes."""
         return self.functions
-
-
-def _decorated(source: str) -> str:
-    # Inlined: a function with a symbol of its own would run in the version of its own module in the
-    # process that compiles, and in the version inside ``run`` where ``run`` comes from the cache.
-    options = 'fastmath=FASTMATH, error_model="numpy"'
-    source = re.sub(r"(\ndef [^:]*:\n)", r"\1    wide_vectors()\n", source)
-    out = source.replace("\ndef run(", f"\n@nb.njit(cache=True, nogil=True, {options})\n#def run(")
-    out = out.replace("\ndef ", f"\n@nb.njit({options}, forceinline=True)\ndef ")
-    return out.replace("#def run(", "def run(")

@@ -12,27 +12,19 @@ step, name) alone, never on threads, chunks or what else a model holds.
 Normals are computed in single precision (31-bit radius and angle) whatever the precision of the
 state: the same seed gives the same noise in both. Tails end at 6.6 standard deviations.
 
-Each function has a NumPy twin (suffix ``_np``) with which generated kernels run uncompiled.
+The functions stand here as kernel text (``TEXT``), and as NumPy twins (suffix ``_np``) with which
+kernels run uncompiled.
 Source of the generator: Salmon et al., SC'11 (2011), doi:10.1145/2063384.2063405.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import llvmlite.ir as ir
-import numba as nb
 import numpy as np
-from numba import float32, int32, uint32
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 INITIAL, DYNAMICS, LOCAL, READOUT, TRAJECTORIES = 0, 1, 2, 3, 4
-
-# No "nnan"/"ninf": the check for failed trajectories relies on NaN and infinity being honoured.
-FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 # Coefficients of degree-8 and degree-4 Chebyshev fits, constant term first (float32):
 # log(1 + g)/g on [sqrt(1/2) - 1, sqrt(2) - 1]; sin(pi x/2)/x and cos(pi x/2) in x^2 on [0, 1].
@@ -67,131 +59,72 @@ COS = (
 ROOT, SIXTH = 1.7320508075688772, 0x100000000 // 6
 
 
-def _jit(function: Any) -> Any:
-    return nb.njit(function, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def _horner(x: str, coefficients: tuple[float, ...]) -> str:
+    """A polynomial as text, constant term first."""
+    out = f"np.float32({coefficients[-1]!r})"
+    for c in coefficients[-2::-1]:
+        out = f"({out} * {x} + np.float32({c!r}))"
+    return out
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _f32_bits(typingctx: Any, x: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), codegen
+#: The functions in the language of kernels.
+TEXT = f"""
+def rotated(x, r):
+    return x << U(r) | x >> U(32 - r)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _bits_f32(typingctx: Any, x: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.int32), codegen
-
-
-@_jit
-def _rotl(x: Any, r: int) -> Any:
-    return uint32(uint32(x << uint32(r)) | uint32(x >> uint32(32 - r)))
-
-
-@_jit
-def threefry(k0: Any, k1: Any, c0: Any, c1: Any) -> Any:
-    """Two 32-bit words from a key (k0, k1) and a counter (c0, c1)."""
-    k2 = uint32(k0 ^ k1 ^ uint32(0x1BD11BDA))
-    x0 = uint32(c0 + k0)
-    x1 = uint32(c1 + k1)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 13) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 15) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 26) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 6) ^ x0)
-    x0 = uint32(x0 + k1)
-    x1 = uint32(uint32(x1 + k2) + uint32(1))
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 17) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 29) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 16) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 24) ^ x0)
-    x0 = uint32(x0 + k2)
-    x1 = uint32(uint32(x1 + k0) + uint32(2))
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 13) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 15) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 26) ^ x0)
-    x0 = uint32(x0 + x1)
-    x1 = uint32(_rotl(x1, 6) ^ x0)
-    x0 = uint32(x0 + k0)
-    x1 = uint32(uint32(x1 + k1) + uint32(3))
+def rounds(x0, x1, a, b, c, d):
+    x0 = x0 + x1
+    x1 = rotated(x1, a) ^ x0
+    x0 = x0 + x1
+    x1 = rotated(x1, b) ^ x0
+    x0 = x0 + x1
+    x1 = rotated(x1, c) ^ x0
+    x0 = x0 + x1
+    x1 = rotated(x1, d) ^ x0
     return x0, x1
 
 
-@_jit
-def _minus_log(bits: Any) -> Any:
-    """-log of (bits/2 + 1/2)/2^31, a number in (0, 1]."""
-    f = float32(int32(bits >> uint32(1))) * float32(4.656612873077393e-10) + float32(
-        2.3283064365386963e-10
-    )
-    i: Any = _f32_bits(f)  # type: ignore[call-arg]
-    e = int32(int32(i - int32(0x3F3504F3)) >> int32(23))
-    g = _bits_f32(int32(i - int32(e << int32(23)))) - float32(1)
-    p = float32(LOG[8])
-    p = p * g + float32(LOG[7])
-    p = p * g + float32(LOG[6])
-    p = p * g + float32(LOG[5])
-    p = p * g + float32(LOG[4])
-    p = p * g + float32(LOG[3])
-    p = p * g + float32(LOG[2])
-    p = p * g + float32(LOG[1])
-    p = p * g + float32(LOG[0])
-    return -(float32(e) * float32(0.6931471805599453) + g * p)
+def threefry(k0, k1, c0, c1):
+    k2 = k0 ^ k1 ^ U(0x1BD11BDA)
+    x0, x1 = rounds(c0 + k0, c1 + k1, 13, 15, 26, 6)
+    x0, x1 = rounds(x0 + k1, x1 + (k2 + U(1)), 17, 29, 16, 24)
+    x0, x1 = rounds(x0 + k2, x1 + (k0 + U(2)), 13, 15, 26, 6)
+    return x0 + k0, x1 + (k1 + U(3))
 
 
-@_jit
-def normal_pair(k0: Any, k1: Any, trajectory: Any, channel: Any) -> Any:
-    """Two independent standard normals (single precision)."""
+def minus_log(bits):
+    # -log of (bits/2 + 1/2)/2^31, a number in (0, 1]
+    f = np.float32(np.int32(bits >> U(1))) * np.float32({2.0**-31!r}) + np.float32({2.0**-32!r})
+    i = f32_bits(f)
+    e = (i - np.int32(0x3F3504F3)) >> np.int32(23)
+    g = bits_f32(i - (e << np.int32(23))) - np.float32(1)
+    p = {_horner("g", LOG)}
+    return -(np.float32(e) * np.float32(0.6931471805599453) + g * p)
+
+
+def normal_pair(k0, k1, trajectory, channel):
     b0, b1 = threefry(k0, k1, trajectory, channel)
-    r = math.sqrt(float32(2) * _minus_log(b0))
-    x = float32(int32(uint32(b1 << uint32(1)))) * float32(4.656612873077393e-10)  # in [-1, 1)
+    r = np.sqrt(np.float32(2) * minus_log(b0))
+    x = np.float32(np.int32(b1 << U(1))) * np.float32({2.0**-31!r})
     z = x * x
-    s = float32(SIN[4])
-    s = s * z + float32(SIN[3])
-    s = s * z + float32(SIN[2])
-    s = s * z + float32(SIN[1])
-    s = s * z + float32(SIN[0])
-    c = float32(COS[4])
-    c = c * z + float32(COS[3])
-    c = c * z + float32(COS[2])
-    c = c * z + float32(COS[1])
-    c = c * z + float32(COS[0])
-    flip = int32(int32(b1) & int32(-2147483648))  # the top bit turns the angle by pi
-    r = _bits_f32(int32(_f32_bits(r) ^ flip))  # type: ignore[call-arg]
+    s = {_horner("z", SIN)}
+    c = {_horner("z", COS)}
+    # the top bit turns the angle by pi
+    r = bits_f32(f32_bits(r) ^ np.int32(b1 & U(0x80000000)))
     return r * c, r * (s * x)
 
 
-@_jit
-def _three_point(word: Any) -> Any:
-    return (
-        -float32(ROOT)
-        if word < uint32(SIXTH)
-        else (float32(ROOT) if word > uint32(0xFFFFFFFF - SIXTH) else float32(0))
-    )
+def three_point(word):
+    high = np.float32({ROOT}) if word > U({0xFFFFFFFF - SIXTH}) else np.float32(0)
+    return np.float32({-ROOT}) if word < U({SIXTH}) else high
 
 
-@_jit
-def three_point_pair(k0: Any, k1: Any, trajectory: Any, channel: Any) -> Any:
-    """Two independent numbers, +-sqrt(3) with probability 1/6 each and else 0.
-
-    A draw of two words serves the pairs 2c and 2c + 1; a word gives two digits to base six.
-    """
-    b0, b1 = threefry(k0, k1, trajectory, uint32(channel >> uint32(1)))
-    word = b1 if uint32(channel & uint32(1)) == uint32(1) else b0
-    return _three_point(word), _three_point(uint32(word * uint32(6)))
+def three_point_pair(k0, k1, trajectory, channel):
+    b0, b1 = threefry(k0, k1, trajectory, channel >> U(1))
+    word = b1 if channel & U(1) == U(1) else b0
+    return three_point(word), three_point(word * U(6))
+"""
 
 
 # ---------------------------------------------------------------------------- NumPy twins

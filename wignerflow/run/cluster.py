@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite
-import numba
 import numpy as np
 
 from .. import _check
@@ -48,7 +47,6 @@ def facts() -> dict[str, str]:
     return {
         "CPU target": cpu_target(),
         "wignerflow": __version__,
-        "Numba": numba.__version__,
         "llvmlite": llvmlite.__version__,
     }
 

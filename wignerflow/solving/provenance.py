@@ -8,6 +8,7 @@ running the call again gives the same bits; it is written when somebody asks for
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import inspect
 import json
 import platform
@@ -16,7 +17,6 @@ from functools import cached_property
 from typing import Any
 
 import llvmlite
-import numba
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -182,7 +182,7 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "numba": numba.__version__,
+        "numba": importlib.metadata.version("numba"),
         "llvmlite": llvmlite.__version__,
         "target": cpu_target(),
         "system": platform.system(),

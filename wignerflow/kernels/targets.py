@@ -1,0 +1,142 @@
+"""Machines that kernels are compiled for, and LLVM's part of the work."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
+
+_LOCK = threading.RLock()  # around LLVM's own state
+_NUMBERS = itertools.count()  # names of libraries, which are used once
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine: triple, processor, its features, and the bits of the vectors that are used."""
+
+    triple: str
+    cpu: str
+    features: str
+    bits: int
+
+    @property
+    def name(self) -> str:
+        """What results depend on."""
+        return f"{self.triple} {self.cpu} {self.bits}-bit"
+
+    def width(self, single: bool, lanes: int) -> int:
+        """Lanes per vector of a kernel with so many lanes."""
+        out = self.bits // (32 if single else 64)
+        while lanes % out:
+            out //= 2
+        return out
+
+    def machine(self) -> Any:
+        """LLVM's description of it."""
+        _start(self.triple == llvm.get_default_triple())
+        return llvm.Target.from_triple(self.triple).create_target_machine(
+            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="small"
+        )
+
+
+@functools.cache
+def _start(native: bool) -> None:
+    if native:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    else:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+
+
+#: Features of processors that have vectors of so many bits, the widest first.
+VECTORS = (("avx512f", 512), ("avx", 256))
+
+
+@functools.cache
+def host() -> Target:
+    """This machine.
+
+    On most CPUs with vectors of 512 bits LLVM prefers those of 256, a choice for programs that use
+    them now and then. A kernel does nothing else.
+    """
+    have = llvm.get_host_cpu_features()
+    bits = next((bits for name, bits in VECTORS if have.get(name)), 128)
+    features = have.flatten()
+    if bits == 512:
+        features += ",-prefer-256-bit"
+    return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features, bits)
+
+
+def optimised(ir: str, machine: Any) -> Any:
+    """LLVM's module of a text, optimised: vectors are in it already, and loops have their form."""
+    module = llvm.parse_assembly(ir)
+    module.verify()
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def object_code(ir: str, target: Target) -> bytes:
+    """The object file of a module."""
+    with _LOCK:
+        machine = target.machine()
+        return bytes(machine.emit_object(optimised(ir, machine)))
+
+
+def assembly(ir: str, target: Target) -> str:
+    """The assembly of a module."""
+    with _LOCK:
+        machine = target.machine()
+        return str(machine.emit_assembly(optimised(ir, machine)))
+
+
+@functools.cache
+def _linker() -> Any:
+    return llvm.create_lljit_compiler(host().machine(), use_jit_link=True)
+
+
+class Loaded:
+    """A function of an object file in memory, ``void f(int64_t *words)``; calls drop the GIL.
+
+    The object refers to nothing outside itself: what calls out does not link.
+    """
+
+    def __init__(self, code: bytes, entry: str):
+        with _LOCK:
+            builder = llvm.JITLibraryBuilder().add_object_img(code).export_symbol(entry)
+            self._library = builder.link(_linker(), f"kernel{next(_NUMBERS)}")
+        self._function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._library[entry])
+
+    def __call__(self, arguments: Sequence[Any]) -> None:
+        """Call it with NumPy scalars and arrays in C order, which must not overlap."""
+        words = pack(arguments)
+        self._function(words.ctypes.data)
+
+
+def pack(arguments: Sequence[Any]) -> NDArray[np.int64]:
+    """The words of a call: a number's bits, an array's address and dimensions."""
+    words: list[int] = []
+    for a in arguments:
+        if isinstance(a, np.ndarray):
+            if not a.flags.c_contiguous:
+                raise ValueError("Arrays of a kernel lie in C order.")
+            words += [a.ctypes.data, *a.shape]
+        elif isinstance(a, (np.float32, np.float64)):
+            words.append(int(a.view(np.int32 if a.itemsize == 4 else np.int64)))
+        else:
+            words.append(int(a))
+    return np.array(words, np.int64)
