@@ -148,18 +148,24 @@ class Links:
         out.add(self._place("iz", "rt", "dt"))
         out.add(f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]")
         out.add("lo = noise * lossy")
-        out.open(LANE_LOOP)
-        out.add(*(f"n{i} = lo * {total[i]}" for i in range(2)))
-        for part in range(parts):
-            for i in range(2):
-                at = 2 * part + i
-                out.add(f"x{i} = w[iz + {at} * LN + l]", f"y{i} = al * x{i} + {state[at]}")
-                out.add(f"{state[at]} = be * x{i} - al * {state[at]}")
-            goal = total if part == 0 else kept
-            out.add(f"{goal[0]} = fr * y0 + fi * y1 + n0", f"{goal[1]} = fr * y1 - fi * y0 + n1")
-        if self.taps:
-            out.add(f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]")
-        out.close()
+        for condition, filtered in (("be > F(0)", True), ("be <= F(0)", False)):
+            out.open(f"if {condition}:")
+            out.open(LANE_LOOP)
+            out.add(*(f"n{i} = lo * {total[i]}" for i in range(2)))
+            for part in range(parts):
+                for i in range(2):
+                    at = 2 * part + i
+                    out.add(f"x{i} = w[iz + {at} * LN + l]")
+                    if filtered:
+                        out.add(f"y{i} = al * x{i} + {state[at]}")
+                        out.add(f"{state[at]} = be * x{i} - al * {state[at]}")
+                goal, y = total if part == 0 else kept, "y" if filtered else "x"
+                out.add(f"{goal[0]} = fr * {y}0 + fi * {y}1 + n0")
+                out.add(f"{goal[1]} = fr * {y}1 - fi * {y}0 + n1")
+            if self.taps:
+                out.add(f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]")
+            out.close()
+            out.close()
         out.close()
         out.close()
 
