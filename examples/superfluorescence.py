@@ -12,7 +12,7 @@ next one a delay later. For many slices that is
 
 the equations of Maxwell and Bloch, the noise of whose vacuum and of the emitters' dipoles starts the
 pulse. The first light rings (Burnham and Chiao, Phys. Rev. 188, 667 (1969)), since what is emitted
-early at one end is absorbed and emitted again further on; noise smears the ringing out on average.
+early at one end is absorbed and emitted again further on; the noise of the start smears it.
 
 `python superfluorescence.py [--quick]` writes superfluorescence.png and prints a table.
 """
