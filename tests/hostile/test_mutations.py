@@ -1,7 +1,5 @@
 """Mutants that once survived every test: each of these kills one, and its siblings."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -102,39 +100,3 @@ def test_products_in_mean_field_are_those_of_a_product_state(N):
             assert np.isclose(result.expect[a + b][0].real, expected, rtol=1e-6, atol=1e-6), a + b
     total = sum(result.expect[a + a][0].real for a in J)
     assert np.isclose(total, N / 2 * (N / 2 + 1))
-
-
-# ---------------------------------------------------------------- the key of the kernel cache
-
-
-def test_every_source_that_enters_a_kernel_is_part_of_its_key(monkeypatch):
-    """A changed helper must not be answered by a kernel compiled with the old one."""
-    from wignerflow.kernels import cpu
-
-    sources = [Path(m.__file__) for m in (cpu.rng, cpu.vectors, cpu.dense)]
-    read = Path.read_text
-    before = cpu._digest("source")
-    assert cpu._digest("another source") != before
-    for source in sources:
-
-        def changed(self, *arguments, source=source, **keywords):
-            text = read(self, *arguments, **keywords)
-            return text + "\n# changed" if Path(self) == source else text
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "read_text", changed)
-            assert cpu._digest("source") != before, source.name
-    assert cpu._digest("source") == before
-
-
-@pytest.mark.parametrize("part", ["numba", "llvmlite", "numpy", "target"])
-def test_versions_and_processor_are_part_of_the_key(part, monkeypatch):
-    from wignerflow.kernels import cpu
-
-    before = cpu._digest("source")
-    if part == "target":
-        monkeypatch.setattr(cpu, "cpu_target", lambda: "another processor")
-    else:
-        module = {"numba": cpu.numba, "llvmlite": cpu.llvmlite, "numpy": cpu.np}[part]
-        monkeypatch.setattr(module, "__version__", "0")
-    assert cpu._digest("source") != before

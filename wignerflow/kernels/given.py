@@ -91,7 +91,7 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
                 guide(p, x0, 2 * pairs, g, z, zat, scratch, directions)
             else:
                 mirror(p, x0, 2 * pairs, g, z, zat, directions)
-        initial(v, s, p, o, U(0), U(0), t0)
+        initial(v, s, w, p, o, U(0), U(0), t0)
         for l in range(LN):
             s[ALIVE * LN + l] = F(1)
             s[CLIP * LN + l] = F(0)
@@ -173,12 +173,13 @@ class GivenKernel(CpuKernel):
             np.zeros(m * n, self.dtype)
             for m in (self.state_slots, self.state_slots, self.scratch, self.wide_slots)
         )
-        self._run((
+        arguments = (
             2 * first, chunks, k0, k1, v, q, s, w, p, self.o, self.ct, self.nsteps, self.hs,
             self.rows, np.zeros(2, np.uint32), np.zeros(2, np.uint32), self.dtype(self.noise),
             count, mean, m2, groups, sums, self.bmap, np.zeros(chunks), places,
             np.ascontiguousarray(directions, self.dtype).ravel(),
             np.ascontiguousarray(z, self.dtype).ravel(),
             np.zeros(max(1, len(directions)) * n, self.dtype),
-        ))  # fmt: skip
+        )  # fmt: skip
+        self._run(arguments)
         return count, mean, m2, sums
