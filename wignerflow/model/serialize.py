@@ -50,8 +50,8 @@ canonical form, which is unique: ``model_to_dict(model_from_dict(d)) == d`` for 
     real = [0.0, 5.0]              # imag = [...] where complex
 
     [[links]]                      # what leaves a jump enters another one later
-    source = [0, 1]                # number of the jump; of an array the member too
-    target = [0, 2]
+    source = [0]                   # number of the jump; of an array the member too
+    target = [0]
     delay = 0.5                    # phase = 0.3 and transmission = 0.9, if not 0 and 1
 
 Couplings: nearest (periodic), all, waveguide (phi, chirality), cascade (phi), dense (real, imag:
