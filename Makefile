@@ -5,6 +5,7 @@
 #   make hostile     every attack of tests/hostile
 #   make test-gpu    compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
+#   make calibrate   whether error bars are honest: many repeats of guided sampling and controls
 #   make bench-gpu   a GPU next to the CPU: agreement and speed (DRY=1: only compile for one)
 #   make docs        the site, into docs/_build/html
 #   make release-check  build, install and try what a release would publish
@@ -22,7 +23,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow hostile test-gpu bench bench-gpu docs release-check lock clean
+.PHONY: demo test test-slow hostile test-gpu bench calibrate bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --out demo
@@ -46,6 +47,9 @@ test-gpu: $(STAMP)-test $(STAMP)-gpu
 
 bench: $(STAMP)-bench
 	$(BIN)/wignerflow bench
+
+calibrate: $(STAMP)-run
+	$(BIN)/python -m wignerflow.bench.calibrate
 
 bench-gpu: $(STAMP)-gpu
 	$(BIN)/python -m wignerflow.bench.gpu $(if $(DRY),--dry) $(if $(QUICK),--quick) --json benchmarks/results-gpu.json

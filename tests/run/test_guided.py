@@ -104,6 +104,17 @@ def test_what_it_declines_runs_plain_and_says_so():
         wf.solve(model, [0, 0.1], variance="guided", keep="final", **run)
 
 
+def test_a_target_at_chosen_times_and_what_is_printed(found):
+    late = solve("plain", ntraj=10**6, target_sem={"emission": wf.relative(0.01, at=TIMES[-1])})
+    sem, top = late.sem["emission"], late.expect["emission"].max()
+    assert sem[-1] <= 0.01 * top < 2 * sem.max() and late.ntraj < 10**6
+    everywhere = solve("plain", ntraj=10**6, target_sem={"emission": wf.relative(0.01)})
+    assert everywhere.ntraj > late.ntraj
+    with pytest.raises(ValueError, match="`target_sem` must name times of `tlist` in `at`"):
+        solve(target_sem=wf.relative(0.01, at=TIMES[-1] * 0.99))
+    assert "sampling error as of" in str(found) and "plain trajectories" not in str(late)
+
+
 def means_of_nets(rng, split):
     """Standard errors over the true one, of pairs y, -y + noise; ``split`` parts the partners."""
     ratios = []

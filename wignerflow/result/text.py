@@ -78,6 +78,10 @@ def result_text(result: Result) -> str:
     if isinstance(result.stats.get("wall_time"), (int, float)):
         run.append(f"{result.stats['wall_time']:.3g} s")
     lines.append("; ".join(run))
+    efficiency = min(result.efficiency.values(), default=1.0)
+    if efficiency > 1.5:
+        plain = efficiency * result.ntraj
+        lines.append(f"sampling error as of {_many(plain)} plain trajectories")
     if result.stats.get("why"):
         lines.append(f"why: {result.stats['why']}")
     lines += [f"note: {text}" for text in result.stats.get("notes") or ()]
@@ -88,6 +92,12 @@ def result_text(result: Result) -> str:
     lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
     lines += [f"{name:<{width}}   {_final(result, name)}" for name in result.expect]
     return "\n".join(_check.printable(line) for line in lines)  # names may come from a file
+
+
+def _many(number: float) -> str:
+    """A large number to two digits."""
+    rounded = float(f"{number:.1e}")
+    return f"{rounded / 1e6:g} million" if rounded >= 1e6 else f"{rounded:,.0f}"
 
 
 def _final(result: Result, name: str) -> str:

@@ -26,6 +26,7 @@ from .statistics import BATCHES
 
 COARSEST = 32  # times the first guess, where the search begins
 BELOW = 0.4  # accepted step error, of the standard error that the run will reach
+BELOW_FEW = 0.8  # where steps cost more than trajectories: guided sampling
 LARGEST, SMALLEST = 4e-3, 2e-5  # and of the observable's largest root mean square
 WITHOUT_NOISE = 2e-4  # accepted there, of the largest value
 SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed to count
@@ -33,7 +34,7 @@ SURE = 2.0  # sampling errors that are added to a difference to bound it
 PILOT_CHUNKS = 4  # at least, per run
 PILOT_WORK = 4_000_000  # steps times trajectories times variables of a pilot run, about
 PILOT_SHARE = 0.02  # of the trajectories of the run, where that is more
-MAX_PILOT = 2**16  # trajectories of a pilot run
+MAX_PILOT, FEW = 2**16, 2**11  # trajectories of a pilot run; where the run takes few itself
 PILOT_STEPS = 4000  # at most this many coarse steps in a pilot, from the second output on
 FIRST_STEPS = 64_000  # and to the first
 LEVELS = 18  # steps that are tried
@@ -196,7 +197,7 @@ class Pilot:
         chunks = 1
         if text.system.noise:
             one = kernel.lanes * steps * text.layout.state_slots
-            most = MAX_PILOT if self.wanted.plain else 2**13
+            most = MAX_PILOT if self.wanted.plain else FEW
             share = min(PILOT_SHARE * self.needed, most) / kernel.lanes
             chunks = int(max(PILOT_CHUNKS, min(PILOT_WORK / one, 2**14 / kernel.lanes), share))
         ntraj = chunks * kernel.lanes
@@ -240,7 +241,8 @@ class Pilot:
             allowed = WITHOUT_NOISE * scale
         else:
             sem = np.where(np.isfinite(asked), np.maximum(asked, reached), reached)
-            allowed = np.clip(BELOW * sem, SMALLEST * scale, LARGEST * scale)
+            below = BELOW if wanted.plain else BELOW_FEW
+            allowed = np.clip(below * sem, SMALLEST * scale, LARGEST * scale)
         difference = np.abs(whole[0] - whole[1])
         return Level(h, schedule, difference, error, allowed, scale, self.needed)
 

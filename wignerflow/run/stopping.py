@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,37 @@ MIN_CHUNKS_FOR_TARGET = 10
 
 @dataclass(frozen=True)
 class Target:
-    """A standard error to reach at every time: ``value``, in units of max_t |mean| if relative."""
+    """A standard error to reach: ``value``, in units of max_t |mean| if relative.
+
+    At every time, or at the times ``at``, which are the outputs number ``rows`` once it is bound.
+    """
 
     value: float
     is_relative: bool = False
+    at: tuple[float, ...] = ()
+    rows: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
-        return f"relative({self.value:g})" if self.is_relative else f"{self.value:g}"
+        if not self.is_relative:
+            return f"{self.value:g}"
+        at = f", at={list(self.at)}" if self.at else ""
+        return f"relative({self.value:g}{at})"
+
+    def bound(self, argument: str, times: NDArray[np.float64]) -> Target:
+        """The same for a run with these outputs.
+
+        Raises:
+            ValueError: a time of ``at`` is no output.
+        """
+        rows = []
+        near = 1e-9 * float(times[-1] - times[0])
+        for t in self.at:
+            k = int(np.argmin(np.abs(times - t)))
+            if abs(times[k] - t) > near:
+                hint = f"The nearest output is {times[k]:g}."
+                _check.fail(argument, "name times of `tlist` in `at`", t, hint)
+            rows.append(k)
+        return replace(self, rows=tuple(rows))
 
     def limit(self, mean: NDArray[Any]) -> float:
         """The largest standard error allowed, given the means (T, ...)."""
@@ -35,16 +59,18 @@ class Target:
         return self.value * float(size.max()) if size.size else 0.0
 
 
-def relative(fraction: float) -> Target:
+def relative(fraction: float, at: Any = None) -> Target:
     """A relative target for ``target_sem``: a fraction of the observable's largest mean over time.
 
     Args:
         fraction: positive; ``wf.relative(0.01)`` and "1%" are the same.
+        at: a time of ``tlist``, or several, at which the error is to be reached; None: at all.
 
     Raises:
         ValueError: the fraction is not positive.
     """
-    return Target(_check.positive("fraction", fraction), True)
+    times = () if at is None else tuple(_check.real("at", t) for t in np.atleast_1d(at).tolist())
+    return Target(_check.positive("fraction", fraction), True, times)
 
 
 def _target(argument: str, value: Any) -> Target:
@@ -93,6 +119,8 @@ def worst(
     name, ratio = "", -1.0
     for own, target in wanted.items():
         error = np.abs(sem[own])
+        if target.rows:
+            error = error[list(target.rows)]
         finite = error[np.isfinite(error)]
         limit = target.limit(mean[own])
         if finite.size == 0:

@@ -93,6 +93,7 @@ def read_options(
     method: Method,
     model: Model,
     names: Sequence[str],
+    times: NDArray[np.float64],
     *,
     begin: float,
     ntraj: Any,
@@ -112,7 +113,7 @@ def read_options(
     client: Any,
     progress: bool,
 ) -> Options:
-    """The options of a call of ``solve`` for a method, a model and observables of these names.
+    """The options of a call of ``solve`` for a method, a model, names of observables and outputs.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement.
@@ -152,7 +153,9 @@ def read_options(
         hint = f"This process may use {available_threads()} cores; more threads gain nothing."
         _check.fail("threads", f"be at most {MAX_THREADS}", threads, hint)
     limit = None if timeout is None else _check.positive("timeout", timeout)
-    target = targets(target_sem, names)
+    target = {
+        name: one.bound("target_sem", times) for name, one in targets(target_sem, names).items()
+    }
     if client is not None:
         check_client(client)
         if not runs_trajectories(method):

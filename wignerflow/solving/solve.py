@@ -164,7 +164,8 @@ def solve(
             trajectories on both, up to rounding. None: "cpu", or what ``--device`` says.
         threads: worker threads; None uses the cores at hand. Results do not depend on it.
         target_sem: stop once the standard error of every observable is at most this at every time:
-            a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time), or
+            a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time;
+            ``wf.relative(0.01, at=t)`` asks for it at some times of ``tlist`` alone), or
             a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
             Of this and ``dt``, ``precision``, ``timeout``, ``stats["notes"]`` names what the method
             has no use for.
@@ -204,6 +205,7 @@ def solve(
         engine,
         problem.model,
         list(problem.named),
+        problem.times,
         begin=begin,
         ntraj=ntraj,
         seed=seed,

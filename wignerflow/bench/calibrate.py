@@ -1,0 +1,114 @@
+"""Whether error bars are honest: rms of (estimate - truth)/error over many repeats.
+
+Of guided sampling, a repeat is 32 nets of their own; of controls of steady states, trajectories of
+its own. The truth is the mean of all repeats. With errors from 32 batches the rms is ideally
+sqrt(31/29) = 1.034, of many trajectories 1. What is printed is the rms over that, and what it would
+be if the partners of a pair were put into different batches, which must be seen.
+
+Run as ``make calibrate``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.controls import Late, control, late
+from ..kernels.module import KernelText
+from ..kernels.observe import Readout
+from ..observables import flatten
+from ..phasespace.twa import TWA
+from ..run.driver import Prepared, Request
+from ..run.guided import _Guided
+from ..run.statistics import BATCHES
+from .precision import Made, cavity, crystal, laser
+
+LOW, HIGH = 0.93, 1.07
+CASES: dict[str, Callable[[], Made]] = {
+    "laser, N = 200": lambda: laser(200),
+    "time crystal, N = 50": lambda: crystal(50),
+    "cavity laser, N = 20": lambda: cavity(20),
+}
+POINTS = 64  # of a net, each with both signs
+TRAJECTORIES = 256  # of a repeat with controls
+
+
+def _text(made: Made) -> tuple[KernelText, list[Readout]]:
+    model, times, e_ops, _ = made
+    _, base, plan = flatten(e_ops, model.subsystems)
+    system, symbols = TWA().lower(model, base, times)
+    readouts = [Readout(symbols[k], plan.base[k].is_complex) for k in base]
+    return KernelText(system, readouts), readouts
+
+
+def nets(made: Made, repeats: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means of nets (repeats, 32, T), and of them with partners of pairs in different batches."""
+    text, _ = _text(made)
+    times = made[1][::10]
+    run = _Guided(text, times, Request(0, 1, True), Prepared(float(times[1] - times[0]) / 4))
+    with ThreadPoolExecutor(run.threads) as pool:
+        run.directions(8, pool)
+        r = min(8, len(run.G))
+
+        def one(k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            z = run.points(k, POINTS, r)
+            mean = run.kernel.run_table(k * len(z), 1, run.G[:r], z)[1][:, :, 0]
+            return mean.mean(axis=0), mean.reshape(-1, 2, mean.shape[1]).mean(axis=0)
+
+        found = list(pool.map(one, range(repeats * BATCHES)))
+    whole = np.stack([m for m, _ in found]).reshape(repeats, BATCHES, -1)
+    halves = np.stack([h for _, h in found]).reshape(repeats, BATCHES, 2, -1)
+    parted_means = (halves[:, :, 0] + np.roll(halves[:, :, 1], 1, axis=1)) / 2
+    return whole, parted_means
+
+
+def rms(batches: NDArray[np.float64], ideal: float) -> float:
+    """Of the deviations of means of batches (repeats, batches, T) over their errors."""
+    mean = batches.mean(axis=1)
+    error = batches.std(axis=1, ddof=1) / np.sqrt(batches.shape[1])
+    z = ((mean - mean.mean(axis=0)) / error)[:, 1:]
+    return float(np.sqrt(np.mean(z**2))) / ideal
+
+
+def controls(made: Made, repeats: int) -> float:
+    """The same of steady states with controls."""
+    text, readouts = _text(made)
+    _, times, _, dt = made
+    later = np.linspace(0, 2 * float(times[-1]), 33)
+    everything = late(text.given, readouts, later, dt, Request(repeats * TRAJECTORIES, 1, True))
+    means, errors = [], []
+    for k in range(repeats):
+        some = slice(k * TRAJECTORIES, (k + 1) * TRAJECTORIES)
+        values, found = everything.values[some], everything.controls[some]
+        halves = np.arange(len(values)) % 2
+        # fitted on the averages themselves
+        part = Late(values, found, values, found, halves, halves, everything.counts[:1])
+        out = control(part).values[:, 0]
+        means.append(out.mean())
+        errors.append(out.std(ddof=1) / np.sqrt(len(out)))
+    z = (np.array(means) - np.mean(means)) / np.array(errors)
+    return float(np.sqrt(np.mean(z**2)))
+
+
+def main() -> int:
+    """Print the table; 1 if a number is out of bounds, or the control is not."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 1600
+    bad = 0
+    print(f"| {repeats} repeats | rms z over its ideal | partners parted |\n|---|---|---|")
+    for name, make in CASES.items():
+        whole, parted = nets(make(), repeats)
+        good, wrong = (rms(x, float(np.sqrt(31 / 29))) for x in (whole, parted))
+        bad += not (LOW <= good <= HIGH and not LOW <= wrong <= HIGH)
+        print(f"| guided: {name} | {good:.3f} | {wrong:.3f} |", flush=True)
+    good = controls(laser(200), repeats // 4)
+    bad += not LOW <= good <= HIGH
+    print(f"| controls: laser, N = 200, {repeats // 4} repeats | {good:.3f} | |")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

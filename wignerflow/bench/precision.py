@@ -1,0 +1,175 @@
+"""What a precision costs: work and time to a small error, plain and with everything automatic.
+
+Work is trajectories times steps, pilots and derivatives included (``stats["work"]``). Plain means
+plain trajectories with the steps that the automatic run found it needs: those of version 0.1 follow
+the model's rates, and have errors several times as large as the standard errors here, or shorter
+steps than needed. A row asks for a standard error at the worst output; the work of plain
+trajectories to it follows from ``SAMPLE`` of them, since errors fall as one over the root of their
+number.
+
+Run as ``python -m wignerflow.bench.precision`` (minutes).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..analysis.steady_state import steady_state
+from ..model.model import Jump, LocalJump, Model
+from ..model.states import down, up, vacuum
+from ..model.subsystems import Ensemble, Mode
+from ..model.waveguides import waveguide
+from ..result import Result
+from ..run.stopping import relative
+from ..solving import solve
+
+SAMPLE = 20_000  # plain trajectories whose errors are measured
+Made = tuple[Model, Any, dict[str, Any], float]
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    what: str
+    target: float  # of the largest mean
+    plain: float  # work
+    own: float
+    seconds: float  # of the automatic run, compiled
+    plain_seconds: float  # of plain trajectories, from their rate
+    step_error: float  # of the automatic run, of the largest mean
+    how: str
+
+    @property
+    def gain(self) -> float:
+        """How many times less work."""
+        return self.plain / self.own
+
+
+def laser(N: int = 1000) -> Made:
+    """Superradiant laser, all up; the step of version 0.1."""
+    atoms = Ensemble(N, name="atoms")
+    jumps: list[Jump | LocalJump] = [Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 0.25 * N)]
+    model = Model(jumps=jumps, initial={atoms: up})
+    return model, np.linspace(0, 20 / N, 101), {"emission": atoms.Jp * atoms.Jm}, 0.2 / N
+
+
+def crystal(N: int) -> Made:
+    """Boundary time crystal with local decay."""
+    atoms = Ensemble(N, name="atoms")
+    jumps: list[Jump | LocalJump] = [Jump(atoms.Jm, 1.0), LocalJump(atoms.sm, 0.2 * N)]
+    model = Model(N * atoms.Jx, jumps, initial={atoms: down})
+    return model, np.linspace(0, 30 / N, 101), {"inversion": atoms.Jz}, 0.077 / N
+
+
+def cavity(N: int = 100) -> Made:
+    """Cavity laser."""
+    atoms, light = Ensemble(N, name="atoms"), Mode(name="light")
+    H = light.n + atoms.Jz + 0.9 / np.sqrt(N) * (light.adag * atoms.Jm + light.a * atoms.Jp)
+    jumps: list[Jump | LocalJump] = [
+        Jump(light.a, 1.0),
+        LocalJump(atoms.sm, 1 / 8),
+        LocalJump(atoms.sp, 3 / 8),
+    ]
+    model = Model(H, jumps, initial={light: vacuum, atoms: up})
+    return model, np.linspace(0, 15, 101), {"photons": light.n}, 0.0217
+
+
+def chain(M: int = 20, N: int = 250) -> Made:
+    """Waveguide chain."""
+    atoms = Ensemble(N, count=M, name="chain")
+    H, jumps = waveguide(atoms, np.pi / 10, 1.0)
+    model = Model(H, [*jumps, LocalJump(atoms.sp, 250.0)], initial={atoms: down})
+    e_ops = {"emission": (atoms.Jp * atoms.Jm).sum()}
+    return model, np.linspace(0, 0.1, 21), e_ops, 0.055 / (M * N)
+
+
+CASES: dict[str, tuple[Callable[[], Made], float, int]] = {
+    "superradiant laser, N = 1000": (laser, 2e-4, SAMPLE),
+    "time crystal with local decay, N = 1000": (lambda: crystal(1000), 2e-4, SAMPLE),
+    "the same, N = 50": (lambda: crystal(50), 5e-4, SAMPLE),
+    "cavity laser, N = 100": (cavity, 1e-3, SAMPLE),
+    "waveguide chain, M = 20, N = 250": (chain, 2e-2, 256),
+}
+
+
+def row(what: str) -> Row:
+    """Measure one case."""
+    make, target, sample = CASES[what]
+    model, times, e_ops, dt = make()
+    name = next(iter(e_ops))
+
+    def run(**options: Any) -> Result:
+        return solve(model, times, e_ops=e_ops, seed=1, progress=False, **options)
+
+    run(ntraj=64, dt=dt)  # compiled now
+    plain = run(ntraj=sample, dt=dt)
+    scale = float(np.abs(plain.expect[name]).max())
+    needed = plain.ntraj * (float(plain.sem[name].max()) / (target * scale)) ** 2
+    asked = {"ntraj": 10**8, "target_sem": {name: relative(target)}, "variance": "auto"}
+    run(**asked)
+    start = time.perf_counter()
+    own = run(**asked)
+    seconds = time.perf_counter() - start
+    steps = own.stats["steps"]  # for the same error of the step
+    return Row(
+        what,
+        target,
+        needed * steps,
+        own.stats["work"],
+        seconds,
+        plain.stats["run_time"] * needed / plain.ntraj * steps / plain.stats["steps"],
+        float(np.abs(own.step_error[name]).max()) / scale,
+        f"{steps} steps (version 0.1: {plain.stats['steps']}), "
+        f"{needed:.2g} to {own.ntraj:.2g} trajectories ({own.stats.get('variance', 'plain')})",
+    )
+
+
+def steady_row(N: int = 1000) -> Row:
+    """Steady emission of the laser: squared error times work."""
+    model, _, e_ops, dt = laser(N)
+    start = time.perf_counter()
+    own = steady_state(model, e_ops, ntraj=2048, seed=1)
+    seconds = time.perf_counter() - start
+    plain = steady_state(model, e_ops, ntraj=2048, seed=1, dt=dt, controls=False)
+    sem, old = (float(r.sem["emission"]) for r in (own, plain))
+    ratio = (old / sem) ** 2
+    scale = float(abs(own.expect["emission"]))
+    return Row(
+        f"its steady state, N = {N}",
+        sem / scale,
+        plain.stats["work"] * ratio,
+        own.stats["work"],
+        seconds,
+        plain.stats["wall_time"] * ratio,
+        float(own.step_error["emission"]) / scale,
+        f"{own.stats['controls']} controls",
+    )
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    warnings.simplefilter("ignore", UserWarning)
+    print(
+        "| | sem / largest mean | work, plain | automatic | times less | seconds, plain "
+        "| automatic | step error | how |\n|---|---|---|---|---|---|---|---|---|"
+    )
+    wanted = sys.argv[1:] or [*CASES, "steady"]
+    for what in wanted:
+        r = steady_row() if what == "steady" else row(what)
+        print(
+            f"| {r.what} | {r.target:.1g} | {r.plain:.2g} | {r.own:.2g} | {r.gain:.2g} "
+            f"| {r.plain_seconds:.2g} | {r.seconds:.2g} | {r.step_error:.1g} | {r.how} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
