@@ -38,6 +38,8 @@ def refuses(system: PhaseSpaceSystem) -> str | None:
         return "it has other variables than spins and modes"
     if system.coefficients():
         return "it depends on time"
+    if system.links:
+        return "it has links with delays"
     if system.diffusions or any(not c.noisy or c.sign != 1 for c in system.channels):
         return "it has nonlinear jumps, whose noise is written out"
     if not system.noise:

@@ -89,6 +89,8 @@ class _Guided:
         system = text.given
         if any(b.count is not None for b in system.blocks):
             raise Declined("the model has arrays of subsystems")
+        if system.links:
+            raise Declined("the model has links with delays")
         if system.explicit or any(b.kind in (AMPLITUDES, MATRIX) for b in system.blocks):
             raise Declined("the method's equations are not of the kind it treats")
         if system.increments != "gaussian" or request.initial is not None or request.keep:
