@@ -22,7 +22,8 @@ import sys, warnings
 import numpy as np
 import wignerflow as wf
 atoms = wf.Ensemble(100, name="atoms")
-model = wf.Model(jumps=[wf.Jump(atoms.Jm, 0.1), wf.LocalJump(atoms.sp, 2.0)], initial={atoms: wf.up})
+jumps = [wf.Jump(atoms.Jm, 0.1), wf.LocalJump(atoms.sp, 2.0)]
+model = wf.Model(jumps=jumps, initial={atoms: wf.up})
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     result = wf.solve(model, np.linspace(0, 1, 3), e_ops=[atoms.Jz], ntraj=300, seed=3, dt=0.05)

@@ -176,8 +176,11 @@ class QuantumJumps:
             run = _Classical(model, named, times, seed)
             why = "nothing couples different M, so runs are a classical jump process."
         outputs = len(named) * times.size * 16.0
+        began = time.perf_counter()
+        each = run.seconds()
+        begin += time.perf_counter() - began  # it may compile
         announce(
-            ntraj * run.seconds() / threads,
+            ntraj * each / threads,
             outputs * (CHUNK * (threads + 1) + (2 * ntraj if self.keep else 0)),
             f"{ntraj} runs of quantum jumps, {times.size} times",
             "ask for fewer runs, output times or observables",
