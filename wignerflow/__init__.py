@@ -49,6 +49,7 @@ from .model.states import bloch, bloch_vector, down, up
 from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from .model.waveguides import waveguide
 from .moments.method import Cumulant
+from .phasespace.cluster_twa import ClusterTWA
 from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.schwinger import Schwinger
@@ -65,6 +66,7 @@ __all__ = [
     "Certificate",
     "Checkpoint",
     "CheckpointFailed",
+    "ClusterTWA",
     "Coef",
     "Coherence",
     "CollectiveSpin",

@@ -21,7 +21,7 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Mode, Spin
 from . import lower
-from .clustering import Clustering, automatic, chosen, spins_of
+from .clustering import Clustering, automatic, chosen
 from .ensemble import spin_initial
 from .method import Symbol, TrajectoryMethod
 from .system import MATRIX, MatrixInitial, MatrixStep, Mean, PhaseSpaceSystem
@@ -49,6 +49,8 @@ class ClusterTWA(TrajectoryMethod):
     trajectories of a small run before (fixed seed and size). Jumps that spins of different
     clusters share turn them.
 
+    All other subsystems stand as in :class:`wignerflow.TWA`.
+
     Args:
         size: spins in a cluster, 1 to 3. Chosen along the strongest couplings, ties by
             neighbourhood; clusters of three grow from pairs.
@@ -56,8 +58,8 @@ class ClusterTWA(TrajectoryMethod):
             has one array of spins) that name every spin once; ``size`` is then the most they hold.
 
     Raises:
-        ValueError: the size is not 1, 2 or 3; in a run: the partition misses or repeats a spin, the
-            model has no single spins, or ensembles with local jumps.
+        ValueError: the size is not 1, 2 or 3; in a run: the partition misses or repeats a spin, or
+            an observable is one of every spin.
 
     References:
         Wurtz, Polkovnikov and Sels, Ann. Phys. 395, 341 (2018), for closed systems.
@@ -93,10 +95,6 @@ class ClusterTWA(TrajectoryMethod):
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model`` or these observables, or None."""
-        if not spins_of(model):
-            return "it has no single spins (wf.Spin) to group; use 'twa'"
-        for jump in model.local_jumps:
-            return f"{jump.op.sub.name!r} has jumps of every emitter; use 'twa'"
         for name, op in (ops or {}).items():
             if isinstance(op, ArrayOp) and any(isinstance(s, Spin) for s in op.subsystems):
                 return f"observable {name!r} is one of every spin; take its sum, or single members"
@@ -116,7 +114,8 @@ class ClusterTWA(TrajectoryMethod):
         _share(system, clustered, tlist)
         sizes = [len(c) for c in clustering.partition]
         counts = [f"{sizes.count(k)} of {k}" for k in sorted(set(sizes), reverse=True)]
-        system.facts.append(f"clusters of spins: {', '.join(counts)}")
+        if counts:
+            system.facts.append(f"clusters of spins: {', '.join(counts)}")
         translated = {
             name: clustering.op(op) if isinstance(op, Op) else op for name, op in ops.items()
         }

@@ -6,7 +6,6 @@ first). Operators inside a cluster are matrices of it, those across clusters pro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -219,13 +218,23 @@ class Clustering:
     def _jump(self, jump: Jump) -> list[Jump]:
         op = jump.op
         if isinstance(op, Op):
-            return [Jump(self.op(op), jump.rate)]
+            return [Jump(self._alone(op), jump.rate)]
         if jump.matrix is None:
             return self._each(op, jump.rate)
         values, vectors = np.linalg.eigh(jump.matrix)
         keep = values > 1e-12 * np.abs(values).max()
         sums = [(v.conj() * op).sum() for v in vectors.T[keep]]
-        return [Jump(self.op(L), float(g)) for g, L in zip(values[keep], sums, strict=True)]
+        return [Jump(self._alone(L), float(g)) for g, L in zip(values[keep], sums, strict=True)]
+
+    def _alone(self, op: Op) -> Op:
+        """A jump's operator; of one cluster alone as an operator of that member."""
+        found = self._inside(op)
+        if found is None:
+            return self.op(op)
+        k, j, A = found
+        out = self.groups[k][j].matrix(A)
+        assert isinstance(out, Op)
+        return out
 
     def _each(self, op: ArrayOp, rate: Any) -> list[Jump]:
         """Independent jumps: those alike of one place in the clusters of a group at once."""
@@ -337,13 +346,3 @@ class Clustering:
                 word = ((group, letter(int(a), int(b))),)
                 terms.setdefault(word, np.zeros(group.size, complex))[j] += A[a, b]
         return ArrayOp(terms, group.size).sum()
-
-
-def size_of(partition: list[list[int]]) -> int:
-    """Spins of the largest cluster."""
-    return max((len(c) for c in partition), default=1)
-
-
-def log2(levels: int) -> int:
-    """Spins of a cluster of so many levels."""
-    return round(math.log2(levels))
