@@ -125,7 +125,13 @@ def attach(
     for parts, amplitude, flux in fields:
         terms = []
         for number, c, d in parts.parts:
-            if number not in channels:
+            lost = number not in channels or not channels[number].noisy
+            if lost and system.diffusions:
+                raise ValueError(
+                    "Outputs of nonlinear jumps of modes, or of jumps beside one on the same mode, "
+                    "have no field in phase space; wf.Exact() can, for few quanta."
+                )
+            if lost:
                 must = 'be "length" for the output of a jump of a single spin'
                 _check.fail("spin_form", must, "bloch", "Local steps have no field.")
             if not channels[number].noisy:
