@@ -54,13 +54,14 @@ from .phasespace.generalized_p import GeneralizedP
 from .phasespace.mean_field import MeanField
 from .phasespace.schwinger import Schwinger
 from .phasespace.twa import TWA, SpinTWA
-from .result import Result, load
+from .result import AccuracyWarning, Result, load
 from .run.stopping import relative
 from .solving import FailedTrajectories, register, solve
 from .views import attach as _attach
 
 __all__ = [
     "TWA",
+    "AccuracyWarning",
     "AllToAll",
     "Bath",
     "Certificate",

@@ -141,7 +141,7 @@ class Plan:
 
 #: Names that a result uses itself.
 _TAKEN = ("time", "member", "pair", "momentum")
-_ENDINGS = ("_sem", "_std", "_step_error", "_real", "_imag")
+_ENDINGS = ("_sem", "_std", "_step_error", "_truncation", "_real", "_imag")
 
 
 def _name(name: Any) -> str:

@@ -27,7 +27,13 @@ from . import _check, files
 FORMAT = 1
 RECORD = "wignerflow_record"
 #: Arrays of an observable, and how their variables' names end.
-PARTS = {"expect": "", "sem": "_sem", "std": "_std", "step_error": "_step_error"}
+PARTS = {
+    "expect": "",
+    "sem": "_sem",
+    "std": "_std",
+    "step_error": "_step_error",
+    "truncation": "_truncation",
+}
 #: Endings that promise another format.
 OTHER_FORMATS = frozenset(
     ".csv .tsv .txt .dat .json .toml .yaml .npy .npz .mat .xlsx .ods .parquet .feather .zarr .pkl"
@@ -193,6 +199,7 @@ LONG = {
     "sem": ", standard error of the mean",
     "std": ", standard deviation over trajectories",
     "step_error": ", error of the step",
+    "truncation": ", error of the method",
     "": "",
     "_real": ", real part",
     "_imag": ", imaginary part",

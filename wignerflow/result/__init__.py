@@ -1,10 +1,12 @@
 """Result: labelled averages with their errors, and all that is needed to trust or continue them."""
 
+from .accuracy import AccuracyWarning
 from .result import Result, load, load_record
 from .text import format_value
 from .values import UnknownObservable, Values
 
 __all__ = [
+    "AccuracyWarning",
     "Result",
     "UnknownObservable",
     "Values",

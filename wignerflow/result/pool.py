@@ -37,6 +37,9 @@ def pooled(result: Result, other: Result) -> dict[str, Any]:
         "step_error": {
             n: np.fmax(error, other.step_error[n]) for n, error in result.step_error.items()
         },
+        "truncation": {
+            n: np.fmax(error, other.truncation[n]) for n, error in result.truncation.items()
+        },
         "method": result.method,
         "ntraj": samples.ntraj,
         "seed": seeds[0] if len(seeds) == 1 else seeds,

@@ -35,6 +35,9 @@ class Result:
         step_error: estimates of the error that the length of the steps makes, of the same shapes:
             real, non-negative; zero for exact methods, NaN where ``dt`` was given or nothing is
             known.
+        truncation: estimates of the method's own error |method - exact|, apart from sampling, of
+            the same shapes: real, non-negative; zero for exact methods, NaN where nothing is known;
+            ``stats["truncation"]`` says what they rest on.
         ntraj: trajectories; 0 for a deterministic method.
         seed: of the random numbers; a tuple for pooled results of several seeds, None without any.
         method: name of the method.
@@ -66,6 +69,7 @@ class Result:
         std: Mapping[str, Any],
         *,
         step_error: Mapping[str, Any] | None = None,
+        truncation: Mapping[str, Any] | None = None,
         method: str,
         ntraj: int = 0,
         seed: int | tuple[int, ...] | None = None,
@@ -96,14 +100,8 @@ class Result:
                 if shape != value.shape or len(shape) not in (1, 2) or shape[0] != len(self.times):
                     must = f"have shape ({len(self.times)},) or ({len(self.times)}, V)"
                     _check.fail(f"{argument}[{name!r}]", must, f"an array of shape {shape}")
-        self.step_error = Values()
-        for name, value in self.expect.items():
-            known = (step_error or {}).get(name)
-            own = np.full(value.shape, np.nan) if known is None else np.asarray(known, float)
-            if own.shape != value.shape:
-                must = f"have shape {value.shape}"
-                _check.fail(f"step_error[{name!r}]", must, f"an array of shape {own.shape}")
-            self.step_error[name] = own
+        self.step_error = self._errors("step_error", step_error)
+        self.truncation = self._errors("truncation", truncation)
         self.method = str(method)
         self.ntraj = _check.integer("ntraj", ntraj, 0)
         seeds = tuple(int(s) for s in np.atleast_1d(() if seed is None else seed))  # type: ignore[arg-type]
@@ -170,6 +168,18 @@ class Result:
     def __getstate__(self) -> dict[str, Any]:
         self.provenance, self.model  # noqa: B018 (functions do not travel)
         return self.__dict__
+
+    def _errors(self, argument: str, errors: Mapping[str, Any] | None) -> Values:
+        """Sizes of errors of every observable, NaN where they are not known."""
+        out = Values()
+        for name, value in self.expect.items():
+            known = (errors or {}).get(name)
+            own = np.full(value.shape, np.nan) if known is None else np.asarray(known, float)
+            if own.shape != value.shape:
+                must = f"have shape {value.shape}"
+                _check.fail(f"{argument}[{name!r}]", must, f"an array of shape {own.shape}")
+            out[name] = own
+        return out
 
     @classmethod
     def from_samples(
@@ -287,7 +297,7 @@ class Result:
 
         Dimension ``time`` and, for observables with several values per time, ``member``,
         ``momentum`` or ``pair``. Each observable has ``name``, ``name_sem``, ``name_std`` and
-        ``name_step_error``.
+        ``name_step_error``, ``name_truncation``.
         Attributes are numbers and strings; stats, provenance and model are JSON.
         """
         return dataset(self)

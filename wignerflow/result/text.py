@@ -90,7 +90,9 @@ def result_text(result: Result) -> str:
     lines += [f"warning: {text}" for text in result.stats.get("warnings") or ()]
     width = max(map(len, result.expect))
     lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
-    lines += [f"{name:<{width}}   {_final(result, name)}" for name in result.expect]
+    lines += [
+        f"{name:<{width}}   {_final(result, name)}{_stated(result, name)}" for name in result.expect
+    ]
     return "\n".join(_check.printable(line) for line in lines)  # names may come from a file
 
 
@@ -98,6 +100,17 @@ def _many(number: float) -> str:
     """A large number to two digits."""
     rounded = float(f"{number:.1e}")
     return f"{rounded / 1e6:g} million" if rounded >= 1e6 else f"{rounded:,.0f}"
+
+
+def _stated(result: Result, name: str) -> str:
+    """Step and truncation at the last time, where there are any."""
+    parts = []
+    for what, errors in (("step", result.step_error), ("truncation", result.truncation)):
+        known = errors[name][-1]
+        known = known[np.isfinite(known)] if np.ndim(known) else known
+        if np.size(known) and np.all(np.isfinite(known)) and np.max(known) > 0:
+            parts.append(f"{what} {np.max(known):.1g}")
+    return f"   ({', '.join(parts)})" if "truncation" in " ".join(parts) else ""
 
 
 def _final(result: Result, name: str) -> str:

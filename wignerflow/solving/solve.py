@@ -15,7 +15,8 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..observables import batched
-from ..result import Result
+from ..result import AccuracyWarning, Result, Values
+from ..result.accuracy import inaccurate
 from ..run.statistics import Samples
 from .columns import no_error
 from .costs import check_outputs, watching
@@ -24,6 +25,7 @@ from .options import Even, Options, read_options, unused
 from .problem import Problem, check_problem, gather, members, read_problem
 from .provenance import Record, read_call
 from .trajectories import Trajectories, few_for_derived
+from .truncation import budget, estimate
 
 FAILED_LIMIT = 0.01
 
@@ -133,6 +135,7 @@ def solve(
     checkpoint: Any = None,
     every: Any = None,
     client: Any = None,
+    truncation: bool | str = True,
     progress: bool = True,
 ) -> Result:
     """Expectation values of a model over time, with standard errors.
@@ -182,6 +185,9 @@ def solve(
             ``ntraj`` may grow. A file of another run is refused. ``wf.load`` reads it as a result.
         every: how often it is written: "60s" (the default), "5min", seconds, or "100 chunks".
         client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
+        truncation: estimate the error of the method itself, ``result.truncation``, from what is
+            quick: the exact solution, of the model or of a smaller one, or another method. "full"
+            gives that a minute; False leaves it out.
         progress: show a progress bar on standard error when that is a terminal, or in a notebook.
 
     Returns:
@@ -197,6 +203,8 @@ def solve(
     """
     begin = time.perf_counter()
     problem = read_problem(model, tlist, e_ops)
+    if not isinstance(truncation, bool) and truncation != "full":
+        _check.fail("truncation", 'be True, False or "full"', truncation)
     check_outputs(problem)
     engine, why = choose(problem, method)
     if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread
@@ -235,10 +243,25 @@ def solve(
         missed = engine.stochastic and options.target
         kind = "warnings" if missed else "notes"
         result.stats[kind] = [*result.stats.get(kind, ()), idle]
+    if truncation:
+        seconds = budget(result, truncation == "full")
+        result.truncation, basis = _stated(problem, engine, result, seconds)
+        result.stats["truncation"] = basis
     for message in result.stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
+    off = inaccurate(result.expect, result.sem, result.truncation, result.times)
+    if off is not None:
+        result.stats["warnings"].append(off)
+        warnings.warn(off, AccuracyWarning, stacklevel=2)
     check_failed(result)
     return result
+
+
+def _stated(problem: Problem, engine: Any, result: Result, seconds: float) -> tuple[Values, str]:
+    errors, basis = estimate(problem, engine, result, seconds, solve)
+    out = Values()
+    out.update(errors)
+    return out, basis
 
 
 def check_failed(result: Result) -> None:

@@ -1,0 +1,60 @@
+"""What the stated errors of a result say about it, and the warning where a method is off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE = 0.05  # of an observable's scale
+SAMPLING = 3.0  # standard errors
+
+
+class AccuracyWarning(UserWarning):
+    """A method's own error is estimated above 5 % of an observable and above 3 standard errors."""
+
+
+def scale(value: NDArray[Any], steady: bool = False) -> float:
+    """The larger of max |O| and max - min over the outputs; in a steady state |O|."""
+    size = np.abs(value[np.isfinite(value)])
+    if not size.size:
+        return 0.0
+    if steady:
+        return float(size.max())
+    span = max(float(np.ptp(p[np.isfinite(p)])) for p in (np.real(value), np.imag(value)))
+    return max(float(size.max()), span)
+
+
+def inaccurate(
+    expect: Mapping[str, Any],
+    sem: Mapping[str, Any],
+    truncation: Mapping[str, Any],
+    times: NDArray[np.float64] | None = None,
+) -> str | None:
+    """The message of an :class:`AccuracyWarning`, or None; of the worst observable.
+
+    Args:
+        expect, sem, truncation: by name, (T,) or (T, V), or of a steady state () or (V,).
+        times: (T,); None in a steady state.
+    """
+    worst: tuple[float, str] | None = None
+    for name in expect:
+        value, error = np.asarray(expect[name]), np.abs(np.asarray(sem[name]))
+        own = np.asarray(truncation[name])
+        size = scale(value, times is None) or float(np.nanmax(own, initial=0.0))
+        if size <= 0:
+            continue
+        excess = np.where(np.isfinite(own), own, 0.0) * (own > SAMPLING * error)
+        k = np.unravel_index(int(np.argmax(excess)), excess.shape) if excess.ndim else ()
+        share = float(excess[k]) / size
+        if share > SHARE and (worst is None or share > worst[0]):
+            where = "" if times is None else f" at t = {times[k[0]]:.4g}"
+            worst = (
+                share,
+                f"{name!r}{where} is off by about {float(own[k]):.2g} ({share:.0%} of its scale) "
+                "by the method itself, beyond its sampling error; see `result.truncation`, and "
+                "compare with an exact method or another form.",
+            )
+    return None if worst is None else worst[1]
