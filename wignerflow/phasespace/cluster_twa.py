@@ -17,12 +17,14 @@ import numpy as np
 
 from .. import _check
 from ..method import Operators
+from ..model.level_states import LevelState
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Mode, Spin
 from . import lower
 from .clustering import Clustering, automatic, chosen
 from .ensemble import spin_initial
+from .matrices import variables
 from .method import Symbol, TrajectoryMethod
 from .system import MATRIX, MatrixInitial, MatrixStep, Mean, PhaseSpaceSystem
 
@@ -134,13 +136,17 @@ class ClusterTWA(TrajectoryMethod):
 
 
 def _sites(spec: MatrixInitial, clustering: Clustering, levels: int) -> None:
-    """Start as products of what is drawn for every spin."""
+    """Start as products of what is drawn for every spin, with the mean of their state."""
     k = levels.bit_length() - 1
     rows = []
     for cluster in clustering.members[k]:
         one = spin_initial([clustering.state(p) for p in cluster], np.ones(k), "discrete")
         rows.append(np.column_stack([one.e1, one.e2, one.e3, one.sigma]))
     spec.sites = np.array(rows)
+    group = clustering.groups[k]
+    states = clustering.clustered().initial[group]
+    rhos = [s.density(group, "state") for s in states if isinstance(s, LevelState)]
+    spec.mean = np.array([variables(rho) for rho in rhos])  # of discrete draws it is not used
 
 
 def _share(system: PhaseSpaceSystem, model: Model, tlist: Any) -> None:
