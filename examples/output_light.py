@@ -83,9 +83,9 @@ last = bins.size - 2
 for j, k in ((0, 0), (2, 6), (last, last)):
     print(f"{j:>4}{k:>4} {one.value[j, k]:9.4f} {one.sem[j, k]:8.4f} {two[j, k]:8.4f}")
 number, known_number = burst.number(), exact.number()
-print(f"photons: {number.mean:.2f} +- {number.mean_sem:.2f}, exact {known_number.mean:.2f}")
+print(f"photons: {number.mean:.2f} ± {number.mean_sem:.2f}, exact {known_number.mean:.2f}")
 zero = int(np.argmin(np.abs(S.omega)))
 T = edges[-1] - edges[0]
 g = kappa * (1 + x) / 2
 window = 1 / 9 + 8 / 9 * (1 - np.exp(-g * T)) / (g * T)
-print(f"S(0) = {S.value[zero]:.3f} +- {S.sem[zero]:.3f}, exact in this window {window:.3f}")
+print(f"S(0) = {S.value[zero]:.3f} ± {S.sem[zero]:.3f}, exact in this window {window:.3f}")

@@ -151,7 +151,7 @@ BAD_MODELS = {
     "short ring": (ValueError, "`K`", "3 members", "2"),
     "state outside the ball": (ValueError, "(x, y, z)", "at most 1", "1"),
     "state with NaN": (ValueError, "`theta`", "finite", "nan"),
-    "state of a mode": (TypeError, "initial['atoms']", "spin state", "coherent"),
+    "state of a mode": (TypeError, "initial['atoms']", "spin state", "Coherent"),
     "no initial state": (TypeError, "`initial`", "every subsystem", ""),
     "thermal(-1)": (ValueError, "`n`", "non-negative", "-1"),
     "fock(0.5)": (TypeError, "`n`", "integer", "0.5"),
@@ -296,7 +296,7 @@ def test_unknown_keywords_raise():
     [
         (lambda t: NAN if t > 0.4 else 1.0, ValueError, ("finite", "nan")),
         (lambda t: 0.3 - t, ValueError, ("non-negative", "-0.")),
-        (lambda t: "x", ValueError, ("real", "float")),
+        (lambda t: "x", TypeError, ("number", "x")),
         (lambda t: 1.0 if t == 0 else "x", TypeError, ("number", "x")),
         (lambda t: 1j if t > 0.4 else 1.0, ValueError, ("complex",)),
         # fine at every output time, negative between them

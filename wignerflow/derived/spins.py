@@ -50,6 +50,8 @@ class _SpinObservable(PerMember):
         raw = _check.numeric_array("N", N, float)
         if raw.ndim > 1 or raw.size == 0 or np.any(raw != np.round(raw)) or np.any(raw < least):
             _check.fail("N", f"be integer and at least {least}", N)
+        if np.any(raw > 2**53):
+            _check.fail("N", "be at most 2^53", N)
         self.N = raw.astype(np.int64)
         self._set_size(None if raw.ndim == 0 else raw.size)
 
