@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from ..analysis.steady_state import steady_state
+from ..model.mode_states import vacuum
 from ..model.model import Jump, LocalJump, Model
-from ..model.states import down, up, vacuum
+from ..model.states import down, up
 from ..model.subsystems import Ensemble, Mode
 from ..model.waveguides import waveguide
 from ..result import Result
