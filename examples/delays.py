@@ -50,12 +50,12 @@ def burst(M, delay, ntraj):
 figure, axes = new_figure(2)
 above, below = axes.ravel()
 delays = np.array([0.3, 1.0]) if QUICK else np.array([0.03, 0.1, 0.3, 1.0, 3.0])
-print(f"{'M':>4} {'N Γ τ':>6} {'peak':>8} {'error':>6} {'N Γ t':>6}")
+print(f"{'M':>4} {'N Γ τ':>6} {'peak':>8}   {'error':<4} {'N Γ t':>6}")
 for M in (2,) if QUICK else (2, 4, 10):
     found = np.array([burst(M, d / N, 128 if QUICK else (2048 if M < 10 else 512)) for d in delays])
     above.errorbar(delays, found[:, 0] / (N * M) ** 2, found[:, 1] / (N * M) ** 2, label=f"M = {M}")
     for d, (peak, error, when) in zip(delays, found, strict=True):
-        print(f"{M:>4} {d:>6g} {peak:8.0f} {error:6.0f} {N * when:6.2f}")
+        print(f"{M:>4} {d:>6g} {peak:8.0f} ± {error:<4.0f} {N * when:6.2f}")
 above.set(xscale="log", xlabel="N Γ τ", ylabel="peak of the flux / (N M)²")
 above.legend()
 

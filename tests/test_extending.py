@@ -178,6 +178,7 @@ def test_reading_a_method_makes_no_other(tables):
 # ---------------------------------------------------------------------------- observables
 
 
+@pytest.mark.filterwarnings("ignore:Up to .* length of order one")
 def test_a_function_of_means_has_the_error_of_the_library_s_own():
     atoms, model = decay(20)
     x, n = atoms.Jx, atoms.Jp * atoms.Jm

@@ -24,6 +24,18 @@ class _ComplexRoots:
         return np.emath.sqrt(x)
 
 
+def by_order() -> Callable[..., Any]:
+    """Normals by the order in which a step asks for them, whatever the names behind them."""
+    seen: dict[tuple[int, int], dict[int, int]] = {}
+
+    def normal_pair(k0: Any, k1: Any, trajectory: Any, pair: Any) -> Any:
+        order = seen.setdefault((int(k0), int(k1)), {})
+        place = order.setdefault(int(pair), len(order))
+        return rng.normal_pair_np(k0, k1, trajectory, np.uint32(place))
+
+    return normal_pair
+
+
 class LaneRun:
     """A kernel with its state, ``lanes`` trajectories wide.
 

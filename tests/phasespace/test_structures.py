@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import wignerflow as wf
 from wignerflow.kernels.module import Grid, KernelText
 
-from ..kernels.lanes import LaneRun
+from ..kernels.lanes import LaneRun, by_order
 
 LANES = 6
 M = 7
@@ -22,7 +22,7 @@ def text_of(model):
 
 
 def states(text, start=None, edit=lambda s: s):
-    run = LaneRun(text, Grid.make(TIMES, 0.05), LANES, edit=edit)
+    run = LaneRun(text, Grid.make(TIMES, 0.05), LANES, edit=edit, normal_pair=by_order())
     if start is not None:
         run.v[:] = start.ravel()
     return run.run(seed=3, start=start is None)

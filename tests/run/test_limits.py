@@ -101,8 +101,8 @@ def test_what_lies_beyond_the_expansion_is_noted():
     assert notes(atoms.Jx * (mode.a + mode.adag) + mode.n, wf.Jump(mode.a, 1.0)) == ""
     assert notes(mode.a**2 + mode.adag**2) == ""
     for H in (mode.n**2, mode.n * atoms.Jz):
-        assert "'mode': terms of third order" in notes(H)
-    assert "'mode': terms of third order" in notes(mode.n, wf.Jump(mode.a**2, 1.0))
+        assert "'mode': third derivatives in the Wigner equation" in notes(H)
+    assert "'mode': under nonlinear jumps" in notes(mode.n, wf.Jump(mode.a**2, 1.0))
     assert "'few', 'spin'" in notes(few.Jx.sum() + spin.Jx) or "'spin', 'few'" in notes(
         few.Jx.sum() + spin.Jx
     )

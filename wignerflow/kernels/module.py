@@ -177,8 +177,8 @@ class Grid:
             return np.maximum(1, np.ceil(np.diff(tlist) / dt - 1e-9))
 
     @staticmethod
-    def make(tlist: NDArray[np.float64], dt: float) -> Grid:
-        """Largest step ``dt``; outputs fall exactly on ``tlist``.
+    def checked(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+        """Steps per output interval.
 
         Raises:
             ValueError: there are more than ``MAX_STEPS`` steps.
@@ -191,6 +191,16 @@ class Grid:
                 f"be at least {shortest:.2g} for these times, which makes {MAX_STEPS:.0e} steps",
                 dt,
             )
+        return count
+
+    @staticmethod
+    def make(tlist: NDArray[np.float64], dt: float) -> Grid:
+        """Largest step ``dt``; outputs fall exactly on ``tlist``.
+
+        Raises:
+            ValueError: there are more than ``MAX_STEPS`` steps.
+        """
+        count = Grid.checked(tlist, dt)
         gaps, nsteps = np.diff(tlist), count.astype(np.int64)
         hs = gaps / nsteps
         starts = [t + h * np.arange(n) for t, h, n in zip(tlist[:-1], hs, nsteps, strict=True)]

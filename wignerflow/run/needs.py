@@ -48,7 +48,7 @@ def announce_run(
     Raises:
         Beyond: more memory than this machine has.
     """
-    steps = float(np.sum(Grid.count(tlist, dt)))
+    steps = float(np.sum(Grid.checked(tlist, dt)))
     threads = request.threads or available_threads()
     seconds = LEAST * request.ntraj * steps * text.layout.state_slots / threads
     listener, compiling = heard_by(), 0.0
