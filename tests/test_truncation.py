@@ -30,7 +30,7 @@ def flat_ladder(S=10):
 def test_cumulants_above_threshold_warn_and_state_their_error():
     a, model = parametric(1.0)
     with pytest.warns(wf.AccuracyWarning, match="'n' at t = 20"):
-        found = wf.solve(model, [0, 10, 20.0], e_ops={"n": a.n}, method="cumulant")
+        found = wf.solve(model, [0, 10, 20.0], e_ops={"n": a.n}, method="cumulant", truncation=True)
     right = 4.658
     assert abs(found.expect["n"][-1] - 1.911) < 0.01
     assert abs(found.truncation["n"][-1] - (right - found.expect["n"][-1])) < 0.02
@@ -42,7 +42,7 @@ def test_cumulants_on_a_flat_ladder_warn():
     e, model = flat_ladder()
     ops = {"g2": wf.g2(e.Jm)}
     with pytest.warns(wf.AccuracyWarning, match="'g2'"):
-        found = wf.solve(model, [0, 40.0], e_ops=ops, method="cumulant")
+        found = wf.solve(model, [0, 40.0], e_ops=ops, method="cumulant", truncation=True)
     assert abs(found.truncation["g2"][-1] - (1.995 - 1.1918)) < 0.01
 
 
@@ -51,14 +51,16 @@ def test_good_answers_do_not_warn():
     model = wf.Model(0.5 * e.Jx, [wf.LocalJump(e.sm, 0.3)], initial={e: wf.up})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = wf.solve(model, [0, 1, 2.0], e_ops={"z": e.Jz}, method="cumulant")
+        found = wf.solve(model, [0, 1, 2.0], e_ops={"z": e.Jz}, method="cumulant", truncation=True)
     assert np.all(found.truncation["z"] < 1e-5)
 
 
 @pytest.mark.parametrize("method", ["exact", "jumps"])
 def test_exact_methods_state_zero(method):
     e, model = flat_ladder(2)
-    found = wf.solve(model, [0, 1.0], e_ops={"z": e.Jz}, method=method, ntraj=64, seed=1)
+    found = wf.solve(
+        model, [0, 1.0], e_ops={"z": e.Jz}, method=method, ntraj=64, seed=1, truncation=True
+    )
     assert np.all(found.truncation["z"] == 0)
 
 
@@ -75,7 +77,7 @@ def test_it_can_be_left_out():
 
 def test_it_is_kept_in_files_and_datasets(tmp_path):
     a, model = parametric(1.0)
-    found = wf.solve(model, [0, 20.0], e_ops={"n": a.n}, method="cumulant")
+    found = wf.solve(model, [0, 20.0], e_ops={"n": a.n}, method="cumulant", truncation=True)
     found.save(tmp_path / "a.nc")
     again = wf.load(tmp_path / "a.nc")
     assert np.array_equal(again.truncation["n"], found.truncation["n"])
@@ -90,7 +92,7 @@ def made(e):
 
 
 def test_sweeps_carry_it():
-    data = wf.sweep(made, {"e": [1.0]}, [0, 20.0], method="cumulant")
+    data = wf.sweep(made, {"e": [1.0]}, [0, 20.0], method="cumulant", truncation=True)
     assert data["n_truncation"].values[0, -1] > 2
     assert "beyond its sampling error" in data.attrs["warnings"]
 

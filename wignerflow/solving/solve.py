@@ -135,7 +135,7 @@ def solve(
     checkpoint: Any = None,
     every: Any = None,
     client: Any = None,
-    truncation: bool | str = True,
+    truncation: bool | str = False,
     progress: bool = True,
 ) -> Result:
     """Expectation values of a model over time, with standard errors.
@@ -187,7 +187,7 @@ def solve(
         client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
         truncation: estimate the error of the method itself, ``result.truncation``, from what is
             quick: the exact solution, of the model or of a smaller one, or another method. "full"
-            gives that a minute; False leaves it out.
+            gives that a minute. Takes up to seconds, and is not yet calibrated against many models.
         progress: show a progress bar on standard error when that is a terminal, or in a notebook.
 
     Returns:
