@@ -48,14 +48,14 @@ def pulse(crossing, state=wf.up, method="twa"):
 
 figure, axes = new_figure(1)
 axis = axes[0, 0]
-print(f"{'crossing':>9} {'peak':>9} {'error':>8} {'time':>6} {'photons':>9}")
+print(f"{'crossing':>9} {'peak':>9}   {'error':<6} {'time':>6} {'photons':>9}")
 for crossing in (4.0,) if QUICK else (1.0, 4.0, 16.0):
     light = pulse(crossing)
     flux = light.flux()
     axis.errorbar(light.times, flux.value, flux.sem, label=f"crossing time {crossing:g} / (N Γ)")
     k, number = int(np.argmax(flux.value)), light.number()
     print(
-        f"{crossing:>9g} {flux.value[k]:9.2f} {flux.sem[k]:8.2f} {light.times[k]:6.2f} "
+        f"{crossing:>9g} {flux.value[k]:9.2f} ± {flux.sem[k]:<6.2f} {light.times[k]:6.2f} "
         f"{number.mean:9.1f}"
     )
 axis.set(xlabel="N Γ t", ylabel="flux at the end / (N Γ)")
