@@ -23,8 +23,8 @@ from ..model.level_states import LevelState
 from ..model.level_words import levels_of
 from ..model.levels import Levels
 from ..model.model import Jump, LocalJump
-from ..model.operators import ArrayOp, Site
 from .matrices import generator, units, variables
+from .one_by_one import one_by_one
 from .system import DISCRETE, FIXED, GAUSSIAN, MatrixInitial
 
 Matrix = NDArray[np.complex128]
@@ -39,33 +39,15 @@ def alone(jump: Jump) -> tuple[Levels, Matrix] | None:
 
     None for jumps of several emitters, subsystems or members, which turn R instead.
     """
-    subs = jump.op.subsystems
-    if len(subs) != 1 or jump.matrix is not None:
+    found = one_by_one(jump)
+    if found is None:
         return None
-    (sub,) = subs
+    sub, words = found
     if not isinstance(sub, Levels) or sub.algebra != "level":
         return None
     out = np.zeros((sub.size, sub.d, sub.d), complex)
-    one = np.eye(sub.d)
-    if isinstance(jump.op, ArrayOp):
-        for word, weights in jump.op.terms.items():
-            unit = _unit(sub.d, word[0][1]) if word else one
-            out += weights[:, None, None] * unit
-        return sub, out
-    if jump.op.coefficients:
-        return None
-    constant, members = 0j, set()
-    for (_, factors), c in jump.op.terms.items():
-        if not factors:
-            constant += c
-        elif len(factors) == 1 and isinstance(factors[0], Site):
-            out[factors[0].m] += c * _unit(sub.d, factors[0].word)
-            members.add(factors[0].m)
-        else:
-            return None
-    if len(members) != 1:
-        return None
-    out[members.pop()] += constant * one
+    for word, weights in words.items():
+        out += weights[:, None, None] * (_unit(sub.d, word) if word else np.eye(sub.d))
     return sub, out
 
 

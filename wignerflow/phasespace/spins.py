@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.model import Jump
-from ..model.operators import ArrayOp, Site
 from ..model.subsystems import Spin, Subsystem
 from .ensemble import bloch_generator
+from .one_by_one import one_by_one
 
 LETTERS = {"": 0, "x": 1, "y": 2, "z": 3}
 _PAULI = np.array(
@@ -27,31 +27,13 @@ def alone(jump: Jump) -> tuple[Subsystem, NDArray[np.complex128]] | None:
 
     Shape (size, 4), zero for members on which it does not act; None for any other jump.
     """
-    subs = jump.op.subsystems
-    if len(subs) != 1 or jump.matrix is not None:
+    found = one_by_one(jump)
+    if found is None or not isinstance(found[0], Spin):
         return None
-    (sub,) = subs
-    if not isinstance(sub, Spin):
-        return None
+    sub, words = found
     out = np.zeros((sub.size, 4), complex)
-    if isinstance(jump.op, ArrayOp):
-        for word, weights in jump.op.terms.items():
-            out[:, LETTERS[word[0][1] if word else ""]] += weights
-        return sub, out
-    if jump.op.coefficients:
-        return None
-    constant, members = 0j, set()
-    for (_, factors), c in jump.op.terms.items():
-        if not factors:
-            constant += c
-        elif len(factors) == 1 and isinstance(factors[0], Site):
-            out[factors[0].m, LETTERS[factors[0].word]] += c
-            members.add(factors[0].m)
-        else:
-            return None
-    if len(members) != 1:
-        return None
-    out[members.pop(), 0] = constant
+    for word, weights in words.items():
+        out[:, LETTERS[word]] += weights
     return sub, out
 
 
