@@ -90,12 +90,12 @@ class Schwinger(TrajectoryMethod):
 
     Example:
         >>> import numpy as np, wignerflow as wf
-        >>> spin = wf.CollectiveSpin(100)
+        >>> spin = wf.CollectiveSpin(100, name="spin")
         >>> model = wf.Model(jumps=[wf.Jump(spin.Jm, 0.01)], initial={spin: wf.up})
         >>> t = np.linspace(0, 5, 6)
         >>> r = wf.solve(model, t, e_ops={"z": spin.Jz}, method=wf.Schwinger("Q"), seed=1)
-        >>> round(float(r.expect["z"][0]))
-        100
+        >>> bool(abs(r.expect["z"][0] - 100) < 4 * r.sem["z"][0] < 3)
+        True
     """
 
     order = 1
