@@ -22,6 +22,7 @@ from wignerflow.derived import (
     hermitian,
 )
 from wignerflow.model.operators import ArrayOp, Op
+from wignerflow.model.printing import names_of
 from wignerflow.observables import (
     Plan,
     assemble,
@@ -508,7 +509,7 @@ def test_fingerprints_name_operators_across_sessions():
             wf.couple(chain.Jp, wf.Waveguide(0.4), chain.Jm),
         ]
 
-    one, two = ([fingerprint(op) for op in build(order)] for order in ("ab", "ba"))
+    one, two = ([fingerprint(op, names_of(op)) for op in build(order)] for order in ("ab", "ba"))
     assert one == two
     assert len(set(one)) == len(one)
 

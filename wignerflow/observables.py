@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from . import _check
 from .derived import DERIVED, Derived, Operator, hermitian
 from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
+from .model.printing import op_text
 from .model.products import PairProducts
-from .model.subsystems import SAME_NAME, Subsystem
+from .model.subsystems import SAME_NAME, Subsystem, naming
 from .run.statistics import Samples, Slot
 
 Values = dict[str, NDArray]
@@ -196,6 +197,7 @@ def flatten(
         ValueError: it is empty, a name appears twice, an operator acts on a subsystem outside the
             model or contains a time-dependent coefficient.
     """
+    names = None if subsystems is None else naming(subsystems)
     if isinstance(e_ops, (Op, ArrayOp, Derived)):
         _check.fail(
             "e_ops", "be a dict or a list of observables", e_ops, "Wrap it: e_ops=[op].", TypeError
@@ -205,7 +207,7 @@ def flatten(
     elif isinstance(e_ops, (list, tuple)):
         for k, value in enumerate(e_ops):
             _observable(f"e_ops[{k}]", value)
-        items = [(v.label if isinstance(v, Derived) else repr(v), v) for v in e_ops]
+        items = [(_label(v, names), v) for v in e_ops]
     else:
         _check.fail(
             "e_ops",
@@ -214,21 +216,20 @@ def flatten(
             kind=TypeError,
         )
     check_names(name for name, _ in items)
-    known = None if subsystems is None else set(subsystems)
     operators: dict[str, Operator] = {}
     base: dict[str, Base] = {}
     keys: dict[Any, str] = {}
 
     def add(argument: str, op: Operator) -> str:
-        if known is not None:
-            for sub in sorted(op.subsystems - known, key=lambda s: s.order):
-                names = sorted(s.name for s in known)
-                _check.fail(
-                    argument,
-                    f"act only on subsystems of the model ({', '.join(map(repr, names))})",
-                    _check.Note(f"an operator of {sub.name!r}"),
-                    SAME_NAME if sub.name in names else "",
-                )
+        own = names or naming(sorted(op.subsystems, key=lambda s: s.order))
+        for sub in sorted(op.subsystems - set(own), key=lambda s: s.order):
+            known = sorted(own.values())
+            _check.fail(
+                argument,
+                f"act only on subsystems of the model ({', '.join(map(repr, known))})",
+                _check.Note(f"an operator of {sub.name!r}"),
+                SAME_NAME if sub.name in known else "",
+            )
         if isinstance(op, Op) and op.coefficients:
             hint = "Multiply its values by the coefficient afterwards."
             _check.fail(argument, "not depend on time itself", op, hint)
@@ -236,7 +237,7 @@ def flatten(
         if content not in keys:
             key = keys[content] = f"op{len(keys)}"
             operators[key] = op.canonical()
-            base[key] = Base(_shape(op), not hermitian(op), fingerprint(op))
+            base[key] = Base(_shape(op), not hermitian(op), fingerprint(op, own))
         return keys[content]
 
     observables = []
@@ -282,7 +283,16 @@ def _content(op: Operator) -> Any:
     return op.size, frozenset((word, (w + 0.0).tobytes()) for word, w in op.terms.items())
 
 
-def fingerprint(op: Operator) -> str:
+def _label(value: Op | ArrayOp | Derived, names: Mapping[Subsystem, str] | None) -> str:
+    """The name of an entry of a list."""
+    if isinstance(value, Derived):
+        return value.label
+    if isinstance(value, PairProducts) or not value.subsystems <= set(names or ()):
+        return repr(value)
+    return op_text(value, names)
+
+
+def fingerprint(op: Operator, names: Mapping[Subsystem, str]) -> str:
     """A digest of an operator that names it across sessions: by the names of its subsystems."""
 
     def numbers(values: Any) -> str:
@@ -291,11 +301,11 @@ def fingerprint(op: Operator) -> str:
         )
 
     def word(pairs: Any) -> list[tuple[str, str]]:
-        return [(s.name, w) for s, w in pairs]
+        return [(names[s], w) for s, w in pairs]
 
     def factor(f: Site | SumNode | CoupleNode) -> str:
         if isinstance(f, Site):
-            return repr((f.sub.name, f.m, f.word))
+            return repr((names[f.sub], f.m, f.word))
         if isinstance(f, SumNode):
             return repr((word(f.word), numbers(f.weights)))
         ends = [
@@ -308,7 +318,7 @@ def fingerprint(op: Operator) -> str:
             repr(([factor(f) for f in fs], len(t), numbers(v))) for (t, fs), v in op.terms.items()
         ]
     elif isinstance(op, PairProducts):
-        lines = [f"products {fingerprint(op.op)} {op.weights_digest}"]
+        lines = [f"products {fingerprint(op.op, names)} {op.weights_digest}"]
     else:
         lines = [repr((op.size, word(w), numbers(v))) for w, v in op.terms.items()]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:32]

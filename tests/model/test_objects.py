@@ -85,7 +85,7 @@ def test_subsystems(atoms, chain, mode):
     assert repr(wf.Ensemble(range(1, 9), name="e", count=8)) == (
         "Ensemble(N=[1 … 8], name='e', count=8)"
     )
-    assert wf.Spin().name != wf.Spin().name
+    assert wf.Spin() != wf.Spin() and wf.Spin().name == "spin"
     assert wf.Mode(cutoff=4, name="c").parameters() == {"cutoff": 4}
     with pytest.raises(ValueError, match="read-only"):
         chain.N[0] = 5

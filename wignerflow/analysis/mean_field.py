@@ -43,7 +43,7 @@ class Flow:
     """
 
     def __init__(self, block: LinearBlock, m: int):
-        self.name = block.sub.name if block.sub.count is None else f"{block.sub.name}[{m}]"
+        self.name = block.name if block.sub.count is None else f"{block.name}[{m}]"
         parts = (*block.B, *block.w, *block.c, *block.lam.ravel())
         if any(part.varies for part in parts):
             _check.fail("model", "have constant coefficients and rates", "a time-dependent one")

@@ -350,8 +350,8 @@ def _commutators(fields: list[FieldParts]) -> Commutators:
 def _warn(out: Photons, model: Model, named: dict[str, Output]) -> None:
     subs = {s for o in named.values() for jump, _ in o.terms for s in jump.op.subsystems}
     small = [
-        s.name
-        for s in sorted(subs, key=lambda s: s.name)
+        model.names[s]
+        for s in sorted(subs, key=lambda s: model.names[s])
         if isinstance(s, Spin) or (isinstance(s, Ensemble) and int(np.min(s.numbers)) < FEW)
     ]
     if small and out.has_g2:

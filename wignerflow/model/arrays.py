@@ -177,9 +177,9 @@ class ArrayOp:
         return Op({((), f): c for f, c in normal.array_sum(self.terms).items()})
 
     def __repr__(self) -> str:
-        from .printing import array_text
+        from .printing import op_text
 
-        return array_text(self)
+        return op_text(self)
 
 
 def member_product(word: MemberWord, m: int) -> Op:

@@ -3,6 +3,7 @@ r"""Operators and master equations as LaTeX; any engine sets every line, mathtex
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from .level_words import levels_of
 from .levels import LevelOp, Levels
 from .local import LocalOp
 from .op import Op
+from .subsystems import Subsystem, naming
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
-    from .subsystems import Subsystem
 
 
 def _latex_numbers(text: str) -> str:
@@ -41,8 +42,8 @@ def _joined(terms: list[tuple[complex, str]]) -> str:
 class _Latex:
     """Writes operators, giving weights, couplings and functions of time numbers as they come."""
 
-    def __init__(self, named: bool):
-        self.named = named
+    def __init__(self, names: Mapping[Subsystem, str]):
+        self.names = {s: latex_name(name) if len(names) > 1 else "" for s, name in names.items()}
         self.symbols: dict[tuple[str, Any], int] = {}
 
     def symbol(self, letter: str, identity: Any) -> str:
@@ -143,7 +144,7 @@ class _Latex:
 
     def letter(self, sub: Subsystem, run: str, index: str) -> str:
         """A power of one operator."""
-        below = ",".join(x for x in (latex_name(sub.name) if self.named else "", index) if x)
+        below = ",".join(x for x in (self.names[sub], index) if x)
         below = f"_{{{below}}}" if below else ""
         if isinstance(sub, Levels):
             body = rf"\Sigma^{{{_labels(sub, *levels_of(run[0]))}}}{below}"
@@ -174,7 +175,7 @@ def op_latex(op: Op | ArrayOp | LocalOp) -> str:
     """An operator as LaTeX; of an array operator, the one of member m."""
     if isinstance(op, LocalOp):
         return _local_latex(op, "n")
-    writer = _Latex(named=len(op.subsystems) > 1)
+    writer = _Latex(naming(sorted(op.subsystems, key=lambda s: s.order)))
     return writer.array(op) if isinstance(op, ArrayOp) else writer.op(op)
 
 
@@ -194,7 +195,7 @@ def _local_latex(op: LocalOp, index: str) -> str:
 
 def latex_lines(model: Model) -> list[str]:
     """The master equation of a model and what its symbols mean, one formula per line."""
-    writer = _Latex(named=len(model.subsystems) > 1)
+    writer = _Latex(model.names)
     where: list[str] = []
     parts = [r"-i[H, \rho]"] if model.H.terms else []
     for k, jump in enumerate(model.jumps, 1):
@@ -242,7 +243,7 @@ def _local_jump_latex(writer: _Latex, jump: Jump | LocalJump, op: LocalOp) -> st
     assert isinstance(op.sub, (Ensemble, Levels))
     k = op.sub.uid
     numbers = op.sub.numbers if op.member is None else op.sub.numbers[op.member : op.member + 1]
-    name = [latex_name(op.sub.name)] if writer.named else []
+    name = [writer.names[op.sub]] if writer.names[op.sub] else []
     over_members = op.sub.count is not None and op.member is None
     place = ["m"] if over_members else ([] if op.member is None else [str(op.member)])
     below = ",".join([*name, *place, "n"])

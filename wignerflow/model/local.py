@@ -130,6 +130,6 @@ class LocalOp:
         )
 
     def __repr__(self) -> str:
-        from .printing import local_text
+        from .printing import op_text
 
-        return local_text(self)
+        return op_text(self)

@@ -20,7 +20,15 @@ from .levels import Levels
 from .mode_states import ModeState
 from .operators import ArrayOp, LocalOp, Op
 from .states import BlochState, State
-from .subsystems import SAME_NAME, CollectiveSpin, Ensemble, Member, Mode, Subsystem
+from .subsystems import (
+    SAME_NAME,
+    CollectiveSpin,
+    Ensemble,
+    Member,
+    Mode,
+    Subsystem,
+    naming,
+)
 
 OTHER_WAY = (
     "A jump the other way is another operator with a rate of its own, such as Jp in place of Jm."
@@ -106,8 +114,12 @@ class Jump:
             self.vacuum = tuple(Jump(part, r if m is None else m) for part, r, m in self.form.jumps)
 
     def __repr__(self) -> str:
+        return self.text(repr(self.op))
+
+    def text(self, op: str) -> str:
+        """What is printed for it, its operator written as ``op``."""
         given = "" if self.input is None else f", input={self.input!r}"
-        return f"Jump({self.op!r}, rate={_rate_text(self)}{given})"
+        return f"Jump({op}, rate={_rate_text(self)}{given})"
 
 
 def _nested(rate: Any) -> bool:
@@ -191,7 +203,11 @@ class LocalJump:
         self.rate: Any = _rate("rate", rate, sub.count if op.member is None else None)
 
     def __repr__(self) -> str:
-        return f"LocalJump({self.op!r}, rate={_rate_text(self)})"
+        return self.text(repr(self.op))
+
+    def text(self, op: str) -> str:
+        """What is printed for it, its operator written as ``op``."""
+        return f"LocalJump({op}, rate={_rate_text(self)})"
 
 
 @dataclass(frozen=True)
@@ -244,7 +260,9 @@ class Model:
             _check.fail("initial", "map every subsystem to a state", initial, hint, TypeError)
         self.initial = {sub: _states(sub, value) for sub, value in initial.items()}
         self.subsystems: tuple[Subsystem, ...] = tuple(self.initial)
-        twice = [name for name, n in Counter(s.name for s in self.subsystems).items() if n > 1]
+        #: The name of every subsystem, unnamed ones by kind and place.
+        self.names = naming(self.subsystems)
+        twice = [name for name, n in Counter(self.names.values()).items() if n > 1]
         if twice:
             _check.fail(
                 "initial",
@@ -317,7 +335,7 @@ class Model:
         used = {op.sub} if isinstance(op, LocalOp) else op.subsystems
         for sub in used:
             if sub not in self.initial:
-                names = [s.name for s in self.subsystems]
+                names = self.names.values()
                 listed = ", ".join(map(repr, names))
                 _check.fail(
                     argument,

@@ -441,7 +441,8 @@ def _project(f: Factor, trial: int) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def _probe(word: MemberWord, trial: int) -> Real:
-    label = "".join(f"{s.name}.{w}," for s, w in word)
+    # unnamed ones of a kind by their number, so that no two words have the same vector
+    label = "".join(f"{s.name}{s.uid % 2**32 if s.unnamed else ''}.{w}," for s, w in word)
     rng = np.random.default_rng([zlib.crc32(label.encode()), trial])
     out = rng.uniform(0.5, 1.5, array_size(word)) * rng.choice([-1.0, 1.0], array_size(word))
     out.flags.writeable = False

@@ -216,6 +216,6 @@ class Op:
         ]
 
     def __repr__(self) -> str:
-        from .printing import text
+        from .printing import op_text
 
-        return text(self)
+        return op_text(self)

@@ -162,7 +162,7 @@ class _Writer:
     def subsystems(self) -> list[dict[str, Any]]:
         out = []
         for sub, states in self.model.initial.items():
-            entry: dict[str, Any] = {"kind": sub.kind, "name": sub.name}
+            entry: dict[str, Any] = {"kind": sub.kind, "name": self.model.names[sub]}
             if sub.count is not None:
                 entry["count"] = sub.count
             entry.update(sub.parameters())
@@ -188,7 +188,7 @@ class _Writer:
             term: dict[str, Any] = {"coef": _pair(c)}
             if times:
                 term["times"] = sorted(self.names[t] for t in times)
-            term["factors"] = [plain for f in factors for plain in _factor_plain(f)]
+            term["factors"] = [plain for f in factors for plain in self.factor(f)]
             out.append(term)
         return sorted(out, key=_term_key)
 
@@ -198,7 +198,8 @@ class _Writer:
             numbers = op.c.ravel().tolist()
             names = op.sub.named() if isinstance(op, LevelOp) else LOCAL
             c = {n: _pair(x) for n, x in zip(names, numbers, strict=True) if x != 0}
-            return {"type": "local", "on": op.where, "op": c, "rate": self.rate(jump.rate)}
+            on = self.model.names[op.sub] + ("" if op.member is None else f"[{op.member}]")
+            return {"type": "local", "on": on, "op": c, "rate": self.rate(jump.rate)}
         if isinstance(op, Op):
             terms = self.op(f"{where}.op", op)
             return {"type": "collective", "op": terms, "rate": self.rate(jump.rate)}
@@ -217,13 +218,28 @@ class _Writer:
                 plain = plain["real"]
             if sum(len(letters) for _, letters in word) > MAX_LETTERS:
                 _check.fail(where, f"have at most {MAX_LETTERS} factors per term to be written", op)
-            out.append({"factors": _member_plain(word), "weights": plain})
+            out.append({"factors": self.word(word), "weights": plain})
         return sorted(out, key=lambda term: json.dumps(term["factors"]))
 
     def rate(self, rate: Any) -> Any:
         if isinstance(rate, Coef):
             return self.names[self.sampled[rate]]
         return (rate + 0.0).tolist() if isinstance(rate, np.ndarray) else rate + 0.0
+
+    def factor(self, f: Factor) -> list[Any]:
+        if isinstance(f, Site):
+            return self.word(((f.sub, f.word),), "" if f.sub.count is None else f"[{f.m}]")
+        if isinstance(f, SumNode):
+            out: dict[str, Any] = {"sum": self.word(f.word)}
+            return [out if np.all(f.weights == 1) else {**out, "weights": f.weights.tolist()}]
+        sides = {"left": self.word(f.left), "right": self.word(f.right)}
+        return [{"couple": f.coupling.to_dict(), **sides, **_side_weights(f)}]
+
+    def word(self, word: MemberWord, index: str = "") -> list[str]:
+        names = self.model.names
+        return [
+            f"{names[s]}{index}.{_name(s, letter)}" for s, letters in word for letter in letters
+        ]
 
 
 def _sampled(coef: Coef, times: Any) -> Coef:
@@ -272,26 +288,8 @@ def _complex_plain(w: Any) -> dict[str, Any]:
     return {**out, "imag": (w.imag + 0.0).tolist()} if np.any(w.imag) else out
 
 
-def _member_plain(word: MemberWord, index: str = "") -> list[str]:
-    return [f"{s.name}{index}.{_name(s, letter)}" for s, letters in word for letter in letters]
-
-
 def _name(sub: Subsystem, letter: str) -> str:
     return sub.bracket(letter) if isinstance(sub, Levels) else NAMES[sub.kind][letter]
-
-
-def _factor_plain(f: Factor) -> list[Any]:
-    if isinstance(f, Site):
-        return _member_plain(((f.sub, f.word),), "" if f.sub.count is None else f"[{f.m}]")
-    if isinstance(f, SumNode):
-        out: dict[str, Any] = {"sum": _member_plain(f.word)}
-        return [out if np.all(f.weights == 1) else {**out, "weights": f.weights.tolist()}]
-    out = {
-        "couple": f.coupling.to_dict(),
-        "left": _member_plain(f.left),
-        "right": _member_plain(f.right),
-    }
-    return [{**out, **_side_weights(f)}]
 
 
 def _side_weights(f: CoupleNode) -> dict[str, list[float]]:

@@ -6,7 +6,7 @@ import difflib
 import itertools
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -42,15 +42,16 @@ class Subsystem:
     one_emitter: ClassVar[dict[str, list[complex]]] = {}
 
     def __init__(self, name: str | None, count: int | None):
-        serial = next(_serial)
-        self.uid = _PROCESS + serial
-        self.name = name if name is not None else f"{self.kind}{serial}"
+        self.uid = _PROCESS + next(_serial)
+        #: Given by the user, or the kind; a model tells several unnamed ones apart, see ``naming``.
+        self.name = self.kind if name is None else name
+        self.unnamed = name is None
         if not isinstance(self.name, str) or not self.name:
             _check.fail("name", "be a non-empty string", name, kind=TypeError)
         if not self.name.isprintable() or set("[]") & set(self.name):
             _check.fail("name", "be printable and free of brackets, which index members", name)
-        #: Where it stands among others: by name, "s9" before "s10"; last by ``uid``, so that two of
-        #: one name, which no model holds, are not taken for each other.
+        #: Where it stands among others: by name, "s9" before "s10"; last by ``uid``, so that two
+        #: unnamed ones are not taken for each other.
         self.order = (natural(self.name), self.uid)
         self.count = None if count is None else _check.integer("count", count, 1)
         if self.count is not None and self.count > MAX_COUNT:
@@ -161,14 +162,38 @@ class Subsystem:
         return {}
 
     def __repr__(self) -> str:
+        return self.text(None if self.unnamed else self.name)
+
+    def text(self, name: str | None) -> str:
+        """What is printed for it under a name."""
         inner = [
             f"{k}={v}" if np.size(v) <= 4 else f"{k}=[{np.min(v):g} … {np.max(v):g}]"
             for k, v in self.parameters().items()
         ]
-        inner.append(f"name={self.name!r}")
+        if name is not None:
+            inner.append(f"name={name!r}")
         if self.count is not None:
             inner.append(f"count={self.count}")
         return f"{type(self).__name__}({', '.join(inner)})"
+
+
+def naming(subsystems: Iterable[Subsystem]) -> dict[Subsystem, str]:
+    """Names that tell subsystems apart: those given, and for the others their kind.
+
+    Unnamed ones of one kind are numbered by their place, "mode", "mode2", …, whatever else was made
+    in the process: noise, files and prints are keyed by these names.
+    """
+    out: dict[Subsystem, str] = {}
+    subsystems = tuple(subsystems)
+    taken = {s.name for s in subsystems if not s.unnamed}
+    for sub in subsystems:
+        name = sub.name
+        if sub.unnamed:
+            numbered = (f"{sub.kind}{k}" for k in itertools.count(2))
+            name = next(n for n in itertools.chain([sub.kind], numbered) if n not in taken)
+            taken.add(name)
+        out[sub] = name
+    return out
 
 
 _real_sizes: ContextVar[bool] = ContextVar("real_sizes", default=False)

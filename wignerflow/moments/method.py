@@ -221,7 +221,7 @@ def _largest_step(model: Model, times: Array) -> float:
 
 def _initial_notes(model: Model) -> list[str]:
     fock = [
-        sub.name
+        model.names[sub]
         for sub, states in model.initial.items()
         if isinstance(sub, Mode) and any(s.circle is not None for s in states)  # type: ignore[attr-defined]
     ]

@@ -53,7 +53,8 @@ class Variables:
             self.first[sub] = len(self.kinds)
             self.kinds += [_KIND[sub.kind]] * sub.size
             single = sub.count is None
-            self.names += [sub.name] if single else [f"{sub.name}[{m}]" for m in range(sub.size)]
+            name = model.names[sub]
+            self.names += [name] if single else [f"{name}[{m}]" for m in range(sub.size)]
             own = sub.numbers if isinstance(sub, Ensemble) else np.ones(sub.size, np.int64)
             numbers.append(own)
         self.number = np.concatenate(numbers)

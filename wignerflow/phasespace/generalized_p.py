@@ -152,7 +152,7 @@ class GeneralizedP(TrajectoryMethod):
         subs = model.subsystems
         system = PhaseSpaceSystem(
             # "bloch": variables are Bloch vectors, |r| <= 1, not J
-            [Block(SPIN, s.name, s.size, s.count, "bloch") for s in subs],
+            [Block(SPIN, model.names[s], s.size, s.count, "bloch") for s in subs],
             calculus="ito",
             noise=self.stochastic,
         )
@@ -212,7 +212,7 @@ def _test(
     block: LinearBlock, m: int, S: NDArray[np.float64], w: NDArray[np.float64], sphere: bool
 ) -> Verdict:
     scale = float(np.trace(S))
-    name = block.sub.name if block.sub.count is None else f"{block.sub.name}[{m}]"
+    name = block.name if block.sub.count is None else f"{block.name}[{m}]"
     if np.linalg.norm(w) <= ROUNDING * scale or scale == 0:
         why = (
             f"every collective jump of {name!r} is a random rotation (emission balances absorption)"

@@ -107,6 +107,7 @@ class LinearBlock:
     """What acts on one subsystem: B, S, w, Lambda, c are object arrays of ``Amount``."""
 
     sub: Subsystem
+    name: str
     numbers: NDArray[np.float64]
     B: NDArray
     S: NDArray
@@ -148,11 +149,11 @@ def jump_blocks(model: Model) -> tuple[list[LinearBlock], SymbolMap]:
     """
     for sub in model.subsystems:
         if sub.kind == "mode":
-            raise NotLinear(f"it holds a mode ({sub.name!r})")
+            raise NotLinear(f"it holds a mode ({model.names[sub]!r})")
         if sub.kind == "levels":
-            raise NotLinear(f"it holds emitters with levels ({sub.name!r})")
+            raise NotLinear(f"it holds emitters with levels ({model.names[sub]!r})")
     blocks = [
-        Block(SPIN if s.kind != "mode" else MODE, s.name, s.size, s.count, s.kind)
+        Block(SPIN if s.kind != "mode" else MODE, model.names[s], s.size, s.count, s.kind)
         for s in model.subsystems
     ]
     system = PhaseSpaceSystem(blocks)
@@ -162,7 +163,7 @@ def jump_blocks(model: Model) -> tuple[list[LinearBlock], SymbolMap]:
     for sub in model.subsystems:
         n = sub.size
         parts = (zeros(n, 3), zeros(n, 3, 3), zeros(n, 3), zeros(n, 3, 3), zeros(n, 3))
-        out.append(LinearBlock(sub, emitters(sub), *parts))
+        out.append(LinearBlock(sub, model.names[sub], emitters(sub), *parts))
     for jump in model.collective_jumps:
         _collective(out, symbols, jump)
     for local in model.local_jumps:

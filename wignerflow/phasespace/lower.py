@@ -72,7 +72,7 @@ def build(
         block_of[sub] = k
         kind = {"mode": MODE, "levels": MATRIX}.get(sub.kind, SPIN)
         labels = sub.labels if isinstance(sub, Levels) else ()
-        blocks.append(Block(kind, sub.name, sub.size, sub.count, sub.kind, labels))
+        blocks.append(Block(kind, model.names[sub], sub.size, sub.count, sub.kind, labels))
     system = PhaseSpaceSystem(blocks)
     real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
     symbols = taken(system, block_of, real)
@@ -117,7 +117,7 @@ def build(
         if bloch_spins and not noise:
             take_own(system, symbols, local, jump)
         if isinstance(jump.op, Op):
-            name = system.unique(words_of(jump.op))
+            name = system.unique(words_of(jump.op, model.names))
             noisy = k not in silent
             _add(system, symbols.symbol(jump.op, pairs=False), jump.rate, name, noisy, numbers[k])
             continue
@@ -140,7 +140,10 @@ def build(
         if not isinstance(rate, Coef):
             rate = np.broadcast_to(rate, jump.op.size).copy()
         if isinstance(rate, Coef) or np.any(rate > 0):
-            terms, name = symbols.array_symbol(jump.op), system.unique(words_of(jump.op))
+            terms, name = (
+                symbols.array_symbol(jump.op),
+                system.unique(words_of(jump.op, model.names)),
+            )
             alike = MemberChannel(
                 jump.op.size, terms, rate, name, noisy=k not in silent, jump=numbers[k]
             )
@@ -215,7 +218,7 @@ def _add(
 def _add_matrix(
     system: PhaseSpaceSystem, symbols: SymbolMap, op: ArrayOp, matrix: NDArray[np.complex128]
 ) -> None:
-    name = system.unique(words_of(op))
+    name = system.unique(words_of(op, symbols.names))
     values, vectors = _decomposed(matrix.tobytes(), op.size)
     keep = values > 1e-12 * np.abs(values).max()
     if keep.sum() > MATRIX_CHANNELS:

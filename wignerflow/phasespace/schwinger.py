@@ -161,7 +161,7 @@ class Schwinger(TrajectoryMethod):
         blocks, spins = jump_blocks(model)
         hamiltonian = spins.symbol(model.H).real()
         system = PhaseSpaceSystem(
-            [Block(AMPLITUDES, s.name, s.size, s.count, s.kind) for s in model.subsystems],
+            [Block(AMPLITUDES, model.names[s], s.size, s.count, s.kind) for s in model.subsystems],
             calculus="stratonovich" if self.correlated_noise else "ito",
         )
         for k, block in enumerate(blocks):

@@ -83,13 +83,13 @@ def take_own(
             poly = Poly({((), (Var(block, a),)): 2 * c[0, a + 1] for a in range(3)})
             one = rate if isinstance(rate, Coef) else float(rate[0])
             system.channels.append(
-                Channel(poly, one, system.unique(f"{spin.name}, own"), sign=-1.0)
+                Channel(poly, one, system.unique(f"{system.blocks[block].name}, own"), sign=-1.0)
             )
             continue
         terms: dict[Mono, NDArray[np.complex128]] = {
             ((block, a),): 2 * c[:, a + 1] for a in range(3) if np.any(c[:, a + 1])
         }
-        name = system.unique(f"{spin.name}, own")
+        name = system.unique(f"{system.blocks[block].name}, own")
         system.member_channels.append(MemberChannel(spin.size, terms, rate, name, sign=-1.0))
 
 
@@ -168,7 +168,7 @@ class Sums:
             at += size
         rest = self.matrix - self.share * self.own
         values, vectors = np.linalg.eigh(rest)
-        name = ", ".join(sorted(spin.name for spin in self.spins))
+        name = ", ".join(sorted(system.blocks[self.symbols.block_of[s]].name for s in self.spins))
         for k, (value, vector) in enumerate(zip(values, vectors.T, strict=True)):
             if value > SMALLEST * np.abs(self.matrix).max():
                 symbol = self._symbol(vector.conj())

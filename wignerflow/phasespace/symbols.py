@@ -78,6 +78,11 @@ class SymbolMap:
     ):
         self.system, self.block_of, self.real_coefs = system, block_of, real_coefs
 
+    @property
+    def names(self) -> dict[Subsystem, str]:
+        """The names of the subsystems."""
+        return {sub: self.system.blocks[k].name for sub, k in self.block_of.items()}
+
     # -- member words ------------------------------------------------------------------------
 
     def member_symbol(self, word: MemberWord) -> dict[Mono, complex]:

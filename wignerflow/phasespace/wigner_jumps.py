@@ -219,7 +219,7 @@ class Found:
 def sites(op: Op | ArrayOp) -> tuple[list[Subsystem], int | None] | None:
     """Subsystems of a jump at one place, and the member if it is one of arrays."""
     if isinstance(op, ArrayOp):
-        return sorted(op.subsystems, key=lambda s: s.name), None
+        return sorted(op.subsystems, key=lambda s: s.order), None
     if op.coefficients:
         return None
     members: set[int | None] = set()
@@ -229,7 +229,7 @@ def sites(op: Op | ArrayOp) -> tuple[list[Subsystem], int | None] | None:
         members |= {f.m if f.sub.count is not None else None for f in factors}  # type: ignore
     if len(members) != 1:
         return None
-    subs = sorted(op.subsystems, key=lambda s: s.name)
+    subs = sorted(op.subsystems, key=lambda s: s.order)
     if len({s.size for s in subs}) > 1:
         return None
     return subs, members.pop()

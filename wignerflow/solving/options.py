@@ -261,7 +261,7 @@ def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int)
     if start.provenance.get("method") != repr(method):
         _check.fail("start", f"be of the method {method!r}", start.provenance.get("method"))
     own = [
-        {"kind": s.kind, "name": s.name, "count": s.count, **s.parameters()}
+        {"kind": s.kind, "name": model.names[s], "count": s.count, **s.parameters()}
         for s in model.subsystems
     ]
     theirs = [
