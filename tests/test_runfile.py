@@ -93,6 +93,8 @@ def test_the_canonical_form_of_a_model_is_a_part_of_a_file():
         ({"name": "twa", "form": "rotor", "corrected": False}, "form='rotor', corrected=False"),
         ({"name": "exact", "engine": "blocks"}, "Exact('blocks')"),
         ({"name": "auto"}, "'auto'"),
+        ("schwinger-p", "'schwinger-p'"),
+        ({"name": "schwinger-p", "sampling": "auto"}, 'Schwinger("P")'),
     ],
 )
 def test_methods(method, expected):
@@ -136,7 +138,8 @@ def test_derived_observables_of_arrays():
         found = job.e_ops[name]
         assert type(found) is type(wanted) and repr(found.parameters()) == repr(wanted.parameters())
         for part, op in wanted.inputs().items():
-            assert fingerprint(found.inputs()[part]) == fingerprint(op)
+            subsystems = {s: s.name for s in (*job.model.subsystems, *model.subsystems)}
+            assert fingerprint(found.inputs()[part], subsystems) == fingerprint(op, subsystems)
     entries["two"]["pairs"] = [[0, 4]]
     with pytest.raises(ValueError, match="`pairs` must be below 4"):
         read_run(model.to_dict() | {"e_ops": entries, "run": {"tlist": [0, 1]}})

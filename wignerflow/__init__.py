@@ -1,157 +1,173 @@
-"""wignerflow: phase-space simulation of driven, dissipative emitters, spins and modes."""
+"""wignerflow: phase-space simulation of driven, dissipative emitters, spins and modes.
 
-from ._version import __version__
-from .analysis import mean_field
-from .analysis.certify import Certificate, certify
-from .analysis.compare import Comparison, compare
-from .analysis.correlation import Correlation, correlation
-from .analysis.distribution import ball_density, sphere_density
-from .analysis.fit import Fit, fit
-from .analysis.photon_values import Photons
-from .analysis.photons import photons
-from .analysis.spectrum import Spectrum, spectrum
-from .analysis.steady_state import NotRelaxed, NotUnique, SteadyState, steady_state
-from .analysis.sweep import sweep
-from .analysis.verify import Verification, verify
-from .analysis.wigner import wigner_density
-from .checkpoint import Checkpoint, CheckpointFailed
-from .derived import (
-    Coherence,
-    CorrelationLength,
-    Derived,
-    Fano,
-    Flux,
-    Ratio,
-    Squeezing,
-    StructureFactor,
-    Subradiance,
-    WinelandSqueezing,
-    function,
-    g2,
-)
-from .exact.bridge import from_piqs
-from .exact.engine import Exact
-from .exact.jumps import QuantumJumps
-from .model import emitters
-from .model.bath import Bath, bath
-from .model.coefficients import Coef, coef
-from .model.couplings import AllToAll, NearestNeighbour, Waveguide
-from .model.level_states import density, level, levels, mixture
-from .model.levels import Levels
-from .model.line import Line, Mirror
-from .model.links import Link
-from .model.mode_states import coherent, fock, squeezed, thermal, vacuum
-from .model.model import Jump, LocalJump, Model
-from .model.operators import commutator, couple
-from .model.outputs import Output
-from .model.spread import spread
-from .model.states import bloch, bloch_vector, down, up
-from .model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
-from .model.waveguides import waveguide
-from .moments.method import Cumulant
-from .phasespace.cluster_twa import ClusterTWA
-from .phasespace.generalized_p import GeneralizedP
-from .phasespace.mean_field import MeanField
-from .phasespace.schwinger import Schwinger
-from .phasespace.twa import TWA, SpinTWA
-from .result import AccuracyWarning, Result, load
-from .run.stopping import relative
-from .solving import FailedTrajectories, register, solve
-from .views import attach as _attach
+Names are imported when they are first asked for (PEP 562), and so are SciPy, xarray and matplotlib:
+``import wignerflow`` itself costs little more than NumPy.
+"""
 
-__all__ = [
-    "TWA",
-    "AccuracyWarning",
-    "AllToAll",
-    "Bath",
-    "Certificate",
-    "Checkpoint",
-    "CheckpointFailed",
-    "ClusterTWA",
-    "Coef",
-    "Coherence",
-    "CollectiveSpin",
-    "Comparison",
-    "Correlation",
-    "CorrelationLength",
-    "Cumulant",
-    "Derived",
-    "Ensemble",
-    "Exact",
-    "FailedTrajectories",
-    "Fano",
-    "Fit",
-    "Flux",
-    "GeneralizedP",
-    "Jump",
-    "Levels",
-    "Line",
-    "Link",
-    "LocalJump",
-    "MeanField",
-    "Mirror",
-    "Mode",
-    "Model",
-    "NearestNeighbour",
-    "NotRelaxed",
-    "NotUnique",
-    "Output",
-    "Photons",
-    "QuantumJumps",
-    "Ratio",
-    "Result",
-    "Schwinger",
-    "Spectrum",
-    "Spin",
-    "SpinTWA",
-    "Squeezing",
-    "SteadyState",
-    "StructureFactor",
-    "Subradiance",
-    "Verification",
-    "Waveguide",
-    "WinelandSqueezing",
-    "__version__",
-    "ball_density",
-    "bath",
-    "bloch",
-    "bloch_vector",
-    "certify",
-    "coef",
-    "coherent",
-    "commutator",
-    "compare",
-    "correlation",
-    "couple",
-    "density",
-    "down",
-    "emitters",
-    "fit",
-    "fock",
-    "from_piqs",
-    "function",
-    "g2",
-    "level",
-    "levels",
-    "load",
-    "mean_field",
-    "mixture",
-    "photons",
-    "register",
-    "relative",
-    "solve",
-    "spectrum",
-    "sphere_density",
-    "spread",
-    "squeezed",
-    "steady_state",
-    "sweep",
-    "thermal",
-    "up",
-    "vacuum",
-    "verify",
-    "waveguide",
-    "wigner_density",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
 
-_attach()
+from ._version import __version__ as __version__
+from .views import attach
+
+if TYPE_CHECKING:
+    from .analysis import mean_field as mean_field
+    from .analysis.certify import Certificate as Certificate
+    from .analysis.certify import certify as certify
+    from .analysis.compare import Comparison as Comparison
+    from .analysis.compare import compare as compare
+    from .analysis.correlation import Correlation as Correlation
+    from .analysis.correlation import correlation as correlation
+    from .analysis.distribution import ball_density as ball_density
+    from .analysis.distribution import sphere_density as sphere_density
+    from .analysis.fit import Fit as Fit
+    from .analysis.fit import fit as fit
+    from .analysis.photon_values import Photons as Photons
+    from .analysis.photons import photons as photons
+    from .analysis.spectrum import Spectrum as Spectrum
+    from .analysis.spectrum import spectrum as spectrum
+    from .analysis.steady_state import NotRelaxed as NotRelaxed
+    from .analysis.steady_state import NotUnique as NotUnique
+    from .analysis.steady_state import SteadyState as SteadyState
+    from .analysis.steady_state import steady_state as steady_state
+    from .analysis.sweep import sweep as sweep
+    from .analysis.verify import Verification as Verification
+    from .analysis.verify import verify as verify
+    from .analysis.wigner import wigner_density as wigner_density
+    from .checkpoint import Checkpoint as Checkpoint
+    from .checkpoint import CheckpointFailed as CheckpointFailed
+    from .derived import Coherence as Coherence
+    from .derived import CorrelationLength as CorrelationLength
+    from .derived import Derived as Derived
+    from .derived import Fano as Fano
+    from .derived import Flux as Flux
+    from .derived import Ratio as Ratio
+    from .derived import Squeezing as Squeezing
+    from .derived import StructureFactor as StructureFactor
+    from .derived import Subradiance as Subradiance
+    from .derived import WinelandSqueezing as WinelandSqueezing
+    from .derived import function as function
+    from .derived import g2 as g2
+    from .exact.bridge import from_piqs as from_piqs
+    from .exact.engine import Exact as Exact
+    from .exact.jumps import QuantumJumps as QuantumJumps
+    from .model import emitters as emitters
+    from .model.bath import Bath as Bath
+    from .model.bath import bath as bath
+    from .model.coefficients import Coef as Coef
+    from .model.coefficients import coef as coef
+    from .model.couplings import AllToAll as AllToAll
+    from .model.couplings import NearestNeighbour as NearestNeighbour
+    from .model.couplings import Waveguide as Waveguide
+    from .model.level_states import density as density
+    from .model.level_states import level as level
+    from .model.level_states import levels as levels
+    from .model.level_states import mixture as mixture
+    from .model.levels import Levels as Levels
+    from .model.line import Line as Line
+    from .model.line import Mirror as Mirror
+    from .model.links import Link as Link
+    from .model.mode_states import coherent as coherent
+    from .model.mode_states import fock as fock
+    from .model.mode_states import squeezed as squeezed
+    from .model.mode_states import thermal as thermal
+    from .model.mode_states import vacuum as vacuum
+    from .model.model import Jump as Jump
+    from .model.model import LocalJump as LocalJump
+    from .model.model import Model as Model
+    from .model.operators import commutator as commutator
+    from .model.operators import couple as couple
+    from .model.outputs import Output as Output
+    from .model.spread import spread as spread
+    from .model.states import bloch as bloch
+    from .model.states import bloch_vector as bloch_vector
+    from .model.states import down as down
+    from .model.states import up as up
+    from .model.subsystems import CollectiveSpin as CollectiveSpin
+    from .model.subsystems import Ensemble as Ensemble
+    from .model.subsystems import Mode as Mode
+    from .model.subsystems import Spin as Spin
+    from .model.waveguides import waveguide as waveguide
+    from .moments.method import Cumulant as Cumulant
+    from .phasespace.cluster_twa import ClusterTWA as ClusterTWA
+    from .phasespace.generalized_p import GeneralizedP as GeneralizedP
+    from .phasespace.mean_field import MeanField as MeanField
+    from .phasespace.schwinger import Schwinger as Schwinger
+    from .phasespace.twa import TWA as TWA
+    from .phasespace.twa import SpinTWA as SpinTWA
+    from .result import AccuracyWarning as AccuracyWarning
+    from .result import Result as Result
+    from .result import load as load
+    from .run.stopping import relative as relative
+    from .solving import FailedTrajectories as FailedTrajectories
+    from .solving import register as register
+    from .solving.solve import solve as solve
+
+#: Where the names of the package stand.
+_MODULES = {
+    "analysis.certify": "Certificate certify",
+    "analysis.compare": "Comparison compare",
+    "analysis.correlation": "Correlation correlation",
+    "analysis.distribution": "ball_density sphere_density",
+    "analysis.fit": "Fit fit",
+    "analysis.photon_values": "Photons",
+    "analysis.photons": "photons",
+    "analysis.spectrum": "Spectrum spectrum",
+    "analysis.steady_state": "NotRelaxed NotUnique SteadyState steady_state",
+    "analysis.sweep": "sweep",
+    "analysis.verify": "Verification verify",
+    "analysis.wigner": "wigner_density",
+    "checkpoint": "Checkpoint CheckpointFailed",
+    "derived": "Coherence CorrelationLength Derived Fano Flux Ratio Squeezing StructureFactor"
+    " Subradiance WinelandSqueezing function g2",
+    "exact.bridge": "from_piqs",
+    "exact.engine": "Exact",
+    "exact.jumps": "QuantumJumps",
+    "model.bath": "Bath bath",
+    "model.coefficients": "Coef coef",
+    "model.couplings": "AllToAll NearestNeighbour Waveguide",
+    "model.level_states": "density level levels mixture",
+    "model.levels": "Levels",
+    "model.line": "Line Mirror",
+    "model.links": "Link",
+    "model.mode_states": "coherent fock squeezed thermal vacuum",
+    "model.model": "Jump LocalJump Model",
+    "model.operators": "commutator couple",
+    "model.outputs": "Output",
+    "model.spread": "spread",
+    "model.states": "bloch bloch_vector down up",
+    "model.subsystems": "CollectiveSpin Ensemble Mode Spin",
+    "model.waveguides": "waveguide",
+    "moments.method": "Cumulant",
+    "phasespace.cluster_twa": "ClusterTWA",
+    "phasespace.generalized_p": "GeneralizedP",
+    "phasespace.mean_field": "MeanField",
+    "phasespace.schwinger": "Schwinger",
+    "phasespace.twa": "TWA SpinTWA",
+    "result": "AccuracyWarning Result load",
+    "run.stopping": "relative",
+    "solving": "FailedTrajectories register solve",
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+#: Names that are modules themselves.
+_PARTS = {"emitters": "model.emitters", "mean_field": "analysis.mean_field"}
+
+__all__ = sorted([*_HOME, *_PARTS, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        value: Any = importlib.import_module(f".{_PARTS[name]}", __name__)
+    elif name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+attach()

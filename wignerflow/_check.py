@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 import reprlib
+import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -43,6 +44,12 @@ def fail(
     """Raise ``kind`` with the one form of message the library uses."""
     message = f"Argument `{argument}` must {must}, but was {_show(was)}."
     raise kind(f"{message} {hint}".rstrip())
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse array of SciPy, whose module is not imported to say so."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(value))
 
 
 def integer(argument: str, value: Any, minimum: int) -> int:

@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 #: Seconds after which a draft that nobody locked is one of a killed process.
 ABANDONED = 3600.0
 _LONGEST = 180  # bytes of a name; longer ones leave no room for what is added
@@ -114,6 +112,8 @@ class Hold:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
+        from filelock import FileLock, Timeout
+
         target = real(path)
         self.lock = FileLock(_beside(target, "lock"), timeout=0, thread_local=False)
         self.failure: str | None = None

@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,13 +181,12 @@ def _method(where: str, data: Any) -> Any:
         table(where, data, ["name"])
         return name
     make = METHODS[name]
-    kind = make.func if isinstance(make, partial) else make
-    known = list(inspect.signature(kind).parameters)
+    known = list(inspect.signature(make).parameters)
     table(where, data, ["name"], known)
     for key, value in options.items():
         if not isinstance(value, (bool, int, float, str)):
             _check.fail(f"{where}.{key}", "be a number, text, true or false", value, kind=TypeError)
-    return make() if not options else kind(**options)
+    return make(**options)
 
 
 _OPTIONS = (

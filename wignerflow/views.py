@@ -1,21 +1,21 @@
 """What can be done with models and results by what stands above them: plain functions.
 
 They are their methods, too: ``model.equations()``, ``result.plot()``. The classes themselves know
-no method, no kernel and no plot.
+no method, no kernel and no plot. What a function stands on is imported when it is called.
 """
 
 from __future__ import annotations
 
+import time
+import warnings
 from typing import Any
 
+from . import _check
+from .estimate import Beyond, Estimate, Listener, listening
 from .exact.bridge import model_to_qutip
-from .kernels.module import KernelText
 from .model.model import Model
-from .phasespace.method import TrajectoryMethod
 from .plot import plot_result
 from .result import Result
-from .solving import check_treats, rerun, resolve_method
-from .solving.costs import estimate
 
 
 def equations(model: Model, method: Any = "twa") -> str:
@@ -26,6 +26,8 @@ def equations(model: Model, method: Any = "twa") -> str:
     Raises:
         ValueError: the method is unknown, cannot treat the model, or solves the master equation.
     """
+    from .solving import check_treats, resolve_method
+
     engine = resolve_method(method)
     check_treats(engine, model)
     return str(engine.equations(model))
@@ -37,11 +39,103 @@ def source(model: Model, method: Any = "twa") -> str:
     Raises:
         ValueError: the method is unknown, cannot treat the model, or has no trajectories.
     """
+    from .kernels.module import KernelText
+    from .phasespace.method import TrajectoryMethod
+    from .solving import check_treats, resolve_method
+
     engine = resolve_method(method)
     check_treats(engine, model)
     if not isinstance(engine, TrajectoryMethod):
         raise ValueError(f"Method {engine!r} has no trajectories; its equation is `model.latex()`.")
     return KernelText(engine.lower(model, {}, None)[0], []).plain()
+
+
+class _Heard(BaseException):
+    """Ends a call of ``solve`` that is only asked what it needs."""
+
+    def __init__(self, estimate: Estimate):
+        self.estimate = estimate
+
+
+def estimate(
+    model: Model, tlist: Any, *, e_ops: Any, method: Any = "twa", ntraj: int = 1000, **options: Any
+) -> Estimate:
+    """What ``wf.solve`` with the same arguments needs, before it does it.
+
+    Everything is set up (a pilot run too, where ``dt`` is not given), and nothing is run.
+
+    Args:
+        model, tlist, e_ops, method, ntraj: as for ``wf.solve``.
+        options: its ``dt``, ``precision``, ``threads``, ``keep``, ``seed``, ...
+
+    Returns:
+        An object with ``seconds`` of wall time on this machine (within a factor of about three;
+        infinite where memory forbids it), ``bytes`` of memory (at least) and ``what``.
+    """
+    from .solving import solve
+
+    def listen(estimate: Estimate) -> None:
+        raise _Heard(estimate)
+
+    begin = time.perf_counter()
+    try:
+        with listening(Listener(listen, precise=True)), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            solve(model, tlist, e_ops=e_ops, method=method, ntraj=ntraj, progress=False, **options)
+    except _Heard as heard:
+        return heard.estimate
+    except Beyond as error:
+        return error.estimate
+    return Estimate(time.perf_counter() - begin, 0.0, "no time to speak of")
+
+
+def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
+    """Run the same simulation again, from the provenance alone.
+
+    The numbers are equal to the bit on the same CPU target and version, whatever the threads.
+
+    Args:
+        result: what to repeat.
+        ntraj: trajectories; None repeats all of this result.
+        options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress``,
+            ``device`` of :func:`wignerflow.solve`.
+
+    Raises:
+        ValueError: the result was merged, or holds something without plain form (a method or
+            derived observable that is not registered, a time-dependent callable in an exact
+            method).
+    """
+    from .solving import Even, read_call, solve
+
+    known = {"threads", "timeout", "checkpoint", "every", "client", "progress", "device"}
+    for name in options:
+        _check.one_of("options", name, known)
+    what = result.provenance
+    if "merged" in what:
+        _check.fail(
+            "result", "be of one run", "a merged one", "Run its parts again, and merge them."
+        )
+    repeatable = what.get("repeatable", "it does not say what it was run on")
+    if repeatable is not True or result.model is None:
+        _check.fail("result", "hold all that it was run on", f"one that does not: {repeatable}")
+    call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
+    model, e_ops, engine = read_call(call)
+    step: Any = what.get("step")
+    if step is not None and what.get("even"):
+        step = Even(step, what["even"])
+    out = solve(
+        model,
+        what["tlist"],
+        e_ops=e_ops,
+        method=engine,
+        seed=what["seed"],
+        dt=step,
+        ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
+        precision=what["precision"],
+        **{"device": what.get("device", "cpu"), **options},
+    )
+    out.step_error = result.step_error
+    return out
 
 
 def attach() -> None:

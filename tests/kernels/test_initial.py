@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import wignerflow as wf
 from wignerflow.kernels.module import Grid, KernelText
-from wignerflow.phasespace.ensemble import fixed_length
+from wignerflow.phasespace.ensemble import dawson, fixed_length
 
 from .lanes import LaneRun
 
 COUNT = 60_000
 GRID = Grid.make(np.array([0.0, 1.0]), 1.0)
+
+
+def test_dawson_integral_is_that_of_scipy():
+    x = np.concatenate([np.linspace(0.01, 12, 500), np.geomspace(12, 1e6, 100)])
+    assert np.allclose([dawson(v) for v in x], special.dawsn(x), rtol=1e-13)
 
 
 def draw(initial, seed=1, count=COUNT, t0=0, method=None, **options):

@@ -2,14 +2,26 @@
 
 import numpy as np
 import pytest
+from scipy.interpolate import make_interp_spline
 
 import wignerflow as wf
 from wignerflow.run import stepsize
-from wignerflow.run.schedule import LEAST, Schedule
+from wignerflow.run.schedule import LEAST, Schedule, spline
 from wignerflow.run.statistics import Samples
 
 N = 100
 TIMES = np.linspace(0, 20 / N, 201)
+
+
+@pytest.mark.parametrize(("size", "outputs"), [(LEAST + 1, 30), (300, 701)])
+def test_the_spline_is_that_of_scipy(size, outputs):
+    nodes = np.linspace(0.3, 7.0, size)
+    inside = np.random.default_rng(1).uniform(nodes[0], nodes[-1], outputs)
+    times = np.sort([nodes[0], *inside, nodes[5], nodes[-1]])
+    right = make_interp_spline(nodes, np.eye(size), k=5)(times)
+    assert np.abs(spline(nodes, times) - right).max() < 1e-13
+    shifted = make_interp_spline(nodes, np.eye(size), k=5)(times + 1e-9)
+    assert np.abs(spline(nodes, times) - shifted).max() > 1e-13
 
 
 def laser():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from .. import _check
@@ -86,10 +86,10 @@ class StructureFactor(Derived):
         return S if self.normalise is None else S / self.normalise
 
 
-def _selection(members: NDArray[np.int64], size: int) -> sp.csr_matrix:
+def _selection(members: NDArray[np.int64], size: int) -> scipy.sparse.csr_matrix:
     """Row k picks the k-th of ``members``."""
     one, rows = np.ones(members.size), np.arange(members.size)
-    return sp.csr_matrix((one, (rows, members)), shape=(members.size, size))
+    return scipy.sparse.csr_matrix((one, (rows, members)), shape=(members.size, size))
 
 
 class Coherence(Derived):

@@ -13,7 +13,7 @@ but for those with a sparse Gamma; neither text nor compile time grows with the 
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 
 from ..phasespace.system import MatrixChannel
 from .dense import ComplexMatrix, padded
@@ -44,7 +44,9 @@ class CorrelatedPrinter:
             self.adjoint = ComplexMatrix(layout, channel.factor.conj().T)
             return
         self.noise = (layout.wide(padded(M)), layout.wide(padded(M)))
-        self.sparse = sparse_rows(layout, sp.csr_matrix(channel.matrix.T)) if sparse else None
+        self.sparse = (
+            sparse_rows(layout, scipy.sparse.csr_matrix(channel.matrix.T)) if sparse else None
+        )
         self.matrix = None if sparse else ComplexMatrix(layout, channel.matrix.T)
 
     def before(self, out: Lines, first: str, stage: int, source: str) -> None:

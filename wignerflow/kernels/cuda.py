@@ -19,7 +19,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ from . import cache, rng
 from .cpu import Chunks, kernel_digest
 from .cuda_sums import sums_source
 from .cuda_text import Shape, room, source
+from .kernel import NoDevice
 from .module import Grid, KernelText
 
 #: Steps of members of all trajectories per launch: tenths of a second on a large card, and less
@@ -39,12 +39,10 @@ WHOLE = 2**62  # more steps than any interval between outputs has
 MEMORY_SHARE = 0.8  # of the free memory, at most
 
 
-class NoDevice(ValueError):
-    """The GPU cannot run this; the message says why, and what to do."""
-
-
 def simulated() -> bool:
     """Whether numba-cuda's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM=1)."""
+    import numba
+
     return bool(getattr(numba.config, "ENABLE_CUDASIM", False))
 
 
@@ -247,6 +245,7 @@ class CudaKernel:
 
     def ptx(self, capability: tuple[int, int] = (9, 0)) -> dict[str, str]:
         """Assembly of the kernels ``run`` and ``sums``; needs the CUDA libraries, but no GPU."""
+        import numba
         from numba import cuda
 
         F = numba.from_dtype(np.dtype(self.dtype))

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from .cpu import Chunks
 
 
+class NoDevice(ValueError):
+    """A GPU cannot run this; the message says why, and what to do."""
+
+
 class Kernel(Protocol):
     """A compiled kernel with its tables."""
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
 from ..phasespace.matrices import covariance, real_part
 from .capped import Entries, capped_noise
@@ -84,7 +84,7 @@ class MatrixLocal:
                 np.zeros((n, n)),
             )
             self.moves |= np.any(np.abs(G) > NOTHING, axis=0)
-            one = expm(0.3 * G)
+            one = scipy.linalg.expm(0.3 * G)
             flow |= np.abs(one) > NOTHING * np.abs(one).max()
             C = covariance(one)
             noise |= np.abs(C) > NOTHING * max(np.abs(C).max(), NOTHING)
@@ -102,7 +102,7 @@ class MatrixLocal:
         rows = np.empty((unique.shape[1], self.width))
         for u, column in enumerate(unique.T):
             G = sum(r * part for r, (*_, part) in zip(column, self.step.parts, strict=True))
-            flow = expm(when.length * G)
+            flow = scipy.linalg.expm(when.length * G)
             C = covariance(flow) if noise else np.zeros((len(G),) * 3)
             parts = [flow[rows_, j] for j, rows_ in enumerate(self.flow) if not self.kept[j]]
             parts += [C[i, j, m] for i, j, m in self.entries]
@@ -123,7 +123,7 @@ class MatrixLocal:
             key = column.tobytes() + np.float64(when.length).tobytes()
             if key not in self._tables:
                 G = sum(r * part for r, (*_, part) in zip(column, self.step.parts, strict=True))
-                flow = expm(when.length * G)
+                flow = scipy.linalg.expm(when.length * G)
                 self._tables[key] = flow, covariance(flow)[np.ix_(self.order, self.order)]
             flow, C = self._tables[key]
             members = np.flatnonzero(which.ravel() == u)

@@ -8,7 +8,7 @@ rows, so neither the text nor its compilation grows with the number of values or
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 
 from ..phasespace.system import ProductObservable
 from .layout import Layout, Mono, member_loads, mono_names, times
@@ -41,7 +41,10 @@ class ProductPrinter:
         if self.onsite:
             self.difference = layout.wide(M)
             if symbol.grid is not None:
-                unique, number = sp.csr_matrix(np.ones((1, M))), np.zeros(symbol.size, np.int64)
+                unique, number = (
+                    scipy.sparse.csr_matrix(np.ones((1, M))),
+                    np.zeros(symbol.size, np.int64),
+                )
             else:
                 other = symbol.left if symbol.right is None else symbol.right
                 unique, number = _unique_rows(symbol.left.conj().multiply(other).tocsr())
@@ -103,7 +106,7 @@ class ProductPrinter:
         member_values(out, self.layout, self.members, targets, "v")
 
 
-def sparse_rows(layout: Layout, matrix: sp.csr_matrix) -> Rows:
+def sparse_rows(layout: Layout, matrix: scipy.sparse.csr_matrix) -> Rows:
     """Names of row starts, columns, real and imaginary weights of a complex matrix."""
     p = layout.parameters
     return (
@@ -167,7 +170,7 @@ def accumulate(out: Lines, rows: Rows, re: str, im: str, source: tuple[str, ...]
         out.close()
 
 
-def _unique_rows(matrix: sp.csr_matrix) -> tuple[sp.csr_matrix, np.ndarray]:
+def _unique_rows(matrix: scipy.sparse.csr_matrix) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
     """Different rows, and for every row the number of its like."""
     matrix.eliminate_zeros()
     matrix.sort_indices()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from .. import _check
 from .mode_states import ModeState, vacuum
@@ -164,7 +164,7 @@ def _fit(
     best = None
     for width in (0.03, 0.1, 0.3):
         start = [(middle - omega[0]) / span, np.full(count, -0.5), np.full(count, np.log(width))]
-        found = least_squares(
+        found = scipy.optimize.least_squares(
             residual, np.concatenate(start), max_nfev=2000, xtol=1e-14, ftol=1e-14
         )
         if best is None or found.cost < best.cost:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from .. import _check
@@ -319,9 +319,9 @@ class Sparse(Coupling):
     kind = "sparse"
 
     def __init__(self, matrix: Any):
-        coo = sp.coo_matrix(matrix, dtype=complex)
+        coo = scipy.sparse.coo_matrix(matrix, dtype=complex)
         off = coo.row != coo.col
-        m = sp.csr_matrix((coo.data[off], (coo.row[off], coo.col[off])), shape=coo.shape)
+        m = scipy.sparse.csr_matrix((coo.data[off], (coo.row[off], coo.col[off])), shape=coo.shape)
         self._take(m)
 
     def _take(self, csr: Any) -> None:
@@ -430,10 +430,10 @@ def as_coupling(K: Any) -> tuple[Coupling, Complex | None]:
     """The coupling without its diagonal, and the diagonal (None where there is none)."""
     if isinstance(K, Coupling):
         return K, None
-    if sp.issparse(K):
+    if _check.is_sparse(K):
         if K.ndim != 2 or K.shape[0] != K.shape[1]:
             _check.fail("K", "be square", _check.Note(f"a sparse array of shape {K.shape}"))
-        csr = sp.csr_matrix(K)
+        csr = scipy.sparse.csr_matrix(K)
         _check.numeric_array("K", csr.data, complex)
         return Sparse(csr), np.asarray(csr.diagonal(), complex)
     matrix = _check.numeric_array("K", K, complex)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import spherical_jn, spherical_yn
 
 from .. import _check
 
@@ -86,9 +86,11 @@ def free_space(
     Q[~pairs] = 0
     J, Gamma = np.zeros((2, size, size), complex)
     x = k * r
-    Gamma[:] = spherical_jn(0, x) * overlap + spherical_jn(2, x) * Q
+    Gamma[:] = scipy.special.spherical_jn(0, x) * overlap + scipy.special.spherical_jn(2, x) * Q
     with np.errstate(all="ignore"):
-        J[pairs] = (spherical_yn(0, x) * overlap + spherical_yn(2, x) * Q)[pairs] / 2
+        J[pairs] = (
+            scipy.special.spherical_yn(0, x) * overlap + scipy.special.spherical_yn(2, x) * Q
+        )[pairs] / 2
     if not np.all(np.isfinite(J)):
         i, j = np.argwhere(~np.isfinite(J))[0]
         was = _check.Note(f"{r[i, j]:.3g} apart for emitters {i} and {j}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .. import _check
@@ -136,7 +135,7 @@ def _rate_text(jump: Jump | LocalJump) -> str:
 
 
 def _dissipation_matrix(rate: Any, size: int) -> NDArray[np.complex128]:
-    if sp.issparse(rate):
+    if _check.is_sparse(rate):
         if rate.shape != (size, size):
             _check.fail("rate", _square(size), _check.Note(f"of shape {rate.shape}"))
         rate = rate.toarray()

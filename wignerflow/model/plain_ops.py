@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 
 from .. import _check
 from .arrays import ArrayOp
@@ -56,7 +56,7 @@ def _array(writer: _Writer, where: str, op: ArrayOp) -> dict[str, Any]:
     return {"members": op.size, "op": writer.array(where, op)}
 
 
-def _matrix(matrix: sp.csr_matrix) -> dict[str, Any]:
+def _matrix(matrix: scipy.sparse.csr_matrix) -> dict[str, Any]:
     entries = matrix.tocoo()
     shape = {"rows": int(matrix.shape[0]), "row": entries.row.tolist(), "col": entries.col.tolist()}
     return {**shape, **_complex_plain(entries.data)}
@@ -98,7 +98,7 @@ def _read(reader: Reader, where: str, data: Any) -> Op | ArrayOp:
     return PairProducts(op, *sides)
 
 
-def _rows(where: str, data: Any, members: int) -> sp.csr_matrix:
+def _rows(where: str, data: Any, members: int) -> scipy.sparse.csr_matrix:
     entry = table(where, data, ["rows", "row", "col", "real"], ["imag"])
     size = _check.integer(f"{where}.rows", entry["rows"], 1)
     if size > MAX_MEMBERS:
@@ -114,4 +114,4 @@ def _rows(where: str, data: Any, members: int) -> sp.csr_matrix:
             _check.fail(f"{where}.{key}", f"hold indices from 0 to {limit - 1}", numbers)
         places.append(np.array(numbers, np.int64))
     weights = np.asarray(entry_complex(values), complex)
-    return sp.csr_matrix((weights, tuple(places)), shape=(size, members))
+    return scipy.sparse.csr_matrix((weights, tuple(places)), shape=(size, members))

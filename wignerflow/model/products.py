@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 
 from .. import _check
 from .arrays import ArrayOp, member_index
@@ -142,7 +142,7 @@ class FourierProducts(PairProducts):
         return np.exp(-1j * np.outer(self.start + self.step * k, np.arange(self.op.size)))
 
     @cached_property
-    def left(self) -> sp.csr_matrix:  # type: ignore[override]
+    def left(self) -> scipy.sparse.csr_matrix:  # type: ignore[override]
         """The phases, shape (P, M)."""
         return _rows("left", self._phases(np.arange(self.size)), self.op.size)
 
@@ -157,11 +157,13 @@ class FourierProducts(PairProducts):
         return F.dag() * F
 
 
-def _rows(argument: str, value: Any, members: int) -> sp.csr_matrix:
-    if sp.issparse(value):
-        matrix = sp.csr_matrix(value, dtype=complex)
+def _rows(argument: str, value: Any, members: int) -> scipy.sparse.csr_matrix:
+    if _check.is_sparse(value):
+        matrix = scipy.sparse.csr_matrix(value, dtype=complex)
     else:
-        matrix = sp.csr_matrix(np.atleast_2d(_check.numeric_array(argument, value, complex)))
+        matrix = scipy.sparse.csr_matrix(
+            np.atleast_2d(_check.numeric_array(argument, value, complex))
+        )
     if matrix.shape[1] != members or matrix.shape[0] == 0:
         _check.fail(
             argument,
@@ -175,7 +177,7 @@ def _rows(argument: str, value: Any, members: int) -> sp.csr_matrix:
     return matrix
 
 
-def _sum(op: ArrayOp, row: sp.csr_matrix) -> Op:
+def _sum(op: ArrayOp, row: scipy.sparse.csr_matrix) -> Op:
     """sum_m w_m A_m of one row of weights; few members one by one, so that no sum is made."""
     if row.nnz <= 1:
         out = Op()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from .. import _check
@@ -100,7 +100,9 @@ _COUPLINGS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-def read_coupling(where: str, data: Any, size: int) -> Coupling | NDArray[Any] | sp.coo_matrix:
+def read_coupling(
+    where: str, data: Any, size: int
+) -> Coupling | NDArray[Any] | scipy.sparse.coo_matrix:
     """A coupling for ``couple``: structured, or a matrix with its diagonal."""
     if not isinstance(data, Mapping):
         _check.fail(where, "be a table with the key 'kind'", data, kind=TypeError)
@@ -135,4 +137,4 @@ def read_coupling(where: str, data: Any, size: int) -> Coupling | NDArray[Any] |
         listed = ", ".join(f"{key} of {n}" for key, n in lengths.items())
         _check.fail(where, "have lists of equal length", listed)
     matrix = (entry_complex(values), (index["row"], index["col"]))
-    return sp.coo_matrix(matrix, shape=(size, size))
+    return scipy.sparse.coo_matrix(matrix, shape=(size, size))

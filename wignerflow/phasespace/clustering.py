@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from .. import _check
@@ -327,13 +327,13 @@ class Clustering:
         for (times, k, one, two), entries in double.items():
             group, row, col = self.groups[k], *np.array([e[:2] for e in entries]).T
             values = np.array([e[2] for e in entries])
-            matrix = sp.coo_matrix((values, (row, col)), shape=(group.size,) * 2).tocsr()
+            matrix = scipy.sparse.coo_matrix((values, (row, col)), shape=(group.size,) * 2).tocsr()
             left, right = (
                 ArrayOp({((group, x),): np.ones(group.size, complex)}) for x in (one, two)
             )
             for part, unit in ((matrix.real, 1.0), (matrix.imag, 1j)):
                 if part.nnz and np.any(part.data):
-                    pair = _couple(left, Sparse(sp.csr_matrix(part)), right, None, None)
+                    pair = _couple(left, Sparse(scipy.sparse.csr_matrix(part)), right, None, None)
                     out = out + unit * pair * Op({(times, ()): 1.0})
         return out
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import factorial
 
-from scipy.special import bernoulli
+import scipy
 
 from ..model.level_words import commutator, levels_of
 from .matrices import imaginary_part, real_part
@@ -39,7 +39,7 @@ def symmetric(word: str) -> tuple[tuple[str, float], ...]:
 
 def _star(x: str, product: str) -> list[tuple[str, float]]:
     """A letter times a symmetrised product."""
-    numbers = bernoulli(len(product))
+    numbers = scipy.special.bernoulli(len(product))
     out: list[tuple[str, float]] = []
     nested: list[tuple[str, str, float]] = [(x, product, 1.0)]  # nested commutator, rest, factor
     for k in range(len(product) + 1):

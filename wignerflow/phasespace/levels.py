@@ -16,8 +16,8 @@ populations have the covariance :math:`N(p_a\delta_{ab} - p_ap_b)` and R_ab, a <
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ..model.level_states import LevelState
 from ..model.level_words import levels_of
@@ -112,7 +112,7 @@ def level_initial(sub: Levels, states: list[LevelState], sampling: str) -> Matri
             out.transform[m] = length * turn
         elif kind == DISCRETE:
             out.mean[m], out.transform[m] = 0, turn
-            out.width[m] = ndtri(np.minimum(np.cumsum(p), 1)).clip(-10, 10)
+            out.width[m] = scipy.special.ndtri(np.minimum(np.cumsum(p), 1)).clip(-10, 10)
             out.width[m, -1] = 1e3
         elif kind == GAUSSIAN:
             out.transform[m] = turn @ _spread(p, number)

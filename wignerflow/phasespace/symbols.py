@@ -16,6 +16,7 @@ from itertools import combinations
 from math import comb, factorial
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
@@ -232,8 +233,6 @@ def gathered(op: Op, pairs: bool = True) -> Op:
     A Hamiltonian written with Python loops over members then costs the same as one written with
     arrays. Terms with time coefficients or more than two sites stay as they are.
     """
-    import scipy.sparse as sp
-
     from ..model.operators import _couple
 
     rest: dict[object, complex] = {}
@@ -265,7 +264,7 @@ def gathered(op: Op, pairs: bool = True) -> Op:
     for (left, right), entries in twos.items():
         size = array_size(left)
         row, col = np.array(list(entries)).T
-        matrix = sp.coo_matrix(
+        matrix = scipy.sparse.coo_matrix(
             (np.array(list(entries.values())), (row, col)), shape=(size, size)
         ).tocsr()
         A, B = (ArrayOp({w: np.ones(size, complex)}) for w in (left, right))

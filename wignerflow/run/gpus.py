@@ -6,10 +6,13 @@ import contextlib
 import queue
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from .. import _check
-from ..kernels.cuda import CudaKernel, devices, free_memory, resident, unavailable
 from .driver import Request, Threads
+
+if TYPE_CHECKING:
+    from ..kernels.cuda import CudaKernel
 
 DEVICES = ("cpu", "cuda", "auto")
 
@@ -56,6 +59,8 @@ def choose_device(device: str, samples: bool) -> tuple[str, str | None]:
             must = "be 'cpu' or 'auto' for a method without phase-space trajectories"
             _check.fail("device", must, device)
         return "cpu", "the method runs no phase-space trajectories"
+    from ..kernels.cuda import unavailable
+
     reason = unavailable()
     if reason is None:
         return "cuda", None
@@ -73,6 +78,8 @@ def place(request: Request, device: str, samples: bool) -> str | None:
             _check.fail("device", "be 'cpu' or 'auto' with `start`", device)
         where, why = "cpu", "a run that starts from kept samples does"
     if where == "cuda":
+        from ..kernels.cuda import CudaKernel
+
         request.pool, request.kernel = Gpus, CudaKernel
     return why
 
@@ -81,6 +88,8 @@ class Gpus(Threads):
     """A pool of GPUs: a thread for each, which talks to no other."""
 
     def __init__(self, kernel: CudaKernel, chunks: int):
+        from ..kernels.cuda import devices, free_memory, resident
+
         found = devices()[: max(1, chunks)]
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in found:

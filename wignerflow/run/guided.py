@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from ..kernels.cpu import CpuKernel, cpu_target
 from ..kernels.given import LANES, GivenKernel
@@ -154,7 +153,7 @@ class _Guided:
     def points(self, net: int, number: int, r: int) -> NDArray[np.float64]:
         """Coordinates (blocks, r, lanes) of the scrambled Sobol points of a net."""
         rng = np.random.default_rng([self.request.seed, 0x6E6574, net])
-        u = qmc.Sobol(r, scramble=True, rng=rng).random(number).T.clip(1e-12, 1 - 1e-12)
+        u = scipy.stats.qmc.Sobol(r, scramble=True, rng=rng).random(number).T.clip(1e-12, 1 - 1e-12)
         z, i = np.empty_like(u), 0
         while i < r:
             if i + 1 < r and self.values[i + 1] > EQUAL * self.values[i]:
@@ -162,7 +161,7 @@ class _Guided:
                 z[i], z[i + 1] = radius * np.cos(angle), radius * np.sin(angle)
                 i += 2
             else:
-                z[i] = ndtri(u[i])
+                z[i] = scipy.special.ndtri(u[i])
                 i += 1
         return z.reshape(r, -1, LANES).swapaxes(0, 1)
 

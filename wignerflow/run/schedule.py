@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
 
 from ..kernels.module import Grid
 from .statistics import Samples
@@ -22,6 +21,49 @@ from .statistics import Samples
 DEGREE = 5
 LEAST = 12  # records from which outputs are interpolated
 SHARE = 0.75  # of the steps that outputs would force: more are not worth it
+
+
+def spline(nodes: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of values at ``nodes`` in their not-a-knot spline at ``times``, (T, R).
+
+    What SciPy's ``make_interp_spline`` gives, whose import takes longer than a short run. The
+    matrix of a spline basis at its nodes is banded and totally positive: no pivots are needed (de
+    Boor, A Practical Guide to Splines, chapter 13).
+    """
+    half = (DEGREE + 1) // 2
+    ends = [np.repeat(x, DEGREE + 1) for x in (nodes[0], nodes[-1])]
+    knots = np.concatenate([ends[0], nodes[half:-half], ends[1]])
+    matrix, out = _basis(knots, nodes).T, _basis(knots, times).T
+    size = nodes.size
+    for k in range(size):
+        below = slice(k + 1, k + DEGREE + 1)
+        factor = matrix[below, k] / matrix[k, k]
+        matrix[below, k : k + DEGREE + 1] -= np.outer(factor, matrix[k, k : k + DEGREE + 1])
+        out[below] -= np.outer(factor, out[k])
+    for k in reversed(range(size)):
+        out[k] -= matrix[k, k + 1 : k + DEGREE + 1] @ out[k + 1 : k + DEGREE + 1]
+        out[k] /= matrix[k, k]
+    return np.ascontiguousarray(out.T)
+
+
+def _basis(knots: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The B-splines of some knots at points x, (x, splines), by Cox and de Boor's recursion."""
+    size = knots.size - DEGREE - 1
+    place = np.searchsorted(knots, x, side="right").clip(DEGREE + 1, size) - 1
+    one = np.zeros((DEGREE + 1, x.size))  # the splines that are not zero between two knots
+    one[0] = 1.0
+    for d in range(1, DEGREE + 1):
+        rest = np.zeros(x.size)
+        for r in range(d):
+            left, right = knots[place + r + 1 - d], knots[place + r + 1]
+            part = one[r] / (right - left)
+            one[r] = rest + (right - x) * part
+            rest = (x - left) * part
+        one[d] = rest
+    out = np.zeros((x.size, size))
+    for r in range(DEGREE + 1):
+        out[np.arange(x.size), place - DEGREE + r] = one[r]
+    return out
 
 
 @dataclass(frozen=True)
@@ -56,8 +98,7 @@ class Schedule:
     @cached_property
     def weights(self) -> NDArray[np.float64]:
         """Of the records in the outputs, (T, R)."""
-        spline = make_interp_spline(self.nodes, np.eye(self.nodes.size), k=DEGREE)
-        return np.asarray(spline(self.times), float)
+        return spline(self.nodes, self.times)
 
     def read(self, records: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
         """Outputs from records along an axis."""

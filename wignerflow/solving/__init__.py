@@ -7,22 +7,23 @@ and the task that it gives to a method.
 
 from .columns import PlanColumns
 from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
-from .options import seed_of
+from .options import Even, seed_of
 from .problem import gather, members
-from .provenance import plain_form
-from .solve import FAILED_LIMIT, FailedTrajectories, rerun, solve
+from .provenance import plain_form, read_call
+from .solve import FAILED_LIMIT, FailedTrajectories, solve
 
 __all__ = [
     "FAILED_LIMIT",
     "METHODS",
+    "Even",
     "FailedTrajectories",
     "PlanColumns",
     "check_treats",
     "gather",
     "members",
     "plain_form",
+    "read_call",
     "register",
-    "rerun",
     "resolve_method",
     "runs_trajectories",
     "seed_of",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ..estimate import LONG, MINUTE, Beyond, Estimate, Listener, check_memory, heard_by, listening
-from ..model.model import Model
+from ..estimate import LONG, MINUTE, Estimate, Listener, check_memory, heard_by, listening
 from .methods import runs_trajectories
 from .problem import Problem
 
@@ -54,42 +52,3 @@ def watching(engine: Any, options: Any) -> Iterator[None]:
 
     with listening(Listener(listen)):
         yield
-
-
-class _Heard(BaseException):
-    """Ends a call of ``solve`` that is only asked what it needs."""
-
-    def __init__(self, estimate: Estimate):
-        self.estimate = estimate
-
-
-def estimate(
-    model: Model, tlist: Any, *, e_ops: Any, method: Any = "twa", ntraj: int = 1000, **options: Any
-) -> Estimate:
-    """What ``wf.solve`` with the same arguments needs, before it does it.
-
-    Everything is set up (a pilot run too, where ``dt`` is not given), and nothing is run.
-
-    Args:
-        model, tlist, e_ops, method, ntraj: as for ``wf.solve``.
-        options: its ``dt``, ``precision``, ``threads``, ``keep``, ``seed``, ...
-
-    Returns:
-        An object with ``seconds`` of wall time on this machine (within a factor of about three;
-        infinite where memory forbids it), ``bytes`` of memory (at least) and ``what``.
-    """
-    from .solve import solve
-
-    def listen(estimate: Estimate) -> None:
-        raise _Heard(estimate)
-
-    begin = time.perf_counter()
-    try:
-        with listening(Listener(listen, precise=True)), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            solve(model, tlist, e_ops=e_ops, method=method, ntraj=ntraj, progress=False, **options)
-    except _Heard as heard:
-        return heard.estimate
-    except Beyond as error:
-        return error.estimate
-    return Estimate(time.perf_counter() - begin, 0.0, "no time to speak of")

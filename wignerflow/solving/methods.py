@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from .. import _check
 from ..derived import DERIVED, Derived
-from ..exact.engine import Exact
-from ..exact.jumps import QuantumJumps
 from ..method import TRAJECTORIES, Method, Operators
 from ..model.model import Model
-from ..moments.method import Cumulant
-from ..phasespace.generalized_p import GeneralizedP
-from ..phasespace.mean_field import MeanField
-from ..phasespace.schwinger import Schwinger
-from ..phasespace.twa import TWA, SpinTWA
-from ..run.automatic import choose_method
 from .problem import Problem
 
+
+@dataclass(frozen=True)
+class Own:
+    """A method of this package: its module is imported when the method is made."""
+
+    module: str
+    kind: str
+    arguments: tuple[str, ...] = ()
+
+    def load(self) -> type:
+        """Its class."""
+        return getattr(importlib.import_module(f"..{self.module}", __package__), self.kind)  # type: ignore[no-any-return]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Of its options."""
+        return inspect.signature(partial(self.load(), *self.arguments))
+
+    def __call__(self, **options: Any) -> Method:
+        """The method with such options."""
+        return self.load()(*self.arguments, **options)  # type: ignore[no-any-return]
+
+
 #: What makes the method of a name.
-METHODS: dict[str, Callable[[], Method]] = {
-    "twa": TWA,
-    "spin-twa": SpinTWA,
-    "mean-field": MeanField,
-    "cumulant": Cumulant,
-    "exact": Exact,
-    "jumps": QuantumJumps,
-    "generalized-p": GeneralizedP,
-    "schwinger-w": partial(Schwinger, "W"),
-    "schwinger-p": partial(Schwinger, "P"),
-    "schwinger-q": partial(Schwinger, "Q"),
+METHODS: dict[str, Callable[..., Method]] = {
+    "twa": Own("phasespace.twa", "TWA"),
+    "spin-twa": Own("phasespace.twa", "SpinTWA"),
+    "mean-field": Own("phasespace.mean_field", "MeanField"),
+    "cumulant": Own("moments.method", "Cumulant"),
+    "exact": Own("exact.engine", "Exact"),
+    "jumps": Own("exact.jumps", "QuantumJumps"),
+    "generalized-p": Own("phasespace.generalized_p", "GeneralizedP"),
+    "schwinger-w": Own("phasespace.schwinger", "Schwinger", ("W",)),
+    "schwinger-p": Own("phasespace.schwinger", "Schwinger", ("P",)),
+    "schwinger-q": Own("phasespace.schwinger", "Schwinger", ("Q",)),
 }
 
 #: Members of :class:`Method` that a class of a user must have.
@@ -40,10 +58,17 @@ ASKED = ("name", "stochastic", "order", "ordering", "uses", "refuses", "run", "e
 Class = TypeVar("Class", bound=type)
 
 
-def classes() -> dict[str, type]:
-    """Every method's class by its own name; none is made."""
-    kinds = (m.func if isinstance(m, partial) else m for m in METHODS.values())
-    return {kind.__name__: kind for kind in kinds if isinstance(kind, type)}
+def classes() -> dict[str, Callable[[], type]]:
+    """What gives a method's class, by the class's own name; none is imported or made."""
+    return {
+        make.kind if isinstance(make, Own) else make.__name__: partial(class_of, make)
+        for make in METHODS.values()
+    }
+
+
+def class_of(make: Callable[..., Method]) -> type:
+    """The class of a method, from its entry in ``METHODS``."""
+    return make.load() if isinstance(make, Own) else make  # type: ignore[return-value]
 
 
 def register(kind: Class) -> Class:
@@ -65,7 +90,8 @@ def register(kind: Class) -> Class:
     if missing:
         hint = f"A method has {', '.join(ASKED)}."
         _check.fail("kind", "be a method or a subclass of wf.Derived", kind, hint, TypeError)
-    if kind.__name__ in classes() and classes()[kind.__name__] is not kind:
+    same = classes().get(kind.__name__)
+    if same is not None and same() is not kind:
         _check.fail("kind", "have a name of its own", kind.__name__)
     return _add(METHODS, str(kind.name), kind)  # type: ignore[attr-defined]
 
@@ -90,6 +116,8 @@ def resolve_method(method: Any) -> Any:
 def choose(problem: Problem, method: Any) -> tuple[Any, str | None]:
     """The method object, and why it was taken where "auto" was asked for."""
     if isinstance(method, str) and method == "auto":
+        from ..run.automatic import choose_method
+
         return choose_method(problem.model, problem.times, problem.base)
     return resolve_method(method), None
 

@@ -16,7 +16,6 @@ from ..checkpoint import Checkpoint, Found
 from ..method import STEPS, Method
 from ..model.model import Model
 from ..result import Result
-from ..run.cluster import check_client
 from ..run.driver import available_threads
 from ..run.gpus import choose_device, default_device
 from ..run.stopping import Target, targets
@@ -157,6 +156,8 @@ def read_options(
         name: one.bound("target_sem", times) for name, one in targets(target_sem, names).items()
     }
     if client is not None:
+        from ..run.cluster import check_client
+
         check_client(client)
         if not runs_trajectories(method):
             _check.fail("client", "be None for a method without phase-space trajectories", client)

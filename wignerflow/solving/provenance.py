@@ -143,7 +143,8 @@ def write_method(engine: Any) -> dict[str, Any]:
             or None.
     """
     kind = type(engine).__name__
-    if classes().get(kind) is not type(engine):
+    known = classes().get(kind)
+    if known is None or known() is not type(engine):
         why = f"the method is of a class of its own, {kind}"
         raise NotPlain(f"{why}, which `wf.register` makes known")
     try:
@@ -165,7 +166,7 @@ def read_method(data: Any) -> Any:
     if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
         _check.fail("method", "be a table with class and options", data, kind=TypeError)
     known = classes()
-    kind = known[_check.one_of("method", data.get("class"), known)]
+    kind = known[_check.one_of("method", data.get("class"), known)]()
     accepted = inspect.signature(kind).parameters
     for name in data["options"]:
         _check.one_of("method.options", name, accepted)

@@ -21,11 +21,10 @@ from ..run.statistics import Samples
 from .columns import no_error
 from .costs import check_outputs, watching
 from .methods import check_treats, choose, runs_trajectories
-from .options import Even, Options, read_options, unused
+from .options import Options, read_options, unused
 from .problem import Problem, check_problem, gather, members, read_problem
-from .provenance import Record, read_call
+from .provenance import Record
 from .trajectories import Trajectories, few_for_derived
-from .truncation import budget, estimate
 
 FAILED_LIMIT = 0.01
 
@@ -244,6 +243,8 @@ def solve(
         kind = "warnings" if missed else "notes"
         result.stats[kind] = [*result.stats.get(kind, ()), idle]
     if truncation:
+        from .truncation import budget
+
         seconds = budget(result, truncation == "full")
         result.truncation, basis = _stated(problem, engine, result, seconds)
         result.stats["truncation"] = basis
@@ -258,6 +259,8 @@ def solve(
 
 
 def _stated(problem: Problem, engine: Any, result: Result, seconds: float) -> tuple[Values, str]:
+    from .truncation import estimate
+
     errors, basis = estimate(problem, engine, result, seconds, solve)
     out = Values()
     out.update(errors)
@@ -280,50 +283,3 @@ def check_failed(result: Result) -> None:
             "use a smaller `dt`. The result of the others is the `result` of this error.",
             result,
         )
-
-
-def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
-    """Run the same simulation again, from the provenance alone.
-
-    The numbers are equal to the bit on the same CPU target and version, whatever the threads.
-
-    Args:
-        result: what to repeat.
-        ntraj: trajectories; None repeats all of this result.
-        options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress``,
-            ``device`` of :func:`wignerflow.solve`.
-
-    Raises:
-        ValueError: the result was merged, or holds something without plain form (a method or
-            derived observable that is not registered, a time-dependent callable in an exact
-            method).
-    """
-    known = {"threads", "timeout", "checkpoint", "every", "client", "progress", "device"}
-    for name in options:
-        _check.one_of("options", name, known)
-    what = result.provenance
-    if "merged" in what:
-        _check.fail(
-            "result", "be of one run", "a merged one", "Run its parts again, and merge them."
-        )
-    repeatable = what.get("repeatable", "it does not say what it was run on")
-    if repeatable is not True or result.model is None:
-        _check.fail("result", "hold all that it was run on", f"one that does not: {repeatable}")
-    call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
-    model, e_ops, engine = read_call(call)
-    step: Any = what.get("step")
-    if step is not None and what.get("even"):
-        step = Even(step, what["even"])
-    out = solve(
-        model,
-        what["tlist"],
-        e_ops=e_ops,
-        method=engine,
-        seed=what["seed"],
-        dt=step,
-        ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
-        precision=what["precision"],
-        **{"device": what.get("device", "cpu"), **options},
-    )
-    out.step_error = result.step_error
-    return out

@@ -10,18 +10,15 @@ from typing import Any
 from ..checkpoint import FileKeeper
 from ..estimate import out_of_time
 from ..kernels.cpu import CpuKernel
-from ..kernels.cuda import NoDevice
-from ..kernels.kernel import Kernel
+from ..kernels.kernel import Kernel, NoDevice
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..observables import Plan, assemble, batched
 from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
 from ..result import Result
-from ..run.cluster import Cluster
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.gpus import place
-from ..run.guided import Declined, guided
 from ..run.needs import announce_run, check_outputs
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
@@ -78,6 +75,8 @@ class Trajectories:
             self.request.reached = _reached(self.problem.plan, options.target)
         if options.client is not None:
             end = None if options.timeout is None else options.begin + options.timeout
+            from ..run.cluster import Cluster
+
             self.request.pool = partial(Cluster, options.client, deadline=end)
         shown = options.progress and self.method.stochastic
         bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
@@ -195,6 +194,8 @@ class Trajectories:
 
     def _guided(self, text: KernelText, prepared: Prepared) -> Outcome | None:
         """A run by nets; None where that cannot be or does not pay."""
+        from ..run.guided import Declined, guided
+
         options, times = self.options, self.problem.times
         columns = PlanColumns(self.problem.plan, options.target)
         try:
