@@ -39,7 +39,7 @@ def test_simulator(which):
 
 
 def test_no_gpu_is_refused_or_passed_over(monkeypatch):
-    monkeypatch.setattr(gpus, "unavailable", lambda: NO_GPU)
+    monkeypatch.setattr("wignerflow.kernels.cuda.unavailable", lambda: NO_GPU)
     model, e_ops = laser()
     times = [0.0, 0.1]
     options = {"e_ops": e_ops, "ntraj": 64, "seed": 1, "dt": 0.05, "progress": False}
