@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import _check
 from .derived import DERIVED, Derived, Operator, hermitian
+from .model.model import Model
 from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
 from .model.printing import op_text
 from .model.products import PairProducts
@@ -179,7 +180,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def flatten(
-    e_ops: Any, subsystems: Iterable[Subsystem] | None = None
+    e_ops: Any, subsystems: Iterable[Subsystem] | None = None, model: Model | None = None
 ) -> tuple[list[str], dict[str, Operator], Plan]:
     """Split ``e_ops`` into names, base operators and a plan.
 
@@ -187,6 +188,7 @@ def flatten(
         e_ops: a dict from name to operator, array operator or derived observable, or a list of them
             (their printed forms are the names).
         subsystems: the subsystems of the model, to check against; None does not check.
+        model: the model, whose links may change what a derived observable means.
 
     Returns:
         The names in order; base operators by key "op0", "op1", …, each operator once however many
@@ -245,6 +247,8 @@ def flatten(
         argument = f"e_ops[{name!r}]"
         _observable(argument, value)
         if isinstance(value, Derived):
+            if model is not None:
+                value = value.on(argument, model)
             inputs = {n: add(argument, op) for n, op in value.inputs().items()}
             axes = tuple((n, tuple(np.asarray(v, float).tolist())) for n, v in value.axes().items())
             observables.append(Observable(name, value, inputs, axes))

@@ -64,6 +64,9 @@ def test_what_is_refused():
     for tlist in (None, [], [0, 4.0], [-0.1, 1], [1, 0.5]):
         with pytest.raises(ValueError, match=r"`tlist` must ascend within one period"):
             wf.steady_state(model, **ask, period=T, tlist=tlist)
+    for name, value in (("relax", 1.0), ("ntraj", 100), ("timeout", 5.0), ("controls", False)):
+        with pytest.raises(ValueError, match=f"`{name}` must be left out with `period`"):
+            wf.steady_state(model, **ask, period=T, tlist=[0.0], **{name: value})
     with pytest.raises(ValueError, match="`period` must be a period of the coefficient"):
         wf.steady_state(model, **ask, period=1.1, tlist=[0.0])
     for method in ("twa", "jumps", "cumulant", "mean-field"):

@@ -133,3 +133,22 @@ def test_digests_depend_on_the_order_of_observables():
     other = wf.solve(model, cases.TIMES, e_ops=dict(reversed(e_ops.items())), **options)
     assert np.array_equal(one.expect["emission"], other.expect["emission"])
     assert one.digest() != other.digest()
+
+
+def test_ctrl_c_before_the_first_trajectory(monkeypatch):
+    """As in the wait for a first worker: nothing is done that could be lost, so it ends at once."""
+    import os
+    import threading
+
+    from wignerflow.run.driver import Threads
+
+    def waiting(self, kernel, workers, initializer=None):
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        time.sleep(30)
+
+    cases.solve(ntraj=64)
+    monkeypatch.setattr(Threads, "__init__", waiting)
+    begin = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        cases.solve(ntraj=64)
+    assert time.perf_counter() - begin < 20

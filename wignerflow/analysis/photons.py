@@ -169,7 +169,7 @@ def _outputs(outputs: Any, model: Model) -> dict[str, Output]:
     for name, value in items.items():
         output = value if isinstance(value, Output) else Output(value)
         output.check(f"outputs[{name!r}]" if name else "outputs", model)
-        named[str(name)] = output
+        named[str(name)] = output.on(model)
     if not named:
         _check.fail("outputs", "hold at least one output", outputs)
     return named

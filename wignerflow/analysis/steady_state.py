@@ -18,6 +18,7 @@ passes for steady. A deterministic method (mean field) has settled when both mea
 
 from __future__ import annotations
 
+import inspect
 import time
 import warnings
 from collections.abc import Mapping
@@ -167,8 +168,11 @@ def steady_state(
         )
     if period is None and tlist is not None:
         _check.fail("tlist", "be None without `period`", tlist)
-    _, base, plan = flatten(e_ops, model.subsystems)
+    _, base, plan = flatten(e_ops, model.subsystems, model)
     if period is not None:
+        others = {"ntraj": ntraj, "seed": seed, "dt": dt, "precision": precision, "device": device}
+        others |= {"threads": threads, "unique": unique, "relax": relax, "timeout": timeout}
+        _alone(others | {"controls": controls})
         return _periodic(model, base, plan, method, period, tlist)
     why = None
     if method == "auto":
@@ -212,6 +216,16 @@ def steady_state(
 
 
 # ---------------------------------------------------------------- periodic drives
+
+
+def _alone(given: Mapping[str, Any]) -> None:
+    """Refuse options that periodic steady states make no use of."""
+    parameters = inspect.signature(steady_state).parameters
+    for name, value in given.items():
+        default = parameters[name].default
+        if value is not default and value != default:
+            must = "be left out with `period`, which takes one exact solution"
+            _check.fail(name, must, value)
 
 
 def _periodic(

@@ -51,6 +51,10 @@ class Derived:
             )
         return dict(self._inputs)
 
+    def on(self, argument: str, model: Any) -> Derived:
+        """The same for a model, whose links change what leaves a jump."""
+        return self
+
     def evaluate(self, means: Means) -> NDArray:
         """Its value from means of shape (...) for operators and (..., M) for array operators."""
         raise NotImplementedError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.typing import NDArray
 
 from .. import _check
@@ -51,8 +53,24 @@ class Flux(Derived):
         if isinstance(total, Op) and total.coefficients:
             hint = "Take wf.photons, or the mean of L and of L^+ L."
             _check.fail("output", "not depend on time itself", output, hint)
+        self.output: Output | None = output
         self._inputs = {"flux": total}
         self._label = f"Flux({output!r})"
+
+    def on(self, argument: str, model: Any) -> Derived:
+        """See ``Derived``; light that came with a delay is no operator of now."""
+        if self.output is None:
+            return self
+        output = self.output.on(model)
+        late = {link.target_key for link in model.links}
+        if any(key in late for key in output.terms):
+            hint = "Take `wf.photons(model, output, bins=…).flux()`."
+            _check.fail(argument, "have no light in it that comes with a delay", self, hint)
+        return Flux(output)
+
+    def configure(self, **parameters: Any) -> None:
+        super().configure(**parameters)
+        self.output = None
 
     @property
     def linear(self) -> bool:

@@ -157,9 +157,6 @@ class Line:
         self.outputs: tuple[Output | None, Output | None] = (ends[0], ends[1])
 
     def _delayed(self) -> None:
-        if np.any(self.delays == 0):
-            must = "be positive, or zero on all segments and without a mirror"
-            _check.fail("delays", must, self.delays)
         lowering = getattr(self.array, LADDER[self.array.kind][1])
         up = Jump(lowering, self.rate_up) if self.rate_up > 0 else None
         down = Jump(lowering, self.rate_down) if self.rate_down > 0 else None

@@ -2,13 +2,17 @@ r"""Links: the output of one jump becomes the input of another, some time later.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+import numpy as np
 
 from .. import _check
 from .coefficients import Coef
 from .model import Connection, Jump, Model
 from .op import Op
 from .outputs import Output, single
+from .series import Joined, join
 
 
 class Link(Connection):
@@ -25,15 +29,16 @@ class Link(Connection):
     Args:
         source: a :class:`Jump` of the model, or an ``Output`` of one member of an array jump.
         target: the same.
-        delay: tau, positive.
+        delay: tau, not negative. Without delay both jumps become one (see ``model.series``), so
+            that exact methods treat the model where no other link has one.
         phase: phi in radians, the carrier's on the way; independent of the delay.
         transmission: eta, a ratio of powers from 0 to 1.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement; the target has an input.
 
-    Range: methods "twa" and "mean-field". Steps must not be longer than a delay; ``dt=None`` sees
-    to it.
+    Range: with delays methods "twa" and "mean-field". Steps must not be longer than a delay;
+    ``dt=None`` sees to it. Links without delay may not form a loop.
 
     References:
         Gough and James, IEEE Trans. Autom. Control 54, 2530 (2009), Eq. (23), without delay.
@@ -59,19 +64,39 @@ class Link(Connection):
         if factor != 1 or back != 1:
             _check.fail("source", "be the output of one jump, without a factor", source)
         for name, (jump, _) in (("source", self.source_key), ("target", self.target_key)):
-            if jump.input is not None:
-                _check.fail(name, "have no input but vacuum", jump)
+            if jump.input is not None and (name == "target" or jump.input.kind != "coherent"):
+                must = "have no input" if name == "target" else "have a vacuum or coherent input"
+                _check.fail(name, must, jump)
         self.delay = _check.real("delay", delay)
-        if self.delay <= 0:
-            hint = "Without delays take wf.waveguide, or wf.Line with delays of zero."
-            _check.fail("delay", "be positive", delay, hint)
+        if self.delay < 0:
+            _check.fail("delay", "be non-negative", delay)
         self.phase = _check.real("phase", phase)
         self.transmission = check_power("transmission", transmission)
 
     def check(self, argument: str, model: Model) -> None:
         for jump, _ in (self.source_key, self.target_key):
-            if not any(jump is j for j in model.given):
+            if not any(jump is j for j in model.known):
                 _check.fail(argument, "connect jumps of the model", jump)
+
+    @property
+    def instant(self) -> bool:  # type: ignore[override]
+        """Whether it has no delay."""
+        return self.delay == 0
+
+    @property
+    def amplitude(self) -> complex:
+        """What the field is multiplied by."""
+        return complex(np.exp(1j * self.phase) * np.sqrt(self.transmission))
+
+    def join(self, jumps: tuple[Any, ...], links: list[Any]) -> Joined:
+        return join(jumps, links)
+
+    def moved(self, joined: Joined) -> Link:
+        """The same between the ports that links without delay have made."""
+        new = copy.copy(self)
+        new.source_key = joined.output("links", self.source_key)
+        new.target_key = joined.input("links", self.target_key)
+        return new
 
     def to_dict(self, model: Model) -> dict[str, Any]:
         """Plain form, by the numbers of the model's jumps."""

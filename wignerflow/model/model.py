@@ -224,9 +224,15 @@ class Connection:
 
     #: What it adds to H.
     drive: Op | None = None
+    #: A link without delay, which makes one port of two.
+    instant = False
 
     def check(self, argument: str, model: Model) -> None:
         """Raise where it does not belong to the model."""
+
+    def join(self, jumps: tuple[Jump | LocalJump, ...], links: list[Any]) -> Any:
+        """Jumps in which links without delay are made one, see ``series``."""
+        raise NotImplementedError
 
 
 class Model:
@@ -291,11 +297,15 @@ class Model:
             _check.fail("jumps", "be a list of wf.Jump and wf.LocalJump", jumps, "", TypeError)
         #: The jumps as given, inputs included; ``jumps`` and ``H`` have vacuum inputs alone.
         self.given: tuple[Jump | LocalJump, ...] = tuple(jumps)
+        #: The same before links without delay joined some.
+        self.known = self.given
         for k, jump in enumerate(self.given):
             if not isinstance(jump, (Jump, LocalJump)):
                 hint = "Wrap operators: `wf.Jump(op, rate)`."
                 _check.fail(f"jumps[{k}]", "be a wf.Jump or a wf.LocalJump", jump, hint, TypeError)
             self._known(f"jumps[{k}]", jump.op)
+        self._connect(tuple(links))
+        for jump in self.given:
             if isinstance(jump, Jump) and jump.form.drive is not None:
                 self.H = self.H + jump.form.drive
         self.H = self.H.canonical()
@@ -304,7 +314,16 @@ class Model:
             for j in self.given
             for part in (j.vacuum if isinstance(j, Jump) else (j,))
         )
-        given = tuple(links)
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_made", False):
+            raise AttributeError("A Model does not change once it is made: make another.")
+        super().__setattr__(name, value)
+
+    def _connect(self, given: tuple[Any, ...]) -> None:
+        """Take in links: those without delay join jumps, those with delays are kept."""
+        taken: set[Any] = set()
         for k, link in enumerate(given):
             if not isinstance(link, Connection):
                 _check.fail(
@@ -313,22 +332,23 @@ class Model:
             link.check(f"links[{k}]", self)
             if link.drive is not None:
                 self._known(f"links[{k}]", link.drive)
-                self.H = (self.H + link.drive).canonical()
-        #: Links with delays.
-        self.links: tuple[Any, ...] = tuple(link for link in given if link.drive is None)
-        taken: set[Any] = set()
-        for k, link in enumerate(self.links):
+                self.H = self.H + link.drive
+        ports = [link for link in given if link.drive is None]
+        for k, link in enumerate(ports):
             for end, key in (("source", link.source_key), ("target", link.target_key)):
                 if (end, key) in taken:
                     must = "leave every port one link that begins there and one that ends there"
                     _check.fail(f"links[{k}]", must, link)
                 taken.add((end, key))
-        self._made = True
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if getattr(self, "_made", False):
-            raise AttributeError("A Model does not change once it is made: make another.")
-        super().__setattr__(name, value)
+        #: Links with delays.
+        self.links: tuple[Any, ...] = tuple(link for link in ports if not link.instant)
+        #: What links without delay made of the jumps, see ``series``; None: there are none.
+        self.joined: Any = None
+        instant = [link for link in ports if link.instant]
+        if instant:
+            self.joined = instant[0].join(self.given, instant)
+            self.given, self.H = tuple(self.joined.jumps), self.H + self.joined.drive
+            self.links = tuple(link.moved(self.joined) for link in self.links)
 
     def _known(self, argument: str, op: Op | ArrayOp | LocalOp) -> None:
         used = {op.sub} if isinstance(op, LocalOp) else op.subsystems

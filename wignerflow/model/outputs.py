@@ -111,9 +111,16 @@ class Output:
                 "Divide by it.",
             )
         for jump, _ in self.terms:
-            if model is not None and not any(jump is j for j in model.given):
+            if model is not None and not any(jump is j for j in model.known):
                 hint = "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`."
                 _check.fail(argument, "be made of jumps of the model", jump, hint)
+
+    def on(self, model: Model) -> Output:
+        """The same field by the jumps that links without delay have left (``Model.joined``)."""
+        if model.joined is None:
+            return self
+        terms = {model.joined.output("output", key): c for key, c in self.terms.items()}
+        return self._combined(terms)
 
     def operator(self) -> Op:
         r"""K = sum c (sqrt(r) L + beta), whose normally ordered moments are those of the field.

@@ -9,12 +9,13 @@ the result, coefficient, and the places of up to a few factors in the vector (mo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..estimate import check_memory
 from ..model.coefficients import Coef
 from . import closure
 from .closure import Factors, Polynomial, Variable
@@ -28,6 +29,8 @@ ROUNDING = 1e-14
 SPARSE = 0.1
 #: Basic operators per site at most.
 LETTERS = 3
+#: Entries of a family from which its number of terms is estimated.
+SAMPLE = 200
 _PER_TERM = 120.0  # bytes, while terms are sorted
 
 
@@ -145,6 +148,11 @@ class Program:
     def __init__(self, variables: Variables, families: list[Family], memory: float = np.inf):
         self.v = variables
         n = variables.size
+        need = _PER_TERM * expected_terms(families, variables)
+        if need > memory:
+            raise too_large(need, memory)
+        what = f"The equations of {variables.length} moments"
+        check_memory(need, what, "use fewer array members, or take wf.TWA()")
         drift, jacobian, source = (Collector(variables, memory) for _ in range(3))
         for family in families:
             if family.kinds and family.index.shape[1]:
@@ -202,6 +210,21 @@ def _evaluate(terms: list[Terms], z: Array, values: dict[Coef, complex], out: Ar
         for c in term.times:
             weight *= values[c]
         term.add(z, -weight.imag if term.imaginary else weight.real, out)
+
+
+def expected_terms(families: list[Family], variables: Variables) -> float:
+    """Terms of the equations, before they are derived: from some entries of every family."""
+    total = 0.0
+    for family in families:
+        entries = family.index.shape[1]
+        if not family.kinds or not entries:
+            continue
+        some = np.unique(np.linspace(0, entries - 1, SAMPLE).astype(np.int64))
+        part = replace(family, index=family.index[:, some], coef=family.coef[:, some])
+        collectors = [Collector(variables) for _ in range(3)]
+        _derive(part, variables, *collectors)
+        total += sum(c.count for c in collectors) * entries / some.size
+    return total
 
 
 def _derive(

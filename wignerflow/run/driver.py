@@ -271,6 +271,7 @@ def simulate(
     out_of_time(clock, request.timeout, f"preparing it{piloted}")
     with Interrupts(terminate=request.keeper is not None) as interrupts:
         run = _Run(kernel, text, request, interrupts, batched, schedule)
+        interrupts.armed = True
         stats["target"], stats["device"] = run.pool.target, run.pool.device
         try:
             state = None

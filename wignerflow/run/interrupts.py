@@ -10,27 +10,29 @@ from typing import Any
 
 
 class Interrupts:
-    """While it is entered, the first Ctrl-C is noted in ``wanted``; the second raises.
+    """While it is ``armed``, the first Ctrl-C is noted in ``wanted``; the second raises.
 
-    With ``terminate``, SIGTERM (which queues send before they kill) is noted too, and sent again on
+    Before, when nothing is done yet that could be lost, the first one raises too. With
+    ``terminate``, SIGTERM (which queues send before they kill) is noted too, and sent again on
     leaving, when what was done is safe. In other threads than the main one nothing changes.
     """
 
     def __init__(self, *, terminate: bool = False):
         self.wanted = False
         self.insisted = False
+        self.armed = False
         self._terminated = False
         self._signals = [signal.SIGINT, signal.SIGTERM] if terminate else [signal.SIGINT]
         self._before: dict[signal.Signals, Any] = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGTERM:
-            self._terminated = self.wanted = True
+            self._terminated = True
         elif self.wanted:
             self.insisted = True
+        if not self.armed or self.insisted:
             raise KeyboardInterrupt
-        else:
-            self.wanted = True
+        self.wanted = True
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():

@@ -35,6 +35,7 @@ PILOT_CHUNKS = 4  # at least, per run
 PILOT_WORK = 4_000_000  # steps times trajectories times variables of a pilot run, about
 PILOT_SHARE = 0.02  # of the trajectories of the run, where that is more
 MAX_PILOT, FEW = 2**16, 2**11  # trajectories of a pilot run; where the run takes few itself
+MAX_WORK, LOOK = 2**32, 2**26  # steps times trajectories times variables; where only asked
 PILOT_STEPS = 4000  # at most this many coarse steps in a pilot, from the second output on
 FIRST_STEPS = 64_000  # and to the first
 LEVELS = 18  # steps that are tried
@@ -81,6 +82,7 @@ class Wanted:
         threads: of the pilot.
         watch: called before every pair with the seconds that compiling took; may give up.
         plain: the run takes plain trajectories, as many as its errors need.
+        work: steps times trajectories times variables of one run of the pilot, at most.
     """
 
     ntraj: int
@@ -90,6 +92,7 @@ class Wanted:
     threads: int = 1
     watch: Callable[[float], None] = lambda compiling: None
     plain: bool = True
+    work: float = MAX_WORK
 
 
 @dataclass
@@ -198,7 +201,10 @@ class Pilot:
         if text.system.noise:
             one = kernel.lanes * steps * text.layout.state_slots
             most = MAX_PILOT if self.wanted.plain else FEW
-            share = min(PILOT_SHARE * self.needed, most) / kernel.lanes
+            share = (
+                min(PILOT_SHARE * self.needed, most, kernel.lanes * self.wanted.work / one)
+                / kernel.lanes
+            )
             chunks = int(max(PILOT_CHUNKS, min(PILOT_WORK / one, 2**14 / kernel.lanes), share))
         ntraj = chunks * kernel.lanes
         workers = min(self.wanted.threads, chunks)

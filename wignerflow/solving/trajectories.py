@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..checkpoint import FileKeeper
-from ..estimate import out_of_time
+from ..estimate import heard_by, out_of_time
 from ..kernels.cpu import CpuKernel
 from ..kernels.kernel import Kernel, NoDevice
 from ..kernels.module import Grid, KernelText
@@ -22,7 +22,7 @@ from ..run.gpus import place
 from ..run.needs import announce_run, check_outputs
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
-from ..run.stepsize import Wanted
+from ..run.stepsize import LOOK, MAX_WORK, Wanted
 from ..run.stopping import Target, worst
 from .columns import PlanColumns, no_error
 from .options import Options
@@ -155,9 +155,14 @@ class Trajectories:
             options, plan, times = self.options, self.problem.plan, self.problem.times
             # a checkpoint holds sums at outputs
             free = options.checkpoint is None and self.method.stochastic
-            columns = PlanColumns(plan, options.target)
+            listener = heard_by()
             self.request.wanted = Wanted(
-                self.request.ntraj, options.tol, columns, free, plain=options.variance == "plain"
+                self.request.ntraj,
+                options.tol,
+                PlanColumns(plan, options.target),
+                free,
+                plain=options.variance == "plain",
+                work=LOOK if listener is not None and listener.precise else MAX_WORK,
             )
             self.prepared = prepare(text, times, self.request)
             if self.prepared.exact:
