@@ -90,7 +90,7 @@ def join(given: Sequence[Jump | LocalJump], links: Iterable[Any]) -> Joined:
         members = [m for j, m in taken if j is jump]
         if not members:
             out.jumps.append(jump)
-        elif members != [None]:
+        elif members != [None] and isinstance(jump, Jump):
             rest = out.rest[jump] = _without(jump, members)
             out.jumps += [rest] if np.any(rest.rate) else []
     left = len(following)
