@@ -50,6 +50,54 @@ def source(model: Model, method: Any = "twa") -> str:
     return KernelText(engine.lower(model, {}, None)[0], []).plain()
 
 
+def compile_model(
+    model: Model,
+    method: Any = "twa",
+    *,
+    tlist: Any,
+    e_ops: Any,
+    target: str = "wasm32",
+    dt: float | None = None,
+    ntraj: int = 1000,
+    precision: str = "single",
+    chunks: int = 1,
+) -> Any:
+    """The trajectories of a run as a WebAssembly module, for browsers, workers and Node.
+
+    The module imports one memory (``env.memory``), exports ``run`` and calls nothing else. It runs
+    the trajectories of ``wf.solve`` with the same arguments, up to rounding, chunk by chunk, and
+    leaves the sums of the observables in its memory. All tables are filled in: the bytes are
+    complete. ``out.layout`` says where everything lies, ``out.javascript`` is a module for the
+    host's side.
+
+    Args:
+        method: "twa" or another method with stochastic trajectories.
+        tlist: output times (T,), as for ``wf.solve``.
+        e_ops: operators and array operators by name, as for ``wf.solve``; derived observables
+            are for the host to make from means.
+        target: "wasm32", WebAssembly with vectors of 128 bits.
+        dt: largest step; None takes the one that a pilot finds good enough for ``ntraj``. Give it
+            where the tables of several models are to share one module: they do if the models differ
+            in numbers alone and have the same times and step; ``out.layout["code"]`` is equal then.
+        ntraj: trajectories for whose errors the step is chosen; the host runs as many as it likes.
+        precision: "single" or "double".
+        chunks: the most chunks (of ``out.layout["lanes"]`` trajectories) that one call runs.
+
+    Returns:
+        ``bytes`` with ``layout``, ``tables`` and ``javascript``.
+
+    Raises:
+        ValueError, TypeError: an argument does not meet its requirement, the method cannot treat
+            the model or has no stochastic trajectories, or more than 4 GiB would be needed.
+    """
+    from .solving.compiled import compiled
+
+    return compiled(
+        model, method, tlist=tlist, e_ops=e_ops, target=target, dt=dt, ntraj=ntraj,
+        precision=precision, chunks=chunks,
+    )  # fmt: skip
+
+
 class _Heard(BaseException):
     """Ends a call of ``solve`` that is only asked what it needs."""
 
@@ -146,6 +194,7 @@ def attach() -> None:
             {
                 "equations": equations,
                 "source": source,
+                "compile": compile_model,
                 "estimate": estimate,
                 "to_qutip": model_to_qutip,
             },

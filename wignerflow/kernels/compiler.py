@@ -37,8 +37,13 @@ def digest(text: str, target: Target) -> str:
 
 
 def object_code(text: str, target: Target) -> bytes:
-    """The object file of a text."""
-    return targets.object_code(lower.lower(text, ENTRY, target.width), target)
+    """The object file of a text, from the cache where it is there."""
+    key = digest(text, target)
+    code = cache.load(key)
+    if code is None:
+        code = targets.object_code(lower.lower(text, ENTRY, target.width, target.pointer), target)
+        cache.save(key, code)
+    return code
 
 
 def load(text: str) -> Loaded:
@@ -47,9 +52,5 @@ def load(text: str) -> Loaded:
     key = digest(text, target)
     with _locks.setdefault(key, threading.Lock()):
         if key not in _loaded:
-            code = cache.load(key)
-            if code is None:
-                code = object_code(text, target)
-                cache.save(key, code)
-            _loaded[key] = Loaded(code, ENTRY)
+            _loaded[key] = Loaded(object_code(text, target), ENTRY)
     return _loaded[key]

@@ -56,6 +56,13 @@ class Chunks:
         return Chunks(**all_of, seconds=sum(p.seconds for p in parts))
 
 
+#: Names of the sums in the text of ``run``.
+SUMS = {
+    "count": "count", "mean": "mean", "m2": "m2", "batch_count": "bcount", "batch_sum": "bsum",
+    "clips": "clips", "final": "final",
+}  # fmt: skip
+
+
 def kernel_digest(kernel: Any, facts: str) -> str:
     """SHA-256 of a kernel's source and tables, and of further facts."""
     out = hashlib.sha256(kernel.source.encode())
@@ -152,32 +159,59 @@ class CpuKernel:
         local and full local step (step-size pilots).
         """
         start = time.perf_counter()
+        arguments = self.arguments(first, chunks, ntraj, seed, keep=keep, draws=draws)
+        self._run(list(arguments.values()))
+        out = Chunks(**{k: arguments[name] for k, name in SUMS.items()})
+        out.seconds = time.perf_counter() - start
+        return out
+
+    def arguments(
+        self,
+        first: int,
+        chunks: int,
+        ntraj: int,
+        seed: int,
+        *,
+        keep: bool = False,
+        draws: tuple[int, int, int] = (1, 1, 1),
+    ) -> dict[str, Any]:
+        """What ``run`` is called with, by the names in the kernel's text."""
         T, K, Kb = self.nsteps.size + 1, self.channels, self.batched.size
         n = self.lanes
-        v, q = (np.zeros(self.state_slots * n, self.dtype) for _ in range(2))
-        s = np.zeros(self.scratch * n, self.dtype)
-        w = np.zeros(self.wide_slots * n, self.dtype)
-        out = Chunks(
-            np.zeros((chunks, T), np.int64),
-            np.zeros((chunks, T, K)),
-            np.zeros((chunks, T, K)),
-            np.zeros((chunks, T, 32), np.int64),
-            np.zeros((chunks, T, 32, Kb)),
-            np.zeros(chunks),
-            np.zeros((chunks if keep else 0, self.state_slots, n), self.dtype),
-        )
         begin = np.zeros((0, self.state_slots, n), self.dtype)
         if self.start is not None:
             rows = np.arange(first * n, (first + chunks) * n) % len(self.start)
             states = self.start[rows].reshape(chunks, n, self.state_slots)
             begin = np.ascontiguousarray(states.swapaxes(1, 2))
-        k0, k1 = rng.seed_words(seed)
-        kd, kh, kf = (np.zeros(2 * number, np.uint32) for number in draws)
-        arguments = (
-            first, chunks, ntraj, k0, k1, v, q, s, w, self.p, self.o, self.ct, self.nsteps,
-            self.hs, self.rows, kd, kh, kf, self.dtype(self.noise), out.count, out.mean, out.m2,
-            out.batch_count, out.batch_sum, self.bmap, out.clips, begin, out.final,
-        )  # fmt: skip
-        self._run(arguments)
-        out.seconds = time.perf_counter() - start
-        return out
+        seed0, seed1 = rng.seed_words(seed)
+        return {
+            "first": first,
+            "chunks": chunks,
+            "ntraj": ntraj,
+            "seed0": seed0,
+            "seed1": seed1,
+            "v": np.zeros(self.state_slots * n, self.dtype),
+            "q": np.zeros(self.state_slots * n, self.dtype),
+            "s": np.zeros(self.scratch * n, self.dtype),
+            "w": np.zeros(self.wide_slots * n, self.dtype),
+            "p": self.p,
+            "o": self.o,
+            "ct": self.ct,
+            "nsteps": self.nsteps,
+            "hs": self.hs,
+            "rows": self.rows,
+            **{
+                k: np.zeros(2 * d, np.uint32)
+                for k, d in zip(("kd", "kh", "kf"), draws, strict=True)
+            },
+            "noise": self.dtype(self.noise),
+            "count": np.zeros((chunks, T), np.int64),
+            "mean": np.zeros((chunks, T, K)),
+            "m2": np.zeros((chunks, T, K)),
+            "bcount": np.zeros((chunks, T, 32), np.int64),
+            "bsum": np.zeros((chunks, T, 32, Kb)),
+            "bmap": self.bmap,
+            "clips": np.zeros(chunks),
+            "begin": begin,
+            "final": np.zeros((chunks if keep else 0, self.state_slots, n), self.dtype),
+        }

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 
 from ..phasespace.polynomials import Leaf, Number
 from ..phasespace.system import Diffusion
+from .capped import clamp
 from .layout import Layout
-from .local import clamp, fill
+from .local import fill
 from .rng import DYNAMICS
 from .text import Lines, Prologue, expression
 

@@ -25,6 +25,7 @@ from ..phasespace.system import (
     LocalStep,
     MatrixStep,
 )
+from .capped import SMALL, clamp
 from .layout import Layout
 from .matrix_initial import matrix_initial
 from .matrix_local import MatrixLocal
@@ -141,11 +142,6 @@ def row(
     columns = [M.reshape(-1, 9), strength * d, C[:, i, j], N[:, None] / 2 * d, tolerance[:, None]]
     out = np.concatenate(columns, axis=1)
     return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
-
-
-def clamp(value: str, bound: str) -> str:
-    """``value`` between -``bound`` and ``bound`` (not negative), as source."""
-    return f"{bound} - fmax0(F(2) * {bound} - fmax0({value} + {bound}))"
 
 
 def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
@@ -336,7 +332,9 @@ class LocalPrinter:
             f"e20 = {clamp('v20 * r0', 'w2')}",
             "v11 = v11 - e10 * e10",
             "d1 = np.sqrt(fmax0(v11))",
-            "r1 = pick(v11, F(1) / np.sqrt(fmax0(v11) + F(1e-30)), F(0) * v11)",
+            # of an entry that was limited rounding is left, whose sign would decide what follows
+            f"r1 = pick(v11 - F({SMALL}) * w1 * w1, F(1) / np.sqrt(fmax0(v11) + F(1e-30)), "
+            "F(0) * v11)",
             "v22 = v22 - e20 * e20",
             "w2 = np.sqrt(fmax0(v22))",
             f"e21 = {clamp('(v21 - e20 * e10) * r1', 'w2')}",

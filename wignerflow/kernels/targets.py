@@ -6,16 +6,21 @@ import ctypes
 import functools
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
 _LOCK = threading.RLock()  # around LLVM's own state
 _NUMBERS = itertools.count()  # names of libraries, which are used once
+
+
+class NoTarget(RuntimeError):
+    """LLVM was built without a code generator."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,29 @@ class Target:
             out //= 2
         return out
 
+    @property
+    def pointer(self) -> int:
+        """Bits of an address."""
+        return 32 if self.triple.startswith("wasm32") else 64
+
     def machine(self) -> Any:
-        """LLVM's description of it."""
+        """LLVM's description of it.
+
+        Raises:
+            NoTarget: this LLVM makes no code for it.
+        """
         _start(self.triple == llvm.get_default_triple())
-        return llvm.Target.from_triple(self.triple).create_target_machine(
-            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="small"
+        try:
+            target = llvm.Target.from_triple(self.triple)
+        except RuntimeError:
+            raise NoTarget(
+                f"The LLVM of llvmlite {llvmlite.__version__} makes no code for {self.triple}: "
+                "install the llvmlite of PyPI or conda-forge, which does."
+            ) from None
+        # a module of WebAssembly stands alone, and its data stay where they are
+        reloc = "static" if self.pointer == 32 else "pic"
+        return target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=2, reloc=reloc, codemodel="small"
         )
 
 
@@ -74,6 +97,15 @@ def host() -> Target:
     if bits == 512:
         features += ",-prefer-256-bit"
     return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features, bits)
+
+
+#: Browsers and all else that runs WebAssembly with vectors of 128 bits.
+WASM = Target(
+    "wasm32-unknown-unknown",
+    "generic",
+    "+simd128,+sign-ext,+nontrapping-fptoint,+bulk-memory",
+    128,
+)
 
 
 def optimised(ir: str, machine: Any) -> Any:
@@ -127,14 +159,16 @@ class Loaded:
         self._function(words.ctypes.data)
 
 
-def pack(arguments: Sequence[Any]) -> NDArray[np.int64]:
+def pack(
+    arguments: Sequence[Any], address: Callable[[Any], int] = lambda a: int(a.ctypes.data)
+) -> NDArray[np.int64]:
     """The words of a call: a number's bits, an array's address and dimensions."""
     words: list[int] = []
     for a in arguments:
         if isinstance(a, np.ndarray):
             if not a.flags.c_contiguous:
                 raise ValueError("Arrays of a kernel lie in C order.")
-            words += [a.ctypes.data, *a.shape]
+            words += [address(a), *a.shape]
         elif isinstance(a, (np.float32, np.float64)):
             words.append(int(a.view(np.int32 if a.itemsize == 4 else np.int64)))
         else:

@@ -1,0 +1,74 @@
+"""``model.compile``: a run as code for other machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _check
+from ..kernels.module import Grid, KernelText
+from ..kernels.observe import Readout
+from ..kernels.wasm import Channels, WasmKernel, WasmModule
+from ..model.model import Model
+from ..phasespace.method import TrajectoryMethod
+from ..run.driver import Request, prepare
+from ..run.stepsize import Wanted
+from .columns import PlanColumns
+from .methods import check_treats, resolve_method
+from .options import read_options
+from .problem import check_problem, read_problem
+
+TARGETS = ("wasm32",)
+
+
+def compiled(
+    model: Model,
+    method: Any,
+    *,
+    tlist: Any,
+    e_ops: Any,
+    target: str,
+    dt: float | None,
+    ntraj: int,
+    precision: str,
+    chunks: int,
+) -> WasmModule:
+    """See ``wignerflow.views.compile_model``."""
+    _check.one_of("target", target, TARGETS)
+    _check.integer("chunks", chunks, 1)
+    problem = read_problem(model, tlist, e_ops)
+    for observable in problem.plan.observables:
+        if observable.rule is not None:
+            _check.fail(
+                "e_ops",
+                "hold operators and array operators only",
+                observable.rule,
+                "Ask for the operators it is made of: functions of means are made by the host.",
+            )
+    engine = resolve_method(method)
+    check_problem(problem)
+    check_treats(engine, model, problem.base)
+    if not isinstance(engine, TrajectoryMethod) or not engine.stochastic:
+        _check.fail("method", "be one with stochastic trajectories, such as 'twa'", method)
+    options = read_options(
+        engine, model, list(problem.named), problem.times, begin=0.0, ntraj=ntraj, seed=0, dt=dt,
+        tol=None, variance="plain", precision=precision, device="cpu", threads=None,
+        target_sem=None, timeout=None, keep=None, start=None, checkpoint=None, every=None,
+        client=None, progress=False,
+    )  # fmt: skip
+    system, symbols = engine.lower(model, problem.base, problem.times)
+    base = problem.plan.base
+    text = KernelText(system, [Readout(symbols[k], base[k].is_complex) for k in problem.base])
+    columns = PlanColumns(problem.plan, {})
+    single = options.precision == "single"
+    wanted = Wanted(options.ntraj, columns=columns, free=False)
+    request = Request(options.ntraj, 0, single, dt=options.dt, wanted=wanted)
+    step = prepare(text, problem.times, request).step
+    kernel = WasmKernel(text, Grid.make(problem.times, step), single=single)
+    slots = problem.plan.slots()
+    observables = []
+    for o in problem.plan.observables:
+        slot = slots[o.inputs[""]]
+        size = (slot.span.stop - slot.span.start) // (2 if slot.is_complex else 1)
+        first = slot.span.start
+        observables.append(Channels(o.name, size, first, first + size if slot.is_complex else None))
+    return kernel.module(problem.times, observables, text.variables, chunks)
