@@ -606,3 +606,43 @@ def test_plain_plans_are_checked(spoil):
     spoil(data)
     with pytest.raises((ValueError, TypeError, KeyError)):
         Plan.from_dict(data)
+
+
+@pytest.mark.parametrize("kind", ["singlet", "dicke", "planar", "wineland"])
+def test_eigenvalues_are_not_pulled_apart_by_sampling(kind):
+    """The mean over many runs is within a quarter of one run's error of the right value."""
+    N, ntraj, repeats = 40, 256, 200
+    atoms = wf.Ensemble(N, name="atoms")
+    rule = wf.WinelandSqueezing(atoms) if kind == "wineland" else Squeezing(atoms, kind)
+    _, _, plan = flatten({"xi2": rule})
+    mean, width = np.array([3.0, 2.0, 14.0]), np.array([1.0, 2.2, 3.1])
+
+    def moments(J):
+        first = dict(zip("xyz", np.moveaxis(J, -1, 0), strict=True))
+        both = {a + b: first[a] * first[b] for a in "xyz" for b in "xyz" if a <= b}
+        return first | both | {"JJ": (J * J).sum(axis=-1)}
+
+    rng = np.random.default_rng(5)
+    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    covariance = rotation @ np.diag(width**2) @ rotation.T
+    want = covariance + np.outer(mean, mean)
+    exact_means = dict(zip("xyz", mean, strict=True)) | {"JJ": np.trace(want)}
+    exact_means |= {a + b: want["xyz".index(a), "xyz".index(b)] for a in "xyz" for b in "xyz"}
+    right = float(rule.evaluate({k: np.asarray(v) for k, v in exact_means.items()}))
+    slots, found, plain, errors = plan.slots(), [], [], []
+    inputs = {n: slots[k] for n, k in plan.observables[0].inputs.items()}
+    for _ in range(repeats):
+        values = moments(mean + (rng.normal(size=(ntraj, 3)) * width) @ rotation.T)
+        channels = np.zeros((ntraj, 1, plan.channels))
+        for name, slot in inputs.items():
+            channels[:, 0, slot.span] = values[name][:, None]
+        samples = Samples.of_runs(channels, np.arange(plan.channels))
+        expect, sem, _ = assemble(plan, samples, slots)
+        found.append(expect["xi2"][0])
+        errors.append(sem["xi2"][0])
+        plain.append(samples.jackknife(rule.evaluate, inputs).value[0])
+    sem = np.mean(errors)
+    assert abs(np.mean(found) - right) < 0.25 * sem
+    assert np.std(found) == pytest.approx(sem, rel=0.2)
+    # negative control: without the correction the smallest eigenvalue is too small
+    assert np.mean(plain) < np.mean(found) - 0.02 * sem

@@ -365,8 +365,8 @@ def assemble(
     """Expectation values, standard errors and standard deviations by name, each (T,) or (T, M).
 
     A complex value has the error of its real part + 1j * that of its imaginary part. A derived
-    observable has a jackknife error; its ``std`` is NaN, as it has no value on one trajectory,
-    unless it is linear.
+    observable has a jackknife error, and where it is ``biased`` the jackknife's value; its ``std``
+    is NaN, as it has no value on one trajectory, unless it is linear.
     """
     mean, sem, std = samples.average(), samples.sem(), samples.std()
     expect: Values = {}
@@ -386,7 +386,9 @@ def assemble(
                 target[o.name] = np.asarray(o.rule.evaluate(means))
         else:
             out = samples.jackknife(o.rule.evaluate, {n: slots[k] for n, k in o.inputs.items()})
-            expect[o.name], errors[o.name] = out.value, out.sem
+            better = o.rule.biased & np.isfinite(out.corrected) & np.isfinite(out.sem)
+            expect[o.name] = np.where(better, out.corrected, out.value)
+            errors[o.name] = out.sem
             spreads[o.name] = np.full_like(out.value, np.nan)
     return expect, errors, spreads
 

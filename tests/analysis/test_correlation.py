@@ -188,3 +188,26 @@ def test_qutip_spectrum_is_ours_at_the_opposite_frequency():
     ours = wf.spectrum(model, c.adag, c.a, taus, omega=-w[::-1], **options)
     np.testing.assert_allclose(ours.value[::-1], want, atol=1e-3 * want.max())
     assert want[6] > 5 * want[2]  # at +1 and -1
+
+
+@pytest.mark.parametrize("frequency", [0.0, 2.0, 10.0])
+def test_a_kick_is_short_though_steps_are_long(frequency):
+    """A linear mode is stepped exactly, so its step may be as long as the run: <a^+ a> = 0.3."""
+    m = wf.Mode(name="m")
+    jumps = [wf.Jump(m.a, 1.3), wf.Jump(m.adag, 0.3)]
+    model = wf.Model(frequency * m.n, jumps, initial={m: wf.vacuum})
+    taus = np.linspace(0, 3, 16)
+    out = wf.correlation(model, m.adag, m.a, taus, order="plain", ntraj=4096, seed=1)
+    want = 0.3 * np.exp((1j * frequency - 0.5) * taus)
+    assert worst(out.value, want, out.sem) < 4.5
+    assert out.dt > 5  # negative control: a kick of a share of the step would be as long as this
+    assert out.stats["start"] < 100
+
+
+def test_gain_near_threshold_relaxes_in_its_own_time():
+    m = wf.Mode(name="m")
+    jumps = [wf.Jump(m.a, 1.3), wf.Jump(m.adag, 1.2)]
+    model = wf.Model(jumps=jumps, initial={m: wf.vacuum})
+    found = wf.steady_state(model, {"n": m.n}, ntraj=4096, seed=3, controls=False)
+    assert abs(found.expect["n"] - 12.0) < 4 * found.sem["n"] < 1.5
+    assert 20 < found.stats["relaxed"] < 1e4

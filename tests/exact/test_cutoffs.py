@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,30 @@ def test_rare_runs_with_many_photons_are_run_again():
     assert abs(out.expect["n"][1] - 9 * up) < 4 * out.sem["n"][1]
     assert abs(out.expect["n"][1] / 9 * 400 - round(out.expect["n"][1] / 9 * 400)) < 1e-3
     assert out.stats["cutoffs"]["a"] > 20
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_small_cutoff_states_what_it_loses(seed):
+    """Random Kerr modes with 4 to 11 Fock states: the true error stays below the stated one."""
+    rng = np.random.default_rng(seed)
+    few = wf.Mode(name="few", cutoff=int(rng.integers(5, 12)))
+    p, start, t = rng.uniform(0, 1, 6), wf.coherent(0.6 * rng.normal()), np.linspace(0, 3, 7)
+    found = {}
+    for m in (a, few):
+        H = p[0] * m.n + 0.6 * p[1] * (m.a + m.adag) + 0.3 * p[2] * (m.a**2 + m.adag**2)
+        H = H + 0.3 * p[3] * m.n * m.n
+        jumps = [wf.Jump(m.a, 0.3 + p[4]), wf.Jump(m.n, 0.3 * p[5])]
+        model = wf.Model(H, jumps, initial={m: start})
+        ops = {"n": m.n, "x": m.a + m.adag, "nn": m.n * m.n}
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            found[m] = wf.solve(model, t, e_ops=ops, method="exact", truncation=True)
+    wide, narrow = found[a], found[few]
+    for name in ("n", "x", "nn"):
+        error = np.abs(wide.expect[name] - narrow.expect[name]).max()
+        stated = narrow.truncation[name].max()
+        assert error < 2 * stated + 1e-6
+        size = np.abs(wide.expect[name]).max()
+        assert wide.truncation[name].max() < 1e-3 * max(size, 1.0)
+        if error > 3e-4 * size:
+            assert any("raise its `cutoff`" in str(w.message) for w in heard)

@@ -38,6 +38,7 @@ from ..model.operators import Op
 from ..observables import Plan, flatten
 from ..phasespace.twa import TWA
 from ..result import format_value
+from ..run.bounds import pace
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
 
 KICK = 0.02  # strength of a kick, over the largest coefficient of B
 KICK_STEPS = 8  # steps that resolve its pulse
-KICK_LENGTH = 0.02  # of the pulse, in steps of the run: what it blurs is below other errors
+KICK_LENGTH = 0.02  # of the pulse, in steps of the run and in delays: it blurs less than they do
+KICK_TURN = 2e-4  # and in inverse rates of the model, as an exact step may be as long as the run
 
 
 @dataclass
@@ -393,6 +395,11 @@ class _Run:
         self.first = int(np.searchsorted(self.times, start))
         self.text = self._text(model)
         self.dt = prepare(self.text, self.times, request).step
+        rate = pace(self.text.system, self.times)
+        short = (
+            KICK_LENGTH * min(self.dt, *np.diff(taus)) if taus.size > 1 else KICK_LENGTH * self.dt
+        )
+        self.kick = min(short, KICK_TURN / rate) if rate > 0 else short
 
     def _text(self, model: Model) -> KernelText:
         system, symbols = self.engine.lower(model, self.base, self.times)
@@ -436,7 +443,7 @@ class _Run:
 
     def _kicked(self, kick: Op) -> Any:
         """A(t + tau) of trajectories kicked by exp(-i kick) just before the first origin."""
-        length = min(KICK_LENGTH * self.dt, 0.5 * self.start) if self.start else self.dt
+        length = min(self.kick, 0.5 * self.start) if self.start else self.kick
         begin = self.start - length
         inner = begin + length * np.arange(KICK_STEPS + 1) / KICK_STEPS
 

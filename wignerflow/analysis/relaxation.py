@@ -21,8 +21,9 @@ from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
 from ..phasespace.generator import refuses
-from ..run.bounds import guess
-from ..run.driver import Request, available_threads, simulate
+from ..run.bounds import LOCAL, damping, guess, pace
+from ..run.driver import Prepared, Request, available_threads, simulate
+from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
 from ..run.stepsize import Wanted
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
@@ -147,9 +148,14 @@ class Runner:
             system, _ = TWA().lower(self.model, {}, np.array([0.0, 1.0]))
         else:
             system = self._text(0, self.model, np.array([0.0, 1.0])).system
-        # rotations, local rates and explicit equations bound the step; a model without any stands
-        first = min(FIRST_STEPS * guess(system, np.array([0.0, 1e12])), 1e12)
-        slowest = self.slowest()
+        span = np.array([0.0, 1e12])
+        step = guess(system, span)
+        if step >= span[1]:  # rates that bound no step
+            rate = pace(system, span)
+            step = LOCAL / rate if rate > 0 else 1.0  # a model without any stands
+        first = FIRST_STEPS * step
+        rates = [self.slowest(), *(2 * rate for rate in damping(system).values())]
+        slowest = min((r for r in rates if r > 0), default=0.0)
         # two lengths in a row must pass, the second twice as long
         return max(first, LIFETIMES / slowest) if slowest > 0 else first
 
@@ -174,7 +180,12 @@ class Runner:
             # averages over outputs have smaller errors than one; controls correct the rest
             many = count if self.controls else AVERAGED * count
             request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}))
-            outcome = simulate(text, times, self.every, request)
+            if self.stochastic:
+                outcome = simulate(text, times, self.every, request)
+            else:
+                columns, step = PlanColumns(self.plan, {}), guess(text.system, times)
+                first = Prepared(self.dt or step)
+                outcome = extrapolated(text, times, self.every, request, first, columns)
             self.dt = outcome.dt
             self.work += outcome.stats["work"]
             if self.step_error is None:

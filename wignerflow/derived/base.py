@@ -73,6 +73,13 @@ class Derived:
         """Whether ``evaluate`` scales one mean by a positive number: no jackknife then."""
         return False
 
+    @property
+    def biased(self) -> bool:
+        """Whether sampling pulls ``evaluate`` to one side by more than a small part of its error,
+        as it does a smallest eigenvalue: the jackknife's correction is then taken off.
+        """
+        return False
+
     def parameters(self) -> dict[str, Any]:
         """The plain numbers that ``evaluate`` needs."""
         return {}

@@ -18,7 +18,7 @@ from .mode_states import SPREAD
 Cutoffs = dict[tuple[Subsystem, int], int]
 
 #: Population at the edge above which a result with a cutoff of the user's is warned about.
-WARN = 1e-4
+WARN = 1e-5
 
 
 def guess_cutoffs(model: Model) -> Cutoffs:

@@ -16,6 +16,9 @@ POINTS = 4096
 #: Share of a coefficient that steps of adaptive integrators may miss in their middles: they read it
 #: at more places than that, and shorten steps that are wrong.
 UNSEEN = 0.5
+#: What counts as a jump: so much of the largest value within so much of the time; and how many
+#: samples of a coefficient, or jumps, become nodes of their own.
+JUMP, SHARP, BENDS = 0.02, 1e-12, 512
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
@@ -45,6 +48,33 @@ def points(start: float, stop: float, count: int = POINTS) -> Array:
 def peak(coef: Coef, start: float, stop: float) -> float:
     """The largest magnitude of a coefficient between two times."""
     return float(np.abs(profile(coef, start, stop)[1]).max())
+
+
+def breaks(coefs: Iterable[Coef], start: float, stop: float) -> Array:
+    """Times between ``start`` and ``stop`` at which coefficients jump, and kinks of few samples.
+
+    A jump is found where half of the change between two points stays in ever shorter intervals,
+    which end ``SHARP`` of the time apart; both ends are returned.
+    """
+    out: list[float] = []
+    shortest = SHARP * (stop - start)
+    for coef in dict.fromkeys(coefs):
+        t, values = profile(coef, start, stop)
+        change, size = np.abs(np.diff(values)), float(np.abs(values).max())
+        if coef.times is not None and t.size <= BENDS:
+            out += t[1:-1].tolist()
+        for k in np.flatnonzero(change > JUMP * size)[:BENDS]:
+            ends, jump = [float(t[k]), float(t[k + 1])], float(change[k])
+            while ends[1] - ends[0] > shortest and jump > change[k] / 2:
+                middle = (ends[0] + ends[1]) / 2
+                low, mid, high = coef(np.array([ends[0], middle, ends[1]]))
+                left = abs(mid - low) > abs(high - mid)
+                ends = [ends[0], middle] if left else [middle, ends[1]]
+                jump = float(max(abs(mid - low), abs(high - mid)))
+            if jump > change[k] / 2:
+                out += ends
+    times = np.unique(np.array(out, float))
+    return times[(times > start + shortest) & (times < stop - shortest)]
 
 
 def visible_step(

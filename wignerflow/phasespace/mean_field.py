@@ -139,7 +139,9 @@ class MeanField(TrajectoryMethod):
        - l_k\,\partial_{a^*} l_k^*),
 
     that is the drift of :class:`TWA`, from J = N r/2. Observables are expectation values in product
-    states of the emitters and coherent states of the modes. Deterministic, ``sem`` is zero. Exact
+    states of the emitters and coherent states of the modes. Deterministic, ``sem`` is zero; steps
+    are extrapolated to none, and ``step_error`` says what is left (1e-7 of the largest value and
+    less, also across jumps of coefficients). Exact
     for N to infinity at constant N times the collective rates, as long as no correlations build up;
     a symmetric start (an inverted ensemble) may be an unstable fixed point that is never left.
 
@@ -157,7 +159,7 @@ class MeanField(TrajectoryMethod):
         >>> model = wf.Model(0.5 * atoms.Jx, initial={atoms: wf.down})
         >>> t = [0, np.pi, 2 * np.pi]
         >>> result = wf.solve(model, t, e_ops={"z": atoms.Jz}, method=wf.MeanField())
-        >>> result.expect["z"].round(2) + 0.0
+        >>> result.expect["z"].round(6) + 0.0
         array([-50.,   0.,  50.])
     """
 

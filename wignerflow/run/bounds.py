@@ -286,6 +286,19 @@ def _peak(coef: Coef, times: NDArray[np.float64]) -> float:
     return peak(coef, float(times[0]), float(times[-1]))
 
 
+def pace(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:
+    """A bound on the fastest rate, that of exactly stepped parts included; 0 if nothing moves."""
+    turn = explicit_rate(system, times) if system.explicit else largest_rate(system, times)
+    linear = [0.0]
+    for step in system.modes:
+        rate = 0.0
+        for coefs, (A, _) in step.parts.items():
+            largest = float(np.abs(A).sum(axis=-1).max())
+            rate += largest * float(np.prod([_peak(c.coef, times) for c in coefs]))
+        linear.append(rate)
+    return turn + largest_local_rate(system, times) + max(linear)
+
+
 def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
     """A first step from the model's rates."""
     span = float(tlist[-1] - tlist[0])

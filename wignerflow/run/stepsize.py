@@ -343,7 +343,10 @@ def _choice(pilot: Pilot, level: Level, met: bool) -> StepChoice:
     errors: Mapping[str, NDArray[np.float64]] = {}
     if level.stated.size:
         missing = tlist.size - len(level.stated)
-        rest = np.broadcast_to(level.stated.max(axis=0), (max(0, missing), level.stated.shape[1]))
+        last = level.stated.max(axis=0)
+        if pilot.text.system.coefficients():  # what they do later, the pilot has not seen
+            last = np.full_like(last, np.nan)
+        rest = np.broadcast_to(last, (max(0, missing), level.stated.shape[1]))
         stated = np.concatenate([level.stated, rest])[: tlist.size]
         errors = pilot.wanted.columns.split(stated)
     if not met:

@@ -17,7 +17,9 @@ from ..observables import Plan, assemble, batched
 from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
 from ..result import Result
+from ..run.bounds import guess, varying
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
+from ..run.extrapolated import coefficient_times, extrapolated
 from ..run.gpus import place
 from ..run.needs import announce_run, check_outputs
 from ..run.schedule import Schedule
@@ -67,7 +69,10 @@ class Trajectories:
         options, sampling = self.options, self.problem.times
         if self.problem.has_callables:  # tabulated where the kernel will read them
             text = self._lowered()
-            sampling = text.coefficient_times(self._grid(text), sampling)
+            if self.extrapolates:
+                sampling = coefficient_times(text, sampling, self._prepare(text).step)
+            else:
+                sampling = text.coefficient_times(self._grid(text), sampling)
             self.problem = self.problem.tabulated(sampling)
         self.record = Record(self.problem, self.method, options, sampling)
         text = self._lowered()
@@ -149,9 +154,18 @@ class Trajectories:
             options.checkpoint, build, who, {"dt": options.dt}, options.ntraj, options.found
         )
 
+    @property
+    def extrapolates(self) -> bool:
+        """Whether the run has no noise, and its step goes to none."""
+        return not self.method.stochastic and not self.problem.model.links
+
     def _prepare(self, text: KernelText) -> Prepared:
-        """The step, chosen once."""
-        if self.prepared is None:
+        """The step, chosen once; where it is extrapolated, the first."""
+        if self.prepared is None and self.extrapolates:
+            times = self.problem.times
+            step = min(guess(text.system, times), varying(text.system, times))
+            self.prepared = Prepared(step)
+        elif self.prepared is None:
             options, plan, times = self.options, self.problem.plan, self.problem.times
             # a checkpoint holds sums at outputs
             free = options.checkpoint is None and self.method.stochastic
@@ -188,6 +202,11 @@ class Trajectories:
             compiling = announce_run(text, nodes, kept, self.request, prepared.step)
             compiling += prepared.stats.get("compile_time", 0.0)
             prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
+        if self.extrapolates:
+            columns = PlanColumns(self.problem.plan, {})
+            outcome = extrapolated(text, self.problem.times, kept, self.request, prepared, columns)
+            self.prepared = outcome.prepared
+            return outcome
         try:
             return simulate(text, self.problem.times, kept, self.request, prepared)
         except NoDevice as error:  # nothing has run yet

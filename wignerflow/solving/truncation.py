@@ -36,6 +36,7 @@ from ..observables import assemble_exact
 from ..result import Result
 from ..result.accuracy import scale
 from ..run.automatic import density_elements
+from .edges import edge_errors
 from .problem import Problem, gather, members, read_problem
 from .provenance import NotPlain, read_call, write_call
 
@@ -80,6 +81,8 @@ def estimate(
 ) -> tuple[Errors, str]:
     """The truncation error by name, and what it rests on; ``solve`` runs smaller models."""
     if method.order is None:
+        if result.stats.get("edge"):
+            return edge_errors(problem, result), "the populations at the edges of modes"
         return {n: np.zeros(v.shape) for n, v in result.expect.items()}, "none: the method is exact"
     exact = _exact(problem, seconds)
     if exact is not None:
