@@ -84,7 +84,7 @@ def test_step_without_noise_bounds_the_true_error():
     fine = wf.solve(model, tlist, e_ops=e_ops, method="mean-field", dt=coarse.dt / 64)
     scale = np.abs(fine.expect["inversion"]).max()
     error = np.abs(coarse.expect["inversion"] - fine.expect["inversion"]).max() / scale
-    assert 1e-7 < error < budget.lines["inversion"].step
+    assert error < budget.lines["inversion"].step < 1e-6
 
 
 def test_what_the_step_covers_is_said():
