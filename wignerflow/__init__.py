@@ -5,10 +5,19 @@ Names are imported when they are first asked for (PEP 562), and so are SciPy, xa
 """
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
-from .views import attach
+
+try:
+    from .views import attach
+except KeyboardInterrupt:
+    if "wignerflow" in [os.path.basename(word) for word in sys.orig_argv[1:3]]:  # the command line
+        print("wignerflow: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise
 
 if TYPE_CHECKING:
     from .analysis import mean_field as mean_field

@@ -152,3 +152,25 @@ def test_ctrl_c_before_the_first_trajectory(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         cases.solve(ntraj=64)
     assert time.perf_counter() - begin < 20
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+
+class Interrupt:  # as a module is looked for
+    @staticmethod
+    def find_spec(name, where=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt)
+sys.orig_argv = ["python", *"-m wignerflow list".split()]
+runpy.run_module("wignerflow", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["numpy", "wignerflow.model.model", "wignerflow.cli"])
+def test_ctrl_c_while_the_package_is_imported(module):
+    command = [sys.executable, "-c", INTERRUPTED, module]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 130 and done.stderr == "wignerflow: interrupted\n", done.stderr
