@@ -61,6 +61,8 @@ class Sums:
         flux: whether the later factor of g2 is the flux (else the bin's mode).
         g1, g2: which products of bins are wanted.
         steady: average products over as many origins as there are delays, half the bins.
+        ways: what enters later may be correlated with earlier signals: leave no noise out between
+            bins, and take no flux.
     """
 
     def __init__(
@@ -68,13 +70,14 @@ class Sums:
         fields: int,
         bins: int,
         algebra: Commutators,
-        *,
         flux: bool,
         g1: bool,
         g2: bool,
         steady: bool,
+        ways: bool = False,
     ):
-        A, self.algebra, self.flux, self.steady = fields, algebra, flux, steady
+        A, self.algebra, self.flux, self.steady = fields, algebra, flux and not ways, steady
+        self.ways = ways
         self.origins = bins // 2 if steady else 0
         T = bins // 2 if steady else bins
         B = BATCHES
@@ -114,10 +117,10 @@ class Sums:
         self.square += total**2
         self._waves(np.where(at, c, 0))
         self._same(c, v, at[..., None])
-        later = chunk.flux if self.flux else x
+        later = chunk.flux if self.flux else (early if self.ways else x)
         if self.g1 is None and self.g2 is None:
             return
-        c, s = np.where(at, c, 0), np.where(at, s, 0)
+        c, s = np.where(at, c, 0), np.where(at, c if self.ways else s, 0)
         if self.steady:
             if self.g1 is not None:
                 self.g1 += self._lags(c.conj(), s)

@@ -15,6 +15,7 @@ ones without response kicks:
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Mapping
@@ -149,7 +150,7 @@ def photons(
         start = _relaxed(model, named, engine, number, relax)
         edges = start + edges[1] * np.arange(2 * bins_ + 1)
     run = _Run(model, engine, list(named.values()), edges, request)
-    if estimator == "flux" and run.infinite:
+    if run.infinite or run.ways:
         estimator = "bins"
     sums = run.sums(estimator == "flux", g1, g2, steady)
     if sums.failed > FAILED_LIMIT * count:
@@ -228,6 +229,7 @@ class _Run:
         request: Request,
     ):
         self.request, self.edges = request, edges
+        self.ways = False  # whether light has several ways, see ``several_ways``
         if model.links:
             self._linked(model, engine, outputs)
             return
@@ -251,7 +253,7 @@ class _Run:
         self.facts: dict[str, Any] = {**found.stats, "notes": list(system.facts)}
 
     def _linked(self, model: Model, engine: TWA, outputs: list[Output]) -> None:
-        """Records of a model with links: of ports, one for each output."""
+        """Records of a model with links, of sums of ports."""
         self.infinite = False
         width = float(np.diff(self.edges).mean())
         before = self.edges[0] / width
@@ -260,20 +262,18 @@ class _Run:
             _check.fail("bins", must, self.edges)
         self.times = width * np.arange(round(before) + self.edges.size)
         system, _ = engine.lower(model, {}, self.times)
-        keys = []
-        for o in outputs:
-            if len(o.terms) != 1:
-                must = "be of one jump each in a model with links"
-                _check.fail("outputs", must, o)
-            keys += list(o.terms.items())
-        factors = np.array([c for _, c in keys])
-        same = np.array([[a == b for b, _ in keys] for a, _ in keys])
-        gamma = np.outer(factors, factors.conj()) * same
+        gamma = np.array([[_overlap(a, b) for b in outputs] for a in outputs])
         self.algebra = Commutators(gamma, gamma.T / 2)
         blocks = {sub: k for k, sub in enumerate(model.subsystems)}
         maps = SymbolMap(system, blocks, frozenset())
-        ports = [(port(system, maps, model, key), complex(c)) for key, c in keys]
-        values = attach_ports(system, ports)
+        values = attach_ports(
+            system,
+            [
+                [(port(system, maps, model, key), complex(c)) for key, c in o.terms.items()]
+                for o in outputs
+            ],
+        )
+        self.ways = several_ways(model) or any(len(o.terms) > 1 for o in outputs)
         self.text = KernelText(system, [Readout(p, False) for row in values for p in row])
         found = prepare(self.text, self.times, self.request)
         self.dt = found.step
@@ -282,7 +282,7 @@ class _Run:
     def sums(self, flux: bool, g1: bool, g2: bool, steady: bool) -> Sums:
         """Run all trajectories."""
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
-        out = Sums(A, B, self.algebra, flux=flux, g1=g1, g2=g2, steady=steady)
+        out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
         left = self.request.ntraj
         for chunk in records(self.text, self.times, self.dt, self.request, self._bins):
             out.add(chunk, min(left, BATCHES))
@@ -304,6 +304,39 @@ class _Run:
             r[..., 5].copy(),
             counts,
         )
+
+
+def _overlap(a: Output, b: Output) -> complex:
+    """[a, b^+] of two sums of the fields of ports."""
+    return complex(sum(c * np.conj(b.terms.get(key, 0)) for key, c in a.terms.items()))
+
+
+def several_ways(model: Model) -> bool:
+    """Whether light may reach a place on several ways, of several lengths, or come back.
+
+    What enters an output last may then have met emitters before whose light has left already:
+    later inputs and earlier signals are correlated. Arrays count as one place.
+    """
+    places: dict[Any, Any] = {sub: sub for sub in model.subsystems}
+
+    def root(sub: Any) -> Any:
+        while places[sub] is not sub:
+            sub = places[sub]
+        return sub
+
+    coupled = [{s for f in factors for s in f.subs} for _, factors in model.H.terms]
+    for subs in [*coupled, *(jump.op.subsystems for jump in model.collective_jumps)]:
+        for one, two in itertools.pairwise(subs):
+            places[root(one)] = root(two)
+    for link in model.links:
+        one, two = (
+            root(next(iter(jump.op.subsystems)))
+            for jump, _ in (link.source_key, link.target_key)
+        )
+        if one is two:
+            return True
+        places[one] = two
+    return False
 
 
 def _watched(system: PhaseSpaceSystem) -> list[Readout]:

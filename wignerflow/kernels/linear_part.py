@@ -44,7 +44,7 @@ def take_linear(system: PhaseSpaceSystem) -> PhaseSpaceSystem:
     out.hamiltonian = Poly(rest)
     seen = {id(channel) for field in system.fields for channel, _, _ in field.terms}
     seen |= {id(port.channel) for link in system.links for port in link.ports}
-    seen |= {id(field.port.channel) for field in system.port_fields}
+    seen |= {id(p.channel) for field in system.port_fields for p, _ in field.ports}
     for channel in system.channels:
         terms = _single_terms(channel.symbol)
         if id(channel) in seen or not _one_mode(system, terms):

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..phasespace.system import Channel, LinkSpec, MemberChannel
+from ..phasespace.system import Channel, LinkSpec, MemberChannel, Port
 from .layout import Layout
 from .local import fill
 from .rng import DYNAMICS
@@ -42,12 +42,15 @@ class Links:
         self.active = bool(self.links)
         if not self.active:
             return
-        self.taps = [f.port for f in system.port_fields]
+        #: Ports whose fields are recorded, and of every field its taps and their factors.
+        self.taps: list[Port] = []
+        self.fields: list[list[tuple[int, complex]]] = []
+        for field in system.port_fields:
+            self.fields.append([(self._tap(port), c) for port, c in field.ports])
         self.rows = RECORDED if self.taps else PLAIN
         given = {id(p.channel): p.channel for link in self.links for p in link.ports}
         given |= {id(p.channel): p.channel for p in self.taps}
         self.given = given
-        self.fields = system.port_fields
         self.now = prologue.name(
             f"int({parameters.time(HIGH)}) * {STRIDE} + int({parameters.time(LOW)})"
         )
@@ -80,6 +83,14 @@ class Links:
                 tap[port.member] = t
         into_, out_, tap_ = (self.layout.parameters.indices(x) for x in (into, out, tap))
         return into_, out_, tap_
+
+    def _tap(self, port: Port) -> int:
+        """The number of a port among those that are recorded, each once."""
+        for t, other in enumerate(self.taps):
+            if other.channel is port.channel and other.member == port.member:
+                return t
+        self.taps.append(port)
+        return len(self.taps) - 1
 
     def is_port(self, channel: Channel | MemberChannel) -> bool:
         """Whether the noise of a channel is an input field that comes through here."""

@@ -150,6 +150,10 @@ class MemberChannels:
                 if np.any(c.real)
             ]
             total, kept = self.slots(j)
+            for part, amplitude in enumerate((channel.entering.real, channel.entering.imag)):
+                if amplitude:
+                    number = self.layout.parameters.scalar(amplitude)
+                    signal[part].append(self.prologue.name(number))
             l = [" + ".join(s) or "F(0)" for s in signal]
             self.links.write(out, channel, f"m{j}", total, kept, l, " + ".join(ordering))
 

@@ -188,6 +188,8 @@ class Recorder:
         channel = self.layout.system.channels[k]
         assert not isinstance(channel.rate, Coef)
         symbol = channel.symbol * float(channel.rate) ** 0.5
+        if channel.entering:
+            symbol = symbol + Poly.constant(channel.entering)
         parts = [symbol.real(), symbol.imag()]
         signal = [expression(p, mean, self.prologue) or "F(0)" for p in parts]
         ordering = channel.ordering or Poly()
@@ -203,22 +205,30 @@ class Recorder:
         root = pro.name("F(0.5) * np.sqrt(h)")
         self.links.tap_places(body)
         body.open(LANE_LOOP)
-        for t, field in enumerate(self.links.fields):
-            j = len(self.fields) + t
-            for name, first in (("c", 0), ("v", 2)):
+        for t in range(len(self.links.taps)):
+            for name, first in (("tc", 0), ("tv", 2)):
                 re, im = (f"{root} * {self.links.tapped(t, first + i)}" for i in (1, 0))
-                body.add(f"{name}r{j} = {re}", f"{name}i{j} = {im}")
-            body.add(f"sr{j} = cr{j} - vr{j}", f"si{j} = ci{j} - vi{j}")
-            a, b = (self._number(x) for x in (field.factor.real, field.factor.imag))
+                body.add(f"{name}r{t} = {re}", f"{name}i{t} = {im}")
+        for j, parts in enumerate(self.links.fields, len(self.fields)):
             for first, n in ((0, "c"), (2, "v")):
-                body.add(f"{self._record(j, first)} += {a} * {n}r{j} - {b} * {n}i{j}")
-                body.add(f"{self._record(j, first + 1)} += {a} * {n}i{j} + {b} * {n}r{j}")
-            square = self._number(abs(field.factor) ** 2)
-            signal = f"{per} * (sr{j} * sr{j} + si{j} * si{j})"
-            flux = f"{signal} + h * {self.links.tapped(t, 4)}"
-            body.add(f"{self._record(j, 4)} += {square} * ({flux})")
+                re, im = [], []
+                for t, c in parts:
+                    a, b = (self._number(x) for x in (c.real, c.imag))
+                    re.append(f"{a} * t{n}r{t} - {b} * t{n}i{t}")
+                    im.append(f"{a} * t{n}i{t} + {b} * t{n}r{t}")
+                body.add(f"{n}r{j} = {' + '.join(re)}", f"{n}i{j} = {' + '.join(im)}")
+                body.add(f"{self._record(j, first)} += {n}r{j}")
+                body.add(f"{self._record(j, first + 1)} += {n}i{j}")
+            body.add(f"sr{j} = cr{j} - vr{j}", f"si{j} = ci{j} - vi{j}")
             gain = " + ".join(f"s{p}{j} * (c{p}{j} + v{p}{j})" for p in "ri")
-            body.add(f"{self._record(j, 5)} += {square} * {per} * ({gain})")
+            body.add(f"gain{j} = {per} * ({gain})", f"{self._record(j, 5)} += gain{j}")
+            flux = f"gain{j}"
+            if len(parts) == 1:  # the symbol; of sums it would need the ordering of pairs
+                ((t, c),) = parts
+                square = self._number(abs(c) ** 2)
+                signal = f"{per} * (sr{j} * sr{j} + si{j} * si{j})"
+                flux = f"{signal} + {square} * h * {self.links.tapped(t, 4)}"
+            body.add(f"{self._record(j, 4)} += {flux}")
         body.close()
 
     def _number(self, value: float) -> str:

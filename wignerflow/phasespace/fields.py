@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..model.coefficients import Coef
 from ..model.inputs import Part
 from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
@@ -71,6 +72,12 @@ def port(
     if channel is None:
         must = 'be "length" for ports of single spins'
         _check.fail("spin_form", must, "bloch", "Local steps have no field.")
+    if jump.input is not None:
+        if jump.input.kind != "coherent" or isinstance(jump.input.value, Coef):
+            must = "have vacuum or constant coherent inputs at ports of a model with links"
+            hint = "Other light comes from a mode that is linked to it."
+            _check.fail("jumps", must, jump, hint)
+        channel.entering = complex(jump.input.value)
     if channel.ordering is None:
         if isinstance(channel, MemberChannel):
             n = jump.op.dag() * jump.op  # type: ignore[operator]
@@ -97,13 +104,13 @@ def _member_ordering(channel: MemberChannel, symbol: Terms) -> Terms:
 
 
 def attach_ports(
-    system: PhaseSpaceSystem, ports: Sequence[tuple[Port, complex]]
+    system: PhaseSpaceSystem, fields: Sequence[Sequence[tuple[Port, complex]]]
 ) -> list[list[Poly]]:
     """Let a system with links record what leaves ports, times factors; as :func:`attach`."""
     out = []
-    for at, factor in ports:
+    for parts in fields:
         first = RECORDS * len(system.port_fields)
-        system.port_fields.append(PortField(at, factor))
+        system.port_fields.append(PortField(tuple(parts)))
         out.append([Poly.leaf(Record(first + i)) for i in range(RECORDS)])
     return out
 

@@ -94,7 +94,8 @@ class Channel:
     ``sign`` -1: its field is taken off (in systems without noise). ``noisy`` False: of a linear
     jump of a mode whose noise stands in a :class:`Diffusion`.
     ``jump``: its number among the jumps of the model, if it stands for one alone.
-    ``ordering``, of a port: the symbol of r L^+ L minus r |l|^2.
+    ``ordering``, of a port: the symbol of r L^+ L minus r |l|^2; ``entering``: the amplitude of the
+    coherent light that enters there, whose drive stands in the Hamiltonian.
     """
 
     symbol: Poly
@@ -104,6 +105,7 @@ class Channel:
     noisy: bool = True
     jump: int | None = None
     ordering: Poly | None = None
+    entering: complex = 0j
 
 
 #: Numbers that are kept of every field over an output interval, see ``kernels.records``.
@@ -152,17 +154,16 @@ class LinkSpec:
 
 @dataclass
 class PortField:
-    """The field that leaves a port of a system with links, times a factor."""
+    """A sum of fields that leave ports of a system with links, times factors."""
 
-    port: Port
-    factor: complex
+    ports: tuple[tuple[Port, complex], ...]
 
 
 @dataclass
 class MemberChannel:
     """One independent jump per member m of an array group: symbol sum_k c_k[m] mono_k(v_m).
 
-    ``sign``, ``noisy``, ``jump`` and ``ordering`` as in :class:`Channel`.
+    ``sign``, ``noisy``, ``jump``, ``ordering`` and ``entering`` as in :class:`Channel`.
     """
 
     size: int
@@ -175,6 +176,7 @@ class MemberChannel:
     ordering: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]] | None = field(
         default=None, kw_only=True
     )
+    entering: complex = field(default=0j, kw_only=True)
 
 
 @dataclass
