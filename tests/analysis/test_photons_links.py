@@ -9,7 +9,6 @@ import wignerflow as wf
 from wignerflow.run.driver import Request
 from wignerflow.run.record import records
 
-
 module = importlib.import_module("wignerflow.analysis.photons")
 
 BINS = 0.25 * np.arange(17)

@@ -262,7 +262,7 @@ class _Run:
             _check.fail("bins", must, self.edges)
         self.times = width * np.arange(round(before) + self.edges.size)
         system, _ = engine.lower(model, {}, self.times)
-        gamma = np.array([[_overlap(a, b) for b in outputs] for a in outputs])
+        gamma = np.array([[_overlap(a, b) for b in outputs] for a in outputs], complex)
         self.algebra = Commutators(gamma, gamma.T / 2)
         blocks = {sub: k for k, sub in enumerate(model.subsystems)}
         maps = SymbolMap(system, blocks, frozenset())
@@ -330,8 +330,7 @@ def several_ways(model: Model) -> bool:
             places[root(one)] = root(two)
     for link in model.links:
         one, two = (
-            root(next(iter(jump.op.subsystems)))
-            for jump, _ in (link.source_key, link.target_key)
+            root(next(iter(jump.op.subsystems))) for jump, _ in (link.source_key, link.target_key)
         )
         if one is two:
             return True

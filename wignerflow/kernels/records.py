@@ -211,12 +211,14 @@ class Recorder:
                 body.add(f"{name}r{t} = {re}", f"{name}i{t} = {im}")
         for j, parts in enumerate(self.links.fields, len(self.fields)):
             for first, n in ((0, "c"), (2, "v")):
-                re, im = [], []
+                total: tuple[list[str], list[str]] = [], []
                 for t, c in parts:
                     a, b = (self._number(x) for x in (c.real, c.imag))
-                    re.append(f"{a} * t{n}r{t} - {b} * t{n}i{t}")
-                    im.append(f"{a} * t{n}i{t} + {b} * t{n}r{t}")
-                body.add(f"{n}r{j} = {' + '.join(re)}", f"{n}i{j} = {' + '.join(im)}")
+                    total[0].append(f"{a} * t{n}r{t} - {b} * t{n}i{t}")
+                    total[1].append(f"{a} * t{n}i{t} + {b} * t{n}r{t}")
+                body.add(
+                    *(f"{n}{p}{j} = {' + '.join(x)}" for p, x in zip("ri", total, strict=True))
+                )
                 body.add(f"{self._record(j, first)} += {n}r{j}")
                 body.add(f"{self._record(j, first + 1)} += {n}i{j}")
             body.add(f"sr{j} = cr{j} - vr{j}", f"si{j} = ci{j} - vi{j}")
