@@ -262,7 +262,8 @@ class _Run:
             _check.fail("bins", must, self.edges)
         self.times = width * np.arange(round(before) + self.edges.size)
         system, _ = engine.lower(model, {}, self.times)
-        gamma = np.array([[_overlap(a, b) for b in outputs] for a in outputs], complex)
+        overlaps = [[_overlap(a, b) for b in outputs] for a in outputs]
+        gamma: NDArray[np.complex128] = np.array(overlaps, complex)
         self.algebra = Commutators(gamma, gamma.T / 2)
         blocks = {sub: k for k, sub in enumerate(model.subsystems)}
         maps = SymbolMap(system, blocks, frozenset())
