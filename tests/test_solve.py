@@ -43,6 +43,30 @@ def no_work(monkeypatch):
 # ---------------------------------------------------------------------------- bad input
 
 
+def test_a_kernel_that_compiles_for_minutes_is_refused(monkeypatch):
+    """Before compiling, with the counts of what was written out; others compile."""
+    spins = [wf.Spin(name=f"s{k}") for k in range(3)]
+    H = spins[0].sz * spins[1].sz + 2 * spins[1].sx + spins[2].sx
+    jumps = [wf.Jump(s.sm, 0.1) for s in spins]
+    model = wf.Model(H, jumps, initial=dict.fromkeys(spins, wf.up))
+    options = dict(e_ops=[spins[0].sz], dt=0.1, ntraj=64, seed=1, progress=False)
+    assert wf.solve(model, [0, 0.1], **options).ntraj == 64
+    body = "    x = 1.0 + y * z\n"
+    assert compiler.expected_seconds("def f():\n" + 60_000 * body) > compiler.LONGEST
+    assert compiler.expected_seconds("def f():\n" + 5_000 * body) < 5
+
+    monkeypatch.setattr(compiler, "LONGEST", 0.1)
+    monkeypatch.setattr(compiler.targets, "object_code", lambda *a: pytest.fail("compiled"))
+    monkeypatch.setattr(compiler.cache, "load", lambda key: None)
+    monkeypatch.setattr(compiler, "_loaded", {})
+    with pytest.raises(
+        ValueError,
+        match=r"3 terms in H and 3 jumps on 3 subsystems. Its kernel would take about 0\.\d+ s"
+        r".*Gather like subsystems into arrays",
+    ):
+        wf.solve(model, [0, 0.1], **options)
+
+
 def bad_model(case: str) -> wf.Model:
     """Builds the model that ``case`` describes."""
     a, b = wf.Ensemble(10, name="atoms"), wf.Ensemble(5, name="others")

@@ -130,6 +130,28 @@ def announce(seconds: float, need: float, what: str, remedy: str) -> None:
         listener.hear(Estimate(seconds, need, what))
 
 
+_COMPILING: ContextVar[Callable[[], contextlib.AbstractContextManager[None]]] = ContextVar(
+    "compiling", default=contextlib.nullcontext
+)
+
+
+@contextlib.contextmanager
+def showing_compilation(
+    show: Callable[[], contextlib.AbstractContextManager[None]],
+) -> Iterator[None]:
+    """Let every compilation inside run within ``show()``."""
+    token = _COMPILING.set(show)
+    try:
+        yield
+    finally:
+        _COMPILING.reset(token)
+
+
+def compiling() -> contextlib.AbstractContextManager[None]:
+    """What a compilation runs in, so that who waits for it sees why."""
+    return _COMPILING.get()()
+
+
 def out_of_time(start: float, timeout: float | None, done: str) -> None:
     """Give up a run of which nothing is finished.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .run.stopping import Target, relative, worst
 
 QUIET_SECONDS = 1.0  # a shorter run shows nothing
 UPDATE_SECONDS = 0.5
+BAR = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} trajectories{postfix}"
 
 
 def in_notebook() -> bool:
@@ -64,6 +66,24 @@ class Progress:
         self.begin: int | None = None
         self.bar: Any = None
 
+    @contextlib.contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Say that a kernel is being compiled, once that has taken half a second."""
+        if not self.wanted:
+            yield
+            return
+        said: list[Any] = []
+        timer = threading.Timer(UPDATE_SECONDS, lambda: said.append(self._make("compiling …")))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            for line in said:
+                line.close()
+
     def update(self, done: int, samples: Samples) -> None:
         """Show where the run stands."""
         if not self.wanted:
@@ -92,8 +112,7 @@ class Progress:
         share = f"{ratio:.2g} x target" if self.targets else f"{ratio:.2g} of max"
         return f"sem {name} {share}, {duration(left)} left"
 
-    def _make(self) -> Any:
-        layout = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} trajectories{postfix}"
+    def _make(self, layout: str = BAR) -> Any:
         options: dict[str, Any] = {"total": self.total, "leave": False, "bar_format": layout}
         if self.notebook:
             from tqdm.notebook import tqdm as notebook

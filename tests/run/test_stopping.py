@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.kernels import compiler
 from wignerflow.progress import Progress, duration, seconds_left
 from wignerflow.run import driver
 from wignerflow.run.stopping import Target, next_check, targets, worst
@@ -129,6 +130,28 @@ def test_progress_in_a_notebook_without_widgets(monkeypatch, capfd):
     monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", 0.0)
     assert solve(ntraj=20_000, progress=True, threads=1).ntraj == 20_000
     assert "sem emission" in capfd.readouterr().err
+
+
+def test_compiling_is_said_once_it_takes_long(monkeypatch, capfd, tmp_path):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("wignerflow.progress.QUIET_SECONDS", 1e9)
+    made = []
+
+    def slow(text, target):
+        made.append(text)
+        time.sleep(wait)
+        return code(text, target)
+
+    code = compiler.targets.object_code
+    monkeypatch.setattr(compiler.targets, "object_code", slow)
+    for wait, patience, expected in ((0.3, 0.05, True), (0.0, 60.0, False)):
+        monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path / f"{wait}"))
+        monkeypatch.setattr(compiler, "_loaded", {})
+        monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", patience)
+        made.clear()
+        solve(ntraj=640, progress=True, dt=None)
+        assert len(set(made)) == len(made) == 1  # the pilot's kernel is the run's
+        assert ("compiling …" in capfd.readouterr().err) is expected
 
 
 def test_progress_with_a_target():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -25,6 +26,15 @@ OPTIONAL = (
     ("distributed", "cluster", "runs on several machines"),
     ("numba-cuda", "gpu", "runs on a GPU"),
     ("sympy", "docs", "printing of equations"),
+)
+
+#: Machines that kernels can be compiled for beside this one: (name, LLVM's triple).
+TARGETS = (
+    ("NVIDIA GPUs", "nvptx64-nvidia-cuda"),
+    ("WebAssembly", "wasm32-unknown-unknown"),
+    ("AMD GPUs", "amdgcn-amd-amdhsa"),
+    ("ARM", "aarch64-unknown-linux-gnu"),
+    ("x86-64", "x86_64-unknown-linux-gnu"),
 )
 
 Line = tuple[str, str, str]  # state ("ok", "missing", "PROBLEM"), what, found
@@ -63,8 +73,10 @@ def report() -> Iterator[Line]:
     for name in REQUIRED:
         yield _package(name)
     yield from _processor()
+    yield _targets()
     yield _cache()
     yield _kernel()
+    yield _compiler()
     for name, extra, purpose in OPTIONAL:
         version = _version(name)
         get = f"for {purpose}: pip install 'wignerflow[{extra}]'"
@@ -103,6 +115,22 @@ def _processor() -> Iterator[Line]:
     yield "ok", "threads", f"{usable}{limited}; `threads=` takes fewer"
 
 
+def _targets() -> Line:
+    """What LLVM makes code for."""
+    import llvmlite.binding as llvm
+
+    from ..kernels.cpu import cpu_target
+
+    llvm.initialize_all_targets()
+    have = []
+    for name, triple in TARGETS:
+        with contextlib.suppress(RuntimeError):
+            llvm.Target.from_triple(triple)
+            have.append(name)
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return "ok", "targets", f"LLVM {version}: {cpu_target()}; code for {', '.join(have)}"
+
+
 def _cache() -> Line:
     from ..kernels.cache import cache_directory
 
@@ -116,7 +144,7 @@ def _cache() -> Line:
         reason = error.strerror or error
         return "PROBLEM", "cache", f"{folder} cannot be written ({reason}): {advice}"
     files = [p for p in folder.rglob("*") if p.is_file()]
-    kernels = sum(p.suffix == ".py" for p in files)
+    kernels = sum(p.suffix == ".kernel" for p in files)
     size = sum(p.stat().st_size for p in files) / 2**20
     free = shutil.disk_usage(folder).free / 2**30
     return "ok", "cache", f"{folder}: {kernels} kernels, {size:.0f} MiB, {free:.0f} GiB free"
@@ -143,7 +171,32 @@ def _kernel() -> Line:
     exact = 100 * (np.exp(-1.0) - 0.5)
     if abs(result.expect["z"][-1] - exact) > 6 * result.sem["z"][-1]:
         return "PROBLEM", "kernel", f"<J_z> is {result.expect['z'][-1]:.3f}, not {exact:.3f}"
-    return "ok", "kernel", f"compiled or loaded, and run, in {seconds:.1f} s; right result"
+    return (
+        "ok",
+        "kernel",
+        f"compiled or taken from the cache, and run, in {seconds:.1f} s; right result",
+    )
+
+
+def _compiler() -> Line:
+    """Time one compile, past the cache."""
+    import time
+
+    from .. import TWA, Ensemble, Jump, LocalJump, Model, up
+    from ..kernels import compiler, targets
+    from ..kernels.module import KernelText
+
+    atoms = Ensemble(100, name="atoms")
+    model = Model(jumps=[Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 25.0)], initial={atoms: up})
+    system, _ = TWA().lower(model, {}, None)
+    text = KernelText(system, []).module(single=True, lanes=128)
+    start = time.perf_counter()
+    try:
+        size = len(compiler.compiled(text, targets.host()))
+    except Exception as error:  # whatever it is, the user must see it here
+        return "PROBLEM", "compiler", f"{type(error).__name__}: {error}"
+    seconds = time.perf_counter() - start
+    return "ok", "compiler", f"the kernel of a laser in {seconds:.1f} s, {size // 1024} KiB"
 
 
 def _gpu() -> Line:

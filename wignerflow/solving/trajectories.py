@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 from ..checkpoint import FileKeeper
-from ..estimate import heard_by, out_of_time
+from ..estimate import heard_by, out_of_time, showing_compilation
+from ..kernels.compiler import TooLarge
 from ..kernels.cpu import CpuKernel
 from ..kernels.kernel import Kernel, NoDevice
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
+from ..model.model import Model
 from ..observables import Plan, assemble, batched
 from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
@@ -66,6 +68,21 @@ class Trajectories:
 
     def result(self) -> Result:
         """Run them."""
+        options = self.options
+        shown = options.progress and self.method.stochastic
+        bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
+        self.request.progress = bar.update
+        try:
+            with showing_compilation(bar.compiling):
+                return self._result()
+        except TooLarge as error:
+            raise TooLarge(f"{counts(self.problem.model)} {error}") from None
+        finally:
+            bar.close()
+            if self.request.keeper is not None:
+                self.request.keeper.close()
+
+    def _result(self) -> Result:
         options, sampling = self.options, self.problem.times
         if self.problem.has_callables:  # tabulated where the kernel will read them
             text = self._lowered()
@@ -83,16 +100,8 @@ class Trajectories:
             from ..run.cluster import Cluster
 
             self.request.pool = partial(Cluster, options.client, deadline=end)
-        shown = options.progress and self.method.stochastic
-        bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
-        self.request.progress = bar.update
-        try:
-            self._keep()
-            outcome = self._simulate(text)
-        finally:
-            bar.close()
-            if self.request.keeper is not None:
-                self.request.keeper.close()
+        self._keep()
+        outcome = self._simulate(text)
         self._complete(outcome, text)
         if not self.method.stochastic:
             return self._deterministic(outcome)
@@ -282,6 +291,12 @@ def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bo
         return worst(target, mean, sem)[1] <= 1
 
     return reached
+
+
+def counts(model: Model) -> str:
+    """How many terms a model has written out, in a sentence."""
+    terms, jumps, things = len(model.H.terms), len(model.jumps), len(model.subsystems)
+    return f"The model has {terms} terms in H and {jumps} jumps on {things} subsystems."
 
 
 # ---------------------------------------------------------------- warnings
