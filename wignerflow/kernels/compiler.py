@@ -17,6 +17,7 @@ from .targets import Loaded, Target
 
 ENTRY = "run"
 LONGEST = 60.0  # seconds that a kernel may take to compile
+PER_CHARACTER = 1.2e-5  # seconds, of its text, at least
 _loaded: dict[str, Loaded] = {}
 _locks: dict[str, threading.Lock] = {}
 
@@ -42,24 +43,18 @@ class TooLarge(ValueError):
     """A kernel would take too long to compile."""
 
 
-def expected_seconds(text: str) -> float:
-    """What compiling takes, within a factor of about two.
+def expected_seconds(ir: str) -> float:
+    """What LLVM takes for a module, within a factor of two.
 
-    LLVM's time grows with the text, and with the square of its longest function. Measured on
-    kernels of 15,000 to 400,000 characters: one ensemble, 3 to 70 spins with all couplings, 16
-    ensembles, 12 modes, emitters of 4 levels.
+    It grows with the lines, and with the square of the longest function's. Measured on 2,000 to
+    63,000 lines: one ensemble, 3 to 70 spins with all couplings, 3 to 16 ensembles, 3 to 12 modes,
+    emitters of 3 to 6 levels.
     """
-    longest = max(map(len, text.split("\ndef ")))
-    return 0.5 + 1.8e-5 * len(text) + 4.3e-11 * longest**2
+    lines = [function.count("\n") for function in ir.split("\ndefine ")]
+    return 0.4 + 1.6e-4 * sum(lines) + 3.5e-9 * max(lines) ** 2
 
 
-def compiled(text: str, target: Target) -> bytes:
-    """The object file of a text, made anew.
-
-    Raises:
-        TooLarge: that would take more than a minute.
-    """
-    seconds = expected_seconds(text)
+def _allow(seconds: float) -> None:
     if seconds > LONGEST:
         raise TooLarge(
             f"Its kernel would take about {duration(seconds)} to compile, and {LONGEST:g} s are "
@@ -68,8 +63,19 @@ def compiled(text: str, target: Target) -> bytes:
             "`wf.couple(A, K, B)` and their jumps into `wf.Jump(array.sm, rates)`: an array's "
             "terms are compiled once, whatever M is."
         )
+
+
+def compiled(text: str, target: Target) -> bytes:
+    """The object file of a text, made anew.
+
+    Raises:
+        TooLarge: that would take more than a minute.
+    """
+    _allow(PER_CHARACTER * len(text))
     with compiling():
-        return targets.object_code(lower.lower(text, ENTRY, target.width, target.pointer), target)
+        ir = lower.lower(text, ENTRY, target.width, target.pointer)
+        _allow(expected_seconds(ir))
+        return targets.object_code(ir, target)
 
 
 def object_code(text: str, target: Target) -> bytes:
