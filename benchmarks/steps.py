@@ -18,7 +18,7 @@ from wignerflow.figures.ruks import laser
 from wignerflow.figures.ruks_2a import PUMP
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid, KernelText, Readout
-from wignerflow.run.stepsize import halved
+from wignerflow.run.pilot import halved
 
 PAGE = "docs/precision.md"
 NUMBERS = (10, 25, 100)

@@ -153,7 +153,7 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
             derived observable that is not registered, a time-dependent callable in an exact
             method).
     """
-    from .solving import Even, read_call, solve
+    from .solving import Chosen, read_call, solve
 
     known = {"threads", "timeout", "checkpoint", "every", "client", "progress", "device"}
     for name in options:
@@ -169,8 +169,8 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
     call = {"model": result.model, "e_ops": what["e_ops"], "method": what["engine"]}
     model, e_ops, engine = read_call(call)
     step: Any = what.get("step")
-    if step is not None and what.get("even"):
-        step = Even(step, what["even"])
+    if step is not None:
+        step = Chosen(step, what.get("even", 0), what.get("scheme", ""))
     out = solve(
         model,
         what["tlist"],

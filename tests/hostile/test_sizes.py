@@ -215,7 +215,7 @@ def test_numbers_beyond_their_range(options, must):
 
 
 def test_a_timeout_covers_the_pilot(monkeypatch):
-    from wignerflow.run.stepsize import Pilot
+    from wignerflow.run.pilot import Pilot
 
     level = Pilot.level
 

@@ -84,7 +84,7 @@ class LaneRun:
 
     def local(self, row: int, keys: Any, t0: int = 0) -> None:
         """One local step."""
-        self.scope["local"](self.v, self.s, self.p, self.o, row, np.asarray(keys), t0)
+        self.scope["local"](self.v, self.s, self.w, self.p, self.o, row, np.asarray(keys), t0)
 
     def step(self, number: int, h: float, row: int, kd: Any, kl: Any, t0: int = 0) -> None:
         """One collective step and the local step after it."""

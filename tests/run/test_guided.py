@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.kernels.module import KernelText
+from wignerflow.kernels.rng import LOCAL
 from wignerflow.run.statistics import BATCHES, Samples
 
 N = 200
@@ -54,15 +56,15 @@ def test_it_agrees_with_plain_trajectories(found, plain):
 
 def test_directions_that_are_not_orthonormal_are_seen(plain, monkeypatch):
     """What a mistake in the transformation would do: the noise along them has another size."""
-    from wignerflow.run import guided
+    from wignerflow.run.nets import Directions
 
-    keep = guided._Guided.directions
+    keep = Directions.__init__
 
-    def spoilt(self, most, pool):
-        keep(self, most, pool)
+    def spoilt(self, *args):
+        keep(self, *args)
         self.G = self.G * 1.1
 
-    monkeypatch.setattr(guided._Guided, "directions", spoilt)
+    monkeypatch.setattr(Directions, "__init__", spoilt)
     assert scores(solve(), plain, "emission").max() > 6
 
 
@@ -139,3 +141,33 @@ def test_errors_come_from_the_spread_of_nets():
     rng = np.random.default_rng(1)
     assert means_of_nets(rng, False) == pytest.approx(1, abs=0.05)
     assert means_of_nets(rng, True) > 5  # partners in different batches: seen
+
+
+# ---------------------------------------------------------------- the pilot by nets
+
+
+@pytest.mark.parametrize("scheme", ["splitting", "small-noise"])
+def test_both_runs_of_a_pair_of_nets_have_the_same_noise(scheme):
+    """Normals are orthonormal sums of units, whose increments are the same on both grids."""
+    from wignerflow.kernels.module import Grid
+    from wignerflow.run.net_pilot import units
+    from wignerflow.run.nets import given_text
+    from wignerflow.run.pilot import halved
+
+    atoms = wf.Ensemble(10, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 2.0)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    system, _ = wf.TWA(scheme=scheme).lower(model, {}, np.array([0.0, 1.0]))
+    text = given_text(KernelText(system, []))
+    coarse = Grid.make(np.array([0.0, 1.0, 1.5]), 0.4)
+    sizes = text.layout.draws.totals
+    total = []
+    for grid, draws in zip((coarse, halved(coarse)), text.pilot_draws, strict=True):
+        A = units(text, grid, draws).toarray()
+        assert np.allclose(A @ A.T, np.eye(len(A)))
+        local = A[-2 * sizes[LOCAL] * (int(grid.nsteps.sum()) + grid.nsteps.size) :]
+        times = text._local_steps(grid)[1]
+        weights = np.repeat(np.sqrt(times), 2 * sizes[LOCAL])
+        total.append(weights @ local)
+    # of steps of one length in an interval, a unit has the same share in both
+    assert np.allclose(total[0], total[1])

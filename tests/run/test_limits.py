@@ -7,7 +7,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.module import MAX_STEPS, Grid
-from wignerflow.run.stepsize import FIRST_STEPS, PILOT_STEPS, pilot_times
+from wignerflow.run.pilot import FIRST_STEPS, PILOT_STEPS, pilot_times
 from wignerflow.solving.trajectories import ROUNDING_STEPS, diagnose
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import make_interp_spline
 
 import wignerflow as wf
-from wignerflow.run import stepsize
+from wignerflow.run import pilot
 from wignerflow.run.schedule import LEAST, Schedule, spline
 from wignerflow.run.statistics import Samples
 
@@ -56,7 +56,7 @@ def test_the_step_error_is_covered_by_what_is_stated(fine, options):
         noise = 4 * np.hypot(again.sem[name], fine.sem[name])
         assert np.all(true <= stated.max() + noise)
         if "tol" not in options:
-            assert stated.max() <= stepsize.BELOW * 1.2 * chosen.sem[name].max()
+            assert stated.max() <= pilot.BELOW * 1.2 * chosen.sem[name].max()
 
 
 def test_a_step_too_long_is_not_covered(fine):

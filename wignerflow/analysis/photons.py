@@ -137,7 +137,11 @@ def photons(
     if not isinstance(engine, TWA):
         must = f"Method {engine!r} has no output fields"
         raise ValueError(f"{must}; use 'twa' or 'exact', or wf.Flux in `e_ops`.")
-    if engine.scheme != "splitting" or engine.form != "bloch" or engine.noise != "gaussian":
+    if (
+        engine.scheme not in ("auto", "splitting")
+        or engine.form != "bloch"
+        or engine.noise != "gaussian"
+    ):
         must = 'have scheme="splitting", form="bloch" and noise="gaussian" for output fields'
         _check.fail("method", must, engine)
     number = seed_of(seed)

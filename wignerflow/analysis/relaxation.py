@@ -25,7 +25,7 @@ from ..run.bounds import LOCAL, damping, guess, pace
 from ..run.driver import Prepared, Request, available_threads, simulate
 from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
-from ..run.stepsize import Wanted
+from ..run.pilot import Wanted
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
 from .controls import Late, late
 

@@ -24,6 +24,7 @@ from ..observables import flatten
 from ..phasespace.twa import TWA
 from ..run.driver import Prepared, Request
 from ..run.guided import _Guided
+from ..run.nets import Directions
 from ..run.statistics import BATCHES
 from .precision import Made, cavity, crystal, laser
 
@@ -51,17 +52,17 @@ def nets(made: Made, repeats: int) -> tuple[NDArray[np.float64], NDArray[np.floa
     times = made[1][::10]
     run = _Guided(text, times, Request(0, 1, True), Prepared(float(times[1] - times[0]) / 4))
     with ThreadPoolExecutor(run.threads) as pool:
-        run.directions(8, pool)
-        r = min(8, len(run.G))
+        found = Directions(run.own, run.kernel, run.K, 8, pool)
+        r = len(found.G)
 
         def one(k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            z = run.points(k, POINTS, r)
-            mean = run.kernel.run_table(k * len(z), 1, run.G[:r], z)[1][:, :, 0]
+            z = found.points(np.random.default_rng([1, k]), POINTS, r)
+            mean = run.kernel.run_table(k * len(z), 1, found.G, z)[1][:, :, 0]
             return mean.mean(axis=0), mean.reshape(-1, 2, mean.shape[1]).mean(axis=0)
 
-        found = list(pool.map(one, range(repeats * BATCHES)))
-    whole = np.stack([m for m, _ in found]).reshape(repeats, BATCHES, -1)
-    halves = np.stack([h for _, h in found]).reshape(repeats, BATCHES, 2, -1)
+        means = list(pool.map(one, range(repeats * BATCHES)))
+    whole = np.stack([m for m, _ in means]).reshape(repeats, BATCHES, -1)
+    halves = np.stack([h for _, h in means]).reshape(repeats, BATCHES, 2, -1)
     parted_means = (halves[:, :, 0] + np.roll(halves[:, :, 1], 1, axis=1)) / 2
     return whole, parted_means
 

@@ -20,17 +20,22 @@ from .dense import ComplexMatrix, padded
 from .layout import Layout
 from .local import fill
 from .products import Target, accumulate, member_values, sparse_rows, zero
-from .text import LANE_LOOP, Lines
+from .text import DRIFT, LANE_LOOP, NOISE, WHOLE, Lines
 
 #: A matrix with at most this share of entries is multiplied entry by entry.
 SPARSE = 1 / 16
+COMBINED = {
+    WHOLE: ("w[jr + l] = sqh * w[nr + l] - h * w[ji + l]", "w[ji + l] = sqh * w[ni + l] + h * yr"),
+    DRIFT: ("w[jr + l] = F(-1) * h * w[ji + l]", "w[ji + l] = h * yr"),
+    NOISE: ("w[jr + l] = sqh * w[nr + l]", "w[ji + l] = sqh * w[ni + l]"),
+}
 
 
 class CorrelatedPrinter:
     """Prints the increments of one correlated channel into the wide scratch array."""
 
-    def __init__(self, layout: Layout, channel: MatrixChannel):
-        self.layout, self.channel = layout, channel
+    def __init__(self, layout: Layout, channel: MatrixChannel, part: str = WHOLE):
+        self.layout, self.channel, self.part = layout, channel, part
         (M, R), p = channel.factor.shape, layout.parameters
         sparse = np.count_nonzero(channel.matrix) <= SPARSE * M**2
         self.low = not sparse and 3 * R < 2 * M
@@ -49,12 +54,12 @@ class CorrelatedPrinter:
         )
         self.matrix = None if sparse else ComplexMatrix(layout, channel.matrix.T)
 
-    def before(self, out: Lines, first: str, stage: int, source: str) -> None:
+    def before(self, out: Lines, first: str, stage: int, source: str, keys: str = "kd") -> None:
         """Before the loop over members: noise (in stage 1) and increments of all of them."""
-        if stage == 1:
+        if stage == 1 and self.part != DRIFT:
             self.layout.each(out, self.rank, "m")
             out.add(*self._at("jr", "ji", self.raw, "m"))
-            fill(out, "kd", f"{first} + m", ["w[jr + l]", "w[ji + l]"])
+            fill(out, keys, f"{first} + m", ["w[jr + l]", "w[ji + l]"])
             out.close()
             if not self.low:
                 self._zero(out, self.noise, self.members)
@@ -63,17 +68,19 @@ class CorrelatedPrinter:
             (self.amplitude[0], {k: c.real for k, c in self.channel.terms.items()}),
             (self.amplitude[1], {k: -c.imag for k, c in self.channel.terms.items()}),
         ]
-        member_values(out, self.layout, self.members, conjugate, source)
+        if self.part != NOISE:
+            member_values(out, self.layout, self.members, conjugate, source)
         self._zero(out, self.increment, self.members)
         if self.low:
             self._zero(out, self.sums, self.rank)
-            self.adjoint.add(out, self.sums, self.amplitude)
+            if self.part != NOISE:
+                self.adjoint.add(out, self.sums, self.amplitude)
             self._combine(out, self.sums, self.raw, self.rank)
             self.factor.add(out, self.increment, self.sums)
             return
-        if self.matrix is not None:
+        if self.part != NOISE and self.matrix is not None:
             self.matrix.add(out, self.increment, self.amplitude)
-        else:
+        elif self.part != NOISE:
             assert self.sparse is not None
             self.layout.each(out, self.members)
             out.add(*self._at("jr", "ji", self.increment, "k"))
@@ -95,14 +102,13 @@ class CorrelatedPrinter:
     def _combine(
         self, out: Lines, where: tuple[str, str], noise: tuple[str, str], count: str
     ) -> None:
-        """y -> sqrt(h) noise + i h y, entry by entry."""
+        """y -> sqrt(h) noise + i h y, or one of the two, entry by entry."""
         self.layout.each(out, count)
         out.add(*self._at("jr", "ji", where, "k"), *self._at("nr", "ni", noise, "k"))
         out.open(LANE_LOOP)
         out.add(
             "yr = w[jr + l]",
-            "w[jr + l] = sqh * w[nr + l] - h * w[ji + l]",
-            "w[ji + l] = sqh * w[ni + l] + h * yr",
+            *COMBINED[self.part],
         )
         out.close()
         out.close()

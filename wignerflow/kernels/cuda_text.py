@@ -179,7 +179,7 @@ def run(start, i0, i1, j0, j1, number, ka, kb, noise, saved, V, Q, W, p, o, ct, 
                 at = (2 * (number + i - 1) if STRANG else 2 * number) & FAR
                 kl = (locals_[at], locals_[at + 1])
                 lr = rows[(number + i - 1) & FAR] & FAR
-                local(v, s, p, o, lr, kl, t0, vs, qs, part)
+                local(v, s, w, p, o, lr, kl, t0, vs, qs, part)
             for j in range(j0, last):
                 at = (2 * (number + i) if STRANG else 2 * number) & FAR
                 kl = (locals_[at], locals_[at + 1])

@@ -357,7 +357,7 @@ class ExplicitPrinter:
     def local_step(self) -> str:
         """Source of ``local``: no step, but the sums over arrays when an interval begins."""
         layout, out = self.layout, Lines(0)
-        out.open("def local(v, s, p, o, lr, kl, t0):")
+        out.open("def local(v, s, w, p, o, lr, kl, t0):")
         out.open(LANE_LOOP)
         out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.sums.forms), "pass")
         out.close()

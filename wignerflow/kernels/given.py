@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from . import rng
 from .cpu import CpuKernel
 from .module import Grid, KernelText
-from .rng import DYNAMICS, INITIAL, LOCAL
 
 #: A chunk: few, so that a table stays in the cache.
 LANES = 32
@@ -103,7 +102,7 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
                 h = hs[i - 1]
                 kl[0] = U(counter)
                 counter += places[3]
-                local(v, s, p, o, rows[number + i - 1], kl, t0)
+                local(v, s, w, p, o, rows[number + i - 1], kl, t0)
                 for j in range(nsteps[i - 1]):
                     kd[0] = U(dynamic)
                     kl[0] = U(counter)
@@ -128,10 +127,9 @@ class GivenKernel(CpuKernel):
         super().__init__(text, grid, single=single, batched=batched, lanes=LANES)
 
     def _source(self, text: KernelText, single: bool) -> str:
-        sizes = text.layout.draws.totals
         steps = int(self.nsteps.sum())
         halves = steps + self.nsteps.size
-        own = [sizes.get(purpose, 0) for purpose in (INITIAL, DYNAMICS, LOCAL)]
+        own = text.pairs
         dynamic = own[0]
         local = dynamic + own[1] * steps
         self.pairs = local + own[2] * halves

@@ -12,8 +12,8 @@ from .layout import Layout, Mono, mono_names, times
 from .links import Links
 from .local import fill
 from .member_gradient import Terms, derivatives
-from .rng import DYNAMICS
-from .text import Lines, Prologue
+from .rng import DYNAMICS, LOCAL
+from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, plus
 
 
 class MemberChannels:
@@ -21,10 +21,13 @@ class MemberChannels:
 
     Args:
         layout, prologue: of the kernel.
+        links: of the kernel.
+        part: what is printed; noise alone is drawn with the local step.
     """
 
-    def __init__(self, layout: Layout, prologue: Prologue, links: Links):
+    def __init__(self, layout: Layout, prologue: Prologue, links: Links, part: str = WHOLE):
         self.layout, self.prologue, self.links = layout, prologue, links
+        self.part, self.keys = part, "kl" if part == NOISE else "kd"
         #: Room for the vacuum part and ordering of what enters ports.
         self.kept: dict[int, str] = {}
         # pair number of the first member's noise, and room to keep it between the two stages
@@ -32,9 +35,11 @@ class MemberChannels:
         self.correlated: dict[int, CorrelatedPrinter] = {}
         for alone in layout.system.member_channels:
             pairs = alone.factor.shape[1] if isinstance(alone, MatrixChannel) else alone.size
-            first = layout.draws.first(DYNAMICS, f"jump\0{alone.name}", pairs)
+            first, purpose = "", LOCAL if part == NOISE else DYNAMICS
+            if part != DRIFT:
+                first = layout.draws.first(purpose, f"jump\0{alone.name}", pairs)
             if isinstance(alone, MatrixChannel):
-                self.correlated[len(self.channels)] = CorrelatedPrinter(layout, alone)
+                self.correlated[len(self.channels)] = CorrelatedPrinter(layout, alone, part)
                 self.channels.append((alone, first, ""))
                 continue
             if links.is_port(alone) and links.taps:
@@ -45,7 +50,7 @@ class MemberChannels:
         """Before the loop over members: increments of families, which need all of them."""
         for j, family in self.correlated.items():
             if self.channels[j][0].size == group:
-                family.before(out, self.channels[j][1], stage, source)
+                family.before(out, self.channels[j][1], stage, source, self.keys)
 
     def add(
         self,
@@ -71,13 +76,15 @@ class MemberChannels:
                     name = f"mc{j}_{e}_{part}"
                     out.add(f"{name} = {self._coefficient(values)}")
                     parts.append((mono, name, part))
-                    if j in self.correlated:
+                    if j in self.correlated or self.part == NOISE:
                         continue
                     # X_r takes Im l, X_i takes Re l
                     value = times(name, mono_names(mono, names) if mono else "1")
-                    x[1 - part] += f" + {rdt} * {value}"
-            lane.add(f"xr{j} = {x[0]}", f"xi{j} = {x[1]}")
+                    x[1 - part] = plus(x[1 - part], f"{rdt} * {value}")
+            lane.add(*(f"x{part}{j} = {x[i]}" for i, part in enumerate("ri") if x[i]))
             for mono, name, part in parts:
+                if not x[part]:
+                    continue
                 for found, d in derivatives(mono, terms, names):
                     if part == 0:
                         found.append(times(name, d, f"xr{j}"))
@@ -100,6 +107,8 @@ class MemberChannels:
             scale = np.sqrt(channel.rate)
         if channel.sign < 0:
             rdt = self.prologue.name(f"F(-1) * {rdt}")
+        if self.part == DRIFT:
+            return scale, rdt, ["", ""]
         out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
         if self.links.is_port(channel):
             root = self.links.root
@@ -109,7 +118,7 @@ class MemberChannels:
             if stage == 1:
                 self.links.read(out, channel, "m", total, kept, f"{first} + m")
         elif stage == 1:
-            fill(out, "kd", f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
+            fill(out, self.keys, f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
         lane.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
         return scale, rdt, [f"{root} * w{j}_0", f"{root} * w{j}_1"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 from .. import _check
 from ..model.coefficients import Coef
 from ..phasespace.matrices import matrix_names
-from ..phasespace.system import AMPLITUDES, MATRIX, MODE, PhaseSpaceSystem
+from ..phasespace.system import (
+    AMPLITUDES,
+    MATRIX,
+    MODE,
+    SMALL_NOISE,
+    SPLITTING,
+    PhaseSpaceSystem,
+)
 from . import dense, rng
 from .draws import from_table
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
+from .kicks import Kicks
 from .layout import Layout
 from .linear_part import take_linear
 from .links import Links
@@ -27,6 +35,7 @@ from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
 from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal
+from .small_noise import SmallNoisePrinter, suits
 from .splitting import StepPrinter
 from .text import HIGH, ROW, STRIDE, Parameters, Prologue
 
@@ -136,7 +145,7 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
                 h = hs[i - 1]
                 if STRANG:
                     counter = keys_of(kh, run0, run1, counter, LOCAL)
-                local(v, s, p, o, rows[number + i - 1], kh, t0)
+                local(v, s, w, p, o, rows[number + i - 1], kh, t0)
                 for j in range(nsteps[i - 1]):
                     dynamic = keys_of(kd, run0, run1, dynamic, DYNAMICS)
                     kl = kh if STRANG and j == nsteps[i - 1] - 1 else kf
@@ -223,7 +232,12 @@ class KernelText:
         rates += [c.rate for c in system.member_channels]
         rates += [part[0] for step in system.local for part in step.parts]
         self._rates = list(dict.fromkeys(rate for rate in rates if isinstance(rate, Coef)))
-        self.strang = not system.explicit and system.scheme == "splitting"
+        self.strang = not system.explicit and system.scheme in (SPLITTING, SMALL_NOISE)
+        if system.scheme == SMALL_NOISE and not suits(system):
+            raise NotImplementedError(
+                "The scheme 'small-noise' takes jumps that are linear in spins and modes, with "
+                "constant rates and fields, and no output fields."
+            )
         if self.strang:
             system = take_linear(system)
         self.system, self.readouts = system, readouts
@@ -233,11 +247,13 @@ class KernelText:
         local, printer = self._printers()
         observer = ObservePrinter(self.layout, readouts)
         self.local = local
+        #: Tables of collective steps: of modes, or of all that a block does by itself.
+        self.flows = printer.flows if isinstance(printer, SmallNoisePrinter) else None
         self.modes = printer.modes if isinstance(printer, StepPrinter) else None
-        if isinstance(printer, StepPrinter):
-            self.links = printer.links
-        else:
+        if isinstance(printer, ExplicitPrinter):
             self.links = Links(self.layout, Prologue(self.layout.parameters))
+        else:
+            self.links = printer.links
         parts = [
             str(initial_source(self.layout)),
             printer.step(),
@@ -262,9 +278,20 @@ class KernelText:
         for d in system.diffusions:
             self.roots += len(d.noisy) * system.blocks[d.leaves[0].block].size
 
-    def _printers(self) -> tuple[LocalPrinter, StepPrinter | ExplicitPrinter]:
+    def by(self, scheme: str) -> KernelText:
+        """The same by another scheme; "" for its own."""
+        if scheme in ("", self.given.scheme):
+            return self
+        return KernelText(replace(self.given, scheme=scheme), self.readouts)
+
+    def _printers(
+        self,
+    ) -> tuple[LocalPrinter, StepPrinter | SmallNoisePrinter | ExplicitPrinter]:
         if self.system.explicit:
             return LocalPrinter(self.layout), ExplicitPrinter(self.layout)
+        if self.system.scheme == SMALL_NOISE:
+            kicks = Kicks(self.layout)
+            return kicks, SmallNoisePrinter(self.layout, kicks)
         if self.strang:
             rotor = any(step.rotor for step in self.system.local)
             local = RotorLocal(self.layout) if rotor else LocalPrinter(self.layout)
@@ -275,7 +302,21 @@ class KernelText:
     @property
     def pilot_draws(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """Normals per collective, half and full local step in a coarse and a fine pilot run."""
+        if self.flows is not None:
+            return (8, 2, 4), (4, 1, 2)
         return ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
+
+    @property
+    def pairs(self) -> tuple[int, int, int]:
+        """Pairs of normals of an initial state, a step, and a local step or kick between steps."""
+        sizes = self.layout.draws.totals
+        start, step, local = (sizes.get(purpose, 0) for purpose in (INITIAL, DYNAMICS, LOCAL))
+        return start, local if self.flows is not None else step, local
+
+    @property
+    def work(self) -> int:
+        """Drifts in a step: what it counts."""
+        return 2 if self.flows is not None else 1
 
     @property
     def channels_total(self) -> int:
@@ -312,6 +353,8 @@ class KernelText:
             if self.modes is not None:
                 when = (grid.times, grid.lengths, grid.panels)
                 steps = self.modes.fill_tables(parameters, *when, self.system.noise)
+            if self.flows is not None:
+                steps = self.flows.fill(parameters, grid.lengths)
             self.links.fill_tables(parameters, grid.lengths, self.layout.wide_slots)
             p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
@@ -350,8 +393,10 @@ class KernelText:
         lengths, starts = [], []
         position = 0
         for n, h in zip(grid.nsteps, grid.hs, strict=True):
-            ends = h / 2 if self.strang else h
-            lengths.append(np.concatenate([[ends], np.full(n - 1, h), [ends]]))
+            ends, full = h / 2 if self.strang else h, h
+            if self.flows is not None:
+                ends, full = h / 6, h / 3
+            lengths.append(np.concatenate([[ends], np.full(n - 1, full), [ends]]))
             t = grid.times[position]
             if self.strang:
                 starts.append(np.concatenate([[t], t + h * (np.arange(n) + 0.5)]))
@@ -360,9 +405,19 @@ class KernelText:
             position += n
         return np.concatenate(starts), np.concatenate(lengths)
 
+    @staticmethod
+    def _at_ends(grid: Grid) -> NDArray[np.bool_]:
+        """Which local steps stand at an end of an output interval."""
+        ends = [np.arange(n + 1) % n == 0 for n in grid.nsteps]
+        return np.concatenate(ends)
+
     def _local_tables(self, parameters: Parameters, grid: Grid) -> NDArray[np.int64]:
         """Fill in the tables of the local steps; row number of every local step of the run."""
         start, length = self._local_steps(grid)
+        if isinstance(self.local, Kicks):
+            ends = self._at_ends(grid)
+            when = (length, ends, grid.lengths)
+            return self.local.fill_kicks(parameters, *when, self.system.noise)
         if all(is_constant(step) for step in self.local.steps.values()):
             # rounding merges lengths that differ by the rounding of the output times
             logarithm, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)

@@ -13,7 +13,7 @@ from ..model.coefficients import Coef
 from ..phasespace.polynomials import Leaf, Pair, Poly
 from ..phasespace.system import PhaseSpaceSystem
 from .links import Links
-from .text import Lines, Prologue, expression, plus
+from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, expression, plus
 
 Symbol = tuple[Poly, Poly, float | Coef, float]
 
@@ -35,8 +35,15 @@ def symbols_of(system: PhaseSpaceSystem) -> list[Symbol]:
 class SingleGradient:
     """Prints it, from the part ``rest`` of H that is no array sum or coupling times scalars."""
 
-    def __init__(self, system: PhaseSpaceSystem, prologue: Prologue, rest: Poly, links: Links):
-        self.prologue, self.rest = prologue, rest
+    def __init__(
+        self,
+        system: PhaseSpaceSystem,
+        prologue: Prologue,
+        rest: Poly,
+        links: Links,
+        part: str = WHOLE,
+    ):
+        self.prologue, self.rest, self.part = prologue, rest, part
         self.symbols = symbols_of(system)
         #: Channels whose input comes through links, which holds the strength of its noise.
         self.given = {k for k, c in enumerate(system.channels) if links.is_port(c)}
@@ -59,22 +66,21 @@ class SingleGradient:
             if sign < 0:
                 rdt = pro.name(f"F(-1) * {rdt}")
             lr, li = (expression(p, names, pro) for p in (re, im))
-            x = [f"{root} * w{k}_0", f"{root} * w{k}_1"]
-            if li:
-                lines.add(f"li{k}_{stage} = {li}")
-                x[0] += f" + {rdt} * li{k}_{stage}"
-            if lr:
-                lines.add(f"lr{k}_{stage} = {lr}")
-                x[1] += f" + {rdt} * lr{k}_{stage}"
-            lines.add(f"xr{k}_{stage} = {x[0]}", f"xi{k}_{stage} = {x[1]}")
-            channels.append((re, im, f"xr{k}_{stage}", f"xi{k}_{stage}"))
+            terms = [[f"{root} * w{k}_{i}"] if self.part != DRIFT else [] for i in range(2)]
+            for i, (name, value) in enumerate((("li", li), ("lr", lr))):
+                if value and self.part != NOISE:
+                    lines.add(f"{name}{k}_{stage} = {value}")
+                    terms[i].append(f"{rdt} * {name}{k}_{stage}")
+            x = [f"x{part}{k}_{stage}" if terms[i] else "" for i, part in enumerate("ri")]
+            lines.add(*(f"{x[i]} = {plus(*terms[i])}" for i in range(2) if x[i]))
+            channels.append((re, im, x[0], x[1]))
         slopes = self._slopes(names)
         out: dict[Leaf, str] = {}
         for leaf in [*names]:
             parts = slopes.get(leaf, [])
             for re, im, xr, xi in channels:
                 for poly, factor in ((re, xr), (im * -1, xi)):
-                    d = expression(poly.derivative(leaf), names, pro)
+                    d = expression(poly.derivative(leaf), names, pro) if factor else ""
                     if d:
                         parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
             out[leaf] = plus(*parts)

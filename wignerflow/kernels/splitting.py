@@ -50,7 +50,7 @@ class StepPrinter:
         system = layout.system
         self.prologue = Prologue(layout.parameters)
         pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
-        static, rest = _split(system.hamiltonian)
+        static, rest = split(system.hamiltonian)
         self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
         self.links = Links(layout, self.prologue)
         self.single = SingleGradient(system, self.prologue, rest, self.links)
@@ -256,7 +256,7 @@ class StepPrinter:
     def local_step(self) -> str:
         """Source of ``local``: the local step with table row lr, and the forms at its end."""
         layout, out = self.layout, Lines(0)
-        out.open("def local(v, s, p, o, lr, kl, t0):")
+        out.open("def local(v, s, w, p, o, lr, kl, t0):")
         for k in layout.singles:
             if k in self.local.steps:
                 out.add(*self.local.load(k, "0"))
@@ -303,7 +303,7 @@ class StepPrinter:
         return str(out)
 
 
-def _split(h: Poly) -> tuple[Poly, Poly]:
+def split(h: Poly) -> tuple[Poly, Poly]:
     """Terms that are one array sum or coupling times scalars, and all others."""
     static: dict[Monomial, complex] = {}
     rest: dict[Monomial, complex] = {}

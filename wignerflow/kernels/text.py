@@ -21,6 +21,8 @@ from ..phasespace.polynomials import Leaf, Poly, TimePart
 LANE_LOOP = "for l in range(LN):"
 #: Of a step number n as a time coefficient: n // STRIDE and n % STRIDE (singles are exact to 2^24).
 HIGH, LOW, STRIDE = "high", "low", 4096
+#: What of an increment is printed: all of it, or for schemes that take them in turn, one part.
+WHOLE, DRIFT, NOISE = "whole", "drift", "noise"
 ROW = None  # as a time coefficient: the row of this step in tables of collective steps
 
 
@@ -141,16 +143,16 @@ class Parameters:
 
 
 class Prologue:
-    """Scalars computed once per call, before any lane loop."""
+    """Scalars computed once per call, before any lane loop; ``prefix``: of their names."""
 
-    def __init__(self, parameters: Parameters):
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, prefix: str = "k"):
+        self.parameters, self.prefix = parameters, prefix
         self.names: dict[str, str] = {}
 
     def name(self, expression: str) -> str:
         """A local name for a scalar expression."""
         if expression not in self.names:
-            self.names[expression] = f"k{len(self.names)}"
+            self.names[expression] = f"{self.prefix}{len(self.names)}"
         return self.names[expression]
 
     def number(self, value: float, times: Iterable[TimePart]) -> str:

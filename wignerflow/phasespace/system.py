@@ -30,6 +30,9 @@ from .polynomials import Member, Number, Poly, Times, Var
 SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
 MATRIX = "matrix"
 
+#: Schemes of systems that are not explicit.
+SPLITTING, HEUN, SMALL_NOISE = "splitting", "heun", "small-noise"
+
 
 @dataclass
 class Block:
@@ -443,7 +446,8 @@ class PhaseSpaceSystem:
     numbers: list[NDArray[np.float64]] = field(default_factory=list)
     coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"
-    scheme: str = "splitting"  # or "heun"; explicit equations have their own
+    scheme: str = SPLITTING  # or another; explicit equations have their own
+    choice: bool = False  # whether the pilot of a step may take another
     noise: bool = True  # False: the deterministic part alone (mean field)
     increments: str = "gaussian"  # or "three-point"; initial states are drawn all the same
     notes: list[str] = field(default_factory=list)  # warnings

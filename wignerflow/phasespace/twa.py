@@ -23,7 +23,7 @@ from . import lower
 from .equations import text
 from .method import Symbol, TrajectoryMethod
 from .rotor import use_rotor_form
-from .system import PhaseSpaceSystem
+from .system import HEUN, SMALL_NOISE, SPLITTING, PhaseSpaceSystem
 from .validity import validity
 
 
@@ -66,8 +66,11 @@ class TWA(TrajectoryMethod):
             spin alone are local steps with exact moments, as of an ensemble of one, see ``spins``).
         spin_sampling: of single spins: "discrete" (each transverse component +1 or -1) or
             "gaussian".
-        scheme: "splitting" (exact rotations and exact local steps) or "heun" (an independent check;
-            it needs smaller steps).
+        scheme: "splitting" (exact rotations and exact local steps, of second order), "small-noise"
+            (the whole drift to fourth order between halves of the noise: errors h^4 + h^2/N where
+            "splitting" makes h^2 + h/N; constant rates and fields, jumps linear in spins and
+            modes), "heun" (an independent check; it needs smaller steps), or "auto": the first, and
+            the second where the step is chosen by a pilot that finds it cheaper.
         noise: "gaussian", or "three-point": increments 0 and ±sqrt(3 dt), with the Gaussian's
             moments up to the fifth, so that averages are of the same order in the step. Cheaper on
             a GPU; single trajectories mean nothing. Not with form="rotor".
@@ -101,7 +104,7 @@ class TWA(TrajectoryMethod):
         sampling: str = "auto",
         spin_form: str = "length",
         spin_sampling: str = "discrete",
-        scheme: str = "splitting",
+        scheme: str = "auto",
         noise: str = "gaussian",
     ):
         self.form = _check.one_of("form", form, ["bloch", "rotor"])
@@ -109,7 +112,7 @@ class TWA(TrajectoryMethod):
             _check.fail("corrected", "be True or False", corrected, kind=TypeError)
         if not corrected and form != "rotor":
             _check.fail("corrected", 'be left out unless form="rotor"', corrected)
-        if form == "rotor" and scheme != "splitting":
+        if form == "rotor" and scheme not in ("auto", SPLITTING):
             _check.fail("scheme", 'be "splitting" with form="rotor"', scheme)
         self.spin_form = _check.one_of("spin_form", spin_form, ["length", "bloch"])
         if form == "rotor" and spin_form != "length":
@@ -117,18 +120,19 @@ class TWA(TrajectoryMethod):
         self.corrected = corrected
         self.sampling = _check.one_of("sampling", sampling, ["auto", "fixed", "gaussian"])
         self.spin_sampling = _check.one_of("spin_sampling", spin_sampling, ["discrete", "gaussian"])
-        self.scheme = _check.one_of("scheme", scheme, ["splitting", "heun"])
+        self.scheme = _check.one_of("scheme", scheme, ["auto", SPLITTING, HEUN, SMALL_NOISE])
         self.noise = _check.one_of("noise", noise, ["gaussian", "three-point"])
         if form == "rotor" and noise != "gaussian":
             _check.fail("noise", 'be "gaussian" with form="rotor"', noise)
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
-        plain = self.scheme == "splitting" and self.form == "bloch" and self.noise == "gaussian"
+        usual = self.scheme in ("auto", SPLITTING)
+        plain = usual and self.form == "bloch" and self.noise == "gaussian"
         if model.links and not plain:
             return 'links with delays need scheme="splitting", form="bloch" and noise="gaussian"'
-        if self.form == "rotor" or self.scheme == "heun":
-            what = 'form="rotor"' if self.form == "rotor" else 'scheme="heun"'
+        if self.form == "rotor" or not usual:
+            what = 'form="rotor"' if self.form == "rotor" else f'scheme="{self.scheme}"'
             for sub in model.subsystems:
                 if sub.kind == "levels":
                     return f"{what} does not know emitters with levels ({sub.name!r}); leave it out"
@@ -141,7 +145,8 @@ class TWA(TrajectoryMethod):
         system, symbols = lower.build(
             model, self.spin_form == "bloch", corrected=self.form != "rotor"
         )
-        system.scheme, system.increments = self.scheme, self.noise
+        system.choice = self.scheme == "auto"
+        system.scheme, system.increments = SPLITTING if system.choice else self.scheme, self.noise
         system.facts += validity(system, model)
         if self.form == "rotor":
             use_rotor_form(system, model, self.corrected)
@@ -158,7 +163,7 @@ class TWA(TrajectoryMethod):
             shown["spin_form"] = self.spin_form
         if self.spin_sampling != "discrete":
             shown["spin_sampling"] = self.spin_sampling
-        if self.scheme != "splitting":
+        if self.scheme != "auto":
             shown["scheme"] = self.scheme
         if self.noise != "gaussian":
             shown["noise"] = self.noise
@@ -183,7 +188,7 @@ class SpinTWA(TWA):
     Args:
         sampling: initial fluctuations of collective spins and ensembles, see :class:`TWA`.
         spin_sampling: "discrete" or "gaussian".
-        scheme: "splitting" or "heun".
+        scheme: "auto", "splitting", "small-noise" or "heun".
     """
 
     name = "spin-twa"
@@ -193,7 +198,7 @@ class SpinTWA(TWA):
         *,
         sampling: str = "auto",
         spin_sampling: str = "discrete",
-        scheme: str = "splitting",
+        scheme: str = "auto",
     ):
         super().__init__(sampling=sampling, spin_sampling=spin_sampling, scheme=scheme)
 

@@ -24,9 +24,10 @@ from ..kernels.kernel import Kernel
 from ..kernels.module import Grid, KernelText
 from .delays import delayed_step
 from .interrupts import Interrupts
+from .pilot import Wanted
 from .schedule import Schedule
 from .statistics import Samples
-from .stepsize import Wanted, choose
+from .stepsize import choose
 from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
 from .units import Units
 from .units import simulate as portions
@@ -105,6 +106,7 @@ class Prepared:
     Attributes:
         step: the largest.
         even: number of even steps between which outputs are interpolated; 0: they fall on steps.
+        scheme: by which a step is made; "" for that of the text.
         stats: facts on the pilot.
         errors: by name of observable, the error of the step as estimated, (T,) or (T, V).
         exact: a step of any length makes none.
@@ -112,6 +114,7 @@ class Prepared:
 
     step: float
     even: int = 0
+    scheme: str = ""
     stats: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     exact: bool = False
@@ -235,7 +238,9 @@ def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> P
         "step_checked_until": choice.until,
         "step_choice": choice.note,
     }
-    return Prepared(choice.dt, choice.schedule.steps, stats, dict(choice.errors), choice.exact)
+    return Prepared(
+        choice.dt, choice.schedule.steps, choice.scheme, stats, dict(choice.errors), choice.exact
+    )
 
 
 def simulate(
@@ -250,6 +255,7 @@ def simulate(
     stats: dict[str, Any] = {"warnings": []}
     if prepared is None:
         prepared = prepare(text, tlist, request)
+    text = text.by(prepared.scheme)
     dt, pilot = prepared.step, prepared.stats
     stats.update(pilot)
     schedule = Schedule.of(tlist, prepared.even)
@@ -263,6 +269,7 @@ def simulate(
         preparation_time=time.perf_counter() - start,
         precision="single" if request.single else "double",
         lanes=kernel.lanes,
+        scheme=text.system.scheme,
     )
     clock = start + stats["compile_time"]  # of ``timeout``
     piloted = (
@@ -294,12 +301,12 @@ def simulate(
         wall_time=time.perf_counter() - start,
         chunks=run.state.done,
         digests=run.state.digests,
-        work=samples.ntraj * stats["steps"] + pilot.get("pilot_work", 0),
+        work=samples.ntraj * stats["steps"] * text.work + pilot.get("pilot_work", 0),
         ns_per_trajectory_step=1e9 * run.seconds * run.workers / max(1, fresh * stats["steps"]),
     )
     locals_ = (
         samples.ntraj
-        * (stats["steps"] + grid.nsteps.size)
+        * (stats["steps"] * text.work + grid.nsteps.size)
         * sum(text.system.blocks[s.block].size for s in text.system.local)
     )
     locals_ += samples.ntraj * stats["steps"] * text.roots

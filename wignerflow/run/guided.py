@@ -21,17 +21,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from ..kernels.cpu import CpuKernel, cpu_target
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
-from ..kernels.observe import Readout
-from ..phasespace.polynomials import Poly, Var
-from ..phasespace.system import AMPLITUDES, MATRIX
-from .bounds import bounds
 from .driver import Outcome, Prepared, Request, available_threads
+from .nets import Declined, Directions, given_text
 from .schedule import Schedule
 from .statistics import BATCHES, Samples
 
@@ -40,14 +36,6 @@ PILOT_NETS, PILOT_POINTS = 8, 128
 LEAST_GAIN = 1.5
 LEAST_POINTS = 64  # of a net, each used with both signs
 MOST_POINTS = 2**14
-NORMALS = 20_000  # of a run: more make the derivatives dear
-STEP = 2e-3  # of finite differences, in standard deviations
-EQUAL = 0.97  # ratio of singular values that count as a degenerate pair
-TIMES = 64  # records whose derivatives are looked at
-
-
-class Declined(Exception):
-    """Guided sampling cannot be used, or does not pay."""
 
 
 @dataclass
@@ -85,90 +73,28 @@ class _Guided:
     ):
         self.start = time.perf_counter() if request.start is None else request.start
         self.request, self.prepared = request, prepared
-        system = text.given
-        if any(b.count is not None for b in system.blocks):
-            raise Declined("the model has arrays of subsystems")
-        if system.links:
-            raise Declined("the model has links with delays")
-        if system.explicit or any(b.kind in (AMPLITUDES, MATRIX) for b in system.blocks):
-            raise Declined("the method's equations are not of the kind it treats")
-        if system.increments != "gaussian" or request.initial is not None or request.keep:
-            raise Declined(
-                "it goes with Gaussian noise from the model's initial state, and keeps none"
-            )
+        text = text.by(prepared.scheme)
+        if request.initial is not None or request.keep:
+            raise Declined("it starts from the model's initial state, and keeps none")
         if request.kernel is not CpuKernel or request.pool is not None:
             raise Declined("it runs on the CPU of this machine")
         self.text, self.K = text, text.channels
-        blocks = enumerate(system.blocks)
-        leaves = [Poly.leaf(Var(k, c)) for k, b in blocks for c in range(b.components)]
-        variables = [Readout(leaf, False) for leaf in leaves]
-        try:
-            self.own = KernelText(system, [*text.readouts, *variables], given=True)
-        except NotImplementedError as error:
-            raise Declined(str(error)) from error
+        self.own = given_text(text)
         self.schedule = Schedule.of(tlist, prepared.even)
         self.grid = Grid.make(self.schedule.nodes, prepared.step)
         every = np.arange(self.own.channels)
         self.kernel = GivenKernel(self.own, self.grid, single=request.single, batched=every)
-        self.rows = 2 * self.kernel.pairs
-        if self.rows > NORMALS:
-            raise Declined(f"a trajectory takes {self.rows} normals, more than {NORMALS}")
         self.steps = int(self.grid.nsteps.sum())
         self.work = self.pairs = 0
         self.threads = request.threads or available_threads()
 
-    # -- directions ------------------------------------------------------------------------------
-
-    def directions(self, most: int, pool: ThreadPoolExecutor) -> None:
-        """Right singular vectors and values of the state's derivatives by the normals."""
-        times = np.unique(np.linspace(1, self.schedule.nodes.size - 1, TIMES).astype(int))
-        blocks = self.text.given.blocks
-        sizes = bounds(self.text.given)
-        scale = np.concatenate(
-            [np.full(b.components, s.max()) for b, s in zip(blocks, sizes, strict=True)]
-        )
-        none = np.zeros((0, self.rows)), np.zeros((0, 0, LANES))
-
-        def columns(first: int) -> NDArray[np.float64]:
-            found = []
-            for sign in (STEP, -STEP):
-                table = np.zeros((self.rows, LANES))
-                own = np.arange(min(LANES, self.rows - first))
-                table[first + own, own] = sign
-                sums = self.kernel.run_table(0, 0, *none, table)[3]
-                found.append(sums[0][times][:, :, self.K : self.K + scale.size])
-            return ((found[0] - found[1]) / (2 * STEP * scale))[:, : own.size]
-
-        parts = list(pool.map(columns, range(0, self.rows, LANES)))
-        self.work += 2 * self.rows * self.steps
-        J = np.concatenate(parts, axis=1).transpose(0, 2, 1).reshape(-1, self.rows)
-        if not np.all(np.isfinite(J)):
-            raise Declined("the noiseless trajectory has no derivatives")
-        _, self.values, right = np.linalg.svd(J, full_matrices=False)
-        used = int(np.sum(self.values > 1e-6 * self.values[:1].max(initial=1e-300)))
-        self.G = right[: min(most, used)]
-
     # -- nets ------------------------------------------------------------------------------------
-
-    def points(self, net: int, number: int, r: int) -> NDArray[np.float64]:
-        """Coordinates (blocks, r, lanes) of the scrambled Sobol points of a net."""
-        rng = np.random.default_rng([self.request.seed, 0x6E6574, net])
-        u = scipy.stats.qmc.Sobol(r, scramble=True, rng=rng).random(number).T.clip(1e-12, 1 - 1e-12)
-        z, i = np.empty_like(u), 0
-        while i < r:
-            if i + 1 < r and self.values[i + 1] > EQUAL * self.values[i]:
-                radius, angle = np.sqrt(-2 * np.log(u[i])), 2 * np.pi * u[i + 1]
-                z[i], z[i + 1] = radius * np.cos(angle), radius * np.sin(angle)
-                i += 2
-            else:
-                z[i] = scipy.special.ndtri(u[i])
-                i += 1
-        return z.reshape(r, -1, LANES).swapaxes(0, 1)
 
     def net(self, net: int, first: int, number: int, r: int) -> Net:
         """Run net number ``net``, its noise from pair of chunks ``first`` on."""
-        z = self.points(net, number, r)
-        count, mean, m2, _ = self.kernel.run_table(first, self.request.seed, self.G[:r], z)
+        rng = np.random.default_rng([self.request.seed, 0x6E6574, net])
+        z, G = self.directions.points(rng, number, r), self.directions.G[:r]
+        count, mean, m2, _ = self.kernel.run_table(first, self.request.seed, G, z)
         if not np.all(count == LANES):
             raise Declined("a trajectory became non-finite")
         center = mean.mean(axis=0)
@@ -181,7 +107,7 @@ class _Guided:
         """So many nets in order."""
         blocks, first = number // LANES, self.pairs
         self.pairs += many * blocks
-        self.work += 2 * many * number * self.steps
+        self.work += 2 * many * number * self.steps * self.own.work
         jobs = [
             pool.submit(self.net, begin + k, first + k * blocks, number, r) for k in range(many)
         ]
@@ -192,7 +118,7 @@ class _Guided:
         best: tuple[int, float, NDArray[np.float64]] | None = None
         begin = 2**40
         for wanted in DIRECTIONS:
-            r = min(wanted, len(self.G))
+            r = min(wanted, len(self.directions.G))
             if best is not None and r <= best[0]:
                 continue
             nets = self.nets(begin, PILOT_NETS, PILOT_POINTS, r, pool)
@@ -220,7 +146,9 @@ class _Guided:
         )
         samples.nets = True
         with ThreadPoolExecutor(self.threads) as pool:
-            self.directions(max(DIRECTIONS), pool)
+            most = max(DIRECTIONS)
+            self.directions = Directions(self.own, self.kernel, self.K, most, pool)
+            self.work += self.directions.work
             r, gain, means = self.pilot(pool)
             if not gain >= LEAST_GAIN:
                 raise Declined(f"a pilot found it {gain:.2g} times as good as plain trajectories")
@@ -270,6 +198,7 @@ class _Guided:
             "compile_time": pilot.get("compile_time", 0.0) + self.kernel.compile_seconds,
             "precision": "single" if self.request.single else "double",
             "lanes": LANES,
+            "scheme": self.text.system.scheme,
             "target": cpu_target(),
             "device": "cpu",
             "stopped_because": stopped,

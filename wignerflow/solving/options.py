@@ -49,11 +49,15 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Even:
-    """A step that a run chose itself, for ``dt``: so many even ones, outputs between them."""
+class Chosen:
+    """A step that a run chose itself, for ``dt``: of a scheme ("" for the method's own), and if
+
+    outputs lie between steps, so many even ones.
+    """
 
     step: float
-    steps: int
+    even: int
+    scheme: str
 
 
 #: Threads and trajectories of a run at most; trajectory numbers have 62 bits.
@@ -71,8 +75,8 @@ class Options:
     ntraj: int
     seed: int
     dt: float | None
-    #: Even steps between which outputs are interpolated, see ``Even``; 0: they fall on steps.
-    even: int
+    #: What a run chose together with its step ``dt``.
+    chosen: Chosen | None
     tol: float | None
     variance: str
     precision: str
@@ -123,9 +127,9 @@ def read_options(
         _check.fail("ntraj", must, ntraj)
     kept, found = _read_checkpoint(checkpoint, every, method, keep)
     number = found.seed if found is not None and seed is None else seed_of(seed)
-    even = 0
-    if isinstance(dt, Even):
-        dt, even = dt.step, dt.steps
+    chosen = None
+    if isinstance(dt, Chosen):
+        dt, chosen = dt.step, dt
     step = None if dt is None else _check.positive("dt", dt)
     _check.one_of("variance", variance, ["plain", "guided", "auto"])
     if variance == "guided" and not runs_trajectories(method):
@@ -173,7 +177,7 @@ def read_options(
         count,
         number,
         step,
-        even,
+        chosen,
         tol,
         variance,
         precision,

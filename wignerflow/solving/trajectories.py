@@ -24,9 +24,9 @@ from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.extrapolated import coefficient_times, extrapolated
 from ..run.gpus import place
 from ..run.needs import announce_run, check_outputs
+from ..run.pilot import LOOK, MAX_WORK, Wanted
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
-from ..run.stepsize import LOOK, MAX_WORK, Wanted
 from ..run.stopping import Target, worst
 from .columns import PlanColumns, no_error
 from .options import Options
@@ -62,7 +62,10 @@ class Trajectories:
         #: Step and pilot; a continued run takes the step that it chose before.
         self.prepared: Prepared | None = None
         if options.dt is not None and not problem.model.links:
-            self.prepared = Prepared(options.dt, options.even)
+            chosen = options.chosen
+            self.prepared = Prepared(options.dt)
+            if chosen is not None:
+                self.prepared = Prepared(options.dt, chosen.even, chosen.scheme)
         if options.found is not None and options.dt is None:
             self.prepared = options.found.known_step()
 
@@ -178,6 +181,8 @@ class Trajectories:
             options, plan, times = self.options, self.problem.plan, self.problem.times
             # a checkpoint holds sums at outputs
             free = options.checkpoint is None and self.method.stochastic
+            # and GPUs know one scheme
+            here = options.checkpoint is None and self.request.kernel is CpuKernel
             listener = heard_by()
             self.request.wanted = Wanted(
                 self.request.ntraj,
@@ -186,6 +191,7 @@ class Trajectories:
                 free,
                 plain=options.variance == "plain",
                 work=LOOK if listener is not None and listener.precise else MAX_WORK,
+                schemes=here,
             )
             self.prepared = prepare(text, times, self.request)
             if self.prepared.exact:
@@ -200,11 +206,14 @@ class Trajectories:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
         check_outputs(text, self.problem.times, self.request)
         prepared = self._prepare(text)
+        text = text.by(prepared.scheme)
         if self.options.variance != "plain":
             found = self._guided(text, prepared)
             if found is not None:
                 return found
         self.record.facts |= {"step": prepared.step, "even": prepared.even}
+        if prepared.scheme:
+            self.record.facts["scheme"] = prepared.scheme
         kept = batched(self.problem.plan, self.problem.plan.slots())
         if self.request.pool is None:  # else it is not this machine that works
             nodes = Schedule.of(self.problem.times, prepared.even).nodes
