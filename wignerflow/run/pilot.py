@@ -194,8 +194,8 @@ class Pilot:
         if text.system.noise:
             one = kernel.lanes * steps * text.layout.state_slots
             most = MAX_PILOT if self.wanted.plain else FEW
-            most = min(most, kernel.lanes * self.wanted.work / one)
-            share = min(PILOT_SHARE * self.needed, most) / kernel.lanes
+            allowed = min(most, kernel.lanes * self.wanted.work / one)
+            share = min(PILOT_SHARE * self.needed, allowed) / kernel.lanes
             chunks = int(max(PILOT_CHUNKS, min(PILOT_WORK / one, 2**14 / kernel.lanes), share))
         ntraj = chunks * kernel.lanes
         workers = min(self.wanted.threads, chunks)

@@ -7,7 +7,7 @@ and the task that it gives to a method.
 
 from .columns import PlanColumns
 from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
-from .options import Even, seed_of
+from .options import Chosen, seed_of
 from .problem import gather, members
 from .provenance import plain_form, read_call
 from .solve import FAILED_LIMIT, FailedTrajectories, solve
@@ -15,7 +15,7 @@ from .solve import FAILED_LIMIT, FailedTrajectories, solve
 __all__ = [
     "FAILED_LIMIT",
     "METHODS",
-    "Even",
+    "Chosen",
     "FailedTrajectories",
     "PlanColumns",
     "check_treats",
