@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..kernels.module import MAX_STEPS, Grid, KernelText
 from ..model.timescales import breaks
 from .driver import Outcome, Prepared, Request, simulate
-from .stepsize import Channels, Columns
+from .pilot import Channels, Columns
 
 SETTLED = 1e-8  # of the largest value of a column: accepted change
 MET = 1e-4  # likewise, above which the result says that no step was found

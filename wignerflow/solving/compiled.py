@@ -11,7 +11,7 @@ from ..kernels.wasm import Channels, WasmKernel, WasmModule
 from ..model.model import Model
 from ..phasespace.method import TrajectoryMethod
 from ..run.driver import Request, prepare
-from ..run.stepsize import Wanted
+from ..run.pilot import Wanted
 from .columns import PlanColumns
 from .methods import check_treats, resolve_method
 from .options import read_options
