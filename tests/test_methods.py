@@ -20,7 +20,7 @@ from .phasespace.bosons import Matrices, Ordering, spin
 from .phasespace.generator import changes, monomials
 from .phasespace.test_generalized_p import equations
 from .phasespace.test_schwinger import ORDERS, Library, build, library_model
-from .phasespace.twins import World
+from .phasespace.twins import PAULI, Twin, World
 
 WRONG = 1.2  # factor of the rates in the negative controls
 
@@ -73,6 +73,30 @@ def single(world):
 
 def mode(world):
     return world.mode()
+
+
+def clusters(engine, factor):
+    """Means of two pairs of spins: fields, couplings and jumps inside, couplings across."""
+    world = World(np.random.default_rng(9))
+    pairs, chain = world.levels(1, 4, count=2), wf.Spin(name="chain", count=4)
+
+    def spin_(m, a):
+        one = [np.eye(2), np.eye(2)]
+        one[m % 2] = PAULI["xyz".index(a)]
+        A = world.level_matrix(pairs, np.kron(*one), m // 2)
+        return Twin(getattr(chain[m], f"s{a}"), A.mat)
+
+    for m in range(4):
+        world.add_H(0.7 * spin_(m, "x") + (0.2 + 0.1 * m) * spin_(m, "z"))
+        world.add_jump(0.5 * spin_(m, "x") + (-0.5j) * spin_(m, "y"), 0.6)
+    for m, strength in ((0, 1.0), (1, 0.4), (2, 1.0)):
+        world.add_H(strength * spin_(m, "x") * spin_(m + 1, "y"))
+    world.add_jump(spin_(2, "z") + 0.5 * spin_(3, "x"), 0.3)
+    model = wf.Model(world.hamiltonian.op, world.jumps, initial={chain: wf.down})
+    assert engine.clusters(model) == [[0, 1], [2, 3]]
+    system, _ = engine.lower(spoilt(model, factor), {}, np.array([0.0, 1.0]))
+    means = [(v,) for v in world.variables()]
+    return changes(world, means, degree=2, text=KernelText(system, []))
 
 
 def generalized_p(engine, factor):
@@ -152,6 +176,7 @@ def solved(makers, degree):
 CASES = {
     "twa": trajectories([ensemble, single, mode]),
     "spin-twa": trajectories([single, single, mode]),
+    "cluster-twa": clusters,
     # correlations of the emitters under a shared jump are what it leaves out, see below
     "mean-field": trajectories([ensemble, ensemble], collective=False),
     "cumulant": solved([ensemble, single], 1),
@@ -263,6 +288,7 @@ def balanced():
 REFUSED = {
     "twa": (coupled_jump, r"jumps\[0\] contains"),
     "spin-twa": (local_jump, "one by one"),
+    "cluster-twa": (coupled_jump, r"jumps\[0\] contains"),
     "mean-field": (coupled_jump, r"jumps\[0\] contains"),
     "cumulant": (high_order, "product of 9 operators"),
     "exact": (far_too_large, "GB"),

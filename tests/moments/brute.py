@@ -17,6 +17,9 @@ from wignerflow.exact.bridge import model_to_qutip
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], complex)
 
+#: Kinds of which second moments are those of two different emitters.
+EMITTERS = ("spin", "ensemble", "levels")
+
 
 def spin_matrices(S: float) -> np.ndarray:
     m = np.arange(S, -S - 1, -1)
@@ -29,6 +32,27 @@ def quadratures(dim: int) -> np.ndarray:
     return np.array([(a + a.T) / np.sqrt(2), (a - a.T) / (1j * np.sqrt(2))])
 
 
+def level_matrices(d: int) -> np.ndarray:
+    """n_a of all levels but the first, then x_ab and y_ab of every pair."""
+    out = []
+    for a in range(1, d):
+        out.append(np.zeros((d, d), complex))
+        out[-1][a, a] = 1
+    for b in range(d):
+        for a in range(b):
+            up = np.zeros((d, d), complex)
+            up[a, b] = 1
+            out += [up + up.T, -1j * (up - up.T)]
+    return np.array(out)
+
+
+def dual(basis: np.ndarray) -> np.ndarray:
+    """D_j with Tr(D_j B_k) = delta_jk, for B_0 the identity and the basis."""
+    every = np.concatenate([np.eye(basis.shape[1])[None], basis])
+    gram = np.einsum("jab,kba->jk", every, every)
+    return np.einsum("jk,kab->jab", np.linalg.inv(gram), every)
+
+
 class Space:
     """Sites of a model in the order of the bridge; ``group[i]`` lists the sites of class i."""
 
@@ -39,11 +63,13 @@ class Space:
         self.kinds: list[str] = []
         for sub in model.subsystems:
             for m in range(sub.size):
-                count = int(sub.numbers[m]) if sub.kind == "ensemble" else 1
+                count = int(sub.numbers[m]) if sub.kind in ("ensemble", "levels") else 1
                 if sub.kind == "mode":
                     one = quadratures(sub.cutoff)
                 elif sub.kind == "collective":
                     one = spin_matrices(float(sub.lengths[m]))
+                elif sub.kind == "levels":
+                    one = level_matrices(sub.d)
                 else:
                     one = PAULI
                 first = len(self.local)
@@ -78,8 +104,7 @@ class Space:
         second = np.full((len(flat), len(flat)), np.nan, complex)
         for u, (i, _, X) in enumerate(flat):
             for v, (j, k, Y) in enumerate(flat):
-                two_level = self.kinds[i] in ("spin", "ensemble")
-                if i == j and two_level:
+                if i == j and self.kinds[i] in EMITTERS:
                     if len(self.group[i]) < 2:
                         continue
                     other = self.group[i][1]
@@ -91,16 +116,17 @@ class Space:
 
 def pseudo_state(space: Space, rng: np.random.Generator, correlated: float = 0.3) -> np.ndarray:
     """A matrix with random means and, of that size, random covariances; the others vanish."""
-    spins = [i for i, k in enumerate(space.kinds) if k in ("spin", "ensemble")]
+    spins = [i for i, k in enumerate(space.kinds) if k in EMITTERS]
     sites = [s for i in spins for s in space.group[i]]
     owner = {s: i for i in spins for s in space.group[i]}
     others = [s for s in range(len(space.dims)) if s not in owner]
-    modes = [s for s in others if len(space.local[s]) == 2]
-    mean = {i: rng.uniform(-0.6, 0.6, 3) for i in spins}
+    modes = [s for s in others if len(space.local[s]) == 2]  # q and p
+    width = {i: len(space.local[space.group[i][0]]) for i in spins}
+    mean = {i: rng.uniform(-0.6, 0.6, width[i]) for i in spins}
     pair: dict[tuple[int, int], np.ndarray] = {}
     for i in spins:
         for j in spins:
-            block = correlated * rng.uniform(-1, 1, (3, 3))
+            block = correlated * rng.uniform(-1, 1, (width[i], width[j]))
             pair[i, j] = pair[j, i].T if (j, i) in pair else block
             if i == j:
                 pair[i, i] = (block + block.T) / 2
@@ -108,6 +134,7 @@ def pseudo_state(space: Space, rng: np.random.Generator, correlated: float = 0.3
     base = _others(space, others, modes, rng, correlated)
     lifted = {s: _lift(space, others, s) for s in modes}
 
+    duals = {s: dual(space.local[s]) for s in sites}
     known: dict[Any, np.ndarray] = {(): base}
 
     def part(chosen: tuple[tuple[int, int], ...]) -> np.ndarray:
@@ -134,12 +161,12 @@ def pseudo_state(space: Space, rng: np.random.Generator, correlated: float = 0.3
     back = np.argsort(order)
     for k in range(len(sites) + 1):
         for subset in combinations(sites, k):
-            for letters in np.ndindex(*[3] * k):
+            for letters in np.ndindex(*[width[owner[s]] for s in subset]):
                 chosen = tuple(zip(subset, letters, strict=True))
-                factors = [np.eye(2)] * len(sites)
+                factors = [duals[s][0] for s in sites]
                 for s, a in chosen:
-                    factors[sites.index(s)] = PAULI[a]
-                strings = reduce(np.kron, factors, np.eye(1)) / 2 ** len(sites)
+                    factors[sites.index(s)] = duals[s][a + 1]
+                strings = reduce(np.kron, factors, np.eye(1))
                 total += _reorder(np.kron(strings, part(chosen)), dims, back)
     return total
 

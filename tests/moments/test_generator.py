@@ -130,6 +130,54 @@ def two_arrays():
     return wf.Model(H, jumps, initial={s: wf.up, e: wf.down})
 
 
+def random_matrix(rng, d):
+    return (rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d))) / d
+
+
+def levels(seed, N=2, d=3):
+    """Emitters with levels, everything random: H to second order, collective and local jumps."""
+    rng = np.random.default_rng([7, seed])
+    atoms, s = wf.Levels(N, d, name="atoms"), wf.Spin(name="s")
+
+    def X():
+        return atoms.matrix(random_matrix(rng, d))
+
+    H = hermitian(X()) + hermitian(X() * X()) + hermitian(X() * s.sp) + s.sx
+    jumps = [
+        wf.Jump(X() + 0.3 * s.sm + 0.2, 0.7),
+        wf.LocalJump(atoms.one_matrix(random_matrix(rng, d)), 0.4),
+        wf.LocalJump(atoms.one("0", "1"), 0.3),
+    ]
+    return wf.Model(H, jumps, initial={atoms: wf.level("0"), s: wf.up})
+
+
+def level_array(seed):
+    """Members of 1 and 2 emitters, couplings, correlated jumps, one of another kind beside them."""
+    rng = np.random.default_rng([8, seed])
+    c = wf.Levels([1, 2], ["g", "e", "f"], name="c", count=2)
+    e = wf.Ensemble(1, name="e")
+    K = rng.normal(size=(2, 2))
+    H = wf.couple(c.op("g", "e"), K, c.op("e", "g")) + 0.4 * c[1].op("g", "f") * e.Jp
+    H = hermitian(H + 0.3 * c[0].pop("f") * c[1].op("e", "f"))
+    G = np.array([[0.8, 0.3j], [-0.3j, 0.5]])
+    jumps = [
+        wf.Jump(c.op("g", "f"), G),
+        wf.Jump(c.op("g", "e") + 0.2 * c.pop("f"), [0.4, 0.2]),
+        wf.Jump((np.array([0.7, 0.4j]) * c.op("e", "f")).sum() + e.Jm, 0.6),
+        wf.LocalJump(c[1].one("f", "g"), 0.5),
+    ]
+    return wf.Model(H, jumps, initial={c: wf.level("g"), e: wf.down})
+
+
+def level_mode():
+    """Emitters with levels and a mode."""
+    c, m = wf.Levels(2, ["g", "e", "f"], name="c"), wf.Mode(name="m", cutoff=20)
+    H = hermitian((0.3 + 0.2j) * c.op("g", "e") * m.adag + 0.2 * c.op("e", "f")) + 0.1 * m.n
+    jumps = [wf.Jump(m.a, 1.0), wf.Jump(c.op("f", "e") + 0.3 * m.a, 0.4)]
+    jumps += [wf.LocalJump(c.one("e", "f"), 0.5)]
+    return wf.Model(H, jumps, initial={c: wf.level("g"), m: wf.vacuum})
+
+
 SPINS = [two_ensembles, products, spin_array, ensemble_array, two_arrays]
 
 
@@ -140,7 +188,17 @@ def test_spins_and_ensembles(make, correlated):
     assert wrong < 1e-12 * size
 
 
-@pytest.mark.parametrize("make", [cavity, two_modes, collective])
+LEVELS = [partial(levels, 0), partial(level_array, 3)]
+MORE = [partial(levels, 1, 1, 4), pytest.param(partial(levels, 2, 3), marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("make", [*LEVELS, *MORE])
+def test_emitters_with_levels(make):
+    wrong, size = error(make)
+    assert wrong < 1e-12 * size
+
+
+@pytest.mark.parametrize("make", [cavity, two_modes, collective, level_mode])
 def test_modes_and_collective_spins(make):
     wrong, size = error(make)
     # truncation of the modes' Fock space
@@ -186,7 +244,7 @@ def _scaled(name, factor):
 
 @pytest.mark.parametrize("name", ["drift", "jacobian", "source"])
 def test_a_flipped_sign_shows(name):
-    for make in (two_ensembles, spin_array):
+    for make in (two_ensembles, spin_array, *LEVELS):
         wrong, size = error(make, spoil=_scaled(name, -1.0))
         assert wrong > 0.05 * size
 
@@ -199,7 +257,7 @@ def test_a_wrong_number_of_emitters_shows(monkeypatch):
         self.number = np.where(self.number > 1, self.number + 1, 1)
 
     monkeypatch.setattr(Variables, "__init__", wrong_number)
-    for make in (two_ensembles, ensemble_array):
+    for make in (two_ensembles, ensemble_array, LEVELS[0]):
         wrong, size = error(make)
         assert wrong > 0.01 * size
 

@@ -354,3 +354,86 @@ def test_solutions_in_threads():
         runs = [pool.submit(solve, model, t, ops) for _ in range(4)]
         first, *others = [run.result().expect["emission"] for run in runs]
     assert all(np.array_equal(first, other) for other in others)
+
+
+# ---------------------------------------------------------------- emitters with levels
+
+
+def test_two_levels_by_name_are_an_ensemble():
+    N = 6
+    two, pair = wf.Ensemble(N, name="a"), wf.Levels(N, ["g", "e"], name="a")
+    t = np.linspace(0, 3, 16)
+    found = []
+    for minus, sz, pump, start in (
+        (two.Jm, 2 * two.Jz, two.sp, wf.up),
+        (pair.op("g", "e"), pair.matrix([[-1, 0], [0, 1]]), pair.one("e", "g"), wf.level("e")),
+    ):
+        plus = minus.dag()
+        jumps = [wf.Jump(minus, 0.3), wf.LocalJump(pump, 0.4)]
+        model = wf.Model(0.5 * (plus + minus), jumps, initial={minus.subsystems[0]: start})
+        ops = {"z": sz, "emission": plus * minus, "three": plus * sz * minus}
+        found.append(solve(model, t, ops).expect)
+    for name in found[0]:
+        close(found[1][name], found[0][name])
+
+
+def test_two_emitters_of_three_levels_in_a_diagonal_model_are_exact():
+    # all correlations of two emitters are kept, so N = 2 is exact as far as nothing is closed
+    atoms = wf.Levels(2, ["g", "e", "f"], name="atoms")
+    jumps = [
+        wf.Jump(atoms.op("g", "e"), 1.0),
+        wf.LocalJump(atoms.one("f", "g"), 0.5),
+        wf.LocalJump(atoms.one("e", "f"), 2.0),
+    ]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.level("e")})
+    t = np.linspace(0, 5, 21)
+    ops = {"emission": atoms.op("e", "g") * atoms.op("g", "e"), "f": atoms.pop("f")}
+    exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False)
+    for name, found in solve(model, t, ops).expect.items():
+        close(found, exact.expect[name], 1e-6)
+
+
+def test_the_error_of_a_three_level_laser_is_that_of_the_expansion():
+    N = 10
+    atoms = wf.Levels(N, ["g", "e", "f"], name="atoms")
+    jumps = [
+        wf.Jump(atoms.op("g", "e"), 1.0),
+        wf.LocalJump(atoms.one("f", "g"), N / 4),
+        wf.LocalJump(atoms.one("e", "f"), float(N)),
+    ]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.level("e")})
+    t = np.linspace(0, 2, 41)
+    ops = {"emission": atoms.op("e", "g") * atoms.op("g", "e"), "f": atoms.pop("f")}
+    exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False).expect
+    found, mean_field = (solve(model, t, ops, method).expect for method in (TIGHT, "mean-field"))
+    assert np.abs(found["emission"] - exact["emission"]).max() < 0.02 * N**2
+    assert np.abs(found["f"] - exact["f"]).max() < 0.01 * N
+    # without correlations nothing superradiates
+    assert np.abs(mean_field["emission"] - exact["emission"]).max() > 0.1 * N**2
+
+
+def test_equations_of_levels_are_written_by_their_names():
+    atoms = wf.Levels(3, ["g", "e"], name="atoms")
+    model = wf.Model(jumps=[wf.LocalJump(atoms.one("g", "e"), 0.7)], initial={atoms: wf.level("e")})
+    text = wf.Cumulant().equations(model)
+    assert "d⟨atoms.n_e⟩/dt = -0.7 ⟨atoms.n_e⟩" in text
+    assert "d⟨⟨atoms.n_e, atoms.n'_e⟩⟩/dt = -1.4 ⟨⟨atoms.n_e, atoms.n'_e⟩⟩" in text
+
+
+@pytest.mark.parametrize(
+    ("start", "spoil", "what"),
+    [("e", -0.2, "a probability of an emitter of atoms"), ("g", 0.5, "a variance")],
+)
+def test_moments_of_levels_that_belong_to_no_state_are_seen(start, spoil, what):
+    from wignerflow.moments.physical import Bounds
+
+    atoms = wf.Levels(5, ["g", "e", "f"], name="atoms")
+    v = Variables(wf.Model(initial={atoms: wf.level(start)}))
+    y = v.initial()
+    assert Bounds(v).violated(y) is None
+    rows, columns = v.pairs
+    if what == "a variance":
+        y[v.size + np.flatnonzero((rows == 0) & (columns == 0))] -= spoil
+    else:
+        y[1] += spoil  # the population of f
+    assert Bounds(v).violated(y).startswith(what)

@@ -146,6 +146,9 @@ BAD = {
     "unknown": (lambda m: wf.ClusterTWA(2, [[0, 7]]).clusters(m), "spins of the model"),
     "many": (lambda m: wf.ClusterTWA(3, [[0, 1, 2, 3]]).clusters(m), "hold 1 to 3 spins"),
     "flat": (lambda m: wf.ClusterTWA(2, [0, 1]).clusters(m), "be a list of spins"),
+    "none": (lambda m: wf.ClusterTWA(2, [[0, 1], [], [2, 3]]), "hold 1 to 3 spins"),
+    "name": (lambda m: wf.ClusterTWA(2, [["chain[9]"]]).clusters(m), "spins of the model"),
+    "kind": (lambda m: wf.ClusterTWA(2, [[1.5]]), "members such as"),
     "text": (lambda m: wf.ClusterTWA(2, "01").clusters(m), "list of lists"),
 }
 
@@ -161,7 +164,32 @@ def test_bad_partitions_are_refused(case):
 def test_a_partition_of_members_is_taken():
     chain, model = chain_model(np.ones(3))
     partition = [[chain[0], chain[3]], [chain[1]], [chain[2]]]
-    assert wf.ClusterTWA(partition=partition).clusters(model) == [[0, 3], [1], [2]]
+    method = wf.ClusterTWA(partition=partition)
+    assert method.clusters(model) == [[0, 3], [1], [2]]
+    assert method.partition == [["chain[0]", "chain[3]"], ["chain[1]"], ["chain[2]"]]
+    assert wf.ClusterTWA(partition=method.partition).clusters(model) == method.clusters(model)
+
+
+def test_numbers_need_one_array_of_spins():
+    one, two = wf.Spin(name="one"), wf.Spin(name="two")
+    model = wf.Model(one.sx * two.sx, initial={one: wf.down, two: wf.down})
+    assert wf.ClusterTWA(partition=[[two, one]]).clusters(model) == [[1, 0]]
+    with pytest.raises(TypeError, match="has not one array of spins"):
+        wf.ClusterTWA(partition=[[0, 1]]).clusters(model)
+
+
+def test_a_run_by_name_and_one_from_a_file_are_the_same(tmp_path):
+    chain, model = chain_model(np.ones(3))
+    ops, t = {"z": chain.sz.sum()}, np.linspace(0, 0.5, 3)
+    options = {"e_ops": ops, "ntraj": 128, "seed": 3, "dt": 0.1, "progress": False}
+    named = wf.solve(model, t, method="cluster-twa", **options)
+    split = [[chain[0], chain[2]], [chain[3], chain[1]]]
+    other = wf.solve(model, t, method=wf.ClusterTWA(partition=split), **options)
+    assert np.abs(named.expect["z"] - other.expect["z"]).max() > 1e-3
+    for result in (named, other):
+        result.save(tmp_path / "run.nc")
+        again = wf.load(tmp_path / "run.nc").rerun()
+        assert np.array_equal(again.expect["z"], result.expect["z"])
 
 
 def test_one_value_per_spin_is_refused():

@@ -1,12 +1,13 @@
 r"""One site's operator algebra: from ordered words to symmetric polynomials in its basic operators.
 
 The basic operators are Hermitian: sigma_x, sigma_y, sigma_z of one two-level emitter (kind
-``"spin"``); J_x, J_y, J_z of a collective spin; of a mode the quadratures
+``"spin"``); those of :mod:`wignerflow.moments.level_sites` for one of d levels; J_x, J_y, J_z of a
+collective spin; of a mode the quadratures
 
 .. math:: q = (a + a^\dagger)/\sqrt2, \qquad p = (a - a^\dagger)/(i\sqrt2), \qquad [q, p] = i.
 
-A monomial is a sorted tuple of their numbers and stands for the symmetrised product. For a spin it
-has at most one entry.
+A monomial is a sorted tuple of their numbers and stands for the symmetrised product. For one
+emitter it has at most one entry.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from functools import lru_cache
 from itertools import permutations
 from math import comb, factorial, sqrt
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..model import words
+from . import level_sites
 
 Words = tuple[tuple[str, complex], ...]
 Mono = tuple[int, ...]
@@ -24,6 +29,22 @@ Symbol = tuple[tuple[Mono, complex], ...]
 LETTERS = {"spin": "xyz", "collective": "xyz", "mode": "qp"}
 IDENTITY: Words = (("", 1.0 + 0j),)
 ZERO = 1e-15
+
+
+def count(kind: str) -> int:
+    """Number of basic operators."""
+    d = level_sites.levels(kind)
+    return d * d - 1 if d else len(LETTERS[kind])
+
+
+def closed(kind: str) -> bool:
+    """Whether the site is one emitter: products of its basic operators are sums of such and 1."""
+    return kind == "spin" or level_sites.levels(kind) > 0
+
+
+def multiply(kind: str, left: str, right: str) -> dict[str, complex]:
+    """Product of two words."""
+    return words.multiply("level" if level_sites.levels(kind) else kind, left, right)
 
 
 def _clean(combination: dict[str, complex]) -> Words:
@@ -36,7 +57,7 @@ def product(kind: str, left: Words, right: Words) -> Words:
     out: dict[str, complex] = {}
     for v, c in left:
         for w, d in right:
-            for word, e in words.multiply(kind, v, w).items():
+            for word, e in multiply(kind, v, w).items():
                 out[word] = out.get(word, 0) + c * d * e
     return _clean(out)
 
@@ -44,6 +65,8 @@ def product(kind: str, left: Words, right: Words) -> Words:
 @lru_cache(maxsize=1000)
 def basic(kind: str, k: int) -> Words:
     """Basic operator number k as words."""
+    if level_sites.levels(kind):
+        return level_sites.basic(level_sites.levels(kind), k)
     if kind != "mode":
         return ((LETTERS[kind][k], 1.0 + 0j),)
     r = 1 / sqrt(2)
@@ -69,6 +92,8 @@ def symbol(kind: str, word: str) -> Symbol:
     """A word in normal form as a polynomial of symmetrised products."""
     if kind == "mode":
         return _weyl(word.count("d"), word.count("a"))
+    if level_sites.levels(kind):
+        return level_sites.symbol(level_sites.levels(kind), word)
     if kind == "spin":
         return (((LETTERS[kind].index(word),) if word else (), 1.0 + 0j),)
     # the symmetrised product is the word itself and shorter ones
@@ -110,22 +135,39 @@ def sandwich(kind: str, left: str, middle: Words, right: str) -> Symbol:
     return tuple((mono, c) for mono, c in out.items() if abs(c) > ZERO)
 
 
-@lru_cache(maxsize=10_000)
-def emitters(word: str) -> tuple[tuple[complex, tuple[str, ...]], ...]:
-    r"""A word of J of an ensemble as products of Pauli matrices of different emitters.
+@lru_cache
+def squares(kind: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of one emitter: symmetrised products x_k x_l = a[k, l] + sum_m b[k, l, m] x_m, as (a, b)."""
+    n = count(kind)
+    a, b = np.zeros((n, n)), np.zeros((n, n, n))
+    for k in range(n):
+        for m in range(n):
+            for word, c in symmetric(kind, (k, m)):
+                for mono, d in symbol(kind, word):
+                    b_or_a, at = (b, (k, m, *mono)) if mono else (a, (k, m))
+                    b_or_a[at] += (c * d).real
+    return a, b
 
-    :math:`J_a J_b \dots = 2^{-k}\sum_{\rm partitions}\sum_{n_1\ne n_2\ne\dots}` of one Pauli
-    product per part: a list of (factor, one letter or identity per emitter).
+
+@lru_cache(maxsize=10_000)
+def emitters(kind: str, word: str) -> tuple[tuple[complex, tuple[str, ...]], ...]:
+    r"""A word of collective operators as products of those of different emitters.
+
+    Letters stand for sums over emitters: :math:`J_a = \sum_n \sigma_a/2` of an ensemble (kind
+    ``"spin"``), :math:`\sum_n |a\rangle\langle b|` of emitters with levels. Products are sums over
+    partitions, :math:`\sum_{n_1\ne n_2\ne\dots}` of one product per part: a list of (factor, one
+    letter or identity per emitter).
     """
+    unit = 0.5 if kind == "spin" else 1.0
     out: dict[tuple[str, ...], complex] = {(): 1.0 + 0j}
     for letter in word:
         longer: dict[tuple[str, ...], complex] = {}
         for parts, c in out.items():
             new = tuple(sorted((*parts, letter)))
-            longer[new] = longer.get(new, 0) + c / 2
+            longer[new] = longer.get(new, 0) + c * unit
             for k, part in enumerate(parts):
-                for w, d in words.multiply("spin", part, letter).items():
+                for w, d in multiply(kind, part, letter).items():
                     new = tuple(sorted((*parts[:k], w, *parts[k + 1 :])))
-                    longer[new] = longer.get(new, 0) + c * d / 2
+                    longer[new] = longer.get(new, 0) + c * d * unit
         out = longer
     return tuple((c, parts) for parts, c in out.items() if abs(c) > ZERO)

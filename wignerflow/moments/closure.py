@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import algebra
-from .algebra import LETTERS, Symbol
+from .algebra import Symbol
 from .clusters import Word
 
 Variable = tuple[int, int]
@@ -97,7 +97,10 @@ def with_other(symbols: dict[Monomial, Vector], y: Variable) -> Polynomial:
 
 
 def acted(
-    kinds: tuple[str, ...], maps: list[tuple[Word, ...]], observed: dict[int, tuple[int, ...]]
+    kinds: tuple[str, ...],
+    maps: list[tuple[Word, ...]],
+    observed: dict[int, tuple[int, ...]],
+    weights: NDArray[np.complex128] | None = None,
 ) -> dict[Monomial, Vector]:
     """left X right of every map, for X the (symmetrised) product of the observed letters.
 
@@ -105,7 +108,10 @@ def acted(
         kinds: of the slots.
         maps: a word (left, right) per slot, for every map.
         observed: slot -> letters of X there.
+        weights: of every map, shape (maps, E), where sums over maps are wanted, shape (E,); None
+            keeps maps apart.
     """
+    length = len(maps) if weights is None else weights.shape[1]
     out: dict[Monomial, Vector] = {}
     for t, slots in enumerate(maps):
         product: dict[Monomial, complex] = {(): 1.0 + 0j}
@@ -114,8 +120,11 @@ def acted(
             product = _times(product, algebra.sandwich(kind, left, middle, right), s)
         for mono, c in product.items():
             if mono not in out:
-                out[mono] = np.zeros(len(maps), complex)
-            out[mono][t] += c
+                out[mono] = np.zeros(length, complex)
+            if weights is None:
+                out[mono][t] += c
+            else:
+                out[mono] += c * weights[t]
     return out
 
 
@@ -129,7 +138,7 @@ def _times(product: dict[Monomial, complex], symbol: Symbol, slot: int) -> dict[
 
 def letters(kinds: tuple[str, ...], slot: int) -> range:
     """Numbers of the basic operators on a slot."""
-    return range(len(LETTERS[kinds[slot]]))
+    return range(algebra.count(kinds[slot]))
 
 
 def pair_source(

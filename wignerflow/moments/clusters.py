@@ -19,14 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import words
 from ..model.arrays import ArrayOp
 from ..model.coefficients import Coef
 from ..model.factors import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
+from ..model.level_words import letter
+from ..model.levels import LevelOp
 from ..model.local import LocalOp
 from ..model.op import Op
-from .algebra import emitters
-from .variables import Variables
+from .algebra import emitters, multiply as product_of_words
+from .variables import Variables, kind_of
 
 Word = tuple[str, str]
 Index = NDArray[np.int64]
@@ -168,8 +169,8 @@ def _matchings(left: tuple[str, ...], right: tuple[str, ...]) -> Iterator[dict[i
 def _merge(kind: str, one: Word, two: Word) -> list[tuple[Word, complex]]:
     """The product of two words on one site: left parts and right parts each in order."""
     out = []
-    for v, c in words.multiply(kind, one[0], two[0]).items():
-        for w, d in words.multiply(kind, one[1], two[1]).items():
+    for v, c in product_of_words(kind, one[0], two[0]).items():
+        for w, d in product_of_words(kind, one[1], two[1]).items():
             out.append(((v, w), c * d))
     return out
 
@@ -184,10 +185,11 @@ def _member_word(
     forms: list[tuple[complex, list[tuple[str, str, Index]]]] = [(1.0, [])]
     for sub, w in word:
         where = v.first[sub] + (members if sub.count is not None else np.zeros_like(members))
-        if sub.kind == "ensemble":
-            parts = [(c, [("spin", x, where) for x in p]) for c, p in emitters(w)]
+        kind = kind_of(sub)
+        if sub.kind in ("ensemble", "levels"):
+            parts = [(c, [(kind, x, where) for x in p]) for c, p in emitters(kind, w)]
         else:
-            parts = [(1.0 + 0j, [(sub.kind, w, where)])]
+            parts = [(1.0 + 0j, [(kind, w, where)])]
         forms = [(c * d, [*f, *g]) for c, f in forms for d, g in parts]
     for c, slots in forms:
         index = np.array([i for _, _, i in slots], np.int64).reshape(len(slots), members.size)
@@ -267,9 +269,14 @@ def local_operator(op: LocalOp, v: Variables) -> list[Clusters]:
     """One emitter's operator, for the emitters of every member that it acts on."""
     members = np.arange(op.sub.size) if op.member is None else np.array([op.member])
     where = (v.first[op.sub] + members)[None]
+    if isinstance(op, LevelOp):
+        pairs = zip(*np.nonzero(op.c), strict=True)
+        combination = [(letter(int(a), int(b)), op.c[a, b]) for a, b in pairs]
+    else:
+        combination = list(zip(("", "x", "y", "z"), op.c, strict=True))
     return [
-        Clusters(("spin",), ((w, ""),), where, np.full(members.size, c), members)
-        for w, c in zip(("", "x", "y", "z"), op.c, strict=True)
+        Clusters((kind_of(op.sub),), ((w, ""),), where, np.full(members.size, complex(c)), members)
+        for w, c in combination
         if c != 0
     ]
 

@@ -10,12 +10,16 @@ from ..model.arrays import ArrayOp
 from ..model.factors import CoupleNode, Factor, Site, SumNode, array_size
 from ..model.model import LocalJump, Model
 from ..model.op import Op
+from .algebra import count
 from .closure import MAX_DEGREE
 from .clusters import LIMIT
+from .generator import Family
 from .variables import Variables
 
 #: Default limit of memory in bytes.
 MEMORY = 4e9
+#: For a map of the generator and a pair of basic operators on its sites, while equations are made.
+SECONDS_PER_PAIR = 3e-5
 #: Vectors and matrices of the size of the state that the integrator holds.
 COPIES = 25
 
@@ -37,11 +41,17 @@ def needed(variables: Variables) -> float:
     return COPIES * 8.0 * variables.size**2
 
 
+def derivation_time(terms: list[Family]) -> float:
+    """Seconds in which the equations are written out, roughly."""
+    pairs = 0.0
+    for family in terms:
+        letters = sum(count(kind) for kind in family.kinds)
+        pairs += len(family.words) * letters**2
+    return SECONDS_PER_PAIR * pairs
+
+
 def why_not(model: Model) -> str | None:
     """Why the moment equations of a model cannot be written out; None if they can."""
-    for sub in model.subsystems:
-        if sub.kind == "levels":
-            return f"{sub.name!r} are emitters with levels; take wf.TWA() or wf.MeanField()"
     reason = _operator("H", model.H, 1)
     for k, jump in enumerate(model.jumps):
         if reason is None and not isinstance(jump, LocalJump):

@@ -19,7 +19,7 @@ from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
 from .integrate import integrate
-from .limits import COPIES, MEMORY, needed, too_large, why_not
+from .limits import COPIES, MEMORY, derivation_time, needed, too_large, why_not
 from .observe import Readout
 from .physical import Bounds
 from .program import Program
@@ -46,8 +46,10 @@ class Cumulant:
               - 2\langle x_1\rangle\langle x_2\rangle\langle x_3\rangle .
 
     The sites are single emitters: the N emitters of an ensemble share one mean and one correlation
-    between any two, with the algebra of Pauli matrices and the numbers N (N - 1) exact, so that
-    cost does not depend on N. An array of M members costs of the order of M^2 moments.
+    between any two, with the algebra of Pauli matrices (of d x d matrices for ``wf.Levels``)
+    and the numbers N (N - 1) exact, so that cost does not depend on N. An array of M members costs
+    of the order of M^2 moments, d levels d^4/2; to write their equations takes longer the more
+    entries the matrices of H and jumps have, some seconds for full ones of d = 4.
 
     Args:
         order: 2 (``wf.MeanField()`` is the first order).
@@ -93,7 +95,14 @@ class Cumulant:
         need = needed(variables)
         if need > self.memory:
             raise too_large(need, self.memory)
-        return Program(variables, generator(model, variables), self.memory)
+        terms = generator(model, variables)
+        announce(
+            derivation_time(terms),
+            need,
+            f"the moment equations of {variables.length} moments: writing them out",
+            "write operators with fewer entries, use fewer levels, or take wf.TWA()",
+        )
+        return Program(variables, terms, self.memory)
 
     def equations(self, model: Model) -> str:
         """The moment equations as text, for models of up to 300 moments."""

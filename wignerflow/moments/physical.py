@@ -1,7 +1,7 @@
 r"""Whether moments belong to a state: lengths of Bloch vectors, photon numbers, covariances.
 
-Checked are necessary conditions: :math:`|r| \le 1` for two-level emitters and :math:`|r| \le S` for
-collective spins, :math:`\langle a^\dagger a\rangle \ge 0`, and no negative variance of any
+Checked are necessary conditions: :math:`|r| \le 1` for two-level emitters, no negative probability
+in the matrix of an emitter with more levels, :math:`|r| \le S` for collective spins, :math:`\langle a^\dagger a\rangle \ge 0`, and no negative variance of any
 combination of operators that is symmetric, or, between the emitters of one ensemble,
 antisymmetric under their exchange.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..model.subsystems import CollectiveSpin
+from . import level_sites
+from .algebra import closed, count, squares
 from .clusters import Index
 from .variables import Array, Variables
 
@@ -29,6 +31,8 @@ class Bounds:
         v = self.v = variables
         kinds = np.array(v.kinds)
         self.spins = np.flatnonzero(kinds == "spin")
+        self.levels = np.flatnonzero([level_sites.levels(k) > 0 for k in v.kinds])
+        self.emitters = np.flatnonzero([closed(k) for k in v.kinds])
         self.modes = np.flatnonzero(kinds == "mode")
         self.collective = np.flatnonzero(kinds == "collective")
         lengths = np.zeros(len(v.kinds))
@@ -37,10 +41,11 @@ class Bounds:
                 lengths[first : first + sub.size] = sub.lengths
         self.lengths = lengths[self.collective]
         own = v.number[v.owner].astype(float)
-        # of (1/sqrt N) sum_n sigma_n: own variances below, pairs of emitters here
+        # of (1/sqrt N) sum_n x_n: own variances below, pairs of emitters here
         self.weight = np.sqrt(np.outer(own, own))
         same = v.owner[:, None] == v.owner[None, :]
-        self.weight[same] = np.where(kinds[v.owner] == "spin", own - 1, 1.0)[np.nonzero(same)[0]]
+        many = np.isin(v.owner, self.emitters)
+        self.weight[same] = np.where(many, own - 1, 1.0)[np.nonzero(same)[0]]
         scale = np.ones(v.size)
         for i, S in zip(self.collective, self.lengths, strict=True):
             scale[self._letters(int(i), 3)] = S
@@ -48,6 +53,10 @@ class Bounds:
 
     def _letters(self, i: int, width: int) -> slice:
         return slice(int(self.v.offset[i]), int(self.v.offset[i]) + width)
+
+    def _own(self, i: int) -> slice:
+        """The means of class i."""
+        return self._letters(i, count(self.v.kinds[i]))
 
     def _columns(self, classes: Index, width: int) -> Index:
         return self.v.offset[classes][:, None] + np.arange(width)
@@ -57,6 +66,8 @@ class Bounds:
         if not np.all(np.isfinite(y)):
             return True
         lengths = [(self.spins, np.ones(self.spins.size)), (self.collective, self.lengths)]
+        if any(np.any(np.abs(y[self._own(int(i))]) > DIVERGED) for i in self.levels):
+            return True
         return any(
             bool(np.any(np.abs(y[self._columns(i, 3)]) > DIVERGED * S[:, None]))
             for i, S in lengths
@@ -76,6 +87,10 @@ class Bounds:
                 if length[k] > (1 + TOLERANCE) * limits[k]:
                     name = self.v.names[classes[k]]
                     return f"the {what} of {name} is {length[k]:.4g}, above {limits[k]:g}"
+        for i in self.levels:
+            low = float(np.linalg.eigvalsh(level_sites.state(r[self._own(int(i))]))[0])
+            if low < -TOLERANCE:
+                return f"a probability of an emitter of {self.v.names[i]} is {low:.4g}, below 0"
         for i in self.modes:
             at = self._letters(int(i), 2)
             photons = (float(r[at] @ r[at]) + float(np.trace(C[at, at])) - 1) / 2
@@ -85,9 +100,10 @@ class Bounds:
 
     def _variances(self, r: Array, C: Array) -> str | None:
         symmetric = self.weight * C
-        for i in self.spins:
-            at = self._letters(int(i), 3)
-            own = np.eye(3) - np.outer(r[at], r[at])
+        for i in self.emitters:
+            at = self._own(int(i))
+            constant, linear = squares(self.v.kinds[i])
+            own = constant + linear @ r[at] - np.outer(r[at], r[at])
             symmetric[at, at] += own
             if self.v.number[i] > 1:
                 low = float(np.linalg.eigvalsh(own - C[at, at])[0])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..estimate import check_memory
 from ..model.coefficients import Coef
 from . import closure
+from .algebra import closed
 from .closure import Factors, Polynomial, Variable
 from .clusters import Index, remaining
 from .generator import Family, Times
@@ -27,8 +28,6 @@ from .variables import Array, Variables
 ROUNDING = 1e-14
 #: A is kept sparse below this share of entries.
 SPARSE = 0.1
-#: Basic operators per site at most.
-LETTERS = 3
 #: Entries of a family from which its number of terms is estimated.
 SAMPLE = 200
 _PER_TERM = 120.0  # bytes, while terms are sorted
@@ -74,7 +73,7 @@ class Collector:
         wanted = rows >= 0
         index, coefs, rows = family.index[:, wanted], family.coef[:, wanted], rows[wanted]
         ways = None if weight is None else weight[wanted]
-        at = self.v.offset[index][:, None, :] + np.arange(LETTERS)[None, :, None]
+        at = self.v.offset[index][:, None, :] + np.arange(self.v.widest)[None, :, None]
         groups: dict[int, list[Factors]] = {}
         for factors, c in poly.items():
             if np.abs(c).max() > ROUNDING:
@@ -87,11 +86,10 @@ class Collector:
                 coef = coef * ways
             places = np.empty((degree, *coef.shape), np.int64)
             for k in range(degree):
-                for j, factors in enumerate(chosen):
-                    first, last = factors[k][0], factors[k][-1]
-                    places[k, j] = at[first]
-                    if len(factors[k]) == 2:
-                        places[k, j] = self.place[places[k, j], at[last]]
+                first, last = (np.array([f[k][end] for f in chosen]).T for end in (0, -1))
+                pair = np.array([len(f[k]) == 2 for f in chosen])[:, None]
+                places[k] = at[*first]
+                places[k] = np.where(pair, self.place[places[k], at[*last]], places[k])
             hit &= np.all(places < self.v.length, axis=0)
             if not hit.any():
                 continue
@@ -213,11 +211,11 @@ def _evaluate(terms: list[Terms], z: Array, values: dict[Coef, complex], out: Ar
 
 
 def expected_terms(families: list[Family], variables: Variables) -> float:
-    """Terms of the equations, before they are derived: from some entries of every family."""
+    """Terms of families of many entries, before they are derived: from some of their entries."""
     total = 0.0
     for family in families:
         entries = family.index.shape[1]
-        if not family.kinds or not entries:
+        if not family.kinds or entries <= SAMPLE:
             continue
         some = np.unique(np.linspace(0, entries - 1, SAMPLE).astype(np.int64))
         part = replace(family, index=family.index[:, some], coef=family.coef[:, some])
@@ -232,9 +230,10 @@ def _derive(
 ) -> None:
     """What a family adds to the three polynomials."""
     kinds, n = family.kinds, v.size
+    family, weights = _summed_maps(family)
     where = drift.place
     g = {
-        (s, a): closure.acted(kinds, family.words, {s: (a,)})
+        (s, a): closure.acted(kinds, family.words, {s: (a,)}, weights)
         for s in range(len(kinds))
         for a in closure.letters(kinds, s)
     }
@@ -255,8 +254,17 @@ def _derive(
         place = where[rows, columns] - n
         place[(rows > columns) | (place >= v.length - n)] = -1
         if np.any(place >= 0):
-            both = closure.acted(kinds, family.words, observed)
+            both = closure.acted(kinds, family.words, observed, weights)
             source.add(family, closure.pair_source(g, both, x, y), place, ways)
+
+
+def _summed_maps(family: Family) -> tuple[Family, NDArray[np.complex128] | None]:
+    """Many maps on few entries are summed before anything is derived from them."""
+    entries = family.index.shape[1]
+    if entries >= len(family.words):
+        return family, None
+    size = float(np.abs(family.coef).max()) or 1.0
+    return replace(family, coef=size * np.eye(entries, dtype=complex)), family.coef / size
 
 
 def _observed(
@@ -265,7 +273,7 @@ def _observed(
     """Pairs of basic operators on the slots of a family, with what is observed where."""
     for s in range(len(kinds)):
         for t in range(len(kinds)):
-            if s == t and kinds[s] == "spin":
+            if s == t and closed(kinds[s]):
                 continue
             for a in closure.letters(kinds, s):
                 for b in closure.letters(kinds, t):

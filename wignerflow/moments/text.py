@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import _check
 from ..model.coefficients import Coef
+from . import level_sites
+from .algebra import closed
 from .program import Program, Terms
 
 #: Moments of the largest model that is printed.
@@ -60,6 +62,9 @@ def _head(program: Program) -> list[str]:
     lines = [f"Second-order cumulants: {v.length} real moments; ⟨⟨x, y⟩⟩ = ⟨x y⟩ - ⟨x⟩⟨y⟩."]
     if any(k == "spin" and n > 1 for k, n in zip(v.kinds, v.number, strict=True)):
         lines.append("s: Pauli matrices of one emitter; s': of another emitter of the ensemble.")
+    if any(level_sites.levels(k) for k in v.kinds):
+        lines.append("n_a = |a><a|, x_a,b = |a><b| + h.c., y_a,b = -i|a><b| + h.c. of one emitter;")
+        lines.append("n', x', y': of another emitter.")
     if "mode" in v.kinds:
         lines.append("q = (a + a^+)/√2, p = (a - a^+)/(i√2); products on one site symmetrised.")
     for k, c in enumerate(program.times):
@@ -70,7 +75,7 @@ def _head(program: Program) -> list[str]:
 def _pair(program: Program, i: int, j: int) -> str:
     v = program.v
     owner = int(v.owner[i])
-    inside = owner == v.owner[j] and v.kinds[owner] == "spin"
+    inside = owner == v.owner[j] and closed(v.kinds[owner])
     other = v.label(j)
     if inside:
         head, letter = other.rsplit(".", 1)

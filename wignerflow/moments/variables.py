@@ -1,13 +1,13 @@
 r"""The variables of the moment equations: means and covariances of basic operators.
 
-Every member of every subsystem is a *class* of ``number`` equal sites: N two-level emitters for an
-ensemble, one for a spin, a collective spin or a mode. With the basic operators X_a of a site,
+Every member of every subsystem is a *class* of ``number`` equal sites: N emitters for an ensemble or
+emitters with levels, one for a spin, a collective spin or a mode. With the basic operators X_a of a site,
 
 .. math:: r_{ia} = \langle X_{ia}\rangle, \qquad
           C_{ia,jb} = \langle X_{ia}X_{jb}\rangle - r_{ia}r_{jb} .
 
-For i = j, C is the covariance between two *different* emitters of the class (kind ``"spin"``; it
-does not exist for a single one), or the symmetrised covariance of the one site (collective spins
+For i = j, C is the covariance between two *different* emitters of the class (of two or more levels;
+it does not exist for a single one), or the symmetrised covariance of the one site (collective spins
 and modes).
 """
 
@@ -19,14 +19,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.level_states import LevelState
+from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
-from .algebra import LETTERS
+from . import level_sites
+from .algebra import LETTERS, closed, count
 
 Array = NDArray[np.float64]
-_KIND = {"ensemble": "spin", "spin": "spin", "collective": "collective", "mode": "mode"}
+
+
+def kind_of(sub: Subsystem) -> str:
+    """The kind of a subsystem's sites."""
+    if isinstance(sub, Levels):
+        return level_sites.kind(sub.d)
+    return "spin" if isinstance(sub, Ensemble) else sub.kind
 
 
 class Variables:
@@ -41,6 +50,7 @@ class Variables:
         number: sites per class, shape (classes,).
         offset: place of the first mean of every class, shape (classes,).
         size: number n of means; covariances are an n x n matrix.
+        widest: largest number of basic operators of a site.
     """
 
     def __init__(self, model: Model):
@@ -51,14 +61,16 @@ class Variables:
         numbers: list[NDArray[np.int64]] = []
         for sub in model.subsystems:
             self.first[sub] = len(self.kinds)
-            self.kinds += [_KIND[sub.kind]] * sub.size
+            self.kinds += [kind_of(sub)] * sub.size
             single = sub.count is None
             name = model.names[sub]
             self.names += [name] if single else [f"{name}[{m}]" for m in range(sub.size)]
-            own = sub.numbers if isinstance(sub, Ensemble) else np.ones(sub.size, np.int64)
+            many = isinstance(sub, (Ensemble, Levels))
+            own = sub.numbers if many else np.ones(sub.size, np.int64)
             numbers.append(own)
         self.number = np.concatenate(numbers)
-        widths = np.array([len(LETTERS[k]) for k in self.kinds])
+        widths = np.array([count(k) for k in self.kinds])
+        self.widest = int(widths.max())
         self.offset = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
         self.size = int(widths.sum())
         self.owner = np.repeat(np.arange(len(self.kinds)), widths)
@@ -67,7 +79,7 @@ class Variables:
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows and columns of the covariances that exist, upper triangle."""
         rows, columns = np.triu_indices(self.size)
-        alone = np.array([k == "spin" for k in self.kinds]) & (self.number == 1)
+        alone = np.array([closed(k) for k in self.kinds]) & (self.number == 1)
         i, j = self.owner[rows], self.owner[columns]
         keep = (i != j) | ~alone[i]
         return rows[keep].astype(np.int64), columns[keep].astype(np.int64)
@@ -99,6 +111,10 @@ class Variables:
         """Name of basic operator k."""
         i = int(self.owner[k])
         kind, letter = self.kinds[i], k - int(self.offset[i])
+        if level_sites.levels(kind):
+            sub = max((s for s, first in self.first.items() if first <= i), key=self.first.__getitem__)
+            assert isinstance(sub, Levels)
+            return f"{self.names[i]}.{level_sites.names(sub.labels)[letter]}"
         prefix = {"spin": "s", "collective": "J", "mode": ""}[kind]
         return f"{self.names[i]}.{prefix}{LETTERS[kind][letter]}"
 
@@ -108,6 +124,10 @@ def _site_moments(sub: Subsystem, m: int, state: Any) -> tuple[Array, Array]:
     if isinstance(sub, Mode):
         assert isinstance(state, ModeState)
         return np.sqrt(2) * np.array([state.mean.real, state.mean.imag]), 2 * state.covariance
+    if isinstance(sub, Levels):
+        assert isinstance(state, LevelState)
+        mean = level_sites.means(state.density(sub, "state"))
+        return mean, np.zeros((mean.size, mean.size))
     assert isinstance(state, BlochState)
     if isinstance(sub, CollectiveSpin):
         S, e = float(sub.lengths[m]), state.vector

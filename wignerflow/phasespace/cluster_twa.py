@@ -22,7 +22,7 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Mode, Spin
 from . import lower
-from .clustering import Clustering, automatic, chosen
+from .clustering import Clustering, automatic, chosen, plain_partition
 from .ensemble import spin_initial
 from .matrices import variables
 from .method import Symbol, TrajectoryMethod
@@ -56,12 +56,13 @@ class ClusterTWA(TrajectoryMethod):
     Args:
         size: spins in a cluster, 1 to 3. Chosen along the strongest couplings, ties by
             neighbourhood; clusters of three grow from pairs.
-        partition: clusters of one's own, lists of members (``chain[3]``, or numbers where the model
-            has one array of spins) that name every spin once; ``size`` is then the most they hold.
+        partition: clusters of one's own, lists of members (``chain[3]``, its name "chain[3]", or
+            numbers where the model has one array of spins) that name every spin once. ``size`` is
+            of no use beside it.
 
     Raises:
-        ValueError: the size is not 1, 2 or 3; in a run: the partition misses or repeats a spin, or
-            an observable is one of every spin.
+        ValueError: the size is not 1, 2 or 3, or a cluster holds more than 3 spins; in a run: the
+            partition misses or repeats a spin, or an observable is one of every spin.
 
     References:
         Wurtz, Polkovnikov and Sels, Ann. Phys. 395, 341 (2018), for closed systems.
@@ -83,7 +84,7 @@ class ClusterTWA(TrajectoryMethod):
         self.size = _check.integer("size", size, 1)
         if self.size > MOST:
             _check.fail("size", f"be at most {MOST}", size)
-        self.partition = partition
+        self.partition = None if partition is None else plain_partition(partition, MOST)
 
     def clusters(self, model: Model) -> list[list[int]]:
         """Numbers of the spins of every cluster, in the order of the model's subsystems.
@@ -93,7 +94,7 @@ class ClusterTWA(TrajectoryMethod):
         """
         if self.partition is None:
             return automatic(model, self.size)
-        return chosen(model, self.partition, MOST)
+        return chosen(model, self.partition)
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model`` or these observables, or None."""
@@ -123,16 +124,9 @@ class ClusterTWA(TrajectoryMethod):
         }
         return system, lower.lower_observables(symbols, translated)
 
-    def options(self) -> dict[str, Any]:
-        """The options, plain."""
-        plain: dict[str, Any] = {"size": self.size}
-        if self.partition is not None:
-            plain["partition"] = [[getattr(s, "m", s) for s in c] for c in self.partition]
-        return plain
-
     def __repr__(self) -> str:
-        given = "" if self.partition is None else ", partition=…"
-        return f"ClusterTWA(size={self.size}{given})"
+        given = f"size={self.size}" if self.partition is None else f"partition={self.partition}"
+        return f"ClusterTWA({given})"
 
 
 def _sites(spec: MatrixInitial, clustering: Clustering, levels: int) -> None:

@@ -23,6 +23,7 @@ from ..model.level_words import letter
 from ..model.levels import Levels
 from ..model.model import Jump, Model
 from ..model.op import Op
+from ..model.reading_values import nearest
 from ..model.states import BlochState
 from ..model.subsystems import Member, Spin, Subsystem
 
@@ -107,52 +108,76 @@ def automatic(model: Model, size: int) -> list[list[int]]:
     return sorted([*out, *([k] for k in free)])
 
 
-def chosen(model: Model, partition: Any, most: int) -> list[list[int]]:
-    """A partition given by the user, checked.
+def plain_partition(partition: Any, most: int) -> list[list[str | int]]:
+    """A partition as lists of names and numbers.
 
     Raises:
-        ValueError, TypeError: it is no list of lists, or misses or repeats a spin.
+        ValueError, TypeError: it is no list of lists of 1 to ``most`` spins.
+    """
+    if isinstance(partition, (str, bytes)) or not isinstance(partition, Iterable):
+        _check.fail("partition", "be a list of lists of spins", partition, kind=TypeError)
+    out = []
+    for k, cluster in enumerate(partition):
+        where = f"partition[{k}]"
+        if isinstance(cluster, (str, bytes)) or not isinstance(cluster, Iterable):
+            _check.fail(where, "be a list of spins", cluster, kind=TypeError)
+        own = [_plain(where, spin) for spin in cluster]
+        if not 1 <= len(own) <= most:
+            _check.fail(where, f"hold 1 to {most} spins", _check.Note(str(len(own))))
+        out.append(own)
+    return out
+
+
+def _plain(where: str, spin: Any) -> str | int:
+    if isinstance(spin, Member):
+        return _label((spin.sub, spin.m))
+    if isinstance(spin, Spin) and spin.count is None:
+        return spin.name
+    if isinstance(spin, str):
+        return spin
+    if isinstance(spin, (int, np.integer)) and not isinstance(spin, bool):
+        return int(spin)
+    _check.fail(where, "hold members such as chain[3], or their numbers", spin, kind=TypeError)
+
+
+def chosen(model: Model, partition: list[list[str | int]]) -> list[list[int]]:
+    """A partition given by the user, as numbers of the spins of a model.
+
+    Raises:
+        ValueError, TypeError: it misses or repeats a spin, or names one that the model has not.
     """
     places = spins_of(model)
     arrays = [s for s in model.subsystems if isinstance(s, Spin) and s.count is not None]
+    labels = [_label(place) for place in places]
     seen: dict[int, int] = {}
     out = []
-    if isinstance(partition, (str, bytes)) or not isinstance(partition, Iterable):
-        _check.fail("partition", "be a list of lists of spins", partition, kind=TypeError)
     for k, cluster in enumerate(partition):
-        if isinstance(cluster, (str, bytes)) or not isinstance(cluster, Iterable):
-            _check.fail(f"partition[{k}]", "be a list of spins", cluster, kind=TypeError)
         own = []
         for spin in cluster:
-            n = _number(f"partition[{k}]", spin, places, arrays)
+            n = _number(f"partition[{k}]", spin, places, arrays, labels)
             if n in seen:
-                was = _check.Note(f"{_label(places[n])} in clusters {seen[n]} and {k}")
+                was = _check.Note(f"{labels[n]} in clusters {seen[n]} and {k}")
                 _check.fail("partition", "name every spin once", was)
             seen[n] = k
             own.append(n)
-        if not 1 <= len(own) <= most:
-            _check.fail(f"partition[{k}]", f"hold 1 to {most} spins", _check.Note(str(len(own))))
         out.append(own)
     missing = [n for n in range(len(places)) if n not in seen]
     if missing:
-        was = _check.Note(f"one without {_label(places[missing[0]])}")
+        was = _check.Note(f"one without {labels[missing[0]]}")
         _check.fail("partition", "name every spin of the model", was)
     return sorted(out)
 
 
-def _number(where: str, spin: Any, places: list[Place], arrays: list[Spin]) -> int:
-    if isinstance(spin, Member):
-        place = (spin.sub, spin.m)
-    elif isinstance(spin, Spin) and spin.count is None:
-        place = (spin, 0)
-    elif isinstance(spin, (int, np.integer)) and not isinstance(spin, bool) and len(arrays) == 1:
-        place = (arrays[0], int(spin))
-    else:
-        must = "hold members such as chain[3], or numbers where the model has one array of spins"
+def _number(
+    where: str, spin: str | int, places: list[Place], arrays: list[Spin], labels: list[str]
+) -> int:
+    if isinstance(spin, int) and len(arrays) != 1:
+        must = "hold members such as chain[3], since the model has not one array of spins"
         _check.fail(where, must, spin, kind=TypeError)
-    if place not in places:
-        _check.fail(where, "hold spins of the model", spin)
-    return places.index(place)
+    label = spin if isinstance(spin, str) else _label((arrays[0], spin))
+    if label not in labels:
+        _check.fail(where, "hold spins of the model", spin, nearest(label, labels))
+    return labels.index(label)
 
 
 def _label(place: Place) -> str:

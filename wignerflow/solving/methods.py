@@ -42,6 +42,7 @@ class Own:
 METHODS: dict[str, Callable[..., Method]] = {
     "twa": Own("phasespace.twa", "TWA"),
     "spin-twa": Own("phasespace.twa", "SpinTWA"),
+    "cluster-twa": Own("phasespace.cluster_twa", "ClusterTWA"),
     "mean-field": Own("phasespace.mean_field", "MeanField"),
     "cumulant": Own("moments.method", "Cumulant"),
     "exact": Own("exact.engine", "Exact"),

@@ -139,8 +139,8 @@ def write_method(engine: Any) -> dict[str, Any]:
     """Class and arguments of a method object.
 
     Raises:
-        NotPlain: an argument is not kept as an attribute of its name, or is no plain number, string
-            or None.
+        NotPlain: an argument is not kept as an attribute of its name, or is no plain number,
+            string, None or list of such.
     """
     kind = type(engine).__name__
     known = classes().get(kind)
@@ -152,9 +152,15 @@ def write_method(engine: Any) -> dict[str, Any]:
     except AttributeError as error:
         raise NotPlain(f"the method {kind} does not keep its arguments ({error})") from error
     for name, value in options.items():
-        if not (value is None or isinstance(value, (bool, int, float, str))):
+        if not _is_plain(value):
             raise NotPlain(f"the argument `{name}` of the method {kind} is no plain value")
     return {"class": kind, "options": options}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def read_method(data: Any) -> Any:
