@@ -646,3 +646,50 @@ def test_eigenvalues_are_not_pulled_apart_by_sampling(kind):
     assert np.std(found) == pytest.approx(sem, rel=0.2)
     # negative control: without the correction the smallest eigenvalue is too small
     assert np.mean(plain) < np.mean(found) - 0.02 * sem
+
+
+# ---------------------------------------------------------------- emitters with levels
+
+
+def twisting(s, x, y, z, start):
+    """One-axis twisting about x of spins that point along z, with a little loss of all."""
+    H = x * x * (0.1 + 0j)
+    return wf.Model(H, [wf.Jump(x - 1j * y, 0.01)], initial={s: start})
+
+
+def test_spins_of_length_one_half_by_levels_squeeze_like_an_ensemble():
+    N, t = 6, np.linspace(0, 2, 5)
+    two, same = wf.Ensemble(N, name="s"), wf.Levels.spin(1 / 2, N, name="s")
+    found = []
+    for s, J, start in (
+        (two, (two.Jx, two.Jy, two.Jz), wf.up),
+        (same, (same.Sx, same.Sy, same.Sz), wf.level("+1/2")),
+    ):
+        ops = {"t": wf.Squeezing(s), "d": wf.Squeezing(s, "dicke"), "w": wf.WinelandSqueezing(s)}
+        found.append(wf.solve(twisting(s, *J, start), t, e_ops=ops, method="exact").expect)
+    for name in ("t", "d", "w"):
+        assert np.allclose(found[0][name], found[1][name], rtol=0, atol=1e-6)
+    assert found[0]["w"].min() < 0.7
+
+
+def test_coherent_states_of_larger_spins_have_exactly_one():
+    for F in (1, 3 / 2):
+        s = wf.Levels.spin(F, 3, name="s")
+        top = s.labels[-1]
+        ops = {"t": wf.Squeezing(s), "w": wf.WinelandSqueezing(s)}
+        model = twisting(s, s.Sx, s.Sy, s.Sz, wf.level(top))
+        found = wf.solve(model, [0, 0.8], e_ops=ops, method="exact").expect
+        assert found["t"][0] == pytest.approx(1, abs=1e-9)
+        assert found["w"][0] == pytest.approx(1, abs=1e-9) and found["w"][1] < 0.9
+    run = wf.solve(model, [0, 0.8], e_ops=ops, ntraj=2000, seed=2, progress=False)
+    for name in ops:
+        assert abs(run.expect[name][0] - 1) < 4 * run.sem[name][0] + 0.01
+
+
+def test_levels_that_are_no_spins_are_refused():
+    atoms, one = wf.Levels(5, ["g", "e"], name="atoms"), wf.Levels.spin(1, 5, name="one")
+    with pytest.raises(TypeError, match=r"Levels\.spin\(F, N\).*wf\.function"):
+        wf.Squeezing(atoms)
+    for make in (lambda: wf.Squeezing(one, "dicke"), lambda: wf.Subradiance(one)):
+        with pytest.raises(TypeError, match="made of spins 1/2"):
+            make()

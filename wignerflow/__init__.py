@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .analysis import mean_field as mean_field
     from .analysis.certify import Certificate as Certificate
     from .analysis.certify import certify as certify
+    from .analysis.certify_clusters import ClusterCertificate as ClusterCertificate
     from .analysis.compare import Comparison as Comparison
     from .analysis.compare import compare as compare
     from .analysis.correlation import Correlation as Correlation
@@ -97,6 +98,8 @@ if TYPE_CHECKING:
     from .model.subsystems import Mode as Mode
     from .model.subsystems import Spin as Spin
     from .model.waveguides import waveguide as waveguide
+    from .model.zeeman import Zeeman as Zeeman
+    from .model.zeeman import zeeman as zeeman
     from .moments.method import Cumulant as Cumulant
     from .phasespace.cluster_twa import ClusterTWA as ClusterTWA
     from .phasespace.generalized_p import GeneralizedP as GeneralizedP
@@ -115,6 +118,7 @@ if TYPE_CHECKING:
 #: Where the names of the package stand.
 _MODULES = {
     "analysis.certify": "Certificate certify",
+    "analysis.certify_clusters": "ClusterCertificate",
     "analysis.compare": "Comparison compare",
     "analysis.correlation": "Correlation correlation",
     "analysis.distribution": "ball_density sphere_density",
@@ -147,6 +151,7 @@ _MODULES = {
     "model.states": "bloch bloch_vector down up",
     "model.subsystems": "CollectiveSpin Ensemble Mode Spin",
     "model.waveguides": "waveguide",
+    "model.zeeman": "Zeeman zeeman",
     "moments.method": "Cumulant",
     "phasespace.cluster_twa": "ClusterTWA",
     "phasespace.generalized_p": "GeneralizedP",

@@ -370,7 +370,7 @@ def test_two_levels_by_name_are_an_ensemble():
     ):
         plus = minus.dag()
         jumps = [wf.Jump(minus, 0.3), wf.LocalJump(pump, 0.4)]
-        model = wf.Model(0.5 * (plus + minus), jumps, initial={minus.subsystems[0]: start})
+        model = wf.Model(0.5 * (plus + minus), jumps, initial={pump.sub: start})
         ops = {"z": sz, "emission": plus * minus, "three": plus * sz * minus}
         found.append(solve(model, t, ops).expect)
     for name in found[0]:

@@ -121,3 +121,58 @@ def test_refusals():
         wf.certify(decay, [0, 1], N=7)
     with pytest.raises(ValueError, match="at least two sizes"):
         wf.certify(decay, [0, 1], N=100, small=[8])
+
+
+# ---------------------------------------------------------------- clusters
+
+
+def ising():
+    """A transverse Ising chain of four with loss, and its bonds."""
+    chain = wf.Spin(name="chain", count=4)
+    near = wf.NearestNeighbour()
+    H = 0.5 * wf.couple(chain.sx, near, chain.sx) + 0.5 * chain.sz.sum()
+    model = wf.Model(H, [wf.Jump(chain.sm, 1.0)], initial={chain: wf.down})
+    return model, {"zz": wf.couple(chain.sz, near, chain.sz) / 6, "z": chain.sz.sum() / 4}
+
+
+def test_growing_clusters_show_the_error_without_an_exact_answer():
+    model, ops = ising()
+    t = np.linspace(0, 4, 9)
+    found = wf.certify(model, t, ops, clusters=(1, 2), ntraj=3000, dt=0.1, progress=False)
+    assert isinstance(found, wf.ClusterCertificate) and list(found.results) == [1, 2]
+    exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False)
+    for name, line in found.lines.items():
+        scale = np.abs(found.results[2].expect[name]).max()
+        one, two = (
+            np.abs(found.results[k].expect[name] - exact.expect[name]).max() / scale for k in (1, 2)
+        )
+        ((a, b, change, error),) = line.changes
+        assert (a, b) == (1, 2) and error < change < one + 3 * error
+        assert two < line.truncation + 4 * line.sampling
+        assert line.truncation <= line.total and np.isnan(line.step)
+    # the control: what is certified of pairs does not hold of single spins
+    line, name = found.lines["zz"], "zz"
+    one = np.abs(found.results[1].expect[name] - exact.expect[name]).max()
+    assert one > 0.8 * line.truncation * np.abs(found.results[2].expect[name]).max()
+    text = str(found)
+    assert "k = 1 to 2" in text and "unchecked" in text and "zz" in text
+
+
+def test_refusals_of_clusters():
+    model, ops = ising()
+    free = wf.Spin(name="free", count=3)
+    alone = wf.Model(free.sx.sum(), initial={free: wf.down})
+    for bad, match in (
+        ({"clusters": (2, 1)}, "ascending"),
+        ({"clusters": (2,)}, "at least two sizes"),
+        ({"clusters": (1, 4)}, "at most 3"),
+        ({"clusters": "12"}, "list of sizes"),
+        ({"clusters": (1, 2), "N": 4}, "be left out with `clusters`"),
+        ({"clusters": (1, 2), "method": "exact"}, "be left out with `clusters`"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=match):
+            wf.certify(model, [0, 1], ops, **bad)
+    with pytest.raises(TypeError, match=r"`model` must be a wf\.Model"):
+        wf.certify(decay, [0, 1], ops, clusters=(1, 2))
+    with pytest.raises(ValueError, match="make different clusters"):
+        wf.certify(alone, [0, 1], {"z": free.sz.sum()}, clusters=(1, 2))

@@ -29,6 +29,8 @@ from ..model.model import Model
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import solve
+from .budget import largest, step_error, table
+from .certify_clusters import ClusterCertificate, certify_clusters
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
 SIGNIFICANT = 3.0  # sampling errors that a deviation must exceed to be fitted
@@ -94,10 +96,6 @@ class Certificate:
             step = "0" if line.step == 0 else step
             rest = (f"{line.sampling:.2g}", step, f"{line.total:.2g}")
             rows.append((name, truncation, power, *rest))
-        widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
-        text = [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
         sizes = ", ".join(str(n) for n, _, _ in next(iter(self.lines.values())).deviations)
         title = (
             f"Expected errors of {self.method} at N = {self.N} with {self.ntraj} trajectories, "
@@ -106,32 +104,40 @@ class Certificate:
         )
         if self.until is not None:
             title += f"; step checked up to t = {self.until:g} only"
-        return "\n".join([title, *text])
+        return "\n".join([title, *table(rows)])
 
     __repr__ = __str__
 
 
 def certify(
-    model_fn: Callable[[int], Any],
+    model: Callable[[int], Any] | Model,
     tlist: Any,
     e_ops: Any = None,
     *,
     N: int | None = None,
+    clusters: Iterable[int] | None = None,
     small: Iterable[int] | None = None,
     method: Any = "twa",
     ntraj: int = 1000,
     small_ntraj: int = 100_000,
     seed: int | None = 0,
     **options: Any,
-) -> Certificate:
-    """Expected errors of a run at N: truncation, sampling, time step.
+) -> Certificate | ClusterCertificate:
+    """Expected errors of a run: truncation, sampling, time step.
+
+    Of a run at N from exact solutions at small N; or, with ``clusters``, of a model of single
+    spins from runs of :class:`wignerflow.ClusterTWA` with larger and larger clusters: the change
+    from one size to the next shows the error also where no exact answer exists.
 
     Args:
-        model_fn: N -> model, or N -> (model, e_ops): how rates scale with N is physics, which a
-            single model does not tell.
+        model: N -> model, or N -> (model, e_ops): how rates scale with N is physics, which a
+            single model does not tell. With ``clusters`` a model.
         tlist: output times, or a function N -> times (for rates that scale with N).
-        e_ops: a function of the model, or None where ``model_fn`` returns them.
-        N: the size to be certified; must be given.
+        e_ops: a function of the model, or None where ``model`` returns them. With ``clusters`` as
+            for :func:`wignerflow.solve`.
+        N: the size to be certified; must be given, but for ``clusters``.
+        clusters: ascending sizes of clusters, 1 to 3, such as (1, 2, 3). All run ``ntraj``
+            trajectories; ``method``, ``small`` and ``small_ntraj`` mean nothing then.
         small: sizes to compare with the exact solution; None takes 6 to 32, below N and while
             that is cheap.
         method: of the run, as for :func:`wignerflow.solve`.
@@ -141,11 +147,13 @@ def certify(
         options: of :func:`wignerflow.solve`.
 
     Returns:
-        A :class:`Certificate`.
+        A :class:`Certificate`, or a :class:`ClusterCertificate`, which holds the runs as well.
 
     Raises:
-        TypeError: ``model_fn`` is a model, or N is missing; the message says what is needed.
-        ValueError: fewer than two small sizes can be solved exactly.
+        TypeError: ``model`` is a model and there are no ``clusters``, or N is missing; the message
+            says what is needed.
+        ValueError: fewer than two small sizes can be solved exactly; sizes of clusters are not
+            ascending, or make the same clusters.
 
     Example:
         >>> import numpy as np, wignerflow as wf
@@ -155,12 +163,19 @@ def certify(
         ...     return model, {"inversion": atoms.Jz}
         >>> print(wf.certify(decay, np.linspace(0, 8, 9), N=1000))  # doctest: +SKIP
     """
-    if isinstance(model_fn, Model) or not callable(model_fn):
+    if clusters is not None:
+        if N is not None:
+            _check.fail("N", "be left out with `clusters`", N)
+        if method not in ("twa", "cluster-twa"):
+            _check.fail("method", "be left out with `clusters`", method)
+        return certify_clusters(model, tlist, e_ops, clusters, ntraj, seed, options)
+    if isinstance(model, Model) or not callable(model):
         _check.fail(
-            "model_fn",
+            "model",
             "be a function N -> model, because how rates scale with N is not in one model",
-            model_fn,
-            "Write `def model(N): ...; return wf.Model(...)` with the rates as functions of N.",
+            model,
+            "Write `def model(N): ...; return wf.Model(...)` with the rates as functions of N, or "
+            "compare `clusters` of single spins.",
             TypeError,
         )
     if N is None:
@@ -168,32 +183,22 @@ def certify(
     size = _check.integer("N", N, 2)
     count = _check.integer("ntraj", ntraj, 2)
     points = [
-        (n, *_deviation(model_fn, tlist, e_ops, n, method, small_ntraj, seed, options))
-        for n in _sizes(model_fn, e_ops, size, small)
+        (n, *_deviation(model, tlist, e_ops, n, method, small_ntraj, seed, options))
+        for n in _sizes(model, e_ops, size, small)
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        pilot = _run(model_fn, tlist, e_ops, size, method, min(count, PILOT), seed, options)
+        pilot = _run(model, tlist, e_ops, size, method, min(count, PILOT), seed, options)
     lines = {}
     for name, mean in pilot.expect.items():
         sem = np.abs(pilot.sem[name])
-        scale = _largest(mean)
-        sampling = _largest(sem) / scale * math.sqrt(max(1, pilot.ntraj) / count) if scale else 0.0
+        scale = largest(mean)
+        sampling = largest(sem) / scale * math.sqrt(max(1, pilot.ntraj) / count) if scale else 0.0
         own = tuple((n, deviations[name], errors[name]) for n, deviations, errors in points)
-        lines[name] = Line(*extrapolate(own, size), sampling, _step(pilot, name, scale), own)
+        lines[name] = Line(*extrapolate(own, size), sampling, step_error(pilot, name, scale), own)
     until = pilot.stats.get("step_checked_until")
     partly = until is not None and until < pilot.times[-1]
     return Certificate(size, count, pilot.method, lines, until if partly else None)
-
-
-def _step(pilot: Result, name: str, scale: float) -> float:
-    """The step error of an observable, in units of ``scale``; NaN where it is not known."""
-    if pilot.dt is None:
-        return 0.0
-    error = pilot.step_error[name]
-    if not np.any(np.isfinite(error)):
-        return math.nan
-    return _largest(error) / scale if scale else 0.0
 
 
 def extrapolate(
@@ -256,10 +261,10 @@ def _made(model_fn: Any, e_ops: Any, n: int) -> tuple[Model, Any]:
     made = model_fn(n)
     model, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(model, Model):
-        _check.fail("model_fn", "return a wf.Model, or (model, e_ops)", made, kind=TypeError)
+        _check.fail("model", "return a wf.Model, or (model, e_ops)", made, kind=TypeError)
     if own is None:
         if not callable(e_ops):
-            must = "be a function of the model, or returned by `model_fn` as the second of two"
+            must = "be a function of the model, or returned by `model` as the second of two"
             hint = "At every N the operators belong to another ensemble."
             _check.fail("e_ops", must, e_ops, hint, TypeError)
         own = e_ops(model)
@@ -287,13 +292,8 @@ def _deviation(
     for name, mean in exact.expect.items():
         usable = np.isfinite(mean) & np.isfinite(found.expect[name])
         difference = np.where(usable, np.abs(found.expect[name] - mean), 0.0)
-        scale = _largest(mean) or 1.0
+        scale = largest(mean) or 1.0
         where = int(np.argmax(difference))
         deviations[name] = float(difference.ravel()[where]) / scale
         errors[name] = float(np.nan_to_num(np.abs(found.sem[name]).ravel()[where])) / scale
     return deviations, errors
-
-
-def _largest(values: Any) -> float:
-    size = np.abs(np.asarray(values))
-    return float(size[np.isfinite(size)].max(initial=0.0))

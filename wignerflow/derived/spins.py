@@ -8,28 +8,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..model.level_words import MOST
+from ..model.levels import Levels
 from ..model.subsystems import CollectiveSpin, Ensemble, Member, Spin, Subsystem
 from .base import Means, Operator, PerMember, divide
 
 
-def _angular(sub: Any, total: bool) -> tuple[tuple[Any, Any, Any], Any, str]:
-    """(Jx, Jy, Jz), the number of spins 1/2, and a label."""
+def _angular(sub: Any, total: bool, most: int = MOST) -> tuple[tuple[Any, Any, Any], Any, str]:
+    """(Jx, Jy, Jz), the number of spins 1/2 that they are made of, and a label.
+
+    ``most``: largest number of levels of one emitter.
+    """
     member = sub.m if isinstance(sub, Member) else None
     owner: Subsystem = sub.sub if isinstance(sub, Member) else sub
-    must = "be an Ensemble, a CollectiveSpin, an array of them, a member, or an array of Spins"
-    if not isinstance(owner, (Ensemble, CollectiveSpin, Spin)) or (
+    must = (
+        "be an Ensemble, a CollectiveSpin, Levels.spin(F, N), an array of them, a member, or an "
+        "array of Spins"
+    )
+    if not isinstance(owner, (Ensemble, CollectiveSpin, Spin, Levels)) or (
         isinstance(owner, Spin) and (member is not None or owner.count is None)
     ):
         _check.fail("sub", must, sub, kind=TypeError)
+    if isinstance(owner, Levels) and not (owner.is_spin and owner.d <= most):
+        hint = "" if owner.is_spin else "Other levels: wf.function of the means of their operators."
+        what = must if not owner.is_spin else "be made of spins 1/2 here"
+        was = _check.Note(f"{owner.name!r} with levels {', '.join(owner.labels)}")
+        _check.fail("sub", what, was, hint, TypeError)
     if isinstance(owner, Spin):
         x, y, z = ((s * 0.5).sum() for s in (owner.sx, owner.sy, owner.sz))
         return (x, y, z), owner.size, owner.name
-    numbers = (
-        owner.numbers
-        if isinstance(owner, Ensemble)
-        else np.round(2 * owner.lengths).astype(np.int64)
-    )
-    J = (sub.Jx, sub.Jy, sub.Jz)
+    if isinstance(owner, Levels):
+        numbers, J = (owner.d - 1) * owner.numbers, (sub.Sx, sub.Sy, sub.Sz)
+    else:
+        lengths = owner.numbers / 2 if isinstance(owner, Ensemble) else owner.lengths
+        numbers, J = np.round(2 * lengths).astype(np.int64), (sub.Jx, sub.Jy, sub.Jz)
     if member is not None:
         label, N = f"{owner.name}[{member}]", int(numbers[member])
     elif owner.count is None:
@@ -101,23 +113,28 @@ class Squeezing(_SpinObservable):
     Sampling pulls eigenvalues apart; the jackknife takes that off. Where the extreme eigenvalues of
     the state are equal, as in a coherent state, about half of it stays, up to half an error.
 
+    Of N emitters of spin F (``Levels.spin``) the first reads tr gamma / (N F); the others, which
+    need what single emitters add to second moments, are for spins 1/2 alone.
+
     Args:
-        sub: an ``Ensemble``, ``CollectiveSpin`` (2S spins 1/2) or member of an array; an array of
-            them, for one value per member, shape (T, M); or an array of ``Spin``, as one ensemble.
+        sub: an ``Ensemble``, ``CollectiveSpin`` (2S spins 1/2), ``Levels.spin(F, N)`` or member of
+            an array; an array of them, for one value per member, shape (T, M); or an array of
+            ``Spin``, as one ensemble.
         criterion: "singlet", "dicke" or "planar" (N >= 3).
         total: for an array, of the summed angular momentum.
 
     Raises:
-        TypeError: ``sub`` has no angular momentum.
+        TypeError: ``sub`` has no angular momentum, or a larger spin than a criterion allows.
         ValueError: unknown criterion; too few spins for it.
 
     Reference:
         Tóth, Knapp, Gühne and Briegel, Phys. Rev. Lett. 99, 250405 (2007) and Phys. Rev. A 79,
-        042334 (2009); Ma, Wang, Sun and Nori, Phys. Rep. 509, 89 (2011).
+        042334 (2009); Vitagliano, Hyllus, Egusquiza and Tóth, Phys. Rev. Lett. 107, 240502 (2011)
+        for larger spins; Ma, Wang, Sun and Nori, Phys. Rep. 509, 89 (2011).
     """
 
     def __init__(self, sub: Any, criterion: str = "singlet", *, total: bool = False):
-        J, N, name = _angular(sub, total)
+        J, N, name = _angular(sub, total, MOST if criterion == "singlet" else 2)
         self.configure(N, criterion)
         self._inputs = dict(zip("xyz", J, strict=True))
         if self.criterion == "singlet":
@@ -165,6 +182,7 @@ class WinelandSqueezing(_SpinObservable):
 
     One for a spin coherent state; below one, better than the standard quantum limit. Infinite
     without a mean spin; near there a sampled mean spin is mostly noise, so look at the error.
+    N emitters of spin F count as 2 F N spins 1/2, so that a coherent state has one as well.
 
     Args:
         sub, total: as for :class:`Squeezing`.
@@ -221,7 +239,7 @@ class Subradiance(_SpinObservable):
     """
 
     def __init__(self, sub: Any, *, total: bool = False):
-        (x, y, z), N, name = _angular(sub, total)
+        (x, y, z), N, name = _angular(sub, total, 2)
         self.configure(N)
         self._inputs = {"emission": (x + 1j * y) * (x - 1j * y), "z": z}
         self._label = f"Subradiance({name})"

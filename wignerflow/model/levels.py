@@ -96,6 +96,11 @@ class Levels(Subsystem):
         return len(self.labels)
 
     @property
+    def is_spin(self) -> bool:
+        """Whether the levels are those of a spin F = (d - 1)/2, as ``Levels.spin`` names them."""
+        return self.labels == spin_labels(self.d - 1)
+
+    @property
     def algebra(self) -> str:
         """Rules of multiplication: products of operators of one emitter are such operators."""
         return "level" if np.all(self.numbers == 1) else "levels"
@@ -181,7 +186,7 @@ class Levels(Subsystem):
         return self._operator({letter(int(a), int(b)): 1.0}, m)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _SPIN and self.labels == spin_labels(self.d - 1):
+        if name in _SPIN and self.is_spin:
             return self._sum(spin_matrix(name, self.d))
         return super().__getattr__(name)
 
@@ -189,7 +194,7 @@ class Levels(Subsystem):
         """What ``array[m].name`` is, or None."""
         if name in _METHODS:
             return partial(self._at, m, name)
-        if name in _SPIN and self.labels == spin_labels(self.d - 1):
+        if name in _SPIN and self.is_spin:
             return self._sum(spin_matrix(name, self.d), m)
         return None
 

@@ -26,7 +26,8 @@ from ..model.level_words import letter
 from ..model.levels import LevelOp
 from ..model.local import LocalOp
 from ..model.op import Op
-from .algebra import emitters, multiply as product_of_words
+from .algebra import emitters
+from .algebra import multiply as product_of_words
 from .variables import Variables, kind_of
 
 Word = tuple[str, str]

@@ -1,9 +1,9 @@
 r"""Whether moments belong to a state: lengths of Bloch vectors, photon numbers, covariances.
 
 Checked are necessary conditions: :math:`|r| \le 1` for two-level emitters, no negative probability
-in the matrix of an emitter with more levels, :math:`|r| \le S` for collective spins, :math:`\langle a^\dagger a\rangle \ge 0`, and no negative variance of any
-combination of operators that is symmetric, or, between the emitters of one ensemble,
-antisymmetric under their exchange.
+in the matrix of an emitter with more levels, :math:`|r| \le S` for collective spins,
+:math:`\langle a^\dagger a\rangle \ge 0`, and no negative variance of any combination of operators
+that is symmetric, or, between the emitters of one ensemble, antisymmetric under their exchange.
 """
 
 from __future__ import annotations

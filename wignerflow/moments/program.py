@@ -146,7 +146,8 @@ class Program:
     def __init__(self, variables: Variables, families: list[Family], memory: float = np.inf):
         self.v = variables
         n = variables.size
-        need = _PER_TERM * expected_terms(families, variables)
+        many = [f for f in families if f.index.shape[1] > SAMPLE]  # others are as dear to derive
+        need = _PER_TERM * expected_terms(many, variables)
         if need > memory:
             raise too_large(need, memory)
         what = f"The equations of {variables.length} moments"
@@ -211,11 +212,11 @@ def _evaluate(terms: list[Terms], z: Array, values: dict[Coef, complex], out: Ar
 
 
 def expected_terms(families: list[Family], variables: Variables) -> float:
-    """Terms of families of many entries, before they are derived: from some of their entries."""
+    """Terms of the equations, before they are derived: from some entries of every family."""
     total = 0.0
     for family in families:
         entries = family.index.shape[1]
-        if not family.kinds or entries <= SAMPLE:
+        if not family.kinds or not entries:
             continue
         some = np.unique(np.linspace(0, entries - 1, SAMPLE).astype(np.int64))
         part = replace(family, index=family.index[:, some], coef=family.coef[:, some])
@@ -264,7 +265,8 @@ def _summed_maps(family: Family) -> tuple[Family, NDArray[np.complex128] | None]
     if entries >= len(family.words):
         return family, None
     size = float(np.abs(family.coef).max()) or 1.0
-    return replace(family, coef=size * np.eye(entries, dtype=complex)), family.coef / size
+    own = np.asarray(size * np.eye(entries), complex)
+    return replace(family, coef=own), family.coef / size
 
 
 def _observed(

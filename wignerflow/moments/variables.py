@@ -1,7 +1,8 @@
 r"""The variables of the moment equations: means and covariances of basic operators.
 
-Every member of every subsystem is a *class* of ``number`` equal sites: N emitters for an ensemble or
-emitters with levels, one for a spin, a collective spin or a mode. With the basic operators X_a of a site,
+Every member of every subsystem is a *class* of ``number`` equal sites: N emitters for an ensemble
+or emitters with levels, one for a spin, a collective spin or a mode. With the basic operators X_a
+of a site,
 
 .. math:: r_{ia} = \langle X_{ia}\rangle, \qquad
           C_{ia,jb} = \langle X_{ia}X_{jb}\rangle - r_{ia}r_{jb} .
@@ -112,7 +113,9 @@ class Variables:
         i = int(self.owner[k])
         kind, letter = self.kinds[i], k - int(self.offset[i])
         if level_sites.levels(kind):
-            sub = max((s for s, first in self.first.items() if first <= i), key=self.first.__getitem__)
+            sub = max(
+                (s for s, first in self.first.items() if first <= i), key=self.first.__getitem__
+            )
             assert isinstance(sub, Levels)
             return f"{self.names[i]}.{level_sites.names(sub.labels)[letter]}"
         prefix = {"spin": "s", "collective": "J", "mode": ""}[kind]

@@ -1,0 +1,35 @@
+"""What error budgets share: their units, the error of the step, their tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..result import Result
+
+
+def largest(values: Any) -> float:
+    """The largest finite size."""
+    size = np.abs(np.asarray(values))
+    return float(size[np.isfinite(size)].max(initial=0.0))
+
+
+def step_error(result: Result, name: str, scale: float) -> float:
+    """The step error of an observable, in units of ``scale``; NaN where it is not known."""
+    if result.dt is None:
+        return 0.0
+    error = result.step_error[name]
+    if not np.any(np.isfinite(error)):
+        return math.nan
+    return largest(error) / scale if scale else 0.0
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows with aligned columns."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

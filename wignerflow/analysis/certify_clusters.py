@@ -1,0 +1,141 @@
+"""Error budgets of cluster runs: the size of the clusters as an axis of convergence."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from ..model.model import Model
+from ..phasespace.cluster_twa import ClusterTWA
+from ..result import Result
+from ..solving import solve
+from .budget import largest, step_error, table
+
+
+@dataclass(frozen=True)
+class ClusterLine:
+    """The budget of one observable; every error is in units of its largest mean over time.
+
+    Attributes:
+        changes: (size, next size, change of the mean, its sampling error); the largest over time,
+            with the sampling error taken off in squares.
+        truncation: expected error of the clusters at the largest size: the last change, or two
+            sampling errors of it where that is more.
+        sampling: standard error of the run at the largest size.
+        step: bound on the error of the time step of that run; NaN where it was not checked.
+    """
+
+    changes: tuple[tuple[int, int, float, float], ...]
+    truncation: float
+    sampling: float
+    step: float
+
+    @property
+    def total(self) -> float:
+        """All three, added in squares; without the step where that was not checked."""
+        parts = (self.truncation, self.sampling, self.step)
+        return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
+
+
+@dataclass(frozen=True)
+class ClusterCertificate:
+    """Outcome of :func:`wignerflow.certify` with ``clusters``; printed, it is a table.
+
+    Attributes:
+        ntraj: trajectories of every run.
+        lines: the budgets by name of observable.
+        results: the runs by size of the clusters.
+    """
+
+    ntraj: int
+    lines: dict[str, ClusterLine]
+    results: dict[int, Result]
+
+    def __str__(self) -> str:
+        first = next(iter(self.lines.values()))
+        steps = tuple(f"k = {a} to {b}" for a, b, _, _ in first.changes)
+        rows = [("observable", *steps, "truncation", "sampling", "step", "total")]
+        for name, line in self.lines.items():
+            changes = tuple(f"{c:.2g}({e:.1g})" for _, _, c, e in line.changes)
+            step = "unchecked" if math.isnan(line.step) else f"< {line.step:.2g}"
+            rest = (f"{line.truncation:.2g}", f"{line.sampling:.2g}", step, f"{line.total:.2g}")
+            rows.append((name, *changes, *rest))
+        sizes = ", ".join(map(str, self.results))
+        title = (
+            f"Expected errors of clusters of {max(self.results)} spins with {self.ntraj} "
+            f"trajectories, in units of each observable's largest mean; runs with clusters of "
+            f"{sizes}"
+        )
+        return "\n".join([title, *table(rows)])
+
+    __repr__ = __str__
+
+
+def certify_clusters(
+    model: Any, tlist: Any, e_ops: Any, clusters: Iterable[int], ntraj: int, seed: Any,
+    options: dict[str, Any],
+) -> ClusterCertificate:  # fmt: skip
+    """``wf.certify(model, tlist, e_ops, clusters=sizes)``."""
+    if not isinstance(model, Model):
+        must = "be a wf.Model, of which runs with larger and larger clusters are compared"
+        _check.fail("model", must, model, kind=TypeError)
+    sizes = _sizes(clusters)
+    methods = {k: ClusterTWA(size=k) for k in sizes}
+    seen: dict[str, int] = {}
+    for k, method in methods.items():
+        partition = repr(method.clusters(model))
+        if partition in seen:
+            must = "make different clusters, so that something changes"
+            was = _check.Note(f"the same with {seen[partition]} and {k}: {partition}")
+            _check.fail("clusters", must, was)
+        seen[partition] = k
+    count = _check.integer("ntraj", ntraj, 2)
+    ops = e_ops(model) if callable(e_ops) else e_ops
+    results = {}
+    for k, method in methods.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            results[k] = solve(
+                model, tlist, e_ops=ops, method=method, ntraj=count, seed=seed, **options
+            )
+    last = results[sizes[-1]]
+    lines = {}
+    for name, mean in last.expect.items():
+        scale = largest(mean)
+        changes = tuple(
+            (a, b, *_change(results[a], results[b], name, scale or 1.0))
+            for a, b in itertools.pairwise(sizes)
+        )
+        sampling = largest(np.abs(last.sem[name])) / scale if scale else 0.0
+        truncation = max(changes[-1][2], 2 * changes[-1][3])
+        lines[name] = ClusterLine(changes, truncation, sampling, step_error(last, name, scale))
+    return ClusterCertificate(last.ntraj, lines, results)
+
+
+def _sizes(clusters: Any) -> list[int]:
+    if isinstance(clusters, (str, bytes)) or not isinstance(clusters, Iterable):
+        _check.fail("clusters", "be a list of sizes such as (1, 2, 3)", clusters, kind=TypeError)
+    sizes = [ClusterTWA(size=_check.integer("clusters", k, 1)).size for k in clusters]
+    if len(sizes) < 2 or sizes != sorted(set(sizes)):
+        _check.fail("clusters", "be at least two sizes, in ascending order", sizes)
+    return sizes
+
+
+def _change(one: Result, two: Result, name: str, scale: float) -> tuple[float, float]:
+    """Largest change over time without what sampling makes of it, and its sampling error."""
+    gap = np.abs(two.expect[name] - one.expect[name])
+    error = np.hypot(np.abs(one.sem[name]), np.abs(two.sem[name]))
+    usable = np.isfinite(gap) & np.isfinite(error)
+    if not usable.any():
+        return math.nan, math.nan
+    gap, error = gap[usable], error[usable]
+    at = int(np.argmax(gap))
+    value = math.sqrt(max(float(gap[at]) ** 2 - float(error[at]) ** 2, 0.0))
+    return value / scale, float(error[at]) / scale
