@@ -143,6 +143,7 @@ BAD = {
     "zero": (lambda m: wf.ClusterTWA(size=0), "at least 1"),
     "misses": (lambda m: wf.ClusterTWA(2, [[0, 1]]).clusters(m), r"one without chain\[2\]"),
     "repeats": (lambda m: wf.ClusterTWA(2, [[0, 1], [1, 2]]).clusters(m), r"chain\[1\] in clust"),
+    "twice": (lambda m: wf.ClusterTWA(2, [[0, 0], [1], [2], [3]]).clusters(m), "name every spin"),
     "unknown": (lambda m: wf.ClusterTWA(2, [[0, 7]]).clusters(m), "spins of the model"),
     "many": (lambda m: wf.ClusterTWA(3, [[0, 1, 2, 3]]).clusters(m), "hold 1 to 3 spins"),
     "flat": (lambda m: wf.ClusterTWA(2, [0, 1]).clusters(m), "be a list of spins"),
@@ -166,8 +167,18 @@ def test_a_partition_of_members_is_taken():
     partition = [[chain[0], chain[3]], [chain[1]], [chain[2]]]
     method = wf.ClusterTWA(partition=partition)
     assert method.clusters(model) == [[0, 3], [1], [2]]
-    assert method.partition == [["chain[0]", "chain[3]"], ["chain[1]"], ["chain[2]"]]
-    assert wf.ClusterTWA(partition=method.partition).clusters(model) == method.clusters(model)
+    plain = method.options(model)
+    assert plain == {"partition": [["chain[0]", "chain[3]"], ["chain[1]"], ["chain[2]"]]}
+    assert wf.ClusterTWA(**plain).clusters(model) == method.clusters(model)
+
+
+def test_unnamed_spins_are_told_apart():
+    one, two = wf.Spin(count=2), wf.Spin(count=2)
+    H = one.sx.sum() + wf.couple(two.sx, [[0, 1], [1, 0]], two.sx)
+    model = wf.Model(H, initial={one: wf.down, two: wf.down})
+    method = wf.ClusterTWA(partition=[[one[0], two[1]], [two[0]], [one[1]]])
+    assert method.clusters(model) == [[0, 3], [1], [2]]
+    assert wf.ClusterTWA(**method.options(model)).clusters(model) == [[0, 3], [1], [2]]
 
 
 def test_numbers_need_one_array_of_spins():

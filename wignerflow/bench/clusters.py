@@ -10,7 +10,7 @@ from ..model.couplings import NearestNeighbour
 from ..model.model import Jump, Model
 from ..model.op import Op
 from ..model.operators import couple
-from ..model.states import down, up
+from ..model.states import State, down, up
 from ..model.subsystems import Spin
 from ..phasespace.cluster_twa import ClusterTWA
 from ..solving import solve
@@ -30,7 +30,7 @@ def models() -> dict[str, tuple[Spin, Model, float, bool]]:
 
     def add(
         name: str, ring: bool, fields: dict[str, float], bonds: dict[str, float],
-        jumps: dict[str, float], start: object, last: float,
+        jumps: dict[str, float], start: State, last: float,
     ) -> None:  # fmt: skip
         chain = Spin(name="chain", count=SPINS)
         H = Op()

@@ -61,7 +61,7 @@ def clebsch_gordan(j1: Any, m1: Any, j2: Any, m2: Any, J: Any, M: Any) -> float:
         for twice in below:
             product *= f(twice)
         total += Fraction((-1) ** k, product)
-    return float(np.sign(total)) * sqrt(triangle * heights * total**2)
+    return (1 if total > 0 else -1) * sqrt(triangle * heights * total**2)
 
 
 def _twice(name: str, value: Any) -> int:

@@ -22,7 +22,7 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Mode, Spin
 from . import lower
-from .clustering import Clustering, automatic, chosen, plain_partition
+from .clustering import Clustering, automatic, chosen, labels_of, listed
 from .ensemble import spin_initial
 from .matrices import variables
 from .method import Symbol, TrajectoryMethod
@@ -84,7 +84,7 @@ class ClusterTWA(TrajectoryMethod):
         self.size = _check.integer("size", size, 1)
         if self.size > MOST:
             _check.fail("size", f"be at most {MOST}", size)
-        self.partition = None if partition is None else plain_partition(partition, MOST)
+        self.partition = None if partition is None else listed(partition, MOST)
 
     def clusters(self, model: Model) -> list[list[int]]:
         """Numbers of the spins of every cluster, in the order of the model's subsystems.
@@ -123,6 +123,13 @@ class ClusterTWA(TrajectoryMethod):
             name: clustering.op(op) if isinstance(op, Op) else op for name, op in ops.items()
         }
         return system, lower.lower_observables(symbols, translated)
+
+    def options(self, model: Model) -> dict[str, Any]:
+        """The arguments, plain: spins by their names in the model."""
+        if self.partition is None:
+            return {"size": self.size}
+        labels = labels_of(model)
+        return {"partition": [[labels[n] for n in c] for c in self.clusters(model)]}
 
     def __repr__(self) -> str:
         given = f"size={self.size}" if self.partition is None else f"partition={self.partition}"

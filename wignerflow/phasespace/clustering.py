@@ -108,11 +108,11 @@ def automatic(model: Model, size: int) -> list[list[int]]:
     return sorted([*out, *([k] for k in free)])
 
 
-def plain_partition(partition: Any, most: int) -> list[list[str | int]]:
-    """A partition as lists of names and numbers.
+def listed(partition: Any, most: int) -> list[list[Any]]:
+    """A partition given by the user, as lists of members, spins, names and numbers.
 
     Raises:
-        ValueError, TypeError: it is no list of lists of 1 to ``most`` spins.
+        ValueError, TypeError: it is no list of lists of 1 to ``most`` of them.
     """
     if isinstance(partition, (str, bytes)) or not isinstance(partition, Iterable):
         _check.fail("partition", "be a list of lists of spins", partition, kind=TypeError)
@@ -121,45 +121,55 @@ def plain_partition(partition: Any, most: int) -> list[list[str | int]]:
         where = f"partition[{k}]"
         if isinstance(cluster, (str, bytes)) or not isinstance(cluster, Iterable):
             _check.fail(where, "be a list of spins", cluster, kind=TypeError)
-        own = [_plain(where, spin) for spin in cluster]
+        own = list(cluster)
+        for spin in own:
+            number = isinstance(spin, (int, np.integer)) and not isinstance(spin, bool)
+            single = isinstance(spin, Spin) and spin.count is None
+            if not (number or single or isinstance(spin, (Member, str))):
+                must = "hold members such as chain[3], or their numbers"
+                _check.fail(where, must, spin, kind=TypeError)
         if not 1 <= len(own) <= most:
             _check.fail(where, f"hold 1 to {most} spins", _check.Note(str(len(own))))
         out.append(own)
     return out
 
 
-def _plain(where: str, spin: Any) -> str | int:
-    if isinstance(spin, Member):
-        return _label((spin.sub, spin.m))
-    if isinstance(spin, Spin) and spin.count is None:
-        return spin.name
-    if isinstance(spin, str):
-        return spin
-    if isinstance(spin, (int, np.integer)) and not isinstance(spin, bool):
-        return int(spin)
-    _check.fail(where, "hold members such as chain[3], or their numbers", spin, kind=TypeError)
-
-
-def chosen(model: Model, partition: list[list[str | int]]) -> list[list[int]]:
-    """A partition given by the user, as numbers of the spins of a model.
+def chosen(model: Model, partition: list[list[Any]]) -> list[list[int]]:
+    """A partition that was ``listed``, as numbers of the spins of a model.
 
     Raises:
         ValueError, TypeError: it misses or repeats a spin, or names one that the model has not.
     """
-    places = spins_of(model)
+    places, labels = spins_of(model), labels_of(model)
     arrays = [s for s in model.subsystems if isinstance(s, Spin) and s.count is not None]
-    labels = [_label(place) for place in places]
+
+    def number(where: str, spin: Any) -> int:
+        if isinstance(spin, str):
+            if spin not in labels:
+                _check.fail(where, "hold spins of the model", spin, nearest(spin, labels))
+            return labels.index(spin)
+        if isinstance(spin, Member):
+            place = (spin.sub, spin.m)
+        elif isinstance(spin, Spin):
+            place = (spin, 0)
+        elif len(arrays) == 1:
+            place = (arrays[0], int(spin))
+        else:
+            must = "hold members such as chain[3], since the model has not one array of spins"
+            _check.fail(where, must, spin, kind=TypeError)
+        if place not in places:
+            _check.fail(where, "hold spins of the model", spin)
+        return places.index(place)
+
     seen: dict[int, int] = {}
     out = []
     for k, cluster in enumerate(partition):
-        own = []
-        for spin in cluster:
-            n = _number(f"partition[{k}]", spin, places, arrays, labels)
-            if n in seen:
-                was = _check.Note(f"{labels[n]} in clusters {seen[n]} and {k}")
+        own = [number(f"partition[{k}]", spin) for spin in cluster]
+        for n in own:
+            if n in seen or own.count(n) > 1:
+                was = _check.Note(f"{labels[n]} in clusters {seen.get(n, k)} and {k}")
                 _check.fail("partition", "name every spin once", was)
-            seen[n] = k
-            own.append(n)
+        seen |= dict.fromkeys(own, k)
         out.append(own)
     missing = [n for n in range(len(places)) if n not in seen]
     if missing:
@@ -168,21 +178,10 @@ def chosen(model: Model, partition: list[list[str | int]]) -> list[list[int]]:
     return sorted(out)
 
 
-def _number(
-    where: str, spin: str | int, places: list[Place], arrays: list[Spin], labels: list[str]
-) -> int:
-    if isinstance(spin, int) and len(arrays) != 1:
-        must = "hold members such as chain[3], since the model has not one array of spins"
-        _check.fail(where, must, spin, kind=TypeError)
-    label = spin if isinstance(spin, str) else _label((arrays[0], spin))
-    if label not in labels:
-        _check.fail(where, "hold spins of the model", spin, nearest(label, labels))
-    return labels.index(label)
-
-
-def _label(place: Place) -> str:
-    sub, m = place
-    return sub.name if sub.count is None else f"{sub.name}[{m}]"
+def labels_of(model: Model) -> list[str]:
+    """The names of all spins, as in ``spins_of``."""
+    names = model.names
+    return [names[s] if s.count is None else f"{names[s]}[{m}]" for s, m in spins_of(model)]
 
 
 # ---------------------------------------------------------------- the model of clusters

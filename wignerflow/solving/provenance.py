@@ -82,7 +82,7 @@ def write_call(
             {**entry, "operators": {n: forms[id(op)] for n, op in inputs.items()}}
             for entry, inputs in observables
         ],
-        "method": write_method(engine),
+        "method": write_method(engine, model),
     }
 
 
@@ -135,8 +135,11 @@ def _options(engine: Any) -> dict[str, Any]:
     }
 
 
-def write_method(engine: Any) -> dict[str, Any]:
+def write_method(engine: Any, model: Model) -> dict[str, Any]:
     """Class and arguments of a method object.
+
+    Arguments stand as attributes of their names, or are what its ``options(model)`` gives, where
+    those that a user gives belong to a model.
 
     Raises:
         NotPlain: an argument is not kept as an attribute of its name, or is no plain number,
@@ -148,7 +151,8 @@ def write_method(engine: Any) -> dict[str, Any]:
         why = f"the method is of a class of its own, {kind}"
         raise NotPlain(f"{why}, which `wf.register` makes known")
     try:
-        options = _options(engine)
+        own = getattr(engine, "options", None)
+        options = _options(engine) if own is None else own(model)
     except AttributeError as error:
         raise NotPlain(f"the method {kind} does not keep its arguments ({error})") from error
     for name, value in options.items():
