@@ -178,6 +178,13 @@ def test_bench_prints_and_writes(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 @pytest.mark.usefixtures("parts")
+def test_bench_measures_the_parts_that_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "bench", "part")[2] == "measuring a part\n"
+    code, out, err = run(capsys, "bench", "past")
+    assert code == 2 and out == "" and "no part is called 'past'; there are part" in err
+
+
+@pytest.mark.usefixtures("parts")
 def test_bench_refuses_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, err = run(capsys, "bench", "--json", str(tmp_path))
     assert code == 2 and out == "" and "takes the name of a file" in err

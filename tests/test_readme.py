@@ -20,6 +20,7 @@ BLOCKS = [
     )
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+LEVELS = sorted((ROOT / "examples" / "levels").glob("*.py"))
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 
 
@@ -53,6 +54,16 @@ def test_readme_example_does_what_it_says(tmp_path: Path) -> None:
 def test_examples_run(script: Path, tmp_path: Path) -> None:
     quick = ["--quick"] if "--quick" in script.read_text(encoding="utf-8") else []
     assert "±" in run([str(script), *quick], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", LEVELS, ids=lambda p: p.stem)
+def test_examples_of_levels_run_and_their_errors_fall(script: Path, tmp_path: Path) -> None:
+    out = run(["-W", "default", str(script)], tmp_path)
+    assert "±" in out
+    powers = [float(p) for p in re.findall(r"N\^-([0-9.]+)", out)]
+    assert script.stem == "rydberg_pairs" or powers
+    assert all(p > 0.8 for p in powers), out
 
 
 @pytest.mark.slow

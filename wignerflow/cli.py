@@ -99,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     )
     bench.set_defaults(run=_bench)
     add = bench.add_argument
+    add("parts", nargs="*", metavar="PART", help="parts to measure, such as levels; none: all")
     add("--quick", action="store_true", help="fewer repeats and trajectories: rough numbers")
     add("--json", type=Path, metavar="FILE", help="write every number to FILE")
     return top
@@ -172,7 +173,14 @@ def _bench(options: argparse.Namespace) -> int:
         _prepare(target.absolute().parent)
         if target.is_dir():
             raise UsageError(f"{str(target)!r} is a folder; --json takes the name of a file.")
-    data = bench.run(options.quick, say=_say, show=lambda text: print(text + "\n", flush=True))
+    for part in options.parts:
+        if part not in bench.PARTS:
+            raise UsageError(f"no part is called {part!r}; there are {', '.join(bench.PARTS)}.")
+
+    def show(text: str) -> None:
+        print(text + "\n", flush=True)
+
+    data = bench.run(options.quick, options.parts, say=_say, show=show)
     entries = [e for s in data["sections"] for e in s["entries"] if e["met"] is not None]
     failed = [e["what"].strip() for e in entries if not e["met"]]
     print(f"{len(entries) - len(failed)} of {len(entries)} requirements met.")

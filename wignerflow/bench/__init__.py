@@ -6,10 +6,10 @@ ratios to other implementations are taken in turn with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import accuracy, chain, exact, report, speed, spins, startup
+from . import accuracy, chain, clusters, exact, levels, report, speed, spins, startup
 from .report import Section
 
 #: Parts in order: name, what it measures, and its function of ``quick``.
@@ -21,29 +21,34 @@ PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
     "chain": ("chains of ensembles", chain.section),
     "spins": ("arrays of spins, dense couplings, long Hamiltonians", spins.section),
     "exact": ("exact engines", exact.section),
+    "levels": ("emitters with levels", levels.section),
+    "clusters": ("clusters of spins", clusters.section),
     "startup": ("start and memory", startup.section),
 }
 
 
 def run(
     quick: bool = False,
+    parts: Iterable[str] = (),
     *,
     say: Callable[[str], None] = lambda message: None,
     show: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Measure everything.
+    """Measure everything, or some parts.
 
     Args:
         quick: fewer repeats and trajectories.
+        parts: keys of ``PARTS``; none takes all.
         say: called with one line before every part.
         show: called with the text of every finished part.
 
     Returns:
         Plain data: the machine, and sections of entries (see :mod:`.report`).
     """
+    chosen = [PARTS[name] for name in parts] or PARTS.values()
     facts = report.machine()
     sections = []
-    for what, part in PARTS.values():
+    for what, part in chosen:
         say(f"measuring {what}")
         sections.append(part(quick))
         show(report.text(sections[-1]))

@@ -1,0 +1,79 @@
+"""
+Lambda atoms: spontaneous polarisation by competing collective decays
+=====================================================================
+
+N excited atoms decay to two ground states 0 and 1, each by a collective jump of its own:
+
+    sqrt(r_0) sum_n |0><e|  and  sqrt(r_1) sum_n |1><e|.
+
+The first photons decide, and light of one kind stimulates more of its kind. With equal rates every
+share of the two ground states is equally likely: the number n_1 of atoms in state 1 is uniform from 0
+to N, with the variance N (N + 2)/12, where independent atoms would have N/4. With rates 2 : 1 the
+distribution leans over to the faster decay, further than the 2/3 of single atoms.
+
+`python spontaneous_polarisation.py [--quick]` writes spontaneous_polarisation.png and prints a table.
+"""
+
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+
+import wignerflow as wf
+from wignerflow.plot import new_figure
+
+QUICK = "--quick" in sys.argv
+ntraj = 2_000 if QUICK else 40_000
+scaled = np.linspace(0, 30, 31)  # N t
+
+
+def problem(N, r1=0.5):
+    """All atoms in e, decays at 1 to 0 and at r1 to 1."""
+    atoms = wf.Levels(N, ["0", "1", "e"], name="atoms")
+    jumps = [wf.Jump(atoms.op("0", "e"), rate=1.0), wf.Jump(atoms.op("1", "e"), rate=r1)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.level("e")})
+    zero, one = (atoms.pop(x) / N for x in "01")
+    return model, {"in e / N": atoms.pop("e") / N, "in 0 / N": zero, "n₁² / N²": one * one}
+
+
+figure, axes = new_figure(2)
+left, right = axes[0]
+N = 10
+model, e_ops = problem(N)
+exact = wf.solve(model, scaled / N, e_ops=e_ops, method="exact")
+twa = wf.solve(model, scaled / N, e_ops=e_ops, ntraj=ntraj, seed=1)
+for name, colour in zip(e_ops, ("C0", "C1", "C2"), strict=True):
+    left.plot(scaled, exact.expect[name], "k--", lw=1)
+    left.errorbar(scaled, twa.expect[name], twa.sem[name], color=colour, label=name)
+left.set(xlabel="N Γ t", title="N = 10, rates 2 : 1; dashed: exact")
+left.legend()
+
+N = 100
+for r1, colour in ((1.0, "C0"), (0.5, "C1")):
+    model, e_ops = problem(N, r1)
+    run = wf.solve(
+        model, [0, 60 / N], e_ops={"zero": e_ops["in 0 / N"], "ones": e_ops["n₁² / N²"]},
+        ntraj=ntraj, seed=2, keep="final",
+    )  # fmt: skip
+    zero, square = run.expect["zero"][-1], run.expect["ones"][-1]
+    variance = (square - (1 - zero) ** 2) * N**2
+    error = N**2 * np.hypot(run.sem["ones"][-1], 2 * (1 - zero) * run.sem["zero"][-1])
+    print(f"N = 100, rates 1 : {r1:g}: n_0/N = {zero:.4f} ± {run.sem['zero'][-1]:.4f}", end="")
+    print(f", Var n_1 = {variance:.1f} ± {error:.1f}", end="")
+    print(f" (uniform: {N * (N + 2) / 12:.0f})" if r1 == 1 else "")
+    shares = run.final[:, run.variables.index("atoms.R[0,0]")] / N
+    right.hist(shares, 30, (-0.1, 1.1), density=True, histtype="step", color=colour,
+               label=f"rates 1 : {r1:g}")  # fmt: skip
+right.set(xlabel="share of atoms in 0", ylabel="density", title="N = 100, in the end")
+right.legend()
+figure.savefig("spontaneous_polarisation.png")
+
+small = (5, 10) if QUICK else (5, 10, 20, 40)
+print(
+    wf.certify(
+        problem, lambda N: scaled / N, N=1000, small=small, small_ntraj=4 * ntraj, progress=False
+    )
+)

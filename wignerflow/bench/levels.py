@@ -1,0 +1,121 @@
+"""Accuracy of emitters with levels against exact and known solutions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.level_states import level
+from ..model.levels import Levels
+from ..model.mode_states import vacuum
+from ..model.model import Jump, LocalJump, Model
+from ..model.op import Op
+from ..model.subsystems import Mode
+from ..result import Result
+from ..solving import solve
+from .report import Entry, Section
+
+#: Largest error of emission of the three-level laser, in N^2, and trajectories.
+LASER = {10: (0.006, 200_000), 20: (0.0025, 400_000)}
+#: Of the Raman laser, photons per emitter, and emitters.
+RAMAN, RAMAN_N = 0.01, 5
+#: Var n_1 of equal decays and its tolerance; mean and deviation of n_1/N at rates 2 : 1 (N = 100).
+EQUAL, EQUAL_SHARE = 850.0, 0.02
+MEAN, MEAN_OFF = 0.8753, 0.004
+SPREAD, SPREAD_SHARE = 0.1477, 0.03
+
+
+def laser(N: int) -> tuple[Model, dict[str, Op]]:
+    """Pumped through f at w = N/4, which falls to e at 4 w; all in e."""
+    w = N / 4
+    atoms = Levels(N, ["g", "e", "f"], name="atoms")
+    jumps: list[Jump | LocalJump] = [
+        Jump(atoms.op("g", "e"), 1.0),
+        LocalJump(atoms.one("f", "g"), w),
+        LocalJump(atoms.one("e", "f"), 4 * w),
+    ]
+    emission = atoms.op("e", "g") * atoms.op("g", "e") / N**2
+    return Model(jumps=jumps, initial={atoms: level("e")}), {"emission": emission}
+
+
+def decays(N: int, other: float) -> tuple[Model, dict[str, Op]]:
+    """Collective decays of excited atoms at 1 and ``other``."""
+    atoms = Levels(N, ["0", "1", "e"], name="atoms")
+    jumps = [Jump(atoms.op("0", "e"), 1.0), Jump(atoms.op("1", "e"), other)]
+    zero = atoms.pop("0")
+    model = Model(jumps=jumps, initial={atoms: level("e")})
+    return model, {"n": zero / N, "nn": zero * zero / N**2}
+
+
+def raman(N: int) -> tuple[Model, dict[str, Op]]:
+    """A drive from 0 to e, a cavity from e to 1, a repump."""
+    atoms, cavity = Levels(N, ["0", "1", "e"], name="atoms"), Mode(name="cavity")
+    light = cavity.adag * atoms.op("1", "e")
+    drive = atoms.op("0", "e")
+    H = 0.5 * atoms.pop("e") + 0.5 * (drive + drive.dag()) + (light + light.dag()) / np.sqrt(N)
+    jumps: list[Jump | LocalJump] = [
+        Jump(cavity.a, 1.0),
+        LocalJump(atoms.one("0", "e"), 0.1),
+        LocalJump(atoms.one("1", "e"), 0.1),
+        LocalJump(atoms.one("0", "1"), 0.5),
+    ]
+    return Model(H, jumps, initial={atoms: level("0"), cavity: vacuum}), {"photons": cavity.n / N}
+
+
+def section(quick: bool) -> Section:
+    """The figures of the page on levels."""
+    entries = []
+    for N, (bound, ntraj) in LASER.items():
+        gap, error = _off(laser(N), np.linspace(0, 20, 61) / N, ntraj // (20 if quick else 1))
+        what = f"three-level laser, N = {N}: emission/N²"
+        entries.append(Entry(f"laser_{N}", what, gap, sem=error, at_most=bound))
+    gap, error = _off(raman(RAMAN_N), np.linspace(0, 15, 31), 5_000 if quick else 200_000)
+    what = f"Raman laser, N = {RAMAN_N}: photons per emitter"
+    entries.append(Entry("raman", what, gap, sem=error, at_most=RAMAN))
+    N, ntraj = 100, 2_000 if quick else 40_000
+    for other in (1.0, 0.5):
+        model, ops = decays(N, other)
+        run = _quiet(model, np.array([0, 60 / N]), ops, ntraj)
+        mean, square = run.expect["n"][-1], run.expect["nn"][-1]
+        one, two = run.sem["n"][-1], run.sem["nn"][-1]
+        variance, error = square - mean**2, float(np.hypot(two, 2 * mean * one))
+        if other == 1:
+            off = abs(variance * N**2 / EQUAL - 1)
+            what = "equal collective decays, N = 100: Var n₁ over 850, less 1"
+            share = error * N**2 / EQUAL
+            entries.append(Entry("equal", what, off, sem=share, at_most=EQUAL_SHARE))
+            continue
+        off = abs(mean - MEAN)
+        what = "decays 2 : 1, N = 100: n₁/N less 0.8753"
+        entries.append(Entry("mean", what, off, sem=float(one), at_most=MEAN_OFF))
+        spread = np.sqrt(variance)
+        share = error / (2 * spread) / SPREAD
+        what = "decays 2 : 1, N = 100: spread of n₁/N over 0.1477, less 1"
+        off = abs(spread / SPREAD - 1)
+        entries.append(Entry("spread", what, off, sem=share, at_most=SPREAD_SHARE))
+    return Section(
+        "Emitters with levels: largest deviation over time from exact, or from known values",
+        entries,
+        "TWA, default sampling and step; sampling errors in brackets add to every deviation.",
+    )
+
+
+def _quiet(model: Model, t: NDArray[np.float64], ops: dict[str, Op], ntraj: int) -> Result:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        run: Result = solve(model, t, e_ops=ops, ntraj=ntraj, seed=5, progress=False)
+    return run
+
+
+def _off(problem: tuple[Model, Any], t: NDArray[np.float64], ntraj: int) -> tuple[float, float]:
+    """Largest deviation from exact over time and its standard error."""
+    model, ops = problem
+    run = _quiet(model, t, ops, ntraj)
+    (name,) = ops
+    exact = solve(model, t, e_ops=ops, method="exact", progress=False).expect[name]
+    gap = np.abs(run.expect[name] - exact)
+    at = int(np.argmax(gap))
+    return float(gap[at]), float(run.sem[name][at])
