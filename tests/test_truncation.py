@@ -145,3 +145,21 @@ def test_the_rule_of_the_warning():
     assert inaccurate(value, none, {"a": np.full(2, np.nan)}, t) is None
     nothing = {"a": np.zeros(2)}  # an answer of zero that should not be
     assert inaccurate(nothing, none, small[1], t) is not None
+
+
+def test_clusters_state_their_error_from_larger_ones(monkeypatch):
+    from wignerflow.solving import truncation
+
+    chain, near = wf.Spin(name="chain", count=4), wf.NearestNeighbour()
+    H = 0.5 * wf.couple(chain.sx, near, chain.sx) + 0.5 * chain.sz.sum()
+    model = wf.Model(H, [wf.Jump(chain.sm, 1.0)], initial={chain: wf.down})
+    ops, t = {"zz": wf.couple(chain.sz, near, chain.sz) / 6}, np.linspace(0, 3, 7)
+    exact = wf.solve(model, t, e_ops=ops, method="exact").expect["zz"]
+    monkeypatch.setattr(truncation, "_exact", lambda *_: None)  # as for many spins
+    run = wf.solve(
+        model, t, e_ops=ops, method=wf.ClusterTWA(size=1), ntraj=3000, seed=1, dt=0.1,
+        truncation="full", progress=False,
+    )  # fmt: skip
+    assert run.stats["truncation"] == "clusters of 2 instead of 1"
+    true, stated = np.abs(run.expect["zz"] - exact).max(), run.truncation["zz"].max()
+    assert true > 0.05 and 0.5 * true < stated < 1.5 * true

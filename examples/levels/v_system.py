@@ -44,7 +44,7 @@ def problem(N):
     }
 
 
-N = 8
+N = 10
 model, e_ops = problem(N)
 results = {
     "TWA": wf.solve(model, scaled / N, e_ops=e_ops, ntraj=ntraj, seed=1),
@@ -58,7 +58,7 @@ for label, run in results.items():
     print(f"{label}: <I_a I_b> / (<I_a> <I_b>) = {ratio:.3f} in the end")
 print(
     wf.certify(
-        problem, lambda N: scaled / N, N=1000, small=(3, 6, 9), small_ntraj=4 * ntraj,
+        problem, lambda N: scaled / N, N=1000, small=(5, 10, 20), small_ntraj=4 * ntraj,
         progress=False,
     )
 )  # fmt: skip

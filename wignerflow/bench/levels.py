@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..figures import ruks
 from ..model.level_states import level
 from ..model.levels import Levels
 from ..model.mode_states import vacuum
@@ -17,6 +20,7 @@ from ..model.subsystems import Mode
 from ..result import Result
 from ..solving import solve
 from .report import Entry, Section
+from .timing import Time, entry, measure, race
 
 #: Largest error of emission of the three-level laser, in N^2, and trajectories.
 LASER = {10: (0.006, 200_000), 20: (0.0025, 400_000)}
@@ -26,6 +30,8 @@ RAMAN, RAMAN_N = 0.01, 5
 EQUAL, EQUAL_SHARE = 850.0, 0.02
 MEAN, MEAN_OFF = 0.8753, 0.004
 SPREAD, SPREAD_SHARE = 0.1477, 0.03
+#: How much dearer than two levels a step of d may be: single precision, one core.
+COSTS = {3: 12, 4: 45}
 
 
 def laser(N: int) -> tuple[Model, dict[str, Op]]:
@@ -65,6 +71,45 @@ def raman(N: int) -> tuple[Model, dict[str, Op]]:
     return Model(H, jumps, initial={atoms: level("0"), cavity: vacuum}), {"photons": cavity.n / N}
 
 
+def ladder(d: int) -> tuple[Model, dict[str, Op]]:
+    """d levels, collective decay of the upper of the first two and a pump through all others."""
+    N = 1000
+    labels = [str(k) for k in range(d)]
+    atoms = Levels(N, labels, name="atoms")
+    path = ["0", *labels[2:], "1"]  # two local channels for three levels
+    jumps: list[Jump | LocalJump] = [Jump(atoms.op("0", "1"), 1.0)]
+    jumps += [LocalJump(atoms.one(b, a), N / 4) for a, b in pairwise(path)]
+    emission = atoms.op("1", "0") * atoms.op("0", "1") / N**2
+    return Model(jumps=jumps, initial={atoms: level("1")}), {"emission": emission}
+
+
+def costs(quick: bool) -> list[Entry]:
+    """Processor time of a trajectory-step over that of a two-level ensemble, taken in turn."""
+    ntraj, repeats = (2_560, 3) if quick else (25_600, 7)
+
+    def timed(model: Model, ops: dict[str, Op]) -> Callable[[], Time]:
+        def work() -> None:
+            solve(
+                model, [0, 0.006], e_ops=ops, ntraj=ntraj, seed=7, dt=0.006 / 240, threads=1,
+                progress=False,
+            )  # fmt: skip
+
+        return lambda: measure(work)
+
+    atoms, model = ruks.laser(1000, 250.0)
+    ours = timed(model, {"emission": atoms.Jp * atoms.Jm / 1000**2})
+    ours()
+    entries = []
+    for d, bound in COSTS.items():
+        theirs = timed(*ladder(d))
+        theirs()
+        values = race(ours, theirs, repeats).ratios("cpu")
+        channels = "two local channels" if d == 3 else f"{d - 1} local channels"
+        what = f"cost of a step, {d} levels with {channels}, over two levels"
+        entries.append(entry(f"cost_{d}", what, values, at_most=bound))
+    return entries
+
+
 def section(quick: bool) -> Section:
     """The figures of the page on levels."""
     entries = []
@@ -96,6 +141,7 @@ def section(quick: bool) -> Section:
         what = "decays 2 : 1, N = 100: spread of n₁/N over 0.1477, less 1"
         off = abs(spread / SPREAD - 1)
         entries.append(Entry("spread", what, off, sem=share, at_most=SPREAD_SHARE))
+    entries += costs(quick)
     return Section(
         "Emitters with levels: largest deviation over time from exact, or from known values",
         entries,

@@ -20,6 +20,7 @@ from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op, couple
 from ..model.states import State, down, up
 from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
+from ..phasespace.cluster_twa import ClusterTWA
 from ..phasespace.twa import TWA, SpinTWA
 from ..plot import COLOURS
 from ..result import Result
@@ -40,6 +41,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "spins": ("TWA, spins of fixed length", COLOURS[0]),
     "bloch": ("TWA, one ensemble", COLOURS[1]),
     "linear": ("TWA, spins in the Bloch form", COLOURS[2]),
+    "pairs": ("TWA, clusters of two spins", COLOURS[4]),
     "ce": ("cumulants, second order", COLOURS[3]),
     "mf": ("mean field", "0.6"),
     "exact": ("exact", "0.1"),
@@ -63,6 +65,7 @@ DETERMINISTIC = {"exact": "exact", "ce": "cumulant", "mf": "mean-field"}
 METHODS: dict[str, Any] = DETERMINISTIC | {
     "spins": SpinTWA(),
     "linear": TWA(spin_form="bloch"),
+    "pairs": ClusterTWA(size=2),
     "bloch": TWA(),
 }
 

@@ -10,6 +10,8 @@ observable is measured, in this order, by what is quick enough:
    emitters stay), which leaves the classical equations as they are. The same method is run
    there, at s and at s/2: deviations in units of the observable's scale fall as a power of the
    size, at least 0 and at most 2, which is followed up to the size of the model;
+   Runs of clusters of spins are compared with clusters of another size instead, one spin more where
+   there is such;
 3. second-order cumulants: the difference of both methods, of the size of the larger error.
 
 Costs are announced before work (see ``wignerflow.estimate``), so what takes too long is not begun.
@@ -37,6 +39,7 @@ from ..result import Result
 from ..result.accuracy import scale
 from ..run.automatic import density_elements
 from .edges import edge_errors
+from .growing import from_other_size
 from .problem import Problem, gather, members, read_problem
 from .provenance import NotPlain, read_call, write_call
 
@@ -87,6 +90,10 @@ def estimate(
     exact = _exact(problem, seconds)
     if exact is not None:
         return _apart(result, exact), "the exact solution"
+    with _within(seconds), contextlib.suppress(_TooLong):
+        grown = from_other_size(problem, method, result, solve)
+        if grown is not None:
+            return grown
     found = _smaller(problem, method, result, seconds, solve)
     if found is not None:
         return found
