@@ -39,7 +39,7 @@ def problem(N, r1=0.5):
     return model, {"in e / N": atoms.pop("e") / N, "in 0 / N": zero, "n₁² / N²": one * one}
 
 
-figure, axes = new_figure(2)
+figure, axes = new_figure(1, 2)
 left, right = axes[0]
 N = 10
 model, e_ops = problem(N)

@@ -53,7 +53,7 @@ def two_levels(N):
     }
 
 
-figure, axes = new_figure(2)
+figure, axes = new_figure(1, 2)
 left, right = axes[0]
 N = 10
 model, e_ops = problem(N)
