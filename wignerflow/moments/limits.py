@@ -20,6 +20,8 @@ from .variables import Variables
 MEMORY = 4e9
 #: For a map of the generator and a pair of basic operators on its sites, while equations are made.
 SECONDS_PER_PAIR = 3e-5
+#: Seconds from which that is announced before the run itself.
+WORTH_SAYING = 1.0
 #: Vectors and matrices of the size of the state that the integrator holds.
 COPIES = 25
 

@@ -19,7 +19,15 @@ from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
 from .integrate import integrate
-from .limits import COPIES, MEMORY, derivation_time, needed, too_large, why_not
+from .limits import (
+    COPIES,
+    MEMORY,
+    WORTH_SAYING,
+    derivation_time,
+    needed,
+    too_large,
+    why_not,
+)
 from .observe import Readout
 from .physical import Bounds
 from .program import Program
@@ -96,12 +104,14 @@ class Cumulant:
         if need > self.memory:
             raise too_large(need, self.memory)
         terms = generator(model, variables)
-        announce(
-            derivation_time(terms),
-            need,
-            f"the moment equations of {variables.length} moments: writing them out",
-            "write operators with fewer entries, use fewer levels, or take wf.TWA()",
-        )
+        seconds = derivation_time(terms)
+        if seconds > WORTH_SAYING:
+            announce(
+                seconds,
+                need,
+                f"the moment equations of {variables.length} moments: writing them out",
+                "write operators with fewer entries, use fewer levels, or take wf.TWA()",
+            )
         return Program(variables, terms, self.memory)
 
     def equations(self, model: Model) -> str:
