@@ -5,6 +5,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.analysis.photons import _Run
+from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.phasespace.polynomials import Form, Poly
@@ -214,3 +215,46 @@ def test_giant_atoms_and_links_of_single_modes():
     b = lanes(again, times, 1 / 32, wf.MeanField(), count=1).run(1)[-1, :, 0]
     np.testing.assert_array_equal(a, b)
     assert again.to_dict() == model.to_dict()
+
+
+@pytest.mark.parametrize("delay", [1.0, 0.83])
+def test_light_under_way_is_state(delay):
+    """A run in two parts is the run in one: without noise to the bit's neighbourhood."""
+    model, _ = mirrored(1.0, delay=delay, phase=0.7, reflectivity=0.6)
+    system, _ = wf.MeanField().lower(model, {}, np.linspace(0, 5, 6))
+    text = KernelText(system, [])
+
+    def run(times, start=None):
+        grid = Grid.make(times, 0.125)
+        none = np.zeros(0, np.int64)
+        kernel = CpuKernel(text, grid, single=False, batched=none, start=start)
+        return kernel.simulate(0, 2, 2 * kernel.lanes, 1, keep=True).final
+
+    whole = run(np.linspace(0, 5, 6))
+    first = run(np.linspace(0, 2.375, 20))
+    states = np.concatenate([part.T for part in first])
+    second = run(np.linspace(2.375, 5, 22), states)
+    assert whole.shape[1] == 2 + 2 * {1.0: 8, 0.83: 6}[delay] + 2
+    np.testing.assert_allclose(second, whole, atol=1e-12)
+    states[:, 2:] = 0
+    lost = run(np.linspace(2.375, 5, 22), states)
+    assert np.abs(lost - whole).max() > 0.01
+
+
+def test_runs_that_start_with_light_under_way():
+    """Amplitude and vacuum go on as in one run; the light of another step is refused."""
+    model, _ = mirrored(3.0, phase=np.pi)
+    mode = model.subsystems[0]
+    e_ops = {"a": mode.a, "n": mode.n}
+    options = {"e_ops": e_ops, "ntraj": 2048, "progress": False}
+    first = wf.solve(model, np.linspace(0, 2, 5), seed=1, dt=0.0625, keep="final", **options)
+    assert any(name.startswith("links[0][0]") for name in first.variables)
+    second = wf.solve(model, np.linspace(2, 4, 5), seed=2, dt=0.0625, start=first, **options)
+    whole = wf.solve(model, np.linspace(0, 4, 9), seed=3, dt=0.0625, **options)
+    for name in e_ops:
+        one, two = second.expect[name], whole.expect[name][4:]
+        error = np.hypot(np.abs(second.sem[name]), np.abs(whole.sem[name][4:]))
+        assert (np.abs(one - two) < 4.5 * error).all()
+    assert whole.expect["n"][-1, 0] > 3.5  # light that comes back keeps it bound
+    with pytest.raises(ValueError, match="take the same step, `dt`"):
+        wf.solve(model, np.linspace(2, 4, 5), seed=2, dt=0.125, start=first, **options)

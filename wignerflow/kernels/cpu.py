@@ -108,6 +108,14 @@ class CpuKernel:
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched
         self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
+        #: Slots of light under way on links: where a run finds it, and where it leaves it.
+        begin, end = (
+            text.links.under_way(grid.lengths, self.o, n) for n in (0, int(grid.nsteps.sum()))
+        )
+        self.under_way = begin, end
+        self.full = self.start is not None and self.start.shape[1] > self.state_slots
+        if self.full:
+            text.links.fill(self.o)
         self.source = self._source(text, single)
         self._run = self._compile()
 
@@ -159,11 +167,35 @@ class CpuKernel:
         local and full local step (step-size pilots).
         """
         start = time.perf_counter()
-        arguments = self.arguments(first, chunks, ntraj, seed, keep=keep, draws=draws)
-        self._run(list(arguments.values()))
-        out = Chunks(**{k: arguments[name] for k, name in SUMS.items()})
+        if self.under_way[0].size and (keep or self.full):
+            some = [self._carrying(first + c, ntraj, seed, keep, draws) for c in range(chunks)]
+            out = Chunks.joined(some)
+        else:
+            arguments = self.arguments(first, chunks, ntraj, seed, keep=keep, draws=draws)
+            self._run(list(arguments.values()))
+            out = Chunks(**{k: arguments[name] for k, name in SUMS.items()})
         out.seconds = time.perf_counter() - start
         return out
+
+    def _carrying(
+        self, chunk: int, ntraj: int, seed: int, keep: bool, draws: tuple[int, int, int]
+    ) -> Chunks:
+        """One chunk whose states begin and end with light under way on links."""
+        arguments = self.arguments(chunk, 1, ntraj, seed, keep=keep, draws=draws)
+        wide = arguments["w"].reshape(-1, self.lanes)
+        if self.full:
+            wide[self.under_way[0]] = self._states(chunk, 1)[:, self.state_slots :].T
+        self._run(list(arguments.values()))
+        out = Chunks(**{k: arguments[name] for k, name in SUMS.items()})
+        if keep:
+            out.final = np.concatenate([out.final, wide[self.under_way[1]][None]], axis=1)
+        return out
+
+    def _states(self, first: int, chunks: int) -> NDArray[Any]:
+        """States from which the trajectories of some chunks start, (trajectories, variables)."""
+        assert self.start is not None
+        rows = np.arange(first * self.lanes, (first + chunks) * self.lanes) % len(self.start)
+        return np.asarray(self.start[rows])
 
     def arguments(
         self,
@@ -180,8 +212,8 @@ class CpuKernel:
         n = self.lanes
         begin = np.zeros((0, self.state_slots, n), self.dtype)
         if self.start is not None:
-            rows = np.arange(first * n, (first + chunks) * n) % len(self.start)
-            states = self.start[rows].reshape(chunks, n, self.state_slots)
+            states = self._states(first, chunks)[:, : self.state_slots]
+            states = states.reshape(chunks, n, self.state_slots)
             begin = np.ascontiguousarray(states.swapaxes(1, 2))
         seed0, seed1 = rng.seed_words(seed)
         return {

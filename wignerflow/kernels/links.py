@@ -31,6 +31,8 @@ from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue
 
 #: Numbers of a field: w_0, w_1, and with records those of its vacuum part and its ordering term.
 PLAIN, RECORDED = 2, 5
+#: More steps than any delay has.
+FULL = 2**40
 
 
 class Links:
@@ -61,6 +63,8 @@ class Links:
         self.lengths = parameters.indices(np.ones(count, np.int64))
         self.offsets = parameters.indices(np.zeros(count, np.int64))
         self.start, self.alpha = parameters.integer(0), parameters.integer(0)
+        #: Steps made before the run, as far as buffers are concerned: many where it starts full.
+        self.past = parameters.integer(0)
         factors = np.array([link.factor for link in self.links])
         self.factor = parameters.array(factors.real), parameters.array(factors.imag)
         self.loss = parameters.array(np.array([link.loss for link in self.links]))
@@ -114,7 +118,7 @@ class Links:
         out.add(f"rt = o[{self.maps[id(channel)][0]} + {m}]", "dt = 1", "early = 1", "lossy = F(0)")
         out.open("if rt >= 0:")
         out.add(f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]")
-        out.open(f"if {self.now} >= dt:")
+        out.open(f"if {self.now} + {self.past} >= dt:")
         out.add("early = 0")
         out.close()
         out.close()
@@ -138,7 +142,7 @@ class Links:
         state = [f"w[js + {i} * LN + l]" for i in range(2 * parts)]
         out.add(f"al = p[{self.alpha} + rt]", "be = F(1) - al * al")
         out.add(f"js = ({self.filter} + {2 * parts} * rt) * LN & FAR")
-        out.open(f"if {self.now} == 0:")
+        out.open(f"if {self.now} + {self.past} == 0:")
         fill(out, "kd", f"{self.state} + rt", state[:2])
         out.add("gs = noise * np.sqrt(be)")
         out.open(LANE_LOOP)
@@ -253,6 +257,42 @@ class Links:
         parameters.assign_indices(self.offsets, self.rows * (np.cumsum(whole) - whole))
         parameters.assign(self.start, start)
         parameters.assign_array(self.alpha, alpha)
+
+    # -- states ----------------------------------------------------------------------------------
+
+    def under_way(
+        self, lengths: NDArray[np.float64], o: NDArray[np.int64], steps: int
+    ) -> NDArray[np.int64]:
+        """Slots of what is under way after so many steps: of rings from old to new, of filters."""
+        if not self.active:
+            return np.zeros(0, np.int64)
+        whole, alpha = self.steps(lengths)
+        first = self.layout.wide_slots + self.rows * (np.cumsum(whole) - whole)
+        rings = [
+            at + self.rows * ((steps + np.arange(d)) % d)[:, None] + np.arange(self.rows)
+            for at, d in zip(first, whole, strict=True)
+        ]
+        parts = 4 if self.taps else 2
+        filters = int(o[_number(self.filter)]) + np.arange(parts * alpha.size)
+        return np.concatenate([*(ring.ravel() for ring in rings), filters])
+
+    def names(self, lengths: NDArray[np.float64]) -> tuple[str, ...]:
+        """Names of what is under way, in the order of ``under_way`` (without records)."""
+        if not self.active:
+            return ()
+        whole = self.steps(lengths)[0].tolist()
+        places = [f"links[{r}][{k}]" for r, d in enumerate(whole) for k in range(d)]
+        places += [f"links[{r}].filter" for r in range(len(whole))]
+        return tuple(f"{place}.{i}" for place in places for i in "01")
+
+    def fill(self, o: NDArray[np.int64]) -> None:
+        """Let a run start with full buffers."""
+        o[_number(self.past)] = FULL
+
+
+def _number(name: str) -> int:
+    """Of an integer parameter by its name in the text."""
+    return int(name[2:-1])
 
 
 def delays_in_steps(

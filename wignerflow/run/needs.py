@@ -18,12 +18,22 @@ LOOK = 2e6  # trajectories times steps times variables that are timed
 _REMEDY = "ask for fewer output times, observables or kept samples"
 
 
-def memory(text: KernelText, times: int, batched: int, steps: float, request: Request) -> float:
+def memory(
+    text: KernelText,
+    times: int,
+    batched: int,
+    steps: float,
+    request: Request,
+    dt: float | None = None,
+) -> float:
     """Bytes at least: sums of every task under way, the step grid, what is kept."""
     threads = request.threads or available_threads()
     sums = 8.0 * times * (2 * text.channels_total + 40 + 32 * batched)
     grid = steps * (24.0 + 8 * len(text.layout.parameters.time_parts))
-    kept = 12.0 * text.layout.state_slots * request.ntraj if request.keep else 0.0
+    state = text.layout.state_slots
+    if dt is not None and text.links.active:
+        state += text.links.wide(np.array([dt]))
+    kept = 12.0 * state * request.ntraj if request.keep else 0.0
     return sums * (2 * threads + 2) + grid + kept
 
 
@@ -58,7 +68,7 @@ def announce_run(
         seconds /= min(threads, -(-request.ntraj // 32))
     announce(
         seconds,
-        memory(text, tlist.size, batched.size, steps, request),
+        memory(text, tlist.size, batched.size, steps, request, dt),
         f"{request.ntraj} trajectories of {steps:.0f} steps and {tlist.size} times",
         _REMEDY,
     )

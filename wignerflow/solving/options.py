@@ -45,7 +45,10 @@ class Start:
         """Raise unless a run of these variables can start here."""
         if self.variables != variables:
             must = f"hold the variables of this run, {', '.join(variables[:12])}"
-            _check.fail("start", must, list(self.variables))
+            hint = ""
+            if any(name.startswith("links[") for name in variables):
+                hint = "Light under way is part of them: take the same step, `dt`."
+            _check.fail("start", must, list(self.variables), hint)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def read_options(
     if method.uses >= STEPS and not method.stochastic:
         precision = "double"  # there is one trajectory, whose rounding nothing would hide
     if model.links:
-        _check_links(device, start)
+        _check_links(device)
         device = "cpu"
     if device is None:
         device = default_device() if runs_trajectories(method) else "cpu"
@@ -242,13 +245,10 @@ def _read_checkpoint(
     return checkpoint, Found.read(checkpoint.path)
 
 
-def _check_links(device: Any, start: Any) -> None:
+def _check_links(device: Any) -> None:
     """What runs of models with delayed links cannot do."""
     if device not in (None, "cpu", "auto"):
         _check.fail("device", "be 'cpu' for a model with delayed links", device)
-    if start is not None:
-        must = "be None for a model with delayed links"
-        _check.fail("start", must, start, "Samples hold no light that is under way.")
 
 
 def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int) -> Start:

@@ -109,7 +109,7 @@ class Trajectories:
         if not self.method.stochastic:
             return self._deterministic(outcome)
         outcome.stats["warnings"] += few_for_derived(self.problem.plan, outcome.samples.ntraj)
-        kept = {"final": outcome.final, "variables": text.variables if options.keep else ()}
+        kept = {"final": outcome.final, "variables": self._variables(text) if options.keep else ()}
         return self._sampled(outcome.samples, outcome.stats, outcome.dt, **kept)
 
     def _sampled(self, samples: Samples, stats: dict[str, Any], dt: float, **kept: Any) -> Result:
@@ -141,10 +141,16 @@ class Trajectories:
             Readout(symbols[k], self.problem.plan.base[k].is_complex) for k in self.problem.base
         ]
         text = KernelText(system, readouts)
-        if self.options.start is not None:
+        if self.options.start is not None and not text.links.active:
             self.options.start.check_variables(text.variables)
         out_of_time(begin, limit, "deriving the equations of a trajectory")
         return text
+
+    def _variables(self, text: KernelText) -> tuple[str, ...]:
+        """Names of the state variables, light under way on links included."""
+        if not text.links.active:
+            return text.variables
+        return (*text.variables, *text.links.names(self._grid(text).lengths))
 
     def _keep(self) -> None:
         """Let the run be kept in its checkpoint."""
@@ -207,6 +213,8 @@ class Trajectories:
         check_outputs(text, self.problem.times, self.request)
         prepared = self._prepare(text)
         text = text.by(prepared.scheme)
+        if self.options.start is not None and text.links.active:
+            self.options.start.check_variables(self._variables(text))
         if self.options.variance != "plain":
             found = self._guided(text, prepared)
             if found is not None:

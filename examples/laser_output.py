@@ -1,0 +1,82 @@
+"""
+The line of a superradiant laser, from its light
+================================================
+
+N emitters decay collectively and are pumped one by one at the rate w = N/2. The light that leaves
+is recorded as it leaves: `wf.photons` in the steady state gives its first- and second-order
+coherence over delays, time-ordered and normally ordered, and its spectrum.
+
+The line is Lorentzian but for the relaxation of the amplitude: its width is the rate at which
+g1 decays, fitted once fluctuations of the amplitude are over.
+
+`python laser_output.py [--quick]` writes laser_output.png and prints a table.
+"""
+
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+
+import wignerflow as wf
+from wignerflow.plot import new_figure
+
+QUICK = "--quick" in sys.argv
+N = 20 if QUICK else 50
+atoms = wf.Ensemble(N, name="atoms")
+emission = wf.Jump(atoms.Jm, 1.0)
+model = wf.Model(jumps=[emission, wf.LocalJump(atoms.sp, N / 2)], initial={atoms: wf.up})
+width, window = 0.25 / N, 1.0
+given = {"width": width, "window": window, "t": "steady"}
+exact = wf.photons(model, emission, method="exact", **given)
+runs = [
+    wf.photons(model, emission, ntraj=256 if QUICK else 2048, seed=seed, relax=30 / N,
+               dt=0.125 / N, **given)
+    for seed in range(4 if QUICK else 8)
+]  # fmt: skip
+
+
+def linewidth(light):
+    """Twice the rate at which g1 falls between delays of 4/w and half of the window."""
+    taus, g1 = light.taus, np.abs(light.g1().value)
+    some = (taus > 8 / N) & (taus < window / 2)
+    return -2 * np.polyfit(taus[some], np.log(g1[some]), 1)[0]
+
+
+def over_runs(values):
+    """Mean and standard error over independent runs."""
+    values = np.array(values)
+    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+
+figure, axes = new_figure(2)
+above, below = axes.ravel()
+taus = exact.taus
+for name, color in (("g1", "C0"), ("g2", "C1")):
+    mean, error = over_runs([np.abs(getattr(light, name)().value) for light in runs])
+    known = np.abs(getattr(exact, name)().value)
+    scale = known[0] if name == "g1" else 1.0
+    above.plot(taus, known / scale, color=color, label=f"{name}, exact")
+    above.errorbar(taus[::8], mean[::8] / scale, error[::8] / scale, fmt="o", ms=3, color=color,
+                   label=f"{name}, trajectories")  # fmt: skip
+above.set(xlabel="Γ τ", ylabel="coherence over delays", ylim=(0, 1.4))
+above.legend()
+omega = np.linspace(-12, 12, 121)
+mean, error = over_runs([light.spectrum(omega=omega).value for light in runs])
+below.plot(omega, exact.spectrum(omega=omega).value, "C0", label="exact")
+below.errorbar(omega, mean, error, fmt="o", ms=2.5, color="C0", label="trajectories")
+half = linewidth(exact) / 2
+flux = float(exact.flux().value[0])
+below.plot(omega, flux * 2 * half / (half**2 + omega**2), "k:", label="Lorentzian of that width")
+below.set(xlabel="ω / Γ", ylabel="photons per unit of ω/2π and time")
+below.legend()
+figure.savefig("laser_output.png")
+
+value, spread = over_runs([linewidth(light) for light in runs])
+print(f"linewidth: {value:.3f} ± {spread:.3f}, exact {linewidth(exact):.3f} Gamma")
+value, spread = over_runs([light.flux().value[0] for light in runs])
+print(f"flux:      {value:.1f} ± {spread:.1f}, exact {flux:.1f} Gamma")
+value, spread = over_runs([light.g2().value[4] for light in runs])
+print(f"g2({taus[4]:.3f}): {value:.4f} ± {spread:.4f}, exact {exact.g2().value[4]:.4f}")
