@@ -12,8 +12,9 @@ that neither decays, yet light between them is exchanged:
 rate of one point, half of it in each direction. That holds where light needs no time between the
 points; with a delay tau, light that left before the other point could cancel it is lost.
 
-Top: one ensemble inverted, the other at rest: trajectories at zero delay beside the exact solution,
-and with delays. Bottom: the weakly excited limit, modes: what is left after the time of one swap
+Top: one ensemble inverted, the other at rest: trajectories at zero delay beside the exact solution
+(without dissipation they follow it for one swap, longer for more emitters), and with delays from a
+dark waveguide: until light has come from the other point, an ensemble decays. Bottom: the weakly excited limit, modes: what is left after the time of one swap
 and back.
 
 `python giant_atoms.py [--quick]` writes giant_atoms.png and prints a table.
@@ -67,8 +68,8 @@ for x in (0.0, 0.1, 0.4):
     print(f"{x:>6g} {a[k]:11.3f} ± {error[k]:.3f}     {-(a + b)[-1]:16.3f}")
 k = int(np.argmin(exact.expect["A"]))
 print(f"{'exact':>6} {exact.expect['A'][k] / N:11.3f}")
-above.set(xlabel="N Γ t", ylabel="Jz of A / N")
-above.legend()
+above.set(xlabel="N Γ t", ylabel="Jz of A / N", ylim=(-0.55, 0.95))
+above.legend(ncols=2, loc="upper center")
 
 # %%
 # Modes: cos(Gamma t)^2 without delay.
@@ -81,6 +82,6 @@ for delay in (0.0, np.pi / 160, np.pi / 40, np.pi / 10):
     kept = wf.solve(model, swap, e_ops={"n": a.n}, method="mean-field", dt=np.pi / 320)
     below.plot(swap, kept.expect["n"], label=f"Γ τ = {delay:.3g}")
     print(f"{delay:>6.3f} {kept.expect['n'][80]:24.3f}")
-below.set(xlabel="Γ t", ylabel="quanta of a")
-below.legend()
+below.set(xlabel="Γ t", ylabel="quanta of a", ylim=(-0.05, 1.4))
+below.legend(ncols=4, loc="upper center")
 figure.savefig("giant_atoms.png")

@@ -141,3 +141,33 @@ def test_flux_of_light_that_is_late():
     first = model.given[0]
     out = wf.solve(model, [0, 0.1], e_ops={"f": wf.Flux(first)}, seed=1, dt=0.01, ntraj=64)
     assert out.expect["f"][0] == pytest.approx(20, abs=2)
+
+
+@pytest.mark.parametrize("delays", [0.1, 0.0973, 0.0])
+def test_the_balance_of_trajectories_is_stated(delays):
+    """What emitters lost has left or is under way, until the time at which the window ends."""
+    atoms = wf.Ensemble(20, name="atoms", count=2)
+    line = wf.Line(atoms, delays=delays, rate=1.0)
+    model = wf.Model(jumps=line.jumps, links=line.links, initial={atoms: wf.up})
+    start, end = line.outputs
+    found = []
+    for dt in (0.005, 0.0025):
+        given = {"bins": 0.05 * np.arange(5), "ntraj": 64, "seed": 1, "dt": dt, "g1": False}
+        light = wf.photons(model, {"start": start, "end": end}, g2=False, **given)
+        found.append(light.stats["balance"])
+    assert found[0] < 0.2 and found[1] < 0.5 * found[0]
+    one = wf.photons(model, start, g2=False, **given)  # the other end is missing
+    driven = wf.Model(0.1 * atoms.Jx.sum(), line.jumps, links=line.links, initial={atoms: wf.up})
+    two = wf.photons(driven, {"start": start, "end": end}, g2=False, **given)
+    assert "balance" not in one.stats and "balance" not in two.stats
+
+
+def test_a_fault_shows_in_the_balance(monkeypatch):
+    """Photons under way that are forgotten."""
+    from wignerflow.kernels.links import Links
+
+    model, b = cascade()
+    given = {"bins": [0, 0.1, 0.2], "ntraj": 64, "seed": 1, "dt": 0.0025, "g1": False, "g2": False}
+    assert wf.photons(model, b, **given).stats["balance"] < 0.1
+    monkeypatch.setattr(Links, "energy", lambda self, light, lengths: 0.0)
+    assert wf.photons(model, b, **given).stats["balance"] > 3

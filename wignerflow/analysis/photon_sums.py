@@ -37,6 +37,8 @@ class Bins:
     flux: Real
     gain: Real
     counts: NDArray[np.bool_]
+    #: What is missing in the energy balance of each trajectory; None: there is none.
+    missing: Real | None = None
 
 
 @dataclass

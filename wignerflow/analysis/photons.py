@@ -42,6 +42,7 @@ from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
 from ..solving import FAILED_LIMIT, check_treats, resolve_method, seed_of
+from .balance import balanced, defect
 from .photon_sums import Bins, Commutators, Sums
 from .photon_values import Data, Photons, from_counts, from_sums
 from .steady_state import steady_state
@@ -97,6 +98,10 @@ def photons(
     A bin counts one mode, not photons: it holds all of them only where it is short. Take the widths
     of bins below half a cycle of everything that the light does; ``stats["in_modes"]`` is the part
     of the photons that the modes hold. Trajectories know no antibunching of single emitters.
+
+    Where H and all jumps only turn excitations into photons, and the outputs hold all that leaves,
+    ``stats["balance"]`` is the root mean square over trajectories of what is missing in their
+    energy at the last edge, in photons: an error of the step.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement; the method has no output
@@ -233,6 +238,9 @@ class _Run:
         request: Request,
     ):
         self.request, self.edges = request, edges
+        self.balance = balanced(model, outputs)
+        #: Sum of squares of what is missing in the energy of trajectories, and their number.
+        self.missing = np.zeros(2)
         self.ways = False  # whether light has several ways, see ``several_ways``
         if model.links:
             self._linked(model, engine, outputs)
@@ -247,11 +255,12 @@ class _Run:
             ops[f"amplitude {k}"] = f.amplitude
             if f.flux is not None:
                 ops[f"flux {k}"] = f.flux
+        ops |= self._number
         system, symbols = engine.lower(plain, ops, self.times)
         kept: dict[str, Poly] = {k: p for k, p in symbols.items() if isinstance(p, Poly)}
         named = [(f, kept[f"amplitude {k}"], kept.get(f"flux {k}")) for k, f in enumerate(fields)]
         values = attach(system, named)
-        self.text = KernelText(system, [Readout(p, False) for row in values for p in row])
+        self.text = self._text(system, values, symbols)
         found = prepare(KernelText(system, _watched(system)), self.times, request)
         self.dt = found.step
         self.facts: dict[str, Any] = {**found.stats, "notes": list(system.facts)}
@@ -265,7 +274,7 @@ class _Run:
             must = "be even with delayed links, and begin at a multiple of their width"
             _check.fail("bins", must, self.edges)
         self.times = width * np.arange(round(before) + self.edges.size)
-        system, _ = engine.lower(model, {}, self.times)
+        system, symbols = engine.lower(model, self._number, self.times)
         overlaps = [[_overlap(a, b) for b in outputs] for a in outputs]
         gamma: NDArray[np.complex128] = np.array(overlaps, complex)
         self.algebra = Commutators(gamma, gamma.T / 2)
@@ -279,23 +288,54 @@ class _Run:
             ],
         )
         self.ways = several_ways(model) or any(len(o.terms) > 1 for o in outputs)
-        self.text = KernelText(system, [Readout(p, False) for row in values for p in row])
+        self.text = self._text(system, values, symbols)
         found = prepare(self.text, self.times, self.request)
         self.dt = found.step
         self.facts = {**found.stats, "notes": list(system.facts)}
+
+    @property
+    def _number(self) -> dict[str, Op]:
+        return {} if self.balance is None else {"number": self.balance[0]}
+
+    def _text(
+        self, system: PhaseSpaceSystem, values: list[list[Poly]], symbols: Mapping[str, Any]
+    ) -> KernelText:
+        """Records, and the number of excitations."""
+        seen = [p for row in values for p in row]
+        seen += [symbols["number"]] if self.balance is not None else []
+        return KernelText(system, [Readout(p, False) for p in seen])
 
     def sums(self, flux: bool, g1: bool, g2: bool, steady: bool) -> Sums:
         """Run all trajectories."""
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
         out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
         left = self.request.ntraj
-        for chunk in records(self.text, self.times, self.dt, self.request, self._bins):
+        keep = self.balance is not None and self.text.links.active
+        for chunk in records(self.text, self.times, self.dt, self.request, self._bins, keep):
+            if chunk.missing is not None:
+                some = chunk.missing[chunk.counts]
+                self.missing += [np.sum(some**2), some.size]
             out.add(chunk, min(left, BATCHES))
             left -= BATCHES
         out.flush()
+        if self.missing[1]:
+            self.facts["balance"] = float(np.sqrt(self.missing[0] / self.missing[1]))
         return out
 
-    def _bins(self, values: NDArray[np.float64], counts: NDArray[np.bool_]) -> Bins:
+    def _bins(
+        self,
+        values: NDArray[np.float64],
+        counts: NDArray[np.bool_],
+        final: NDArray[np.float64] | None = None,
+    ) -> Bins:
+        missing = None
+        if self.balance is not None:
+            light: Any = 0.0
+            if final is not None:
+                lengths = np.array([self.dt])
+                light = self.text.links.energy(final[self.text.layout.state_slots :], lengths)
+            missing = defect(values, self.balance[1], light)
+            values = values[:, :, :-1]
         first = self.times.size - self.edges.size + 1
         r = values[:, first:].reshape(len(values), self.edges.size - 1, -1, RECORDS)
         r = r.swapaxes(1, 2)
@@ -308,6 +348,7 @@ class _Run:
             r[..., 4].copy(),
             r[..., 5].copy(),
             counts,
+            missing,
         )
 
 

@@ -276,6 +276,22 @@ class Links:
         filters = int(o[_number(self.filter)]) + np.arange(parts * alpha.size)
         return np.concatenate([*(ring.ravel() for ring in rings), filters])
 
+    def energy(
+        self, light: NDArray[np.float64], lengths: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Photons under way beyond the vacuum, from (slots of ``under_way`` with records, n)."""
+        whole, alpha = self.steps(lengths)
+        cells = RECORDED * int(whole.sum())
+        rings = light[:cells].reshape(-1, RECORDED, light.shape[1])
+        filters = light[cells:].reshape(alpha.size, 4, -1)
+        weight = np.where(alpha < 1, 1 / np.maximum(1 - alpha**2, 1e-9), 0)[:, None]
+        out = np.zeros(light.shape[1])
+        for part, w in ((rings, np.ones(1)), (filters, weight)):
+            square = part.astype(float) ** 2
+            beyond = square[:, :2].sum(axis=1) - square[:, 2:4].sum(axis=1)
+            out += (w * beyond).sum(axis=0) / 4
+        return out
+
     def names(self, lengths: NDArray[np.float64]) -> tuple[str, ...]:
         """Names of what is under way, in the order of ``under_way`` (without records)."""
         if not self.active:

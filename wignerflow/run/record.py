@@ -29,7 +29,8 @@ def records(
     tlist: NDArray[np.float64],
     dt: float,
     request: Request,
-    reduce: Callable[[NDArray[np.float64], NDArray[np.bool_]], T],
+    reduce: Callable[..., T],
+    keep: bool = False,
 ) -> Iterator[T]:
     """What ``reduce`` makes of every chunk of 32 trajectories, in order.
 
@@ -40,6 +41,7 @@ def records(
         request: number of trajectories, seed, precision and threads.
         reduce: called in the worker with the values (32, T, K) of the real channels, and whether
             each trajectory counts: it exists and stayed finite. Others have zeros.
+        keep: hand it the final states too, (variables, 32), with what is under way on links.
     """
     channels = np.arange(text.channels)
     kernel = CpuKernel(
@@ -47,11 +49,11 @@ def records(
     )
 
     def chunk(c: int) -> T:
-        out = kernel.simulate(c, 1, request.ntraj, request.seed)
+        out = kernel.simulate(c, 1, request.ntraj, request.seed, keep=keep)
         counts = out.batch_count[0].min(axis=0) > 0
         values = np.swapaxes(out.batch_sum[0], 0, 1).copy()
         values[~counts] = 0
-        return reduce(values, counts)
+        return reduce(values, counts, out.final[0]) if keep else reduce(values, counts)
 
     number = -(-request.ntraj // BATCHES)
     workers = min(request.threads or available_threads(), number)
