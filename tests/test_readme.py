@@ -12,9 +12,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Blocks that run for longer than all others.
+DEAR = ("correlations-0", "generalized-p-0", "generalized-p-1", "levels-0")
 BLOCKS = [
-    pytest.param(block, id=f"{page.stem}-{k}")
-    for page in PAGES
+    pytest.param(
+        block, id=f"{page.stem}-{k}", marks=[pytest.mark.slow] * (f"{page.stem}-{k}" in DEAR)
+    )
+    for page in PAGES[1:]  # that of the README has a test of its own
     for k, block in enumerate(
         re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
     )

@@ -80,7 +80,8 @@ CASES = [
     ("couplings", lambda: without_sites(couplings), wf.TWA(), WARPS),
 ]
 
-SLOW = ("chain, Heun",)
+#: The simulator takes seconds for each: of every shape one or two are quick.
+QUICK = {("laser", THREADS), ("singles", THREADS), ("Schwinger", TEAM), ("chain", WARPS)}
 
 
 def grid_of(text):
@@ -94,7 +95,10 @@ def kernel_of(text, shape=THREADS, single=False):
 
 @pytest.mark.parametrize(
     ("make", "method", "shape"),
-    [pytest.param(*case[1:], marks=[pytest.mark.slow] * (case[0] in SLOW)) for case in CASES],
+    [
+        pytest.param(*case[1:], marks=[pytest.mark.slow] * ((case[0], case[3]) not in QUICK))
+        for case in CASES
+    ],
     ids=[f"{case[0]}-{case[3].threads}" for case in CASES],
 )
 def test_trajectories_and_sums_equal_numpy_lanes(make, method, shape):
