@@ -30,6 +30,7 @@ class Field:
         self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None, index: int
     ):
         self.coupling, self.mono, self.weights, self.index = coupling, mono, weights, index
+        self.structure = coupling.structure
         self.offset = ""  # where a pre-computed field lives in ``w``
         self.source = ""  # and, of a dense coupling, what it is made from
         self.sums: list[tuple[int, str, str]] = []  # waveguide: (form, scale, per-member weights)
@@ -94,7 +95,7 @@ class Fields:
         layout, size = self.layout, self._size(field)
         parameters, K = layout.parameters, field.coupling
         w = np.ones(size) if field.weights is None else field.weights
-        if K.kind in GUIDES:
+        if K.structure in GUIDES:
             theta = K.phases(size)  # type: ignore[attr-defined]
             for values in (w * np.cos(theta), w * np.sin(theta)):
                 scale = float(values[np.argmax(np.abs(values))]) or 1.0
@@ -104,18 +105,19 @@ class Fields:
                 (-1, "", layout.member_value(np.cos(theta))),
                 (-1, "", layout.member_value(np.sin(theta))),
             ]
-        elif K.kind in ("sparse", "dense"):
-            matrix = K.csr.real.multiply(w[None, :]).tocsr()  # type: ignore[attr-defined]
-            if K.kind == "dense":
+        elif K.structure in ("sparse", "dense"):
+            if K.structure == "dense":
                 field.offset, field.source = layout.wide(padded(size)), layout.wide(size)
-                field.sums = [(-1, "", parameters.array(packed(matrix.toarray())))]
+                matrix = K.matrix(size).real * w
+                field.sums = [(-1, "", parameters.array(packed(matrix)))]
             else:
+                matrix = K.csr.real.multiply(w[None, :]).tocsr()  # type: ignore[attr-defined]
                 field.offset = layout.wide(size)
                 field.sums = [
                     (-1, parameters.indices(matrix.indptr), parameters.array(matrix.data)),
                     (-1, parameters.indices(matrix.indices), ""),
                 ]
-        elif K.kind != "nearest":
+        elif K.structure != "nearest":
             raise NotImplementedError(f"Coupling structure {K!r} has no kernel.")
 
     def forms(self) -> list[int]:
@@ -136,7 +138,7 @@ class Fields:
         ``kept`` and a form's number name the scratch entry in which it was summed.
         """
         for f in self.fields:
-            if f.coupling.kind in GUIDES:
+            if f.structure in GUIDES:
                 for i, (form, scale, _) in enumerate(f.sums[:2]):
                     run = self.layout.s(f"run{f.index}_{i}")
                     out.add(f"{run} = -({scales[scale]}) * {scratch_of_form[form]}")
@@ -146,14 +148,12 @@ class Fields:
 
     def scales(self) -> list[str]:
         """Scalar parameters that ``begin`` needs, to be hoisted."""
-        return [
-            scale for f in self.fields for _, scale, _ in f.sums[:2] if f.coupling.kind in GUIDES
-        ]
+        return [scale for f in self.fields for _, scale, _ in f.sums[:2] if f.structure in GUIDES]
 
     def before(self, out: Lines, group: int, source: str) -> None:
         """Before the loop over members: fields made by matrix products."""
         for f in self.fields:
-            if self._size(f) != group or f.coupling.kind not in ("sparse", "dense"):
+            if self._size(f) != group or f.structure not in ("sparse", "dense"):
                 continue
             M = self.layout.group_size[group]
             self.layout.each(out, M, "m")
@@ -161,7 +161,7 @@ class Fields:
             out.open(LANE_LOOP)
             out.add("w[iz + l] = F(0)")
             out.close()
-            if f.coupling.kind == "sparse":
+            if f.structure == "sparse":
                 starts, data = f.sums[0][1], f.sums[0][2]
                 out.open(f"for e in range(o[{starts} + m], o[{starts} + m + 1]):")
                 out.add(f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j"))
@@ -175,7 +175,7 @@ class Fields:
                 out.add(f"w[is_ + l] = {self._value(f, source, 'j')}")
                 out.close()
             out.close()
-            if f.coupling.kind == "dense":
+            if f.structure == "dense":
                 at = f"p, {f.sums[0][2]}, w, {f.source}, {f.offset}"
                 out.add(f"dense_product({at}, F(1), {M}, {M}, LN)")
 
@@ -192,7 +192,7 @@ class Fields:
             if self._size(f) != group:
                 continue
             n, M = f.index, self.layout.group_size[group]
-            if f.coupling.kind == "nearest":
+            if f.structure == "nearest":
                 wrap = "F(1)" if f.coupling.periodic else "F(0)"  # type: ignore[attr-defined]
                 out.add(f"mu = m + 1 if m + 1 < {M} else 0", f"md = m - 1 if m > 0 else {M} - 1")
                 out.add(
@@ -202,7 +202,7 @@ class Fields:
                     at = self.layout.parameters.array(f.weights)
                     out.add(f"wu{n} = wu{n} * p[{at} + mu]", f"wd{n} = wd{n} * p[{at} + md]")
                 out.add(*self._indices(f, "mu", f"iu{n}_"), *self._indices(f, "md", f"id{n}_"))
-            elif f.coupling.kind in GUIDES:
+            elif f.structure in GUIDES:
                 for i, (_, _, value) in enumerate(f.sums):
                     out.add(f"a{n}_{i} = {value}")
             else:
@@ -215,18 +215,18 @@ class Fields:
             if self._size(f) != group:
                 continue
             n = f.index
-            if f.coupling.kind == "nearest":
+            if f.structure == "nearest":
                 up = times(f"wu{n}", self._value(f, source, f"iu{n}_"))
                 down = times(f"wd{n}", self._value(f, source, f"id{n}_"))
                 out.append(f"{f.name} = {up} + {down}")
-            elif f.coupling.kind in GUIDES:
+            elif f.structure in GUIDES:
                 here = mono_names(f.mono, dict(names))
                 runs = [self.layout.s(f"run{n}_{i}") for i in range(2)]
                 for i in range(2):
                     out.append(f"e{n}_{i} = a{n}_{i} * {here}")
                     out.append(f"d{n}_{i} = {runs[i]} + e{n}_{i}")
                     out.append(f"{runs[i]} = d{n}_{i} + e{n}_{i}")
-                if f.coupling.kind == "cascade":
+                if f.structure == "cascade":
                     half = f"F({0.5 * f.coupling.sign})"
                     out.append(f"{f.name} = {half} * (a{n}_2 * d{n}_0 + a{n}_3 * d{n}_1)")
                 else:

@@ -11,7 +11,7 @@ import numpy as np
 from .. import _check
 from . import normal
 from .coefficients import Coef
-from .couplings import AllToAll, Coupling, as_coupling
+from .couplings import Coupling, as_coupling
 from .factors import MemberWord, Real, array_size
 from .normal import Weights
 from .op import MAX_POWER, Op, not_finite
@@ -209,8 +209,9 @@ def couple(A: ArrayOp, K: Any, B: ArrayOp) -> Op:
         )
     coupling, diagonal = as_coupling(K)
     coupling.check(A.size)
-    if isinstance(coupling, AllToAll):
-        return A.sum() * B.sum() - (A * B).sum()
+    short = coupling.sums(A, B)
+    if short is not None:
+        return short
     out = Op()
     if diagonal is not None and np.any(diagonal):
         out = (A * B * diagonal).sum()

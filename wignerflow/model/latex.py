@@ -10,7 +10,6 @@ import numpy as np
 
 from .arrays import ArrayOp
 from .coefficients import Coef
-from .couplings import Cascade, Coupling, NearestNeighbour, Sparse, Waveguide
 from .display import display_terms, joined, local_terms, number, phase_ramp, runs
 from .factors import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
 from .level_words import levels_of
@@ -114,25 +113,11 @@ class _Latex:
     def couple(self, f: CoupleNode, m: str, n: str) -> tuple[complex, str]:
         """A coupling sum."""
         (c, u), (d, v) = self.weights(f.u, m), self.weights(f.v, n)
-        under, K = self.coupling(f.coupling, m, n)
+        under, K = f.coupling.latex(self, m, n)
         body = f"{u}{v}{self.member(f.left, m)}\\,{self.member(f.right, n)}"
         return c * d, f"\\sum_{{{under}}} {K}{body}"
 
-    def coupling(self, K: Coupling, m: str, n: str) -> tuple[str, str]:
-        """What a coupling sum runs over, and its matrix."""
-        pairs = rf"{m} \neq {n}"
-        if isinstance(K, NearestNeighbour):
-            return rf"|{m} - {n}| = 1" + (r"\,(\mathrm{ring})" if K.periodic else ""), ""
-        if isinstance(K, (Waveguide, Cascade)):
-            far = rf"(|\theta_{{{m}}} - \theta_{{{n}}}|)"
-            if K.phi.ndim == 0:
-                far = rf"({_number(complex(K.phi))}\,|{m} - {n}|)"
-            if isinstance(K, Waveguide):
-                return pairs, rf"\frac{{1}}{{2}}\sin{far}\,"
-            return pairs, rf"\frac{{1}}{{2}}\mathrm{{sgn}}({m} - {n})\cos{far}\,"
-        if isinstance(K, Sparse):
-            return pairs, f"{self.symbol('K', K.key)}_{{{m} {n}}}\\,"
-        return pairs, ""
+    number = staticmethod(_number)
 
     def member(self, word: MemberWord, index: str) -> str:
         """A word on one running member."""

@@ -10,10 +10,11 @@ import numpy as np
 from .. import _check
 from .arrays import ArrayOp, couple
 from .coefficients import Coef
+from .couplings import read_coupling
 from .factors import Key
 from .limits import MAX_LETTERS, MAX_MEMBERS, MAX_SUMS, MAX_TERMS, MAX_WORK
 from .op import Op
-from .reading_parts import read_coef, read_coupling
+from .reading_parts import read_coef
 from .reading_subsystems import SubsystemReader
 from .reading_values import (
     ROOT,

@@ -1,24 +1,17 @@
-"""Coefficients, states and couplings of a plain form, read strictly."""
+"""Coefficients and states of a plain form, read strictly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import scipy
-from numpy.typing import NDArray
-
 from .. import _check
 from . import level_states, states
 from .coefficients import Coef
-from .couplings import AllToAll, Cascade, Coupling, NearestNeighbour, Waveguide
 from .level_words import MOST
 from .mode_states import MODE_STATES, vacuum
 from .reading_values import (
     entry_complex,
-    indices,
-    missing,
     name_of,
     naming,
     real,
@@ -88,53 +81,3 @@ def _level_state(where: str, kind: str, data: Any) -> State:
         if kind == "levels":
             return level_states.levels(values)
         return level_states.mixture({k: real(f"{where}.{k}", data[k]) for k in data})
-
-
-_COUPLINGS: dict[str, tuple[list[str], list[str]]] = {
-    "nearest": ([], ["periodic"]),
-    "all": ([], []),
-    "waveguide": (["phi"], ["chirality"]),
-    "cascade": (["phi"], []),
-    "dense": (["real"], ["imag"]),
-    "sparse": (["row", "col", "real"], ["imag"]),
-}
-
-
-def read_coupling(
-    where: str, data: Any, size: int
-) -> Coupling | NDArray[Any] | scipy.sparse.coo_matrix:
-    """A coupling for ``couple``: structured, or a matrix with its diagonal."""
-    if not isinstance(data, Mapping):
-        _check.fail(where, "be a table with the key 'kind'", data, kind=TypeError)
-    if "kind" not in data:
-        missing(where, "kind", data, list(data))
-    kind = name_of(f"{where}.kind", data["kind"], _COUPLINGS, "a kind of coupling")
-    required, optional = _COUPLINGS[kind]
-    entry = table(where, data, ["kind", *required], optional)
-    if kind == "nearest":
-        periodic = entry.get("periodic", False)
-        if not isinstance(periodic, bool):
-            _check.fail(f"{where}.periodic", "be true or false", periodic, kind=TypeError)
-        return NearestNeighbour(periodic)
-    if kind == "all":
-        return AllToAll()
-    if kind in ("waveguide", "cascade"):
-        phi = entry["phi"]
-        place = f"{where}.phi"
-        many = isinstance(phi, (list, tuple))
-        value: Any = reals(place, phi, size) if many else real(place, phi)
-        with naming(where):
-            if kind == "cascade":
-                return Cascade(value)
-            return Waveguide(value, real(f"{where}.chirality", entry.get("chirality", 0.0)))
-    keys = [key for key in ("real", "imag") if key in entry]
-    if kind == "dense":
-        return np.asarray(entry_complex({k: rows(f"{where}.{k}", entry[k], size) for k in keys}))
-    index = {key: indices(f"{where}.{key}", entry[key], size) for key in ("row", "col")}
-    values = {key: reals(f"{where}.{key}", entry[key]) for key in keys}
-    lengths = {key: len(v) for key, v in {**index, **values}.items()}
-    if len(set(lengths.values())) > 1:
-        listed = ", ".join(f"{key} of {n}" for key, n in lengths.items())
-        _check.fail(where, "have lists of equal length", listed)
-    matrix = (entry_complex(values), (index["row"], index["col"]))
-    return scipy.sparse.coo_matrix(matrix, shape=(size, size))

@@ -98,6 +98,13 @@ def rows(where: str, data: Any, size: int) -> NDArray[np.float64]:
     return np.array([reals(f"{where}[{k}]", row, size) for k, row in enumerate(values)])
 
 
+def flag(where: str, data: Any) -> bool:
+    """True or false."""
+    if not isinstance(data, bool):
+        _check.fail(where, "be true or false", data, kind=TypeError)
+    return data
+
+
 def scalar(where: str, data: Any) -> complex:
     """A number, or [re, im]."""
     if isinstance(data, (list, tuple)):

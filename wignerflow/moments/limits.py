@@ -98,6 +98,4 @@ def _entries(f: Factor) -> int:
         return 1
     if isinstance(f, SumNode):
         return int(np.count_nonzero(f.weights))
-    size = array_size(f.left)
-    entries = getattr(f.coupling, "csr", None)
-    return size * size if entries is None else int(entries.nnz)
+    return f.coupling.entries(array_size(f.left))

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.couplings import Coupling, Sparse
+from ..model.couplings import Coupling
 from ..model.level_words import letter, levels_of
 from ..model.operators import ArrayOp, CoupleNode, Factor, MemberWord, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
@@ -176,10 +176,9 @@ class ProductStates(SymbolMap):
         """sum_{m != m'} u_m K_mm' v_m' left_m right_m', also where a side is constant."""
         if left and right:
             return Poly.leaf(Pair(self.system.pair(left, K, right, u, v)))
-        matrix = K.csr.real if isinstance(K, Sparse) else K.matrix(u.size).real
         if left:
-            return self.sum_poly({left: (u * np.asarray(matrix @ v).ravel()).astype(complex)})
-        return self.sum_poly({right: (v * np.asarray(matrix.T @ u).ravel()).astype(complex)})
+            return self.sum_poly({left: (u * K.apply(v)).astype(complex)})
+        return self.sum_poly({right: (v * K.transpose().apply(u)).astype(complex)})
 
 
 def _real_parts(

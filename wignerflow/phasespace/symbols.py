@@ -164,12 +164,9 @@ class SymbolMap:
         size = array_size(f.left)
         one = np.ones(size)
         u, v = (one if w is None else w for w in (f.u, f.v))
-        matrix = (
-            f.coupling.csr.real if isinstance(f.coupling, Sparse) else f.coupling.matrix(size).real
-        )
         if left:
-            return self.sum_poly({left: (u * np.asarray(matrix @ v).ravel()).astype(complex)})
-        return self.sum_poly({right: (v * np.asarray(matrix.T @ u).ravel()).astype(complex)})
+            return self.sum_poly({left: (u * f.coupling.apply(v)).astype(complex)})
+        return self.sum_poly({right: (v * f.coupling.transpose().apply(u)).astype(complex)})
 
     def _contraction(self, a: Factor, b: Factor) -> Poly:
         """symbol(a b) - symbol(a) symbol(b), nonzero only on common sites."""

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..model.coefficients import Coef
-from ..model.couplings import Coupling
 from ..model.timescales import peak, visible_step
 from ..phasespace.matrices import real_part
 from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
@@ -116,7 +115,7 @@ class _Rates:
             return float(np.abs(spec.weights).max()) * self._derivative(spec.mono, modes)
         assert isinstance(leaf, Pair)
         pair = self.system.pairs[leaf.index]
-        row = _row_sum(pair.coupling, self.system.blocks[pair.left[0][0]].size)
+        row = pair.coupling.row_sum(self.system.blocks[pair.left[0][0]].size)
         weight = max(float(np.abs(w).max()) if w is not None else 1.0 for w in (pair.u, pair.v))
         slopes = self._derivative(pair.left, modes) * self._product(pair.right)
         slopes += self._product(pair.left) * self._derivative(pair.right, modes)
@@ -216,7 +215,7 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
             coupled = system.coupled[leaf.index]
             members = system.blocks[coupled.mono[0][0]].size
             largest = 1.0 if coupled.weights is None else float(np.abs(coupled.weights).max())
-            row = _row_sum(coupled.coupling, members) * largest
+            row = coupled.coupling.row_sum(members) * largest
             return row * float(np.prod([scale[b] for b, _ in coupled.mono]))
         assert isinstance(leaf, Aux)
         explicit = next(e for e in system.explicit if e.block == leaf.block)
@@ -251,14 +250,6 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
         for a in range(len(e.drift)):
             rate = max(rate, sum((slope(column[a]) / scale[e.block]) ** 2 for column in e.noise))
     return rate
-
-
-def _row_sum(coupling: Coupling, members: int) -> float:
-    """A bound on sum_m' |K_mm'|."""
-    row = {"nearest": 2.0, "waveguide": members / 2, "cascade": members / 2}.get(coupling.kind)
-    if row is None:
-        row = float(np.asarray(abs(coupling.csr).sum(axis=1)).max())  # type: ignore[attr-defined]
-    return row
 
 
 def largest_local_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float:

@@ -1,0 +1,106 @@
+"""What every kind of coupling must answer, kind by kind of the registry."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import wignerflow as wf
+from wignerflow.model.couplings import COUPLINGS, Coupling, as_coupling, read_coupling
+from wignerflow.model.couplings.base import STRUCTURES
+
+SIZE = 5
+RNG = np.random.default_rng(3)
+K = RNG.normal(size=(SIZE, SIZE))
+THETA = np.cumsum(RNG.uniform(0, 1, SIZE))
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "nearest": [{}, {"periodic": True}],
+    "all": [{}],
+    "waveguide": [{"phi": 0.4}, {"phi": THETA.tolist()}],
+    "cascade": [{"phi": 0.4}, {"phi": THETA.tolist()}],
+    "dense": [{"real": (K + K.T).tolist()}, {"real": K.tolist()}],
+    "sparse": [{"row": [0, 3], "col": [2, 1], "real": [0.5, -1.0]}],
+}
+CASES = [(kind, data) for kind in COUPLINGS for data in EXAMPLES[kind]]
+
+
+def made(kind: str, data: dict[str, Any]) -> Coupling:
+    return as_coupling(read_coupling("model.K", {"kind": kind, **data}, SIZE))[0]
+
+
+@pytest.mark.parametrize(("kind", "data"), CASES)
+def test_a_coupling_answers_for_itself(kind: str, data: dict[str, Any]) -> None:
+    """Products, bounds, transposes and texts agree with the matrix, plain forms with each other."""
+    coupling = made(kind, data)
+    coupling.check(SIZE)
+    matrix = coupling.matrix(SIZE)
+    assert matrix.shape == (SIZE, SIZE) and not np.any(np.diagonal(matrix))
+    for x in (RNG.normal(size=SIZE), RNG.normal(size=(SIZE, 3))):
+        np.testing.assert_allclose(coupling.apply(x), matrix.real @ x, atol=1e-12)
+    np.testing.assert_array_equal(coupling.transpose().matrix(SIZE), matrix.T)
+    assert coupling.symmetric == np.array_equal(matrix, matrix.T)
+    assert coupling.real == (not np.any(matrix.imag))
+    assert np.abs(matrix).sum(axis=1).max() <= coupling.row_sum(SIZE) * (1 + 1e-12)
+    assert np.count_nonzero(matrix) <= coupling.entries(SIZE)
+    assert coupling.structure in STRUCTURES
+    plain = json.loads(json.dumps(coupling.to_dict()))
+    assert made(plain.pop("kind"), plain) == coupling
+
+
+@pytest.mark.parametrize(("kind", "data"), CASES)
+def test_a_coupling_stands_in_a_model(kind: str, data: dict[str, Any]) -> None:
+    """The operator, its LaTeX, its equations and its solutions."""
+    chain = wf.Spin(name="chain", count=SIZE)
+    coupling = made(kind, data)
+    half = np.exp(0.7j) * wf.couple(chain.sp, coupling, chain.sm)
+    H = half + half.dag()
+    dense = np.exp(0.7j) * wf.couple(chain.sp, coupling.matrix(SIZE), chain.sm)
+    model = wf.Model(H, [wf.Jump(chain.sm, 0.2)], initial={chain: wf.bloch(1.0, 0.3)})
+    assert wf.Model.from_dict(model.to_dict()).to_dict() == model.to_dict()
+    assert "m'" in model.latex()
+    assert "chain" in model.equations("mean-field")
+    other = wf.Model(
+        dense + dense.dag(), [wf.Jump(chain.sm, 0.2)], initial={chain: wf.bloch(1.0, 0.3)}
+    )
+    for method in ("exact", "mean-field"):
+        one, two = (
+            wf.solve(m, [0, 0.4], e_ops={"z": chain.sz}, method=method) for m in (model, other)
+        )
+        steps = one.step_error["z"] + two.step_error["z"]
+        assert np.all(np.abs(one.expect["z"] - two.expect["z"]) <= 1e-6 + steps)
+        assert np.all(steps <= 1e-3) and np.ptp(one.expect["z"], axis=0).max() > 0.01
+
+
+def test_every_kind_has_an_example() -> None:
+    """A kind without one would not be tested."""
+    assert set(EXAMPLES) == set(COUPLINGS)
+
+
+def test_a_forgotten_answer_raises() -> None:
+    """A kind that leaves one out cannot be made; with all of them it can."""
+
+    class Zero(Coupling):
+        kind, structure = "zero", "dense"
+
+    answers: dict[str, Any] = {
+        name: (classmethod(lambda *a: None) if name == "read" else lambda *a: None)
+        for name in Coupling.__abstractmethods__
+    }
+    assert {"matrix", "apply", "row_sum", "latex", "to_dict", "read", "check"} <= set(answers)
+    assert type("All", (Zero,), answers)() is not None
+    for name in answers:
+        some = {k: v for k, v in answers.items() if k != name}
+        with pytest.raises(TypeError, match=name):
+            type("Some", (Zero,), some)()
+
+
+def test_registered_kinds_are_whole() -> None:
+    """None of them is abstract, and each has its own file but for those of one idea."""
+    for kind in COUPLINGS.values():
+        assert not inspect.isabstract(kind)
+    assert sp.issparse(made("sparse", EXAMPLES["sparse"][0]).csr)  # type: ignore[attr-defined]
