@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .model.coefficients import coef as coef
     from .model.couplings import AllToAll as AllToAll
     from .model.couplings import NearestNeighbour as NearestNeighbour
+    from .model.couplings import PowerLaw as PowerLaw
     from .model.couplings import Waveguide as Waveguide
     from .model.level_states import density as density
     from .model.level_states import level as level
@@ -138,7 +139,7 @@ _MODULES = {
     "exact.jumps": "QuantumJumps",
     "model.bath": "Bath bath",
     "model.coefficients": "Coef coef",
-    "model.couplings": "AllToAll NearestNeighbour Waveguide",
+    "model.couplings": "AllToAll NearestNeighbour PowerLaw Waveguide",
     "model.level_states": "density level levels mixture",
     "model.levels": "Levels",
     "model.line": "Line Mirror",

@@ -13,6 +13,9 @@ import scipy.sparse as sp
 import wignerflow as wf
 from wignerflow.model.couplings import COUPLINGS, Coupling, as_coupling, read_coupling
 from wignerflow.model.couplings.base import STRUCTURES
+from wignerflow.model.latex import op_latex
+
+from ..golden import lanes
 
 SIZE = 5
 RNG = np.random.default_rng(3)
@@ -21,6 +24,7 @@ THETA = np.cumsum(RNG.uniform(0, 1, SIZE))
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "nearest": [{}, {"periodic": True}],
     "all": [{}],
+    "power": [{"alpha": 1.5}, {"alpha": 3.0, "periodic": True}, {"alpha": 0.0}],
     "waveguide": [{"phi": 0.4}, {"phi": THETA.tolist()}],
     "cascade": [{"phi": 0.4}, {"phi": THETA.tolist()}],
     "dense": [{"real": (K + K.T).tolist()}, {"real": K.tolist()}],
@@ -104,3 +108,37 @@ def test_registered_kinds_are_whole() -> None:
     for kind in COUPLINGS.values():
         assert not inspect.isabstract(kind)
     assert sp.issparse(made("sparse", EXAMPLES["sparse"][0]).csr)  # type: ignore[attr-defined]
+
+
+def test_power_law() -> None:
+    """Distances on a chain and a ring, LaTeX, and refusals."""
+    for size in (4, 5):
+        m = np.arange(size)
+        far = np.abs(m[:, None] - m).astype(float)
+        for periodic, d in ((False, far), (True, np.minimum(far, size - far))):
+            np.fill_diagonal(d, np.inf)
+            matrix = wf.PowerLaw(1.5, periodic=periodic).matrix(size)
+            np.testing.assert_allclose(matrix, d**-1.5, rtol=1e-14)
+    ions = wf.Spin(name="ions", count=4)
+    ring = wf.couple(ions.sx, wf.PowerLaw(3, periodic=True), ions.sx)
+    assert op_latex(ring) == (
+        r"\sum_{m \neq m'\,(\mathrm{ring})} |m - m'|^{-3}\,\sigma^{x}_{m}\,\sigma^{x}_{m'}"
+    )
+    assert repr(ring) == "couple(ions.sx, PowerLaw(3, periodic=True), ions.sx)"
+    with pytest.raises(ValueError, match=r"`alpha` must be non-negative, but was -1"):
+        wf.PowerLaw(-1)
+    with pytest.raises(ValueError, match="open for fewer than 3 members"):
+        two = wf.Spin(count=2)
+        wf.couple(two.sx, wf.PowerLaw(1, periodic=True), two.sx)
+
+
+def test_power_law_by_trajectories() -> None:
+    """A kernel with it draws the trajectories of the same matrix written out."""
+    chain = wf.Spin(name="chain", count=6)
+    coupling = wf.PowerLaw(2.0)
+    seen = []
+    for K in (coupling, coupling.matrix(6).real):
+        H = wf.couple(chain.sx, K, chain.sx) + chain.sz.sum()
+        model = wf.Model(H, [wf.Jump(chain.sm, 0.4)], initial={chain: wf.bloch(0.8, 0.1)})
+        seen.append(lanes(model, {"z": chain.sz}, wf.TWA())["observed"])
+    np.testing.assert_allclose(seen[0], seen[1], atol=1e-10)

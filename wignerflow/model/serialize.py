@@ -54,9 +54,9 @@ canonical form, which is unique: ``model_to_dict(model_from_dict(d)) == d`` for 
     target = [0]
     delay = 0.5                    # phase = 0.3 and transmission = 0.9, if not 0 and 1
 
-Couplings: nearest (periodic), all, waveguide (phi, chirality), cascade (phi), dense (real, imag:
-rows) and sparse (row, col, real, imag: entries). Numbers stand where numbers are asked for; text
-such as "2*pi" is refused.
+Couplings: nearest (periodic), all, power (alpha, periodic), waveguide (phi, chirality), cascade
+(phi), dense (real, imag: rows) and sparse (row, col, real, imag: entries). Numbers stand where
+numbers are asked for; text such as "2*pi" is refused.
 """
 
 from __future__ import annotations

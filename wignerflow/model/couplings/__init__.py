@@ -18,6 +18,7 @@ from .all_to_all import AllToAll
 from .base import Complex, Coupling
 from .matrix import Dense, Sparse
 from .nearest import NearestNeighbour
+from .power_law import PowerLaw
 from .waveguide import Cascade, Waveguide
 
 #: Every kind by its name in the plain form.
@@ -26,6 +27,7 @@ COUPLINGS: dict[str, type[Coupling]] = {
     for c in (
         NearestNeighbour,
         AllToAll,
+        PowerLaw,
         Waveguide,
         Cascade,
         Dense,
