@@ -19,11 +19,7 @@ from typing import Any, NoReturn
 
 from . import _check
 from ._version import __version__
-from .commands import doctor, run, verify
-
-
-class UsageError(Exception):
-    """The command cannot be carried out as given."""
+from .commands import UsageError, doctor, run, verify
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import wignerflow as wf
 from wignerflow.model import serialize
-from wignerflow.model.serialize import digest, model_from_dict, model_to_dict
+from wignerflow.model.reading import model_from_dict
+from wignerflow.model.serialize import digest, model_to_dict
 
 from .matrices import Space
 from .test_algebra import FAST, SYSTEMS, build, expressions

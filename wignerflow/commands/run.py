@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _check
+from . import UsageError
 
 
 def add(commands: Any, at_least: Any, seed: Any) -> None:
@@ -46,7 +47,6 @@ def add(commands: Any, at_least: Any, seed: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read the file, solve, write the result and its plot."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # no window is ever opened
-    from ..cli import UsageError
     from ..runfile import read_run_file
 
     try:
@@ -74,7 +74,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _dry(options: argparse.Namespace, job: Any) -> int:
     """Print what the run needs; 1 if this machine cannot hold it."""
-    from ..cli import UsageError
     from ..estimate import machine_memory, size
 
     given = {k: v for k, v in job.options.items() if k not in ("checkpoint", "every", "timeout")}
@@ -92,7 +91,6 @@ def _dry(options: argparse.Namespace, job: Any) -> int:
 
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
     from ..checkpoint import CheckpointFailed
-    from ..cli import UsageError
     from ..figures.contract import write_atomic
     from ..solving import FailedTrajectories, solve
 
@@ -143,8 +141,6 @@ def _draw(result: Any, path: Path) -> None:
 
 def _prepare(files: list[Path]) -> None:
     """Find out before any work that the files cannot be written."""
-    from ..cli import UsageError
-
     folder = files[0].parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import scipy
 from ..phasespace.system import MatrixChannel
 from .dense import ComplexMatrix, padded
 from .layout import Layout
-from .local import fill
+from .normals import fill
 from .products import Target, accumulate, member_values, sparse_rows, zero
 from .text import DRIFT, LANE_LOOP, NOISE, WHOLE, Lines
 

@@ -17,7 +17,7 @@ from ..phasespace.polynomials import Leaf, Number
 from ..phasespace.system import Diffusion
 from .capped import clamp
 from .layout import Layout
-from .local import fill
+from .normals import fill
 from .rng import DYNAMICS
 from .text import Lines, Prologue, expression
 

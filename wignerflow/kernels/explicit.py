@@ -21,7 +21,7 @@ from ..phasespace.system import SQUARE_ROOT, Explicit
 from .array_sums import ArraySums
 from .fields import Field, Fields
 from .layout import Layout, member_loads, needed_forms, single_names
-from .local import fill
+from .normals import fill
 from .rng import DYNAMICS
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, plus

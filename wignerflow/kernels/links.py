@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .. import _check
 from ..phasespace.system import Channel, LinkSpec, MemberChannel, Port
 from .layout import Layout
-from .local import fill
+from .normals import fill
 from .rng import DYNAMICS
 from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..phasespace.matrices import covariance, real_part
 from .capped import Entries, capped_noise
+from .normals import fill
 from .rng import LOCAL
 from .text import Lines
 
@@ -143,8 +144,6 @@ class MatrixLocal:
 
     def noise(self, m: str, out: Lines) -> None:
         """Normals of member m into scratch."""
-        from .local import fill
-
         first = self.layout.scratch.get(f"local{self.k}_0", 0)
         if self.pairs and self.layout.loops.registers:
             for j in range(self.pairs):

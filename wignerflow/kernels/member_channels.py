@@ -10,8 +10,8 @@ from ..phasespace.system import MatrixChannel, MemberChannel
 from .correlated import CorrelatedPrinter
 from .layout import Layout, Mono, mono_names, times
 from .links import Links
-from .local import fill
 from .member_gradient import Terms, derivatives
+from .normals import fill
 from .rng import DYNAMICS, LOCAL
 from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, plus
 

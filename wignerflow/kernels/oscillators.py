@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ..phasespace.system import ModeStep
 from .layout import Layout
-from .local import exponential, fill, fill_many
+from .local import exponential
+from .normals import fill, fill_many
 from .rng import DYNAMICS
 from .text import ROW, Lines, Parameters
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import LocalStep
-from .local import Interval, LocalPrinter, fill
+from .local import Interval, LocalPrinter
+from .normals import fill
 from .rng import LOCAL
 from .text import Lines
 

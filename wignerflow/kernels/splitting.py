@@ -24,10 +24,11 @@ from .diffusions import DiffusionPrinter
 from .fields import Fields
 from .layout import Layout, needed_forms, single_names
 from .links import Links
-from .local import LocalPrinter, fill_many
+from .local import LocalPrinter
 from .member_channels import MemberChannels
 from .member_gradient import MemberGradient, Terms
 from .moves import move
+from .normals import fill_many
 from .oscillators import ModePrinter
 from .records import Recorder
 from .rng import DYNAMICS

@@ -1,1 +1,5 @@
 """What the physics is: subsystems, operators, couplings, jumps, states. Knows no method."""
+
+from .forms import attach as _attach
+
+_attach()

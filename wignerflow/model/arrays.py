@@ -176,11 +176,6 @@ class ArrayOp:
         """sum over the members, one operator."""
         return Op({((), f): c for f, c in normal.array_sum(self.terms).items()})
 
-    def __repr__(self) -> str:
-        from .printing import op_text
-
-        return op_text(self)
-
 
 def member_product(word: MemberWord, m: int) -> Op:
     """The product of one word per subsystem on member m."""

@@ -7,7 +7,7 @@ import numbers
 import warnings
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,12 +221,12 @@ class Coef:
         out = {"times": (self.times + 0.0).tolist(), "real": values.real.tolist()}
         return {**out, "imag": values.imag.tolist()} if np.any(values.imag) else out
 
-    @staticmethod
-    def from_dict(data: dict[str, Any]) -> Coef:
-        """Inverse of :meth:`to_dict`."""
-        from .reading_parts import read_coef
+    if TYPE_CHECKING:  # ``forms`` and ``op`` give them these
 
-        return read_coef("coefficient", data)
+        @staticmethod
+        def from_dict(data: dict[str, Any]) -> Coef: ...
+
+        def times_coef(self, other: Coef) -> Any: ...
 
     @cached_property
     def order(self) -> tuple[Any, ...]:
@@ -271,9 +271,7 @@ class Coef:
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Coef):
-            from .op import Op
-
-            return (self * Op.scalar(1)) * other
+            return self.times_coef(other)
         if isinstance(other, (numbers.Number, np.bool_)) or (
             isinstance(other, np.ndarray) and other.ndim == 0
         ):

@@ -18,6 +18,7 @@ from .coefficients import Coef
 from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode
 from .levels import LevelOp
 from .local import LocalOp
+from .numerals import number
 from .op import Op
 from .words import ANGULAR
 
@@ -222,20 +223,6 @@ def _join_two(group: list[tuple[Key, complex]], i: int, j: int) -> Terms:
 
 
 # ---------------------------------------------------------------- numbers and weights
-
-
-def number(c: complex) -> str:
-    """A number to six digits, in brackets where it has a real and an imaginary part."""
-    scale = abs(c)
-    re_, im = (0.0 if abs(x) <= 1e-14 * scale else x for x in (c.real, c.imag))
-    if im == 0:
-        return f"{re_:.6g}"
-    if re_ == 0:
-        sign = "-" if im < 0 else ""
-        return sign + ("" if abs(im) == 1 else f"{abs(im):.6g}") + "i"
-    sign = "-" if im < 0 else "+"
-    size = "" if abs(im) == 1 else f"{abs(im):.6g}"
-    return f"({re_:.6g}{sign}{size}i)"
 
 
 def phase_ramp(w: np.ndarray) -> tuple[complex, float] | None:

@@ -10,11 +10,12 @@ import numpy as np
 
 from .arrays import ArrayOp
 from .coefficients import Coef
-from .display import display_terms, joined, local_terms, number, phase_ramp, runs
+from .display import display_terms, joined, local_terms, phase_ramp, runs
 from .factors import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
 from .level_words import levels_of
 from .levels import LevelOp, Levels
 from .local import LocalOp
+from .numerals import number
 from .op import Op
 from .subsystems import Subsystem, naming
 

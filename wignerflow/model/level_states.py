@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from .display import number
+from .numerals import number
 from .states import State
 
 if TYPE_CHECKING:

@@ -128,8 +128,3 @@ class LocalOp:
             f"other operand was {other!r}; they belong in `wf.LocalJump`. For collective operators "
             "use Jx, Jy, Jz, Jp, Jm."
         )
-
-    def __repr__(self) -> str:
-        from .printing import op_text
-
-        return op_text(self)

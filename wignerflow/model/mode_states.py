@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .coefficients import Coef
-from .display import number
+from .numerals import number
 from .reading_values import real, scalar, sequence
 from .states import State
 

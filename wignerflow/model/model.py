@@ -437,7 +437,14 @@ class Model:
             out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
         return out
 
-    if TYPE_CHECKING:  # models know no method: ``wignerflow.views`` gives them these
+    if TYPE_CHECKING:  # models know no form and no method: ``forms`` and ``views`` give them these
+
+        def latex(self) -> str: ...
+
+        def to_dict(self, times: Any = None) -> dict[str, Any]: ...
+
+        @staticmethod
+        def from_dict(data: dict[str, Any]) -> Model: ...
 
         def equations(self, method: Any = "twa") -> str: ...
 
@@ -462,35 +469,6 @@ class Model:
         out = copy.copy(self)
         out.__dict__.update(H=self.H.tabulated(times).canonical(), jumps=tuple(jumps))
         return out
-
-    def latex(self) -> str:
-        """The master equation as LaTeX."""
-        from .latex import model_latex
-
-        return model_latex(self)
-
-    def to_dict(self, times: Any = None) -> dict[str, Any]:
-        """The canonical, plain form; ``times`` tabulates callables."""
-        from .serialize import model_to_dict
-
-        return model_to_dict(self, times)
-
-    @staticmethod
-    def from_dict(data: dict[str, Any]) -> Model:
-        """Inverse of :meth:`to_dict`; ``wignerflow.model.serialize`` describes the format.
-
-        Raises:
-            ValueError, TypeError: a key is unknown or missing, or a value has the wrong type, shape
-                or size; the place, the requirement and the value are named.
-        """
-        from .reading import model_from_dict
-
-        return model_from_dict(data)
-
-    def __repr__(self) -> str:
-        from .printing import model_text
-
-        return model_text(self)
 
 
 def _canonical(jump: Jump | LocalJump) -> Jump | LocalJump:

@@ -215,7 +215,10 @@ class Op:
             if c != 0
         ]
 
-    def __repr__(self) -> str:
-        from .printing import op_text
 
-        return op_text(self)
+def _times_coef(first: Coef, second: Coef) -> Op:
+    """A product of two coefficients is a number times the identity that depends on time."""
+    return (first * Op.scalar(1)) * second
+
+
+Coef.times_coef = _times_coef  # type: ignore[method-assign,assignment]

@@ -12,12 +12,12 @@ import numpy as np
 
 from .arrays import ArrayOp
 from .coefficients import Coef
-from .display import display_terms, joined, local_terms, number, phase_ramp, runs
+from .display import display_terms, joined, local_terms, phase_ramp, runs
 from .factors import Factor, MemberWord, Site, SumNode
-from .latex import latex_lines, model_latex, op_latex
 from .level_words import levels_of
 from .levels import Levels
 from .local import LocalOp
+from .numerals import number
 from .op import Op
 from .subsystems import Subsystem, naming
 
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from .model import Model
 
 Names = Mapping[Subsystem, str]
-
-__all__ = [
-    "latex_lines",
-    "model_latex",
-    "model_text",
-    "op_latex",
-    "op_text",
-]
 
 MAX_TERMS = 16
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

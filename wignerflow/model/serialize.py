@@ -76,13 +76,10 @@ from .levels import LevelOp, Levels
 from .limits import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
 from .local import LocalOp
 from .op import Op
-from .reading import model_from_dict
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
     from .subsystems import Subsystem
-
-__all__ = ["digest", "model_from_dict", "model_to_dict"]
 
 NAMES = {
     "ensemble": {"x": "Jx", "y": "Jy", "z": "Jz"},

@@ -112,10 +112,3 @@ def bloch(theta: float, phi: float = 0.0) -> BlochState:
 
 up = BlochState(0.0, 0.0, 1.0)
 down = BlochState(0.0, 0.0, -1.0)
-
-
-def state_from_dict(data: Any) -> State:
-    """Inverse of ``State.to_dict``."""
-    from .reading_parts import read_state
-
-    return read_state("state", data)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.numerals import number
 from .matrices import matrix_names
-from .names import number, signed, span
+from .names import signed, span
 from .system import LocalStep, MatrixStep, PhaseSpaceSystem
 
 

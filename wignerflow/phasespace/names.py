@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.numerals import number
 from .matrices import matrix_names
 from .polynomials import Aux, Coupled, Form, Leaf, Member, Number, Pair, Poly, Var
 from .system import AMPLITUDES, MATRIX, MODE, ROTOR, SPIN, PhaseSpaceSystem
@@ -124,16 +125,6 @@ class Names:
                 c *= self.leaf_scale(leaf)
             parts.append((c * scale, " ".join(factors)))
         return signed(parts)
-
-
-def number(c: complex) -> str:
-    """A number, such as "2", "i" or "(1+2i)"."""
-    if c.imag == 0:
-        return f"{c.real:.6g}"
-    if c.real == 0:
-        unit = "" if abs(c.imag) == 1 else f"{abs(c.imag):.6g}"
-        return f"{'-' if c.imag < 0 else ''}{unit}i"
-    return f"({c.real:.6g}{c.imag:+.6g}i)"
 
 
 def signed(parts: list[tuple[complex, str]]) -> str:

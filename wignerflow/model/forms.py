@@ -1,0 +1,35 @@
+"""The forms in which models, operators and coefficients are shown and kept: text, LaTeX, plain.
+
+The classes know none of them; they are given theirs here, once, when the package is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arrays import ArrayOp
+from .coefficients import Coef
+from .latex import model_latex
+from .local import LocalOp
+from .model import Model
+from .op import Op
+from .printing import model_text, op_text
+from .reading import model_from_dict
+from .reading_parts import read_coef
+from .serialize import model_to_dict
+
+
+def coef_from_dict(data: dict[str, Any]) -> Coef:
+    """Inverse of ``Coef.to_dict``."""
+    return read_coef("coefficient", data)
+
+
+def attach() -> None:
+    """Make the functions methods of their first argument."""
+    for kind in (Op, ArrayOp, LocalOp):
+        kind.__repr__ = op_text  # type: ignore[assignment]
+    Model.__repr__ = model_text  # type: ignore[method-assign,assignment]
+    Model.latex = model_latex  # type: ignore[method-assign,assignment]
+    Model.to_dict = model_to_dict  # type: ignore[method-assign,assignment]
+    Model.from_dict = staticmethod(model_from_dict)  # type: ignore[method-assign,assignment]
+    Coef.from_dict = staticmethod(coef_from_dict)  # type: ignore[method-assign,assignment]
