@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 import wignerflow as wf
 from wignerflow.model.operators import ArrayOp, LocalOp, Op
-from wignerflow.model.words import adjoint, multiply
+from wignerflow.model.words import ANGULAR, BOSON, PAULI
 
 from .matrices import Space
 
@@ -42,28 +42,28 @@ def mode():
 # ------------------------------------------------------------------ words
 
 
-@pytest.mark.parametrize("kind", ["ensemble", "spin"])
-def test_commutators_of_letters(kind):
-    scale = 2 if kind == "spin" else 1
+@pytest.mark.parametrize("algebra", [ANGULAR, PAULI])
+def test_commutators_of_letters(algebra):
+    scale = 2 if algebra == PAULI else 1
     for a, b, c in ("xyz", "yzx", "zxy"):
         difference = {
-            w: multiply(kind, a, b).get(w, 0) - multiply(kind, b, a).get(w, 0)
-            for w in {*multiply(kind, a, b), *multiply(kind, b, a)}
+            w: algebra.multiply(a, b).get(w, 0) - algebra.multiply(b, a).get(w, 0)
+            for w in {*algebra.multiply(a, b), *algebra.multiply(b, a)}
         }
         assert {w: v for w, v in difference.items() if v} == {c: 1j * scale}
 
 
 def test_pauli_products():
     for letter in "xyz":
-        assert multiply("spin", letter, letter) == {"": 1}
-    assert multiply("spin", "x", "y") == {"z": 1j}
+        assert PAULI.multiply(letter, letter) == {"": 1}
+    assert PAULI.multiply("x", "y") == {"z": 1j}
 
 
 def test_normal_order_of_bosons():
-    assert multiply("mode", "a", "d") == {"da": 1, "": 1}
-    assert multiply("mode", "aa", "dd") == {"ddaa": 1, "da": 4, "": 2}
-    assert adjoint("mode", "ddda") == {"d" + "aaa": 1}
-    deep = multiply("mode", "a" * 60, "d" * 60)
+    assert BOSON.multiply("a", "d") == {"da": 1, "": 1}
+    assert BOSON.multiply("aa", "dd") == {"ddaa": 1, "da": 4, "": 2}
+    assert BOSON.adjoint("ddda") == {"d" + "aaa": 1}
+    deep = BOSON.multiply("a" * 60, "d" * 60)
     assert deep["d" * 60 + "a" * 60] == 1 and len(deep) == 61
 
 

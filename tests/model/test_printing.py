@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 
 import wignerflow as wf
-from wignerflow.model.display import display_terms, ladder_word, number
+from wignerflow.model.display import display_terms, ladder_word
 from wignerflow.model.factors import Site, SumNode
 from wignerflow.model.latex import latex_lines, model_latex, op_latex
+from wignerflow.model.numerals import number
 from wignerflow.model.printing import MAX_TERMS, text
+from wignerflow.model.words import ANGULAR
 
 from .matrices import LETTERS, Space
 from .test_algebra import FAST, SYSTEMS, build, expressions
@@ -168,7 +170,7 @@ def test_names_are_escaped(parse):
 def test_ladder_words(word):
     spin = wf.CollectiveSpin(1.5, name="S")
     space = Space(spin)
-    out = sum(c * _word(space, spin, 0, w) for w, c in ladder_word("collective", word))
+    out = sum(c * _word(space, spin, 0, w) for w, c in ladder_word(ANGULAR, word))
     np.testing.assert_allclose(out, _word(space, spin, 0, word), atol=1e-12)
 
 

@@ -7,7 +7,6 @@ weights. It is for printing only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
@@ -16,11 +15,9 @@ import numpy as np
 
 from .coefficients import Coef
 from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode
-from .levels import LevelOp
-from .local import LocalOp
 from .numerals import number
 from .op import Op
-from .words import ANGULAR
+from .words import ANGULAR, Algebra
 
 MAX_TIDY = 500  # beyond, an operator is shown as it is
 
@@ -28,10 +25,6 @@ Terms = dict[Key, complex]
 Term = tuple[complex, tuple[Coef, ...], Factors]
 
 _RANK = {"+": 0, "z": 1, "-": 2}
-_TO_LADDER: dict[str, dict[str, tuple[tuple[str, complex], ...]]] = {
-    "angular": {"x": (("+", 0.5), ("-", 0.5)), "y": (("+", -0.5j), ("-", 0.5j)), "z": (("z", 1),)},
-    "spin": {"x": (("+", 1), ("-", 1)), "y": (("+", -1j), ("-", 1j)), "z": (("z", 1),)},
-}
 # [J_z, J^+], [J^-, J_z], [J^-, J^+]
 _BRACKET: dict[str, tuple[str, complex]] = {"z+": ("+", 1), "-z": ("-", 1), "-+": ("z", -2)}
 
@@ -76,7 +69,7 @@ def _without_rounding(terms: Terms) -> Terms:
 
 def _ladder_factor(f: Factor) -> list[tuple[Factor, complex]]:
     if isinstance(f, Site):
-        return [(Site(f.sub, f.m, w), c) for w, c in ladder_word(f.sub.kind, f.word)]
+        return [(Site(f.sub, f.m, w), c) for w, c in ladder_word(f.sub.algebra, f.word)]
     if isinstance(f, SumNode):
         return [(SumNode(w, f.weights), c) for w, c in _ladder_member(f.word)]
     out: list[tuple[Factor, complex]] = []
@@ -96,19 +89,20 @@ def _ladder_member(word: MemberWord) -> list[tuple[MemberWord, complex]]:
     out: list[tuple[MemberWord, complex]] = [((), 1.0)]
     for sub, letters in word:
         out = [
-            ((*head, (sub, w)), c * d) for head, c in out for w, d in ladder_word(sub.kind, letters)
+            ((*head, (sub, w)), c * d)
+            for head, c in out
+            for w, d in ladder_word(sub.algebra, letters)
         ]
     return out
 
 
 @lru_cache(maxsize=10_000)
-def ladder_word(kind: str, word: str) -> tuple[tuple[str, complex], ...]:
+def ladder_word(algebra: Algebra, word: str) -> tuple[tuple[str, complex], ...]:
     """A word in the letters x y z as words +..z..-, in this order."""
-    if kind in ("mode", "levels"):
+    if not algebra.ladder:
         return ((word, 1.0),)
-    table = _TO_LADDER["angular" if kind in ANGULAR else "spin"]
     out: dict[str, complex] = {}
-    for letters in product(*(table[letter] for letter in word)):
+    for letters in product(*(algebra.ladder[letter] for letter in word)):
         c = complex(np.prod([d for _, d in letters]))
         for ordered, d in _ladder_order("".join(letter for letter, _ in letters)):
             out[ordered] = out.get(ordered, 0) + c * d
@@ -141,7 +135,7 @@ def _ordered_sums(factors: Factors) -> list[tuple[Factors, complex]]:
     if len(a.word) != 1 or len(b.word) != 1:
         return [(factors, 1.0)]
     (sub, one), (other, two) = a.word[0], b.word[0]
-    if sub != other or sub.kind not in ANGULAR or len(one) != 1 or len(two) != 1:
+    if sub != other or sub.algebra != ANGULAR or len(one) != 1 or len(two) != 1:
         return [(factors, 1.0)]
     if _RANK[one] <= _RANK[two]:
         return [(factors, 1.0)]
@@ -249,23 +243,3 @@ def joined(
             size += times
         out += (f" {sign} " if out else sign.strip("+")) + size + body
     return out or "0"
-
-
-def runs(word: str) -> list[str]:
-    """A word cut into powers of one letter."""
-    return [m.group() for m in re.finditer(r"(.)\1*", word)]
-
-
-def local_terms(op: LocalOp) -> list[tuple[complex, str]]:
-    """A one-emitter operator as (coefficient, name) pairs, with ladder operators where shorter."""
-    if isinstance(op, LevelOp):
-        labels = op.sub.labels
-        entries = zip(*np.nonzero(op.c), strict=True)
-        return [(complex(op.c[a, b]), f"one({labels[a]!r}, {labels[b]!r})") for a, b in entries]
-    c0, cx, cy, cz = (complex(c) for c in op.c)
-    plus, minus = cx - 1j * cy, cx + 1j * cy  # c_x sx + c_y sy = plus * sp + minus * sm
-    scale = np.abs(op.c).max()
-    ladder = [(c, n) for c, n in ((plus, "sp"), (minus, "sm")) if abs(c) > 1e-14 * scale]
-    plain = [(c, n) for c, n in ((cx, "sx"), (cy, "sy")) if c != 0]
-    terms = [(c, n) for c, n in ((c0, ""), (cz, "sz")) if c != 0]
-    return terms + (ladder if len(ladder) < len(plain) else plain)

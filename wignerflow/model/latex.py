@@ -10,12 +10,10 @@ import numpy as np
 
 from .arrays import ArrayOp
 from .coefficients import Coef
-from .display import display_terms, joined, local_terms, phase_ramp, runs
+from .display import display_terms, joined, phase_ramp
 from .factors import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
-from .level_words import levels_of
-from .levels import LevelOp, Levels
 from .local import LocalOp
-from .numerals import number
+from .numerals import latex_name, number, runs
 from .op import Op
 from .subsystems import Subsystem, naming
 
@@ -132,29 +130,7 @@ class _Latex:
         """A power of one operator."""
         below = ",".join(x for x in (self.names[sub], index) if x)
         below = f"_{{{below}}}" if below else ""
-        if isinstance(sub, Levels):
-            body = rf"\Sigma^{{{_labels(sub, *levels_of(run[0]))}}}{below}"
-            return body if len(run) == 1 else rf"({body})^{{{len(run)}}}"
-        if sub.kind == "mode":
-            power = str(len(run)) if len(run) > 1 else ""
-            above = r"\dagger " + power if run[0] == "d" else power
-            body = (f"a^{{{above.strip()}}}" if above else "a") + below
-        else:
-            body = ("\\sigma" if sub.kind == "spin" else "J") + f"^{{{run[0]}}}{below}"
-            return body if len(run) == 1 else rf"({body})^{{{len(run)}}}"
-        return body
-
-
-def _labels(sub: Levels, a: int, b: int) -> str:
-    return rf"{latex_name(sub.labels[a])}\,{latex_name(sub.labels[b])}"
-
-
-def latex_name(name: str) -> str:
-    """A name in upright letters, of characters that mathtext knows too."""
-    escaped = "".join(rf"\{c}" if c in "#$%_{}" else c for c in name.replace("\\", "/"))
-    for character, safe in (("^", ""), ("~", ""), ("&", "and"), (" ", r"\ ")):
-        escaped = escaped.replace(character, safe)
-    return rf"\mathrm{{{escaped}}}"
+        return sub.power_latex(run[0], len(run), below)
 
 
 def op_latex(op: Op | ArrayOp | LocalOp) -> str:
@@ -166,17 +142,7 @@ def op_latex(op: Op | ArrayOp | LocalOp) -> str:
 
 
 def _local_latex(op: LocalOp, index: str) -> str:
-    if isinstance(op, LevelOp):
-        places = zip(*np.nonzero(op.c), strict=True)
-        return _joined(
-            [
-                (complex(op.c[a, b]), rf"\sigma^{{{_labels(op.sub, a, b)}}}_{{{index}}}")
-                for a, b in places
-            ]
-        )
-    marks = {"sx": "x", "sy": "y", "sz": "z", "sp": "+", "sm": "-"}
-    terms = [(c, rf"\sigma^{{{marks[n]}}}_{{{index}}}" if n else "") for c, n in local_terms(op)]
-    return _joined(terms)
+    return _joined(op.latex_terms(index))
 
 
 def latex_lines(model: Model) -> list[str]:
@@ -191,10 +157,7 @@ def latex_lines(model: Model) -> list[str]:
     if model.H.terms:
         lines.append(f"H = {writer.op(model.H)}")
     lines += where
-    if any(isinstance(sub, Levels) for sub in model.subsystems):
-        lines.append(
-            r"\Sigma^{ab} = \sum_{n} \sigma^{ab}_{n},\quad \sigma^{ab} = |a\rangle\langle b|"
-        )
+    lines += dict.fromkeys(s.latex_where for s in model.subsystems if s.latex_where)
     if any("\\mathcal{D}" in part for part in parts):
         lines.append(
             r"\mathcal{D}[L]\rho = L \rho L^{\dagger} - \frac{1}{2}\{L^{\dagger} L, \rho\}"
@@ -224,11 +187,9 @@ def _jump_latex(writer: _Latex, jump: Jump | LocalJump, k: int, where: list[str]
 
 
 def _local_jump_latex(writer: _Latex, jump: Jump | LocalJump, op: LocalOp) -> str:
-    from .subsystems import Ensemble
-
-    assert isinstance(op.sub, (Ensemble, Levels))
+    sub: Any = op.sub
     k = op.sub.uid
-    numbers = op.sub.numbers if op.member is None else op.sub.numbers[op.member : op.member + 1]
+    numbers = sub.numbers if op.member is None else sub.numbers[op.member : op.member + 1]
     name = [writer.names[op.sub]] if writer.names[op.sub] else []
     over_members = op.sub.count is not None and op.member is None
     place = ["m"] if over_members else ([] if op.member is None else [str(op.member)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -10,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .kinds.base import Subsystem
+from .level_states import LevelState
 from .level_words import MOST, letter, levels_of
 from .local import LocalOp
-from .reading_values import nearest
-from .subsystems import Subsystem
+from .numerals import latex_name
+from .reading_values import nearest, per_member, sequence
+from .words import LEVEL, LEVELS, Algebra
 
 Matrix = NDArray[np.complex128]
 _METHODS = ("op", "pop", "matrix", "one", "one_pop", "one_matrix")
@@ -52,6 +56,8 @@ class Levels(Subsystem):
     """
 
     kind = "levels"
+    required = ("N", "labels")
+    latex_where = r"\Sigma^{ab} = \sum_{n} \sigma^{ab}_{n},\quad \sigma^{ab} = |a\rangle\langle b|"
 
     def __init__(self, N: Any, labels: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
@@ -101,9 +107,9 @@ class Levels(Subsystem):
         return self.labels == spin_labels(self.d - 1)
 
     @property
-    def algebra(self) -> str:
+    def algebra(self) -> Algebra:
         """Rules of multiplication: products of operators of one emitter are such operators."""
-        return "level" if np.all(self.numbers == 1) else "levels"
+        return LEVEL if np.all(self.numbers == 1) else LEVELS
 
     def index(self, label: Any, argument: str = "label") -> int:
         """The number of a level.
@@ -170,7 +176,7 @@ class Levels(Subsystem):
         entries = {letter(a, b): complex(A[a, b]) for a, b in zip(*np.nonzero(A), strict=True)}
         return self._operator(entries or {letter(0, 0): 0j}, m)
 
-    def bracket(self, x: str) -> str:
+    def plain_name(self, x: str) -> str:
         """The name |a><b| of a letter in the plain form."""
         a, b = levels_of(x)
         return f"|{self.labels[a]}><{self.labels[b]}|"
@@ -178,7 +184,7 @@ class Levels(Subsystem):
     def named(self) -> dict[str, Any]:
         """Operators |a><b| by the names of the plain form, with a and b."""
         pairs = [(a, b) for a in range(self.d) for b in range(self.d)]
-        return {self.bracket(letter(a, b)): (a, b) for a, b in pairs}
+        return {self.plain_name(letter(a, b)): (a, b) for a, b in pairs}
 
     def collective(self, name: str, m: int | None) -> Any:
         """The collective operator of a name of the plain form, of member m or of all."""
@@ -203,6 +209,35 @@ class Levels(Subsystem):
         n = self.numbers
         N = int(n[0]) if np.all(n == n[0]) else n.tolist()
         return {"N": N, "labels": list(self.labels)}
+
+    @classmethod
+    def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
+        """From the plain form."""
+        N = per_member(f"{where}.N", entry["N"], count)
+        return {"N": N, "labels": sequence(f"{where}.labels", entry["labels"], MOST)}
+
+    def word_text(self, owner: str, word: str) -> str:
+        """A word as a user types it."""
+        pairs = [[self.labels[i] for i in levels_of(x)] for x in word]
+        return "*".join(
+            f"{owner}.pop({a!r})" if a == b else f"{owner}.op({a!r}, {b!r})" for a, b in pairs
+        )
+
+    def power_latex(self, letter: str, power: int, below: str) -> str:
+        """A power of one letter."""
+        body = rf"\Sigma^{{{self.pair_latex(*levels_of(letter))}}}{below}"
+        return body if power == 1 else rf"({body})^{{{power}}}"
+
+    def pair_latex(self, a: int, b: int) -> str:
+        """The labels of two levels."""
+        return rf"{latex_name(self.labels[a])}\,{latex_name(self.labels[b])}"
+
+    def check_state(self, argument: str, state: Any) -> None:
+        """It takes states of its levels."""
+        if not isinstance(state, LevelState):
+            must = "be a state of levels (wf.level, wf.levels, wf.mixture, wf.density)"
+            _check.fail(argument, must, state, kind=TypeError)
+        state.density(self, argument)
 
 
 def spin_labels(twice: int) -> tuple[str, ...]:
@@ -265,3 +300,20 @@ class LevelOp(LocalOp):
     def matrix(self) -> Matrix:
         """The d x d matrix in the order of the labels."""
         return np.asarray(self.c)
+
+    def named_terms(self) -> list[tuple[complex, str]]:
+        """(coefficient, name) pairs."""
+        labels = self.sub.labels
+        entries = zip(*np.nonzero(self.c), strict=True)
+        return [(complex(self.c[a, b]), f"one({labels[a]!r}, {labels[b]!r})") for a, b in entries]
+
+    def latex_terms(self, index: str) -> list[tuple[complex, str]]:
+        """(coefficient, LaTeX) pairs of the operator of one emitter."""
+        return [
+            (complex(self.c[a, b]), rf"\sigma^{{{self.sub.pair_latex(a, b)}}}_{{{index}}}")
+            for a, b in zip(*np.nonzero(self.c), strict=True)
+        ]
+
+    def plain_terms(self) -> list[tuple[str, complex]]:
+        """(name, coefficient) pairs of the plain form."""
+        return list(zip(self.sub.named(), self.c.ravel().tolist(), strict=True))

@@ -128,3 +128,25 @@ class LocalOp:
             f"other operand was {other!r}; they belong in `wf.LocalJump`. For collective operators "
             "use Jx, Jy, Jz, Jp, Jm."
         )
+
+    def named_terms(self) -> list[tuple[complex, str]]:
+        """(coefficient, name) pairs, with ladder operators where that is shorter."""
+        c0, cx, cy, cz = (complex(c) for c in self.c)
+        plus, minus = cx - 1j * cy, cx + 1j * cy  # c_x sx + c_y sy = plus * sp + minus * sm
+        scale = np.abs(self.c).max()
+        ladder = [(c, n) for c, n in ((plus, "sp"), (minus, "sm")) if abs(c) > 1e-14 * scale]
+        plain = [(c, n) for c, n in ((cx, "sx"), (cy, "sy")) if c != 0]
+        terms = [(c, n) for c, n in ((c0, ""), (cz, "sz")) if c != 0]
+        return terms + (ladder if len(ladder) < len(plain) else plain)
+
+    def latex_terms(self, index: str) -> list[tuple[complex, str]]:
+        """(coefficient, LaTeX) pairs of the operator of one emitter."""
+        marks = {"sx": "x", "sy": "y", "sz": "z", "sp": "+", "sm": "-"}
+        return [
+            (c, rf"\sigma^{{{marks[n]}}}_{{{index}}}" if n else "") for c, n in self.named_terms()
+        ]
+
+    def plain_terms(self) -> list[tuple[str, complex]]:
+        """(name, coefficient) pairs of the plain form."""
+        names = ("identity", "sx", "sy", "sz")
+        return list(zip(names, self.c.tolist(), strict=True))

@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 from .. import _check
 from .coefficients import Coef
 from .inputs import check_input, vacuum_form
-from .level_states import LevelState
 from .levels import Levels
 from .mode_states import ModeState
 from .operators import ArrayOp, LocalOp, Op
-from .states import BlochState, State
+from .states import State
 from .subsystems import (
     SAME_NAME,
-    CollectiveSpin,
     Ensemble,
     Member,
-    Mode,
     Subsystem,
     naming,
 )
@@ -502,23 +499,9 @@ def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:
         if len(states) != sub.size:
             must = f"have {sub.size} states, one per member"
             _check.fail(argument, must, _check.Note(f"a list of {len(states)}"))
-    wanted: type[State] = ModeState if isinstance(sub, Mode) else BlochState
-    if isinstance(sub, Levels):
-        wanted = LevelState
     for state in states:
         if isinstance(state, ModeState) and isinstance(state.value, Coef):
             hint = "An amplitude that depends on time is the input of a jump."
             _check.fail(argument, "be a constant state", state, hint)
-        if not isinstance(state, wanted):
-            what = "a spin state (wf.up, wf.bloch, …)"
-            if wanted is ModeState:
-                what = "a mode state (wf.vacuum, wf.coherent, …)"
-            if wanted is LevelState:
-                what = "a state of levels (wf.level, wf.levels, wf.mixture, wf.density)"
-            _check.fail(argument, f"be {what}", state, kind=TypeError)
-        if isinstance(sub, Levels) and isinstance(state, LevelState):
-            state.density(sub, argument)
-        if isinstance(sub, CollectiveSpin) and isinstance(state, BlochState) and not state.is_pure:
-            hint = "Use wf.Ensemble for mixed product states."
-            _check.fail(argument, "be a pure spin coherent state for a CollectiveSpin", state, hint)
+        sub.check_state(argument, state)
     return states

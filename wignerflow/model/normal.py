@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import words
 from .couplings import Coupling, Sparse
 from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Real, Site, SumNode, array_size
 
@@ -34,7 +33,7 @@ def _member_multiply(left: MemberWord, right: MemberWord) -> tuple[tuple[MemberW
     out: dict[MemberWord, complex] = {(): 1.0}
     one, two = dict(left), dict(right)
     for s in sorted({*one, *two}, key=lambda s: s.order):
-        product = words.multiply(s.algebra, one.get(s, ""), two.get(s, ""))
+        product = s.algebra.multiply(one.get(s, ""), two.get(s, ""))
         out = {(*k, (s, w)) if w else k: c * d for k, c in out.items() for w, d in product.items()}
     return tuple(out.items())
 
@@ -67,7 +66,7 @@ def array_adjoint(A: MemberTerms) -> dict[MemberWord, Weights]:
             pieces = {
                 (*p, (s, v)) if v else p: c * d
                 for p, c in pieces.items()
-                for v, d in words.adjoint(s.algebra, t).items()
+                for v, d in s.algebra.adjoint(t).items()
             }
         for k, c in pieces.items():
             out[k] = out[k] + c * w.conj() if k in out else c * w.conj()
@@ -215,7 +214,7 @@ def _normal(factors: Factors) -> tuple[tuple[Factors, complex], ...]:
         head, tail = factors[:i], factors[i + 2 :]
         pieces: Terms | None = None
         if isinstance(a, Site) and isinstance(b, Site) and a.key[:3] == b.key[:3]:
-            product = words.multiply(a.sub.algebra, a.word, b.word)
+            product = a.sub.algebra.multiply(a.word, b.word)
             pieces = {((Site(a.sub, a.m, w),) if w else ()): c for w, c in product.items()}
         elif a.key > b.key:
             if _commute(a, b):
@@ -306,7 +305,7 @@ def _sum_of(*parts: Terms) -> Terms:
 def adjoint(f: Factor) -> Terms:
     """Hermitian adjoint of one factor."""
     if isinstance(f, Site):
-        pieces = words.adjoint(f.sub.algebra, f.word)
+        pieces = f.sub.algebra.adjoint(f.word)
         return {((Site(f.sub, f.m, w),) if w else ()): c for w, c in pieces.items()}
     A, B = _arrays(f)
     if isinstance(f, SumNode):

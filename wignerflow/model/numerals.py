@@ -1,6 +1,8 @@
-"""Numbers as text."""
+"""Numbers and powers as text."""
 
 from __future__ import annotations
+
+import re
 
 
 def number(c: complex) -> str:
@@ -15,3 +17,24 @@ def number(c: complex) -> str:
     sign = "-" if im < 0 else "+"
     size = "" if abs(im) == 1 else f"{abs(im):.6g}"
     return f"({re_:.6g}{sign}{size}i)"
+
+
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def runs(word: str) -> list[str]:
+    """A word cut into powers of one letter."""
+    return [m.group() for m in re.finditer(r"(.)\1*", word)]
+
+
+def power_text(power: int) -> str:
+    """A power as a superscript; nothing for the first."""
+    return str(power).translate(_SUPERSCRIPT) if power > 1 else ""
+
+
+def latex_name(name: str) -> str:
+    """A name in upright letters, of characters that mathtext knows too."""
+    escaped = "".join(rf"\{c}" if c in "#$%_{}" else c for c in name.replace("\\", "/"))
+    for character, safe in (("^", ""), ("~", ""), ("&", "and"), (" ", r"\ ")):
+        escaped = escaped.replace(character, safe)
+    return rf"\mathrm{{{escaped}}}"

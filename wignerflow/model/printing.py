@@ -12,10 +12,8 @@ import numpy as np
 
 from .arrays import ArrayOp
 from .coefficients import Coef
-from .display import display_terms, joined, local_terms, phase_ramp, runs
+from .display import display_terms, joined, phase_ramp
 from .factors import Factor, MemberWord, Site, SumNode
-from .level_words import levels_of
-from .levels import Levels
 from .local import LocalOp
 from .numerals import number
 from .op import Op
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 Names = Mapping[Subsystem, str]
 
 MAX_TERMS = 16
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def text(op: Op, names: Names | None = None) -> str:
@@ -73,41 +70,14 @@ def _coef_text(coef: Coef) -> str:
     return f"conj({name}(t))" if coef.conjugated else f"{name}(t)"
 
 
-_NAMES = {
-    "angular": {"x": "Jx", "y": "Jy", "z": "Jz", "+": "Jp", "-": "Jm"},
-    "spin": {"x": "sx", "y": "sy", "z": "sz", "+": "sp", "-": "sm"},
-    "mode": {"d": "adag", "a": "a"},
-}
-
-
-def _alphabet(kind: str) -> dict[str, str]:
-    return _NAMES.get(kind, _NAMES["angular"])
-
-
-def _word_text(owner: str, sub: Subsystem, word: str) -> str:
-    kind = sub.kind
-    if kind == "mode" and word == "da":
-        return f"{owner}.n"
-    if isinstance(sub, Levels):
-        pairs = [[sub.labels[i] for i in levels_of(x)] for x in word]
-        return "*".join(
-            f"{owner}.pop({a!r})" if a == b else f"{owner}.op({a!r}, {b!r})" for a, b in pairs
-        )
-    return "*".join(
-        f"{owner}.{_alphabet(kind)[run[0]]}"
-        + (str(len(run)).translate(_SUPERSCRIPT) if len(run) > 1 else "")
-        for run in runs(word)
-    )
-
-
 def _member_text(names: Names, word: MemberWord) -> str:
-    return "*".join(_word_text(names[sub], sub, letters) for sub, letters in word)
+    return "*".join(sub.word_text(names[sub], letters) for sub, letters in word)
 
 
 def _factor_text(names: Names, f: Factor, summed: bool) -> tuple[complex, str]:
     if isinstance(f, Site):
         owner = names[f.sub] if f.sub.count is None else f"{names[f.sub]}[{f.m}]"
-        return 1.0, _word_text(owner, f.sub, f.word)
+        return 1.0, f.sub.word_text(owner, f.word)
     if isinstance(f, SumNode):
         c, weights = _weights_text(f.weights)
         body = weights + _member_text(names, f.word)
@@ -141,7 +111,7 @@ def array_text(op: ArrayOp, names: Names | None = None) -> str:
 def local_text(op: LocalOp, names: Names) -> str:
     """A readable one-emitter operator."""
     owner = names[op.sub] + ("" if op.member is None else f"[{op.member}]")
-    terms = [(c, f"{owner}.{n}" if n else "") for c, n in local_terms(op)]
+    terms = [(c, f"{owner}.{n}" if n else "") for c, n in op.named_terms()]
     return joined(terms, "*")
 
 

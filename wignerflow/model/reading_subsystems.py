@@ -7,20 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _check
-from .level_words import MOST
-from .levels import Levels
 from .limits import MAX_MEMBERS, MAX_SUBSYSTEMS
 from .reading_parts import read_state
-from .reading_values import ROOT, missing, name_of, naming, real, reals, sequence, table
-from .subsystems import KINDS as PLAIN_KINDS
-from .subsystems import Subsystem
-
-_PARAMETERS = {"ensemble": ["N"], "collective": ["S"], "spin": [], "mode": [], "levels": ["N"]}
-_REQUIRED: dict[str, list[str]] = {"levels": ["labels"]}
-_OPTIONS: dict[str, list[str]] = {"mode": ["cutoff"]}
-
-
-KINDS: dict[str, type[Subsystem]] = {**PLAIN_KINDS, "levels": Levels}
+from .reading_values import ROOT, missing, name_of, naming, sequence, table
+from .subsystems import KINDS, Subsystem
 
 
 class SubsystemReader:
@@ -43,9 +33,9 @@ class SubsystemReader:
             _check.fail(where, "be a table with kind, name, initial", data, kind=TypeError)
         if "kind" not in data:
             missing(where, "kind", data, list(data))
-        kind = name_of(f"{where}.kind", data["kind"], KINDS, "a kind of subsystem")
-        required = ["kind", "name", *_PARAMETERS[kind], *_REQUIRED.get(kind, []), "initial"]
-        entry = table(where, data, required, ["count", *_OPTIONS.get(kind, [])])
+        kind = KINDS[name_of(f"{where}.kind", data["kind"], KINDS, "a kind of subsystem")]
+        required = ["kind", "name", *kind.required, "initial"]
+        entry = table(where, data, required, ["count", *kind.optional])
         name = entry["name"]
         if not isinstance(name, str):
             _check.fail(f"{where}.name", "be text", name, kind=TypeError)
@@ -58,19 +48,9 @@ class SubsystemReader:
         if self.members > MAX_MEMBERS:
             must = f"leave the members of all subsystems at {MAX_MEMBERS} at most"
             _check.fail(f"{where}.count", must, count)
-        arguments: dict[str, Any] = {}
-        for key in _PARAMETERS[kind]:
-            place, value = f"{where}.{key}", entry[key]
-            if isinstance(value, (list, tuple)) and count is not None:
-                arguments[key] = reals(place, value, count)
-            else:
-                arguments[key] = real(place, value)
-        if "labels" in entry:
-            arguments["labels"] = sequence(f"{where}.labels", entry["labels"], MOST)
-        if "cutoff" in entry:
-            arguments["cutoff"] = _check.integer(f"{where}.cutoff", entry["cutoff"], 2)
+        arguments = kind.read(where, entry, count)
         with naming(where):
-            sub = KINDS[kind](**arguments, name=name, count=count)
+            sub: Subsystem = kind(**arguments, name=name, count=count)
         self.by_name[name] = sub
         self.initial[sub] = self.state(f"{where}.initial", entry["initial"], sub)
 

@@ -105,6 +105,13 @@ def flag(where: str, data: Any) -> bool:
     return data
 
 
+def per_member(where: str, data: Any, count: int | None) -> Any:
+    """A number, or one per member of an array."""
+    if isinstance(data, (list, tuple)) and count is not None:
+        return reals(where, data, count)
+    return real(where, data)
+
+
 def scalar(where: str, data: Any) -> complex:
     """A number, or [re, im]."""
     if isinstance(data, (list, tuple)):

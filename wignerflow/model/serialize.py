@@ -72,22 +72,12 @@ from .. import _check
 from .arrays import ArrayOp
 from .coefficients import Coef
 from .factors import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
-from .levels import LevelOp, Levels
 from .limits import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
 from .local import LocalOp
 from .op import Op
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
-    from .subsystems import Subsystem
-
-NAMES = {
-    "ensemble": {"x": "Jx", "y": "Jy", "z": "Jz"},
-    "collective": {"x": "Jx", "y": "Jy", "z": "Jz"},
-    "spin": {"x": "sx", "y": "sy", "z": "sz"},
-    "mode": {"d": "adag", "a": "a"},
-}
-LOCAL = ("identity", "sx", "sy", "sz")
 
 
 def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
@@ -192,9 +182,7 @@ class _Writer:
     def jump(self, where: str, jump: Jump | LocalJump) -> dict[str, Any]:
         op = jump.op
         if isinstance(op, LocalOp):
-            numbers = op.c.ravel().tolist()
-            names = op.sub.named() if isinstance(op, LevelOp) else LOCAL
-            c = {n: _pair(x) for n, x in zip(names, numbers, strict=True) if x != 0}
+            c = {name: _pair(x) for name, x in op.plain_terms() if x != 0}
             on = self.model.names[op.sub] + ("" if op.member is None else f"[{op.member}]")
             return {"type": "local", "on": on, "op": c, "rate": self.rate(jump.rate)}
         if isinstance(op, Op):
@@ -235,7 +223,7 @@ class _Writer:
     def word(self, word: MemberWord, index: str = "") -> list[str]:
         names = self.model.names
         return [
-            f"{names[s]}{index}.{_name(s, letter)}" for s, letters in word for letter in letters
+            f"{names[s]}{index}.{s.plain_name(letter)}" for s, letters in word for letter in letters
         ]
 
 
@@ -283,10 +271,6 @@ def _complex_plain(w: Any) -> dict[str, Any]:
     """Real and imaginary parts as lists; the imaginary part only where it is not zero."""
     out: dict[str, Any] = {"real": (w.real + 0.0).tolist()}
     return {**out, "imag": (w.imag + 0.0).tolist()} if np.any(w.imag) else out
-
-
-def _name(sub: Subsystem, letter: str) -> str:
-    return sub.bracket(letter) if isinstance(sub, Levels) else NAMES[sub.kind][letter]
 
 
 def _side_weights(f: CoupleNode) -> dict[str, list[float]]:

@@ -1,28 +1,49 @@
-"""Single-site operator words and their exact normal forms.
+"""Single-site operator words and their exact normal forms: one ``Algebra`` per set of rules.
 
 A word is a string of letters acting on one member of one subsystem:
 
-- ``"ensemble"`` and ``"collective"`` (angular momentum): letters ``x y z`` for J_x, J_y, J_z,
-  sorted x <= y <= z (Poincare-Birkhoff-Witt order) with [J_a, J_b] = i eps_abc J_c;
-- ``"spin"`` (one spin-1/2): at most one letter ``x y z``, a Pauli matrix;
-- ``"levels"`` and ``"level"`` (one emitter): see ``level_words``;
-- ``"mode"``: letters ``d`` (a^+) and ``a``, normal order, [a, a^+] = 1.
+- ``ANGULAR`` momentum: letters ``x y z`` for J_x, J_y, J_z, sorted x <= y <= z
+  (Poincare-Birkhoff-Witt order) with [J_a, J_b] = i eps_abc J_c;
+- ``PAULI`` (one spin-1/2): at most one letter ``x y z``, a Pauli matrix;
+- ``LEVELS`` and ``LEVEL`` (one emitter): see ``level_words``;
+- ``BOSON``: letters ``d`` (a^+) and ``a``, normal order, [a, a^+] = 1.
 
 The empty word is the identity.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from math import comb, factorial
 
 from . import level_words
 
 Combination = dict[str, complex]
+Pieces = tuple[tuple[str, complex], ...]
 
-ANGULAR = ("ensemble", "collective")
-LEVELS = ("levels", "level")
 _EPS = {"xy": "z", "yz": "x", "zx": "y", "yx": "-z", "zy": "-x", "xz": "-y"}
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """Rules for words in normal form.
+
+    Attributes:
+        name: of the rules.
+        multiply: product of two words.
+        adjoint: Hermitian adjoint of a word.
+        ladder: letters in terms of raising and lowering ones, for printing; empty without them.
+    """
+
+    name: str
+    multiply: Callable[[str, str], Combination]
+    adjoint: Callable[[str], Combination]
+    ladder: Mapping[str, Pieces] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 def _cross(first: str, second: str) -> tuple[str, complex]:
@@ -31,69 +52,102 @@ def _cross(first: str, second: str) -> tuple[str, complex]:
     return third[-1], -1j if third[0] == "-" else 1j
 
 
-def multiply(kind: str, left: str, right: str) -> Combination:
-    """Product of two words in normal form."""
-    if not left or not right:
-        return {left + right: 1.0}
-    if kind in LEVELS:
-        return level_words.multiply(left, right, kind == "level")
-    return dict(_multiply(kind, left, right))
+Append = Callable[[str, str], Pieces]
 
 
-@lru_cache(maxsize=100_000)
-def _multiply(kind: str, left: str, right: str) -> tuple[tuple[str, complex], ...]:
-    if kind == "mode":
-        return _multiply_mode(left, right)
+def _word_times_word(append: Append, left: str, right: str) -> Combination:
     out: Combination = {left: 1.0}
     for letter in right:
         longer: Combination = {}
         for word, c in out.items():
-            for product, d in _append(kind, word, letter):
+            for product, d in append(word, letter):
                 longer[product] = longer.get(product, 0) + c * d
         out = longer
-    return tuple((w, c) for w, c in out.items() if c != 0)
+    return {w: c for w, c in out.items() if c != 0}
+
+
+def _reversed(append: Append, word: str) -> Combination:
+    """The adjoint where letters are Hermitian."""
+    return _word_times_word(append, "", word[::-1])
 
 
 @lru_cache(maxsize=100_000)
-def _append(kind: str, word: str, letter: str) -> tuple[tuple[str, complex], ...]:
+def _append_angular(word: str, letter: str) -> Pieces:
     """A word in normal form times one letter."""
-    if not word or (kind != "spin" and word[-1] <= letter):
+    if not word or word[-1] <= letter:
         return ((word + letter, 1.0),)
     head, last = word[:-1], word[-1]
-    if kind == "spin":
-        return (("", 1.0),) if last == letter else (_cross(last, letter),)
     # head last letter = (head letter) last + head [last, letter]
     third, c3 = _cross(last, letter)
     out: Combination = {}
-    for w, c in _append(kind, head, letter):
-        for v, d in _append(kind, w, last):
+    for w, c in _append_angular(head, letter):
+        for v, d in _append_angular(w, last):
             out[v] = out.get(v, 0) + c * d
-    for w, c in _append(kind, head, third):
+    for w, c in _append_angular(head, third):
         out[w] = out.get(w, 0) + c * c3
     return tuple((w, c) for w, c in out.items() if c != 0)
 
 
-def _multiply_mode(left: str, right: str) -> tuple[tuple[str, complex], ...]:
+def _append_pauli(word: str, letter: str) -> Pieces:
+    if not word:
+        return ((letter, 1.0),)
+    return (("", 1.0),) if word == letter else (_cross(word, letter),)
+
+
+def _multiply_boson(left: str, right: str) -> Combination:
     """d^p a^q d^r a^s = sum_k k! C(q, k) C(r, k) d^(p+r-k) a^(q+s-k)."""
     p, q = left.count("d"), left.count("a")
     r, s = right.count("d"), right.count("a")
-    return tuple(
-        ("d" * (p + r - k) + "a" * (q + s - k), complex(factorial(k) * comb(q, k) * comb(r, k)))
+    return {
+        "d" * (p + r - k) + "a" * (q + s - k): complex(factorial(k) * comb(q, k) * comb(r, k))
         for k in range(min(q, r) + 1)
-    )
+    }
 
 
-def adjoint(kind: str, word: str) -> Combination:
-    """Hermitian adjoint of a word in normal form."""
-    if kind == "mode":
-        return {"d" * word.count("a") + "a" * word.count("d"): 1.0}
-    if kind in LEVELS:
-        return level_words.adjoint(word)
-    out: Combination = {"": 1.0}
-    for letter in reversed(word):
-        longer: Combination = {}
-        for w, c in out.items():
-            for product, d in _append(kind, w, letter):
-                longer[product] = longer.get(product, 0) + c * d
-        out = longer
-    return {w: c for w, c in out.items() if c != 0}
+def _adjoint_boson(word: str) -> Combination:
+    return {"d" * word.count("a") + "a" * word.count("d"): 1.0}
+
+
+def _kept(
+    multiply: Callable[[str, str], Combination],
+) -> Callable[[str, str], Combination]:
+    """Products that are looked up the next time; of an empty word they are the other one."""
+
+    @lru_cache(maxsize=100_000)
+    def pieces(left: str, right: str) -> Pieces:
+        return tuple(multiply(left, right).items())
+
+    def out(left: str, right: str) -> Combination:
+        if not left or not right:
+            return {left + right: 1.0}
+        return dict(pieces(left, right))
+
+    return out
+
+
+_HALF: dict[str, Pieces] = {
+    "x": (("+", 0.5), ("-", 0.5)),
+    "y": (("+", -0.5j), ("-", 0.5j)),
+    "z": (("z", 1),),
+}
+_WHOLE: dict[str, Pieces] = {
+    "x": (("+", 1), ("-", 1)),
+    "y": (("+", -1j), ("-", 1j)),
+    "z": (("z", 1),),
+}
+
+ANGULAR = Algebra(
+    "angular momentum",
+    _kept(partial(_word_times_word, _append_angular)),
+    partial(_reversed, _append_angular),
+    _HALF,
+)
+PAULI = Algebra(
+    "Pauli matrices",
+    _kept(partial(_word_times_word, _append_pauli)),
+    partial(_reversed, _append_pauli),
+    _WHOLE,
+)
+BOSON = Algebra("boson", _kept(_multiply_boson), _adjoint_boson)
+LEVELS = Algebra("levels", partial(level_words.multiply, alone=False), level_words.adjoint)
+LEVEL = Algebra("one emitter", partial(level_words.multiply, alone=True), level_words.adjoint)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..model import words
 from . import level_sites
 
+ALGEBRAS = {"spin": words.PAULI, "collective": words.ANGULAR, "mode": words.BOSON}
 Words = tuple[tuple[str, complex], ...]
 Mono = tuple[int, ...]
 Symbol = tuple[tuple[Mono, complex], ...]
@@ -44,7 +45,8 @@ def closed(kind: str) -> bool:
 
 def multiply(kind: str, left: str, right: str) -> dict[str, complex]:
     """Product of two words."""
-    return words.multiply("level" if level_sites.levels(kind) else kind, left, right)
+    algebra = words.LEVEL if level_sites.levels(kind) else ALGEBRAS[kind]
+    return algebra.multiply(left, right)
 
 
 def _clean(combination: dict[str, complex]) -> Words:

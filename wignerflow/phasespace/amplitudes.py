@@ -70,8 +70,8 @@ def boson_word(letters: str) -> tuple[tuple[tuple[str, str], complex], ...]:
         new: dict[tuple[str, str], complex] = {}
         for (a, b), c in out.items():
             for (one, two), d in BOSONS[letter].items():
-                for v, e in words.multiply("mode", a, one).items():
-                    for w, f in words.multiply("mode", b, two).items():
+                for v, e in words.BOSON.multiply(a, one).items():
+                    for w, f in words.BOSON.multiply(b, two).items():
                         new[v, w] = new.get((v, w), 0) + c * d * e * f
         out = new
     return tuple((k, c) for k, c in out.items() if c != 0)

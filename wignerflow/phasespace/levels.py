@@ -23,6 +23,7 @@ from ..model.level_states import LevelState
 from ..model.level_words import levels_of
 from ..model.levels import Levels
 from ..model.model import Jump, LocalJump
+from ..model.words import LEVEL
 from .matrices import generator, units, variables
 from .one_by_one import one_by_one
 from .system import DISCRETE, FIXED, GAUSSIAN, MatrixInitial
@@ -43,7 +44,7 @@ def alone(jump: Jump) -> tuple[Levels, Matrix] | None:
     if found is None:
         return None
     sub, words = found
-    if not isinstance(sub, Levels) or sub.algebra != "level":
+    if not isinstance(sub, Levels) or sub.algebra != LEVEL:
         return None
     out = np.zeros((sub.size, sub.d, sub.d), complex)
     for word, weights in words.items():

@@ -1,0 +1,60 @@
+"""Angular momenta of fixed length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ... import _check
+from .. import words
+from ..reading_values import per_member
+from .vector import ANGULAR_LETTERS, Vector
+
+
+class CollectiveSpin(Vector):
+    r"""An angular momentum of fixed length S (a positive multiple of 1/2).
+
+    Operators ``Jx Jy Jz Jp Jm`` with :math:`[J_x, J_y] = i J_z`.
+
+    Args:
+        S: length, or one per member, shape (count,).
+        name: label used in results and messages.
+        count: None for one spin, M for an array of M.
+
+    Raises:
+        ValueError: S is not a positive multiple of 1/2.
+    """
+
+    kind = "collective"
+    letters = ANGULAR_LETTERS
+    algebra = words.ANGULAR  # type: ignore[assignment]
+    required = ("S",)
+
+    def __init__(self, S: Any, name: str | None = None, *, count: int | None = None):
+        super().__init__(name, count)
+        self.lengths = self._per_member("S", S, 0.5, 0.5)
+        self.lengths.flags.writeable = False
+
+    @property
+    def S(self) -> Any:
+        """Spin length: a number, or an array of shape (count,)."""
+        return float(self.lengths[0]) if self.count is None else self.lengths
+
+    def parameters(self) -> dict[str, Any]:
+        """Constructor arguments besides name and count."""
+        s = self.lengths
+        return {"S": float(s[0]) if np.all(s == s[0]) else s.tolist()}
+
+    @classmethod
+    def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
+        """From the plain form."""
+        return {"S": per_member(f"{where}.S", entry["S"], count)}
+
+    def check_state(self, argument: str, state: Any) -> None:
+        """It takes pure coherent states."""
+        super().check_state(argument, state)
+        if not state.is_pure:
+            hint = "Use wf.Ensemble for mixed product states."
+            _check.fail(argument, "be a pure spin coherent state for a CollectiveSpin", state, hint)

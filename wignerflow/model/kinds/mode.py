@@ -1,0 +1,71 @@
+"""Bosonic modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ... import _check
+from .. import words
+from ..mode_states import ModeState
+from ..numerals import power_text, runs
+from .base import Subsystem
+
+
+class Mode(Subsystem):
+    r"""One bosonic mode: ``a``, ``adag`` and ``n`` = adag a, with :math:`[a, a^\dagger] = 1`.
+
+    Args:
+        name: label used in results and messages.
+        cutoff: number of Fock states kept by exact methods; None lets them choose and check it.
+        count: None for one mode, M for an array of M.
+    """
+
+    kind = "mode"
+    algebra = words.BOSON  # type: ignore[assignment]
+    optional = ("cutoff",)
+    letters: ClassVar[dict[str, dict[str, complex]]] = {
+        "a": {"a": 1},
+        "adag": {"d": 1},
+        "n": {"da": 1},
+    }
+
+    def __init__(
+        self, name: str | None = None, *, cutoff: int | None = None, count: int | None = None
+    ):
+        super().__init__(name, count)
+        self.cutoff = None if cutoff is None else _check.integer("cutoff", cutoff, 2)
+
+    def parameters(self) -> dict[str, Any]:
+        """Constructor arguments besides name and count."""
+        return {} if self.cutoff is None else {"cutoff": self.cutoff}
+
+    @classmethod
+    def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
+        """From the plain form."""
+        if "cutoff" not in entry:
+            return {}
+        return {"cutoff": _check.integer(f"{where}.cutoff", entry["cutoff"], 2)}
+
+    def plain_name(self, letter: str) -> str:
+        """``a`` or ``adag``."""
+        return {"d": "adag", "a": "a"}[letter]
+
+    def word_text(self, owner: str, word: str) -> str:
+        """A word as a user types it."""
+        if word == "da":
+            return f"{owner}.n"
+        return "*".join(
+            f"{owner}.{self.plain_name(run[0])}" + power_text(len(run)) for run in runs(word)
+        )
+
+    def power_latex(self, letter: str, power: int, below: str) -> str:
+        """A power of one letter."""
+        above = (r"\dagger " if letter == "d" else "") + (str(power) if power > 1 else "")
+        return (f"a^{{{above.strip()}}}" if above else "a") + below
+
+    def check_state(self, argument: str, state: Any) -> None:
+        """It takes states of a mode that do not depend on time."""
+        if not isinstance(state, ModeState):
+            must = "be a mode state (wf.vacuum, wf.coherent, …)"
+            _check.fail(argument, must, state, kind=TypeError)
