@@ -1,10 +1,16 @@
 """Methods and observables of a user's own, registered from outside the package."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 import wignerflow as wf
 from wignerflow.derived import DERIVED
+from wignerflow.model.couplings import COUPLINGS, Coupling
+from wignerflow.model.mode_states import MODE_STATES, ModeState
+from wignerflow.model.subsystems import KINDS, Subsystem
 from wignerflow.phasespace.method import TrajectoryMethod
 from wignerflow.runfile import read_run
 from wignerflow.solving import METHODS
@@ -15,7 +21,7 @@ TIMES = np.linspace(0, 1, 5)
 @pytest.fixture
 def tables():
     """The registries, put back after the test."""
-    before = [(table, dict(table)) for table in (METHODS, DERIVED)]
+    before = [(table, dict(table)) for table in (METHODS, DERIVED, COUPLINGS, MODE_STATES, KINDS)]
     yield
     for table, content in before:
         table.clear()
@@ -245,3 +251,155 @@ def test_a_registered_observable_is_read_from_files(tables, tmp_path):
     assert both.ntraj == 256
     means = [r.expect["r"] for r in (one, two)]
     assert np.all((both.expect["r"] - means[0]) * (both.expect["r"] - means[1]) <= 1e-12)
+
+
+# ---------------------------------------------------------------------------- parts of models
+
+
+class Exponential(Coupling):
+    """K = q^|m - m'|, m != m': a toy."""
+
+    kind, structure, required = "exponential", "dense", ("q",)
+
+    def __init__(self, q):
+        self.q = float(q)
+
+    def matrix(self, size):
+        m = np.arange(size)
+        out = self.q ** np.abs(m[:, None] - m).astype(float)
+        np.fill_diagonal(out, 0)
+        return out.astype(complex)
+
+    def apply(self, x):
+        return self.matrix(x.shape[0]).real @ x
+
+    def row_sum(self, size):
+        return 2 * self.q / (1 - self.q)
+
+    def entries(self, size):
+        return size * size
+
+    def check(self, size):
+        pass
+
+    @property
+    def key(self):
+        return (self.kind, self.q)
+
+    def to_dict(self):
+        return {"kind": self.kind, "q": self.q}
+
+    @classmethod
+    def read(cls, where, entry, size):
+        return cls(entry["q"])
+
+    def latex(self, writer, m, n):
+        return rf"{m} \neq {n}", rf"{writer.number(self.q)}^{{|{m} - {n}|}}\,"
+
+    def __repr__(self):
+        return f"Exponential({self.q:g})"
+
+
+class Tilted(wf.Ensemble):
+    """An ensemble with one more operator, Jn = (Jx + Jz)/sqrt(2)."""
+
+    kind = "tilted"
+    letters: ClassVar = {**wf.Ensemble.letters, "Jn": {"x": 0.5**0.5, "z": 0.5**0.5}}
+
+
+def test_a_coupling_of_ones_own(tables):
+    """One class: products, bounds, kernels, LaTeX and files follow from its answers."""
+    chain = wf.Spin(name="chain", count=4)
+    H = 0.3 * wf.couple(chain.sx, Exponential(0.5), chain.sx) + chain.sz.sum()
+    model = wf.Model(H, [wf.Jump(chain.sm, 0.2)], initial={chain: wf.bloch(0.6, 0)})
+    assert "0.5^{|m - m'|}" in model.latex() and "Exponential(0.5)" in repr(model)
+    with pytest.raises(ValueError, match=r"name a kind of coupling"):
+        wf.Model.from_dict(model.to_dict())
+    wf.register(Exponential)
+    assert wf.Model.from_dict(model.to_dict()).to_dict() == model.to_dict()
+    dense = wf.couple(chain.sx, Exponential(0.5).matrix(4), chain.sx)
+    other = wf.Model(0.3 * dense + chain.sz.sum(), model.jumps, initial=model.initial)
+    for method in ("exact", "mean-field", "cumulant"):
+        one, two = (wf.solve(m, TIMES, e_ops=[chain.sz], method=method) for m in (model, other))
+        np.testing.assert_allclose(*(r.expect["chain.sz (m = 0 … 3)"] for r in (one, two)), 1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Up to .* length of order one")
+def test_a_kind_of_ones_own(tables):
+    """What it inherits serves every method that knows its algebra; others refuse it by name."""
+    wf.register(Tilted)
+    atoms = Tilted(200, name="atoms")
+    model = wf.Model(0.5 * atoms.Jn, [wf.LocalJump(atoms.sm, 0.3)], initial={atoms: wf.up})
+    assert wf.Model.from_dict(model.to_dict()).to_dict() == model.to_dict()
+    e_ops = {"n": atoms.Jn, "z": atoms.Jz}
+    plain = wf.Ensemble(200, name="atoms")
+    n = (plain.Jx + plain.Jz) * 0.5**0.5
+    known = wf.Model(0.5 * n, [wf.LocalJump(plain.sm, 0.3)], initial={plain: wf.up})
+    for method in ("mean-field", "twa"):
+        own, same = (
+            wf.solve(m, TIMES, e_ops={"n": op}, method=method, ntraj=64, seed=2, dt=0.1)
+            for m, op in ((model, atoms.Jn), (known, n))
+        )
+        np.testing.assert_allclose(own.expect["n"], same.expect["n"], rtol=1e-6)
+    for method in ("exact", "jumps", "cumulant"):
+        with pytest.raises(ValueError, match="no subsystems of the kind of 'atoms', 'tilted'"):
+            wf.solve(model, TIMES, e_ops=e_ops, method=method)
+
+
+def test_a_state_of_ones_own(tables):
+    """Phase space takes its moments; the exact engine, which keeps its own table, refuses it."""
+
+    @dataclass(frozen=True)
+    class Shifted(ModeState):
+        """A coherent state with n quanta of noise."""
+
+        kind = "shifted"
+        value: float
+        n: float
+
+        @property
+        def mean(self):
+            return complex(self.value)
+
+        @property
+        def covariance(self):
+            return np.eye(2) * (self.n / 2 + 0.25)
+
+        @property
+        def circle(self):
+            return None
+
+        def plain(self):
+            return [self.value, self.n]
+
+        @classmethod
+        def read(cls, where, data):
+            return cls(*data)
+
+        @property
+        def text(self):
+            return f"shifted({self.value:g}, {self.n:g})"
+
+    wf.register(Shifted)
+    cavity = wf.Mode(name="cavity")
+    model = wf.Model(cavity.n, [wf.Jump(cavity.a, 1.0)], initial={cavity: Shifted(1.5, 0.4)})
+    assert wf.Model.from_dict(model.to_dict()).to_dict() == model.to_dict()
+    e_ops = {"n": cavity.n}
+    cumulant = wf.solve(model, TIMES, e_ops=e_ops, method="cumulant").expect["n"]
+    np.testing.assert_allclose(cumulant, (1.5**2 + 0.4) * np.exp(-TIMES), rtol=1e-5)
+    with pytest.raises(ValueError, match="shifted"):
+        wf.solve(model, TIMES, e_ops=e_ops, method="exact")
+
+
+def test_what_leaves_an_answer_open_is_no_part(tables):
+    """It is named when it is registered, and when one is made."""
+
+    class Half(Coupling):
+        kind, structure = "half", "dense"
+
+    with pytest.raises(TypeError, match=r"`kind` must answer __repr__, apply, check, entries, key"):
+        wf.register(Half)
+    with pytest.raises(TypeError, match="abstract"):
+        Half()
+    with pytest.raises(TypeError, match=r"`kind` must answer algebra, check_state"):
+        wf.register(type("Bare", (Subsystem,), {"kind": "bare"}))

@@ -13,7 +13,7 @@ from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.subsystems import Mode, Subsystem
 from .ladder import Basis, Site, shift
-from .mode_states import SPREAD
+from .mode_states import SPREAD, is_mixed
 
 Cutoffs = dict[tuple[Subsystem, int], int]
 
@@ -28,6 +28,7 @@ def guess_cutoffs(model: Model) -> Cutoffs:
         if isinstance(sub, Mode) and sub.cutoff is None:
             for m, state in enumerate(states):
                 assert isinstance(state, ModeState)
+                is_mixed(state.kind)  # refuses those that are not known
                 mean, spread = SPREAD[state.kind](state.value)
                 out[sub, m] = int(mean + spread) + 8
     return out

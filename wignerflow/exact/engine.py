@@ -12,6 +12,7 @@ from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, occupied, populations, steady
+from .ladder import unknown_kind
 from .memory import MEMORY
 from .solution import ExactSolution
 
@@ -112,6 +113,8 @@ class Exact:
         """
         if model.delayed:
             return model.delayed
+        if reason := unknown_kind(model):
+            return reason
         if self.engine in ("blocks", "populations"):
             if any(isinstance(s, Levels) for s in model.subsystems):
                 return f"emitters with levels have no {self.engine} of J; leave `engine` out"

@@ -220,6 +220,18 @@ def _ordered(word: str) -> tuple[tuple[str, float], ...]:
     return ((word, 1.0),)
 
 
+#: Kinds of subsystems that the exact engines know; they keep a table of their own.
+KINDS = ("ensemble", "collective", "spin", "mode", "levels")
+
+
+def unknown_kind(model: Model) -> str | None:
+    """Which subsystem of a model is of another kind; None if all are known."""
+    for sub in model.subsystems:
+        if sub.kind not in KINDS:
+            return f"they know no subsystems of the kind of {sub.name!r}, {sub.kind!r}"
+    return None
+
+
 class Basis:
     """All sites of a model, numbered, with the translation of operators into ladder words.
 
@@ -237,6 +249,8 @@ class Basis:
                     f"{sub.name!r} are emitters with levels, which have no |J, M>: take "
                     "wf.Exact() for expectation values, or wf.TWA()."
                 )
+        if reason := unknown_kind(model):
+            raise ValueError(f"The exact engines cannot treat this model: {reason}.")
         self.sites: list[Site] = []
         self.number: dict[tuple[Subsystem, int], int] = {}
         for sub, states in model.initial.items():

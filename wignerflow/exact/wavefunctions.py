@@ -31,7 +31,7 @@ from ..model.states import BlochState
 from . import dicke
 from .classical import draw, draw_along
 from .cutoffs import strides
-from .ladder import Basis, Ladder, Site, collective, spherical
+from .ladder import Basis, Ladder, Site, collective, spherical, unknown_kind
 from .rng import key, uniform
 
 Array = NDArray[np.float64]
@@ -45,6 +45,8 @@ def refuses(model: Model) -> str | None:
     for sub in model.subsystems:
         if sub.kind == "levels":
             return f"{sub.name!r} are emitters with levels; wf.Exact() treats them"
+    if reason := unknown_kind(model):
+        return reason
     timed = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
     if model.coefficients or any(isinstance(r, Coef) for r in timed):
         return "operators or rates depend on time; wf.Exact('blocks') treats that"

@@ -30,11 +30,10 @@ from .local import (
     Interval,
     LocalPrinter,
     exponential,
-    fill,
-    fill_many,
     generator,
     step_moments,
 )
+from .normals import fill, fill_many
 from .oscillators import factor, is_round
 from .rng import LOCAL
 from .text import Lines, Parameters

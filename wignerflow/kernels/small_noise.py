@@ -30,10 +30,10 @@ from .flows import Flows
 from .kicks import Kicks
 from .layout import Layout, needed_forms, single_names, times
 from .links import Links
-from .local import fill_many
 from .member_channels import MemberChannels
 from .member_gradient import MemberGradient, Terms, derivatives
 from .moves import move
+from .normals import fill_many
 from .rng import LOCAL
 from .single_gradient import SingleGradient
 from .splitting import ARGUMENTS, split

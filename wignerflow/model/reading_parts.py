@@ -42,16 +42,16 @@ def read_coef(where: str, data: Any) -> Coef:
 
 
 _NAMED_STATES: dict[str, State] = {"up": states.up, "down": states.down, "vacuum": vacuum}
-_STATE_KEYS = ("bloch", "angles", *MODE_STATES, "levels", "mixture", "density")
 
 
 def read_state(where: str, data: Any) -> State:
     """A state from its plain form or its name."""
     if isinstance(data, str):
         return _NAMED_STATES[name_of(where, data, _NAMED_STATES, "a state, or be a table")]
-    entry = table(where, data, [], _STATE_KEYS)
+    keys = ("bloch", "angles", *MODE_STATES, "levels", "mixture", "density")
+    entry = table(where, data, [], keys)
     if len(entry) != 1:
-        _check.fail(where, "have exactly one of the keys " + ", ".join(_STATE_KEYS), data)
+        _check.fail(where, "have exactly one of the keys " + ", ".join(keys), data)
     ((kind, value),) = entry.items()
     place = f"{where}.{kind}"
     if kind in ("levels", "mixture", "density"):

@@ -26,7 +26,7 @@ Pieces = tuple[tuple[str, complex], ...]
 _EPS = {"xy": "z", "yz": "x", "zx": "y", "yx": "-z", "zy": "-x", "xz": "-y"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Algebra:
     """Rules for words in normal form.
 
@@ -41,9 +41,6 @@ class Algebra:
     multiply: Callable[[str, str], Combination]
     adjoint: Callable[[str], Combination]
     ladder: Mapping[str, Pieces] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return hash(self.name)
 
 
 def _cross(first: str, second: str) -> tuple[str, complex]:

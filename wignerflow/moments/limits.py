@@ -14,7 +14,7 @@ from .algebra import count
 from .closure import MAX_DEGREE
 from .clusters import LIMIT
 from .generator import Family
-from .variables import Variables
+from .variables import KINDS, Variables
 
 #: Default limit of memory in bytes.
 MEMORY = 4e9
@@ -54,6 +54,9 @@ def derivation_time(terms: list[Family]) -> float:
 
 def why_not(model: Model) -> str | None:
     """Why the moment equations of a model cannot be written out; None if they can."""
+    for sub in model.subsystems:
+        if sub.kind not in (*KINDS, "levels"):
+            return f"it knows no subsystems of the kind of {sub.name!r}, {sub.kind!r}"
     reason = _operator("H", model.H, 1)
     for k, jump in enumerate(model.jumps):
         if reason is None and not isinstance(jump, LocalJump):

@@ -32,11 +32,15 @@ from .algebra import LETTERS, closed, count
 Array = NDArray[np.float64]
 
 
+#: Kinds of sites of the kinds of subsystems that are known, beside emitters with levels.
+KINDS = {"ensemble": "spin", "spin": "spin", "collective": "collective", "mode": "mode"}
+
+
 def kind_of(sub: Subsystem) -> str:
     """The kind of a subsystem's sites."""
     if isinstance(sub, Levels):
         return level_sites.kind(sub.d)
-    return "spin" if isinstance(sub, Ensemble) else sub.kind
+    return KINDS[sub.kind]
 
 
 class Variables:

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.levels import Levels
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
+from ..model.words import BOSON
 from .ensemble import local_parts
 from .polynomials import Form, Poly, TimePart, Times, Var
 from .product_state import emitters
@@ -148,12 +150,12 @@ def jump_blocks(model: Model) -> tuple[list[LinearBlock], SymbolMap]:
         NotLinear: a mode, a product of operators in a jump, or a jump shared between members.
     """
     for sub in model.subsystems:
-        if sub.kind == "mode":
+        if sub.algebra == BOSON:
             raise NotLinear(f"it holds a mode ({model.names[sub]!r})")
-        if sub.kind == "levels":
+        if isinstance(sub, Levels):
             raise NotLinear(f"it holds emitters with levels ({model.names[sub]!r})")
     blocks = [
-        Block(SPIN if s.kind != "mode" else MODE, model.names[s], s.size, s.count, s.kind)
+        Block(MODE if s.algebra == BOSON else SPIN, model.names[s], s.size, s.count, s.kind)
         for s in model.subsystems
     ]
     system = PhaseSpaceSystem(blocks)

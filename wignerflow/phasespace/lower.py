@@ -19,6 +19,7 @@ from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
+from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI
 from . import levels
 from .ensemble import local_parts, spin_initial
 from .fields import add_links
@@ -52,6 +53,10 @@ MATRIX_CHANNELS = 16
 DIRECT_TRANSFORM = 4096
 
 
+#: The classical variables of an algebra.
+VARIABLES = {ANGULAR: SPIN, PAULI: SPIN, BOSON: MODE, LEVELS: MATRIX, LEVEL: MATRIX}
+
+
 def build(
     model: Model,
     bloch_spins: bool = False,
@@ -70,7 +75,7 @@ def build(
     blocks, block_of = [], {}
     for k, sub in enumerate(model.subsystems):
         block_of[sub] = k
-        kind = {"mode": MODE, "levels": MATRIX}.get(sub.kind, SPIN)
+        kind = VARIABLES[sub.algebra]
         labels = sub.labels if isinstance(sub, Levels) else ()
         blocks.append(Block(kind, model.names[sub], sub.size, sub.count, sub.kind, labels))
     system = PhaseSpaceSystem(blocks)
@@ -242,7 +247,7 @@ def _decomposed(matrix: bytes, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
 def set_initial(system: PhaseSpaceSystem, model: Model, sampling: str, spin_sampling: str) -> None:
     """Initial distributions; ``sampling`` of angular momenta: see ``spin_initial``."""
     for sub, states in model.initial.items():
-        if sub.kind == "mode":
+        if sub.algebra == BOSON:
             spec = _mode_initial(states, sampling == "point")
             system.initial.append(spec)
             if np.any(spec.kind == FOCK):

@@ -20,6 +20,7 @@ from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.subsystems import Subsystem
+from ..model.words import BOSON, PAULI
 from . import lower
 from .method import Symbol, TrajectoryMethod
 from .product_state import collective_moment, emitters, level_moment
@@ -38,7 +39,7 @@ class CoherentSymbols(SymbolMap):
     def letters_symbol(
         self, sub: Subsystem, letters: str
     ) -> Iterable[tuple[tuple[int, ...], complex]]:
-        if sub.kind == "mode":
+        if sub.algebra == BOSON:
             return _coherent(letters.count("d"), letters.count("a")).items()
         return super().letters_symbol(sub, letters)
 
@@ -76,11 +77,11 @@ class ProductStateSymbols(SymbolMap):
     ) -> dict[tuple[int, ...], NDArray[np.complex128]]:
         """Components and per-member coefficients of one word."""
         one = np.ones(size, complex)
-        if sub.kind == "mode":
+        if sub.algebra == BOSON:
             return {
                 k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()
             }
-        if sub.kind == "spin":
+        if sub.algebra == PAULI:
             return {tuple("xyz".index(x) for x in letters): 2 * one}
         if isinstance(sub, Levels):
             numbers = sub.numbers.astype(float)

@@ -23,6 +23,7 @@ from ..model.couplings import Coupling
 from ..model.level_words import letter, levels_of
 from ..model.operators import ArrayOp, CoupleNode, Factor, MemberWord, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
+from ..model.words import PAULI
 from .level_symbols import level_symbol
 from .polynomials import Pair, Poly, poly_sum
 from .symbols import Mono, SymbolMap
@@ -114,7 +115,7 @@ class ProductStates(SymbolMap):
     def pieces(self, sub: Subsystem, letters: str) -> Pieces:
         """Monomials (block, component) and coefficients per member of a word on one site."""
         block = self.block_of[sub]
-        if sub.kind == "spin":
+        if sub.algebra == PAULI:
             comps = tuple("xyz".index(x) for x in letters)
             return {tuple((block, c) for c in comps): np.ones(sub.size, complex)}
         N = emitters(sub)

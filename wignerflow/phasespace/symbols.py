@@ -10,10 +10,11 @@ products of three and more such sums every pair is corrected once (leading order
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import combinations
 from math import comb, factorial
+from typing import Any
 
 import numpy as np
 import scipy
@@ -32,6 +33,7 @@ from ..model.operators import (
     array_size,
 )
 from ..model.subsystems import Subsystem
+from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI, Algebra
 from .level_symbols import level_symbol
 from .moyal import angular_symbol
 from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
@@ -42,18 +44,11 @@ _COMPONENT = {"x": 0, "y": 1, "z": 2}
 
 
 @lru_cache(maxsize=10_000)
-def word_symbol(kind: str, word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
+def word_symbol(algebra: Algebra, word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
     """Symbol of a single-site word: ((sorted components), coefficient) pairs."""
     if not word:
         return (((), 1.0),)
-    if kind == "mode":
-        return ordered_symbol(word.count("d"), word.count("a"), 0.5)
-    if kind == "levels":
-        return level_symbol(word)
-    components = tuple(_COMPONENT[letter] for letter in word)
-    if kind == "spin":
-        return ((components, 2.0),)
-    return angular_symbol(word)
+    return _SYMBOLS[algebra](word)
 
 
 @lru_cache(maxsize=10_000)
@@ -69,6 +64,23 @@ def ordered_symbol(m: int, n: int, shift: float) -> tuple[tuple[tuple[int, ...],
                 key = (0,) * (p + q - i - j) + (1,) * (i + j)
                 out[key] = out.get(key, 0) + d
     return tuple((key, c) for key, c in out.items() if c != 0)
+
+
+def _pauli_symbol(word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
+    return ((tuple(_COMPONENT[letter] for letter in word), 2.0),)
+
+
+def _boson_symbol(word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
+    return ordered_symbol(word.count("d"), word.count("a"), 0.5)
+
+
+_SYMBOLS: dict[Algebra, Callable[[str], Any]] = {
+    ANGULAR: angular_symbol,
+    PAULI: _pauli_symbol,
+    BOSON: _boson_symbol,
+    LEVELS: level_symbol,
+    LEVEL: level_symbol,
+}
 
 
 class SymbolMap:
@@ -114,7 +126,7 @@ class SymbolMap:
         self, sub: Subsystem, letters: str
     ) -> Iterable[tuple[tuple[int, ...], complex]]:
         """The same for a subsystem or one member of an array, wherever its letters stand."""
-        return word_symbol(sub.kind, letters)
+        return word_symbol(sub.algebra, letters)
 
     # -- sums ----------------------------------------------------------------------------------
 

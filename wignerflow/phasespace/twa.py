@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import _check
 from ..method import Operators
+from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from . import lower
@@ -134,7 +135,7 @@ class TWA(TrajectoryMethod):
         if self.form == "rotor" or not usual:
             what = 'form="rotor"' if self.form == "rotor" else f'scheme="{self.scheme}"'
             for sub in model.subsystems:
-                if sub.kind == "levels":
+                if isinstance(sub, Levels):
                     return f"{what} does not know emitters with levels ({sub.name!r}); leave it out"
         return lower.refuses(model)
 

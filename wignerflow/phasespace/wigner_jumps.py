@@ -30,6 +30,7 @@ from ..model.factors import Factors, Site
 from ..model.model import Jump
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
+from ..model.words import BOSON, PAULI
 from .polynomials import Leaf, Member, Poly, TimePart, Var
 from .symbols import Mono, SymbolMap
 from .system import MODE, Diffusion, PhaseSpaceSystem
@@ -129,9 +130,9 @@ class Places:
         """The operators that the variables of a block stand for."""
         sub = self.subs[block]
         view = sub if sub.count is None else sub[m]
-        if sub.kind == "mode":
+        if sub.algebra == BOSON:
             return [0.5 * (view.a + view.adag), -0.5j * (view.a - view.adag)]
-        if sub.kind == "spin":
+        if sub.algebra == PAULI:
             return [0.5 * x for x in (view.sx, view.sy, view.sz)]
         return [view.Jx, view.Jy, view.Jz]
 

@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 from .. import _check
 from ..derived import DERIVED, Derived
 from ..method import TRAJECTORIES, Method, Operators
+from ..model.couplings import COUPLINGS, Coupling
+from ..model.mode_states import MODE_STATES, ModeState
 from ..model.model import Model
+from ..model.subsystems import KINDS, Subsystem
 from .problem import Problem
 
 
@@ -73,20 +76,30 @@ def class_of(make: Callable[..., Method]) -> type:
 
 
 def register(kind: Class) -> Class:
-    """Make a method or a derived observable of one's own known by name; serves as a decorator.
+    """Make a class of one's own known by name; serves as a decorator.
 
     A method (a class with the members of ``wignerflow.method.Method``, or a subclass of
     ``wignerflow.phasespace.method.TrajectoryMethod``) is then found by ``solve(method=name)``, in
     model files and by ``result.rerun``; a subclass of :class:`wignerflow.Derived` in files of
-    results, which can be pooled and run again. The registration belongs into the module that
-    defines the class: a process that reads such a file imports it first.
+    results, which can be pooled and run again. Subclasses of
+    ``wignerflow.model.couplings.Coupling``, ``wignerflow.model.mode_states.ModeState`` and
+    ``wignerflow.model.subsystems.Subsystem`` are found in model files by their ``kind``. The
+    registration belongs into the module that defines the class: a process that reads such a file
+    imports it first.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: it is none of these, or leaves an answer of its base open.
         ValueError: another class has that name.
     """
-    if isinstance(kind, type) and issubclass(kind, Derived):
-        return _add(DERIVED, kind.__name__, kind)
+    part: Any = kind
+    for base, table in _TABLES:
+        if isinstance(part, type) and issubclass(part, base):
+            if inspect.isabstract(part):
+                left = ", ".join(sorted(part.__dict__["__abstractmethods__"]))
+                _check.fail("kind", f"answer {left}", part, kind=TypeError)
+            name: str = part.__name__ if base is Derived else part.kind  # type: ignore[attr-defined]
+            _add(table, name, part)
+            return kind
     missing = [a for a in ASKED if not hasattr(kind, a)] if isinstance(kind, type) else ASKED
     if missing:
         hint = f"A method has {', '.join(ASKED)}."
@@ -95,6 +108,14 @@ def register(kind: Class) -> Class:
     if same is not None and same() is not kind:
         _check.fail("kind", "have a name of its own", kind.__name__)
     return _add(METHODS, str(kind.name), kind)  # type: ignore[attr-defined]
+
+
+_TABLES: tuple[tuple[type[Any], dict[str, Any]], ...] = (
+    (Derived, DERIVED),
+    (Coupling, COUPLINGS),
+    (ModeState, MODE_STATES),
+    (Subsystem, KINDS),
+)
 
 
 def _add(table: dict[str, Any], name: str, kind: Class) -> Class:
