@@ -84,7 +84,7 @@ def amplitude_word(
     """Symbol of a word in x, y, z; ``pinned``: of trajectories of fixed length."""
     out: dict[Components, complex] = {}
     if pinned:
-        for spins, c in word_symbol("collective", letters):
+        for spins, c in word_symbol(words.ANGULAR, letters):
             for key, factor in spin_monomial(spins):
                 out[key] = out.get(key, 0) + c * factor
         return tuple((k, c) for k, c in out.items() if c != 0)
