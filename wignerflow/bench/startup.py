@@ -91,7 +91,7 @@ def section(quick: bool) -> Section:
         cache = Path(folder)
         fresh(IMPORT, ["seconds"], cache)  # byte code
         times = [fresh(IMPORT, ["seconds"], cache)["seconds"] for _ in range(repeats)]
-        entries.append(entry("import", "import wignerflow", times, "s", at_most=1))
+        entries.append(entry("import", "import wignerflow", times, "s", at_most=0.4))
         cold = []
         for k in range(1 if quick else 3):
             own = cache / f"cold{k}"
