@@ -26,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: demo test test-slow hostile test-gpu bench calibrate bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
-	$(BIN)/wignerflow reproduce ruks-2a --out demo
+	$(BIN)/wignerflow reproduce ruks-2a --quick --out demo
 
 test: $(STAMP)-test
 	$(BIN)/ruff check .

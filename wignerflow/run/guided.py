@@ -34,7 +34,7 @@ from .statistics import BATCHES, Samples
 DIRECTIONS = (2, 8)  # numbers of directions that the pilot tries
 PILOT_NETS, PILOT_POINTS = 8, 128
 LEAST_GAIN = 1.5
-LEAST_POINTS = 64  # of a net, each used with both signs
+LEAST_POINTS = 32  # of a net, each used with both signs
 MOST_POINTS = 2**14
 
 
@@ -153,8 +153,8 @@ class _Guided:
             if not gain >= LEAST_GAIN:
                 raise Declined(f"a pilot found it {gain:.2g} times as good as plain trajectories")
             asked = needed(means, 2 * PILOT_POINTS)
-            total, rounds = min(asked, request.ntraj), 1 if np.isfinite(asked) else 2
-            number = int(total / (2 * BATCHES * rounds))
+            # in two rounds: larger nets than those of the pilot are better still
+            number = int(min(asked, request.ntraj) / (4 * BATCHES))
             number = 1 << int(np.clip(number, LEAST_POINTS, MOST_POINTS)).bit_length() - 1
             begin, stopped, short = 0, "ntraj", np.zeros(self.schedule.nodes.size)
             while begin == 0 or samples.ntraj + 2 * number * BATCHES <= request.ntraj:

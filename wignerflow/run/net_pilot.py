@@ -22,8 +22,9 @@ from .pilot import Level, Pilot
 from .statistics import BATCHES
 
 MOST = 8  # directions
-WORK = 1_500_000  # trajectories times drifts of a pair, about
-LEAST, LARGEST = 64, 1024  # points of a net, each used with both signs
+SHARE = 0.005  # of what plain trajectories take, for a pair, but not
+FEWEST, MOST_WORK = 300_000, 1_500_000  # less or more: trajectories times drifts
+LEAST, LARGEST = 32, 1024  # points of a net, each used with both signs
 
 
 class NetPilot(Pilot):
@@ -51,7 +52,8 @@ class NetPilot(Pilot):
         draws = self.text.pilot_draws
         sums = [units(self.own, g, d) for g, d in zip(grids, draws, strict=True)]
         drifts = sum(int(g.nsteps.sum()) for g in grids) * self.own.work
-        points = 1 << int(np.clip(WORK / (2 * BATCHES * drifts), LEAST, LARGEST)).bit_length() - 1
+        work = np.clip(SHARE * self.needed * drifts, FEWEST, MOST_WORK)
+        points = 1 << int(np.clip(work / (2 * BATCHES * drifts), LEAST, LARGEST)).bit_length() - 1
         K, n = self.text.channels, 2 * points
         fine_of_coarse = (sums[1] @ sums[0].T).tocsr()
         with ThreadPoolExecutor(self.wanted.threads) as pool:

@@ -17,6 +17,7 @@ from .bounds import bounds
 
 NORMALS = 20_000  # of a run: more make the derivatives dear
 STEP = 2e-3  # of finite differences, in standard deviations
+SEEN = 1e-4  # singular values of the largest, from which on they are known
 EQUAL = 0.97  # ratio of singular values that count as a degenerate pair
 TIMES = 64  # records whose derivatives are looked at
 
@@ -92,9 +93,12 @@ class Directions:
         J = np.concatenate(parts, axis=1).transpose(0, 2, 1).reshape(-1, rows)
         if not np.all(np.isfinite(J)):
             raise Declined("the noiseless trajectory has no derivatives")
-        _, self.values, right = np.linalg.svd(J, full_matrices=False)
-        used = int(np.sum(self.values > 1e-6 * self.values[:1].max(initial=1e-300)))
-        self.G = right[: min(most, used)]
+        # singular vectors from the small square, and the leading ones made orthonormal again
+        square, left = np.linalg.eigh(J @ J.T)
+        self.values = np.sqrt(np.maximum(square[::-1], 0))[:most]
+        used = int(np.sum(self.values > SEEN * self.values[:1].max(initial=1e-300)))
+        self.values = self.values[:used]
+        self.G = np.linalg.qr(J.T @ left[:, ::-1][:, :used])[0].T
 
     def points(self, rng: np.random.Generator, number: int, r: int) -> NDArray[np.float64]:
         """Coordinates (blocks, r, lanes) of scrambled Sobol points."""

@@ -29,6 +29,7 @@ SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed 
 SURE = 2.0  # sampling errors that are added to a difference to bound it
 PILOT_CHUNKS = 4  # at least, per run
 PILOT_WORK = 4_000_000  # steps times trajectories times variables of a pilot run, about
+PILOT_WORK_FEW = 1_000_000  # where the run takes few trajectories itself
 PILOT_SHARE = 0.02  # of the trajectories of the run, where that is more
 MAX_PILOT, FEW = 2**16, 2**11  # trajectories of a pilot run; where the run takes few itself
 MAX_WORK, LOOK = 2**32, 2**26  # steps times trajectories times variables; where only asked
@@ -193,10 +194,12 @@ class Pilot:
         chunks = 1
         if text.system.noise:
             one = kernel.lanes * steps * text.layout.state_slots
-            most = MAX_PILOT if self.wanted.plain else FEW
+            most, work = MAX_PILOT, PILOT_WORK
+            if not self.wanted.plain:
+                most, work = FEW, PILOT_WORK_FEW
             allowed = min(most, kernel.lanes * self.wanted.work / one)
             share = min(PILOT_SHARE * self.needed, allowed) / kernel.lanes
-            chunks = int(max(PILOT_CHUNKS, min(PILOT_WORK / one, 2**14 / kernel.lanes), share))
+            chunks = int(max(PILOT_CHUNKS, min(work / one, 2**14 / kernel.lanes), share))
         ntraj = chunks * kernel.lanes
         workers = min(self.wanted.threads, chunks)
         edges = np.linspace(0, chunks, 4 * workers + 1 if workers > 1 else 2).astype(int)

@@ -25,9 +25,11 @@ from .nets import Declined
 from .pilot import SIGNIFICANT, SURE, Level, Pilot, Wanted
 from .schedule import LEAST, Schedule
 
-COARSEST = 32  # times the first guess, where the search begins
+COARSEST = 256  # times the first guess, where the search begins
 LEVELS = 18  # steps that are tried
-DEAR = 3e8  # steps times trajectories times variables of a run, from which on schemes are compared
+#: Steps times trajectories times variables of a run, from which on schemes are compared, where it
+#: takes plain trajectories, and where it may take fewer.
+DEAR, DEAR_FEW = 1e8, 1e7
 #: What a step for small noise costs, of one of the present scheme (measured).
 DEARER, DEARER_ARRAYS = 2.5, 4.0
 
@@ -89,7 +91,8 @@ def choose(
 def _dear(pilot: Pilot, finer: float) -> bool:
     """Whether a run with steps ``finer`` takes so long that another scheme is worth a try."""
     steps = float(np.sum(Grid.count(pilot.tlist[[0, -1]], finer)))
-    return pilot.needed * steps * pilot.text.layout.state_slots > DEAR
+    least = DEAR if pilot.wanted.plain else DEAR_FEW
+    return pilot.needed * steps * pilot.text.layout.state_slots > least
 
 
 def _other(search: _Search) -> StepChoice:
