@@ -153,7 +153,7 @@ class _Guided:
             if not gain >= LEAST_GAIN:
                 raise Declined(f"a pilot found it {gain:.2g} times as good as plain trajectories")
             asked = needed(means, 2 * PILOT_POINTS)
-            # in two rounds: larger nets than those of the pilot are better still
+            # in rounds: until a target is met each has nets twice as large, which are better still
             number = int(min(asked, request.ntraj) / (4 * BATCHES))
             number = 1 << int(np.clip(number, LEAST_POINTS, MOST_POINTS)).bit_length() - 1
             begin, stopped, short = 0, "ntraj", np.zeros(self.schedule.nodes.size)
@@ -163,6 +163,7 @@ class _Guided:
                     if self.text.diagnostic:
                         short += net.mean[:, -1] * net.count
                 begin += BATCHES
+                largest = number
                 if request.progress is not None:
                     request.progress(samples.ntraj, samples)
                 out = self.schedule.outputs(samples)
@@ -172,7 +173,9 @@ class _Guided:
                 if request.timeout and time.perf_counter() - self.start > request.timeout:
                     stopped = "timeout"
                     break
-        stats = self._stats(samples, stopped, r, gain, number, begin)
+                if np.isfinite(asked):
+                    number = min(2 * number, MOST_POINTS)
+        stats = self._stats(samples, stopped, r, gain, largest, begin)
         if self.text.diagnostic and not self.text.measures_length:
             stats["short_spins"] = float(np.max(short / samples.count))
         return Outcome(out, float(self.grid.hs.max()), stats, None, self.prepared)
