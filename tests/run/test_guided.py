@@ -54,6 +54,20 @@ def test_it_agrees_with_plain_trajectories(found, plain):
     assert found.stats["work"] > found.ntraj * found.stats["steps"]
 
 
+def test_long_steps_are_taken_and_their_error_is_stated():
+    """The pilot by nets takes the scheme for small noise; its error is what is stated, at most."""
+    own = solve(dt=None, ntraj=10**7, target_sem={"emission": wf.relative(4e-4)})
+    assert own.stats["scheme"] == "small-noise" and own.stats["step_met"]
+    assert own.stats["steps"] < 400  # 800 of the other
+    fine = solve(ntraj=2**18, dt=TIMES[1] / 40, seed=3)
+    for name in ("emission", "inversion"):
+        noise = np.hypot(own.sem[name], fine.sem[name])
+        true = np.abs(own.expect[name] - fine.expect[name])
+        assert np.all(true <= own.step_error[name].max() + 4.5 * noise)
+    again = solve(dt=None, ntraj=10**7, target_sem={"emission": wf.relative(4e-4)})
+    assert again.digest() == own.digest()
+
+
 def test_directions_that_are_not_orthonormal_are_seen(plain, monkeypatch):
     """What a mistake in the transformation would do: the noise along them has another size."""
     from wignerflow.run.nets import Directions

@@ -134,7 +134,7 @@ def row(what: str) -> Row:
 
     old = TWA(scheme="splitting")
     tried = run(method=old, tol=WITHIN * target, ntraj=sample)
-    dt = min(dt, tried.dt)
+    dt = min(dt, tried.dt or dt)
     run(ntraj=64, dt=dt, method=old)  # compiled now
     start = time.process_time()
     plain = run(ntraj=sample, dt=dt, method=old)
