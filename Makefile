@@ -23,7 +23,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow hostile test-gpu bench calibrate bench-gpu docs release-check lock clean
+.PHONY: demo test test-slow hostile test-gpu bench calibrate atlas bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --quick --out demo
@@ -50,6 +50,9 @@ bench: $(STAMP)-bench
 
 calibrate: $(STAMP)-run
 	$(BIN)/python -m wignerflow.bench.calibrate
+
+atlas: $(STAMP)-run
+	$(BIN)/wignerflow atlas --out docs
 
 bench-gpu: $(STAMP)-gpu
 	$(BIN)/python -m wignerflow.bench.gpu $(if $(DRY),--dry) $(if $(QUICK),--quick) --json benchmarks/results-gpu.json

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 import warnings
 
 import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.atlas import entries, figures, quick, rows
+from wignerflow.atlas.page import summary, text, write
+from wignerflow.estimate import check_time
+from wignerflow.kernels import compiler
 from wignerflow.result.accuracy import inaccurate, scale
 from wignerflow.solving import truncation
 from wignerflow.solving.problem import read_problem
@@ -92,8 +98,10 @@ def made(e):
 
 
 def test_sweeps_carry_it():
-    data = wf.sweep(made, {"e": [1.0]}, [0, 20.0], method="cumulant", truncation=True)
-    assert data["n_truncation"].values[0, -1] > 2
+    with pytest.warns(wf.AccuracyWarning, match="1 more runs are off likewise") as heard:
+        data = wf.sweep(made, {"e": [0.9, 1.0]}, [0, 20.0], method="cumulant", truncation=True)
+    assert sum(w.category is wf.AccuracyWarning for w in heard) == 1  # one per call
+    assert data["n_truncation"].values[1, -1] > 2
     assert "beyond its sampling error" in data.attrs["warnings"]
 
 
@@ -129,8 +137,20 @@ def test_spins_alone_cannot_be_made_smaller():
 def test_work_that_takes_too_long_is_not_begun():
     a, model = parametric(0.3)
     problem = read_problem(model, [0, 1.0], {"n": a.n})
-    assert truncation._exact(problem, 0.0) is None
-    assert truncation._exact(problem, 10.0) is not None
+    assert truncation._exact(problem, time.perf_counter(), False) is None
+    assert truncation._exact(problem, time.perf_counter() + 10.0, False) is not None
+
+
+def test_work_that_takes_longer_than_announced_is_left():
+    with pytest.raises(truncation.TooLong), truncation.within(time.perf_counter(), False):
+        check_time()
+    check_time()  # nobody listens
+
+
+def test_nothing_is_compiled_for_it():
+    text = "def run():\n    pass\n"
+    with pytest.raises(truncation.TooLong), truncation.within(np.inf, False):
+        compiler.load(text)
 
 
 def test_the_rule_of_the_warning():
@@ -163,3 +183,107 @@ def test_clusters_state_their_error_from_larger_ones(monkeypatch):
     assert run.stats["truncation"] == "clusters of 2 instead of 1"
     true, stated = np.abs(run.expect["zz"] - exact).max(), run.truncation["zz"].max()
     assert true > 0.05 and 0.5 * true < stated < 1.5 * true
+
+
+# ---------------------------------------------------------------- known failures
+
+
+def entry(name):
+    return next(e for e in entries() if e.name == name)
+
+
+#: Atlas entry, method, observable, time (a number of the output), right value, and what comes out.
+KNOWN = [
+    ("dephased ground state 20 (phase 0.3)", "twa", "squeezing", -1, 1.0, 1.2, 1.6),
+    ("Kerr, free 3 (loss 0)", "twa", "x", -1, 2 * np.sqrt(3), -1.0, 1.0),
+    ("Tavis-Cummings 1 (g 2, loss 0.2)", "twa", "z", 3, None, -0.5, 0.5),
+    ("Kerr, driven 2 (U 3)", "twa", "n", -1, 0.1, 0.13, 2.0),
+    ("parametric oscillator 1 (e 1)", "cumulant", "n", -1, 4.56, 0.5, 2.5),
+    ("weakly driven dark state 12 (drive 0.3)", "twa", "z", -1, -1.857, -5.5, -2.2),
+    ("thermal ladder 20 (n 1000)", "cumulant", "g2", -1, None, 1.2, 3.0),
+    ("pumped into a cavity 4 (pump 0.5)", "cumulant", "n", -1, None, 0.0, 3.0),
+    ("burst 40 (phase 0)", "mean-field", "z", 4, None, 19.0, 20.0),
+]
+
+
+@pytest.mark.parametrize(("name", "method", "key", "k", "right", "low", "high"), KNOWN)
+def test_known_failures_warn(name, method, key, k, right, low, high):
+    """Sampled between ``low`` and ``high``; the error that is stated is the true one."""
+    found = entry(name)
+    model, ops = found.build()
+    exact = wf.solve(model, found.times, e_ops=ops, method="exact").expect[key][k]
+    if right is not None:
+        assert abs(exact - right) < 0.01 * abs(right) + 0.005
+    with pytest.warns(wf.AccuracyWarning) as heard:
+        result = wf.solve(
+            model, found.times, e_ops=ops, method=method, ntraj=4096, seed=3, progress=False,
+            truncation="full",
+        )  # fmt: skip
+    assert sum(w.category is wf.AccuracyWarning for w in heard) == 1
+    value, sem, stated = result.expect[key][k], result.sem[key][k], result.truncation[key][k]
+    print(name, method, key, exact, value, sem, stated)
+    assert low < value < high and abs(value - exact) > 3 * sem
+    assert abs(abs(value - exact) - stated) < 0.1 * stated + 3 * sem
+    assert "truncation" in repr(result)
+
+
+def test_a_steady_state_at_threshold_warns():
+    s = wf.CollectiveSpin(6, name="s")
+    model = wf.Model(6 * s.Jx, [wf.Jump(s.Jm, 1.0)], initial={s: wf.down})
+    with pytest.warns(wf.AccuracyWarning, match="'z'"):
+        found = wf.steady_state(
+            model, {"z": s.Jz}, ntraj=1024, seed=1, unique=False, truncation="full"
+        )
+    assert abs(found.expect["z"] + 1.86) < 0.04
+    assert abs(found.expect["z"] + found.truncation["z"] + 1.718) < 0.03
+    assert "truncation" in repr(found)
+    left_out = wf.steady_state(model, {"z": s.Jz}, "cumulant", unique=False, truncation=False)
+    assert not left_out.truncation
+
+
+def test_correlations_carry_it():
+    a = wf.Mode(name="a")
+    model = wf.Model(1.0 * a.adag**2 * a.a**2, [wf.Jump(a.a, 0.1)], initial={a: wf.coherent(1.4)})
+    call = {"t": 0.5, "ntraj": 2048, "seed": 1, "truncation": "full"}
+    with pytest.warns(wf.AccuracyWarning):
+        found = wf.correlation(model, a.a, a.adag, np.linspace(0, 3, 7), **call)
+    assert found.truncation.max() > 0.1 and "correlation_truncation" in found.to_xarray()
+    free = wf.Model(1.0 * a.n, [wf.Jump(a.a, 0.1)], initial={a: wf.coherent(1.4)})
+    good = wf.correlation(free, a.a, a.adag, np.linspace(0, 3, 7), **call)
+    assert good.truncation.max() < 0.1
+
+
+# ---------------------------------------------------------------- the atlas
+
+
+def test_large_models_are_judged_by_smaller_ones():
+    """N = 300, where no exact solution is quick: the length of J diffuses at every N."""
+    e = wf.Ensemble(300, name="e")
+    jumps = [wf.Jump(e.Jm, 1.0), wf.LocalJump(e.sz, 0.3)]
+    model = wf.Model(jumps=jumps, initial={e: wf.down})
+    ops = {"squeezing": wf.Squeezing(e), "z": e.Jz}
+    with pytest.warns(wf.AccuracyWarning, match="squeezing"):
+        found = wf.solve(
+            model, [0, 4.0, 8.0], e_ops=ops, ntraj=2048, seed=1, progress=False, truncation="full"
+        )
+    assert "continued to 300" in found.stats["truncation"]
+    error = found.expect["squeezing"][-1] - 1.0
+    assert 0.05 < error < found.truncation["squeezing"][-1] < 10 * error
+    assert found.truncation["z"].max() < 0.05 * 150
+
+
+def test_quick_atlas(tmp_path):
+    """One model per family, by the quick methods: what is wrong is flagged."""
+    some = [e for e in quick() if e.family.name not in ("two coupled modes", "modulated drive")]
+    found = [r for e in some for r in rows(e, ("cumulant", "mean-field"), seconds=5.0)]
+    assert len({e.family.name for e in entries()}) >= 25 and len(entries()) >= 120
+    assert sum(e.family.held for e in entries()) >= 40
+    own = figures(r for r in found if r.method == "mean-field")
+    assert own.entries > 500 and own.covered > 0.9 and own.clear[0] > 0.95
+    # negative control: without what is stated, most entries are not covered
+    blind = figures(dataclasses.replace(r, truncation=0 * r.truncation) for r in found)
+    assert blind.covered < 0.6 and blind.clear[0] == 0
+    page, *pictures = write(found, tmp_path)
+    assert "| mean-field |" in page.read_text() and len(pictures) == 2
+    assert all(p.stat().st_size > 5000 for p in pictures)
+    assert "mean-field" in text(summary(found))

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from . import _check
 from ._version import __version__
-from .commands import UsageError, doctor, run, verify
+from .commands import UsageError, atlas, doctor, run, verify
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     run.add(commands, _at_least, _seed)
     verify.add(commands, _at_least)
     doctor.add(commands)
+    atlas.add(commands)
 
     bench = commands.add_parser(
         "bench",
@@ -136,6 +137,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     if why is not None:
         _say(f"wignerflow: running on the CPU: {why}")
     _prepare(options.out)
+    os.environ.setdefault("WIGNERFLOW_TRUNCATION", "off")  # the exact curves stand beside
     start = time.perf_counter()
     with warnings.catch_warnings(), using_device(device):
         warnings.simplefilter("ignore", UserWarning)  # they stand in the data and in the table
@@ -176,6 +178,7 @@ def _bench(options: argparse.Namespace) -> int:
     def show(text: str) -> None:
         print(text + "\n", flush=True)
 
+    os.environ["WIGNERFLOW_TRUNCATION"] = "off"  # runs are timed, not estimates
     data = bench.run(options.quick, options.parts, say=_say, show=show)
     entries = [e for s in data["sections"] for e in s["entries"] if e["met"] is not None]
     failed = [e["what"].strip() for e in entries if not e["met"]]

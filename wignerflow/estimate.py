@@ -94,10 +94,20 @@ def check_memory(need: float, what: str, remedy: str) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears estimates, and whether to spend a moment on precise ones."""
+    """Who hears estimates, and whether to spend a moment on precise ones.
+
+    ``until``: when work that can be left is left (``time.perf_counter``); ``compiles``: whether
+    kernels may be compiled for it.
+    """
 
     hear: Callable[[Estimate], None]
     precise: bool = False
+    until: float = math.inf
+    compiles: bool = True
+
+
+class TooLong(BaseException):
+    """Ends work that whoever listens has no more time for."""
 
 
 _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -150,6 +160,17 @@ def showing_compilation(
 def compiling() -> contextlib.AbstractContextManager[None]:
     """What a compilation runs in, so that who waits for it sees why."""
     return _COMPILING.get()()
+
+
+def check_time() -> None:
+    """Leave work for which whoever listens has no more time.
+
+    Raises:
+        TooLong: the time is up.
+    """
+    listener = _LISTENER.get()
+    if listener is not None and time.perf_counter() > listener.until:
+        raise TooLong
 
 
 def out_of_time(start: float, timeout: float | None, done: str) -> None:

@@ -165,9 +165,14 @@ def _lines(
     ax: Axes, result: Result, name: str, keep: NDArray[np.bool_], colour: str | None
 ) -> None:
     step = 2 if np.iscomplexobj(result.expect[name]) else 1
+    method = result.truncation[name].reshape(result.times.size, -1)
     for k, (label, v, e, style) in enumerate(_curves(result, name)):
-        own = colour or COLOURS[k // step % len(COLOURS)]
-        _band(ax, result.times[keep], v[keep], e[keep], own, style, label)
+        own, t = colour or COLOURS[k // step % len(COLOURS)], result.times[keep]
+        _band(ax, t, v[keep], e[keep], own, style, label)
+        off = method[keep, k // step]
+        if np.any(off > 0):  # what the method itself may be off by
+            for edge in (v[keep] - off, v[keep] + off):
+                ax.plot(t, edge, color=own, linestyle=(0, (4, 3)), linewidth=0.8, alpha=0.7)
 
 
 def _map(ax: Axes, result: Result, name: str, keep: NDArray[np.bool_]) -> None:

@@ -40,7 +40,7 @@ from .solving import METHODS
 MODEL_KEYS = ("format", "subsystems", "coefficients", "H", "jumps")
 RUN_KEYS = (
     "method", "ntraj", "seed", "dt", "precision", "device", "threads", "target_sem", "timeout",
-    "checkpoint", "every", "output",
+    "checkpoint", "every", "truncation", "output",
 )  # fmt: skip
 MAX_TIMES = 10**7
 #: Of a file, and of a dotted key in it: reading takes time in proportion to the square of those.
@@ -191,6 +191,7 @@ def _method(where: str, data: Any) -> Any:
 
 _OPTIONS = (
     "ntraj", "seed", "dt", "precision", "device", "threads", "timeout", "checkpoint", "every",
+    "truncation",
 )  # fmt: skip
 
 
@@ -204,6 +205,10 @@ def _option(where: str, key: str, value: Any) -> Any:
         return value  # checked with ``output``
     if key == "every":
         parse_every(value, where)
+        return value
+    if key == "truncation":
+        if value != "full" and not isinstance(value, bool):
+            _check.fail(where, 'be true, false or "full"', value)
         return value
     if key == "device":
         return name_of(where, value, DEVICES, "a device")

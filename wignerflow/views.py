@@ -146,7 +146,8 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
         result: what to repeat.
         ntraj: trajectories; None repeats all of this result.
         options: ``threads``, ``timeout``, ``checkpoint``, ``every``, ``client``, ``progress``,
-            ``device`` of :func:`wignerflow.solve`.
+            ``device``, ``truncation`` of :func:`wignerflow.solve`; the truncation is that of the
+            result unless it is asked for.
 
     Raises:
         ValueError: the result was merged, or holds something without plain form (a method or
@@ -156,6 +157,7 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
     from .solving import Chosen, read_call, solve
 
     known = {"threads", "timeout", "checkpoint", "every", "client", "progress", "device"}
+    known.add("truncation")
     for name in options:
         _check.one_of("options", name, known)
     what = result.provenance
@@ -180,9 +182,11 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
         dt=step,
         ntraj=max(2, result.ntraj) if ntraj is None else ntraj,
         precision=what["precision"],
-        **{"device": what.get("device", "cpu"), **options},
+        **{"device": what.get("device", "cpu"), "truncation": False, **options},
     )
     out.step_error = result.step_error
+    if not options.get("truncation"):
+        out.truncation = result.truncation
     return out
 
 

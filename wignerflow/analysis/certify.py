@@ -277,6 +277,7 @@ def _run(
     model, own = _made(model_fn, e_ops, n)
     times = tlist(n) if callable(tlist) else tlist
     extra = {} if isinstance(method, Exact) else dict(options)
+    extra["truncation"] = False  # which is what all of this finds
     return solve(model, times, e_ops=own, method=method, ntraj=ntraj, seed=seed, **extra)
 
 

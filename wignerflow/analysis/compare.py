@@ -12,6 +12,7 @@ import numpy as np
 from .. import _check, store
 from ..model.model import Model
 from ..result import Result, format_value
+from ..result.accuracy import one_warning
 from ..solving import METHODS, resolve_method, seed_of, solve
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class Comparison:
         return compare_plot(self.results, names, reference=self.reference, **options)[0]
 
     def to_xarray(self) -> xarray.Dataset:
-        """Every observable as ``name`` and ``name_sem`` with a dimension ``method``.
+        """Every observable as ``name``, with ``name_sem``, ``name_step_error`` and
+        ``name_truncation``, with a dimension ``method``.
 
         xarray's ``sel`` has an option of that name, so select by ``sel({"method": "twa"})``.
         """
@@ -129,7 +131,8 @@ class Comparison:
             own = ("method", "time", *([dims[name]] if name in dims else []))
             if name in dims:
                 coordinates[dims[name]] = first.axes[name][1]
-            for ending, part in (("", "expect"), ("_sem", "sem")):
+            for part in ("expect", "sem", "step_error", "truncation"):
+                ending = "" if part == "expect" else f"_{part}"
                 values = np.stack([getattr(r, part)[name] for r in self.results.values()])
                 attributes = {"long_name": name + store.LONG[part]}
                 variables[name + ending] = (own, values, attributes)
@@ -214,11 +217,13 @@ def compare(
     number = seed_of(seed)
     results: dict[str, Result] = {}
     refused: dict[str, Exception] = {}
-    for label, engine in engines.items():
-        try:
-            results[label] = solve(model, tlist, e_ops=e_ops, method=engine, seed=number, **options)
-        except (ValueError, ImportError) as error:
-            refused[label] = error
+    with one_warning():
+        for label, engine in engines.items():
+            call = {"e_ops": e_ops, "method": engine, "seed": number, **options}
+            try:
+                results[label] = solve(model, tlist, **call)
+            except (ValueError, ImportError) as error:
+                refused[label] = error
     if not results:
         raise next(iter(refused.values()))
     reasons = {k: " ".join(str(e).split()) for k, e in refused.items()}

@@ -43,6 +43,7 @@ from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
 from ..solving import FAILED_LIMIT, check_treats, resolve_method, seed_of
+from ..solving.options import truncation_of
 from .steady_state import steady_state
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Correlation:
         method, ntraj, seed, dt: of the run.
         stats: "start" (time t of B), "origins" (times t averaged over), "failed", "wall_time", …
         leave_one_out: the value without each batch of trajectories, (batches, T); None if exact.
+        truncation: estimate of the method's own error, (T,), NaN where there is none; None if exact
+            or not asked for.
     """
 
     taus: NDArray[np.float64]
@@ -82,6 +85,7 @@ class Correlation:
     dt: float | None = None
     stats: dict[str, Any] = field(default_factory=dict)
     leave_one_out: NDArray[np.complex128] | None = None
+    truncation: NDArray[np.float64] | None = None
 
     @property
     def formula(self) -> str:
@@ -106,7 +110,12 @@ class Correlation:
         """``correlation`` and ``correlation_sem`` over ``tau``."""
         import xarray
 
-        data = {"correlation": ("tau", self.value), "correlation_sem": ("tau", self.sem)}
+        data: dict[str, Any] = {
+            "correlation": ("tau", self.value),
+            "correlation_sem": ("tau", self.sem),
+        }
+        if self.truncation is not None:
+            data["correlation_truncation"] = ("tau", self.truncation)
         facts = {"formula": self.formula, "method": self.method, "ntraj": self.ntraj}
         return xarray.Dataset(data, {"tau": self.taus}, facts)
 
@@ -147,6 +156,7 @@ def correlation(
     precision: str = "single",
     threads: int | None = None,
     relax: float | None = None,
+    truncation: bool | str | None = None,
 ) -> Correlation:
     r"""A two-time correlation, with standard errors.
 
@@ -176,6 +186,8 @@ def correlation(
         seed, dt, precision, threads: as in :func:`wignerflow.solve`.
         relax: time after which trajectories count as steady; None detects it by
             :func:`wignerflow.steady_state` on A, B, A^+A and B^+B.
+        truncation: as in :func:`wignerflow.solve`; from the exact correlation only, where that is
+            quick, else NaN.
 
     Returns:
         A :class:`Correlation`.
@@ -200,6 +212,7 @@ def correlation(
     _, base, plan = flatten({"A": A, "B": B}, model.subsystems)
     delays, start = _delays(taus), _start(t, model)
     _check.one_of("order", order, ["symmetric", "plain"])
+    stated = truncation_of(truncation)
     if model.links and order == "plain":
         _check.fail("order", 'be "symmetric" for a model with delayed links', order)
     count = _check.integer("ntraj", ntraj, 2 * BATCHES)
@@ -244,9 +257,14 @@ def correlation(
         "failed": sums.failed,
         "wall_time": time.perf_counter() - begin,
     }
-    return Correlation(
+    out = Correlation(
         delays, value, sem, order, labels, power, engine.name, count, number, run.dt, stats, without
     )
+    if stated:
+        from .correlation_truncation import state
+
+        state(out, model, A, B, None if steady else start, connected, stated == "full")
+    return out
 
 
 def _time_ordered(model: Model, ops: Any, taus: Any, t: Any, method: Any) -> Correlation:
@@ -308,7 +326,7 @@ def _relaxed(model: Model, A: Op, B: Op, engine: Any, seed: int, relax: float | 
     if relax is not None:
         return _check.positive("relax", relax)
     ops = {"A": A, "B": B, "AA": A.dag() * A, "BB": B.dag() * B}
-    found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False)
+    found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False, truncation=False)
     return float(found.stats["relaxed"])
 
 

@@ -225,7 +225,8 @@ class _Problem:
                 _check.fail("model_of", "return (wf.Model, e_ops)", made, kind=TypeError)
             self.evaluations += 1
             model, e_ops = made
-            result = solve(model, self.times, e_ops=e_ops, seed=self.seed, **self.options)
+            options = {"truncation": False, **self.options}  # not for every step of the fit
+            result = solve(model, self.times, e_ops=e_ops, seed=self.seed, **options)
         if self.options.get("dt") is None and result.dt is not None:
             self.options["dt"] = result.dt  # one step for all: the means stay smooth functions
         return result

@@ -23,6 +23,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ from ..solving import (
     runs_trajectories,
     seed_of,
 )
+from ..solving.options import truncation_of
 from .controls import Controlled, Late, control
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
 
@@ -74,6 +76,9 @@ class SteadyState:
         seed: of the random numbers, None without any.
         dt: largest step, or None.
         step_error: estimates of the error of the step, of the same shapes; zero for exact methods.
+        truncation: estimates of the error of the method itself, likewise; empty where not asked
+            for, NaN where no reference was quick enough (``stats["truncation"]`` says what it rests
+            on).
         efficiency: by name, how many times as many trajectories had the same errors without
             controls (the least over several values).
         stats: "known" (how it is known that this is the steady state, a sentence), "unique", and
@@ -93,6 +98,7 @@ class SteadyState:
     efficiency: dict[str, float] = field(default_factory=dict)
     stats: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] | None = None
+    truncation: Values = field(default_factory=Values)
 
     def __repr__(self) -> str:
         head = f"SteadyState(method={self.method!r}"
@@ -105,6 +111,8 @@ class SteadyState:
                 text = f"{np.size(value)} values"
             else:
                 text = format_value(value, self.sem[name])
+            own = np.max(self.truncation.get(name, np.zeros(1)))
+            text += f"   (truncation {own:.1g})" if own > 0 else ""
             lines.append(f"  {name:<{width}}   {text}")
         return "\n".join([*lines, f"  {self.stats['known']}"])
 
@@ -126,6 +134,7 @@ def steady_state(
     controls: bool | None = None,
     period: float | None = None,
     tlist: Any = None,
+    truncation: bool | str | None = None,
 ) -> SteadyState:
     """Expectation values in the steady state of a model, constant or periodic in time.
 
@@ -149,6 +158,7 @@ def steady_state(
         period: of the drive. The result is the state that repeats with it, which ``method="exact"``
             finds as the eigenvector of the map of one period; other methods refuse.
         tlist: with ``period``, times in [0, period], ascending, shape (T,); values have it too.
+        truncation: as in :func:`wignerflow.solve`.
 
     Returns:
         A :class:`SteadyState`; ``stats["known"]`` says how it is known.
@@ -166,9 +176,10 @@ def steady_state(
             "A steady state needs a model that is constant in time, or a `period` and times "
             "`tlist` in it."
         )
+    stated = truncation_of(truncation)
     if period is None and tlist is not None:
         _check.fail("tlist", "be None without `period`", tlist)
-    _, base, plan = flatten(e_ops, model.subsystems, model)
+    names, base, plan = flatten(e_ops, model.subsystems, model)
     if period is not None:
         others = {"ntraj": ntraj, "seed": seed, "dt": dt, "precision": precision, "device": device}
         others |= {"threads": threads, "unique": unique, "relax": relax, "timeout": timeout}
@@ -212,6 +223,16 @@ def steady_state(
         out.stats["why"] = why
     out.stats["wall_time"] = time.perf_counter() - start
     out.model = plain_form(model, np.array([0.0, 1.0]))
+    if stated:
+        from .steady_truncation import state
+
+        again = partial(
+            steady_state, seed=1, unique=False, controls=controls, precision=precision,
+            truncation=False,
+        )  # fmt: skip
+        values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
+        named = dict(zip(names, values, strict=True))
+        state(out, engine, model, named, base, plan, stated == "full", again)
     return out
 
 

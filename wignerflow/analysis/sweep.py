@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import _check, store
 from ..model.model import Model
-from ..result import Result
+from ..result import AccuracyWarning, Result
+from ..result.accuracy import inaccurate, one_warning
 from ..run.cluster import check_client
 from ..solving import seed_of, solve
 
@@ -86,6 +87,11 @@ def sweep(
         quiet = {"progress": False, "threads": 1}
         futures = [client.submit(_point, *w[:-1], {**w[-1], **quiet}, pure=False) for w in work]
         results = client.gather(futures)
+    with one_warning():
+        for result in results:
+            off = inaccurate(result.expect, result.sem, result.truncation, result.times)
+            if off is not None:
+                warnings.warn(off, AccuracyWarning, stacklevel=2)
     return _dataset(axes, results, callable(tlist))
 
 

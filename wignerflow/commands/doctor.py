@@ -163,8 +163,9 @@ def _kernel() -> Line:
     start = time.perf_counter()
     try:
         result = solve(
-            model, np.array([0.0, 1.0]), e_ops={"z": atoms.Jz}, ntraj=1024, seed=1, progress=False
-        )
+            model, np.array([0.0, 1.0]), e_ops={"z": atoms.Jz}, ntraj=1024, seed=1,
+            truncation=False, progress=False,
+        )  # fmt: skip
     except Exception as error:  # whatever it is, the user must see it here
         return "PROBLEM", "kernel", f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start

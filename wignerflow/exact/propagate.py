@@ -24,7 +24,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
 
-from ..estimate import announce
+from ..estimate import announce, check_time
 
 Array = NDArray[np.float64]
 
@@ -130,6 +130,7 @@ def constant(
     tolerance = 0.1 * rtol * float(np.abs(y).sum()) / steps * np.exp(sigma * h)
     products, done = 0, 1
     for n in range(steps):
+        check_time()
         t = tlist[0] + n * h
         y, terms = _series(
             B.indptr, B.indices, B.data, W.indptr, W.indices, W.data, y, h, r, tolerance, numbers
@@ -193,6 +194,7 @@ def adaptive(
     )
     done, steps = 1, 0
     while done < tlist.size:
+        check_time()
         message = solver.step()
         if solver.status == "failed":
             raise ValueError(f"The integrator stopped at t = {solver.t:.6g}: {message}")

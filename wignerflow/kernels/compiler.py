@@ -11,7 +11,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from .._version import __version__
-from ..estimate import compiling, duration
+from ..estimate import TooLong, compiling, duration, heard_by
 from . import cache, lower, targets
 from .targets import Loaded, Target
 
@@ -83,6 +83,9 @@ def object_code(text: str, target: Target) -> bytes:
     key = digest(text, target)
     code = cache.load(key)
     if code is None:
+        listener = heard_by()
+        if listener is not None and not listener.compiles:
+            raise TooLong
         code = compiled(text, target)
         cache.save(key, code)
     return code

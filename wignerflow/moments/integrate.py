@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.integrate import DOP853, LSODA
 
+from ..estimate import check_time
 from .physical import Bounds
 from .variables import Array
 
@@ -64,6 +65,7 @@ def integrate(
         done, steps, diverged, mark = 1, 0, None, float(times[0])
         least = ADVANCE * float(times[-1] - times[0])
         while done < times.size:
+            check_time()
             solver.step()
             steps += 1
             stalled = False

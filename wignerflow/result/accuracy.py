@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,21 @@ SAMPLING = 3.0  # standard errors
 
 class AccuracyWarning(UserWarning):
     """A method's own error is estimated above 5 % of an observable and above 3 standard errors."""
+
+
+@contextmanager
+def one_warning(stacklevel: int = 4) -> Iterator[None]:
+    """Of all :class:`AccuracyWarning` inside one is left, and says how many there were."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        yield
+    mine = [w for w in heard if issubclass(w.category, AccuracyWarning)]
+    for w in heard:
+        if not issubclass(w.category, AccuracyWarning):
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+    if mine:
+        more = f" ({len(mine) - 1} more runs are off likewise.)" if len(mine) > 1 else ""
+        warnings.warn(f"{mine[0].message}{more}", AccuracyWarning, stacklevel=stacklevel)
 
 
 def scale(value: NDArray[Any], steady: bool = False) -> float:

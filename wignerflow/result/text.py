@@ -88,6 +88,8 @@ def result_text(result: Result) -> str:
     if result.stats.get("failed"):
         lines.append(f"warning: {result.stats['failed']} of {result.ntraj} trajectories failed")
     lines += [f"warning: {text}" for text in result.stats.get("warnings") or ()]
+    if result.stats.get("truncation"):
+        lines.append(f"truncation estimated from {result.stats['truncation']}")
     width = max(map(len, result.expect))
     lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
     lines += [

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact import populations
+from ..exact.cutoffs import guess_cutoffs
 from ..exact.engine import Exact
 from ..model.levels import Levels
 from ..model.model import Model
@@ -24,19 +25,19 @@ CHEAP_POPULATIONS = 50_000  # states p(J, M): a second or so
 CHEAP_ELEMENTS = 15_000  # elements of the density matrix: seconds
 
 
-def density_elements(model: Model) -> float:
+def density_elements(model: Model, guess: bool = False) -> float:
     """Elements of the permutation-invariant density matrix that the model can fill, at most.
 
     (N+1)^2 for N emitters that stay in the symmetric states, (N+1)(N+2)(N+3)/6 otherwise; infinity
-    with a mode whose ``cutoff`` is not given.
+    with a mode whose ``cutoff`` is not given, or what exact methods try first (``guess``).
     """
+    tried = guess_cutoffs(model) if guess else {}
     local = {jump.op.sub for jump in model.local_jumps}
     out = 1.0
     for sub, states in model.initial.items():
         if isinstance(sub, Mode):
-            if any(c is None for c in np.atleast_1d(np.asarray(sub.cutoff, object))):
-                return float("inf")
-            sizes = np.broadcast_to(np.asarray(sub.cutoff, float), sub.size) ** 2
+            own = [float(sub.cutoff or tried.get((sub, m), np.inf)) for m in range(sub.size)]
+            sizes = np.asarray(own, float) ** 2
         elif isinstance(sub, Ensemble):
             N = sub.numbers.astype(float)
             pure = all(isinstance(s, BlochState) and s.is_pure for s in states)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class Chosen:
     scheme: str
 
 
+#: Of the environment: "off" where estimates of the truncation are not wanted unless asked for.
+TRUNCATION = "WIGNERFLOW_TRUNCATION"
 #: Threads and trajectories of a run at most; trajectory numbers have 62 bits.
 MAX_THREADS, MAX_TRAJECTORIES = 1024, 2**62
 
@@ -282,3 +285,12 @@ def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int)
         must = "differ from those of the runs that led to `start`, whose noise it would repeat"
         _check.fail("seed", must, seed)
     return Start(start.final, start.variables, tuple(int(s) for s in seeds))
+
+
+def truncation_of(truncation: Any) -> bool | str:
+    """The argument ``truncation``, checked; None follows the environment."""
+    if truncation is None:
+        return os.environ.get(TRUNCATION, "") != "off"
+    if not isinstance(truncation, bool) and truncation != "full":
+        _check.fail("truncation", 'be True, False, None or "full"', truncation)
+    return bool(truncation) if truncation != "full" else "full"

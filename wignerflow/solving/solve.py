@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _check
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..observables import batched
@@ -21,7 +20,7 @@ from ..run.statistics import Samples
 from .columns import no_error
 from .costs import check_outputs, watching
 from .methods import check_treats, choose, runs_trajectories
-from .options import Options, read_options, unused
+from .options import Options, read_options, truncation_of, unused
 from .problem import Problem, check_problem, gather, members, read_problem
 from .provenance import Record
 from .trajectories import Trajectories, few_for_derived
@@ -134,7 +133,7 @@ def solve(
     checkpoint: Any = None,
     every: Any = None,
     client: Any = None,
-    truncation: bool | str = False,
+    truncation: bool | str | None = None,
     progress: bool = True,
 ) -> Result:
     """Expectation values of a model over time, with standard errors.
@@ -184,9 +183,12 @@ def solve(
             ``ntraj`` may grow. A file of another run is refused. ``wf.load`` reads it as a result.
         every: how often it is written: "60s" (the default), "5min", seconds, or "100 chunks".
         client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
-        truncation: estimate the error of the method itself, ``result.truncation``, from what is
-            quick: the exact solution, of the model or of a smaller one, or another method. "full"
-            gives that a minute. Takes up to seconds, and is not yet calibrated against many models.
+        truncation: whether to estimate the error of the method itself, ``result.truncation``, from
+            what is quick: the exact solution, of the model or of smaller ones, or another method.
+            It takes at most 0.3 s, or 30 % of the time of 10,000 trajectories if that is more, and
+            compiles nothing; "full" gives it a minute, and lets it. None does it unless the
+            environment variable WIGNERFLOW_TRUNCATION is "off". See the atlas in the documentation
+            for how good it is.
         progress: show a progress bar on standard error when that is a terminal, or in a notebook.
 
     Returns:
@@ -202,8 +204,7 @@ def solve(
     """
     begin = time.perf_counter()
     problem = read_problem(model, tlist, e_ops)
-    if not isinstance(truncation, bool) and truncation != "full":
-        _check.fail("truncation", 'be True, False or "full"', truncation)
+    truncation = truncation_of(truncation)
     check_outputs(problem)
     engine, why = choose(problem, method)
     if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread

@@ -1,0 +1,202 @@
+"""The error of a method itself in a steady state: ``SteadyState.truncation``.
+
+As ``solving.truncation``, with null vectors of the Lindbladian in place of solutions over time: of
+the model itself, of the model made smaller, or steady states of second-order cumulants.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exact.engine import Exact
+from ..method import Method
+from ..model.model import Model
+from ..moments.method import Cumulant
+from ..observables import Plan, assemble_exact, flatten
+from ..result import AccuracyWarning, Values
+from ..result.accuracy import inaccurate
+from ..run.automatic import density_elements
+from ..solving import gather, members
+from ..solving.provenance import NotPlain, read_call, write_call
+from ..solving.smaller import shrunk
+from ..solving.truncation import (
+    APART,
+    CERTAIN,
+    CERTAIN_CUMULANTS,
+    FULL,
+    PER_ELEMENT,
+    POWER,
+    SAMPLED,
+    SAMPLED_CUMULANTS,
+    SECONDS,
+    SHARE,
+    SIZES,
+    UNSEEN,
+    TooLong,
+    size_of,
+    within,
+)
+from .relaxation import Base
+
+SLOWER = 5.0  # times as long as one step through its density matrix takes the null vector of one
+FEWER = 8  # times fewer trajectories at smaller sizes
+REFUSED = (TooLong, ValueError, RuntimeError, MemoryError, ArithmeticError)
+
+Means = dict[str, NDArray[Any]]
+
+
+def steady_truncation(
+    found: Any,
+    method: Method,
+    model: Model,
+    named: Mapping[str, Any],
+    base: Base,
+    plan: Plan,
+    until: float,
+    again: Callable[..., Any],
+) -> tuple[Means, str]:
+    """The truncation error by name, and what it rests on.
+
+    Args:
+        found: the steady state.
+        method, model, named, base, plan: how it was found, and of what.
+        until: when to stop (``time.perf_counter``).
+        again: finds the steady state of another model with the same options.
+    """
+    if method.order is None:
+        return {n: np.zeros(np.shape(v)) for n, v in found.expect.items()}, "none: it is exact"
+    exact = _null_vector(model, base, plan, until)
+    if exact is not None:
+        return _apart(found, exact, 1.0), "the exact steady state"
+    smaller = _smaller(method, model, named, found.ntraj, until, again)
+    if smaller:
+        return _continued(found, method, smaller, size_of(model))
+    other = None if method.name == "cumulant" else _cumulants(model, base, plan, until)
+    if other is not None:
+        factor = SAMPLED_CUMULANTS if method.stochastic else CERTAIN_CUMULANTS
+        apart = _apart(found, other, 1.0)
+        return {n: factor * e for n, e in apart.items()}, "second-order cumulants"
+    nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
+    return nothing, "nothing: no reference is quick enough"
+
+
+def state(
+    found: Any,
+    method: Method,
+    model: Model,
+    named: Mapping[str, Any],
+    base: Base,
+    plan: Plan,
+    full: bool,
+    again: Callable[..., Any],
+) -> None:
+    """Put the truncation into a steady state, and warn where it is large."""
+    limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
+    until = time.perf_counter() + limit
+    errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
+    found.truncation, found.stats["truncation"] = Values(errors), basis
+    off = inaccurate(found.expect, found.sem, found.truncation)
+    if off is not None:
+        found.stats["warnings"] = [*found.stats.get("warnings", ()), off]
+        warnings.warn(off, AccuracyWarning, stacklevel=3)
+
+
+def _apart(found: Any, other: Mapping[str, NDArray], unseen: float) -> Means:
+    out = {}
+    for name, value in found.expect.items():
+        noise = unseen * np.abs(found.sem[name])
+        out[name] = np.sqrt(np.maximum(np.abs(value - other[name]) ** 2 - noise**2, 0.0))
+    return out
+
+
+def _assembled(base: Base, plan: Plan, expect: Mapping[str, Any]) -> Means:
+    values = {k: np.asarray(v)[None] for k, v in gather(base, expect).items()}
+    return {n: v[0] for n, v in assemble_exact(plan, values)[0].items()}
+
+
+def _null_vector(model: Model, base: Base, plan: Plan, until: float) -> Means | None:
+    seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
+    if time.perf_counter() + seconds > until or Exact().refuses(model) is not None:
+        return None
+    try:
+        with within(until, False):
+            solution = Exact().steady_state(model, members(base), unique=False)
+    except REFUSED:
+        return None
+    return _assembled(base, plan, solution.expect)
+
+
+def _cumulants(model: Model, base: Base, plan: Plan, until: float) -> Means | None:
+    engine = Cumulant()
+    if engine.refuses(model, base) is not None:
+        return None
+    try:
+        with within(until, False):
+            solution = engine.steady_state(
+                model, members(base), lambda: time.perf_counter() > until
+            )
+    except REFUSED:
+        return None
+    return _assembled(base, plan, solution.expect)
+
+
+def _smaller(
+    method: Method,
+    model: Model,
+    named: Mapping[str, Any],
+    ntraj: int,
+    until: float,
+    again: Callable[..., Any],
+) -> list[tuple[float, Means]]:
+    """Sizes and deviations there, in units of the exact value; two at most, the larger first."""
+    size = size_of(model)
+    try:
+        call = write_call(model, named, method, np.array([0.0, 1.0]))
+    except NotPlain:
+        return []
+    out: list[tuple[float, Means]] = []
+    for small in SIZES:
+        if small >= size or (out and small > out[0][0] / APART):
+            continue
+        made = shrunk(call, small / size)
+        if made is None or time.perf_counter() > until or len(out) == 2:
+            break
+        own, ops, engine = read_call(made)
+        _, base, plan = flatten(ops, own.subsystems, own)
+        exact = _null_vector(own, base, plan, until)
+        if exact is None:
+            continue
+        try:
+            with within(np.inf, False):
+                run = again(own, ops, engine, ntraj=max(64, ntraj // FEWER))
+        except REFUSED:
+            continue
+        apart = _apart(run, exact, UNSEEN)
+        for name, error in apart.items():
+            unit = np.abs(exact[name])
+            apart[name] = np.where(unit > 0, error / np.where(unit > 0, unit, 1.0), 0.0)
+        out.append((float(small), apart))
+    return out
+
+
+def _continued(
+    found: Any, method: Method, smaller: list[tuple[float, Means]], size: float
+) -> tuple[Means, str]:
+    factor, out = (SAMPLED if method.stochastic else CERTAIN), {}
+    first = smaller[0]
+    for name, value in found.expect.items():
+        power = POWER
+        if len(smaller) == 2:
+            large, small = (float(np.max(d[name])) for _, d in smaller)
+            if large > 0 and small > 0:
+                power = float(np.log(small / large) / np.log(first[0] / smaller[1][0]))
+        fall = (first[0] / size) ** float(np.clip(power, 0.0, POWER))
+        out[name] = factor * fall * first[1][name] * np.abs(value)
+    sizes = " and ".join(f"{n:.0f}" for n, _ in smaller)
+    return out, f"exact steady states at sizes {sizes}, continued to {size:.0f}"

@@ -1,0 +1,120 @@
+r"""The same classical equations at a smaller size: models whose exact solution is quick.
+
+A factor s < 1 multiplies N, lengths, quanta and numbers of spins in sums. A coefficient of an
+operator of weight w is multiplied by :math:`s^{1-w}`, a rate of a jump of weight w by
+:math:`s^{1-2w}` (the weight counts one for every J or sum of spins, a half for every a or a^+;
+jumps of single emitters stay), which leaves the classical equations as they are: what differs is
+the size of quantum fluctuations, which truncation gets wrong.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+#: Couplings between all members: their sums are of weight two, those of neighbours of one.
+WIDE = ("dense", "all")
+LISTS = ("N", "S")
+
+
+def weight(factors: list[Any]) -> float:
+    """The weight of a product in a plain form; of a name "s.Jx" one, of "s.a" a half."""
+    total = 0.0
+    for f in factors:
+        if isinstance(f, str):
+            letter = f.rsplit(".", 1)[-1]
+            total += {"a": 0.5, "adag": 0.5}.get(letter, 1.0 if letter[0] == "J" else 0.0)
+        elif "sum" in f:
+            total += weight(f["sum"])
+        else:
+            total += weight(f["left"]) + weight(f["right"])
+    return total
+
+
+def _times(coefficient: Any, factor: float) -> Any:
+    if isinstance(coefficient, list):
+        return [_times(c, factor) for c in coefficient]
+    if isinstance(coefficient, dict):
+        return {k: _times(v, factor) for k, v in coefficient.items()}
+    return coefficient * factor
+
+
+def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
+    """A call (see ``write_call``) at a size smaller by ``s``; None where there is no such model."""
+    out = copy.deepcopy(dict(call))
+    model = out["model"]
+    if not all(_subsystem(sub, s) for sub in model["subsystems"]):
+        return None
+    for term in model.get("H", []):
+        if "coef" not in term:
+            return None
+        term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
+    for jump in model.get("jumps", []):
+        if "input" in jump:
+            return None
+        if jump["type"] == "local":
+            continue
+        terms = list(jump["op"])
+        heaviest = _levelled(terms, s)
+        if not isinstance(jump["rate"], (int, float, list)):
+            return None
+        jump["rate"] = _times(jump["rate"], s ** (1 - 2 * heaviest))
+    for entry in out["e_ops"]:
+        for operator in entry["operators"].values():
+            for op in _operators(operator):
+                _levelled(op, s, vacuum=True)
+        number = entry.get("parameters", {}).get("N")
+        if number is not None:
+            entry["parameters"]["N"] = _number(number, s, 1)
+    return out
+
+
+def _operators(plain: Mapping[str, Any]) -> Iterator[list[Any]]:
+    if isinstance(plain.get("op"), list):
+        yield plain["op"]
+
+
+def _levelled(terms: list[Any], s: float, vacuum: bool = False) -> float:
+    """The largest weight of a sum, to whose proportion its constant is brought.
+
+    Other terms of smaller weight come from the order of operators, and stay; so does a constant
+    beside modes where it is their ``vacuum``.
+    """
+    heaviest = max(weight(term["factors"]) for term in terms)
+    if vacuum and any(weight(term["factors"]) % 1 or _modes(term["factors"]) for term in terms):
+        return heaviest
+    for term in terms:
+        if not term["factors"] and "coef" in term:
+            term["coef"] = _times(term["coef"], s**heaviest)
+    return heaviest
+
+
+def _modes(factors: list[Any]) -> bool:
+    return any(isinstance(f, str) and f.rsplit(".", 1)[-1] in ("a", "adag") for f in factors)
+
+
+def _number(value: Any, s: float, unit: int) -> Any:
+    """A number of emitters (unit 1) or length (unit 2) times s, and at least one emitter."""
+    whole = np.maximum(np.round(np.asarray(value, float) * s * unit), 1) / unit
+    return (whole if unit == 2 else whole.astype(int)).tolist()
+
+
+def _subsystem(sub: dict[str, Any], s: float) -> bool:
+    """Shrink one in place; False where that cannot be."""
+    if sub["kind"] in ("spin", "levels", "level"):
+        return False
+    for key, unit in (("N", 1), ("S", 2)):
+        if key in sub:
+            sub[key] = _number(sub[key], s, unit)
+    states = sub["initial"] if isinstance(sub["initial"], list) else [sub["initial"]]
+    for state in states:
+        if "fock" in state or "squeezed" in state:
+            return False
+        if "coherent" in state:
+            state["coherent"] = _times(state["coherent"], float(np.sqrt(s)))
+        if "thermal" in state:
+            state["thermal"] = _times(state["thermal"], s)
+    return True
