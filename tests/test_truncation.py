@@ -137,12 +137,12 @@ def test_spins_alone_cannot_be_made_smaller():
 def test_work_that_takes_too_long_is_not_begun():
     a, model = parametric(0.3)
     problem = read_problem(model, [0, 1.0], {"n": a.n})
-    assert truncation._exact(problem, time.perf_counter(), False) is None
-    assert truncation._exact(problem, time.perf_counter() + 10.0, False) is not None
+    assert truncation._exact(problem, time.process_time(), False) is None
+    assert truncation._exact(problem, time.process_time() + 10.0, False) is not None
 
 
 def test_work_that_takes_longer_than_announced_is_left():
-    with pytest.raises(truncation.TooLong), truncation.within(time.perf_counter(), False):
+    with pytest.raises(truncation.TooLong), truncation.within(time.process_time(), False):
         check_time()
     check_time()  # nobody listens
 
@@ -195,7 +195,7 @@ def entry(name):
 #: Atlas entry, method, observable, time (a number of the output), right value, and what comes out.
 KNOWN = [
     ("dephased ground state 20 (phase 0.3)", "twa", "squeezing", -1, 1.0, 1.2, 1.6),
-    ("Kerr, free 3 (loss 0)", "twa", "x", -1, 2 * np.sqrt(3), -1.0, 1.0),
+    ("Kerr, free 3 (loss 0)", "twa", "x", -1, -2 * np.sqrt(3), -1.0, 1.0),
     ("Tavis-Cummings 1 (g 2, loss 0.2)", "twa", "z", 3, None, -0.5, 0.5),
     ("Kerr, driven 2 (U 3)", "twa", "n", -1, 0.1, 0.13, 2.0),
     ("parametric oscillator 1 (e 1)", "cumulant", "n", -1, 4.56, 0.5, 2.5),

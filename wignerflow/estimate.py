@@ -96,7 +96,8 @@ def check_memory(need: float, what: str, remedy: str) -> None:
 class Listener:
     """Who hears estimates, and whether to spend a moment on precise ones.
 
-    ``until``: when work that can be left is left (``time.perf_counter``); ``compiles``: whether
+    ``until``: when work that can be left is left (``time.process_time``, so that what is found does
+    not hang on what else the machine does); ``compiles``: whether
     kernels may be compiled for it.
     """
 
@@ -169,7 +170,7 @@ def check_time() -> None:
         TooLong: the time is up.
     """
     listener = _LISTENER.get()
-    if listener is not None and time.perf_counter() > listener.until:
+    if listener is not None and time.process_time() > listener.until:
         raise TooLong
 
 

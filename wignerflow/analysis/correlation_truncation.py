@@ -15,7 +15,7 @@ from ..model.operators import Op
 from ..result import AccuracyWarning
 from ..result.accuracy import inaccurate
 from ..run.automatic import density_elements
-from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SECONDS, SHARE, TooLong, within
+from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SECONDS, SHARE, TooLong, load, within
 from .steady_truncation import SLOWER
 
 
@@ -27,6 +27,7 @@ def state(
     It is |method - quantum regression|, less the sampling error in squares, where the exact answer
     is quick; NaN elsewhere, as smaller models have other correlation times.
     """
+    load()
     limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
     found.truncation = np.full(found.taus.shape, np.nan)
     found.stats["truncation"] = "nothing: the exact correlation is not quick enough"
@@ -35,7 +36,7 @@ def state(
     if Exact().refuses(model) is not None:
         return
     try:
-        with within(time.perf_counter() + limit, False):
+        with within(time.process_time() + limit, False):
             exact = regression.correlation(model, A, B, found.taus, start, rtol=RTOL)
     except (TooLong, ValueError, MemoryError, ArithmeticError):
         return

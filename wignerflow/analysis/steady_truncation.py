@@ -39,6 +39,7 @@ from ..solving.truncation import (
     SIZES,
     UNSEEN,
     TooLong,
+    load,
     size_of,
     within,
 )
@@ -66,7 +67,7 @@ def steady_truncation(
     Args:
         found: the steady state.
         method, model, named, base, plan: how it was found, and of what.
-        until: when to stop (``time.perf_counter``).
+        until: when to stop (``time.process_time``).
         again: finds the steady state of another model with the same options.
     """
     if method.order is None:
@@ -97,8 +98,9 @@ def state(
     again: Callable[..., Any],
 ) -> None:
     """Put the truncation into a steady state, and warn where it is large."""
+    load()
     limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
-    until = time.perf_counter() + limit
+    until = time.process_time() + limit
     errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
     found.truncation, found.stats["truncation"] = Values(errors), basis
     off = inaccurate(found.expect, found.sem, found.truncation)
@@ -122,7 +124,7 @@ def _assembled(base: Base, plan: Plan, expect: Mapping[str, Any]) -> Means:
 
 def _null_vector(model: Model, base: Base, plan: Plan, until: float) -> Means | None:
     seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
-    if time.perf_counter() + seconds > until or Exact().refuses(model) is not None:
+    if time.process_time() + seconds > until or Exact().refuses(model) is not None:
         return None
     try:
         with within(until, False):
@@ -139,7 +141,7 @@ def _cumulants(model: Model, base: Base, plan: Plan, until: float) -> Means | No
     try:
         with within(until, False):
             solution = engine.steady_state(
-                model, members(base), lambda: time.perf_counter() > until
+                model, members(base), lambda: time.process_time() > until
             )
     except REFUSED:
         return None
@@ -165,7 +167,7 @@ def _smaller(
         if small >= size or (out and small > out[0][0] / APART):
             continue
         made = shrunk(call, small / size)
-        if made is None or time.perf_counter() > until or len(out) == 2:
+        if made is None or time.process_time() > until or len(out) == 2:
             break
         own, ops, engine = read_call(made)
         _, base, plan = flatten(ops, own.subsystems, own)

@@ -36,8 +36,8 @@ def density_elements(model: Model, guess: bool = False) -> float:
     out = 1.0
     for sub, states in model.initial.items():
         if isinstance(sub, Mode):
-            own = [float(sub.cutoff or tried.get((sub, m), np.inf)) for m in range(sub.size)]
-            sizes = np.asarray(own, float) ** 2
+            found = [tried.get((sub, m), np.inf) for m in range(sub.size)]
+            sizes = np.full(sub.size, sub.cutoff or found, float) ** 2
         elif isinstance(sub, Ensemble):
             N = sub.numbers.astype(float)
             pure = all(isinstance(s, BlochState) and s.is_pure for s in states)

@@ -185,10 +185,10 @@ def solve(
         client: a ``dask.distributed.Client``: chunks run on its workers, with the same bits.
         truncation: whether to estimate the error of the method itself, ``result.truncation``, from
             what is quick: the exact solution, of the model or of smaller ones, or another method.
-            It takes at most 0.3 s, or 30 % of the time of 10,000 trajectories if that is more, and
-            compiles nothing; "full" gives it a minute, and lets it. None does it unless the
-            environment variable WIGNERFLOW_TRUNCATION is "off". See the atlas in the documentation
-            for how good it is.
+            It takes at most 0.3 s of the processor, or 30 % of the time of 10,000 trajectories if
+            that is more, and compiles nothing; "full" gives it a minute, and lets it. None does it
+            unless the environment variable WIGNERFLOW_TRUNCATION is "off". The page "Atlas" of the
+            documentation says how good it is.
         progress: show a progress bar on standard error when that is a terminal, or in a notebook.
 
     Returns:
