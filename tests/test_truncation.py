@@ -221,7 +221,6 @@ def test_known_failures_warn(name, method, key, k, right, low, high):
         )  # fmt: skip
     assert sum(w.category is wf.AccuracyWarning for w in heard) == 1
     value, sem, stated = result.expect[key][k], result.sem[key][k], result.truncation[key][k]
-    print(name, method, key, exact, value, sem, stated)
     assert low < value < high and abs(value - exact) > 3 * sem
     assert abs(abs(value - exact) - stated) < 0.1 * stated + 3 * sem
     assert "truncation" in repr(result)
@@ -264,22 +263,24 @@ def test_large_models_are_judged_by_smaller_ones():
     ops = {"squeezing": wf.Squeezing(e), "z": e.Jz}
     with pytest.warns(wf.AccuracyWarning, match="squeezing"):
         found = wf.solve(
-            model, [0, 4.0, 8.0], e_ops=ops, ntraj=2048, seed=1, progress=False, truncation="full"
+            model, [0, 4.0, 8.0], e_ops=ops, ntraj=2048, seed=1, progress=False, truncation=True
         )
-    assert "continued to 300" in found.stats["truncation"]
-    error = found.expect["squeezing"][-1] - 1.0
-    assert 0.05 < error < found.truncation["squeezing"][-1] < 10 * error
+    assert found.stats["truncation"].endswith("continued to 300")
+    error = abs(found.expect["squeezing"][-1] - 1.0)
+    assert 0.05 < found.truncation["squeezing"][-1] < 0.5
+    assert error < found.truncation["squeezing"][-1] + 2 * found.sem["squeezing"][-1]
     assert found.truncation["z"].max() < 0.05 * 150
 
 
 def test_quick_atlas(tmp_path):
-    """One model per family, by the quick methods: what is wrong is flagged."""
-    some = [e for e in quick() if e.family.name not in ("two coupled modes", "modulated drive")]
-    found = [r for e in some for r in rows(e, ("cumulant", "mean-field"), seconds=5.0)]
+    """A third of the families by the quick methods: what is wrong is flagged."""
+    slow = ("two coupled modes", "modulated drive", "pulsed")
+    some = [e for e in quick() if e.family.name not in slow]
+    found = [r for e in some[::3] for r in rows(e, ("cumulant", "mean-field"), seconds=5.0)]
     assert len({e.family.name for e in entries()}) >= 25 and len(entries()) >= 120
     assert sum(e.family.held for e in entries()) >= 40
     own = figures(r for r in found if r.method == "mean-field")
-    assert own.entries > 500 and own.covered > 0.9 and own.clear[0] > 0.95
+    assert own.entries > 200 and own.covered > 0.9 and own.clear[0] > 0.95
     # negative control: without what is stated, most entries are not covered
     blind = figures(dataclasses.replace(r, truncation=0 * r.truncation) for r in found)
     assert blind.covered < 0.6 and blind.clear[0] == 0
