@@ -65,11 +65,13 @@ for name, curve in (("source", 0.0), ("target", tau)):
     above.errorbar(times[at] - curve, late.expect[name][at], late.sem[name][at], fmt="o", ms=3,
                    color=line.get_color(), label=f"{name}, trajectories, tau = {tau:g}")  # fmt: skip
 above.plot(times - tau, still.expect["target"], "k:", label="target, mean field")
-above.set(xlabel="local time Γ t", ylabel="Jz", xlim=(-0.02, 0.62))
-above.legend()
+above.set(xlabel="local time Γ t", ylabel="Jz", xlim=(-0.02, 0.62), ylim=(-1.1 * N / 2, N))
+above.legend(ncols=2, loc="upper center", fontsize="small")
 flux, g2 = light.flux(), light.g2()
+value, error = np.diagonal(g2.value), np.diagonal(g2.sem)
+clear = error < 0.5  # elsewhere the light is nearly dark
 below.errorbar(light.times - tau, flux.value / N, flux.sem / N, fmt="o-", ms=3, label="flux / N")
-below.errorbar(light.times - tau, np.diagonal(g2.value), np.diagonal(g2.sem), fmt="s-", ms=3,
+below.errorbar(light.times[clear] - tau, value[clear], error[clear], fmt="s", ms=3,
                label="g2 at equal times")  # fmt: skip
 below.set(xlabel="local time Γ t behind the target", ylim=(0, None))
 below.legend()

@@ -229,6 +229,15 @@ def test_a_timeout_covers_the_pilot(monkeypatch):
         cases.solve(dt=None, timeout=0.2)
 
 
+def test_a_short_timeout_leaves_time_for_trajectories():
+    """However many are asked for, the pilot does not take it all."""
+    model, e_ops = laser()
+    wf.solve(model, TIMES, e_ops=e_ops, ntraj=64, seed=1, progress=False)  # compiled
+    done = wf.solve(model, TIMES, e_ops=e_ops, ntraj=10**12, seed=1, timeout=20, progress=False)
+    assert done.stats["stopped_because"] == "timeout" and done.ntraj > 10_000
+    assert done.stats["pilot_work"] < 2e8
+
+
 def test_a_timeout_covers_setting_up():
     with pytest.raises(TimeoutError, match="went into reading the arguments"):
         cases.solve(timeout=1e-9)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..checkpoint import FileKeeper
-from ..estimate import heard_by, out_of_time, showing_compilation
+from ..estimate import MINUTE, heard_by, out_of_time, showing_compilation
 from ..kernels.compiler import TooLarge
 from ..kernels.cpu import CpuKernel
 from ..kernels.kernel import Kernel, NoDevice
@@ -189,14 +189,17 @@ class Trajectories:
             free = options.checkpoint is None and self.method.stochastic
             # and GPUs know one scheme
             here = options.checkpoint is None and self.request.kernel is CpuKernel
-            listener = heard_by()
+            listener, limit = heard_by(), options.timeout
+            hurried = (listener is not None and listener.precise) or (
+                limit is not None and limit < MINUTE
+            )
             self.request.wanted = Wanted(
                 self.request.ntraj,
                 options.tol,
                 PlanColumns(plan, options.target),
                 free,
                 plain=options.variance == "plain",
-                work=LOOK if listener is not None and listener.precise else MAX_WORK,
+                work=LOOK if hurried else MAX_WORK,
                 schemes=here,
             )
             self.prepared = prepare(text, times, self.request)
