@@ -28,11 +28,11 @@ N = 20 if QUICK else 50
 atoms = wf.Ensemble(N, name="atoms")
 emission = wf.Jump(atoms.Jm, 1.0)
 model = wf.Model(jumps=[emission, wf.LocalJump(atoms.sp, N / 2)], initial={atoms: wf.up})
-width, window = 0.5 / N, 4.0
+width, window = 0.5 / N, 2.0 if QUICK else 4.0
 given = {"width": width, "window": window, "t": "steady"}
 exact = wf.photons(model, emission, method="exact", **given)
 runs = [
-    wf.photons(model, emission, ntraj=128 if QUICK else 1024, seed=seed, relax=30 / N,
+    wf.photons(model, emission, ntraj=64 if QUICK else 1024, seed=seed, relax=30 / N,
                dt=0.125 / N, **given)
     for seed in range(4 if QUICK else 8)
 ]  # fmt: skip
