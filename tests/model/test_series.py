@@ -18,7 +18,7 @@ def modes(M=3):
 
 def amplitudes(model, array, method="mean-field"):
     e_ops = {"a": array.a}
-    return wf.solve(model, TIMES, e_ops=e_ops, method=method, dt=0.004).expect["a"]
+    return wf.solve(model, TIMES, e_ops=e_ops, method=method).expect["a"]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

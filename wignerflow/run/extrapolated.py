@@ -104,7 +104,9 @@ def _outcome(
     mean = rows[-1] if rows else samples.mean[where]
     samples = replace(samples, mean=mean, **chosen)
     size = np.abs((columns or Channels()).read(mean)).max(axis=0, initial=0.0)
-    met = bool(change.size) and bool(np.all(change <= MET * np.where(size > 0, size, np.inf)))
+    # a column that is nothing but rounding counts by the largest one
+    scale = np.maximum(size, SETTLED * size.max(initial=0.0))
+    met = bool(change.size) and bool(np.all(change <= MET * scale))
     errors = dict(columns.split(change)) if columns is not None and change.size else {}
     stats = {
         **best.stats,
