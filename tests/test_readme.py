@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Pages whose blocks are one script, with a test of its own.
+ONE_SCRIPT = ("how-it-works",)
 #: Blocks that run for longer than all others.
 DEAR = ("correlations-0", "generalized-p-0", "generalized-p-1", "levels-0")
 BLOCKS = [
@@ -19,6 +21,7 @@ BLOCKS = [
         block, id=f"{page.stem}-{k}", marks=[pytest.mark.slow] * (f"{page.stem}-{k}" in DEAR)
     )
     for page in PAGES[1:]  # that of the README has a test of its own
+    if page.stem not in ONE_SCRIPT
     for k, block in enumerate(
         re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
     )
