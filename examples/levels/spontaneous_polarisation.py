@@ -9,7 +9,8 @@ N excited atoms decay to two ground states 0 and 1, each by a collective jump of
 The first photons decide, and light of one kind stimulates more of its kind. With equal rates every
 share of the two ground states is equally likely: the number n_1 of atoms in state 1 is uniform from 0
 to N, with the variance N (N + 2)/12, where independent atoms would have N/4. With rates 2 : 1 the
-distribution leans over to the faster decay, further than the 2/3 of single atoms.
+distribution leans over to the faster decay, further than the 2/3 of single atoms. After the burst
+trajectories go on drifting a little between the ground states (left), an error that falls with N.
 
 `python spontaneous_polarisation.py [--quick]` writes spontaneous_polarisation.png and prints a table.
 """
