@@ -9,7 +9,8 @@ has a collective jump with Clebsch-Gordan coefficients (``wf.zeeman``):
 
 All atoms start in e+1/2, where the weights of pi and sigma+ light are 2/3 and 1/3: the two compete, and
 the stronger one takes more than its weight. Every atom also decays by itself, at a tenth of what the
-N atoms do together.
+N atoms do together. Six levels reach many elements of the exact solution, so that N is 5 here;
+errors of so few atoms are large (the final share of g+1/2 is 0.09 off for N = 3).
 
 `python rubidium.py [--quick]` writes rubidium.png and prints a table.
 """
@@ -43,7 +44,7 @@ def problem(N):
     return model, {**light, "in g+1/2 / N": rb.atoms.pop("g+1/2") / N}
 
 
-N = 3 if QUICK else 8
+N = 3 if QUICK else 5
 model, e_ops = problem(N)
 results = {
     "TWA": wf.solve(model, scaled / N, e_ops=e_ops, ntraj=ntraj, seed=1),
@@ -54,7 +55,7 @@ figure.savefig("rubidium.png")
 print(results["TWA"])
 print(
     wf.certify(
-        problem, lambda N: scaled / N, N=1000, small=(2, 3) if QUICK else (3, 5, 8),
+        problem, lambda N: scaled / N, N=1000, small=(2, 3) if QUICK else (2, 3, 4, 5),
         small_ntraj=2 * ntraj, progress=False,
     )
 )  # fmt: skip

@@ -126,30 +126,23 @@ def section(quick: bool) -> Section:
     what = f"Raman laser, N = {RAMAN_N}: photons per emitter"
     entries.append(Entry("raman", what, gap, sem=error, at_most=RAMAN))
     ntraj = 2_000 if quick else 40_000
-    t = np.array([0, 0.6])
-    model, ops = decays(100, 1.0)
-    entries.append(_known("equal", "equal collective decays, N = 100: Var n₁", model, t,
-                          ops["variance"], ntraj, EQUAL, EQUAL_SHARE * EQUAL))  # fmt: skip
-    model, ops = decays(100, 0.5)
-    for key, known, bound in (("mean", MEAN, MEAN_OFF), ("spread", SPREAD, SPREAD_SHARE * SPREAD)):
-        what = f"decays 2 : 1, N = 100: {key} of n₁/N"
-        entries.append(_known(key, what, model, t, ops[key], ntraj, known, bound))
+    known = {
+        1.0: (("variance", EQUAL, EQUAL_SHARE * EQUAL),),
+        0.5: (("mean", MEAN, MEAN_OFF), ("spread", SPREAD, SPREAD_SHARE * SPREAD)),
+    }
+    for other, values in known.items():
+        model, ops = decays(100, other)
+        run = _quiet(model, np.array([0, 0.6]), ops, ntraj)
+        for key, value, bound in values:
+            off, error = abs(float(run.expect[key][-1]) - value), float(run.sem[key][-1])
+            what = f"decays 1 : {other:g}, N = 100: {key} of n₁{'' if other == 1 else '/N'}"
+            entries.append(Entry(key, f"{what} less {value:g}", off, sem=error, at_most=bound))
     entries += costs(quick)
     return Section(
         "Emitters with levels: largest deviation over time from exact, or from known values",
         entries,
         "TWA, default sampling and step; sampling errors in brackets add to every deviation.",
     )
-
-
-def _known(
-    key: str, what: str, model: Model, t: NDArray[np.float64], op: Any, ntraj: int, known: float,
-    bound: float,
-) -> Entry:  # fmt: skip
-    """The deviation of an observable from its known value in the end."""
-    run = _quiet(model, t, {key: op}, ntraj)
-    off, error = abs(float(run.expect[key][-1]) - known), float(run.sem[key][-1])
-    return Entry(key, f"{what} less {known:g}", off, sem=error, at_most=bound)
 
 
 def _quiet(model: Model, t: NDArray[np.float64], ops: dict[str, Any], ntraj: int) -> Result:
