@@ -3,7 +3,7 @@
 #   make test        style, spelling, types, architecture, and the quick tests
 #   make test-slow   the tests marked slow
 #   make hostile     every attack of tests/hostile
-#   make test-gpu    compiled GPU code, run on the CPU: needs a C compiler, but no GPU
+#   make test-gpu    all compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
 #   make calibrate   whether error bars are honest: many repeats of guided sampling and controls
 #   make bench-gpu   a GPU next to the CPU: agreement and speed (DRY=1: only compile for one)
@@ -42,8 +42,8 @@ test-slow: $(STAMP)-test
 hostile: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/hostile tests/run/test_checkpoint.py
 
-test-gpu: $(STAMP)-test $(STAMP)-gpu
-	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py
+test-gpu: $(STAMP)-test
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py tests/kernels/test_cuda.py
 
 bench: $(STAMP)-bench
 	$(BIN)/wignerflow bench

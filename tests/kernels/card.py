@@ -6,74 +6,71 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import numpy as np
-from numba import cuda as numba_cuda
 
-from wignerflow.kernels import cuda
-from wignerflow.run import gpus
+from wignerflow.kernels import card, cuda
+from wignerflow.kernels.card import About
 
 from .ptx import Emulated
 
 
-class Memory(np.ndarray):
-    """Memory of the card."""
+class Memory:
+    """Memory of the card, as it is found: nothing that a result may rest on."""
 
-    def copy_to_host(self) -> np.ndarray:
-        return np.array(self)
+    def __init__(self, shape, dtype):
+        self.array = np.empty(shape, dtype)
+        self.array.fill(np.nan if np.issubdtype(dtype, np.floating) else -(2**40))
+        self.shape, self.address = self.array.shape, self.array.ctypes.data
 
+    @staticmethod
+    def of(array):
+        out = Memory(array.shape, np.float64)
+        out.array = np.array(array)
+        out.address = out.array.ctypes.data
+        return out
 
-def _fresh(shape, dtype) -> Memory:
-    """Memory as it is found: nothing that a result may rest on."""
-    out = np.empty(shape, dtype).view(Memory)
-    out.fill(np.nan if np.issubdtype(dtype, np.floating) else -(2**40))
-    return out
-
-
-def compiles_for_gpu() -> bool:
-    """Whether the compiler of the CUDA libraries can be loaded."""
-    try:
-        from numba.cuda.cudadrv.nvvm import NVVM
-
-        NVVM()
-    except Exception:
-        return False
-    return True
+    def copy(self):
+        return self.array.copy()
 
 
 @contextlib.contextmanager
 def emulated_card(
     capability: tuple[int, int] = (9, 0), change: Callable[[str], str] = lambda ptx: ptx
-) -> Iterator[None]:
+) -> Iterator[dict[str, int]]:
     """Let ``device="cuda"`` compile for a real card, and run that code on the CPU.
 
-    ``change`` is applied to the assembly of the kernel ``run``.
+    ``change`` is applied to the assembly of the kernel ``run``. What is returned says in which
+    ``order`` threads take turns: forwards (0), backwards (1) or in disorder (2).
     """
-    device = SimpleNamespace(id=0, compute_capability=capability)
+    turns = {"order": 0}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
-        def emulate(kernel) -> None:
-            code = kernel.ptx(capability)
-            kernel._run = Emulated(change(code["run"]), folder)
-            kernel._sums = Emulated(code["sums"], folder)
-            kernel._tables, kernel.compile_seconds = {}, 0.0
+        made: dict[card.Function, Emulated] = {}
 
-        stack.enter_context(patch("numba.cuda.dispatcher.get_current_device", lambda: device))
+        def load(function) -> None:
+            if function not in made:
+                code = function.code.decode()
+                made[function] = Emulated(change(code) if function.name == "run" else code, folder)
+
+        def launch(function, grid, block, arguments) -> None:
+            load(function)
+            made[function](grid, (*block, 1), card.pack(arguments), turns["order"])
+
+        found = About("emulated", capability, 1, 64, 1e9)
         for owner, name, value in (
-            (numba_cuda, "device_array", _fresh),
-            (numba_cuda, "to_device", lambda x: np.array(x).view(Memory)),
-            (numba_cuda, "current_context", lambda: SimpleNamespace(device=device)),
-            (cuda.CudaKernel, "_compile", emulate),
-            (cuda, "cuda_target", lambda: "cuda emulated"),
+            (cuda, "Memory", Memory),
+            (card.Function, "load", load),
+            (card.Function, "launch", launch),
+            (cuda, "about", lambda number: found),
+            (cuda, "count", lambda: 1),
+            (cuda, "current", lambda: 0),
             (cuda, "free_memory", lambda number: 4e9),
-            (gpus, "free_memory", lambda number: 4e9),
-            (gpus, "unavailable", lambda: None),
-            (gpus, "devices", lambda: [0]),
-            (gpus, "resident", lambda: 64),
-            (gpus.Gpus, "_bind", lambda pool: None),
+            (card, "free_memory", lambda number: 4e9),
+            (card, "unavailable", lambda: None),
+            (card, "use", lambda number: None),
         ):
             stack.enter_context(patch.object(owner, name, value))
-        yield
+        yield turns

@@ -14,6 +14,7 @@ import ctypes
 import hashlib
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,7 @@ static Thread *me, threads[1024];
 static ucontext_t scheduler;
 static uint32_t tid[3], ntid[3], ctaid[3], nctaid[3];
 static uint64_t *args;
+static int ignored;
 
 static void wait_for(int what, int site) {
   me->waits = what, me->site = site;
@@ -218,7 +220,7 @@ def _statement(line: str, site: int) -> str:
     if op == "shfl":
         to, _, valid = words[0].partition("|")
         given = ", ".join(_value(w, "b32") for w in words[1:])
-        call = f"shuffle({site}, '{modes[1][0]}', {given}, &{valid.replace('%', '')})"
+        call = f"shuffle({site}, '{modes[1][0]}', {given}, &{valid.replace('%', '') or 'ignored'})"
         return _set(to, "b32", call)
     return _assign(op, modes, words)
 
@@ -226,6 +228,13 @@ def _statement(line: str, site: int) -> str:
 def _assign(op: str, modes: list[str], words: list[str]) -> str:
     kind = modes[-1]
     T = C_TYPES[kind]
+    if op in ("ld", "st") and {"v2", "v4"} & set(modes):  # neighbours, one by one
+        single = [m for m in modes if m not in ("v2", "v4")]
+        place, group = (words[1], words[0]) if op == "ld" else (words[0], words[1])
+        parts = [w.strip() for w in group[1:-1].split(",")]
+        places = [f"[{place[1:-1]}@{n * int(kind[1:]) // 8}]" for n in range(len(parts))]
+        pairs = zip(parts, places, strict=True)
+        return " ".join(_assign(op, single, [x, a] if op == "ld" else [a, x]) for x, a in pairs)
     if op == "st":
         return f"LOAD({T}, {_address(words[0])}) = {_value(words[1], kind)};"
     if op == "ld":
@@ -235,6 +244,13 @@ def _assign(op: str, modes: list[str], words: list[str]) -> str:
             return _set(words[0], kind, f"LOAD({T}, args + {number[1]})")
         return _set(words[0], kind, f"LOAD({T}, {_address(words[1])})")
     to, *inputs = words
+    if op == "mov" and "{" in to + inputs[0]:  # 64 bits and their halves
+        if to[0] != "{":
+            low, high = (_value(w.strip(), "u32") for w in inputs[0][1:-1].split(","))
+            return _set(to, "b64", f"(uint64_t){high} << 32 | {low}")
+        whole = _value(inputs[0], "b64")
+        halves = zip(to[1:-1].split(","), (whole, f"{whole} >> 32"), strict=True)
+        return " ".join(_set(w.strip(), "b32", x) for w, x in halves if w.strip() != "_")
     if op == "cvt":
         return _convert(to, inputs[0], modes)
     if op == "cvta":
@@ -281,6 +297,7 @@ def _assign(op: str, modes: list[str], words: list[str]) -> str:
     simple = {
         "mov": "{0}", "neg": "-{0}", "mul": "{0} * {1}", "mad": "{0} * {1} + {2}",
         "not": "!{0}" if kind == "pred" else "~{0}", "rcp": "1 / {0}",
+        "rsqrt": f"1 / sqrt{real}({{0}})",
         **{name: f"{{0}} {sign} {{1}}" for name, sign in INFIX.items()},
         "fma": f"fma{real}({{0}}, {{1}}, {{2}})", "sqrt": f"sqrt{real}({{0}})",
         "abs": f"fabs{real}({{0}})",
@@ -310,10 +327,9 @@ def _value(word: str, kind: str) -> str:
     """An operand as a C expression of a type."""
     if special := SPECIAL.match(word):
         return f"{special[1]}[{'xyz'.index(special[2])}]"
-    if word.startswith("0f"):
-        return f"f_b(0x{word[2:]}u)"
-    if word.startswith("0d"):
-        return f"d_b(0x{word[2:]}ull)"
+    if word[:2] in ("0f", "0d"):
+        bits = f"0x{word[2:]}{'u' if word[1] == 'f' else 'ull'}"
+        return f"{word[1]}_b({bits})" if kind[0] == "f" else bits
     if not word.startswith("%"):
         if re.fullmatch(r"-?(0x)?[0-9A-Fa-f]+", word):
             return f"(({C_TYPES[kind]}){word}{'ll' if kind[1:] == '64' else ''})"
@@ -341,47 +357,35 @@ def _set(word: str, kind: str, value: str) -> str:
 
 
 def _address(word: str) -> str:
-    base, _, offset = word[1:-1].partition("+")
-    where = _value(base, "u64")
-    return f"{where} + ({offset})" if offset else where
+    place, _, more = word[1:-1].partition("@")
+    base, _, offset = place.partition("+")
+    return " + ".join([_value(base, "u64"), *(f"({x})" for x in (offset, more) if x)])
+
+
+def translate(ptx: str, library: Path) -> None:
+    """Make a library with the function ``launch`` of a PTX module."""
+    source = library.with_suffix(".c")
+    source.write_text(c_source(ptx))
+    command = ["cc", "-O1", "-march=native", "-ffp-contract=off", "-fwrapv", "-w"]
+    command += ["-fno-strict-aliasing", "-shared", "-fPIC"]
+    subprocess.run([*command, str(source), "-o", str(library), "-lm"], check=True)
 
 
 class Emulated:
-    """A kernel of a PTX module: ``emulated[blocks, threads](*arguments)`` as numba-cuda's."""
-
-    #: Threads take turns forwards (0), backwards (1) or in disorder (2).
-    order = 0
+    """A kernel of a PTX module."""
 
     def __init__(self, ptx: str, folder: Path):
-        text = c_source(ptx)
-        name = hashlib.sha256(text.encode()).hexdigest()[:16]
-        source, library = folder / f"{name}.c", folder / f"{name}.so"
-        source.write_text(text)
-        command = ["cc", "-O1", "-march=native", "-ffp-contract=off", "-fwrapv", "-w"]
-        command += ["-fno-strict-aliasing", "-shared", "-fPIC"]
-        subprocess.run([*command, str(source), "-o", str(library), "-lm"], check=True)
+        library = folder / f"{hashlib.sha256(ptx.encode()).hexdigest()[:16]}.so"
+        translate(ptx, library)
         self._launch = ctypes.CDLL(str(library)).launch
 
-    def __getitem__(self, shape):
-        sizes = []
-        for size in shape:
-            size = size if isinstance(size, tuple) else (size,)
-            sizes.append(np.array([*size, 1, 1][:3], np.uint32))
-        return lambda *arguments: self._run(*sizes, arguments)
-
-    def _run(self, grid, block, arguments):
-        words = np.array([w for a in arguments for w in _words(a)], np.uint64)
-        wrong = self._launch(
-            *(ctypes.c_void_p(x.ctypes.data) for x in (grid, block, words)), self.order
-        )
+    def __call__(self, grid, block, words, order: int) -> None:
+        """Run it: parameters as 64-bit words, threads in an order of turns."""
+        sizes = (np.array(grid, np.uint32), np.array(block, np.uint32))
+        words = np.ascontiguousarray(words)
+        wrong = self._launch(*(ctypes.c_void_p(x.ctypes.data) for x in (*sizes, words)), order)
         assert not wrong, WRONG[wrong]
 
 
-def _words(argument) -> list[int]:
-    """An argument as numba passes it."""
-    if not isinstance(argument, np.ndarray):
-        kind = {np.float32: np.uint32, np.float64: np.uint64}.get(type(argument))
-        return [int(argument.view(kind)) if kind else int(argument) % 2**64]
-    assert argument.flags.c_contiguous
-    head = [0, 0, argument.size, argument.itemsize, argument.ctypes.data]
-    return [*head, *argument.shape, *argument.strides]
+if __name__ == "__main__":
+    translate(Path(sys.argv[1]).read_text(), Path(sys.argv[2]))

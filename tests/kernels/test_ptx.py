@@ -1,6 +1,6 @@
 """Compiled GPU code, run on the CPU by ``ptx``: every kind of kernel next to NumPy lanes.
 
-``make test-gpu`` installs what compiles for a GPU; no GPU is needed, but a C compiler is.
+No GPU and none of its libraries are needed, but a C compiler is.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.bench.gpu import KINDS, one
+from wignerflow.bench.gpu import KINDS, one, spills
 from wignerflow.kernels import cuda
 from wignerflow.kernels.cuda import CudaKernel
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout
+from wignerflow.kernels.targets import nvidia
 from wignerflow.observables import flatten
 
-from .card import compiles_for_gpu, emulated_card
+from .card import emulated_card
 from .lanes import LaneRun
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),
-    pytest.mark.skipif(not compiles_for_gpu(), reason="the CUDA libraries are not installed"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 
 SEED, STEPS, NTRAJ = 2**40 + 3, 5, 35
 #: Normals are made in single precision, whose rounding depends on the compiler. It shows most in
@@ -47,24 +44,47 @@ def grid_of(dt):
     return Grid.make(np.array([0.0, 2 * dt, STEPS * dt]), dt)
 
 
-def kernel_of(make, method, dt, single=False):
+@pytest.mark.skipif(shutil.which("ptxas") is None, reason="NVIDIA's assembler is not installed")
+@pytest.mark.parametrize("capability", [(7, 0), (9, 0), (12, 0)])
+def test_the_makers_assembler_takes_the_code_and_spills_nothing(capability):
+    """Of cards older than the assembler knows nothing can be said; a new one runs older code."""
+    for which in ("one ensemble", "waveguide chain, M = 20"):
+        kernel = kernel_of(*KINDS[NAMES.index(which)][1:], single=True, ready=False)
+        target = nvidia(capability)
+        run, sums = kernel.kernels(target)
+        assert b".local" not in run.code and b".f64" not in run.code
+        known = max(target.cpu, "sm_75")  # the oldest that ptxas 13 knows
+        assert [spills(str(shutil.which("ptxas")), x.code, known) for x in (run, sums)] == [0, 0]
+    with pytest.raises(RuntimeError, match="ptxas refuses"):
+        spills(str(shutil.which("ptxas")), run.code.replace(b"fma", b"fmb"), known)
+
+
+def kernel_of(make, method, dt, single=False, ready=True):
     text = lowered(make, method, dt)
     batched = np.arange(min(2, text.channels))
-    return CudaKernel(text, grid_of(dt), single=single, batched=batched)
+    return CudaKernel(text, grid_of(dt), single=single, batched=batched, ready=ready)
 
 
 def fields(out):
     return (out.count, out.mean, out.m2, out.batch_count, out.batch_sum, out.clips, out.final)
 
 
-@pytest.mark.parametrize("precision", ["double", "single"])
-@pytest.mark.parametrize(("make", "method", "dt"), [kind[1:] for kind in KINDS], ids=NAMES)
+QUICK = ("one ensemble", "waveguide chain, M = 20", "generalised P-function")
+
+
+@pytest.mark.parametrize("precision", ["double", pytest.param("single", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("make", "method", "dt"),
+    [
+        pytest.param(*kind[1:], id=kind[0], marks=[] if kind[0] in QUICK else [pytest.mark.slow])
+        for kind in KINDS
+    ],
+)
 def test_compiled_code_equals_numpy_lanes(make, method, dt, precision):
-    with emulated_card():
+    with emulated_card() as turns:
         kernel = kernel_of(make, method, dt, precision == "single")
         out = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
-        for order in (1, 2):  # of threads
-            kernel._run.order = kernel._sums.order = order
+        for turns["order"] in (1, 2):  # of threads
             again = kernel.simulate(0, 1, NTRAJ, SEED, keep=True)
             for a, b in zip(fields(out), fields(again), strict=True):
                 assert np.array_equal(a, b)
@@ -87,6 +107,7 @@ def test_compiled_code_equals_numpy_lanes(make, method, dt, precision):
     assert np.all(out.count == NTRAJ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "pattern"),
     [
@@ -101,11 +122,10 @@ def test_a_missing_barrier_is_noticed(which, pattern):
         assert re.search(pattern, ptx)
         return re.sub(rf"{pattern}[^\n]*", "", ptx)
 
-    with emulated_card(change=without):
+    with emulated_card(change=without) as turns:
         kernel = kernel_of(make, method, dt)
         means = []
-        for order in (0, 1, 2):
-            kernel._run.order = order
+        for turns["order"] in (0, 1, 2):
             means.append(kernel.simulate(0, 1, NTRAJ, SEED).mean)
     assert not np.array_equal(means[0], means[1]) or not np.array_equal(means[0], means[2])
 
@@ -117,7 +137,7 @@ def test_solve_on_the_card():
     here = wf.solve(model, times, **options)
     with emulated_card():
         there = wf.solve(model, times, device="auto", **options)
-    assert there.stats["device"] == "emulated x 1"
+    assert there.stats["device"] == "sm_90 emulated x 1"
     for name in e_ops:
         error = np.hypot(here.sem[name], there.sem[name])[1:]
         # the same trajectories, in single precision

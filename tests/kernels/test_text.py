@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,11 +158,14 @@ def test_the_key_covers_text_sources_versions_and_target(monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(compiler, "__version__", "0.0")
         assert compiler.digest("text", host) != key
-    for module in (lower, targets):  # the sources that turn text into code
+    sources = compiler._sources()  # that turn text into code
+    assert {p.name for p in sources} >= {"function.py", "expressions.py", "targets.py"}
+    for n, source in enumerate(sources):
+        other = tmp_path / "other.py"
+        other.write_bytes(source.read_bytes() + b"#")
+        changed = [*sources[:n], other, *sources[n + 1 :]]
         with monkeypatch.context() as patch:
-            other = tmp_path / "other.py"
-            other.write_bytes(Path(module.__file__).read_bytes() + b"#")
-            patch.setattr(module, "__file__", str(other))
+            patch.setattr(compiler, "_sources", functools.partial(list, changed))
             compiler._makers.cache_clear()
             assert compiler.digest("text", host) != key
         compiler._makers.cache_clear()
@@ -193,7 +196,7 @@ def test_vectors_are_as_wide_as_the_cpu_has(monkeypatch, features, bits):
         targets.host.cache_clear()
     assert host.bits == bits and f"{bits}-bit" in host.name
     assert ("-prefer-256-bit" in host.features) == (bits == 512)
-    ir = lower.lower(printed(*laser(), TIMES).module(True, 128), "run", host.width)
+    ir = lower.lower(printed(*laser(), TIMES).module(True, 128), "run", host)
     assert f"<{bits // 32} x float>" in ir
 
 

@@ -100,7 +100,7 @@ def test_refused(first):
 
 def test_devices(first, monkeypatch):
     """Only the CPU starts from samples; "auto" says so."""
-    monkeypatch.setattr("wignerflow.kernels.cuda.unavailable", lambda: None)
+    monkeypatch.setattr("wignerflow.kernels.card.unavailable", lambda: None)
     options = dict(start=first, seed=4, ntraj=128)
     with pytest.raises(ValueError, match="`device` must be 'cpu' or 'auto' with `start`"):
         cases.solve("laser", T2, device="cuda", **options)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -24,9 +25,11 @@ from ..derived import Squeezing
 from ..figures import ruks_4d
 from ..figures.ruks import laser
 from ..figures.ruks_chain import chain_model, emissions
-from ..kernels.cuda import CudaKernel, unavailable
+from ..kernels.card import about, unavailable
+from ..kernels.cuda import CudaKernel
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
+from ..kernels.targets import nvidia
 from ..model.couplings import NearestNeighbour
 from ..model.mode_states import fock
 from ..model.model import Jump, LocalJump, Model
@@ -43,9 +46,9 @@ from .report import Entry, Section, as_dict, machine, text
 from .timing import entry
 
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
-#: printed by nvdisasm): of the laser, of the same with three-point noise, and of an ensemble in a
-#: chain of 500, all threads together.
-INSTRUCTIONS = {"one": 361, "three": 224, "chain": 449}
+#: printed by nvdisasm): of the laser, of the same with three-point noise; and of an ensemble in a
+#: chain of 500, all threads together (389 of PTX are executed, as much more as for the laser).
+INSTRUCTIONS = {"one": 369, "three": 263, "chain": 408}
 SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
 PROBE = 20  # steps over which single trajectories are compared
 
@@ -211,33 +214,53 @@ def rates(quick: bool) -> Section:
 
 def issue_rate() -> float:
     """Instructions per second of all lanes of the first GPU."""
-    from numba import cuda
-
-    device = cuda.get_current_device()
-    return 32.0 * SCHEDULERS * device.MULTIPROCESSOR_COUNT * 1e3 * device.CLOCK_RATE
+    card = about(0)
+    return 32.0 * SCHEDULERS * card.multiprocessors * card.clock
 
 
 def dry(capability: tuple[int, int] = (9, 0)) -> Section:
     """Compile every kind of kernel to assembly, without a GPU."""
     entries = []
-    fake = SimpleNamespace(compute_capability=capability)
-    with patch("numba.cuda.dispatcher.get_current_device", lambda: fake):
-        for what, make, method, dt in KINDS:
-            model, e_ops = make()
-            _, base, plan = flatten(e_ops, model.subsystems)
-            times = np.array([0.0, dt])
-            system, symbols = method.lower(model, base, times)
-            readouts = [Readout(symbols[k], plan.base[k].is_complex) for k in base]
-            printed = KernelText(system, readouts)
-            grid, none = Grid.make(times, dt), np.empty(0, np.int64)
-            kernel = CudaKernel(printed, grid, single=True, batched=none, ready=False)
-            code = kernel.ptx(capability)["run"]
-            doubles = len(re.findall(r"\.f64\b", code))
-            memory = len(re.findall(r"(?:ld|st)\.local", code))
-            name = f"{what}: double-precision operations"
-            entries.append(Entry("", name, doubles, at_most=0))
-            entries.append(Entry("", "  accesses to local memory", memory, at_most=0))
+    target, assembler = nvidia(capability), shutil.which("ptxas")
+    for what, make, method, dt in KINDS:
+        model, e_ops = make()
+        _, base, plan = flatten(e_ops, model.subsystems)
+        times = np.array([0.0, dt])
+        system, symbols = method.lower(model, base, times)
+        readouts = [Readout(symbols[k], plan.base[k].is_complex) for k in base]
+        printed = KernelText(system, readouts)
+        grid, none = Grid.make(times, dt), np.empty(0, np.int64)
+        kernel = CudaKernel(printed, grid, single=True, batched=none, ready=False)
+        begin = time.process_time()
+        run, sums = kernel.kernels(target)
+        seconds = time.process_time() - begin
+        code = run.code.decode()
+        doubles = len(re.findall(r"\.f64\b", code))
+        memory = len(re.findall(r"(?:ld|st)\.local", code))
+        name = f"{what}: double-precision operations"
+        entries.append(Entry("", name, doubles, at_most=0))
+        entries.append(Entry("", "  accesses to local memory", memory, at_most=0))
+        entries.append(Entry("", "  compiled or loaded in", seconds, "s", at_most=5))
+        if assembler is not None:
+            spilled = sum(spills(assembler, x.code, target.cpu) for x in (run, sums))
+            entries.append(Entry("", "  registers that spill, of ptxas", spilled, at_most=0))
     return Section("Kernels compiled for sm_{}{}".format(*capability), entries)
+
+
+def spills(assembler: str, code: bytes, kind: str) -> int:
+    """Bytes that the card's own assembler keeps in memory for want of registers.
+
+    Raises:
+        RuntimeError: it does not take the code.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "kernel.ptx"
+        file.write_bytes(code)
+        command = [assembler, f"-arch={kind}", "-v", str(file), "-o", str(file.with_suffix(".o"))]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"ptxas refuses a kernel: {done.stderr.strip()}")
+    return sum(map(int, re.findall(r"(\d+) bytes spill", done.stderr)))
 
 
 def main(arguments: list[str] | None = None) -> int:

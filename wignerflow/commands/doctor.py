@@ -24,7 +24,7 @@ OPTIONAL = (
     ("qutip", "exact", "exchange of models and states with QuTiP"),
     ("dask", "cluster", "runs on several machines"),
     ("distributed", "cluster", "runs on several machines"),
-    ("numba-cuda", "gpu", "runs on a GPU"),
+    ("cuda-bindings", "gpu", "runs on a GPU"),
     ("sympy", "docs", "printing of equations"),
 )
 
@@ -204,9 +204,7 @@ def _gpu() -> Line:
     found = _driver()
     if found is None:
         return "missing", "GPU", "no NVIDIA driver found; nothing is lost, runs use the CPU"
-    if importlib.util.find_spec("numba_cuda") is None:
-        return "missing", "GPU", f"{found}, but not numba-cuda: pip install 'wignerflow[gpu]'"
-    from ..kernels.cuda import unavailable
+    from ..kernels.card import unavailable
 
     reason = unavailable()
     return ("ok", "GPU", found) if reason is None else ("missing", "GPU", f"{found}, but {reason}")

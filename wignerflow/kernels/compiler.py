@@ -22,10 +22,14 @@ _loaded: dict[str, Loaded] = {}
 _locks: dict[str, threading.Lock] = {}
 
 
+def _sources() -> list[Path]:
+    """The files that make object code of a text."""
+    return [*sorted(Path(lower.__file__).parent.glob("*.py")), Path(targets.__file__)]
+
+
 @functools.cache
 def _makers() -> bytes:
-    """The sources that make object code of a text."""
-    return b"\0".join(Path(m.__file__ or "").read_bytes() for m in (lower, targets))
+    return b"\0".join(file.read_bytes() for file in _sources())
 
 
 def digest(text: str, target: Target) -> str:
@@ -65,7 +69,7 @@ def _allow(seconds: float) -> None:
         )
 
 
-def compiled(text: str, target: Target) -> bytes:
+def compiled(text: str, target: Target, entry: str = ENTRY) -> bytes:
     """The object file of a text, made anew.
 
     Raises:
@@ -73,20 +77,20 @@ def compiled(text: str, target: Target) -> bytes:
     """
     _allow(PER_CHARACTER * len(text))
     with compiling():
-        ir = lower.lower(text, ENTRY, target.width, target.pointer)
+        ir = lower.lower(text, entry, target)
         _allow(expected_seconds(ir))
         return targets.object_code(ir, target)
 
 
-def object_code(text: str, target: Target) -> bytes:
-    """The object file of a text, from the cache where it is there."""
+def object_code(text: str, target: Target, entry: str = ENTRY) -> bytes:
+    """The object file of a text (of GPUs by NVIDIA assembly), from the cache where it is there."""
     key = digest(text, target)
     code = cache.load(key)
     if code is None:
         listener = heard_by()
         if listener is not None and not listener.compiles:
             raise TooLong
-        code = compiled(text, target)
+        code = compiled(text, target, entry)
         cache.save(key, code)
     return code
 

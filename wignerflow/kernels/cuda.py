@@ -7,28 +7,21 @@ not depend on the number of GPUs, on how chunks are grouped into launches, nor o
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import importlib.util
-import os
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import MATRIX
-from . import cache, rng
+from . import compiler, rng, targets
+from .card import DriverError, Function, Memory, about, count, current, free_memory, function
 from .cpu import Chunks, kernel_digest
-from .cuda_sums import sums_source
-from .cuda_text import Shape, room, source
 from .kernel import NoDevice
 from .module import Grid, KernelText
+from .thread_sums import sums_source
+from .threads import Shape, room, source
 
 #: Steps of members of all trajectories per launch: tenths of a second on a large card, and less
 #: than the seconds after which a driver with a display stops a kernel on a small one.
@@ -39,139 +32,21 @@ WHOLE = 2**62  # more steps than any interval between outputs has
 MEMORY_SHARE = 0.8  # of the free memory, at most
 
 
-def simulated() -> bool:
-    """Whether numba-cuda's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM=1)."""
-    import numba
-
-    return bool(getattr(numba.config, "ENABLE_CUDASIM", False))
-
-
-def unavailable() -> str | None:
-    """Why there is no GPU to run on, and what to do; None where there is one."""
-    if not simulated() and importlib.util.find_spec("numba_cuda") is None:
-        return "the package numba-cuda is not installed; run `pip install 'wignerflow[gpu]'`"
-    from numba import cuda
-
-    try:
-        if not cuda.is_available():
-            return _reason()
-        version = None if simulated() else cuda.runtime.get_version()
-        driver = (0, 0) if simulated() else cuda.driver.driver.get_version()
-        count = len(cuda.gpus)
-    except Exception as error:
-        return f"the driver or the CUDA libraries cannot be used ({error}); {UPDATE}"
-    if count == 0:
-        return "no NVIDIA GPU is visible (CUDA_VISIBLE_DEVICES may hide it)"
-    if version is not None and version[0] > driver[0]:
-        return (
-            f"the NVIDIA driver supports CUDA {_dotted(driver)}, older than the installed "
-            f"libraries ({_dotted(version)}); {UPDATE}"
-        )
-    return None
-
-
-UPDATE = "update the NVIDIA driver, or install the libraries that fit it (see docs/gpu.md)"
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("numba-cuda")
-    except importlib.metadata.PackageNotFoundError:  # Numba brings a simulator of its own
-        return "simulator"
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return ".".join(map(str, version))
-
-
-def _reason() -> str:
-    """Why numba finds no GPU."""
-    from numba import cuda
-
-    error = str(cuda.cuda_error() or "").strip().splitlines()
-    return "no NVIDIA driver or GPU was found" + (f" ({error[0]})" if error else "")
-
-
 def devices() -> list[int]:
     """Numbers of the GPUs to use: all visible ones of the kind of the first."""
-    from numba import cuda
-
-    kind = [_kind(device) for device in cuda.gpus]
-    return [k for k, other in enumerate(kind) if other == kind[0]]
-
-
-def _kind(device: Any) -> tuple[Any, ...]:
-    if simulated():
-        return ("simulator",)
-    name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
-    return (*device.compute_capability, name)
+    kinds = [(about(k).capability, about(k).name) for k in range(count())]
+    return [k for k, other in enumerate(kinds) if other == kinds[0]]
 
 
 def cuda_target() -> str:
     """The kind of GPU that results depend on."""
-    from numba import cuda
-
-    kind = _kind(cuda.gpus[0])
-    return "cuda simulator" if simulated() else f"cuda sm_{kind[0]}{kind[1]} {kind[2]}"
-
-
-def free_memory(number: int) -> float:
-    """Free bytes of a GPU."""
-    from numba import cuda
-
-    if simulated():
-        return 1e12
-    with cuda.gpus[number]:
-        return float(cuda.current_context().get_memory_info().free)
+    card = about(0)
+    return "cuda sm_{}{} {}".format(*card.capability, card.name)
 
 
 def resident() -> int:
     """Threads that a GPU can hold at the same time."""
-    from numba import cuda
-
-    if simulated():
-        return 64
-    device = cuda.get_current_device()
-    return int(device.MULTIPROCESSOR_COUNT) * int(device.MAX_THREADS_PER_MULTIPROCESSOR)
-
-
-def _quiet() -> None:
-    """No warnings that a small run does not fill the card."""
-    if not simulated():
-        from numba.cuda.core import config
-
-        config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
-
-
-def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def load_module(source: str) -> ModuleType:
-    """Import generated source from the cache directory, or a temporary one if that fails."""
-    digest = hashlib.sha256(f"{source}\0{_version()}".encode()).hexdigest()[:24]
-    name = f"wignerflow_kernel_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    directory = cache.cache_directory() / digest[:2]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{name}.py"
-        if not path.exists() or path.read_text() != source:
-            handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
-            with os.fdopen(handle, "w") as file:
-                file.write(source)
-            os.replace(temporary, path)
-    except OSError:
-        directory = Path(tempfile.mkdtemp(prefix="wignerflow-"))
-        path = directory / f"{name}.py"
-        path.write_text(source)
-    return _load(path, name)
+    return about(0).multiprocessors * about(0).threads
 
 
 class CudaKernel:
@@ -195,7 +70,7 @@ class CudaKernel:
                     "device='cpu'."
                 )
         self.shape = Shape.of(text) if shape is None else shape
-        text = KernelText(text.given, text.readouts, self.shape.loops(simulated()))
+        text = KernelText(text.given, text.readouts, self.shape.loops())
         self.lanes = self.shape.lanes
         self.dtype: Any = np.float32 if single else np.float64
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
@@ -211,8 +86,8 @@ class CudaKernel:
         self.bmap = np.full(text.channels_total, -1, np.int64)
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched
-        self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1, simulated())
-        self.sums_source = sums_source(single, self.shape.sum_threads, simulated())
+        self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1)
+        self.sums_source = sums_source(single, self.shape.sum_threads)
         if ready:
             self.target = cuda_target()
             self.fitting(free_memory(0))
@@ -221,7 +96,7 @@ class CudaKernel:
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the GPU."""
-        facts = f"{self.dtype.__name__} {self.lanes} {self.noise} {_version()} {self.sums_source}"
+        facts = f"{self.dtype.__name__} {self.lanes} {self.noise} {self.sums_source}"
         return kernel_digest(self, facts)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -233,41 +108,22 @@ class CudaKernel:
 
     def _compile(self) -> None:
         start = time.perf_counter()
-        _quiet()
-        self._run, self._sums = self.kernels()
-        self._tables: dict[Any, Any] = {}
-        self.simulate(0, 0, 2, 0)
+        self._run, self._sums = self.kernels(targets.nvidia(about(0).capability))
+        self._tables: dict[int, Any] = {}
+        try:
+            self._run.load()
+            self._sums.load()
+        except DriverError as error:
+            raise NoDevice(
+                f"The driver does not take this kernel ({error}): use device='cpu'."
+            ) from None
         self.compile_seconds = time.perf_counter() - start
 
-    def kernels(self) -> tuple[Any, Any]:
-        """The kernels ``run`` and ``sums``, which compile when they are first launched."""
-        return load_module(self.source).run, load_module(self.sums_source).sums
-
-    def ptx(self, capability: tuple[int, int] = (9, 0)) -> dict[str, str]:
-        """Assembly of the kernels ``run`` and ``sums``; needs the CUDA libraries, but no GPU."""
-        import numba
-        from numba import cuda
-
-        F = numba.from_dtype(np.dtype(self.dtype))
-        i8, u4, f8 = numba.int64, numba.uint32, numba.float64
-        ints = [i8] * 6
-        run = [
-            *ints, u4, u4, F, F[:, ::1], F[:, ::1], F[:, ::1], F[:, ::1], F[::1], i8[::1],
-            F[:, ::1], i8[::1], F[::1], i8[::1], u4[::1], u4[::1], F[:, :, ::1], F[:, ::1], F[::1],
-        ]  # fmt: skip
-        sums = [
-            F[:, :, ::1], F[:, ::1], i8, i8, i8, i8, f8[:, :, ::1], f8[:, :, ::1],
-            f8[:, :, :, ::1], i8[::1], i8[:, ::1], i8[:, :, ::1],
-        ]  # fmt: skip
-        return {
-            name: cuda.compile(
-                kernel.py_func, numba.void(*types), device=False, abi="numba", fastmath=True,
-                cc=capability, output="ptx",
-            )[0]
-            for name, kernel, types in zip(
-                ("run", "sums"), self.kernels(), (run, sums), strict=True
-            )
-        }  # fmt: skip
+    def kernels(self, target: targets.Target) -> tuple[Function, Function]:
+        """The kernels ``run`` and ``sums``; no card is needed."""
+        made = ((self.source, "run"), (self.sums_source, "sums"))
+        run, sums = (function(compiler.object_code(x, target, name), name) for x, name in made)
+        return run, sums
 
     # -- memory --------------------------------------------------------------------------------
 
@@ -326,20 +182,18 @@ class CudaKernel:
 
         ``high``: a trajectory with the high word of those that run.
         """
-        from numba import cuda
-
-        device = cuda.current_context().device.id if not simulated() else 0
+        device = current()
         known = self._tables.get(device)
         now = (seed, high >> 32)
         if known is None or known[0] != now:
             total, k0, k1 = int(self.nsteps.sum()), *rng.run_words(seed, high)
             counts = (total, total + self.nsteps.size)
             keys = [
-                np.stack(rng.threefry_np(k0, k1, np.arange(n), purpose), axis=-1).ravel()
+                np.stack(rng.threefry_np(k0, k1, np.arange(n), purpose), axis=-1)
                 for n, purpose in zip(counts, (rng.DYNAMICS, rng.LOCAL), strict=True)
             ]
             constants = (self.p, self.o, self.ct, self.nsteps, self.hs, self.rows)
-            sent = [cuda.to_device(x) for x in (*constants, *keys, self.bmap)]
+            sent = [Memory.of(x) for x in (*constants, *keys, self.bmap)]
             known = self._tables[device] = (now, *sent)
         return known[1:]
 
@@ -350,8 +204,6 @@ class CudaKernel:
 
         ``keep`` returns the final states.
         """
-        from numba import cuda
-
         T, K, Kb, shape = self.nsteps.size + 1, self.channels, self.batched.size, self.shape
         begin = time.perf_counter()
         start = first * self.lanes
@@ -363,63 +215,58 @@ class CudaKernel:
             ]
             return Chunks.joined(parts)
         *tables, bmap = self._on_device(seed, start)
-        count = max(0, min(ntraj, start + chunks * self.lanes) - start)
-        blocks = max(1, -(-count // shape.rows))
+        ntraj = max(0, min(ntraj, start + chunks * self.lanes) - start)  # of these chunks
+        blocks = max(1, -(-ntraj // shape.rows))
         width = blocks * shape.rows
         tile = 1 if shape.spread else shape.rows
         space, F = self.room, self.dtype
-        saved = cuda.device_array((space.saved, width * shape.threads), F)
+        saved = Memory((space.saved, width * shape.threads), F)
         V, Q, W = (
-            cuda.device_array((width // tile, n * tile), F)
+            Memory((width // tile, n * tile), F)
             for n in (space.state, 1 if space.shared else space.state, space.wide)
         )
         rows = self._values(width)
-        values, live = cuda.device_array((rows, K, width), F), cuda.device_array((rows, width), F)
-        clips = cuda.device_array(width, F)
-        at = max(1, chunks)
-        mean, m2 = (cuda.device_array((at, T, K), np.float64) for _ in range(2))
-        sums = cuda.device_array((at, T, 32, max(1, Kb)), np.float64)
-        counts, batches = (cuda.device_array(s, np.int64) for s in ((at, T), (at, T, 32)))
+        values, live = Memory((rows, K, width), F), Memory((rows, width), F)
+        clips = Memory((width,), F)
+        mean, m2 = (Memory((chunks, T, K), np.float64) for _ in range(2))
+        sums = Memory((chunks, T, 32, max(1, Kb)), np.float64)
+        counts, batches = (Memory(s, np.int64) for s in ((chunks, T), (chunks, T, 32)))
         words = rng.run_words(seed, start)
         ka, kb = (np.uint32(x) for x in rng.threefry_np(*words, 0, rng.INITIAL))
-        threads = (shape.threads, shape.rows) if shape.spread else shape.rows
         p, o, ct, nsteps, hs, local_rows, dynamics, locals_ = tables
-        run = self._run[blocks, threads]
 
         def launch(i0: int, i1: int, j0: int, j1: int, number: int) -> None:
-            run(
+            arguments = (
                 start % 2**32, i0, i1, j0, j1, number, ka, kb, F(self.noise), saved, V, Q, W, p, o,
                 ct, nsteps, hs, local_rows, dynamics, locals_, values, live, clips,
             )  # fmt: skip
+            self._run.launch((blocks, 1, 1), shape.block, arguments)
 
         def total(i0: int, i1: int) -> None:
-            self._sums[(K + 1, max(1, i1 - i0), at), shape.sum_threads](
-                values, live, K, self.lanes, count, i0, mean, m2, sums, bmap, counts, batches
-            )
+            arguments = (
+                values, live, K, self.lanes, ntraj, i0, mean, m2, sums, bmap, counts, batches,
+            )  # fmt: skip
+            self._sums.launch((K + 1, i1 - i0, chunks), (shape.sum_threads, 1), arguments)
 
-        if chunks == 0:
-            launch(0, 0, 0, 0, 0)
-            total(0, 0)
-        else:
-            number = 0
-            for i0, i1, j0, j1 in self._launches(width):
-                launch(i0, i1, j0, j1, number)
-                if j1 == WHOLE:
-                    number += int(self.nsteps[max(i0 - 1, 0) : i1 - 1].sum())
-                else:
-                    number += j1 - j0
-                if i0 == 0 or j1 >= self.nsteps[i0 - 1]:
-                    total(i0, i1)
+        number = 0
+        for i0, i1, j0, j1 in self._launches(width):
+            launch(i0, i1, j0, j1, number)
+            if j1 == WHOLE:
+                number += int(self.nsteps[max(i0 - 1, 0) : i1 - 1].sum())
+            else:
+                number += j1 - j0
+            if i0 == 0 or j1 >= self.nsteps[i0 - 1]:
+                total(i0, i1)
         final = np.zeros((0, self.state_slots, self.lanes), F)
         if keep:
-            final = self._final(chunks, count, width, saved, V)
+            final = self._final(chunks, ntraj, width, saved, V)
         out = Chunks(
-            counts.copy_to_host()[:chunks],
-            mean.copy_to_host()[:chunks],
-            m2.copy_to_host()[:chunks],
-            batches.copy_to_host()[:chunks],
-            sums.copy_to_host()[:chunks, :, :, :Kb],
-            self._clips(chunks, count, clips),
+            counts.copy(),
+            mean.copy(),
+            m2.copy(),
+            batches.copy(),
+            sums.copy()[:, :, :, :Kb],
+            self._clips(chunks, ntraj, clips),
             final,
         )
         out.seconds = time.perf_counter() - begin
@@ -427,16 +274,16 @@ class CudaKernel:
 
     def _clips(self, chunks: int, count: int, clips: Any) -> NDArray[np.float64]:
         each = np.zeros(chunks * self.lanes)
-        each[:count] = clips.copy_to_host()[:count]
+        each[:count] = clips.copy()[:count]
         return each.reshape(chunks, self.lanes).sum(axis=1)
 
     def _final(self, chunks: int, count: int, width: int, saved: Any, V: Any) -> NDArray[Any]:
         """States at the last time: single subsystems from the registers, arrays from memory."""
         out = np.zeros((self.state_slots, chunks * self.lanes), self.dtype)
-        registers = saved.copy_to_host()[: self.singles, :: self.shape.threads]
+        registers = saved.copy()[: self.singles, :: self.shape.threads]
         out[: self.singles, :count] = registers[:, :count]
         if self.arrays:
-            state = V.copy_to_host()
+            state = V.copy()
             tile = 1 if self.shape.spread else self.shape.rows
             state = state.reshape(width // tile, self.room.state, tile)
             state = state.transpose(1, 0, 2).reshape(self.room.state, width)

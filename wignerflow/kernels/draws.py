@@ -7,9 +7,10 @@ kernel reads it from its integers, so its text does not know names.
 
 from __future__ import annotations
 
+import ast
 import bisect
 import hashlib
-import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,41 @@ from .text import Parameters
 WORDS = 2**32
 
 
-_PAIR = re.compile(r"\bpair(\d) = U\((.*)\)$", re.M)
-_KEYED = re.compile(r"\bkc = U\((.*)\)$", re.M)
-_DRAW = re.compile(
-    r"^( *)(\w+), (\w+) = normal_pair\((ka|k0), (?:kb|k1), U\(t0 \+ l\), (\w+)\)$", re.M
-)
+class _FromTable(ast.NodeTransformer):
+    """Lets normals stand in a table that begins at ``place`` in ``p``."""
+
+    def __init__(self, place: str):
+        self.place = place
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        target, value = node.targets[0], node.value
+        if not isinstance(value, ast.Call):
+            return node
+        name, called = ast.unparse(target), ast.unparse(value.func)
+        if called == "U" and (name == "kc" or name.startswith(("pair", "next"))):
+            number = f"({ast.unparse(value.args[0])})"
+            if name == "kc":
+                number = f"(int(ka) + {number})"
+            return ast.parse(f"{name} = ({self.place} + {number} * 2 * LN) & FAR").body
+        if called == "normal_pair" and isinstance(target, ast.Tuple):
+            first, second = map(ast.unparse, target.elts)
+            at = ast.unparse(value.args[3])
+            return ast.parse(f"{first} = p[{at} + l]\n{second} = p[{at} + LN + l]").body
+        return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        if ast.unparse(node.func) in ("normal_pair", "three_point_pair", "threefry"):
+            raise NotImplementedError("the method draws other numbers than normals")
+        return self.generic_visit(node)
+
+
+class _ThreePoint(ast.NodeTransformer):
+    """Lets steps draw three-point numbers; initial states, whose keys are k0 and k1, do not."""
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        if ast.unparse(node.func) == "normal_pair" and ast.unparse(node.args[0]) == "ka":
+            node.func = ast.Name("three_point_pair")
+        return self.generic_visit(node)
 
 
 def from_table(functions: str, place: str) -> str:
@@ -32,12 +63,12 @@ def from_table(functions: str, place: str) -> str:
     Raises:
         NotImplementedError: it draws other numbers, too.
     """
-    out = _PAIR.sub(rf"pair\1 = ({place} + (\2) * 2 * LN) & FAR", functions)
-    out = _KEYED.sub(rf"kc = ({place} + (int(ka) + (\1)) * 2 * LN) & FAR", out)
-    out = _DRAW.sub(r"\1\2 = p[\5 + l]\n\1\3 = p[\5 + LN + l]", out)
-    if re.search(r"normal_pair|three_point|threefry", out):
-        raise NotImplementedError("the method draws other numbers than normals")
-    return out
+    return ast.unparse(_FromTable(place).visit(ast.parse(functions))) + "\n"
+
+
+def three_point(functions: str) -> str:
+    """The text with three-point numbers in its steps."""
+    return ast.unparse(_ThreePoint().visit(ast.parse(functions))) + "\n"
 
 
 class Draws:

@@ -23,14 +23,15 @@ from ..phasespace.system import (
     PhaseSpaceSystem,
 )
 from . import dense, rng
-from .draws import from_table
+from .draws import from_table, three_point
 from .explicit import ExplicitPrinter
 from .heun import HeunLocal, HeunPrinter
+from .initial import initial_source
 from .kicks import Kicks
 from .layout import Layout
 from .linear_part import take_linear
 from .links import Links
-from .local import Interval, LocalPrinter, initial_source, is_constant
+from .local import Interval, LocalPrinter, is_constant
 from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
 from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
@@ -263,9 +264,7 @@ class KernelText:
         self.layout.draws.settle(dense=given)
         self.functions = "\n\n\n".join(parts) + "\n"
         if system.increments == "three-point":  # in steps; initial states have keys k0, k1
-            self.functions = self.functions.replace(
-                "normal_pair(ka, kb,", "three_point_pair(ka, kb,"
-            )
+            self.functions = three_point(self.functions)
         if given:
             self._place = self.layout.parameters.integer(0)
             self.functions = from_table(self.functions, self._place)

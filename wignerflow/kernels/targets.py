@@ -23,6 +23,10 @@ class NoTarget(RuntimeError):
     """LLVM was built without a code generator."""
 
 
+class BadKernel(RuntimeError):
+    """LLVM refuses what the lowering made."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A machine: triple, processor, its features, and the bits of the vectors that are used."""
@@ -39,10 +43,18 @@ class Target:
 
     def width(self, single: bool, lanes: int) -> int:
         """Lanes per vector of a kernel with so many lanes."""
+        if self.gpu:
+            return 1
         out = self.bits // (32 if single else 64)
         while lanes % out:
             out //= 2
         return out
+
+    @property
+    def gpu(self) -> str:
+        """The kind of GPU that it is; "" for a CPU."""
+        kind = self.triple.partition("-")[0]
+        return kind if kind in ("nvptx64", "amdgcn") else ""
 
     @property
     def pointer(self) -> int:
@@ -119,22 +131,46 @@ WASM = Target(
 )
 
 
+#: ARM processors of 64 bits.
+ARM = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 128)
+#: AMD cards with waves of 32 threads.
+AMD = Target("amdgcn-amd-amdhsa", "gfx1100", "", 32)
+#: Generations of NVIDIA's cards that LLVM is told; newer ones run the code of the last.
+NVIDIA = (70, 75, 80, 86, 89, 90)
+
+
+def nvidia(capability: tuple[int, int]) -> Target:
+    """An NVIDIA card; drivers from CUDA 11.8 on take the assembly."""
+    number = 10 * capability[0] + capability[1]
+    kind = max((x for x in NVIDIA if x <= number), default=NVIDIA[0])
+    return Target("nvptx64-nvidia-cuda", f"sm_{kind}", "+ptx78", 32)
+
+
 def optimised(ir: str, machine: Any) -> Any:
     """LLVM's module of a text, optimised: vectors are in it already, and loops have their form."""
-    module = llvm.parse_assembly(ir)
-    module.verify()
+    try:
+        module = llvm.parse_assembly(ir)
+        module.verify()
+    except RuntimeError as error:
+        why = " ".join(str(error).split())[:200]
+        raise BadKernel(
+            f"The compiler (LLVM of llvmlite {llvmlite.__version__}) does not take a kernel that "
+            f"wignerflow made; please report the model and this: {why}"
+        ) from None
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
-    options.loop_unrolling = False
+    options.loop_unrolling = machine.triple.startswith(("nvptx64", "amdgcn"))
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module
 
 
 def object_code(ir: str, target: Target) -> bytes:
-    """The object file of a module."""
+    """The object file of a module; for NVIDIA's driver, which assembles itself, its assembly."""
+    if target.gpu == "nvptx64":
+        return assembly(ir, target).encode()
     with _LOCK:
         machine = target.machine()
         return bytes(machine.emit_object(optimised(ir, machine)))
@@ -180,6 +216,8 @@ def pack(
             if not a.flags.c_contiguous:
                 raise ValueError("Arrays of a kernel lie in C order.")
             words += [address(a), *a.shape]
+        elif hasattr(a, "address"):  # in the memory of a card
+            words += [a.address, *a.shape]
         elif isinstance(a, (np.float32, np.float64)):
             words.append(int(a.view(np.int32 if a.itemsize == 4 else np.int64)))
         else:

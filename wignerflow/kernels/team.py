@@ -16,17 +16,20 @@ another round writes.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .loops import Loops
-from .text import LANE_LOOP, Lines
+from .text import Lines
 
 if TYPE_CHECKING:
     from .layout import Layout
+
+
+#: The test of a block that draws a single subsystem, whose place in ``v`` is one in ``vs``.
+ALONE = "SINGLE"
 
 
 class Threads(Loops):
@@ -36,17 +39,11 @@ class Threads(Loops):
     threads = 1
     registers = True
 
-    def __init__(self) -> None:
-        self._mark = 0
-
     def begin_single(self, out: Lines) -> None:
-        self._mark = len(out.lines)
+        out.open(f"if {ALONE}:")
 
     def end_single(self, out: Lines) -> None:
-        for n in range(self._mark, len(out.lines)):
-            if LANE_LOOP not in out.lines[n]:
-                line = re.sub(r"\bv\[([^\]]*) \+ l\]", r"vs[\1]", out.lines[n])
-                out.lines[n] = re.sub(r"\bLN\b", "1", line)
+        out.close()
 
 
 class Team(Threads):
@@ -55,7 +52,6 @@ class Team(Threads):
     spread = True
 
     def __init__(self, threads: int, warp: int, barrier: str):
-        super().__init__()
         self.threads, self.warp, self.barrier = threads, warp, barrier
         #: Numbers per warp kept in shared memory while a sum is made.
         self.parts = 0

@@ -59,7 +59,7 @@ def choose_device(device: str, samples: bool) -> tuple[str, str | None]:
             must = "be 'cpu' or 'auto' for a method without phase-space trajectories"
             _check.fail("device", must, device)
         return "cpu", "the method runs no phase-space trajectories"
-    from ..kernels.cuda import unavailable
+    from ..kernels.card import unavailable
 
     reason = unavailable()
     if reason is None:
@@ -88,7 +88,8 @@ class Gpus(Threads):
     """A pool of GPUs: a thread for each, which talks to no other."""
 
     def __init__(self, kernel: CudaKernel, chunks: int):
-        from ..kernels.cuda import devices, free_memory, resident
+        from ..kernels.card import free_memory
+        from ..kernels.cuda import devices, resident
 
         found = devices()[: max(1, chunks)]
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -102,6 +103,6 @@ class Gpus(Threads):
         self.least = max(1, min(wanted, self.most, -(-chunks // len(found))))
 
     def _bind(self) -> None:
-        from numba import cuda
+        from ..kernels.card import use
 
-        cuda.select_device(self._free.get())
+        use(self._free.get())
