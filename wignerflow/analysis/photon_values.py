@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import _check
 from ..exact.counting import Counts
 from ..result import format_value
-from .correlation import jackknife
+from .correlation_sums import jackknife
 from .photon_sums import Sums
 
 Real = NDArray[np.float64]

@@ -23,7 +23,8 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
 from ..result import format_value
-from .correlation import Correlation, correlation, jackknife
+from .correlation import Correlation, correlation
+from .correlation_sums import jackknife
 
 if TYPE_CHECKING:
     import xarray
