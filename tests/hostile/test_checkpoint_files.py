@@ -6,10 +6,10 @@ import stat
 import threading
 import time
 
+import filelock
 import pytest
 
 import wignerflow as wf
-from wignerflow import files
 from wignerflow.checkpoint import FileKeeper
 
 from ..run import cases
@@ -143,7 +143,7 @@ def test_a_file_system_without_locks_is_said(path, monkeypatch):
     def no(self, *arguments, **keywords):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(files.FileLock, "acquire", no)
+    monkeypatch.setattr(filelock.FileLock, "acquire", no)
     with pytest.warns(UserWarning, match=r"could not be locked \(No locks available\)"):
         assert solve(checkpoint=path).digest() == solve().digest()
 

@@ -141,7 +141,9 @@ def test_rerun_of_fewer_and_more():
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_have_a_plain_form(name):
     engine = METHODS[name]()
-    plain = json.loads(json.dumps(write_method(engine)))
+    atoms = wf.Ensemble(10, name="atoms")
+    model = wf.Model(jumps=[wf.Jump(atoms.Jm, rate=1.0)], initial={atoms: wf.up})
+    plain = json.loads(json.dumps(write_method(engine, model)))
     again = read_method(plain)
     assert type(again) is type(engine) and repr(again) == repr(engine)
 
