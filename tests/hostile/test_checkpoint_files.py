@@ -10,6 +10,7 @@ import filelock
 import pytest
 
 import wignerflow as wf
+from wignerflow import files
 from wignerflow.checkpoint import FileKeeper
 
 from ..run import cases
