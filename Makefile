@@ -3,6 +3,7 @@
 #   make test        style, spelling, types, architecture, and the quick tests
 #   make test-slow   the tests marked slow
 #   make hostile     every attack of tests/hostile
+#   make test-browser  live pages in Chromium, which must be installed
 #   make test-gpu    all compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
 #   make calibrate   whether error bars are honest: many repeats of guided sampling and controls
@@ -23,7 +24,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow hostile test-gpu bench calibrate atlas bench-gpu docs release-check lock clean
+.PHONY: demo test test-slow test-browser hostile test-gpu bench calibrate atlas bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --quick --out demo
@@ -38,6 +39,9 @@ test: $(STAMP)-test
 
 test-slow: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m slow
+
+test-browser: $(STAMP)-test $(STAMP)-browser
+	$(BIN)/python -m pytest -q -m "slow or not slow" tests/live
 
 hostile: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/hostile tests/run/test_checkpoint.py
@@ -99,6 +103,9 @@ $(STAMP)-gpu: requirements/gpu.lock requirements/run.lock pyproject.toml | $(STA
 $(STAMP)-docs: requirements/docs.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
 	$(call install,docs)
 
+$(STAMP)-browser: requirements/browser.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
+	$(call install,browser)
+
 $(STAMP)-release: requirements/release.lock requirements/run.lock pyproject.toml | $(STAMP)-venv
 	$(call install,release)
 
@@ -121,6 +128,7 @@ lock: .venv-lock/.stamp
 	$(COMPILE) --extra gpu -c requirements/run.lock -c requirements/test.lock -o requirements/gpu.lock
 	$(COMPILE) --extra bench -c requirements/run.lock -c requirements/test.lock -o requirements/bench.lock
 	$(COMPILE) --extra docs -c requirements/run.lock -c requirements/test.lock -o requirements/docs.lock
+	$(COMPILE) --extra browser -c requirements/run.lock -c requirements/test.lock -o requirements/browser.lock
 	$(COMPILE) --extra release -c requirements/run.lock -c requirements/test.lock -o requirements/release.lock
 
 clean:

@@ -6,8 +6,10 @@ no method, no kernel and no plot. What a function stands on is imported when it 
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _check
@@ -190,6 +192,47 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
     return out
 
 
+def to_html(
+    result: Result,
+    path: str | os.PathLike[str],
+    *,
+    model_of: Callable[..., tuple[Model, dict[str, Any]]] | None = None,
+    sliders: Mapping[str, Any] | None = None,
+    title: str = "",
+    text: str = "",
+    reference: str | None = "auto",
+    ntraj: int = 200_000,
+) -> None:
+    """Write a live page of this run: its trajectories, computed anew by whoever opens it.
+
+    The page is one file without references to others. It holds the run's kernel as WebAssembly,
+    which web workers run, and sliders for parameters of the model; curves sharpen while
+    trajectories come in, with bands of one standard error, over exact or cumulant curves.
+
+    Args:
+        path: file to write, ending in ".html".
+        model_of: takes the sliders' values by name and returns (model, e_ops), for parameters of
+            one's own; None takes the numbers of the model itself: sizes, rates, and strengths of
+            the terms of H.
+        sliders: by name, (low, high) or (low, high, first value). Without ``model_of`` names are
+            such as "N of atoms" or "rate of cav.a"; None takes the first three, from a quarter to
+            twice their value.
+        title, text: heading, and a paragraph below it.
+        reference: "exact", "cumulant", "auto" (exact where it is cheap, else cumulants), or None.
+        ntraj: trajectories at which the page stops for a position.
+
+    Raises:
+        ValueError, TypeError: the run cannot be repeated from its provenance, or its method has no
+            stochastic trajectories; an argument does not meet its requirement.
+    """
+    from .live import result_page
+
+    result_page(
+        result, path, model_of=model_of, sliders=sliders, title=title, text=text,
+        reference=reference, ntraj=ntraj,
+    )  # fmt: skip
+
+
 def attach() -> None:
     """Make the functions methods of their first argument; ``import wignerflow`` does, once."""
     for kind, functions in (
@@ -203,7 +246,7 @@ def attach() -> None:
                 "to_qutip": model_to_qutip,
             },
         ),
-        (Result, {"rerun": rerun, "plot": plot_result}),
+        (Result, {"rerun": rerun, "plot": plot_result, "to_html": to_html}),
     ):
         for name, function in functions.items():
             setattr(kind, name, function)

@@ -64,7 +64,8 @@ class WasmModule(bytes):
             ``observables``: name, values per time, first channel k of the real and of the imaginary
             part (null where there is none);
             ``variables``: names of the variables of a state;
-            ``tables``: address and number of bytes of all that follows from numbers in the model;
+            ``tables``: address and number of bytes of all that follows from numbers in the model,
+            and its ``parts``: offset, type and size of each;
             ``code``: SHA-256 of the kernel's text and the places in memory.
         tables: those bytes. Where two models have the same ``code``, copying the tables of one into
             the memory of the other runs that model: this is how rates change without compiling.
@@ -135,6 +136,7 @@ class WasmKernel(CpuKernel):
         place["begin"] += 8  # its first dimension
         words[(place["begin"] - run) // 8] = 0
         filled = bytearray(tables[1])
+        parts = {k: [at[k] - tables[0], arrays[k].dtype.name, arrays[k].size] for k in TABLES}
         for name in TABLES:
             begin = at[name] - tables[0]
             filled[begin : begin + arrays[name].nbytes] = arrays[name].tobytes()
@@ -153,7 +155,7 @@ class WasmKernel(CpuKernel):
             },
             "observables": [asdict(o) for o in observables],
             "variables": list(variables),
-            "tables": {"at": tables[0], "bytes": tables[1]},
+            "tables": {"at": tables[0], "bytes": tables[1], "parts": parts},
         }
         facts = self.source + json.dumps(layout | {"times": None})
         layout["code"] = hashlib.sha256(facts.encode()).hexdigest()
