@@ -103,12 +103,12 @@
       const rows = (a, size) => a && (size === 1 ? Array.from(a)
         : Array.from({ length: layout.times.length }, (_, i) => Array.from(a.subarray(i * size, (i + 1) * size))));
       const out = { times: [], expect: {}, sem: {}, imag: {}, ntraj: ntraj(), parameters: { ...parameters } };
-      out.ready = layout !== null;
+      out.ready = sums !== null;
       out.method = data.method;
       out.steps_per_second = busy > 0 ? steps / busy : 0;
       out.latency = latency;
       out.problem = problem;
-      if (!layout) return out;
+      if (!sums) return out; // workers are starting
       out.times = layout.times.slice();
       for (const o of observables()) {
         out.expect[o.name] = rows(o.parts.mean, o.size);
