@@ -215,7 +215,7 @@ def to_html(
             one's own; None takes the numbers of the model itself: sizes, rates, and strengths of
             the terms of H.
         sliders: by name, (low, high) or (low, high, first value). Without ``model_of`` names are
-            such as "N of atoms" or "rate of cav.a"; None takes the first three, from a quarter to
+            such as "N of atoms" or "rate of cav.a"; None takes the first two, from a quarter to
             twice their value.
         title, text: heading, and a paragraph below it.
         reference: "exact", "cumulant", "auto" (exact where it is cheap, else cumulants), or None.

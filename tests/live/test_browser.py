@@ -117,11 +117,14 @@ def test_curves_are_right_where_the_sliders_stand(page, N, pump):
     assert np.abs(behind - exact).max() < 0.01 * exact.max()
 
 
-def test_page_is_quick(page):
-    move(page, "pump", 0.41)
-    shown = state(page)
-    assert 0 < shown["latency"] < 1.0  # 0.08 s measured; the machine may be busy
-    assert shown["steps_per_second"] > 1e6
+def test_page_is_quick_however_often_a_slider_moves(page):
+    late = []
+    for k in range(8):
+        move(page, "pump", 0.2 + 0.04 * k)
+        late.append(state(page)["latency"])
+    assert all(x > 0 for x in late)
+    assert np.median(late[4:]) < 0.4  # 0.1 s on a quiet machine
+    assert state(page)["steps_per_second"] > 1e6
 
 
 def test_buttons_pause_and_return(page):

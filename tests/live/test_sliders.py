@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +140,13 @@ def test_command_writes_a_page(tmp_path, capsys):
     assert [s["name"] for s in data["sliders"]] == ["rate of atoms.Jm"]
     assert main(["export", file, "--html", str(page), "--slider", "rate of x=1:2"]) == 2
     assert "rate of atoms.Jm" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_example_of_the_repository_has_a_page_without_options(tmp_path):
+    file = Path(__file__).parents[2] / "examples" / "laser.toml"
+    page = tmp_path / "page.html"
+    assert main(["export", str(file), "--html", str(page)]) == 0
+    data = content(page.read_text(encoding="utf-8"))
+    assert [s["name"] for s in data["sliders"]] == ["rate of atoms.Jm", "rate of atoms.sp"]
+    assert data["left_out"] == ["squeezing"]

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="the model file (docs/model-files.md)")
     add("--html", type=Path, required=True, metavar="PAGE", help="the page to write")
-    what = "a number of the model and its range, as often as you like (default: the first three)"
+    what = "a number of the model and its range, as often as you like (default: the first two)"
     add("--slider", action="append", default=[], type=_slider, metavar="'NAME=LOW:HIGH'", help=what)
     add("--title", default="", help="heading of the page")
 

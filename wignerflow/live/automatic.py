@@ -13,7 +13,7 @@ from ..solving.provenance import read_call
 from .kernel import Maker
 from .sliders import Slider
 
-FIRST = 3  # sliders that a page has if nobody chooses
+FIRST = 2  # sliders that a page has if nobody chooses
 Setter = Callable[[dict[str, Any], float], None]
 
 

@@ -1,8 +1,9 @@
 // Runs chunks of trajectories and posts their sums; a later job ends an earlier one.
-let kernel = null, current = -1, resume = () => {};
+let kernel = null, current = -1, resume = () => {}, turn = 0;
 const channel = new MessageChannel();
-channel.port1.onmessage = () => resume();
-const pause = () => new Promise((done) => { resume = done; channel.port2.postMessage(0); });
+// A job that ended may leave a message behind, which must not wake another job before its turn.
+channel.port1.onmessage = ({ data }) => { if (data === turn) resume(); };
+const pause = () => new Promise((done) => { resume = done; channel.port2.postMessage(turn += 1); });
 
 onmessage = async ({ data }) => {
   try {
@@ -31,7 +32,7 @@ async function run({ job, first, stride, last, seed }) {
     const { count, mean, m2 } = sums;
     postMessage({ job, count, mean, m2, seconds, steps: calls * chunks * lanes * steps },
       [count.buffer, mean.buffer, m2.buffer]);
-    budget = Math.min(2 * budget, 200);
+    budget = Math.min(2 * budget, 100);
     await pause();
   }
 }
