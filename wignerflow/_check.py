@@ -104,13 +104,6 @@ def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[A
     return out
 
 
-def is_scalar(value: Any) -> bool:
-    """Whether a value is to be read as one number; booleans are then refused by name."""
-    if isinstance(value, np.ndarray):
-        return value.ndim == 0
-    return isinstance(value, (numbers.Number, np.bool_))
-
-
 def printable(text: str) -> str:
     """Text of unknown origin on one line of a terminal: control characters as their escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

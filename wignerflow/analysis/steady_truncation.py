@@ -31,7 +31,6 @@ from ..solving.truncation import (
     CERTAIN_CUMULANTS,
     FULL,
     PER_ELEMENT,
-    POWER,
     SAMPLED,
     SAMPLED_CUMULANTS,
     SECONDS,
@@ -39,6 +38,8 @@ from ..solving.truncation import (
     SIZES,
     UNSEEN,
     TooLong,
+    apart,
+    fall,
     load,
     size_of,
     within,
@@ -74,15 +75,14 @@ def steady_truncation(
         return {n: np.zeros(np.shape(v)) for n, v in found.expect.items()}, "none: it is exact"
     exact = _null_vector(model, base, plan, until)
     if exact is not None:
-        return _apart(found, exact, 1.0), "the exact steady state"
+        return apart(found, exact), "the exact steady state"
     smaller = _smaller(method, model, named, found.ntraj, until, again)
     if smaller:
         return _continued(found, method, smaller, size_of(model))
     other = None if method.name == "cumulant" else _cumulants(model, base, plan, until)
     if other is not None:
         factor = SAMPLED_CUMULANTS if method.stochastic else CERTAIN_CUMULANTS
-        apart = _apart(found, other, 1.0)
-        return {n: factor * e for n, e in apart.items()}, "second-order cumulants"
+        return {n: factor * e for n, e in apart(found, other).items()}, "second-order cumulants"
     nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
     return nothing, "nothing: no reference is quick enough"
 
@@ -107,14 +107,6 @@ def state(
     if off is not None:
         found.stats["warnings"] = [*found.stats.get("warnings", ()), off]
         warnings.warn(off, AccuracyWarning, stacklevel=3)
-
-
-def _apart(found: Any, other: Mapping[str, NDArray], unseen: float) -> Means:
-    out = {}
-    for name, value in found.expect.items():
-        noise = unseen * np.abs(found.sem[name])
-        out[name] = np.sqrt(np.maximum(np.abs(value - other[name]) ** 2 - noise**2, 0.0))
-    return out
 
 
 def _assembled(base: Base, plan: Plan, expect: Mapping[str, Any]) -> Means:
@@ -179,11 +171,11 @@ def _smaller(
                 run = again(own, ops, engine, ntraj=max(64, ntraj // FEWER))
         except REFUSED:
             continue
-        apart = _apart(run, exact, UNSEEN)
-        for name, error in apart.items():
+        errors = apart(run, exact, UNSEEN)
+        for name, error in errors.items():
             unit = np.abs(exact[name])
-            apart[name] = np.where(unit > 0, error / np.where(unit > 0, unit, 1.0), 0.0)
-        out.append((float(small), apart))
+            errors[name] = np.where(unit > 0, error / np.where(unit > 0, unit, 1.0), 0.0)
+        out.append((float(small), errors))
     return out
 
 
@@ -191,14 +183,9 @@ def _continued(
     found: Any, method: Method, smaller: list[tuple[float, Means]], size: float
 ) -> tuple[Means, str]:
     factor, out = (SAMPLED if method.stochastic else CERTAIN), {}
-    first = smaller[0]
     for name, value in found.expect.items():
-        power = POWER
-        if len(smaller) == 2:
-            large, small = (float(np.max(d[name])) for _, d in smaller)
-            if large > 0 and small > 0:
-                power = float(np.log(small / large) / np.log(first[0] / smaller[1][0]))
-        fall = (first[0] / size) ** float(np.clip(power, 0.0, POWER))
-        out[name] = factor * fall * first[1][name] * np.abs(value)
+        errors = [float(np.max(d[name])) for _, d in smaller]
+        share = fall([n for n, _ in smaller], errors, size)
+        out[name] = factor * share * smaller[0][1][name] * np.abs(value)
     sizes = " and ".join(f"{n:.0f}" for n, _ in smaller)
     return out, f"exact steady states at sizes {sizes}, continued to {size:.0f}"

@@ -172,10 +172,14 @@ class CpuKernel:
             out = Chunks.joined(some)
         else:
             arguments = self.arguments(first, chunks, ntraj, seed, keep=keep, draws=draws)
-            self._run(list(arguments.values()))
-            out = Chunks(**{k: arguments[name] for k, name in SUMS.items()})
+            out = self._sums(arguments)
         out.seconds = time.perf_counter() - start
         return out
+
+    def _sums(self, arguments: dict[str, Any]) -> Chunks:
+        """Run the kernel; what it wrote into its arguments."""
+        self._run(list(arguments.values()))
+        return Chunks(**{k: arguments[name] for k, name in SUMS.items()})
 
     def _carrying(
         self, chunk: int, ntraj: int, seed: int, keep: bool, draws: tuple[int, int, int]
@@ -185,8 +189,7 @@ class CpuKernel:
         wide = arguments["w"].reshape(-1, self.lanes)
         if self.full:
             wide[self.under_way[0]] = self._states(chunk, 1)[:, self.state_slots :].T
-        self._run(list(arguments.values()))
-        out = Chunks(**{k: arguments[name] for k, name in SUMS.items()})
+        out = self._sums(arguments)
         if keep:
             out.final = np.concatenate([out.final, wide[self.under_way[1]][None]], axis=1)
         return out

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..phasespace.system import LocalStep, ModeStep
 from .layout import Layout
 from .local import Interval, exponential, generator, is_axial
-from .oscillators import is_round
+from .oscillators import distinct, is_round
 from .text import ROW, Parameters
 
 AXIAL, ROUND, GENERAL = "axial", "round", "general"
@@ -82,7 +82,7 @@ class Flows:
         steps, rows = distinct(lengths)
         for k, names in self.slots.items():
             table = np.stack([self.rows(k, h / 2) for h in steps.tolist()])
-            assign_members(parameters, names, table)
+            parameters.assign_members(names, table)
         return rows
 
     # -- text -----------------------------------------------------------------------------------
@@ -123,21 +123,3 @@ class Flows:
             parts += [f"{a} * ({b})" for a, b in zip(phi[i], n, strict=True) if a and b]
             out.append(f"{y[i]} = " + " + ".join([*parts, *(s for s in shift[i : i + 1] if s)]))
         return out
-
-
-def distinct(lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Lengths that differ by more than the rounding of output times, and which is which."""
-    logarithm, rows = np.unique(np.round(np.log(lengths), 12), return_inverse=True)
-    return np.exp(logarithm), np.asarray(rows, np.int64)
-
-
-def assign_members(
-    parameters: Parameters, names: tuple[str, ...], table: NDArray[np.float64]
-) -> None:
-    """Let a table (rows, members, numbers) be found by its offset, members per row and stride."""
-    same = bool(np.all(table == table[:, :1]))
-    if same:
-        table = table[:, :1]
-    parameters.assign_array(names[0], table)
-    parameters.assign(names[1], table.shape[1])
-    parameters.assign(names[2], 0 if same else 1)

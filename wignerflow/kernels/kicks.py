@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import LocalStep
-from .flows import assign_members, distinct
 from .layout import Layout
 from .local import (
     CLIP_TOLERANCE,
@@ -34,7 +33,7 @@ from .local import (
     step_moments,
 )
 from .normals import fill, fill_many
-from .oscillators import factor, is_round
+from .oscillators import distinct, factor, is_round
 from .rng import LOCAL
 from .text import Lines, Parameters
 
@@ -153,14 +152,12 @@ class Kicks(LocalPrinter):
         parameters.assign_array(self.root, np.sqrt([t for _, _, t in kicks]) * float(on))
         for k, step in self.spins.items():
             table = [local_kick(step, self.axial[k], h, share, on) for h, share, _ in kicks]
-            assign_members(parameters, self.slots[k], np.stack(table))
+            parameters.assign_members(self.slots[k], np.stack(table))
         for k, mode in self.modes.items():
             A = np.asarray(sum(part for part, _ in mode.parts.values()), float)
             D = np.asarray(sum(part for _, part in mode.parts.values()), float) * float(on)
             numbers = np.stack([mode_kick(A, D, h, share) for h, share, _ in kicks])
-            assign_members(
-                parameters, self.mode_slots[k], numbers[..., : 1 if self.round[k] else 3]
-            )
+            parameters.assign_members(self.mode_slots[k], numbers[..., : 1 if self.round[k] else 3])
         return np.asarray(rows.ravel(), np.int64)
 
     # -- text -----------------------------------------------------------------------------------

@@ -7,14 +7,18 @@ are factors of other terms, whose derivatives ("forces") the single subsystems l
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..phasespace.polynomials import Form, Leaf, Pair, Poly
+from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly
 from .array_sums import ArraySums
 from .fields import Fields
 from .layout import Layout, Mono, mono_derivative, times
 from .text import Lines, Prologue
+
+if TYPE_CHECKING:
+    from .member_channels import MemberChannels
 
 #: By component (block, number): terms of its gradient times dt.
 Terms = dict[tuple[int, int], list[str]]
@@ -52,6 +56,26 @@ class MemberGradient:
     ):
         self.layout, self.prologue, self.static = layout, prologue, static
         self.pairs, self.fields, self.sums = pairs, fields, sums
+
+    def begin(
+        self,
+        group: int,
+        stage: int,
+        source: str,
+        names: dict[Leaf, str],
+        channels: MemberChannels,
+        out: Lines,
+    ) -> tuple[Terms, Lines]:
+        """In the loop over members: what turns them, by H and by jumps; lines of its lane loop."""
+        lane = Lines(0)
+        terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
+        self.add_static(group, names, terms, out)
+        self.add_forces(group, names, terms, out, lane)
+        self.fields.member(out, group)
+        lane.add(*self.fields.lane(group, source, names))
+        self.add_pairs(group, names, terms, out)
+        channels.add(group, stage, names, terms, out, lane)
+        return terms, lane
 
     def add_static(self, group: int, names: dict[Leaf, str], terms: Terms, out: Lines) -> None:
         """Array sums: fields without other members; constant ones are summed into one array."""

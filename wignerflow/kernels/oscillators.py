@@ -29,6 +29,12 @@ ROUND, GENERAL = 8, 18  # numbers per table row
 _BATCH = 2000  # exponentials made at once
 
 
+def distinct(lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Lengths that differ by more than the rounding of output times, and which is which."""
+    logarithm, rows = np.unique(np.round(np.log(lengths), 12), return_inverse=True)
+    return np.exp(logarithm), np.asarray(rows, np.int64)
+
+
 def is_round(step: ModeStep) -> bool:
     """True if every part turns and damps both quadratures alike: A = [[a, -w], [w, a]], D ~ 1."""
     for A, D in step.parts.values():
@@ -167,20 +173,12 @@ class ModePrinter:
         if not self.steps:
             return np.zeros(1, np.int64)
         if self.constant:
-            # rounding merges lengths that differ by the rounding of the output times
-            logarithm, rows = np.unique(np.round(np.log(lengths), 12), return_inverse=True)
-            lengths = np.asarray(np.exp(logarithm), float)
+            lengths, rows = distinct(lengths)
             starts = np.zeros_like(lengths)
         else:
             rows = np.arange(lengths.size)
         for k, names in self.slots.items():
-            table = self.rows(k, starts, lengths, panels, noise)
-            same = bool(np.all(table == table[:, :1]))
-            if same:
-                table = table[:, :1]
-            parameters.assign_array(names[0], table)
-            parameters.assign(names[1], table.shape[1])
-            parameters.assign(names[2], 0 if same else 1)
+            parameters.assign_members(names, self.rows(k, starts, lengths, panels, noise))
         return rows.astype(np.int64)
 
     # -- text -----------------------------------------------------------------------------------

@@ -237,14 +237,7 @@ class SmallNoisePrinter:
             for k in blocks
             for c in range(layout.block(k).components)
         }
-        body = Lines(0)
-        terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
-        self.member.add_static(group, names, terms, out)
-        self.member.add_forces(group, names, terms, out, body)
-        self.fields.member(out, group)
-        body.add(*self.fields.lane(group, source, names))
-        self.member.add_pairs(group, names, terms, out)
-        self.channels.add(group, stage, names, terms, out, body)
+        terms, body = self.member.begin(group, stage, source, names, self.channels, out)
         for k in blocks:
             n = layout.block(k).components
             out.add(*self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR")

@@ -26,7 +26,7 @@ from .layout import Layout, needed_forms, single_names
 from .links import Links
 from .local import LocalPrinter
 from .member_channels import MemberChannels
-from .member_gradient import MemberGradient, Terms
+from .member_gradient import MemberGradient
 from .moves import move
 from .normals import fill_many
 from .oscillators import ModePrinter
@@ -167,14 +167,7 @@ class StepPrinter:
             for k in blocks
             for c in range(layout.block(k).components)
         }
-        body = Lines(0)
-        terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
-        self.member.add_static(group, names, terms, out)
-        self.member.add_forces(group, names, terms, out, body)
-        self.fields.member(out, group)
-        body.add(*self.fields.lane(group, source, names))
-        self.member.add_pairs(group, names, terms, out)
-        self.channels.add(group, stage, names, terms, out, body)
+        terms, body = self.member.begin(group, stage, source, names, self.channels, out)
         for k in blocks:
             if k in self.modes.steps:
                 out.add(*self.modes.load(k, "m"))

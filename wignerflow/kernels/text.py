@@ -105,6 +105,15 @@ class Parameters:
         """Let an integer registered before be the offset of an array."""
         self.assign(name, self.integers[int(self.array(values)[2:-1])])
 
+    def assign_members(self, names: tuple[str, ...], table: NDArray[np.float64]) -> None:
+        """Let a table (rows, members, numbers) be found by offset, members per row and stride."""
+        same = bool(np.all(table == table[:, :1]))
+        if same:
+            table = table[:, :1]
+        self.assign_array(names[0], table)
+        self.assign(names[1], table.shape[1])
+        self.assign(names[2], 0 if same else 1)
+
     def time(self, part: TimePart | str | None) -> str:
         """Column of the step table that holds a time coefficient, ``ROW``, ``HIGH`` or ``LOW``."""
         if part not in self.time_parts:

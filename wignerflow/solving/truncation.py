@@ -180,7 +180,7 @@ def load() -> None:
     Exact().solve(model, [0.0, 1.0], {"n": mode.n})
 
 
-def apart(result: Result, other: Mapping[str, NDArray], unseen: float = 1.0) -> Errors:
+def apart(result: Any, other: Mapping[str, NDArray], unseen: float = 1.0) -> Errors:
     """|method - other| without what sampling makes of it."""
     out = {}
     for name, value in result.expect.items():
@@ -330,14 +330,21 @@ def _deviation(
 
 def followed(found: list[Deviation], name: str, size: float) -> NDArray[np.float64]:
     """The deviation of an observable at a size in units of its scale, from smaller sizes."""
-    first, power = found[0], POWER
-    if len(found) == 2:
-        large, small = (float(np.sqrt(np.mean(d.values[name] ** 2))) for d in found)
-        noise = max(float(np.sqrt(np.mean(d.noise[name] ** 2))) for d in found)
-        if large > noise and small > 0:
-            power = float(np.log(small / large) / np.log(first.size / found[1].size))
-    fall = (first.size / size) ** float(np.clip(power, 0.0, POWER))
-    return widened(first.values[name]) * fall
+    errors = [float(np.sqrt(np.mean(d.values[name] ** 2))) for d in found]
+    noise = max(float(np.sqrt(np.mean(d.noise[name] ** 2))) for d in found)
+    seen = errors if errors[0] > noise else errors[:1]
+    return widened(found[0].values[name]) * fall([d.size for d in found], seen, size)
+
+
+def fall(sizes: list[float], errors: list[float], size: float) -> float:
+    """By how much an error at the first of two sizes falls up to ``size``.
+
+    As a power of the size between 0 and 1, the one between both where each has an error.
+    """
+    power = POWER
+    if len(errors) == 2 and min(errors) > 0:
+        power = float(np.log(errors[1] / errors[0]) / np.log(sizes[0] / sizes[1]))
+    return float((sizes[0] / size) ** np.clip(power, 0.0, POWER))
 
 
 def widened(error: NDArray[np.float64]) -> NDArray[np.float64]:

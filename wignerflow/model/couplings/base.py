@@ -14,11 +14,21 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import _check
+
 Complex = NDArray[np.complex128]
 
 #: How kernels make the field sum_m' K_mm' x_m': of the two neighbours; by running sums of cos and
 #: sin of accumulated ``phases`` (symmetric and antisymmetric); of the entries or rows of a matrix.
 STRUCTURES = ("nearest", "waveguide", "cascade", "sparse", "dense")
+
+
+def check_ring(periodic: bool, size: int) -> None:
+    """Raise for a ring of fewer than 3 members."""
+    if periodic and size < 3:
+        _check.fail(
+            "K", "be open for fewer than 3 members", _check.Note(f"a periodic chain of {size}")
+        )
 
 
 class Writer(Protocol):

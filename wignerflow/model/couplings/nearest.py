@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ... import _check
 from ..reading_values import flag
-from .base import Complex, Coupling, Writer
+from .base import Complex, Coupling, Writer, check_ring
 
 
 class NearestNeighbour(Coupling):
@@ -57,10 +57,7 @@ class NearestNeighbour(Coupling):
 
     def check(self, size: int) -> None:
         """Raise for a ring of fewer than 3 members."""
-        if self.periodic and size < 3:
-            _check.fail(
-                "K", "be open for fewer than 3 members", _check.Note(f"a periodic chain of {size}")
-            )
+        check_ring(self.periodic, size)
 
     @property
     def key(self) -> tuple[Any, ...]:

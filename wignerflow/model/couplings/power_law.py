@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ... import _check
 from ..reading_values import flag, naming, real
-from .base import Complex, Coupling, Writer
+from .base import Complex, Coupling, Writer, check_ring
 
 
 class PowerLaw(Coupling):
@@ -79,10 +79,7 @@ class PowerLaw(Coupling):
 
     def check(self, size: int) -> None:
         """Raise for a ring of fewer than 3 members."""
-        if self.periodic and size < 3:
-            _check.fail(
-                "K", "be open for fewer than 3 members", _check.Note(f"a periodic chain of {size}")
-            )
+        check_ring(self.periodic, size)
 
     @property
     def key(self) -> tuple[Any, ...]:
