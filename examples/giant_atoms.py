@@ -82,6 +82,6 @@ for delay in (np.pi / 40,) if QUICK else (0.0, np.pi / 160, np.pi / 40, np.pi / 
     kept = wf.solve(model, swap, e_ops={"n": a.n}, method="mean-field", dt=np.pi / 320)
     below.plot(swap, kept.expect["n"], label=f"Γ τ = {delay:.3g}")
     print(f"{delay:>6.3f} {kept.expect['n'][80]:24.3f}")
-below.set(xlabel="Γ t", ylabel="quanta of a", ylim=(-0.05, 1.4))
-below.legend(ncols=4, loc="upper center")
+below.set(xlabel="Γ t", ylabel="quanta of a", ylim=(-0.05, 1.6))
+below.legend(ncols=2, loc="upper center")
 figure.savefig("giant_atoms.png")

@@ -25,7 +25,7 @@ class Family:
         sizes: sizes of all cases.
         cases: numbers of every case, by name.
         times: outputs, from a size and the numbers of a case.
-        held: kept out of every choice that was made by looking at the atlas.
+        held: not used to choose by what estimates are multiplied (but for one, see the page).
     """
 
     name: str

@@ -155,8 +155,8 @@ def draw(data: xarray.Dataset) -> Drawing:
     axes[0, 0].legend(loc="upper right", ncols=2)
     counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
     figure.suptitle(
-        r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$;  "
-        f"TWA with {' and '.join(map(in_title, counts))} trajectories, bands: one standard error",
+        r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$"
+        f"\nTWA with {' and '.join(map(in_title, counts))} trajectories, bands: one standard error",
         fontsize=13,
     )
     return figure
