@@ -118,6 +118,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow  # it measures times, which other work on the machine changes
 @pytest.mark.parametrize("name", RUNS)
 def test_estimates_of_time_are_of_the_right_size(name):
     """Within a factor of three, in processor time: what the run takes on an idle machine."""
