@@ -11,7 +11,8 @@ from scipy import stats
 from scipy.integrate import solve_ivp
 
 import wignerflow as wf
-from wignerflow.kernels import compiler, cpu
+from wignerflow.compiler import build
+from wignerflow.kernels import cpu
 
 NAN = float("nan")
 T = np.linspace(0, 1, 3)
@@ -35,7 +36,7 @@ def no_work(monkeypatch):
     def work(*args, **kwargs):
         pytest.fail("work began before the input was checked")
 
-    monkeypatch.setattr(compiler, "load", work)
+    monkeypatch.setattr(build, "load", work)
     monkeypatch.setattr(cpu.CpuKernel, "simulate", work)
     monkeypatch.setattr(wf.Exact, "solve", work)
 
@@ -52,13 +53,13 @@ def test_a_kernel_that_compiles_for_minutes_is_refused(monkeypatch):
     options = dict(e_ops=[spins[0].sz], dt=0.1, ntraj=64, seed=1, progress=False)
     assert wf.solve(model, [0, 0.1], **options).ntraj == 64
     for lines, sense in ((120_000, 1), (10_000, -1)):
-        seconds = compiler.expected_seconds("define void @f() {\n" + lines * "  fence acquire\n")
-        assert sense * (seconds - compiler.LONGEST) > 0
+        seconds = build.expected_seconds("define void @f() {\n" + lines * "  fence acquire\n")
+        assert sense * (seconds - build.LONGEST) > 0
 
-    monkeypatch.setattr(compiler, "LONGEST", 0.1)
-    monkeypatch.setattr(compiler.targets, "object_code", lambda *a: pytest.fail("compiled"))
-    monkeypatch.setattr(compiler.cache, "load", lambda key: None)
-    monkeypatch.setattr(compiler, "_loaded", {})
+    monkeypatch.setattr(build, "LONGEST", 0.1)
+    monkeypatch.setattr(build.targets, "object_code", lambda *a: pytest.fail("compiled"))
+    monkeypatch.setattr(build.cache, "load", lambda key: None)
+    monkeypatch.setattr(build, "_loaded", {})
     with pytest.raises(
         ValueError,
         match=r"3 terms in H and 3 jumps on 3 subsystems. Its kernel would take about 0\.\d+ s"
@@ -599,7 +600,7 @@ def test_local_channels_alone_agree_within_sampling_error(N):
 
 
 def test_compile_time_is_told_from_the_pilot(monkeypatch):
-    load = compiler.load
+    load = build.load
 
     def slow(source):
         time.sleep(0.3)
@@ -608,7 +609,7 @@ def test_compile_time_is_told_from_the_pilot(monkeypatch):
     model, atoms = laser()
     run = {"e_ops": laser_ops(atoms), "ntraj": 2, "seed": 1, "progress": False}
     wf.solve(model, T, **run)  # compiled now
-    monkeypatch.setattr(compiler, "load", slow)
+    monkeypatch.setattr(build, "load", slow)
     found = wf.solve(model, T, **run).stats
     assert found["compile_time"] >= 3 * 0.3  # the pilot's two kernels, and the run's
     assert 0 <= found["pilot_time"] < found["preparation_time"] - 2 * 0.3

@@ -12,8 +12,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.atlas import entries, figures, quick, rows
 from wignerflow.atlas.page import summary, text, write
+from wignerflow.compiler import build
 from wignerflow.estimate import check_time
-from wignerflow.kernels import compiler
 from wignerflow.result.accuracy import inaccurate, scale
 from wignerflow.solving import truncation
 from wignerflow.solving.problem import read_problem
@@ -150,7 +150,7 @@ def test_work_that_takes_longer_than_announced_is_left():
 def test_nothing_is_compiled_for_it():
     text = "def run():\n    pass\n"
     with pytest.raises(truncation.TooLong), truncation.within(np.inf, False):
-        compiler.load(text)
+        build.load(text)
 
 
 def test_the_rule_of_the_warning():

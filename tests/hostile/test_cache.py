@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wignerflow.kernels import cache
+from wignerflow.compiler import cache
 
 KEY = "ab" * 16
 CODE = bytes(random.Random(3).randbytes(5000))

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from wignerflow.kernels import cache, compiler
+from wignerflow.compiler import build, cache
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid
 
@@ -28,13 +28,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(path))
     monkeypatch.delenv(cache.SHARED, raising=False)
     monkeypatch.setattr(cache, "_said", set())
-    monkeypatch.setattr(compiler, "_loaded", {})
+    monkeypatch.setattr(build, "_loaded", {})
     return path
 
 
 def result():
     """A laser's means, by the kernel that the cache or the compiler gives."""
-    compiler._loaded.clear()
+    build._loaded.clear()
     kernel = CpuKernel(printed(*laser(), TIMES), Grid.make(TIMES, 0.05), single=True, batched=NONE)
     return kernel.simulate(0, 1, 128, 3).mean[0, -1]
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import card, compiler, cuda, targets, threads
+from wignerflow.compiler import build, targets
+from wignerflow.kernels import card, cuda, threads
 from wignerflow.kernels.card import Function
 from wignerflow.kernels.module import Grid
 from wignerflow.kernels.threads import Shape
@@ -148,7 +149,7 @@ def changed(kernel, right, wrong):
     """Let a kernel run another text."""
     assert right in kernel.source
     text = kernel.source.replace(right, wrong, 1)
-    kernel._run = Function(compiler.object_code(text, targets.nvidia((9, 0)), "run"), "run")
+    kernel._run = Function(build.object_code(text, targets.nvidia((9, 0)), "run"), "run")
 
 
 @needs_cc

@@ -14,11 +14,11 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.bench.gpu import KINDS, one, spills
+from wignerflow.compiler.targets import nvidia
 from wignerflow.kernels import cuda
 from wignerflow.kernels.cuda import CudaKernel
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout
-from wignerflow.kernels.targets import nvidia
 from wignerflow.observables import flatten
 
 from .card import emulated_card

@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from wignerflow.kernels import compiler, lower, targets
+from wignerflow.compiler import build, lower, targets
 from wignerflow.kernels.cuda import CudaKernel
 from wignerflow.kernels.module import Grid
 
@@ -30,7 +30,7 @@ def machine(code: bytes) -> int:
 @pytest.mark.parametrize("make", [laser, chain])
 def test_arm_processors(make, single):
     text = printed(*make(), TIMES).module(single, 128)
-    assert machine(compiler.object_code(text, targets.ARM)) == AARCH64
+    assert machine(build.object_code(text, targets.ARM)) == AARCH64
     listing = targets.assembly(lower.lower(text, "run", targets.ARM), targets.ARM)
     form = "4s" if single else "2d"
     assert len(re.findall(rf"\bfmla\s+v\d+\.{form}", listing)) > 20  # vectors of 128 bits
@@ -44,7 +44,7 @@ def test_amd_cards(make):
     grid = Grid.make(TIMES, 0.05)
     kernel = CudaKernel(text, grid, single=True, batched=none, ready=False)
     for source, entry in ((kernel.source, "run"), (kernel.sums_source, "sums")):
-        assert machine(compiler.object_code(source, targets.AMD, entry)) == AMDGPU
+        assert machine(build.object_code(source, targets.AMD, entry)) == AMDGPU
         listing = targets.assembly(lower.lower(source, entry, targets.AMD), targets.AMD)
         assert f".amdhsa_kernel {entry}" in listing
         if entry == "run":
@@ -73,7 +73,7 @@ def test_nvidia_cards_and_their_generations():
 @pytest.mark.skipif(shutil.which("llvm-objdump") is None, reason="no disassembler")
 def test_an_arm_object_is_code_to_somebody_else(tmp_path):
     (tmp_path / "k.o").write_bytes(
-        compiler.object_code(printed(*laser(), TIMES).module(True, 128), targets.ARM)
+        build.object_code(printed(*laser(), TIMES).module(True, 128), targets.ARM)
     )
     command = ["llvm-objdump", "-d", str(tmp_path / "k.o")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

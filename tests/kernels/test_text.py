@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import compiler, lower, rng, targets
+from wignerflow.compiler import build, lower, targets
+from wignerflow.kernels import rng
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid
 
@@ -110,7 +111,7 @@ def test_another_structure_is_another_text():
 
 def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
     monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiler, "_loaded", {})
+    monkeypatch.setattr(build, "_loaded", {})
 
     def run(*numbers):
         kernel = CpuKernel(
@@ -147,29 +148,29 @@ def test_another_process_finds_the_compiled_kernel(tmp_path):
 
 def test_the_key_covers_text_sources_versions_and_target(monkeypatch, tmp_path):
     host = targets.host()
-    key = compiler.digest("text", host)
-    assert compiler.digest("text", host) == key
-    assert compiler.digest("other text", host) != key
+    key = build.digest("text", host)
+    assert build.digest("text", host) == key
+    assert build.digest("other text", host) != key
     for change in ({"cpu": "other"}, {"features": ""}, {"triple": "other"}, {"bits": 64}):
-        assert compiler.digest("text", dataclasses.replace(host, **change)) != key
+        assert build.digest("text", dataclasses.replace(host, **change)) != key
     with monkeypatch.context() as patch:
-        patch.setattr(compiler.llvmlite, "__version__", "0.0")
-        assert compiler.digest("text", host) != key
+        patch.setattr(build.llvmlite, "__version__", "0.0")
+        assert build.digest("text", host) != key
     with monkeypatch.context() as patch:
-        patch.setattr(compiler, "__version__", "0.0")
-        assert compiler.digest("text", host) != key
-    sources = compiler._sources()  # that turn text into code
+        patch.setattr(build, "__version__", "0.0")
+        assert build.digest("text", host) != key
+    sources = build._sources()  # that turn text into code
     assert {p.name for p in sources} >= {"function.py", "expressions.py", "targets.py"}
     for n, source in enumerate(sources):
         other = tmp_path / "other.py"
         other.write_bytes(source.read_bytes() + b"#")
         changed = [*sources[:n], other, *sources[n + 1 :]]
         with monkeypatch.context() as patch:
-            patch.setattr(compiler, "_sources", functools.partial(list, changed))
-            compiler._makers.cache_clear()
-            assert compiler.digest("text", host) != key
-        compiler._makers.cache_clear()
-    assert compiler.digest("text", host) == key
+            patch.setattr(build, "_sources", functools.partial(list, changed))
+            build._makers.cache_clear()
+            assert build.digest("text", host) != key
+        build._makers.cache_clear()
+    assert build.digest("text", host) == key
 
 
 def test_every_helper_is_in_the_text():

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import targets, wasm_link
+from wignerflow.compiler import targets
+from wignerflow.kernels import wasm_link
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid
 from wignerflow.kernels.wasm import WasmModule

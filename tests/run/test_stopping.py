@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import compiler
+from wignerflow.compiler import build
 from wignerflow.progress import Progress, duration, seconds_left
 from wignerflow.run import driver
 from wignerflow.run.stopping import Target, next_check, targets, worst
@@ -142,11 +142,11 @@ def test_compiling_is_said_once_it_takes_long(monkeypatch, capfd, tmp_path):
         time.sleep(wait)
         return code(text, target)
 
-    code = compiler.targets.object_code
-    monkeypatch.setattr(compiler.targets, "object_code", slow)
+    code = build.targets.object_code
+    monkeypatch.setattr(build.targets, "object_code", slow)
     for wait, patience, expected in ((0.3, 0.05, True), (0.0, 60.0, False)):
         monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path / f"{wait}"))
-        monkeypatch.setattr(compiler, "_loaded", {})
+        monkeypatch.setattr(build, "_loaded", {})
         monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", patience)
         made.clear()
         solve(ntraj=640, progress=True, dt=None)

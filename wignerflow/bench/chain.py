@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler import build
 from ..figures.ruks_chain import chain_model, emissions
-from ..kernels import compiler, rng
+from ..kernels import rng
 from ..run.driver import available_threads
 from ..solving import solve
 from .report import Entry, Section
@@ -89,7 +90,7 @@ def floor(work: int) -> Callable[[], Time]:
     """A function that makes the random numbers of one ensemble-step alone; nanoseconds."""
     w = np.zeros(2 * LANES, np.float32)
     draws = work // LANES
-    normals = compiler.load(NORMALS)
+    normals = build.load(NORMALS)
     return lambda: measure(lambda: normals((draws, w))) * (1e9 * PAIRS / (draws * LANES))
 
 

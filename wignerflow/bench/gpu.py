@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.targets import nvidia
 from ..derived import Squeezing
 from ..figures import ruks_4d
 from ..figures.ruks import laser
@@ -29,7 +30,6 @@ from ..kernels.card import about, unavailable
 from ..kernels.cuda import CudaKernel
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
-from ..kernels.targets import nvidia
 from ..model.couplings import NearestNeighbour
 from ..model.mode_states import fock
 from ..model.model import Jump, LocalJump, Model

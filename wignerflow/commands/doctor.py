@@ -132,7 +132,7 @@ def _targets() -> Line:
 
 
 def _cache() -> Line:
-    from ..kernels.cache import cache_directory
+    from ..compiler.cache import cache_directory
 
     folder = cache_directory()
     advice = "kernels are compiled anew every time; set WIGNERFLOW_CACHE_DIR to a folder"
@@ -184,7 +184,7 @@ def _compiler() -> Line:
     import time
 
     from .. import TWA, Ensemble, Jump, LocalJump, Model, up
-    from ..kernels import compiler, targets
+    from ..compiler import build, targets
     from ..kernels.module import KernelText
 
     atoms = Ensemble(100, name="atoms")
@@ -193,7 +193,7 @@ def _compiler() -> Line:
     text = KernelText(system, []).module(single=True, lanes=128)
     start = time.perf_counter()
     try:
-        size = len(compiler.compiled(text, targets.host()))
+        size = len(build.compiled(text, targets.host()))
     except Exception as error:  # whatever it is, the user must see it here
         return "PROBLEM", "compiler", f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start

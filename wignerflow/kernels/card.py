@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .targets import pack
+from ..compiler.targets import pack
 
 OLDEST_DRIVER = 11080  # CUDA 11.8, which takes assembly of version 7.8
 OLDEST_CARD = (7, 0)

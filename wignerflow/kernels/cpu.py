@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiler, rng, targets
+from ..compiler import build, targets
+from . import rng
 from .means import settle
 from .module import Grid, KernelText
 
@@ -147,7 +148,7 @@ class CpuKernel:
 
     def _compile(self) -> targets.Loaded:
         start = time.perf_counter()
-        run = compiler.load(self.source)
+        run = build.load(self.source)
         self.compile_seconds = time.perf_counter() - start
         return run
 

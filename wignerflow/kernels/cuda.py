@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiler import build, targets
 from ..phasespace.system import MATRIX
-from . import compiler, rng, targets
+from . import rng
 from .card import DriverError, Function, Memory, about, count, current, free_memory, function
 from .cpu import Chunks, kernel_digest
 from .kernel import NoDevice
@@ -122,7 +123,7 @@ class CudaKernel:
     def kernels(self, target: targets.Target) -> tuple[Function, Function]:
         """The kernels ``run`` and ``sums``; no card is needed."""
         made = ((self.source, "run"), (self.sums_source, "sums"))
-        run, sums = (function(compiler.object_code(x, target, name), name) for x, name in made)
+        run, sums = (function(build.object_code(x, target, name), name) for x, name in made)
         return run, sums
 
     # -- memory --------------------------------------------------------------------------------

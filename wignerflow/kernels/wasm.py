@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiler, targets
-from .compiler import ENTRY
+from ..compiler import build, targets
+from ..compiler.build import ENTRY
 from .cpu import CpuKernel
 from .means import settle
 from .module import Grid, KernelText
@@ -94,7 +94,7 @@ class WasmKernel(CpuKernel):
         super().__init__(text, grid, single=single, batched=np.zeros(0, np.int64), means=False)
 
     def _compile(self) -> Any:
-        self.code = compiler.object_code(self.source, targets.WASM)
+        self.code = build.object_code(self.source, targets.WASM)
 
     def module(
         self,

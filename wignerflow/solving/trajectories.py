@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from ..checkpoint import FileKeeper
+from ..compiler.build import TooLarge
 from ..estimate import MINUTE, heard_by, out_of_time, showing_compilation
-from ..kernels.compiler import TooLarge
 from ..kernels.cpu import CpuKernel
 from ..kernels.kernel import Kernel, NoDevice
 from ..kernels.module import Grid, KernelText

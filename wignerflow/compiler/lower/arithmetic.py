@@ -41,7 +41,7 @@ class Arithmetic:
         shown = self.module.text.splitlines()[line - 1].strip() if line else ""
         raise NotKernelText(
             f"Line {line} of a kernel's text, `{shown}`: {why}. The docstring of "
-            "wignerflow.kernels.lower lists what a text may contain."
+            "wignerflow.compiler.lower lists what a text may contain."
         )
 
     def name(self) -> str:
