@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import make_interp_spline
 
 import wignerflow as wf
-from wignerflow.run import pilot
+from wignerflow.run import pilot, stepsize
 from wignerflow.run.schedule import LEAST, Schedule, spline
 from wignerflow.run.statistics import Samples
 
@@ -128,3 +128,56 @@ def test_what_is_stepped_exactly_or_given_is_said():
     assert all(np.all(np.isnan(v)) for v in given.step_error.values())
     with pytest.raises(ValueError, match="`tol` must be None where `dt` gives the step"):
         wf.solve(model, [0, 1], e_ops=[atoms.Jz], tol=0.1, dt=0.5)
+
+
+def decaying():
+    """Superradiant decay into two levels, of which outputs see the end alone."""
+    atoms = wf.Levels(N, ["0", "1", "e"], name="atoms")
+    jumps = [wf.Jump(atoms.op("0", "e"), 1.0), wf.Jump(atoms.op("1", "e"), 0.5)]
+    zero = atoms.pop("0")
+    both = [zero, zero * zero]
+    spread = wf.function(lambda n, nn: np.sqrt(np.maximum(nn - n**2, 0)) / N, both)
+    share = wf.Ratio(zero, atoms.pop("1"))
+    model = wf.Model(jumps=jumps, initial={atoms: wf.level("e")})
+    return model, [0, 0.6], {"spread": spread, "share": share}
+
+
+def bursting():
+    atoms = wf.Ensemble(N, name="atoms")
+    model = wf.Model(jumps=[wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.bloch(0.4, 0.0)})
+    derived = {"g2": wf.g2(atoms.Jm), "squeezing": wf.WinelandSqueezing(atoms)}
+    return model, [0, 0.05], derived
+
+
+@pytest.mark.parametrize("case", [decaying, bursting])
+def test_derived_observables_alone_do_not_hide_steps_far_too_long(case):
+    model, times, derived = case()
+    for name, observable in derived.items():
+        options = {"e_ops": {name: observable}, "seed": 3, "progress": False, "truncation": False}
+        chosen = wf.solve(model, times, ntraj=1000, **options)
+        right = wf.solve(model, times, ntraj=4000, dt=chosen.dt / 16, **options)
+        off = np.abs(chosen.expect[name] - right.expect[name])[-1]
+        errors = np.hypot(chosen.sem[name], right.sem[name])[-1]
+        assert off < 4 * errors + chosen.step_error[name][-1]
+
+
+AGREEING = {1.0: 100.0, 0.5: 60.0, 0.25: 0.01, 0.125: 8.0, 0.0625: 2.0, 0.03125: 0.5}
+
+
+class Agreeing:
+    """A pilot whose runs at one step and its half agree by chance."""
+
+    tlist, compiling, orders = np.array([0.0, 1.0]), 0.0, (None, 2.0)
+
+    def level(self, h):
+        size, one = np.array([[AGREEING[h]]]), np.ones(1)
+        return pilot.Level(h, None, size, 1e-3 * size, one, one, 1.0)
+
+
+@pytest.mark.parametrize(("believing", "chosen"), [(False, 0.03125), (True, 0.25)])
+def test_a_difference_that_falls_too_fast_is_borne_out_by_the_next(monkeypatch, believing, chosen):
+    """The second case is the control: without that rule the search ends too early."""
+    monkeypatch.setattr(stepsize, "_choice", lambda _, level, met: level.h)
+    if believing:
+        monkeypatch.setattr(stepsize._Search, "_sudden", lambda *_: False)
+    assert stepsize._Search(Agreeing(), 1.0, 0.01).run() == chosen

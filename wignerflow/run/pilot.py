@@ -25,6 +25,7 @@ BELOW = 0.4  # accepted step error, of the standard error that the run will reac
 BELOW_FEW = 0.8  # where steps cost more than trajectories: guided sampling
 LARGEST, SMALLEST = 4e-3, 2e-5  # and of the observable's largest root mean square
 WITHOUT_NOISE = 2e-4  # accepted there, of the largest value
+FLOOR = 0.01  # accepted error of every mean that observables are made of, of its root mean square
 SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed to count
 SURE = 2.0  # sampling errors that are added to a difference to bound it
 PILOT_CHUNKS = 4  # at least, per run
@@ -104,6 +105,7 @@ class Level:
     allowed: NDArray[np.float64]  # (Q,)
     scale: NDArray[np.float64]  # (Q,)
     needed: float  # trajectories that the run will take
+    rough: float = 0.0  # largest error of the means that observables are made of, of ``FLOOR``
     stated: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @property
@@ -114,7 +116,12 @@ class Level:
     @property
     def size(self) -> float:
         """The largest difference, of what is allowed."""
-        return float((self.difference / self.allowed).max(initial=0.0))
+        return self.ratio(self.difference)
+
+    @property
+    def bounded(self) -> float:
+        """Likewise, with its sampling error."""
+        return self.ratio(self.difference + SURE * self.error)
 
     def ratio(self, error: NDArray[np.float64]) -> float:
         """The largest of errors, of what is allowed."""
@@ -244,7 +251,21 @@ class Pilot:
             below = BELOW if wanted.plain else BELOW_FEW
             allowed = np.clip(below * sem, SMALLEST * scale, LARGEST * scale)
         difference = np.abs(whole[0] - whole[1])
-        return Level(h, schedule, difference, error, allowed, scale, self.needed)
+        rough = _rough(means, ntraj, noisy) / max(FLOOR, wanted.tol or 0.0)
+        return Level(h, schedule, difference, error, allowed, scale, self.needed, rough)
+
+
+def _rough(means: list[NDArray[np.float64]], ntraj: int, noisy: bool) -> float:
+    """The largest difference of channels (32, T, K) that stands out, of their root mean squares.
+
+    Functions of means may agree at two steps that are both far too long, and means seldom do.
+    """
+    error = np.sqrt((means[0] - means[1]).var(axis=0) / (BATCHES - 1)) if noisy else 0.0
+    spread = np.sqrt(ntraj / BATCHES * means[1].var(axis=0).max(axis=0, initial=0.0))
+    fine = means[1].mean(axis=0)
+    scale = np.hypot(np.abs(fine).max(axis=0, initial=0.0), spread)
+    excess = np.abs(means[0].mean(axis=0) - fine) - SIGNIFICANT * error
+    return float((excess / np.where(scale > 0, scale, 1.0)).max(initial=0.0))
 
 
 def halved(grid: Grid) -> Grid:

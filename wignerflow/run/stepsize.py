@@ -5,6 +5,10 @@ error almost free of sampling error. Coarse steps are cheap to try, and their er
 to be seen; from two that are seen the order follows, and with it the error of finer steps whose
 difference drowns in sampling error. The first step is taken whose error, so bounded, stays below a
 fraction of the standard error that the run will reach (or below what ``tol`` allows).
+
+Two steps that are far too long may agree by chance. So the means that observables are made of must
+agree, too, and a step whose difference fell faster than any order allows must be borne out by its
+half.
 """
 
 from __future__ import annotations
@@ -132,7 +136,7 @@ class _Search:
     def __init__(self, pilot: Pilot, h: float, first: float):
         self.pilot, self.h, self.first = pilot, h, first
         self.before: Level | None = None
-        self.waiting: Level | None = None  # the coarsest, if it passed at once
+        self.waiting: Level | None = None  # one that passed, to be borne out by its half
         self.order: float | None = None
         self.left = LEVELS
 
@@ -180,18 +184,25 @@ class _Search:
             fallen = before.stated.max(axis=0) * (level.h / before.h) ** order
             if level.ratio(fallen) < level.ratio(level.stated):
                 level.stated = np.broadcast_to(fallen, level.stated.shape)
-        met = level.ratio(level.stated) <= 1
+        met = level.ratio(level.stated) <= 1 and level.rough <= 1
         if self.waiting is not None:
             if met:
                 return _choice(self.pilot, self.waiting, True)
             self.waiting = None
         elif met:
-            if before is not None or level.h <= self.first:
+            if level.h <= self.first or (before is not None and not self._sudden(level)):
                 return _choice(self.pilot, level, True)
             self.waiting = level
-        if level.h <= self.first and not level.seen:
+        if level.h <= self.first and not level.seen and level.rough <= 1:
             return _choice(self.pilot, level, True)
         return None
+
+    def _sudden(self, level: Level) -> bool:
+        """Whether the difference fell faster than the scheme's order and one more allow."""
+        before = self.before
+        assert before is not None
+        most = (before.h / level.h) ** (self.pilot.orders[1] + 1)
+        return before.seen and before.size > most * level.bounded
 
 
 def _no_step(pilot: Pilot, h: float) -> StepChoice:
