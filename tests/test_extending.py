@@ -1,7 +1,6 @@
 """Methods and observables of a user's own, registered from outside the package."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.derived import DERIVED
 from wignerflow.model.couplings import COUPLINGS, Coupling
+from wignerflow.model.kinds.declared import Word
 from wignerflow.model.mode_states import MODE_STATES, ModeState
 from wignerflow.model.subsystems import KINDS, Subsystem
 from wignerflow.phasespace.method import TrajectoryMethod
@@ -304,7 +304,7 @@ class Tilted(wf.Ensemble):
     """An ensemble with one more operator, Jn = (Jx + Jz)/sqrt(2)."""
 
     kind = "tilted"
-    letters: ClassVar = {**wf.Ensemble.letters, "Jn": {"x": 0.5**0.5, "z": 0.5**0.5}}
+    Jn = Word("Along the diagonal of x and z.", x=0.5**0.5, z=0.5**0.5)
 
 
 def test_a_coupling_of_ones_own(tables):

@@ -7,8 +7,8 @@ import math
 import numbers
 import reprlib
 import sys
-from collections.abc import Iterable
-from typing import Any, NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,10 @@ def one_of(argument: str, value: Any, options: Iterable[str]) -> str:
         hint = f"Did you mean {near[0]!r}?" if near else ""
         fail(argument, "be one of " + ", ".join(repr(n) for n in names), value, hint)
     return value
+
+
+#: What stands for a time axis; NumPy's ``ArrayLike`` would let texts and single numbers pass.
+Times: TypeAlias = Sequence[float] | NDArray[np.floating[Any] | np.integer[Any]]
 
 
 def tlist(value: Any, argument: str = "tlist") -> NDArray[np.float64]:

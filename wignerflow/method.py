@@ -9,7 +9,7 @@ its numbers with one of ``means`` (no sampling errors), ``runs`` (every run's va
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,25 @@ from .model.model import Model
 from .model.operators import ArrayOp, Op
 
 Operators = Mapping[str, Op | ArrayOp]
+
+#: Names of methods that come with the library; of another, registered one, editors know nothing.
+Name: TypeAlias = Literal[
+    "auto",
+    "twa",
+    "spin-twa",
+    "cluster-twa",
+    "mean-field",
+    "cumulant",
+    "exact",
+    "jumps",
+    "generalized-p",
+    "schwinger-w",
+    "schwinger-p",
+    "schwinger-q",
+]
+
+Precision: TypeAlias = Literal["single", "double"]
+Device: TypeAlias = Literal["cpu", "cuda", "auto"]
 
 #: Options of ``solve`` that only trajectories use, and those of every method that makes steps.
 STEPS = frozenset({"dt", "tol", "precision"})
@@ -112,3 +131,6 @@ class Method(Protocol):
 
     def equations(self, model: Model) -> str:
         """What it solves, as text."""
+
+
+AnyMethod: TypeAlias = Name | Method

@@ -8,9 +8,9 @@ samples) or ``assemble_exact`` turns them into what the user asked for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from . import _check
 from .derived import DERIVED, Derived, Operator, hermitian
 from .model.model import Model
-from .model.operators import ArrayOp, CoupleNode, LocalOp, Op, Site, SumNode
+from .model.operators import ArrayOp, CoupleNode, LocalOp, Measurable, Op, Site, SumNode
 from .model.printing import op_text
 from .model.products import PairProducts
 from .model.subsystems import SAME_NAME, Subsystem, naming
@@ -179,8 +179,12 @@ def check_names(names: Iterable[str]) -> None:
                 )
 
 
+#: What ``e_ops`` may be.
+Observables: TypeAlias = Mapping[str, Measurable] | Sequence[Measurable]
+
+
 def flatten(
-    e_ops: Any, subsystems: Iterable[Subsystem] | None = None, model: Model | None = None
+    e_ops: Observables, subsystems: Iterable[Subsystem] | None = None, model: Model | None = None
 ) -> tuple[list[str], dict[str, Operator], Plan]:
     """Split ``e_ops`` into names, base operators and a plan.
 
@@ -246,6 +250,7 @@ def flatten(
     for name, value in items:
         argument = f"e_ops[{name!r}]"
         _observable(argument, value)
+        assert isinstance(value, (Op, ArrayOp, Derived))
         if isinstance(value, Derived):
             if model is not None:
                 value = value.on(argument, model)

@@ -15,12 +15,14 @@ from typing import Any
 from . import _check
 from .estimate import Beyond, Estimate, Listener, listening
 from .exact.bridge import model_to_qutip
+from .method import AnyMethod
 from .model.model import Model
+from .observables import Observables
 from .plot import plot_result
 from .result import Result
 
 
-def equations(model: Model, method: Any = "twa") -> str:
+def equations(model: Model, method: AnyMethod = "twa") -> str:
     """The equations of motion that a method solves, as text: of every trajectory or of the moments.
 
     Single spins stand as J = s/2, with "spin-twa" as Pauli vectors s.
@@ -35,7 +37,7 @@ def equations(model: Model, method: Any = "twa") -> str:
     return str(engine.equations(model))
 
 
-def source(model: Model, method: Any = "twa") -> str:
+def source(model: Model, method: AnyMethod = "twa") -> str:
     """The generated source that steps a block of trajectories.
 
     Raises:
@@ -108,7 +110,13 @@ class _Heard(BaseException):
 
 
 def estimate(
-    model: Model, tlist: Any, *, e_ops: Any, method: Any = "twa", ntraj: int = 1000, **options: Any
+    model: Model,
+    tlist: _check.Times,
+    *,
+    e_ops: Observables,
+    method: AnyMethod = "twa",
+    ntraj: int = 1000,
+    **options: Any,
 ) -> Estimate:
     """What ``wf.solve`` with the same arguments needs, before it does it.
 

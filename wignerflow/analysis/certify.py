@@ -23,9 +23,12 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from .._check import Times
 from ..exact import populations
 from ..exact.engine import Exact
+from ..method import AnyMethod
 from ..model.model import Model
+from ..observables import Observables
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import solve
@@ -111,13 +114,13 @@ class Certificate:
 
 def certify(
     model: Callable[[int], Any] | Model,
-    tlist: Any,
-    e_ops: Any = None,
+    tlist: Times,
+    e_ops: Observables | None = None,
     *,
     N: int | None = None,
     clusters: Iterable[int] | None = None,
     small: Iterable[int] | None = None,
-    method: Any = "twa",
+    method: AnyMethod = "twa",
     ntraj: int = 1000,
     small_ntraj: int = 100_000,
     seed: int | None = 0,

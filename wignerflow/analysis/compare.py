@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _check, store
+from .._check import Times
+from ..method import AnyMethod
 from ..model.model import Model
+from ..observables import Observables
 from ..result import Result, format_value
 from ..result.accuracy import one_warning
 from ..solving import METHODS, resolve_method, seed_of, solve
@@ -162,10 +165,10 @@ def _largest(values: np.ndarray) -> float:
 
 def compare(
     model: Model,
-    tlist: Any,
+    tlist: Times,
     *,
-    e_ops: Any,
-    methods: Iterable[Any] | None = None,
+    e_ops: Observables,
+    methods: Iterable[AnyMethod] | None = None,
     seed: int | None = None,
     **options: Any,
 ) -> Comparison:

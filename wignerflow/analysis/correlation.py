@@ -28,10 +28,12 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from .. import _check
+from .._check import Times
 from ..exact import regression
 from ..exact.engine import Exact
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
+from ..method import AnyMethod, Precision
 from ..model.coefficients import coef
 from ..model.model import Model
 from ..model.operators import Op
@@ -144,17 +146,17 @@ def correlation(
     model: Model,
     A: Op | None = None,
     B: Op | None = None,
-    taus: Any = None,
+    taus: Times | None = None,
     *,
     ops: Sequence[Op] | None = None,
     t: float | str = "steady",
-    method: Any = "twa",
+    method: AnyMethod = "twa",
     order: str = "symmetric",
     connected: bool = False,
     ntraj: int = 1000,
     seed: int | None = None,
     dt: float | None = None,
-    precision: str = "single",
+    precision: Precision = "single",
     threads: int | None = None,
     relax: float | None = None,
     truncation: bool | str | None = None,

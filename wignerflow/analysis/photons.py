@@ -29,6 +29,7 @@ from ..exact import counting
 from ..exact.engine import Exact
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
+from ..method import AnyMethod, Precision
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.outputs import Output, written_out
@@ -60,14 +61,14 @@ def photons(
     window: float | None = None,
     t: float | str = 0.0,
     relax: float | None = None,
-    method: Any = "twa",
+    method: AnyMethod = "twa",
     estimator: str = "flux",
     g1: bool = True,
     g2: bool = True,
     ntraj: int = 1000,
     seed: int | None = None,
     dt: float | None = None,
-    precision: str = "single",
+    precision: Precision = "single",
     threads: int | None = None,
 ) -> Photons:
     r"""Photon statistics of output fields in bins of time, with jackknife errors.

@@ -13,13 +13,14 @@ last delay :math:`\tau_m`: a line narrower than about :math:`4/\tau_m` appears w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from .. import _check
+from .._check import Times
 from ..model.model import Model
 from ..model.operators import Op
 from ..result import format_value
@@ -151,10 +152,10 @@ def spectrum(
     model: Model | Correlation,
     A: Op | None = None,
     B: Op | None = None,
-    taus: Any = None,
+    taus: Times | None = None,
     *,
-    omega: Any = None,
-    window: str = "hann",
+    omega: ArrayLike | None = None,
+    window: Literal["hann", "none"] = "hann",
     **options: Any,
 ) -> Spectrum:
     r"""The power spectrum of a steady state, with standard errors.

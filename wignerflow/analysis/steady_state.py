@@ -24,20 +24,22 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .._check import Times
 from ..exact import periodic
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
 from ..exact.steady import NotUnique
+from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
 from ..moments.method import Cumulant
 from ..moments.steady import NotSettled
-from ..observables import Plan, assemble, assemble_exact, batched, flatten
+from ..observables import Observables, Plan, assemble, assemble_exact, batched, flatten
 from ..result import Values, format_value
 from ..run.automatic import choose_method
 from ..run.gpus import choose_device
@@ -119,22 +121,22 @@ class SteadyState:
 
 def steady_state(
     model: Model,
-    e_ops: Any,
-    method: Any = "twa",
+    e_ops: Observables,
+    method: AnyMethod = "twa",
     *,
     ntraj: int = 2000,
     seed: int | None = None,
     dt: float | None = None,
-    precision: str = "single",
-    device: str | None = None,
+    precision: Precision = "single",
+    device: Device | None = None,
     threads: int | None = None,
     unique: bool = True,
     relax: float | None = None,
     timeout: float | None = None,
     controls: bool | None = None,
     period: float | None = None,
-    tlist: Any = None,
-    truncation: bool | str | None = None,
+    tlist: Times | None = None,
+    truncation: bool | Literal["full"] | None = None,
 ) -> SteadyState:
     """Expectation values in the steady state of a model, constant or periodic in time.
 

@@ -134,7 +134,7 @@ def _point(
     if (own is None) == (e_ops is None):
         must = "be given once: here, or by `model_fn` as the second of two"
         _check.fail("e_ops", must, "given twice" if own is not None else None)
-    wanted = own if e_ops is None else e_ops(model) if callable(e_ops) else e_ops
+    wanted: Any = own if e_ops is None else e_ops(model) if callable(e_ops) else e_ops
     times = tlist(**point) if callable(tlist) else tlist
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they stand in the dataset

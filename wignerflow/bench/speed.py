@@ -11,6 +11,7 @@ import numpy as np
 
 from ..figures.ruks import laser
 from ..figures.ruks_2a import NUMBERS
+from ..method import Precision
 from ..run.driver import available_threads
 from ..solving import solve
 from . import peers
@@ -31,7 +32,13 @@ PEERS: tuple[tuple[str, str, str, Callable[[Job], Callable[[], float]], int, flo
 
 
 def through_solve(
-    N: int, ntraj: int, steps: int, *, threads: int, precision: str = "single", outputs: int = 13
+    N: int,
+    ntraj: int,
+    steps: int,
+    *,
+    threads: int,
+    precision: Precision = "single",
+    outputs: int = 13,
 ) -> Callable[[], Time]:
     """A function that runs the laser and returns nanoseconds per trajectory-step."""
     atoms, model = laser(N, PUMP * N)
@@ -53,7 +60,8 @@ def alone(quick: bool) -> Section:
     ntraj, repeats = (12_800, 3) if quick else (102_400, 7)
     cores = available_threads()
     entries = []
-    for precision, bound in (("single", 10), ("double", 20)):
+    bounds: dict[Precision, int] = {"single": 10, "double": 20}
+    for precision, bound in bounds.items():
         for threads in dict.fromkeys((1, cores)):
             run = through_solve(1000, ntraj, STEPS, threads=threads, precision=precision)
             run()  # compiles

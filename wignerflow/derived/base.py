@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..model.operators import ArrayOp, Op
+from ..model.operators import ArrayOp, Measurable, Op
 from ..model.products import PairProducts
 
 Operator = Op | ArrayOp
 Means = Mapping[str, NDArray]
 
 
-class Derived:
+class Derived(Measurable):
     """A function of means, usable as a value in ``e_ops``.
 
     A subclass gives ``evaluate(means)`` and hands the operators whose means it needs to this

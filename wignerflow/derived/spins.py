@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
 from ..model.level_words import MOST
-from ..model.levels import Levels
-from ..model.subsystems import CollectiveSpin, Ensemble, Member, Spin, Subsystem
+from ..model.levels import Levels, LevelsMember
+from ..model.subsystems import (
+    CollectiveMember,
+    CollectiveSpin,
+    Ensemble,
+    EnsembleMember,
+    Member,
+    Spin,
+    Subsystem,
+)
 from .base import Means, Operator, PerMember, divide
 
+#: What has an angular momentum.
+Angular = (
+    Ensemble[Any]
+    | CollectiveSpin[Any]
+    | Levels[Any]
+    | Spin[Any]
+    | EnsembleMember
+    | CollectiveMember
+    | LevelsMember
+)
 
-def _angular(sub: Any, total: bool, most: int = MOST) -> tuple[tuple[Any, Any, Any], Any, str]:
+
+def _angular(sub: Angular, total: bool, most: int = MOST) -> tuple[tuple[Any, Any, Any], Any, str]:
     """(Jx, Jy, Jz), the number of spins 1/2 that they are made of, and a label.
 
     ``most``: largest number of levels of one emitter.
@@ -35,13 +54,15 @@ def _angular(sub: Any, total: bool, most: int = MOST) -> tuple[tuple[Any, Any, A
         was = _check.Note(f"{owner.name!r} with levels {', '.join(owner.labels)}")
         _check.fail("sub", what, was, hint, TypeError)
     if isinstance(owner, Spin):
-        x, y, z = ((s * 0.5).sum() for s in (owner.sx, owner.sy, owner.sz))
+        words: list[Any] = [owner.sx, owner.sy, owner.sz]
+        x, y, z = ((s * 0.5).sum() for s in words)
         return (x, y, z), owner.size, owner.name
+    view: Any = sub
     if isinstance(owner, Levels):
-        numbers, J = (owner.d - 1) * owner.numbers, (sub.Sx, sub.Sy, sub.Sz)
+        numbers, J = (owner.d - 1) * owner.numbers, (view.Sx, view.Sy, view.Sz)
     else:
         lengths = owner.numbers / 2 if isinstance(owner, Ensemble) else owner.lengths
-        numbers, J = np.round(2 * lengths).astype(np.int64), (sub.Jx, sub.Jy, sub.Jz)
+        numbers, J = np.round(2 * lengths).astype(np.int64), (view.Jx, view.Jy, view.Jz)
     if member is not None:
         label, N = f"{owner.name}[{member}]", int(numbers[member])
     elif owner.count is None:
@@ -133,7 +154,13 @@ class Squeezing(_SpinObservable):
         for larger spins; Ma, Wang, Sun and Nori, Phys. Rep. 509, 89 (2011).
     """
 
-    def __init__(self, sub: Any, criterion: str = "singlet", *, total: bool = False):
+    def __init__(
+        self,
+        sub: Angular,
+        criterion: Literal["singlet", "dicke", "planar"] = "singlet",
+        *,
+        total: bool = False,
+    ):
         J, N, name = _angular(sub, total, MOST if criterion == "singlet" else 2)
         self.configure(N, criterion)
         self._inputs = dict(zip("xyz", J, strict=True))
@@ -191,7 +218,7 @@ class WinelandSqueezing(_SpinObservable):
         Wineland et al., Phys. Rev. A 50, 67 (1994).
     """
 
-    def __init__(self, sub: Any, *, total: bool = False):
+    def __init__(self, sub: Angular, *, total: bool = False):
         J, N, name = _angular(sub, total)
         self.configure(N)
         self._inputs = dict(zip("xyz", J, strict=True)) | _second(J)
@@ -238,7 +265,7 @@ class Subradiance(_SpinObservable):
         Ruks, Fig. 2(b); Shankar et al., Phys. Rev. Lett. 127, 073603 (2021).
     """
 
-    def __init__(self, sub: Any, *, total: bool = False):
+    def __init__(self, sub: Angular, *, total: bool = False):
         (x, y, z), N, name = _angular(sub, total, 2)
         self.configure(N)
         self._inputs = {"emission": (x + 1j * y) * (x - 1j * y), "z": z}

@@ -298,4 +298,4 @@ def spherical(op: LocalOp) -> tuple[complex, dict[str, complex]]:
 def collective(op: LocalOp, m: int) -> Op:
     """The sum over emitters of the traceless part of a one-emitter operator: 2 c·J."""
     _, cx, cy, cz = op.c
-    return op.sub._operator({"x": 2 * cx, "y": 2 * cy, "z": 2 * cz}, m)  # type: ignore[no-any-return]
+    return op.sub._of_member({"x": 2 * cx, "y": 2 * cy, "z": 2 * cz}, m)

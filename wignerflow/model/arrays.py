@@ -14,7 +14,7 @@ from .coefficients import Coef
 from .couplings import Coupling, as_coupling
 from .factors import MemberWord, Real, array_size
 from .normal import Weights
-from .op import MAX_POWER, Op, not_finite
+from .op import MAX_POWER, Measurable, Op, not_finite
 
 if TYPE_CHECKING:
     from .subsystems import Subsystem
@@ -35,7 +35,7 @@ def member_index(argument: str, m: Any, size: int, what: str) -> int:
     return int(m) % size
 
 
-class ArrayOp:
+class ArrayOp(Measurable):
     """One operator per member of an array: ``terms`` maps a member word to weights, shape (M,).
 
     Arithmetic is element by element, as in NumPy: NumPy arrays of length M multiply from either

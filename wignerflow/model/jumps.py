@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .coefficients import Coef
@@ -67,7 +67,7 @@ class Jump:
             eigenvalue (named).
     """
 
-    def __init__(self, op: Any, rate: Any, input: ModeState | None = None):
+    def __init__(self, op: Op | ArrayOp, rate: ArrayLike | Coef, input: ModeState | None = None):
         if isinstance(op, LocalOp):
             _check.fail(
                 "op",
@@ -173,7 +173,7 @@ class LocalJump:
         LocalJump(atoms.sm, rate=0.5)
     """
 
-    def __init__(self, op: LocalOp, rate: Any):
+    def __init__(self, op: LocalOp, rate: ArrayLike | Coef):
         if not isinstance(op, LocalOp):
             _check.fail(
                 "op",

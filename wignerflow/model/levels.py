@@ -2,29 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from .kinds.base import Subsystem
+from .kinds.base import Member, Subsystem
+from .kinds.declared import O
 from .level_states import LevelState
 from .level_words import MOST, letter, levels_of
 from .local import LocalOp
 from .numerals import latex_name
+from .operators import ArrayOp, Op
 from .reading_values import nearest, per_member, sequence
 from .words import LEVEL, LEVELS, Algebra
+
+if TYPE_CHECKING:
+    from typing import Self
 
 Matrix = NDArray[np.complex128]
 _METHODS = ("op", "pop", "matrix", "one", "one_pop", "one_matrix")
 _SPIN = ("Sx", "Sy", "Sz", "Sp", "Sm")
 
 
-class Levels(Subsystem):
+class SpinWord:
+    """A component of the collective spin of ``Levels.spin``; other levels have none."""
+
+    def __init__(self, doc: str):
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, owner: None, kind: Any) -> Self: ...
+    @overload
+    def __get__(self, owner: LevelOperators[O], kind: Any) -> O: ...
+    def __get__(self, owner: Any, kind: Any) -> Any:
+        if owner is None:
+            return self
+        levels = owner._levels
+        if not levels.is_spin:
+            raise AttributeError(self.name)
+        return owner._sum(spin_matrix(self.name, levels.d))
+
+
+class LevelOperators(Generic[O]):
+    """Operators of emitters of d levels: of a set of them, or of one member of an array."""
+
+    Sx = SpinWord("x component of the spin of ``Levels.spin``.")
+    Sy = SpinWord("y component of the spin of ``Levels.spin``.")
+    Sz = SpinWord("z component of the spin of ``Levels.spin``.")
+    Sp = SpinWord("Raises the spin of ``Levels.spin``: S_x + i S_y.")
+    Sm = SpinWord("Lowers the spin of ``Levels.spin``: S_x - i S_y.")
+
+    if TYPE_CHECKING:
+
+        def _operator(self, combination: dict[str, complex]) -> O: ...
+
+        def _one(self, c: Matrix) -> LevelOp: ...
+
+    @property
+    def _levels(self) -> Levels[Any]:
+        found: Any = self.sub if isinstance(self, Member) else self
+        return found  # type: ignore[no-any-return]
+
+    def __dir__(self) -> list[str]:
+        return [n for n in super().__dir__() if n not in _SPIN or hasattr(self, n)]
+
+    def op(self, a: str, b: str) -> O:
+        """sum_n |a><b|_n: takes an emitter from level b to a."""
+        return self._sum(self._levels._unit(a, b))
+
+    def pop(self, a: str) -> O:
+        """The number of emitters in level a."""
+        return self._sum(self._levels._unit(a, a))
+
+    def matrix(self, A: ArrayLike) -> O:
+        """sum_n A_n for a d x d matrix A, rows and columns in the order of ``labels``."""
+        return self._sum(self._levels._matrix(A))
+
+    def one(self, a: str, b: str) -> LevelOp:
+        """|a><b| of one emitter, for ``LocalJump``: a jump b -> a."""
+        return self._one(self._levels._unit(a, b))
+
+    def one_pop(self, a: str) -> LevelOp:
+        """|a><a| of one emitter, for ``LocalJump``."""
+        return self._one(self._levels._unit(a, a))
+
+    def one_matrix(self, A: ArrayLike) -> LevelOp:
+        """A d x d matrix of one emitter, for ``LocalJump``."""
+        return self._one(self._levels._matrix(A))
+
+    def _sum(self, A: Matrix) -> O:
+        entries = {letter(a, b): complex(A[a, b]) for a, b in zip(*np.nonzero(A), strict=True)}
+        return self._operator(entries or {letter(0, 0): 0j})
+
+
+class LevelsMember(Member, LevelOperators[Op]):
+    """One set of emitters of an array."""
+
+    @property
+    def N(self) -> int:
+        """Number of its emitters."""
+        return int(self.sub.numbers[self.m])
+
+    def _one(self, c: Matrix) -> LevelOp:
+        return LevelOp(self.sub, c, self.m)
+
+
+class Levels(Subsystem[O], LevelOperators[O]):
     r"""N identical emitters of d levels, treated as permutation invariant.
 
     Collective operators, of all emitters, are made from labels of levels:
@@ -59,14 +149,51 @@ class Levels(Subsystem):
     required = ("N", "labels")
     latex_where = r"\Sigma^{ab} = \sum_{n} \sigma^{ab}_{n},\quad \sigma^{ab} = |a\rangle\langle b|"
 
+    @overload
+    def __init__(
+        self: Levels[Op],
+        N: float,
+        labels: Sequence[str] | int,
+        name: str | None = None,
+        *,
+        count: None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Levels[ArrayOp],
+        N: ArrayLike,
+        labels: Sequence[str] | int,
+        name: str | None = None,
+        *,
+        count: int,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Levels[Any],
+        N: ArrayLike,
+        labels: Sequence[str] | int,
+        name: str | None = None,
+        *,
+        count: int | None,
+    ) -> None: ...
     def __init__(self, N: Any, labels: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         self.numbers = self._per_member("N", N, 1, 1).astype(np.int64)
         self.numbers.flags.writeable = False
         self.labels = _labels(labels)
 
+    @overload
     @classmethod
-    def spin(cls, F: Any, N: Any, name: str | None = None, *, count: int | None = None) -> Levels:
+    def spin(
+        cls, F: float, N: float, name: str | None = None, *, count: None = None
+    ) -> Levels[Op]: ...
+    @overload
+    @classmethod
+    def spin(
+        cls, F: float, N: ArrayLike, name: str | None = None, *, count: int
+    ) -> Levels[ArrayOp]: ...
+    @classmethod
+    def spin(cls, F: Any, N: Any, name: str | None = None, *, count: int | None = None) -> Any:
         r"""N emitters of spin F, with the collective ``Sx Sy Sz Sp Sm``.
 
         Levels are the eigenstates of :math:`S_z`, labelled "-F" to "+F" in steps of one ("0" for
@@ -125,40 +252,11 @@ class Levels(Subsystem):
             _check.fail(argument, must, label, nearest(label, list(self.labels)))
         return self.labels.index(label)
 
-    # -- operators -----------------------------------------------------------------------------
+    def __getitem__(self, m: int) -> LevelsMember:
+        return LevelsMember(self, self._index(m))
 
-    def op(self, a: str, b: str) -> Any:
-        """sum_n |a><b|_n: takes an emitter from level b to a."""
-        return self._sum(self._unit(a, b))
-
-    def pop(self, a: str) -> Any:
-        """The number of emitters in level a."""
-        return self._sum(self._unit(a, a))
-
-    def matrix(self, A: Any) -> Any:
-        """sum_n A_n for a d x d matrix A, rows and columns in the order of ``labels``."""
-        return self._sum(self._matrix(A))
-
-    def one(self, a: str, b: str) -> LevelOp:
-        """|a><b| of one emitter, for ``LocalJump``: a jump b -> a."""
-        return LevelOp(self, self._unit(a, b))
-
-    def one_pop(self, a: str) -> LevelOp:
-        """|a><a| of one emitter, for ``LocalJump``."""
-        return LevelOp(self, self._unit(a, a))
-
-    def one_matrix(self, A: Any) -> LevelOp:
-        """A d x d matrix of one emitter, for ``LocalJump``."""
-        return LevelOp(self, self._matrix(A))
-
-    def _at(self, m: int, name: str, *arguments: Any) -> Any:
-        """An operator of member m."""
-        if name.startswith("one"):
-            out = getattr(self, name)(*arguments)
-            return LevelOp(self, out.c, m)
-        if name == "matrix":
-            return self._sum(self._matrix(*arguments), m)
-        return self._sum(self._unit(*(arguments * 2 if name == "pop" else arguments)), m)
+    def _one(self, c: Matrix) -> LevelOp:
+        return LevelOp(self, c)
 
     def _unit(self, a: Any, b: Any) -> Matrix:
         out = np.zeros((self.d, self.d), complex)
@@ -171,10 +269,6 @@ class Levels(Subsystem):
             must = f"have shape ({self.d}, {self.d}), one row and column per level"
             _check.fail("A", must, _check.Note(f"of shape {out.shape}"))
         return np.asarray(out)
-
-    def _sum(self, A: Matrix, m: int | None = None) -> Any:
-        entries = {letter(a, b): complex(A[a, b]) for a, b in zip(*np.nonzero(A), strict=True)}
-        return self._operator(entries or {letter(0, 0): 0j}, m)
 
     def plain_name(self, x: str) -> str:
         """The name |a><b| of a letter in the plain form."""
@@ -189,20 +283,7 @@ class Levels(Subsystem):
     def collective(self, name: str, m: int | None) -> Any:
         """The collective operator of a name of the plain form, of member m or of all."""
         a, b = self.named()[name]
-        return self._operator({letter(int(a), int(b)): 1.0}, m)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _SPIN and self.is_spin:
-            return self._sum(spin_matrix(name, self.d))
-        return super().__getattr__(name)
-
-    def member_attribute(self, m: int, name: str) -> Any:
-        """What ``array[m].name`` is, or None."""
-        if name in _METHODS:
-            return partial(self._at, m, name)
-        if name in _SPIN and self.is_spin:
-            return self._sum(spin_matrix(name, self.d), m)
-        return None
+        return (self if m is None else self[m])._operator({letter(int(a), int(b)): 1.0})
 
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments besides name and count."""

@@ -76,13 +76,15 @@ class Model:
         H: Op | None = None,
         jumps: Iterable[Jump | LocalJump] = (),
         *,
-        initial: Mapping[Subsystem, State | Iterable[State]],
+        initial: Mapping[Any, State | Iterable[State]],
         links: Iterable[Connection] = (),
     ):
         if not isinstance(initial, Mapping) or not initial:
             hint = "For example `initial={atoms: wf.up}`."
             _check.fail("initial", "map every subsystem to a state", initial, hint, TypeError)
-        self.initial = {sub: _states(sub, value) for sub, value in initial.items()}
+        self.initial: dict[Subsystem[Any], tuple[State, ...]] = {
+            sub: _states(sub, value) for sub, value in initial.items()
+        }
         self.subsystems: tuple[Subsystem, ...] = tuple(self.initial)
         #: The name of every subsystem, unnamed ones by kind and place.
         self.names = naming(self.subsystems)
@@ -271,7 +273,7 @@ class Model:
 
         def compile(self, method: Any = "twa", *, tlist: Any, e_ops: Any, **o: Any) -> Any: ...
 
-        def estimate(self, tlist: Any, *, e_ops: Any, **options: Any) -> Any: ...
+        def estimate(self, tlist: _check.Times, *, e_ops: Any, **options: Any) -> Any: ...
 
         def to_qutip(self, cutoffs: Mapping[Subsystem, int] | None = None) -> Any: ...
 

@@ -37,7 +37,11 @@ def not_finite() -> NoReturn:
     )
 
 
-class Op:
+class Measurable:
+    """What has a mean: operators, array operators and derived observables."""
+
+
+class Op(Measurable):
     """A symbolic operator: ``terms`` maps (time coefficients, ordered factors) to a complex number.
 
     Supports ``+ - *``, integer powers, multiplication by scalars and :func:`wignerflow.coef`

@@ -7,7 +7,7 @@ factors of a product live in ``factors``, the rules of the algebra in ``normal``
 from .arrays import ArrayOp, OutOfRange, _couple, commutator, couple, member_index, member_product
 from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode, array_size
 from .local import LocalOp
-from .op import Op
+from .op import Measurable, Op
 
 __all__ = [
     "ArrayOp",
@@ -16,6 +16,7 @@ __all__ = [
     "Factors",
     "Key",
     "LocalOp",
+    "Measurable",
     "MemberWord",
     "Op",
     "OutOfRange",

@@ -7,8 +7,10 @@ from .kinds.base import Member as Member
 from .kinds.base import Subsystem as Subsystem
 from .kinds.base import naming as naming
 from .kinds.base import real_sizes as real_sizes
+from .kinds.collective import CollectiveMember as CollectiveMember
 from .kinds.collective import CollectiveSpin
 from .kinds.ensemble import Ensemble
+from .kinds.ensemble import EnsembleMember as EnsembleMember
 from .kinds.mode import Mode
 from .kinds.spin import Spin
 from .levels import Levels

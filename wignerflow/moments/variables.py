@@ -70,9 +70,8 @@ class Variables:
             single = sub.count is None
             name = model.names[sub]
             self.names += [name] if single else [f"{name}[{m}]" for m in range(sub.size)]
-            many = isinstance(sub, (Ensemble, Levels))
-            own = sub.numbers if many else np.ones(sub.size, np.int64)
-            numbers.append(own)
+            one = np.ones(sub.size, np.int64)
+            numbers.append(sub.numbers if isinstance(sub, (Ensemble, Levels)) else one)
         self.number = np.concatenate(numbers)
         widths = np.array([count(k) for k in self.kinds])
         self.widest = int(widths.max())

@@ -139,7 +139,8 @@ class BlockEquations:
         self.kind = kind
         zero = [Complex(Poly(), Poly()) for _ in range(2)]
         self.drift = (zero[0], zero[1])
-        scale = np.sqrt(2 * np.asarray(block.sub.lengths, float))  # type: ignore[attr-defined]
+        spin: Any = block.sub
+        scale = np.sqrt(2 * spin.lengths)
         self.out = Explicit(k, [], [], scale)
         field = [self._field(hamiltonian, a) + block.B[a].real().poly(system) for a in range(3)]
         self._add_drift(*turn((field[0], field[1], field[2]), self.alpha, self.beta))

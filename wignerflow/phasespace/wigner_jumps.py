@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +130,7 @@ class Places:
     def variables(self, block: int, m: int) -> list[Op]:
         """The operators that the variables of a block stand for."""
         sub = self.subs[block]
-        view = sub if sub.count is None else sub[m]
+        view: Any = sub if sub.count is None else sub[m]
         if sub.algebra == BOSON:
             return [0.5 * (view.a + view.adag), -0.5j * (view.a - view.adag)]
         if sub.algebra == PAULI:

@@ -6,14 +6,16 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._check import Times
+from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
-from ..observables import batched
+from ..observables import Observables, batched
 from ..result import AccuracyWarning, Result, Values
 from ..result.accuracy import inaccurate
 from ..run.statistics import Samples
@@ -114,26 +116,26 @@ class Task:
 
 def solve(
     model: Model,
-    tlist: Any,
+    tlist: Times,
     *,
-    e_ops: Any,
-    method: Any = "twa",
+    e_ops: Observables,
+    method: AnyMethod = "twa",
     ntraj: int = 1000,
     seed: int | None = None,
     dt: float | None = None,
     tol: float | None = None,
-    variance: str = "plain",
-    precision: str = "single",
-    device: str | None = None,
+    variance: Literal["plain", "guided", "auto"] = "plain",
+    precision: Precision = "single",
+    device: Device | None = None,
     threads: int | None = None,
     target_sem: Any = None,
     timeout: float | None = None,
-    keep: str | None = None,
+    keep: Literal["final"] | None = None,
     start: Result | None = None,
     checkpoint: Any = None,
     every: Any = None,
     client: Any = None,
-    truncation: bool | str | None = None,
+    truncation: bool | Literal["full"] | None = None,
     progress: bool = True,
 ) -> Result:
     """Expectation values of a model over time, with standard errors.
@@ -204,7 +206,7 @@ def solve(
     """
     begin = time.perf_counter()
     problem = read_problem(model, tlist, e_ops)
-    truncation = truncation_of(truncation)
+    wanted = truncation_of(truncation)
     check_outputs(problem)
     engine, why = choose(problem, method)
     if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread
@@ -243,10 +245,10 @@ def solve(
         missed = engine.stochastic and options.target
         kind = "warnings" if missed else "notes"
         result.stats[kind] = [*result.stats.get(kind, ()), idle]
-    if truncation:
+    if wanted:
         from .truncation import budget
 
-        seconds = budget(result, truncation == "full")
+        seconds = budget(result, wanted == "full")
         result.truncation, basis = _stated(problem, engine, result, seconds)
         result.stats["truncation"] = basis
     for message in result.stats["warnings"]:

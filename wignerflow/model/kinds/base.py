@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ from numpy.typing import NDArray
 from ... import _check
 from ..operators import ArrayOp, LocalOp, Op, Site, member_index
 from ..words import Algebra
+from .declared import LocalWord, O, Word
+
+if TYPE_CHECKING:
+    from typing import Self
 
 # Ascending within a process, and different between processes, so that a subsystem sent to another
 # process is never taken for one that was made there.
@@ -38,15 +42,16 @@ def natural(name: str) -> tuple[str | int, ...]:
     return tuple(int(x) if k % 2 else x for k, x in enumerate(re.split(r"([0-9]+)", name)))
 
 
-class Subsystem(ABC):
+class Subsystem(ABC, Generic[O]):
     """Base of all subsystems: a name, a kind, and ``count`` members (None for a single one).
 
-    ``sub[m]`` of an array gives a view whose operators act on member ``m``.
+    ``sub[m]`` of an array gives a view whose operators act on member ``m``. Operators are of type
+    O: ``Op`` of a single subsystem, ``ArrayOp`` of an array.
 
     Attributes:
         kind: name in the plain form.
-        letters: words by the names of collective operators.
-        one_emitter: Pauli coefficients by the names of one-emitter operators.
+        letters: words by the names of collective operators, those declared as ``Word``.
+        one_emitter: Pauli coefficients by the names of operators declared as ``LocalWord``.
         required, optional: keys of the plain form beside kind, name, initial and count.
     """
 
@@ -55,6 +60,12 @@ class Subsystem(ABC):
     one_emitter: ClassVar[dict[str, list[complex]]] = {}
     required: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = {n: w for base in reversed(cls.__mro__) for n, w in vars(base).items()}
+        cls.letters = {n: w.combination for n, w in declared.items() if isinstance(w, Word)}
+        cls.one_emitter = {n: w.c for n, w in declared.items() if isinstance(w, LocalWord)}
 
     @property
     @abstractmethod
@@ -148,24 +159,29 @@ class Subsystem(ABC):
     def __hash__(self) -> int:
         return hash(self.uid)
 
-    def __copy__(self) -> Subsystem:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: object) -> Subsystem:
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def _operator(self, combination: dict[str, complex], member: int | None) -> Any:
-        if self.count is not None and member is None:
-            return ArrayOp(
+    def _operator(self, combination: dict[str, complex]) -> O:
+        made: Any
+        if self.count is None:
+            made = self._of_member(combination, 0)
+        else:
+            made = ArrayOp(
                 {((self, w),): np.full(self.count, c, complex) for w, c in combination.items()}
             )
-        return Op({((), (Site(self, member or 0, w),)): c for w, c in combination.items()})
+        return made  # type: ignore[no-any-return]
 
-    def __getattr__(self, name: str) -> Any:
-        combination = type(self).letters.get(name)
-        if combination is not None:
-            return self._operator(combination, None)
-        raise AttributeError(type(self)._unknown(name))
+    def _of_member(self, combination: dict[str, complex], m: int) -> Op:
+        return Op({((), (Site(self, m, w),)): c for w, c in combination.items()})
+
+    if not TYPE_CHECKING:  # editors know what is declared
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(type(self)._unknown(name))
 
     @classmethod
     def _unknown(cls, name: str) -> str:
@@ -177,11 +193,14 @@ class Subsystem(ABC):
         return f"{cls.__name__} has no operator or attribute {name!r}; it has {have}.{hint}"
 
     def __getitem__(self, m: int) -> Member:
+        return Member(self, self._index(m))
+
+    def _index(self, m: Any) -> int:
         if self.count is None:
             raise TypeError(
                 f"{self.name!r} is a single subsystem; give it `count=` to index members."
             )
-        return Member(self, member_index("index", m, self.count, repr(self.name)))
+        return member_index("index", m, self.count, repr(self.name))
 
     def __len__(self) -> int:
         if self.count is None:
@@ -195,10 +214,6 @@ class Subsystem(ABC):
     def collective(self, name: str, m: int | None) -> Any:
         """The collective operator of a name of the plain form, of member m or of all."""
         return getattr(self if m is None else self[m], name)
-
-    def member_attribute(self, m: int, name: str) -> Any:
-        """What ``array[m].name`` is beside operators of the kind, or None."""
-        return None
 
     def __repr__(self) -> str:
         return self.text(None if self.unnamed else self.name)
@@ -255,7 +270,9 @@ def real_sizes() -> Iterator[None]:
 class Member:
     """One member of an array: the operators and parameters (``N``, ``S``) of its kind."""
 
-    def __init__(self, sub: Subsystem, m: int):
+    sub: Any
+
+    def __init__(self, sub: Any, m: int):
         self.sub, self.m = sub, m
 
     @property
@@ -266,22 +283,21 @@ class Member:
     @property
     def kind(self) -> str:
         """Kind of the array."""
-        return self.sub.kind
+        return str(self.sub.kind)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        kind = type(self.sub)
-        if name in kind.letters:
-            return self.sub._operator(kind.letters[name], self.m)
-        if name in kind.one_emitter:
-            return LocalOp(self.sub, kind.one_emitter[name], self.m)
-        found = self.sub.member_attribute(self.m, name)
-        if found is not None:
-            return found
-        if name in ("N", "S") and hasattr(self.sub, name):
-            return getattr(self.sub, name)[self.m].item()
-        raise AttributeError(kind._unknown(name))
+    def _operator(self, combination: dict[str, complex]) -> Op:
+        made: Op = self.sub._of_member(combination, self.m)
+        return made
+
+    def _local(self, c: list[complex]) -> LocalOp:
+        return LocalOp(self.sub, c, self.m)
+
+    if not TYPE_CHECKING:  # editors know what is declared
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise AttributeError(type(self.sub)._unknown(name))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Member) and (self.sub, self.m) == (other.sub, other.m)

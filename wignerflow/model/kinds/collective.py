@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import _check
 from .. import words
+from ..operators import ArrayOp, Op
 from ..reading_values import per_member
-from .vector import ANGULAR_LETTERS, Vector
+from .base import Member
+from .declared import O
+from .vector import Angular, Vector
 
 
-class CollectiveSpin(Vector):
+class CollectiveMember(Member, Angular):
+    """One collective spin of an array."""
+
+    @property
+    def S(self) -> float:
+        """Its length."""
+        return float(self.sub.lengths[self.m])
+
+
+class CollectiveSpin(Vector[O], Angular):
     r"""An angular momentum of fixed length S (a positive multiple of 1/2).
 
     Operators ``Jx Jy Jz Jp Jm`` with :math:`[J_x, J_y] = i J_z`.
@@ -28,10 +41,21 @@ class CollectiveSpin(Vector):
     """
 
     kind = "collective"
-    letters = ANGULAR_LETTERS
     algebra = words.ANGULAR  # type: ignore[assignment]
     required = ("S",)
 
+    @overload
+    def __init__(
+        self: CollectiveSpin[Op], S: float, name: str | None = None, *, count: None = None
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: CollectiveSpin[ArrayOp], S: ArrayLike, name: str | None = None, *, count: int
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: CollectiveSpin[Any], S: ArrayLike, name: str | None = None, *, count: int | None
+    ) -> None: ...
     def __init__(self, S: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         self.lengths = self._per_member("S", S, 0.5, 0.5)
@@ -41,6 +65,9 @@ class CollectiveSpin(Vector):
     def S(self) -> Any:
         """Spin length: a number, or an array of shape (count,)."""
         return float(self.lengths[0]) if self.count is None else self.lengths
+
+    def __getitem__(self, m: int) -> CollectiveMember:
+        return CollectiveMember(self, self._index(m))
 
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments besides name and count."""

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import words
-from ..operators import LocalOp
+from ..operators import ArrayOp, LocalOp, Op
 from ..reading_values import per_member
-from .vector import ANGULAR_LETTERS, Vector
-
-_ONE_EMITTER: dict[str, list[complex]] = {
-    "sx": [0, 1, 0, 0],
-    "sy": [0, 0, 1, 0],
-    "sz": [0, 0, 0, 1],
-    "sp": [0, 0.5, 0.5j, 0],
-    "sm": [0, 0.5, -0.5j, 0],
-}
+from .base import Member
+from .declared import LocalWord, O
+from .vector import Angular, Vector
 
 
-class Ensemble(Vector):
+class OneEmitter:
+    """Operators of one emitter of an ensemble, which ``LocalJump`` takes."""
+
+    sx = LocalWord("Pauli x of one emitter.", 0, 1, 0, 0)
+    sy = LocalWord("Pauli y of one emitter.", 0, 0, 1, 0)
+    sz = LocalWord("Pauli z of one emitter.", 0, 0, 0, 1)
+    sp = LocalWord("Raises one emitter: (sx + i sy)/2.", 0, 0.5, 0.5j, 0)
+    sm = LocalWord("Lowers one emitter: (sx - i sy)/2.", 0, 0.5, -0.5j, 0)
+
+
+class EnsembleMember(Member, Angular, OneEmitter):
+    """One ensemble of an array."""
+
+    @property
+    def N(self) -> int:
+        """Number of its emitters."""
+        return int(self.sub.numbers[self.m])
+
+
+class Ensemble(Vector[O], Angular, OneEmitter):
     r"""N identical two-level emitters, treated as permutation invariant.
 
     Operators: collective ``Jx Jy Jz Jp Jm`` with :math:`J_a = \sum_n \sigma^a_n/2` and
@@ -39,11 +52,21 @@ class Ensemble(Vector):
     """
 
     kind = "ensemble"
-    letters = ANGULAR_LETTERS
     algebra = words.ANGULAR  # type: ignore[assignment]
-    one_emitter = _ONE_EMITTER
     required = ("N",)
 
+    @overload
+    def __init__(
+        self: Ensemble[Op], N: float, name: str | None = None, *, count: None = None
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Ensemble[ArrayOp], N: ArrayLike, name: str | None = None, *, count: int
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Ensemble[Any], N: ArrayLike, name: str | None = None, *, count: int | None
+    ) -> None: ...
     def __init__(self, N: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         numbers = self._per_member("N", N, 1, 1)
@@ -56,10 +79,11 @@ class Ensemble(Vector):
         """Number of emitters: an integer, or an integer array of shape (count,)."""
         return self.numbers[0].item() if self.count is None else self.numbers
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _ONE_EMITTER:
-            return LocalOp(self, _ONE_EMITTER[name])
-        return super().__getattr__(name)
+    def _local(self, c: list[complex]) -> LocalOp:
+        return LocalOp(self, c)
+
+    def __getitem__(self, m: int) -> EnsembleMember:
+        return EnsembleMember(self, self._index(m))
 
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments besides name and count."""

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, overload
 
 from ... import _check
 from .. import words
 from ..mode_states import ModeState
 from ..numerals import power_text, runs
-from .base import Subsystem
+from ..operators import ArrayOp, Op
+from .base import Member, Subsystem
+from .declared import O, Word
 
 
-class Mode(Subsystem):
+class Bosonic:
+    """Operators of a bosonic mode."""
+
+    a = Word("Annihilates a quantum.", a=1)
+    adag = Word("Creates a quantum.", d=1)
+    n = Word("Number of quanta, adag a.", da=1)
+
+
+class ModeMember(Member, Bosonic):
+    """One mode of an array."""
+
+
+class Mode(Subsystem[O], Bosonic):
     r"""One bosonic mode: ``a``, ``adag`` and ``n`` = adag a, with :math:`[a, a^\dagger] = 1`.
 
     Args:
@@ -24,17 +38,27 @@ class Mode(Subsystem):
     kind = "mode"
     algebra = words.BOSON  # type: ignore[assignment]
     optional = ("cutoff",)
-    letters: ClassVar[dict[str, dict[str, complex]]] = {
-        "a": {"a": 1},
-        "adag": {"d": 1},
-        "n": {"da": 1},
-    }
 
+    @overload
+    def __init__(
+        self: Mode[Op], name: str | None = None, *, cutoff: int | None = None, count: None = None
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Mode[ArrayOp], name: str | None = None, *, cutoff: int | None = None, count: int
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Mode[Any], name: str | None = None, *, cutoff: int | None = None, count: int | None
+    ) -> None: ...
     def __init__(
         self, name: str | None = None, *, cutoff: int | None = None, count: int | None = None
     ):
         super().__init__(name, count)
         self.cutoff = None if cutoff is None else _check.integer("cutoff", cutoff, 2)
+
+    def __getitem__(self, m: int) -> ModeMember:
+        return ModeMember(self, self._index(m))
 
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments besides name and count."""

@@ -8,18 +8,20 @@ from ... import _check
 from ..numerals import power_text, runs
 from ..states import BlochState
 from .base import Subsystem
-
-#: Words of J_x, J_y, J_z and of the ladder operators.
-ANGULAR_LETTERS: dict[str, dict[str, complex]] = {
-    "Jx": {"x": 1},
-    "Jy": {"y": 1},
-    "Jz": {"z": 1},
-    "Jp": {"x": 1, "y": 1j},
-    "Jm": {"x": 1, "y": -1j},
-}
+from .declared import O, Word
 
 
-class Vector(Subsystem):
+class Angular:
+    """Operators of an angular momentum."""
+
+    Jx = Word("x component.", x=1)
+    Jy = Word("y component.", y=1)
+    Jz = Word("z component: half the difference of excited and unexcited emitters.", z=1)
+    Jp = Word("Raises: J_x + i J_y.", x=1, y=1j)
+    Jm = Word("Lowers: J_x - i J_y.", x=1, y=-1j)
+
+
+class Vector(Subsystem[O]):
     """A kind whose letters are x, y, z, and + and - where that is shorter to read."""
 
     prefix: ClassVar[str] = "J"
