@@ -15,6 +15,8 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
+from .lower import PLAIN
+
 _LOCK = threading.RLock()  # around LLVM's own state
 _NUMBERS = itertools.count()  # names of libraries, which are used once
 
@@ -147,7 +149,7 @@ def nvidia(capability: tuple[int, int]) -> Target:
 
 
 def optimised(ir: str, machine: Any) -> Any:
-    """LLVM's module of a text, optimised: vectors are in it already, and loops have their form."""
+    """LLVM's module of a text, optimised: vectors of lanes are in it already."""
     try:
         module = llvm.parse_assembly(ir)
         module.verify()
@@ -160,8 +162,10 @@ def optimised(ir: str, machine: Any) -> Any:
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
-    options.loop_unrolling = machine.triple.startswith(("nvptx64", "amdgcn"))
+    plain = ir.startswith(PLAIN)
+    options.loop_vectorization = options.loop_interleaving = plain
+    options.slp_vectorization = False
+    options.loop_unrolling = plain or machine.triple.startswith(("nvptx64", "amdgcn"))
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module

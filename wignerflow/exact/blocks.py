@@ -88,10 +88,10 @@ class BlockSystem:
         for times in self.terms.groups:
             arguments = self.terms.plan(times).arguments
             self.groups.append((times, False))
-            plans.append((1 + 0j, arguments))
+            plans.append((0, arguments))
             if any(not c.is_real for c in times):
                 self.groups.append((times, True))
-                plans.append((1j, arguments))
+                plans.append((1, arguments))
         limit = int(memory / _PER_COMPONENT)
         most = int(memory / _PER_ENTRY)
         self.components, entries = reach.walk(components, plans, limit, most)

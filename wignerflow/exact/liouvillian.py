@@ -119,7 +119,7 @@ class Terms:
             self.dims,
             np.array(moves, np.int64).reshape(-1, 3),
             np.array(first, np.int64),
-            np.array(coefficients, complex),
+            np.array(coefficients, complex).view(float).reshape(-1, 2),
             np.array(factor_first, np.int64),
             np.array(factors, np.int64).reshape(-1, 3),
             np.concatenate(tables) if tables else np.zeros(1),
@@ -135,14 +135,14 @@ class Plan:
     dims: NDArray[np.int64]
     moves: NDArray[np.int64]
     first: NDArray[np.int64]
-    coefficients: NDArray[np.complex128]
+    coefficients: NDArray[np.float64]  # real and imaginary part
     factor_first: NDArray[np.int64]
     factors: NDArray[np.int64]
     tables: NDArray[np.float64]
 
     @property
     def arguments(self) -> tuple[NDArray[np.generic], ...]:
-        """In the order of :func:`wignerflow.exact.reach.expand`."""
+        """In the order of ``wignerflow.exact.reach``."""
         return (
             self.sizes,
             self.blocks,

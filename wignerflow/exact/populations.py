@@ -25,10 +25,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from ..compiler.loops import Loop
 from ..estimate import announce
 from ..model.coefficients import Coef
 from ..model.model import Model
@@ -39,8 +39,6 @@ from .memory import MEMORY, refuse
 from .solution import ExactSolution
 
 Array = NDArray[np.float64]
-
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @dataclass
@@ -157,94 +155,96 @@ def combine(
     return out
 
 
-@njit(cache=True, fastmath=_FAST)
 def _sweep(p, out, lo, hi, new_lo, new_hi, dj, q, rate, stay, cut):  # type: ignore[no-untyped-def]
     """out = P p within the windows [lo, hi) of each row; returns the probability cut off."""
-    blocks, dim = p.shape
+    blocks, dim = p.shape[0], p.shape[1]
     for j in range(blocks):
         a, b = lo[j], hi[j]
         if a >= b:
             a, b = dim, 0
         for k in range(dj.size):
             i = j - dj[k]
-            if 0 <= i < blocks and lo[i] < hi[i]:
-                a = min(a, lo[i] + q[k])
-                b = max(b, hi[i] + q[k])
-        a, b = max(a, 0), min(b, dim)
-        new_lo[j], new_hi[j] = a, b
+            if i >= 0 and i < blocks:
+                if lo[i] < hi[i]:
+                    a = min(a, lo[i] + q[k])
+                    b = max(b, hi[i] + q[k])
+        new_lo[j], new_hi[j] = max(a, 0), min(b, dim)
     lost = 0.0
     for j in range(blocks):
         a, b = new_lo[j], new_hi[j]
-        if a >= b:
-            continue
         row = out[j]
-        row[a:b] = 0.0
+        for m in range(a, b):
+            row[m] = 0.0
         for m in range(lo[j], hi[j]):
             row[m] = p[j, m] * stay[j, m]
         for k in range(dj.size):
             i = j - dj[k]
-            if 0 <= i < blocks:
+            if i >= 0 and i < blocks:
                 s = q[k]
-                first, last = max(lo[i], -s), min(hi[i], dim - s)
                 source, weight = p[i], rate[k, i]
-                for m in range(first, last):
+                for m in range(max(lo[i], -s), min(hi[i], dim - s)):
                     row[m + s] += source[m] * weight[m]
-        while a < b and row[a] < cut:
+        while a < b:
+            if row[a] >= cut:
+                break
             lost += row[a]
             a += 1
-        while b > a and row[b - 1] < cut:
+        while b > a:
+            if row[b - 1] >= cut:
+                break
             lost += row[b - 1]
             b -= 1
-        if a >= b:
-            a = b = 0
         new_lo[j], new_hi[j] = a, b
     return lost
 
 
-@njit(cache=True, fastmath=_FAST)
 def _dots(p, lo, hi, tables, out):  # type: ignore[no-untyped-def]
     """out[k] = sum_s tables[k, s] p(s) within the windows."""
     for k in range(tables.shape[0]):
         total = 0.0
         for j in range(p.shape[0]):
-            part = 0.0
             for m in range(lo[j], hi[j]):
-                part += tables[k, j, m] * p[j, m]
-            total += part
+                total += tables[k, j, m] * p[j, m]
         out[k] = total
 
 
-@njit(cache=True, fastmath=_FAST)
-def _run(p, other, lo, hi, dj, q, rate, stay, cut, tables, values, first_weight, weights, total):  # type: ignore[no-untyped-def]
+@Loop
+def _run(  # type: ignore[no-untyped-def]
+    both, windows, new, dj, q, rate, stay, cut, tables, values, first_weight, weights, total, done,
+    lost,
+):  # fmt: skip
     """values[n] = tables . P^n p for n = 0, 1, …, and total = sum_n weights[n] P^n p.
 
-    Stops early when P changes nothing any more. Returns (steps done, probability cut off).
+    ``both[0]`` is p and ``windows`` its windows; ``new`` is room for others. ``done`` steps were
+    made (P^n p is in both[n % 2]): fewer where P changes nothing any more. ``lost`` is the
+    probability cut off.
     """
+    lo, hi, new_lo, new_hi = windows[0], windows[1], new[0], new[1]
     steps = values.shape[0]
-    new_lo, new_hi = lo.copy(), hi.copy()
-    lost = 0.0
+    blocks = both.shape[1]
+    done[0] = steps
     for n in range(steps):
+        p, other = both[n % 2], both[(n + 1) % 2]
         _dots(p, lo, hi, tables, values[n])
         if n >= first_weight:
             w = weights[n - first_weight]
-            for j in range(p.shape[0]):
+            for j in range(blocks):
                 for m in range(lo[j], hi[j]):
                     total[j, m] += w * p[j, m]
         if n == steps - 1:
             break
-        lost += _sweep(p, other, lo, hi, new_lo, new_hi, dj, q, rate, stay, cut)
+        lost[0] += _sweep(p, other, lo, hi, new_lo, new_hi, dj, q, rate, stay, cut)
         if n % 64 == 63:
             change = 0.0
-            for j in range(p.shape[0]):
+            for j in range(blocks):
                 for m in range(new_lo[j], new_hi[j]):
-                    inside = lo[j] <= m < hi[j]
+                    inside = lo[j] <= m and m < hi[j]
                     change += abs(other[j, m] - (p[j, m] if inside else 0.0))
-            if change * (steps - n) < 1e-12:
-                return n + 1, lost
-        for j in range(p.shape[0]):
+            if change * np.float64(steps - n) < 1e-12:
+                done[0] = n + 1
+                break
+        for j in range(blocks):
             lo[j], hi[j] = new_lo[j], new_hi[j]
-        p, other = other, p
-    return steps, lost
 
 
 #: Jumps of the uniformised chain per segment; bounds the memory of the recorded numbers.
@@ -294,29 +294,30 @@ def evolve(r: Rates, tlist: Array, tables: Array) -> tuple[Array, Array, dict[st
         steps = int(x + 9 * np.sqrt(x) + 41)
         recorded = np.zeros((steps, len(tables)))
         first, weights = _poisson(x, steps)
-        lo, hi = _windows(p)
-        total = np.zeros_like(p)
-        other = np.zeros_like(p)
-        done, dropped = _run(
-            p, other, lo, hi, r.dj, r.q, rate, stay, cut, tables, recorded, first, weights, total
-        )
+        both, windows = np.array([p, np.zeros_like(p)]), _windows(p)
+        total, count, dropped = np.zeros_like(p), np.zeros(1, np.int64), np.zeros(1)
+        _run(
+            both, windows, np.zeros_like(windows), r.dj, r.q, rate, stay, cut, tables, recorded,
+            first, weights, total, count, dropped,
+        )  # fmt: skip
+        done = int(count[0])
         if done < steps:
             recorded[done:] = recorded[done - 1]
             rest = weights[max(done - first, 0) :].sum()
-            total += rest * (p if done % 2 else other)
+            total += rest * both[(done - 1) % 2]
         for n in np.flatnonzero((tlist >= begin) & (tlist <= end)):
             k, w = _poisson(top * (tlist[n] - begin), steps)
             values[:, n] = w @ recorded[k : k + w.size]
-        p, spent, lost = total, spent + done, lost + dropped
+        p, spent, lost = total, spent + done, lost + float(dropped[0])
     return values, p, {"steps": spent, "lost": lost}
 
 
-def _windows(p: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and one past the last non-zero entry of every row."""
+def _windows(p: Array) -> NDArray[np.int64]:
+    """First and one past the last non-zero entry of every row, shape (2, rows)."""
     some = p > 0
     lo = np.where(some.any(axis=1), some.argmax(axis=1), 0)
     hi = np.where(some.any(axis=1), p.shape[1] - some[:, ::-1].argmax(axis=1), 0)
-    return lo.astype(np.int64), hi.astype(np.int64)
+    return np.array([lo, hi], np.int64)
 
 
 def generator(r: Rates) -> tuple[sp.csr_matrix, NDArray[np.int64], Array]:

@@ -20,10 +20,10 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
 
+from ..compiler.loops import Loop
 from ..estimate import announce, check_time
 
 Array = NDArray[np.float64]
@@ -33,7 +33,6 @@ PER_ENTRY, PER_OUTPUT = 2.5e-9, 2e-5
 _FEWER = "ask for fewer output times or observables"
 
 
-@njit(cache=True)
 def _multiply(indptr, indices, data, x, out):  # type: ignore[no-untyped-def]
     for i in range(out.size):
         total = 0.0
@@ -42,7 +41,6 @@ def _multiply(indptr, indices, data, x, out):  # type: ignore[no-untyped-def]
         out[i] = total
 
 
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 def _term(indptr, indices, data, x, scale, out, total):  # type: ignore[no-untyped-def]
     """out = scale * B x, total += out; returns the 1-norm of out."""
     norm = 0.0
@@ -57,20 +55,27 @@ def _term(indptr, indices, data, x, scale, out, total):  # type: ignore[no-untyp
     return norm
 
 
-@njit(cache=True)
-def _series(indptr, indices, data, w_indptr, w_indices, w_data, y, h, r, tolerance, numbers):  # type: ignore[no-untyped-def]
-    """sum_k (h B)^k y / k! and numbers[k] = W (h B)^k y / k!; returns (sum, terms)."""
-    total = y.copy()
-    x, out = y.copy(), np.empty_like(y)
-    _multiply(w_indptr, w_indices, w_data, y, numbers[0])
+@Loop
+def _series(  # type: ignore[no-untyped-def]
+    indptr, indices, data, w_indptr, w_indices, w_data, total, powers, h, r, tolerance, numbers,
+    terms,
+):  # fmt: skip
+    """total becomes sum_k (h B)^k y / k! from y, numbers[k] = W (h B)^k y / k!, terms their count.
+
+    ``powers``: room for two vectors.
+    """
+    _multiply(w_indptr, w_indices, w_data, total, numbers[0])
+    for i in range(total.size):
+        powers[0, i] = total[i]
+    terms[0] = numbers.shape[0]
     for k in range(1, numbers.shape[0]):
-        norm = _term(indptr, indices, data, x, h / k, out, total)
-        x, out = out, x
-        _multiply(w_indptr, w_indices, w_data, x, numbers[k])
-        ratio = r / (k + 1)
-        if ratio < 0.9 and norm * ratio / (1 - ratio) < tolerance:
-            return total, k + 1
-    return total, numbers.shape[0]
+        old, new = powers[(k - 1) % 2], powers[k % 2]
+        norm = _term(indptr, indices, data, old, h / np.float64(k), new, total)
+        _multiply(w_indptr, w_indices, w_data, new, numbers[k])
+        ratio = r / np.float64(k + 1)
+        if ratio < 0.9 and norm * ratio / (1.0 - ratio) < tolerance:
+            terms[0] = k + 1
+            break
 
 
 def shifted(A: sp.csr_matrix) -> tuple[sp.csr_matrix, float, float]:
@@ -126,15 +131,16 @@ def constant(
         f"the exact solution: {steps} steps of {y.size} components, {tlist.size} times",
         _FEWER,
     )
-    numbers = np.zeros((terms, W.shape[0]))
+    numbers, count = np.zeros((terms, W.shape[0])), np.zeros(1, np.int64)
+    matrices = (B.indptr, B.indices, B.data, W.indptr, W.indices, W.data)
+    y, powers = y.copy(), np.zeros((2, y.size))
     tolerance = 0.1 * rtol * float(np.abs(y).sum()) / steps * np.exp(sigma * h)
     products, done = 0, 1
     for n in range(steps):
         check_time()
         t = tlist[0] + n * h
-        y, terms = _series(
-            B.indptr, B.indices, B.data, W.indptr, W.indices, W.data, y, h, r, tolerance, numbers
-        )
+        _series(*matrices, y, powers, h, r, tolerance, numbers, count)
+        terms = int(count[0])
         products += terms - 1
         last = tlist[-1] if n == steps - 1 else t + h
         while done < tlist.size and tlist[done] <= last:
@@ -159,15 +165,13 @@ def adaptive(
     lost: Callable[[Array], bool] = _never,
 ) -> tuple[Array, Array, dict[str, float]]:
     """As :func:`constant` for A(t) = sum_g weights(t)[g] * matrices[g]."""
-    scratch = np.empty_like(y)
 
     def slope(t: float, x: Array) -> Array:
         f = weights(t)
         total = np.zeros_like(x)
         for g, m in enumerate(matrices):
             if f[g] != 0.0:
-                _multiply(m.indptr, m.indices, m.data, x, scratch)
-                total += f[g] * scratch
+                total += f[g] * (m @ x)
         return total
 
     rate = sum(float(np.max(np.asarray(abs(m).sum(axis=0)), initial=0.0)) for m in matrices)

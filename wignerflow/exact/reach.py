@@ -14,29 +14,33 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiler.loops import Loop
+
 Ints = NDArray[np.int64]
+Arguments = tuple[NDArray[np.generic], ...]  # of a plan, see `liouvillian.Plan`
 
 
-@njit(cache=True)
-def expand(  # type: ignore[no-untyped-def]
+def _expand(  # type: ignore[no-untyped-def]
     component, turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors, tables,
-    row_at, col_at, targets, values,
+    places, targets, values,
 ):  # fmt: skip
     """All components that ``component`` drives, with weights; returns how many.
 
-    ``turn`` multiplies every coefficient (1, or i for the imaginary part of a time coefficient).
+    ``turn``: 1 where every coefficient is times i (the imaginary part of a time coefficient), else
+    0. ``places``: room for the states of every site, of the row and of the column.
     """
     kets = sizes[1]
+    row_at, col_at = places[0], places[1]
     part = component & 1
     code = component >> 1
     col = code % kets
     row = (code // kets) % kets
     block = code // (kets * kets)
     a, b, c = row, col, block
-    for s in range(dims.size - 1, -1, -1):
+    for back in range(dims.size):
+        s = dims.size - 1 - back
         j = c % blocks[s]
         row_at[s] = j * dims[s] + a % dims[s]
         col_at[s] = j * dims[s] + b % dims[s]
@@ -45,8 +49,7 @@ def expand(  # type: ignore[no-untyped-def]
         c //= blocks[s]
     count = 0
     for t in range(moves.shape[0]):
-        value = 0j
-        largest = 0.0
+        re, im, largest = 0.0, 0.0, 0.0
         for p in range(first[t], first[t + 1]):
             x = 1.0
             for f in range(factor_first[p], factor_first[p + 1]):
@@ -56,14 +59,13 @@ def expand(  # type: ignore[no-untyped-def]
                 if x == 0.0:
                     break
             if x != 0.0:
-                piece = x * coefficients[p]
-                value += piece
-                largest = max(largest, abs(piece.real) + abs(piece.imag))
-        value *= turn
-        if part == 1:
-            value *= 1j
-        re = value.real if abs(value.real) > 1e-14 * largest else 0.0  # rounding is not motion
-        im = value.imag if abs(value.imag) > 1e-14 * largest else 0.0
+                re += x * coefficients[p, 0]
+                im += x * coefficients[p, 1]
+                largest = max(largest, abs(x * coefficients[p, 0]) + abs(x * coefficients[p, 1]))
+        for _ in range(turn + part):
+            re, im = -im, re
+        re = re if abs(re) > 1e-14 * largest else 0.0  # rounding is not motion
+        im = im if abs(im) > 1e-14 * largest else 0.0
         if re == 0.0 and im == 0.0:
             continue
         new_block, new_ket, new_bra = block + moves[t, 0], row + moves[t, 1], col + moves[t, 2]
@@ -75,7 +77,7 @@ def expand(  # type: ignore[no-untyped-def]
         new = 2 * ((new_block * kets + new_ket) * kets + new_bra)
         if re != 0.0:
             targets[count] = new
-            values[count] = 2 * re if new_ket == new_bra and row != col else re
+            values[count] = 2.0 * re if new_ket == new_bra and row != col else re
             count += 1
         if im != 0.0 and new_ket != new_bra:
             targets[count] = new + 1
@@ -84,62 +86,61 @@ def expand(  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
 def _find(table, key):  # type: ignore[no-untyped-def]
     """Slot of ``key`` in an open-addressing table, or of the hole where it belongs."""
-    mask = table.size - 1
-    h = key * np.int64(-7046029254386353131)
-    slot = (h ^ (h >> 29)) & mask
+    h = np.uint64(key) * np.uint64(11400714819323198485)
+    slot = np.int64((h ^ (h >> np.uint64(29))) & np.uint64(table.size - 1))
     while table[slot] != -1 and table[slot] != key:
-        slot = (slot + 1) & mask
+        slot = (slot + 1) & (table.size - 1)
     return slot
 
 
-@njit(cache=True)
-def grow(  # type: ignore[no-untyped-def]
-    known, table, filled, begin, end, limit, most, turn, sizes, blocks, dims, moves, first,
-    coefficients, factor_first, factors, tables,
-):  # fmt: skip
-    """One pass of the walk over known[begin:end]; returns (known, table, filled, entries).
+@Loop
+def _enter(table, known, begin, end):  # type: ignore[no-untyped-def]
+    """Put known[begin:end] into a table."""
+    for n in range(begin, end):
+        table[_find(table, known[n])] = known[n]
 
-    Stops when more than ``limit`` components are known, or ``most`` entries found.
+
+@Loop
+def _grow(  # type: ignore[no-untyped-def]
+    known, table, state, end, limit, most, turn, sizes, blocks, dims, moves, first, coefficients,
+    factor_first, factors, tables, places, targets, values,
+):  # fmt: skip
+    """One pass of the walk over known[state[0]:end]; ``state``: next, how many known, entries.
+
+    Stops where ``known`` or ``table`` could become too small, or more than ``limit`` components are
+    known or ``most`` entries found.
     """
-    row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
-    targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
-    entries = 0
-    n = begin
-    while n < end:
-        count = expand(
+    n, filled, entries = state[0], state[1], state[2]
+    while n < end and filled <= limit and entries <= most:
+        most_filled = filled + targets.size
+        if most_filled > known.size or 2 * most_filled > table.size:
+            break
+        count = _expand(
             known[n], turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
-            tables, row_at, col_at, targets, values,
+            tables, places, targets, values,
         )  # fmt: skip
         entries += count
         for k in range(count):
             slot = _find(table, targets[k])
             if table[slot] == -1:
                 table[slot] = targets[k]
-                if filled == known.size:
-                    bigger = np.empty(2 * known.size, np.int64)
-                    bigger[:filled] = known
-                    known = bigger
                 known[filled] = targets[k]
                 filled += 1
-                if 2 * filled > table.size:
-                    new = np.full(2 * table.size, -1, np.int64)
-                    for i in range(filled):
-                        new[_find(new, known[i])] = known[i]
-                    table = new
-        if filled > limit or entries > most:
-            break
         n += 1
-    return known, table, filled, entries
+    state[0], state[1], state[2] = n, filled, entries
+
+
+def _room(arguments: Arguments) -> tuple[NDArray[np.generic], ...]:
+    """Places, targets and values for :func:`_expand`."""
+    dims, moves = arguments[2], arguments[3]
+    most = 2 * len(moves) + 2
+    return np.zeros((2, dims.size), np.int64), np.zeros(most, np.int64), np.zeros(most)
 
 
 def walk(
-    start: Ints,
-    plans: list[tuple[complex, tuple[NDArray[np.generic], ...]]],
-    limit: int,
-    most: int,
+    start: Ints, plans: list[tuple[int, Arguments]], limit: int, most: int
 ) -> tuple[Ints, int]:
     """Sorted components reachable from ``start``, and the number of matrix entries.
 
@@ -149,77 +150,86 @@ def walk(
         limit: stop beyond this number of components (the caller then refuses),
         most: or beyond this number of entries.
     """
-    filled = start.size
-    table = np.full(1 << max(10, int(4 * filled + 16).bit_length()), -1, np.int64)
-    known = np.concatenate([start, np.empty(max(filled, 1024), np.int64)])
-    for key in start:
-        table[_find(table, key)] = key
-    begin, entries = 0, 0
+    filled, entries, begin = start.size, 0, 0
+    known, table = np.concatenate([start, np.empty(1024, np.int64)]), np.zeros(0, np.int64)
     while begin < filled <= limit and entries <= most:
         end = filled
         for turn, arguments in plans:
             # every group sees the same stretch of components, then all that it added
-            known, table, filled, more = grow(
-                known, table, filled, begin, end, limit, most - entries, turn, *arguments
-            )
-            entries += more
+            state = np.array([begin, filled, entries])
+            room = _room(arguments)
+            while state[0] < end and state[1] <= limit and state[2] <= most:
+                least = int(state[1]) + room[1].size
+                if least > known.size:
+                    known = np.concatenate([known, np.empty(max(least, known.size), np.int64)])
+                if 2 * least > table.size:
+                    table = np.full(1 << (4 * least).bit_length(), -1, np.int64)
+                    _enter(table, known, 0, int(state[1]))
+                _grow(known, table, state, end, limit, most, turn, *arguments, *room)
+            filled, entries = int(state[1]), int(state[2])
         begin = end
     return np.sort(known[:filled]), entries
 
 
-@njit(cache=True)
+@Loop
 def _count(  # type: ignore[no-untyped-def]
-    known, turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors, tables
+    known, starts, turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
+    tables, places, targets, values,
 ):  # fmt: skip
-    row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
-    targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
-    starts = np.zeros(known.size + 1, np.int64)
+    """Where the entries of every column begin, into ``starts``."""
     for n in range(known.size):
-        starts[n + 1] = starts[n] + expand(
+        starts[n + 1] = starts[n] + _expand(
             known[n], turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
-            tables, row_at, col_at, targets, values,
+            tables, places, targets, values,
         )  # fmt: skip
-    return starts
 
 
-@njit(cache=True)
+@Loop
 def _fill(  # type: ignore[no-untyped-def]
     known, starts, rows, data, turn, sizes, blocks, dims, moves, first, coefficients, factor_first,
-    factors, tables,
+    factors, tables, places, targets, values,
 ):  # fmt: skip
-    row_at, col_at = np.zeros(dims.size, np.int64), np.zeros(dims.size, np.int64)
-    targets, values = np.zeros(2 * moves.shape[0] + 2, np.int64), np.zeros(2 * moves.shape[0] + 2)
+    """Rows and values of the entries of every column."""
     for n in range(known.size):
-        count = expand(
+        count = _expand(
             known[n], turn, sizes, blocks, dims, moves, first, coefficients, factor_first, factors,
-            tables, row_at, col_at, targets, values,
+            tables, places, targets, values,
         )  # fmt: skip
         for k in range(count):
-            rows[starts[n] + k] = np.searchsorted(known, targets[k])
+            low, high = 0, known.size
+            while low < high:
+                middle = (low + high) >> 1
+                if known[middle] < targets[k]:
+                    low = middle + 1
+                else:
+                    high = middle
+            rows[starts[n] + k] = low
             data[starts[n] + k] = values[k]
 
 
-def matrix(known: Ints, turn: complex, arguments: tuple[NDArray[np.generic], ...]) -> sp.csr_matrix:
+def matrix(known: Ints, turn: int, arguments: Arguments) -> sp.csr_matrix:
     """The real matrix of one group of terms on the components ``known`` (sorted, closed)."""
-    starts = _count(known, turn, *arguments)
+    room, starts = _room(arguments), np.zeros(known.size + 1, np.int64)
+    _count(known, starts, turn, *arguments, *room)
     kind = np.int32 if max(starts[-1], known.size) < 2**31 else np.int64
     rows, data = np.empty(starts[-1], kind), np.empty(starts[-1])
-    _fill(known, starts, rows, data, turn, *arguments)
+    _fill(known, starts, rows, data, turn, *arguments, *room)
     out = sp.csc_matrix((data, rows, starts.astype(kind)), shape=(known.size, known.size)).tocsr()
     out.sum_duplicates()
     return out
 
 
-@njit(cache=True)
+@Loop
 def _mark(indptr, indices, marked, queue, filled):  # type: ignore[no-untyped-def]
-    n = 0
-    while n < filled:
+    """Mark all that marked ones depend on; ``filled`` of them are in the queue."""
+    n, last = 0, filled
+    while n < last:
         for k in range(indptr[queue[n]], indptr[queue[n] + 1]):
             i = indices[k]
-            if not marked[i]:
-                marked[i] = True
-                queue[filled] = i
-                filled += 1
+            if marked[i] == 0:
+                marked[i] = 1
+                queue[last] = i
+                last += 1
         n += 1
 
 
@@ -228,9 +238,9 @@ def needed(matrices: list[sp.csr_matrix], wanted: NDArray[np.bool_]) -> NDArray[
     pattern = matrices[0]
     if len(matrices) > 1:
         pattern = sum(abs(m) for m in matrices)
-    marked = wanted.copy()
+    marked = wanted.astype(np.int32)
     queue = np.empty(marked.size, np.int64)
     filled = int(wanted.sum())
     queue[:filled] = np.flatnonzero(wanted)
     _mark(pattern.indptr, pattern.indices, marked, queue, filled)
-    return marked
+    return marked > 0

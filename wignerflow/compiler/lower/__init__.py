@@ -10,19 +10,19 @@ Module
     functions get theirs from their calls; every combination of types is a function of its own.
     Arrays passed to one call must not overlap, unless none of them is written to.
 Numbers
-    Floats ``f32`` and ``f64``, integers ``i64``, ``i32`` and ``u32`` (which wraps around), truth
-    values. A literal takes the type of what it meets; ``f32`` with ``f64`` makes ``f64``; all else
-    needs a cast: ``F(x)``, ``U(x)`` (``u32``), ``int(x)`` (``i64``), ``np.float32``,
-    ``np.float64``, ``np.int32``, ``np.uint32``, ``np.int64``; ``f32_bits(x)`` and ``bits_f32(i)``
-    keep the bits.
+    Floats ``f32`` and ``f64``, integers ``i64``, ``i32``, ``u32`` and ``u64`` (which wrap around),
+    truth values. A literal takes the type of what it meets; ``f32`` with ``f64`` makes ``f64``; all
+    else needs a cast: ``F(x)``, ``U(x)`` (``u32``), ``int(x)`` (``i64``), ``np.float32``,
+    ``np.float64``, ``np.int32``, ``np.uint32``, ``np.int64``, ``np.uint64``; ``f32_bits(x)`` and
+    ``bits_f32(i)`` keep the bits.
 Expressions
     ``+ - * / // % & | ^ << >>``, ``-x +x``, comparisons of two, ``and or not``, ``a if c else b``
     (both sides are evaluated), ``np.sqrt abs max min np.inf np.nan``, ``x[i]``, ``x[i, j]``,
     ``x[i]`` of a matrix (its row), ``x.size``, ``x.shape[i]``, calls of functions of the module.
 Statements
     Assignments to names, entries and tuples of names, ``+=`` and its kin, ``if``, ``while``,
-    ``for i in range(...)`` with a literal step, ``pass``, ``return`` at the end of a function. A
-    name first assigned inside a branch or a loop is not known after it, and a name keeps its type
+    ``for i in range(...)`` with a literal step, ``break`` and ``continue`` (not of loops over
+    lanes), ``pass``, ``return`` at the end of a function. A name first assigned inside a branch or a loop is not known after it, and a name keeps its type
     within one.
 Lanes
     ``for l in range(LN):`` goes over the lanes, a vector of them at a time (``range(0, LN, K)``: a
@@ -30,6 +30,8 @@ Lanes
     ``... + l``. Branches and loops inside depend on numbers that are the same for all lanes. ``x +=
     value`` with an ``x`` from outside adds up over the lanes. Functions called inside are compiled
     for vectors.
+Plain loops
+    A text without ``LN`` has no lanes; LLVM makes vectors of its loops, and functions are exact.
 Threads of a GPU
     ``thread(d)`` and ``block(d)``: places in the block and the grid. ``memory(n)``: an array of
     ``F`` that a thread has to itself. ``shared(n, ...)`` (``F``) and ``shared_f64(n, ...)``: one of
@@ -49,8 +51,10 @@ from .language import TYPES, Array, NotKernelText, Value, operands, parse
 if TYPE_CHECKING:
     from ..targets import Target
 
-__all__ = ["NotKernelText", "lower"]
+__all__ = ["PLAIN", "NotKernelText", "lower"]
 
+#: First line of a module without lanes.
+PLAIN = "; plain loops"
 #: How a GPU calls a kernel, and its first lines.
 KERNELS = {"nvptx64": "ptx_kernel", "amdgcn": "amdgpu_kernel"}
 
@@ -88,7 +92,13 @@ def lower(text: str, entry: str, target: Target) -> str:
     else:
         main = [f"define void @{entry}(ptr %words) #0 {{", *_unpack(given, target.pointer)]
     main += [f"  call void @{name}({call})", "  ret void", "}"]
-    parts = [*module.shared, *module.emitted, "\n".join(main), *sorted(module.declared)]
+    parts = [
+        *([PLAIN] if module.plain else []),
+        *module.shared,
+        *module.emitted,
+        "\n".join(main),
+        *sorted(module.declared),
+    ]
     return "\n\n".join(parts) + TAIL
 
 

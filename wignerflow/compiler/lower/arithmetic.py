@@ -7,13 +7,13 @@ from typing import NoReturn
 
 from .language import (
     COMPARE,
-    FLAGS,
     FLOATS,
     ON_FLOATS,
     ON_INTEGERS,
     PYTHON,
     SIZES,
     TYPES,
+    UNSIGNED,
     Module,
     NotKernelText,
     Slot,
@@ -126,16 +126,16 @@ class Arithmetic:
         a, b = value.kind, kind
         if a == "i1" or b == "i1":
             self.fail("a truth value is not a number")
-        if {a, b} == {"i32", "u32"}:
+        if {a, b} in ({"i32", "u32"}, {"i64", "u64"}):
             return Value(kind, value.ref, value.wide)
         if a in FLOATS and b in FLOATS:
             how = "fpext" if b == "f64" else "fptrunc"
         elif a in FLOATS:
-            how = "fptosi"
+            how = "fptoui" if b in UNSIGNED else "fptosi"
         elif b in FLOATS:
-            how = "uitofp" if a == "u32" else "sitofp"
+            how = "uitofp" if a in UNSIGNED else "sitofp"
         else:
-            how = "trunc" if SIZES[b] < SIZES[a] else "zext" if a == "u32" else "sext"
+            how = "trunc" if SIZES[b] < SIZES[a] else "zext" if a in UNSIGNED else "sext"
         return Value(kind, self.emit(f"{how} {here} {value.ref} to {there}"), value.wide)
 
     def together(self, *values: Value) -> list[Value]:
@@ -167,11 +167,15 @@ class Arithmetic:
         if kind in FLOATS:
             if op not in ON_FLOATS:
                 self.fail(f"{op.__name__} is not for floats")
-            return Value(kind, self.emit(f"{ON_FLOATS[op]} {FLAGS} {text} {a.ref}, {b.ref}"), wide)
+            return Value(
+                kind,
+                self.emit(f"{ON_FLOATS[op]} {self.module.flags} {text} {a.ref}, {b.ref}"),
+                wide,
+            )
         if op in (ast.FloorDiv, ast.Mod):
             return self.divided(op, a, b)
         if op is ast.RShift:
-            how = "lshr" if kind == "u32" else "ashr"
+            how = "lshr" if kind in UNSIGNED else "ashr"
         elif op in ON_INTEGERS and kind != "i1":
             how = ON_INTEGERS[op]
             if kind == "i64" and how in ("add", "sub", "mul"):
@@ -183,7 +187,7 @@ class Arithmetic:
     def divided(self, op: type, a: Value, b: Value) -> Value:
         """Quotient and remainder as Python has them: the remainder has the divisor's sign."""
         text, divisor = llvm_type(a.kind, a.wide), str(b.ref)
-        if a.kind == "u32":
+        if a.kind in UNSIGNED:
             how = "udiv" if op is ast.FloorDiv else "urem"
             return Value(a.kind, self.emit(f"{how} {text} {a.ref}, {b.ref}"), a.wide)
         if divisor.isdigit() and int(divisor) & (int(divisor) - 1) == 0 and divisor != "0":
@@ -211,9 +215,9 @@ class Arithmetic:
         a, b = self.together(a, b)
         word = COMPARE[op]
         if a.kind in FLOATS:
-            how = f"fcmp {FLAGS} {'une' if word == 'ne' else 'o' + word}"
+            how = f"fcmp {self.module.flags} {'une' if word == 'ne' else 'o' + word}"
         else:
-            sign = "" if word in ("eq", "ne") else "u" if a.kind == "u32" else "s"
+            sign = "" if word in ("eq", "ne") else "u" if a.kind in UNSIGNED else "s"
             how = f"icmp {sign}{word}"
         text = llvm_type(a.kind, a.wide)
         return Value("i1", self.emit(f"{how} {text} {a.ref}, {b.ref}"), a.wide)
@@ -223,7 +227,7 @@ class Arithmetic:
         wide = max(test.wide, a.wide)
         a, b = self.widened(a, wide), self.widened(b, wide)
         text = llvm_type(a.kind, wide)
-        flags = f"{FLAGS} " if a.kind in FLOATS else ""
+        flags = f"{self.module.flags} " if a.kind in FLOATS else ""
         how = (
             f"select {flags}{llvm_type('i1', test.wide)} {test.ref}, {text} {a.ref}, {text} {b.ref}"
         )
@@ -234,7 +238,9 @@ class Arithmetic:
         text = llvm_type(x.kind, x.wide)
         suffix = f"{f'v{x.wide}' if x.wide > 1 else ''}{x.kind}"
         function = self.module.intrinsic(f"{name}.{suffix}", text, text)
-        return Value(x.kind, self.emit(f"call {FLAGS} {text} {function}({text} {x.ref})"), x.wide)
+        return Value(
+            x.kind, self.emit(f"call {self.module.flags} {text} {function}({text} {x.ref})"), x.wide
+        )
 
     def call_max(self, a: Value, b: Value) -> Value:
         return self.larger(ast.Gt, a, b)
@@ -260,7 +266,7 @@ class Arithmetic:
         if slot.kind in FLOATS:
             f = self.module.intrinsic(f"vector.reduce.fadd.{suffix}", scalar, scalar, text)
             zero = constant(slot.kind, -0.0)
-            return Value(slot.kind, self.emit(
-                f"call {FLAGS} {scalar} {f}({scalar} {zero}, {text} {whole})"))  # fmt: skip
+            call = f"call {self.module.flags} {scalar} {f}({scalar} {zero}, {text} {whole})"
+            return Value(slot.kind, self.emit(call))
         f = self.module.intrinsic(f"vector.reduce.add.{suffix}", scalar, text)
         return Value(slot.kind, self.emit(f"call {scalar} {f}({text} {whole})"))

@@ -9,8 +9,8 @@ from .arithmetic import Arithmetic
 from .language import (
     CASTS,
     COMPARE,
-    FLAGS,
     FLOATS,
+    INTEGERS,
     LANE,
     SIZES,
     TYPES,
@@ -53,7 +53,7 @@ class Expressions(Arithmetic):
     def integer(self, node: ast.expr) -> Value:
         """An integer that is the same in all lanes."""
         value = self.typed(self.number(node), "i64")
-        if value.kind == "u32":
+        if value.kind in INTEGERS:
             value = self.convert(value, "i64")
         if value.kind != "i64" or value.wide:
             self.fail(f"`{ast.unparse(node)}` must be an integer, the same for all lanes")
@@ -107,7 +107,9 @@ class Expressions(Arithmetic):
         if value.kind == "literal":
             return Value("literal", -value.ref)
         if value.kind in FLOATS:
-            return Value(value.kind, self.emit(f"fneg {FLAGS} {text} {value.ref}"), value.wide)
+            return Value(
+                value.kind, self.emit(f"fneg {self.module.flags} {text} {value.ref}"), value.wide
+            )
         return self.binary(ast.Sub, Value("literal", 0), value)
 
     def on_Compare(self, node: ast.Compare) -> Value:
@@ -222,7 +224,7 @@ class Expressions(Arithmetic):
                     return self.binary(ast.Add, a, b), True
             self.fail(f"the index `{ast.unparse(node)}` must be the same for all lanes, plus l")
         value = self.number(node)
-        if value.kind == "u32":
+        if value.kind in INTEGERS:
             value = self.convert(value, "i64")
         if value.wide or (
             value.kind != "i64" and not (value.kind == "literal" and isinstance(value.ref, int))

@@ -67,6 +67,7 @@ class Function(Devices):
         # lanes of the vectors that variables here may be
         self.vector = max((a.wide for a in arguments if isinstance(a, Value)), default=0)
         self.sums: set[str] = set()
+        self.loops: list[tuple[str, str]] = []  # labels of `continue` and `break`, innermost last
         names = [a.arg for a in function.args.args]
         if len(names) != len(arguments):
             self.fail(f"{function.name} takes {len(names)} arguments, not {len(arguments)}")
@@ -259,14 +260,33 @@ class Function(Devices):
             n = self.name()[1:]
             self.do(f"br label %while{n}")
             self.label(f"while{n}")
-            test = self.truth(node.test)
-            if test.kind == "literal" or test.wide:
-                self.fail("the test must change, and be the same for all lanes")
+            test = self.own(self.truth(node.test))
+            if test.wide:
+                self.fail("the test must be the same for all lanes")
             self.do(f"br i1 {test.ref}, label %body{n}, label %end{n}")
             self.label(f"body{n}")
-            self.body(node.body)
+            self.around(node.body, f"while{n}", f"end{n}")
             self.do(f"br label %while{n}")
             self.label(f"end{n}")
+
+    def around(self, body: list[ast.stmt], again: str, after: str) -> None:
+        """The body of a loop: `continue` goes to one label, `break` to the other."""
+        self.loops.append((again, after))
+        self.body(body)
+        self.loops.pop()
+
+    def leave(self, which: int) -> None:
+        """To a label of the loop around; what follows in this branch is never reached."""
+        if not self.loops or self.wide:
+            self.fail("only a loop that is not over lanes is left")
+        self.do(f"br label %{self.loops[-1][which]}")
+        self.label(f"never{self.name()[1:]}")
+
+    def do_Continue(self, node: ast.Continue) -> None:
+        self.leave(0)
+
+    def do_Break(self, node: ast.Break) -> None:
+        self.leave(1)
 
     def do_For(self, node: ast.For) -> None:
         call = node.iter
@@ -297,7 +317,10 @@ class Function(Devices):
             self.do(f"br i1 %more{n}, label %body{n}, label %end{n}")
             self.label(f"body{n}")
             self.env[node.target.id] = Value("i64", index)
-            self.body(node.body)
+            self.around(node.body, f"step{n}", f"end{n}")
+            if any(isinstance(x, ast.Continue) for x in ast.walk(node)):
+                self.do(f"br label %step{n}")
+                self.label(f"step{n}")
             self.do(f"{following} = add nsw i64 {index}, {step.ref}")
             self.do(f"br label %loop{n}")
             phi = f"  {index} = phi i64 [ {first.ref}, %{before} ], [ {following}, %{self.block} ]"

@@ -11,14 +11,19 @@ from typing import Any
 
 #: No "nnan"/"ninf": the check for failed trajectories relies on NaN and infinity being honoured.
 FLAGS = "nsz arcp contract afn reassoc"
+#: In texts without lanes: functions are exact there.
+PLAIN_FLAGS = "nsz arcp contract reassoc"
 LANE, LANES = "l", "LN"
 
-TYPES = {"f32": "float", "f64": "double", "i64": "i64", "i32": "i32", "u32": "i32", "i1": "i1"}
-SIZES = {"f32": 4, "f64": 8, "i64": 8, "i32": 4, "u32": 4}
-FLOATS = ("f32", "f64")
+TYPES = {
+    "f32": "float", "f64": "double", "i1": "i1",
+    "i64": "i64", "u64": "i64", "i32": "i32", "u32": "i32",
+}  # fmt: skip
+SIZES = {"f32": 4, "f64": 8, "i64": 8, "u64": 8, "i32": 4, "u32": 4}
+FLOATS, INTEGERS, UNSIGNED = ("f32", "f64"), ("i64", "u64", "i32", "u32"), ("u32", "u64")
 CASTS = {
     "int": "i64", "U": "u32", "np.float32": "f32", "np.float64": "f64", "np.int32": "i32",
-    "np.uint32": "u32", "np.int64": "i64",
+    "np.uint32": "u32", "np.int64": "i64", "np.uint64": "u64",
 }  # fmt: skip
 
 PYTHON: dict[type, Callable[..., Any]] = {
@@ -90,7 +95,8 @@ def llvm_type(kind: str, wide: int = 0) -> str:
 def constant(kind: str, value: Any) -> str:
     """A literal as an LLVM operand."""
     if kind not in FLOATS:
-        return str(int(value))
+        value = int(value)
+        return str(value - 2**64 if value >= 2**63 else value)
     if kind == "f32":
         (value,) = struct.unpack("f", struct.pack("f", float(value)))
     return f"0x{struct.unpack('Q', struct.pack('d', float(value)))[0]:016X}"
@@ -111,6 +117,16 @@ class Module:
     shared: list[str] = field(default_factory=list)
     made: dict[Any, tuple[str, Result]] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the text has no lanes: LLVM makes vectors of its loops."""
+        return LANES not in self.constants
+
+    @property
+    def flags(self) -> str:
+        """What LLVM may do to floats."""
+        return PLAIN_FLAGS if self.plain else FLAGS
 
     @property
     def lanes(self) -> int:
@@ -137,7 +153,8 @@ def parse(text: str, width: Callable[[bool, int], int], gpu: str = "") -> Module
                 module.constants[name] = ast.literal_eval(node.value)
         elif not isinstance(node, ast.Import) and not is_text(node):
             raise NotKernelText(f"Line {node.lineno} of a kernel's module: {ast.unparse(node)}")
-    module.width = width(module.working == "f32", module.lanes)
+    if not module.plain:
+        module.width = width(module.working == "f32", module.lanes)
     return module
 
 
