@@ -22,8 +22,8 @@ Expressions
 Statements
     Assignments to names, entries and tuples of names, ``+=`` and its kin, ``if``, ``while``,
     ``for i in range(...)`` with a literal step, ``break`` and ``continue`` (not of loops over
-    lanes), ``pass``, ``return`` at the end of a function. A name first assigned inside a branch or a loop is not known after it, and a name keeps its type
-    within one.
+    lanes), ``pass``, ``return`` at the end of a function. A name first assigned inside a branch or
+    a loop is not known after it, and a name keeps its type within one.
 Lanes
     ``for l in range(LN):`` goes over the lanes, a vector of them at a time (``range(0, LN, K)``: a
     vector of K). Numbers that depend on ``l`` are vectors; entries are read and written at an index
