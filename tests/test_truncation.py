@@ -13,7 +13,9 @@ import wignerflow as wf
 from wignerflow.atlas import entries, figures, quick, rows
 from wignerflow.atlas.page import summary, text, write
 from wignerflow.compiler import build
+from wignerflow.compiler.loops import Loop
 from wignerflow.estimate import check_time
+from wignerflow.exact import populations, propagate, reach
 from wignerflow.result.accuracy import inaccurate, scale
 from wignerflow.solving import truncation
 from wignerflow.solving.problem import read_problem
@@ -151,6 +153,15 @@ def test_nothing_is_compiled_for_it():
     text = "def run():\n    pass\n"
     with pytest.raises(truncation.TooLong), truncation.within(np.inf, False):
         build.load(text)
+
+
+def test_loops_of_exact_engines_are_there_before_an_estimate_begins():
+    """A loop that is compiled within it would take its time: other references would be left."""
+    truncation.load()
+    loops = [x for m in (populations, propagate, reach) for x in vars(m).values()]
+    loops = [x for x in loops if isinstance(x, Loop)]
+    assert len(loops) == 7
+    assert all(x._made for x in loops)
 
 
 def test_the_rule_of_the_warning():

@@ -36,8 +36,9 @@ from ..exact import populations
 from ..exact.engine import Exact
 from ..method import Method
 from ..model.mode_states import vacuum
-from ..model.model import Jump, Model
-from ..model.subsystems import Mode
+from ..model.model import Jump, LocalJump, Model
+from ..model.states import up
+from ..model.subsystems import Ensemble, Mode
 from ..moments.method import Cumulant
 from ..observables import assemble_exact
 from ..result import Result
@@ -174,10 +175,12 @@ def _from_cumulants(
 
 @functools.cache
 def load() -> None:
-    """Load the exact engines, once in a process: not a part of any estimate's time."""
-    mode = Mode(name="m", cutoff=2)
-    model = Model(mode.n, [Jump(mode.a, 1.0)], initial={mode: vacuum})
-    Exact().solve(model, [0.0, 1.0], {"n": mode.n})
+    """Load the exact engines and compile their loops: once, and not in the time of an estimate."""
+    mode, atoms = Mode(name="m", cutoff=2), Ensemble(2, name="atoms")
+    lossy = Model(mode.n, [Jump(mode.a, 1.0)], initial={mode: vacuum})
+    pumped = Model(jumps=[Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 1.0)], initial={atoms: up})
+    Exact().solve(lossy, [0.0, 1.0], {"n": mode.n})
+    Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
 
 
 def apart(result: Any, other: Mapping[str, NDArray], unseen: float = 1.0) -> Errors:
