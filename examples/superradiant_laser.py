@@ -29,6 +29,6 @@ results = {
     "exact": wf.solve(model, t, e_ops=e_ops, method="exact"),
 }
 results["TWA"].save("laser.nc")
-figure, _ = compare_plot(results, reference="exact", xlabel="time × Γ")
-figure.savefig("laser.png")
+axes = compare_plot(results, reference="exact", xlabel="time × Γ")
+axes[0, 0].figure.savefig("laser.png")
 print(results["TWA"])

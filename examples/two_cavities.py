@@ -38,4 +38,4 @@ methods = ["twa", "cumulant", "mean-field"]
 result = wf.compare(model, t, e_ops=e_ops, methods=methods, ntraj=2000, seed=1, dt=0.01)
 print(result)
 print(result["twa"])
-result.plot().savefig("two_cavities.png")
+result.plot()[0, 0].figure.savefig("two_cavities.png")

@@ -623,9 +623,9 @@ def figures():
 
 
 def test_plot(result, figures, tmp_path):
-    figure, axes = result.plot()
-    assert list(axes) == list(result.expect)
-    figure.savefig(tmp_path / "a.png")
+    grid = result.plot()
+    axes = dict(zip(result.expect, grid, strict=True))
+    grid[0].figure.savefig(tmp_path / "a.png")
     curve = axes["emission"].lines[0]
     np.testing.assert_array_equal(curve.get_ydata(), result.expect["emission"])
     (band,) = axes["emission"].collections
@@ -633,34 +633,36 @@ def test_plot(result, figures, tmp_path):
     highest = np.max(result.expect["emission"] + result.sem["emission"])
     assert top == pytest.approx(highest)
     assert [t.get_text() for t in axes["⟨Jm⟩"].get_legend().get_texts()] == ["Re ⟨Jm⟩", "Im ⟨Jm⟩"]
-    assert axes["S"].get_xlabel() == "time"
+    assert axes["S"].get_xlabel() == "$t$"
+    one = result.plot("emission", linewidth=3.5, color="black")  # one panel: its axes
+    assert one.lines[0].get_linewidth() == 3.5 and one.lines[0].get_color() == "black"
 
 
 def test_plot_into_given_axes(result, figures):
     from matplotlib.figure import Figure
 
     own = Figure().add_subplot()
-    figure, axes = result.plot(["emission", "xi2"], ax=own, xscale="log", xlabel="time (1/Γ)")
-    assert figure is own.figure and set(axes.values()) == {own}
+    assert result.plot(["emission", "xi2"], own, xscale="log", xlabel="time (1/Γ)") is own
     assert own.get_xlabel() == "time (1/Γ)" and own.get_xscale() == "log"
     assert not figures.get_fignums()  # nothing registered with pyplot
-    figure, _ = result.plot("emission", ax=own)
+    assert result.plot("emission", ax=own) is own
 
 
 def test_maps(figures, tmp_path):
     values = np.outer(np.sin(3 * TIMES), np.arange(8.0))
     error = np.full((9, 8), 0.02)
     r = Result(TIMES, {"z": values}, {"z": error}, {"z": error}, method="twa", ntraj=10, seed=1)
-    figure, axes = r.plot()
-    figure.savefig(tmp_path / "a.png")
-    (mesh,) = axes["z"].collections
+    axes = r.plot(cmap="PuOr")
+    axes.figure.savefig(tmp_path / "a.png")
+    (mesh,) = axes.collections
+    assert mesh.get_cmap().name == "PuOr"
     np.testing.assert_array_equal(mesh.get_array(), values.T)
     assert mesh.get_clim() == (-np.abs(values).max(), np.abs(values).max())
-    assert figure.axes[-1].get_ylabel() == "z (± 0.02 at most)"
+    assert axes.figure.axes[-1].get_ylabel() == "z (± 0.02 at most)"
     both = {"z": values, "a": values[:, 0]}
     r = Result(TIMES, both, both, both, method="twa")
     with pytest.raises(ValueError, match="alone when `ax` is given"):
-        r.plot(ax=axes["z"])
+        r.plot(ax=axes)
 
 
 def test_compare_plot(result, figures, tmp_path):
@@ -668,16 +670,15 @@ def test_compare_plot(result, figures, tmp_path):
 
     zero = {n: np.zeros_like(v) for n, v in result.expect.items()}
     exact = Result(TIMES, result.expect, zero, zero, method="exact")
-    figure, axes = compare_plot({"twa": result, "exact": exact})
-    figure.savefig(tmp_path / "a.png")
-    assert list(axes) == ["emission", "⟨Jm⟩", "xi2"]
-    upper, lower = axes["emission"]
+    axes = compare_plot({"twa": result, "exact": exact})
+    axes[0, 0].figure.savefig(tmp_path / "a.png")
+    assert [ax.get_ylabel() for ax in axes[0]] == ["emission", "⟨Jm⟩", "xi2"]
+    upper, lower = axes[:, 0]
     assert upper.lines[-1].get_color() == "black"
     assert [t.get_text() for t in upper.get_legend().get_texts()] == ["twa", "exact"]
     np.testing.assert_allclose(lower.lines[0].get_ydata(), 0, atol=1e-14)
-    figure, axes = compare_plot([result, result], ["emission"])
-    assert axes["emission"][1] is None
-    texts = [t.get_text() for t in axes["emission"][0].get_legend().get_texts()]
+    only = compare_plot([result, result], ["emission"])
+    texts = [t.get_text() for t in only.get_legend().get_texts()]
     assert texts == ["twa", "twa'"]
     with pytest.raises(ValueError, match="Did you mean 'twa'"):
         compare_plot([result], reference="twas")

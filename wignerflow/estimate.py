@@ -98,13 +98,15 @@ class Listener:
 
     ``until``: when work that can be left is left (``time.process_time``, so that what is found does
     not hang on what else the machine does); ``compiles``: whether
-    kernels may be compiled for it.
+    kernels may be compiled for it; ``watch``: is told of every step of a calculation how many are
+    done, of how many.
     """
 
     hear: Callable[[Estimate], None]
     precise: bool = False
     until: float = math.inf
     compiles: bool = True
+    watch: Callable[[float, float], None] | None = None
 
 
 class TooLong(BaseException):
@@ -163,15 +165,19 @@ def compiling() -> contextlib.AbstractContextManager[None]:
     return _COMPILING.get()()
 
 
-def check_time() -> None:
-    """Leave work for which whoever listens has no more time.
+def check_time(done: float = 0.0, total: float = 0.0) -> None:
+    """Leave work for which whoever listens has no more time, and say how far it has come.
 
     Raises:
         TooLong: the time is up.
     """
     listener = _LISTENER.get()
-    if listener is not None and time.process_time() > listener.until:
+    if listener is None:
+        return
+    if time.process_time() > listener.until:
         raise TooLong
+    if listener.watch is not None:
+        listener.watch(done, total)
 
 
 def out_of_time(start: float, timeout: float | None, done: str) -> None:

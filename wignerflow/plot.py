@@ -51,6 +51,12 @@ def new_figure(rows: int, columns: int = 1, **options: Any) -> tuple[Figure, NDA
         )
 
 
+def panels(grid: NDArray[Any]) -> Axes | NDArray[Any]:
+    """What every plot returns: the axes where there is one panel, else an array of them."""
+    only: Axes = grid.flat[0]
+    return only if grid.size == 1 else grid
+
+
 def _chosen(result: Result, names: Iterable[str] | None) -> list[str]:
     if names is None:
         return list(result.expect)
@@ -68,8 +74,9 @@ def plot_result(
     ax: Axes | None = None,
     *,
     xscale: str = "linear",
-    xlabel: str = "time",
-) -> tuple[Figure, dict[str, Axes]]:
+    xlabel: str = "$t$",
+    **options: Any,
+) -> Axes | NDArray[Any]:
     """Observables over time with bands of one standard error.
 
     One panel per observable; with ``ax`` all in that one. An observable with more than six values
@@ -82,9 +89,10 @@ def plot_result(
         ax: axes to draw in.
         xscale: "linear" or "log" (times above zero only).
         xlabel: label of the time axis, for example with its unit.
+        options: of Matplotlib's ``plot``, or of ``pcolormesh`` for maps.
 
     Returns:
-        The figure, and its axes by name of observable.
+        The axes where there is one panel, else an array of them, one per observable.
 
     Raises:
         UnknownObservable: no observable of that name.
@@ -100,19 +108,19 @@ def plot_result(
     with mpl.rc_context(STYLE):
         if ax is None:
             figure, grid = new_figure(len(chosen), sharex=True)
-            axes = dict(zip(chosen, grid[:, 0], strict=True))
+            made = grid[:, 0]
             figure.suptitle(_title(result), fontsize=12)
         else:
-            figure = ax.figure.figure  # type: ignore[assignment]
-            axes = dict.fromkeys(chosen, ax)
+            made = np.array([ax], object)
+        axes = dict(zip(chosen, np.broadcast_to(made, len(chosen)), strict=True))
         keep = result.times > 0 if xscale == "log" else np.full(len(result.times), True)
         for k, name in enumerate(chosen):
             own = axes[name]
             if name in maps:
-                _map(own, result, name, keep)
+                _map(own, result, name, keep, options)
             else:
                 colour = None if ax is None else COLOURS[k % len(COLOURS)]
-                _lines(own, result, name, keep, colour)
+                _lines(own, result, name, keep, colour, options)
                 own.set_ylabel(name if ax is None or len(chosen) == 1 else "")
             own.set_xscale(xscale)
             if xscale == "linear":
@@ -121,7 +129,7 @@ def plot_result(
             if len(own.get_legend_handles_labels()[1]) > 1:
                 own.legend()
         axes[chosen[-1]].set_xlabel(xlabel)
-    return figure, axes
+    return panels(made)
 
 
 def _title(result: Result) -> str:
@@ -154,28 +162,46 @@ def _curves(
 
 
 def _band(
-    ax: Axes, t: NDArray, v: NDArray, e: NDArray, colour: str, style: str = "-", label: str = ""
-) -> None:
-    ax.plot(t, v, color=colour, linestyle=style, label=label or None)
+    ax: Axes,
+    t: NDArray,
+    v: NDArray,
+    e: NDArray,
+    colour: str,
+    style: str = "-",
+    label: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> Any:
+    """A curve with its band; the colour that it has."""
+    shown = {"color": colour, "linestyle": style, "label": label or None, **(options or {})}
+    (line,) = ax.plot(t, v, **shown)
+    taken = line.get_color()
     if np.any(e > 0):
-        ax.fill_between(t, v - e, v + e, color=colour, alpha=0.25, linewidth=0)
+        ax.fill_between(t, v - e, v + e, color=taken, alpha=0.25, linewidth=0)
+    return taken
 
 
 def _lines(
-    ax: Axes, result: Result, name: str, keep: NDArray[np.bool_], colour: str | None
+    ax: Axes,
+    result: Result,
+    name: str,
+    keep: NDArray[np.bool_],
+    colour: str | None,
+    options: Mapping[str, Any],
 ) -> None:
     step = 2 if np.iscomplexobj(result.expect[name]) else 1
     method = result.truncation[name].reshape(result.times.size, -1)
     for k, (label, v, e, style) in enumerate(_curves(result, name)):
         own, t = colour or COLOURS[k // step % len(COLOURS)], result.times[keep]
-        _band(ax, t, v[keep], e[keep], own, style, label)
+        own = _band(ax, t, v[keep], e[keep], own, style, label, options)
         off = method[keep, k // step]
         if np.any(off > 0):  # what the method itself may be off by
             for edge in (v[keep] - off, v[keep] + off):
                 ax.plot(t, edge, color=own, linestyle=(0, (4, 3)), linewidth=0.8, alpha=0.7)
 
 
-def _map(ax: Axes, result: Result, name: str, keep: NDArray[np.bool_]) -> None:
+def _map(
+    ax: Axes, result: Result, name: str, keep: NDArray[np.bool_], given: Mapping[str, Any]
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     dim, where = result.axes[name]
@@ -187,9 +213,8 @@ def _map(ax: Axes, result: Result, name: str, keep: NDArray[np.bool_]) -> None:
     options: dict[str, Any] = {}
     if finite.size and finite.min() < 0 < finite.max():
         options = {"cmap": "RdBu_r", "vmax": np.abs(finite).max(), "vmin": -np.abs(finite).max()}
-    image = ax.pcolormesh(
-        result.times[keep], where, values.T, shading="nearest", rasterized=True, **options
-    )
+    options = {"shading": "nearest", "rasterized": True, **options, **given}
+    image = ax.pcolormesh(result.times[keep], where, values.T, **options)
     errors = np.abs(result.sem[name][keep])
     if np.any(errors > 0):
         label += f" (± {np.nanmax(errors):.1g} at most)"
@@ -205,8 +230,9 @@ def compare_plot(
     *,
     reference: str | None = None,
     xscale: str = "linear",
-    xlabel: str = "time",
-) -> tuple[Figure, dict[str, tuple[Axes, Axes | None]]]:
+    xlabel: str = "$t$",
+    **options: Any,
+) -> Axes | NDArray[Any]:
     """Several methods over each other: curves above, deviations from the exact one below.
 
     Args:
@@ -216,11 +242,13 @@ def compare_plot(
             None takes the first whose method begins with "exact", if there is one.
         xscale: "linear" or "log" (times above zero only).
         xlabel: label of the time axis.
+        options: of Matplotlib's ``plot``.
 
     Returns:
-        The figure, and (upper, lower) axes by name of observable; lower is None without a
-        reference. Deviations at times that the reference lacks use its linear interpolation. Bands
-        are one standard error, of both results together in the lower panels.
+        The axes where there is one panel, else an array of them: a column per observable, the
+        curves in the first row and, with a reference, deviations in the second. Deviations at times
+        that the reference lacks use its linear interpolation. Bands are one standard error, of both
+        results together in the lower panels.
 
     Raises:
         ValueError: fewer than one result, unknown reference, or no common observable.
@@ -259,7 +287,7 @@ def compare_plot(
     with mpl.rc_context(STYLE):
         rows = 1 if reference is None or len(labelled) == 1 else 2
         ratios = {"height_ratios": [2, 1][:rows]}
-        figure, grid = new_figure(rows, len(chosen), sharex="col", gridspec_kw=ratios)
+        _, grid = new_figure(rows, len(chosen), sharex="col", gridspec_kw=ratios)
         others = [k for k in labelled if k != reference]
         for c, name in enumerate(chosen):
             upper, lower = grid[0, c], grid[1, c] if rows == 2 else None
@@ -268,8 +296,8 @@ def compare_plot(
                 keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
                 for tag, v, e, style in _curves(r, name):
                     shown = tag.replace(name, label) if tag != name else label
-                    _band(upper, r.times[keep], v[keep], e[keep], colour, style, shown)
-                    upper.lines[-1].set(linewidth=2.4)
+                    wide = {"linewidth": 2.4, **options}
+                    _band(upper, r.times[keep], v[keep], e[keep], colour, style, shown, wide)
                 if lower is not None and reference is not None:
                     _deviation(lower, r, labelled[reference], name, keep, colour)
             if reference is not None:
@@ -291,9 +319,7 @@ def compare_plot(
                 lower.axhline(0, color="black", linewidth=0.9)
                 lower.set_ylabel(f"minus {reference}")
             grid[-1, c].set_xlabel(xlabel)
-    return figure, {
-        n: (grid[0, c], grid[1, c] if rows == 2 else None) for c, n in enumerate(chosen)
-    }
+    return panels(grid)
 
 
 def _deviation(

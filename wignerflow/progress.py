@@ -20,6 +20,7 @@ from .run.stopping import Target, relative, worst
 
 QUIET_SECONDS = 1.0  # a shorter run shows nothing
 UPDATE_SECONDS = 0.5
+SHARE = " {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
 BAR = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} trajectories{postfix}"
 
 
@@ -113,20 +114,55 @@ class Progress:
         return f"sem {name} {share}, {duration(left)} left"
 
     def _make(self, layout: str = BAR) -> Any:
-        options: dict[str, Any] = {"total": self.total, "leave": False, "bar_format": layout}
-        if self.notebook:
-            from tqdm.notebook import tqdm as notebook
-
-            with contextlib.suppress(ImportError):  # no widgets installed: a line of text, then
-                return notebook(**options)
-        from tqdm import tqdm
-
-        return tqdm(**options, file=sys.stderr)
+        return _new_bar(self.total, layout)
 
     def close(self) -> None:
         """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+class Steps:
+    """A bar of work that is counted: steps of an exact solution, runs of a sweep or certificate.
+
+    It comes up when the work lasts, and ``with`` removes it.
+    """
+
+    def __init__(self, what: str, wanted: bool):
+        self.what = what
+        self.wanted = wanted and (in_notebook() or sys.stderr.isatty())
+        self.start = self.last = time.perf_counter()
+        self.bar: Any = None
+
+    def show(self, done: float, total: float) -> None:
+        """So much is done, of so much."""
+        now = time.perf_counter()
+        if not self.wanted or now - self.start < QUIET_SECONDS or now - self.last < UPDATE_SECONDS:
+            return
+        self.last = now
+        if self.bar is None:
+            self.bar = _new_bar(100, self.what + SHARE)
+        self.bar.n = round(100 * done / total, 1) if total > 0 else 0
+        self.bar.refresh()
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _new_bar(total: int, layout: str) -> Any:
+    options: dict[str, Any] = {"total": total, "leave": False, "bar_format": layout}
+    if in_notebook():
+        from tqdm.notebook import tqdm as notebook
+
+        with contextlib.suppress(ImportError):  # no widgets installed: a line of text, then
+            return notebook(**options)
+    from tqdm import tqdm
+
+    return tqdm(**options, file=sys.stderr)
 
 
 def duration(seconds: float) -> str:

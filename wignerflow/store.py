@@ -227,7 +227,7 @@ def check_ending(argument: str, path: str | os.PathLike[str]) -> None:
     """
     ending = os.path.splitext(os.fspath(path))[1]
     if ending.lower() in OTHER_FORMATS:
-        hint = "For tables: `result.to_xarray().to_dataframe().to_csv(path)`."
+        hint = "`result.save` also writes tables, '.csv'; for others take `result.to_pandas()`."
         _check.fail(argument, "end in '.nc': results are netCDF files", os.fspath(path), hint)
 
 

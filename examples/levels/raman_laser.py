@@ -54,8 +54,8 @@ results = {
     "TWA": wf.solve(model, t, e_ops=e_ops, ntraj=ntraj, seed=1),
     "exact": wf.solve(model, t, e_ops=e_ops, method="exact"),
 }
-figure, _ = compare_plot(results, reference="exact", xlabel="t κ")
-figure.savefig("raman_laser.png")
+axes = compare_plot(results, reference="exact", xlabel="t κ")
+axes[0, 0].figure.savefig("raman_laser.png")
 print(results["TWA"])
 print(
     wf.certify(

@@ -50,8 +50,8 @@ results = {
     "TWA": wf.solve(model, scaled / N, e_ops=e_ops, ntraj=ntraj, seed=1),
     "exact": wf.solve(model, scaled / N, e_ops=e_ops, method="exact"),
 }
-figure, _ = compare_plot(results, reference="exact", xlabel="t Γ")
-figure.savefig("rubidium.png")
+axes = compare_plot(results, reference="exact", xlabel="t Γ")
+axes[0, 0].figure.savefig("rubidium.png")
 print(results["TWA"])
 print(
     wf.certify(

@@ -49,8 +49,8 @@ e_ops = {"excited share": (0.5 + atoms.sz.sum() / (2 * M)), "closest pair both":
 budget = wf.certify(model, t, e_ops, clusters=sizes, ntraj=ntraj, seed=1, progress=False)
 results = {f"clusters of {k}": run for k, run in budget.results.items()}
 results["exact"] = wf.solve(model, t, e_ops=e_ops, method="exact")
-figure, _ = compare_plot(results, reference="exact", xlabel="time")
-figure.savefig("rydberg_pairs.png")
+axes = compare_plot(results, reference="exact", xlabel="time")
+axes[0, 0].figure.savefig("rydberg_pairs.png")
 print(results[f"clusters of {sizes[-1]}"])
 print(budget)
 for label, run in results.items():

@@ -53,8 +53,8 @@ results = {
     "exact": wf.solve(model, t, e_ops=e_ops, method="exact"),
     "mean field": wf.solve(model, t, e_ops=e_ops, method="mean-field"),
 }
-figure, _ = compare_plot(results, reference="exact", xlabel="time")
-figure.savefig("spin_mixing.png")
+axes = compare_plot(results, reference="exact", xlabel="time")
+axes[0, 0].figure.savefig("spin_mixing.png")
 print(results["TWA"])
 print(
     wf.certify(

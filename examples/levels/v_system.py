@@ -50,8 +50,8 @@ results = {
     "TWA": wf.solve(model, scaled / N, e_ops=e_ops, ntraj=ntraj, seed=1),
     "exact": wf.solve(model, scaled / N, e_ops=e_ops, method="exact"),
 }
-figure, _ = compare_plot(results, reference="exact", xlabel="t Γ")
-figure.savefig("v_system.png")
+axes = compare_plot(results, reference="exact", xlabel="t Γ")
+axes[0, 0].figure.savefig("v_system.png")
 print(results["TWA"])
 for label, run in results.items():
     ratio = run.expect["I_a I_b / N⁴"][-1] / run.expect["I_a / N²"][-1] ** 2

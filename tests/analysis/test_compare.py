@@ -73,12 +73,11 @@ def test_reference_without_exact(laser):
 def test_plot_draws_the_reference_dashed_in_black(comparison):
     import matplotlib.pyplot as plt
 
-    figure = comparison.plot(["emission"])
-    upper, lower = figure.axes
+    upper, lower = comparison.plot(["emission"])[:, 0]
     dashed = [line for line in upper.lines if line.get_linestyle() == "--"]
     assert len(upper.lines) == 4 and [line.get_color() for line in dashed] == ["black"]
     assert lower.get_ylabel() == "minus exact"
-    plt.close(figure)
+    plt.close(upper.figure)
 
 
 def test_dataset_and_file(comparison, tmp_path):

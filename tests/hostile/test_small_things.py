@@ -57,8 +57,9 @@ def test_booleans_are_refused_with_the_remedy(one):
 def test_names_of_other_formats(tmp_path):
     result = cases.solve(ntraj=64)
     for name in ("a.csv", "a.CSV", "a.json", "a.npz", "a.pkl", "a.png"):
-        with pytest.raises(ValueError, match=r"must end in '\.nc'.*to_csv"):
-            result.save(tmp_path / name)
+        if not name.lower().endswith(".csv"):
+            with pytest.raises(ValueError, match=r"must end in '\.nc'.*to_pandas"):
+                result.save(tmp_path / name)
         with pytest.raises(ValueError, match=r"`checkpoint` must end in '\.nc'"):
             cases.solve(checkpoint=tmp_path / name)
     for name in ("a.nc", "a", "a.v2", "a.h5"):

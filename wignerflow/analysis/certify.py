@@ -26,9 +26,11 @@ from .. import _check
 from .._check import Times
 from ..exact import populations
 from ..exact.engine import Exact
+from ..html import table as html_table
 from ..method import AnyMethod
 from ..model.model import Model
 from ..observables import Observables
+from ..progress import Steps
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import solve
@@ -87,8 +89,17 @@ class Certificate:
     until: float | None = None
 
     def __str__(self) -> str:
+        return "\n".join([self._title(), *table(self._rows())])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._rows()
+        return html_table(self._title(), head, rows)
+
+    def _rows(self) -> list[tuple[str, ...]]:
         head = ("observable", "truncation", "falls as", "sampling", "step", "total")
-        rows = [head]
+        rows: list[tuple[str, ...]] = [head]
         for name, line in self.lines.items():
             bound = line.exponent is None
             truncation = f"{'< ' if bound else ''}{line.truncation:.2g}"
@@ -99,6 +110,9 @@ class Certificate:
             step = "0" if line.step == 0 else step
             rest = (f"{line.sampling:.2g}", step, f"{line.total:.2g}")
             rows.append((name, truncation, power, *rest))
+        return rows
+
+    def _title(self) -> str:
         sizes = ", ".join(str(n) for n, _, _ in next(iter(self.lines.values())).deviations)
         title = (
             f"Expected errors of {self.method} at N = {self.N} with {self.ntraj} trajectories, "
@@ -107,9 +121,7 @@ class Certificate:
         )
         if self.until is not None:
             title += f"; step checked up to t = {self.until:g} only"
-        return "\n".join([title, *table(rows)])
-
-    __repr__ = __str__
+        return title
 
 
 def certify(
@@ -185,12 +197,15 @@ def certify(
         _check.fail("N", "be the size to be certified, such as N=1000", N, kind=TypeError)
     size = _check.integer("N", N, 2)
     count = _check.integer("ntraj", ntraj, 2)
-    points = [
-        (n, *_deviation(model, tlist, e_ops, n, method, small_ntraj, seed, options))
-        for n in _sizes(model, e_ops, size, small)
-    ]
-    with warnings.catch_warnings():
+    sizes = _sizes(model, e_ops, size, small)
+    points = []
+    with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:
         warnings.simplefilter("ignore", UserWarning)
+        for k, n in enumerate(sizes):
+            bar.show(k, len(sizes) + 1)
+            found = _deviation(model, tlist, e_ops, n, method, small_ntraj, seed, options)
+            points.append((n, *found))
+        bar.show(len(sizes), len(sizes) + 1)
         pilot = _run(model, tlist, e_ops, size, method, min(count, PILOT), seed, options)
     lines = {}
     for name, mean in pilot.expect.items():
@@ -280,7 +295,8 @@ def _run(
     model, own = _made(model_fn, e_ops, n)
     times = tlist(n) if callable(tlist) else tlist
     extra = {} if isinstance(method, Exact) else dict(options)
-    extra["truncation"] = False  # which is what all of this finds
+    # the truncation is what all of this finds, and one bar is shown for all runs
+    extra.update(truncation=False, progress=False)
     return solve(model, times, e_ops=own, method=method, ntraj=ntraj, seed=seed, **extra)
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from ..html import table as html_table
 from ..model.model import Model
 from ..phasespace.cluster_twa import ClusterTWA
+from ..progress import Steps
 from ..result import Result
 from ..solving import solve
 from .budget import largest, step_error, table
@@ -59,23 +61,34 @@ class ClusterCertificate:
     results: dict[int, Result]
 
     def __str__(self) -> str:
+        return "\n".join([self._title(), *table(self._rows())])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._rows()
+        return html_table(self._title(), head, rows)
+
+    def _rows(self) -> list[tuple[str, ...]]:
         first = next(iter(self.lines.values()))
         steps = tuple(f"k = {a} to {b}" for a, b, _, _ in first.changes)
-        rows = [("observable", *steps, "truncation", "sampling", "step", "total")]
+        rows: list[tuple[str, ...]] = [
+            ("observable", *steps, "truncation", "sampling", "step", "total")
+        ]
         for name, line in self.lines.items():
             changes = tuple(f"{c:.2g}({e:.1g})" for _, _, c, e in line.changes)
             step = "unchecked" if math.isnan(line.step) else f"< {line.step:.2g}"
             rest = (f"{line.truncation:.2g}", f"{line.sampling:.2g}", step, f"{line.total:.2g}")
             rows.append((name, *changes, *rest))
+        return rows
+
+    def _title(self) -> str:
         sizes = ", ".join(map(str, self.results))
-        title = (
+        return (
             f"Expected errors of clusters of {max(self.results)} spins with {self.ntraj} "
             f"trajectories, in units of each observable's largest mean; runs with clusters of "
             f"{sizes}"
         )
-        return "\n".join([title, *table(rows)])
-
-    __repr__ = __str__
 
 
 def certify_clusters(
@@ -98,10 +111,12 @@ def certify_clusters(
         seen[partition] = k
     count = _check.integer("ntraj", ntraj, 2)
     ops = e_ops(model) if callable(e_ops) else e_ops
-    results = {}
-    for k, method in methods.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
+    results: dict[int, Result] = {}
+    with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:
+        warnings.simplefilter("ignore", UserWarning)
+        options = {**options, "progress": False}
+        for k, method in methods.items():
+            bar.show(len(results), len(methods))
             results[k] = solve(
                 model, tlist, e_ops=ops, method=method, ntraj=count, seed=seed, **options
             )

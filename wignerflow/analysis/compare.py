@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _check, store
 from .._check import Times
+from ..html import table
 from ..method import AnyMethod
 from ..model.model import Model
 from ..observables import Observables
@@ -20,7 +22,7 @@ from ..solving import METHODS, resolve_method, seed_of, solve
 
 if TYPE_CHECKING:
     import xarray
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 #: Methods that are run unless others are named, as far as there are such.
 DEFAULT = ("exact", "twa", "cumulant", "mean-field")
@@ -87,8 +89,25 @@ class Comparison:
         return out
 
     def __repr__(self) -> str:
+        lines, rows = [self._title()], self._rows()
+        widths = [max(len(r[c]) for r in rows) for c in range(5)]
+        for r in rows:
+            cells = (text.ljust(w) for text, w in zip(r, widths, strict=True))
+            lines.append(("  " + "   ".join(cells)).rstrip())
+        return "\n".join([*lines, *("  " + line for line in self._without())])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._rows()
+        return table(self._title(), head, rows, self._without())
+
+    def _title(self) -> str:
+        return f"Comparison with {self.reference}, largest deviation over t"
+
+    def _without(self) -> list[str]:
+        return [f"{label}: none, {reason}" for label, reason in self.refused.items()]
+
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
         exact = self.results[self.reference]
-        lines = [f"Comparison with {self.reference}, largest deviation over t"]
         rows = [("observable", "method", "deviation", "at t", "of largest")]
         for name, row in self.deviations().items():
             if not row:
@@ -100,23 +119,21 @@ class Comparison:
                 if np.isnan(d.value):
                     value, share = "undefined", "-"
                 rows.append((name if k == 0 else "", label, value, f"{d.time:.4g}", share))
-        widths = [max(len(r[c]) for r in rows) for c in range(5)]
-        for r in rows:
-            cells = (text.ljust(w) for text, w in zip(r, widths, strict=True))
-            lines.append(("  " + "   ".join(cells)).rstrip())
-        lines += [f"  {label}: none, {reason}" for label, reason in self.refused.items()]
-        return "\n".join(lines)
+        return rows
 
-    def plot(self, names: Iterable[str] | None = None, **options: Any) -> Figure:
+    def plot(self, names: Iterable[str] | None = None, **options: Any) -> Axes | NDArray[Any]:
         """All methods over each other, deviations below; exact, or the reference, dashed black.
 
         Args:
             names: observables with one value per time; None takes all.
-            options: of :func:`wignerflow.plot.compare_plot`: ``xscale``, ``xlabel``.
+            options: ``xscale`` and ``xlabel``, and what Matplotlib's ``plot`` takes.
+
+        Returns:
+            An array of axes, a column per observable (one axes where there is one panel).
         """
         from ..plot import compare_plot
 
-        return compare_plot(self.results, names, reference=self.reference, **options)[0]
+        return compare_plot(self.results, names, reference=self.reference, **options)
 
     def to_xarray(self) -> xarray.Dataset:
         """Every observable as ``name``, with ``name_sem``, ``name_step_error`` and

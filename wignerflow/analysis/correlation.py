@@ -31,6 +31,7 @@ from .. import _check
 from .._check import Times
 from ..exact import regression
 from ..exact.engine import Exact
+from ..html import curve, table
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..method import AnyMethod, Precision
@@ -109,6 +110,10 @@ class Correlation:
         ]
         return "\n".join([head + ")", *rows])
 
+    def _repr_html_(self) -> str:
+        title, *rows = repr(self).split("\n")
+        return table(title, ("over τ",), [(curve(self.taus, self.value, "correlation"),)], rows)
+
     def to_xarray(self) -> xarray.Dataset:
         """``correlation`` and ``correlation_sem`` over ``tau``."""
         import xarray
@@ -122,8 +127,11 @@ class Correlation:
         facts = {"formula": self.formula, "method": self.method, "ntraj": self.ntraj}
         return xarray.Dataset(data, {"tau": self.taus}, facts)
 
-    def plot(self, ax: Axes | None = None, label: str | None = None) -> Axes:
-        """Real (solid) and imaginary part (dashed) over the delay, with bands of one error."""
+    def plot(self, ax: Axes | None = None, label: str | None = None, **options: Any) -> Axes:
+        """Real (solid) and imaginary part (dashed) over the delay, with bands of one error.
+
+        ``options`` go to ``ax.plot``.
+        """
         from ..plot import new_figure
 
         if ax is None:
@@ -135,10 +143,11 @@ class Correlation:
         ):
             colour = lines[0].get_color() if lines else None
             name = (label or self.method) if not lines else None
-            lines += ax.plot(self.taus, part, style, color=colour, label=name)
+            styled = {"linestyle": style, "label": name, **options}
+            lines += ax.plot(self.taus, part, **({"color": colour} if colour else {}) | styled)
             lower, upper = part - error, part + error
             ax.fill_between(self.taus, lower, upper, color=lines[0].get_color(), alpha=0.25, lw=0)
-        ax.set(xlabel="τ", ylabel=self.formula)
+        ax.set(xlabel=r"$\tau$", ylabel=self.formula)
         return ax
 
 

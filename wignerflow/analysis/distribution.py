@@ -55,7 +55,9 @@ class SphereDensity:
         if ax is None:
             projection = {} if kind == "sphere" else {"projection": "mollweide"}
             ax = plt.figure().add_subplot(**projection)
-        (draw_sphere if kind == "sphere" else draw_map)(ax, self, **options)
+        mesh = (draw_sphere if kind == "sphere" else draw_map)(ax, self, **options)
+        label = r"$P(\theta, \phi)$ per steradian"
+        ax.figure.colorbar(mesh, ax=ax, shrink=0.75, label=label)
         return ax
 
 

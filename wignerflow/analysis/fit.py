@@ -60,24 +60,28 @@ class Fit:
         quality = f"chi2 / dof = {self.chi2 / self.dof:.3g}" if self.absolute and self.dof else ""
         return "\n".join([*lines, f"{quality}   {self.evaluations} runs of the model".strip()])
 
-    def plot(self) -> NDArray[Any] | Axes:
+    def plot(self, **options: Any) -> NDArray[Any] | Axes:
         """Data with error bars over the fitted curves, one panel per observable.
+
+        Args:
+            options: of Matplotlib's ``plot``, for the curves.
 
         Returns:
             The axes: one, or an array of them.
         """
-        from ..plot import new_figure
+        from ..plot import new_figure, panels
 
         names = [n for n in self.result.expect if n in self.data]
         _, grid = new_figure(len(names), sharex=True)
         for ax, name in zip(grid[:, 0], names, strict=True):
             sem = self.data.get(f"{name}_sem")
             ax.errorbar(self.data["time"], self.data[name], sem, fmt=".", color="0.4", label="data")
-            ax.plot(self.result.times, self.result.expect[name].real, label="model")
+            curve = self.result.expect[name].real
+            ax.plot(self.result.times, curve, **{"label": "model", **options})
             ax.set_ylabel(name)
         grid[0, 0].legend()
-        grid[-1, 0].set_xlabel("time")
-        return grid[0, 0] if len(names) == 1 else grid[:, 0]
+        grid[-1, 0].set_xlabel("$t$")
+        return panels(grid[:, 0])
 
 
 def fit(

@@ -21,6 +21,7 @@ from scipy.optimize import least_squares
 
 from .. import _check
 from .._check import Times
+from ..html import curve, table
 from ..model.model import Model
 from ..model.operators import Op
 from ..result import format_value
@@ -112,6 +113,10 @@ class Spectrum:
             f"{self.omega.size} frequencies)\n  largest at ω = {self.omega[k]:.4g}: {peak}"
         )
 
+    def _repr_html_(self) -> str:
+        title, peak = repr(self).split("\n")
+        return table(title, ("S over ω",), [(curve(self.omega, self.value, "spectrum"),)], [peak])
+
     def to_xarray(self) -> xarray.Dataset:
         """``spectrum`` and ``spectrum_sem`` over ``omega``, beside the correlation over ``tau``."""
         data = self.correlation.to_xarray()
@@ -119,17 +124,31 @@ class Spectrum:
         data["spectrum_sem"] = ("omega", self.sem)
         return data.assign_coords(omega=self.omega).assign_attrs(window=self.window)
 
-    def plot(self, ax: Axes | None = None, label: str | None = None) -> Axes:
-        """The spectrum with a band of one standard error."""
+    def plot(self, ax: Axes | None = None, label: str | None = None, **options: Any) -> Axes:
+        """The spectrum with a band of one standard error, where it stands out of its tails.
+
+        The range that is shown holds all that is above a thousandth of the peak, and no less than
+        eight widths of it; ``ax.set_xlim`` shows more. ``options`` go to ``ax.plot``.
+        """
         from ..plot import new_figure
 
         if ax is None:
             ax = new_figure(1)[1][0, 0]
-        (line,) = ax.plot(self.omega, self.value, label=label or self.correlation.method)
+        (line,) = ax.plot(self.omega, self.value, label=label or self.correlation.method, **options)
         lower, upper = self.value - self.sem, self.value + self.sem
         ax.fill_between(self.omega, lower, upper, color=line.get_color(), alpha=0.25, lw=0)
-        ax.set(xlabel="ω", ylabel="S(ω)")
+        ax.set(xlabel=r"$\omega$", ylabel=r"$S(\omega)$", xlim=self._shown())
         return ax
+
+    def _shown(self) -> tuple[float, float]:
+        """Angular frequencies between which a plot shows the line."""
+        above = np.flatnonzero(self.value >= self.value.max() / 2)
+        high = np.flatnonzero(self.value >= self.value.max() / 1000)
+        step = float(self.omega[1] - self.omega[0]) if self.omega.size > 1 else 1.0
+        width = float(self.omega[above[-1]] - self.omega[above[0]]) + step
+        low, top = self.omega[above[0]] - 4 * width, self.omega[above[-1]] + 4 * width
+        low, top = min(low, self.omega[high[0]]), max(top, self.omega[high[-1]])
+        return float(max(low, self.omega[0])), float(min(top, self.omega[-1]))
 
 
 def _line(taus: NDArray[np.float64], C: NDArray[np.complex128], guess: Any) -> NDArray[np.float64]:

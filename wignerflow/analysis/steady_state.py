@@ -22,7 +22,6 @@ import inspect
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -40,7 +39,7 @@ from ..model.model import Model
 from ..moments.method import Cumulant
 from ..moments.steady import NotSettled
 from ..observables import Observables, Plan, assemble, assemble_exact, batched, flatten
-from ..result import Values, format_value
+from ..result import Values
 from ..run.automatic import choose_method
 from ..run.gpus import choose_device
 from ..run.statistics import BATCHES, Samples
@@ -56,6 +55,7 @@ from ..solving import (
 from ..solving.options import truncation_of
 from .controls import Controlled, Late, control
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
+from .steady_value import SteadyState as SteadyState
 
 DOUBLINGS = 16
 AGREE = 1e-4  # of the largest mean: cumulants from two initial states
@@ -64,59 +64,6 @@ PATIENCE = 6  # lengths at which both initial states stand still apart before th
 
 class NotRelaxed(ValueError):
     """No steady state was reached in the time allowed."""
-
-
-@dataclass
-class SteadyState:
-    """Expectation values in a steady state with their standard errors.
-
-    Attributes:
-        expect: by name, a number or (V,); with ``period`` (T,) or (T, V).
-        sem: standard errors of the same shapes; zero for exact methods.
-        method: name of the method.
-        ntraj: trajectories, 0 for a deterministic method.
-        seed: of the random numbers, None without any.
-        dt: largest step, or None.
-        step_error: estimates of the error of the step, of the same shapes; zero for exact methods.
-        truncation: estimates of the error of the method itself, likewise; empty where not asked
-            for, NaN where no reference was quick enough (``stats["truncation"]`` says what it rests
-            on).
-        efficiency: by name, how many times as many trajectories had the same errors without
-            controls (the least over several values).
-        stats: "known" (how it is known that this is the steady state, a sentence), "unique", and
-            numbers: for null vectors "residual"; for trajectories "relaxed" (time left out),
-            "averaged" (time averaged over), "drift" and "difference" (largest of both tests in
-            standard errors), "limit" (what they had to stay below).
-        model: the canonical form of the model.
-    """
-
-    expect: Values
-    sem: Values
-    method: str
-    ntraj: int = 0
-    seed: int | None = None
-    dt: float | None = None
-    step_error: Values = field(default_factory=Values)
-    efficiency: dict[str, float] = field(default_factory=dict)
-    stats: dict[str, Any] = field(default_factory=dict)
-    model: dict[str, Any] | None = None
-    truncation: Values = field(default_factory=Values)
-
-    def __repr__(self) -> str:
-        head = f"SteadyState(method={self.method!r}"
-        if self.ntraj:
-            head += f", ntraj={self.ntraj}, seed={self.seed}"
-        lines = [head + ")"]
-        width = max(map(len, self.expect))
-        for name, value in self.expect.items():
-            if np.ndim(value):
-                text = f"{np.size(value)} values"
-            else:
-                text = format_value(value, self.sem[name])
-            own = np.max(self.truncation.get(name, np.zeros(1)))
-            text += f"   (truncation {own:.1g})" if own > 0 else ""
-            lines.append(f"  {name:<{width}}   {text}")
-        return "\n".join([*lines, f"  {self.stats['known']}"])
 
 
 def steady_state(

@@ -2,56 +2,86 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _check, store
+from .. import _check
+from .._check import Times
 from ..model.model import Model
+from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..result.accuracy import inaccurate, one_warning
 from ..run.cluster import check_client
 from ..solving import seed_of, solve
+from .sweep_data import RESERVED, combined, together
 
 if TYPE_CHECKING:
     import xarray
 
-_TAKEN = ("time", "member", "pair", "momentum", "times")
-_NOT_HERE = ("checkpoint", "every", "keep")
-#: What of a run's statistics a point of the dataset keeps.
-_FACTS = ("ntraj", "seed", "dt", "failed", "wall_time")
+_NOT_HERE = ("checkpoint", "every", "keep", "start")
+_WAYS = ("up", "down")
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done at one point."""
+
+    model_fn: Callable[..., Any]
+    point: dict[str, Any]
+    tlist: Any
+    e_ops: Any
+    run: Callable[..., Any] | None
+    options: dict[str, Any]
 
 
 def sweep(
     model_fn: Callable[..., Any],
-    params: Mapping[str, Iterable[Any]],
-    tlist: Any,
+    params: Mapping[Any, Iterable[Any]],
+    tlist: Times | Callable[..., Any] | None = None,
     e_ops: Any = None,
     *,
+    run: Callable[..., Any] | None = None,
+    continued: str | None = None,
     seed: int | None = None,
     client: Any = None,
+    progress: bool = True,
     **options: Any,
 ) -> xarray.Dataset:
-    """Solve a model at every point of a grid of parameters.
+    """Solve a model, or do anything else with it, at every point of a grid of parameters.
 
     Args:
         model_fn: takes the parameters by name and returns a model, or (model, e_ops).
-        params: by name, the values to take; the grid is their product.
+        params: by name, the values to take; the grid is their product. Parameters that change
+            together share a tuple of names, ``{("N", "pump"): [(10, 1.0), (20, 2.0)]}``: one
+            dimension, named after the first.
         tlist: output times, shape (T,), or a function of the parameters that gives as many times at
-            every point (the dataset then holds them as ``times``, and ``time`` counts them).
+            every point (the dataset then holds them as ``times``, and ``time`` counts them). None
+            with ``run``.
         e_ops: as for :func:`wignerflow.solve`, or a function of the model; None where ``model_fn``
             returns them.
+        run: what to do at each point instead of :func:`wignerflow.solve`: a function of the model,
+            and of e_ops where there are any, such as ``wf.steady_state`` or
+            ``lambda model, ops: wf.spectrum(model, *ops, taus)``. It returns a number, numbers by
+            name, or something with ``to_xarray``; it is given ``options``, and each point's seed if
+            it has an argument of that name.
+        continued: name of a parameter along which every run starts where the run at the value
+            before ended: once along its values, once back, with a dimension ``direction`` ("up",
+            "down"). Bistable systems show both branches. For methods with trajectories.
         seed: every point's own seed follows from it and from the point's place in the grid.
         client: a ``dask.distributed.Client``: points run on its workers, with the same bits.
-        options: of :func:`wignerflow.solve`.
+        progress: show how many points are done, as :func:`wignerflow.solve` shows trajectories.
+        options: of :func:`wignerflow.solve`, or of ``run``.
 
     Returns:
         A dataset with the dimensions of ``params`` and time: every observable as ``name``,
         ``name_sem``, ``name_std``, and for each point ntraj, seed, dt, failed, wall_time and
-        stopped_because.
+        stopped_because. With ``run`` whatever it returned, under the dimensions of ``params``.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement, or observables differ in
@@ -68,125 +98,132 @@ def sweep(
         >>> data = wf.sweep(laser, grid, np.linspace(0, 0.1, 3), ntraj=64, seed=1)
         >>> dict(data["inversion"].sizes)
         {'N': 2, 'pump': 3, 'time': 3}
+        >>> steady = wf.sweep(laser, grid, run=wf.steady_state, method="exact")
+        >>> dict(steady["inversion"].sizes)
+        {'N': 2, 'pump': 3}
     """
     if not callable(model_fn):
         _check.fail("model_fn", "be a function of the parameters", model_fn, kind=TypeError)
+    if run is solve:
+        run = None
+    if run is not None and not callable(run):
+        _check.fail("run", "be a function of a model and its e_ops", run, kind=TypeError)
+    if (tlist is None) == (run is None):
+        must = "be given to `wf.solve` alone; hand it to `run` in a function of your own"
+        _check.fail("tlist", "be given" if run is None else must, tlist)
     axes = _axes(params)
     for name in options:
         if name in _NOT_HERE:
             _check.fail("options", f"not hold `{name}`, which belongs to one run", name)
+    places = list(itertools.product(*axes.values()))
+    names = [name for own in axes for name in own]
+    named = [dict(zip(names, itertools.chain(*place), strict=True)) for place in places]
     number = seed_of(seed)
-    points = list(itertools.product(*axes.values()))
-    seeds = [_point_seed(number, k) for k in range(len(points))]
-    named = [dict(zip(axes, point, strict=True)) for point in points]
-    work = [(model_fn, p, tlist, e_ops, s, options) for p, s in zip(named, seeds, strict=True)]
+    lines = _lines(axes, continued, run, client)
+    takes_seed = run is None or "seed" in inspect.signature(run).parameters
+    work: list[_Work] = []
+    for k, point in enumerate(named * (2 if continued else 1)):
+        own = {"seed": _point_seed(number, k)} if takes_seed else {}
+        if run is None:
+            own["progress"] = False
+        work.append(_Work(model_fn, point, tlist, e_ops, run, {**options, **own}))
+    found: list[Any] = [None] * len(work)
     if client is None:
-        results = [_point(*arguments) for arguments in work]
+        with Steps("sweep", progress) as bar:
+            done = 0
+            for line in lines:
+                before = None
+                for k in line:
+                    bar.show(done, len(work))
+                    found[k] = _done(work[k], before, continued is not None)
+                    before, done = found[k] if continued else None, done + 1
     else:
         check_client(client)
-        quiet = {"progress": False, "threads": 1}
-        futures = [client.submit(_point, *w[:-1], {**w[-1], **quiet}, pure=False) for w in work]
-        results = client.gather(futures)
+        if run is None:
+            for w in work:
+                w.options["threads"] = 1
+        futures = [client.submit(_done, w, None, False, pure=False) for w in work]
+        found = client.gather(futures)
+    grid: dict[tuple[str, ...], list[Any]] = dict(axes)
+    if continued:
+        grid = {("direction",): [(way,) for way in _WAYS], **axes}
+    if run is not None:
+        return combined(grid, found)
     with one_warning():
-        for result in results:
+        for result in found:
             off = inaccurate(result.expect, result.sem, result.truncation, result.times)
             if off is not None:
                 warnings.warn(off, AccuracyWarning, stacklevel=2)
-    return _dataset(axes, results, callable(tlist))
+    return together(grid, found, callable(tlist))
 
 
-def _axes(params: Any) -> dict[str, list[Any]]:
+def _axes(params: Any) -> dict[tuple[str, ...], list[Any]]:
+    """By the names that change together, the tuples of values that they take."""
     if not isinstance(params, Mapping) or not params:
         hint = "For example {'N': [10, 100], 'pump': [0.1, 0.2]}."
         _check.fail("params", "map names to the values to take", params, hint, TypeError)
-    out = {}
-    for name, values in params.items():
-        if not isinstance(name, str) or not name.isidentifier() or name in _TAKEN:
-            must = f"have names of arguments of `model_fn`, other than {', '.join(_TAKEN)}"
-            _check.fail("params", must, name)
+    out: dict[tuple[str, ...], list[Any]] = {}
+    seen: set[str] = set()
+    for key, values in params.items():
+        names = key if isinstance(key, tuple) else (key,)
+        for name in names or ("",):
+            if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+                must = f"have names of arguments of `model_fn`, other than {', '.join(RESERVED)}"
+                _check.fail("params", must, name)
+            if name in seen:
+                _check.fail("params", "hold every name once", name)
+            seen.add(name)
+        where = f"params[{key!r}]"
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            _check.fail(f"params[{name!r}]", "be a list of values", values, kind=TypeError)
-        own = [v.item() if isinstance(v, np.generic) else v for v in values]
+            _check.fail(where, "be a list of values", values, kind=TypeError)
+        own = [tuple(v) if isinstance(key, tuple) and np.iterable(v) else (v,) for v in values]
         if not own:
-            _check.fail(f"params[{name!r}]", "hold at least one value", own)
-        if not all(isinstance(v, (bool, int, float, str)) for v in own):
-            _check.fail(f"params[{name!r}]", "hold numbers or strings", own, kind=TypeError)
-        out[name] = own
+            _check.fail(where, "hold at least one value", own)
+        if any(len(v) != len(names) for v in own):
+            _check.fail(where, f"hold {len(names)} values at every place, one per name", own)
+        own = [tuple(x.item() if isinstance(x, np.generic) else x for x in v) for v in own]
+        if not all(isinstance(x, (bool, int, float, str)) for v in own for x in v):
+            _check.fail(where, "hold numbers or strings", own, kind=TypeError)
+        out[tuple(names)] = own
     return out
+
+
+def _lines(
+    axes: dict[tuple[str, ...], list[Any]], continued: str | None, run: Any, client: Any
+) -> list[list[int]]:
+    """Places in the order in which they are done, those that continue each other in one list."""
+    shape = [len(v) for v in axes.values()]
+    places = np.arange(int(np.prod(shape))).reshape(shape)
+    if continued is None:
+        return [[int(k)] for k in places.ravel()]
+    _check.one_of("continued", continued, [n for names in axes for n in names])
+    if run is not None or client is not None:
+        _check.fail("continued", "be None with `run` or `client`", continued)
+    along = next(k for k, names in enumerate(axes) if continued in names)
+    rows = np.moveaxis(places, along, -1).reshape(-1, shape[along])
+    return [[*map(int, row), *(places.size + int(k) for k in row[::-1])] for row in rows]
 
 
 def _point_seed(seed: int, place: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(place,)).generate_state(1, np.uint64)[0])
 
 
-def _point(
-    model_fn: Callable[..., Any],
-    point: dict[str, Any],
-    tlist: Any,
-    e_ops: Any,
-    seed: int,
-    options: dict[str, Any],
-) -> Result:
-    made = model_fn(**point)
+def _done(work: _Work, before: Result | None, keep: bool) -> Any:
+    made = work.model_fn(**work.point)
     model, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(model, Model):
         _check.fail("model_fn", "return a wf.Model, or (model, e_ops)", made, kind=TypeError)
-    if (own is None) == (e_ops is None):
+    if own is not None and work.e_ops is not None:
         must = "be given once: here, or by `model_fn` as the second of two"
-        _check.fail("e_ops", must, "given twice" if own is not None else None)
-    wanted: Any = own if e_ops is None else e_ops(model) if callable(e_ops) else e_ops
-    times = tlist(**point) if callable(tlist) else tlist
+        _check.fail("e_ops", must, "given twice")
+    wanted = own if work.e_ops is None else work.e_ops
+    wanted = wanted(model) if callable(wanted) else wanted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they stand in the dataset
-        return solve(model, times, e_ops=wanted, seed=seed, **options)
-
-
-def _dataset(axes: dict[str, list[Any]], results: list[Result], own_times: bool) -> xarray.Dataset:
-    import xarray
-
-    shape = tuple(len(v) for v in axes.values())
-    first = results[0]
-    for result in results:
-        for name in first.expect:
-            if list(result.expect) != list(first.expect):
-                must = f"have the names {list(first.expect)} at every point"
-                _check.fail("e_ops", must, list(result.expect))
-            if result.expect[name].shape != first.expect[name].shape:
-                must = f"have shape {first.expect[name].shape} at every point"
-                _check.fail(f"e_ops[{name!r}]", must, result.expect[name].shape)
-    dims = store.dimension_names(first.axes)
-    coordinates: dict[str, Any] = dict(axes)
-    variables: dict[str, Any] = {}
-    if own_times:
-        coordinates["time"] = np.arange(len(first.times))
-        variables["times"] = ([*axes, "time"], _stack([r.times for r in results], shape))
-    else:
-        coordinates["time"] = first.times
-    for name in first.expect:
-        own = [*axes, "time", dims[name]] if name in dims else [*axes, "time"]
-        if name in dims:
-            coordinates[dims[name]] = first.axes[name][1]
-        for part, ending in store.PARTS.items():
-            values = _stack([getattr(r, part)[name] for r in results], shape)
-            variables[name + ending] = (own, values, {"long_name": name + store.LONG[part]})
-    for fact in _FACTS:
-        found = [
-            getattr(r, fact, None) if fact in ("ntraj", "seed", "dt") else None for r in results
-        ]
-        if fact in ("failed", "wall_time"):
-            found = [r.stats.get(fact, 0) for r in results]
-        if fact == "seed":
-            found = [str(v) for v in found]
-        if not any(v is None for v in found) and fact not in variables:
-            variables[fact] = (list(axes), np.array(found).reshape(shape))
-    stopped = [str(r.stats.get("stopped_because", "")) for r in results]
-    variables["stopped_because"] = (list(axes), np.array(stopped).reshape(shape))
-    noted = [f"{i}: {w}" for i, r in enumerate(results) for w in r.stats.get("warnings", ())]
-    attributes = {"method": first.method, "warnings": "\n".join(noted)}
-    if first.provenance.get("wignerflow"):
-        attributes["wignerflow"] = first.provenance["wignerflow"]
-    return xarray.Dataset(variables, coordinates, attributes)
-
-
-def _stack(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    return np.stack(values).reshape(*shape, *values[0].shape)
+        if work.run is not None:
+            return work.run(model, *(() if wanted is None else (wanted,)), **work.options)
+        if wanted is None:
+            _check.fail("e_ops", "be given: here, or by `model_fn` as the second of two", None)
+        times = work.tlist(**work.point) if callable(work.tlist) else work.tlist
+        more: dict[str, Any] = {"keep": "final", "start": before} if keep else {}
+        return solve(model, times, e_ops=wanted, **work.options, **more)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..estimate import announce, check_memory
+from ..estimate import announce, check_memory, check_time
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
@@ -192,6 +192,7 @@ class QuantumJumps:
             kept: list[Values] = []
             with ThreadPoolExecutor(threads) as pool:
                 for group in range(0, ntraj, threads * CHUNK):
+                    check_time(group, ntraj)
                     if timeout is not None and time.perf_counter() - begin > timeout:
                         if not group:
                             raise TimeoutError(

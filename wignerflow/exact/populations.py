@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ..compiler.loops import Loop
-from ..estimate import announce
+from ..estimate import announce, check_time
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
@@ -290,6 +290,7 @@ def evolve(r: Rates, tlist: Array, tables: Array) -> tuple[Array, Array, dict[st
         inside = tlist[(tlist > nodes[-1]) & (top * (tlist - nodes[-1]) <= _SEGMENT)]
         nodes.append(inside[-1] if inside.size else min(nodes[-1] + _SEGMENT / top, tlist[-1]))
     for begin, end in itertools.pairwise(nodes):
+        check_time(begin - tlist[0], tlist[-1] - tlist[0])
         x = top * (end - begin)
         steps = int(x + 9 * np.sqrt(x) + 41)
         recorded = np.zeros((steps, len(tables)))

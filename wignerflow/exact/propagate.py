@@ -137,7 +137,7 @@ def constant(
     tolerance = 0.1 * rtol * float(np.abs(y).sum()) / steps * np.exp(sigma * h)
     products, done = 0, 1
     for n in range(steps):
-        check_time()
+        check_time(n, steps)
         t = tlist[0] + n * h
         _series(*matrices, y, powers, h, r, tolerance, numbers, count)
         terms = int(count[0])
@@ -198,7 +198,7 @@ def adaptive(
     )
     done, steps = 1, 0
     while done < tlist.size:
-        check_time()
+        check_time(solver.t - tlist[0], span)
         message = solver.step()
         if solver.status == "failed":
             raise ValueError(f"The integrator stopped at t = {solver.t:.6g}: {message}")

@@ -29,6 +29,10 @@ class Coef:
     A Hamiltonian such as ``coef * atoms.Jx`` is Hermitian only if the coefficient is real: samples
     without imaginary part, or a callable that returns real numbers (``float``, not ``complex``).
 
+    A model is pickled with its callables, which pickle finds by the names they have in a module. A
+    lambda or a function within a function has none: Dask and joblib send it all the same (they use
+    cloudpickle); elsewhere send ``model.tabulated(times)``, which holds samples.
+
     Args:
         function: callable ``f(t)``, or an array of samples (then ``times`` is required).
         times: sample times, strictly increasing, shape (K,).

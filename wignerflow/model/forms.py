@@ -12,11 +12,13 @@ from .coefficients import Coef
 from .latex import model_latex
 from .local import LocalOp
 from .model import Model
+from .notebook import model_formula, model_html, op_formula, subsystem_html
 from .op import Op
 from .printing import model_text, op_text
 from .reading import model_from_dict
 from .reading_parts import read_coef
 from .serialize import model_to_dict
+from .subsystems import Subsystem
 
 
 def coef_from_dict(data: dict[str, Any]) -> Coef:
@@ -28,7 +30,11 @@ def attach() -> None:
     """Make the functions methods of their first argument."""
     for kind in (Op, ArrayOp, LocalOp):
         kind.__repr__ = op_text  # type: ignore[assignment]
+        kind._repr_latex_ = op_formula  # type: ignore[union-attr]
     Model.__repr__ = model_text  # type: ignore[method-assign,assignment]
+    Model._repr_latex_ = model_formula  # type: ignore[attr-defined]
+    Model._repr_html_ = model_html  # type: ignore[attr-defined]
+    Subsystem._repr_html_ = subsystem_html  # type: ignore[attr-defined]
     Model.latex = model_latex  # type: ignore[method-assign,assignment]
     Model.to_dict = model_to_dict  # type: ignore[method-assign,assignment]
     Model.from_dict = staticmethod(model_from_dict)  # type: ignore[method-assign,assignment]

@@ -275,6 +275,10 @@ class Levels(Subsystem[O], LevelOperators[O]):
         a, b = levels_of(x)
         return f"|{self.labels[a]}><{self.labels[b]}|"
 
+    def operators(self) -> list[str]:
+        """Names of what stands after its dot and makes operators."""
+        return [*_METHODS, *(_SPIN if self.is_spin else ())]
+
     def named(self) -> dict[str, Any]:
         """Operators |a><b| by the names of the plain form, with a and b."""
         pairs = [(a, b) for a in range(self.d) for b in range(self.d)]

@@ -65,7 +65,7 @@ def integrate(
         done, steps, diverged, mark = 1, 0, None, float(times[0])
         least = ADVANCE * float(times[-1] - times[0])
         while done < times.size:
-            check_time()
+            check_time(solver.t - times[0], times[-1] - times[0])
             solver.step()
             steps += 1
             stalled = False

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 PLAIN = ("method", "ntraj", "seed", "dt", "stats", "provenance", "model", "trajectories")
 
 
-def dataset(result: Result) -> xarray.Dataset:
+def dataset(result: Result, units: Mapping[str, str]) -> xarray.Dataset:
     """See ``Result.to_xarray``."""
     import xarray
 
     dims = store.dimension_names(result.axes)
     variables: dict[str, Any] = {}
-    coordinates: dict[str, Any] = {"time": result.times}
+    of_time = {"long_name": "time", **({"units": units["time"]} if "time" in units else {})}
+    coordinates: dict[str, Any] = {"time": ("time", result.times, of_time)}
+    for name in units:
+        if name != "time":
+            result.expect[name]  # an unknown name raises with the nearest one
     for name in result.expect:
         own = ("time", dims[name]) if name in dims else ("time",)
         if name in dims:
@@ -36,6 +40,8 @@ def dataset(result: Result) -> xarray.Dataset:
             coordinates[dims[name]] = where.astype(np.int64) if whole else where
         for part, ending in store.PARTS.items():
             attributes = {"long_name": name + store.LONG[part]}
+            if name in units:
+                attributes["units"] = units[name]
             variables[name + ending] = (own, getattr(result, part)[name], attributes)
     return xarray.Dataset(variables, coordinates, attributes_of(result))
 

@@ -14,11 +14,13 @@ from .. import _check, store
 from ..observables import Plan, assemble, assemble_exact, check_names
 from ..run.statistics import Samples
 from .file import dataset, decode, encode
+from .frame import csv, frame
 from .pool import pooled
-from .text import result_text
+from .text import result_html, result_text
 from .values import Values
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
 
@@ -294,27 +296,46 @@ class Result:
 
     # ------------------------------------------------------------ elsewhere
 
-    def to_xarray(self) -> xarray.Dataset:
+    def to_xarray(self, units: Mapping[str, str] | None = None) -> xarray.Dataset:
         """Everything as an ``xarray.Dataset``.
+
+        Args:
+            units: by name of an observable, or "time", such as ``{"time": "µs"}``: attributes
+                ``units``, which xarray's plots show. The library itself has none (hbar = 1).
 
         Dimension ``time`` and, for observables with several values per time, ``member``,
         ``momentum`` or ``pair``. Each observable has ``name``, ``name_sem``, ``name_std`` and
         ``name_step_error``, ``name_truncation``.
         Attributes are numbers and strings; stats, provenance and model are JSON.
+
+        Raises:
+            UnknownObservable: ``units`` names none.
         """
-        return dataset(self)
+        return dataset(self, units or {})
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Means and errors as a table over time, with columns as :meth:`to_xarray` names them.
+
+        Observables with several values per time have a column for each, ``name[0]``, ``name[1]``.
+        """
+        return frame(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a netCDF file, whole or not at all; ``wf.load(path)`` gives the same result back.
+
+        A name that ends in ".csv" makes a table of means and errors instead, for other programs.
 
         Complex observables are written as ``name_real`` and ``name_imag``. Any netCDF reader shows
         the observables; :func:`load` takes only unedited files.
 
         Raises:
-            ValueError: the ending of the name is that of another format, such as ".csv".
+            ValueError: the ending of the name is that of another format, such as ".json".
             OSError: the file cannot be written; the message names it. The result stays in memory,
                 and what stood there before is untouched.
         """
+        if os.path.splitext(os.fspath(path))[1].lower() == ".csv":
+            store.write(path, csv(self))
+            return
         store.check_ending("path", path)
         store.write(path, self.encoded())
 
@@ -326,6 +347,9 @@ class Result:
 
     def __repr__(self) -> str:
         return result_text(self)
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
 
 
 def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _check
+from ..html import curve, table
 
 if TYPE_CHECKING:
     from .result import Result
@@ -62,6 +63,33 @@ def format_value(mean: Any, sem: Any) -> str:
 
 def result_text(result: Result) -> str:
     """The ``repr`` of a result: what it is, how it ended, every observable at the last time."""
+    lines = _about(result)
+    width = max(map(len, result.expect))
+    lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
+    lines += [
+        f"{name:<{width}}   {_final(result, name)}{_stated(result, name)}" for name in result.expect
+    ]
+    return "\n".join(_check.printable(line) for line in lines)  # names may come from a file
+
+
+def result_html(result: Result) -> str:
+    """The same as a table, with a little curve of every observable."""
+    title, *notes = (_check.printable(line) for line in _about(result))
+    rows: list[tuple[str, ...]] = []
+    for name, value in result.expect.items():
+        shown = value if value.ndim == 1 else value.mean(axis=1)
+        size = "" if value.ndim == 1 else f"mean over {result.axes[name][0]}"
+        drawn = curve(result.times, shown, f"{name} over time")
+        stated = _stated(result, name).strip(" ()")
+        rows.append((_check.printable(name), _final(result, name), stated, drawn, size))
+    if not any(row[-1] for row in rows):
+        rows = [row[:-1] for row in rows]
+    head = ("observable", f"at t = {result.times[-1]:.6g}", "method's own errors", "over time", "")
+    return table(title, head[: len(rows[0])] if rows else head, rows, notes)
+
+
+def _about(result: Result) -> list[str]:
+    """What it is and how it ended, line by line."""
     head = [f"Result of {result.method}"]
     if result.ntraj:
         seeds = result.seed if isinstance(result.seed, tuple) else (result.seed,)
@@ -90,12 +118,7 @@ def result_text(result: Result) -> str:
     lines += [f"warning: {text}" for text in result.stats.get("warnings") or ()]
     if result.stats.get("truncation"):
         lines.append(f"truncation estimated from {result.stats['truncation']}")
-    width = max(map(len, result.expect))
-    lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
-    lines += [
-        f"{name:<{width}}   {_final(result, name)}{_stated(result, name)}" for name in result.expect
-    ]
-    return "\n".join(_check.printable(line) for line in lines)  # names may come from a file
+    return lines
 
 
 def _many(number: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..estimate import LONG, MINUTE, Estimate, Listener, check_memory, heard_by, listening
+from ..progress import Steps
 from .methods import runs_trajectories
 from .problem import Problem
 
@@ -50,5 +51,8 @@ def watching(engine: Any, options: Any) -> Iterator[None]:
             said.append(estimate)
             print(f"wignerflow: this takes {estimate!r}", file=sys.stderr, flush=True)
 
-    with listening(Listener(listen)):
+    with (
+        Steps(engine.name, options.progress and not runs_trajectories(engine)) as bar,
+        listening(Listener(listen, watch=bar.show)),
+    ):
         yield

@@ -207,6 +207,10 @@ class Subsystem(ABC, Generic[O]):
             raise TypeError(f"{self.name!r} is a single subsystem and has no length.")
         return self.count
 
+    def operators(self) -> list[str]:
+        """Names of what stands after its dot and makes operators."""
+        return [*type(self).letters, *type(self).one_emitter]
+
     def named(self) -> dict[str, Any]:
         """Collective operators by the names of the plain form, and what makes each."""
         return dict(zip(type(self).letters, type(self).letters, strict=True))

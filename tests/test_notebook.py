@@ -1,0 +1,195 @@
+"""What notebooks show of models, operators, subsystems and results; progress; pickles."""
+
+import html.parser
+import pickle
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+from wignerflow import progress
+from wignerflow.html import curve, table
+
+
+class Balanced(html.parser.HTMLParser):
+    """Fails where a tag is not closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.words = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def words(text):
+    page = Balanced()
+    page.feed(text)
+    page.close()
+    assert not page.open
+    return " ".join(page.words)
+
+
+def laser(N):
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, N / 4)]
+    return wf.Model(jumps=jumps, initial={atoms: wf.down}), {"<emission>": atoms.Jp * atoms.Jm}
+
+
+@pytest.fixture(scope="module")
+def results():
+    model, e_ops = laser(6)
+    t = np.linspace(0, 0.5, 11)
+    comparison = wf.compare(model, t, e_ops=e_ops, methods=["exact", "cumulant", "mean-field"])
+    atoms = model.subsystems[0]
+    correlation = wf.correlation(
+        model, atoms.Jp, atoms.Jm, np.linspace(0, 4, 33), method="exact", order="plain"
+    )
+    return {
+        "result": comparison["cumulant"],
+        "comparison": comparison,
+        "spectrum": wf.spectrum(correlation),
+        "correlation": correlation,
+        "steady state": wf.steady_state(model, e_ops, "exact"),
+        "certificate": wf.certify(
+            laser, t, N=20, small=(4, 6), small_ntraj=2, ntraj=2, method="mean-field"
+        ),
+    }
+
+
+def test_results_are_tables_that_hold_what_is_printed(results):
+    for name, value in results.items():
+        shown = words(value._repr_html_())
+        for word in repr(value).split():
+            if any(c.isdigit() for c in word) and "e-" not in word and name != "result":
+                assert word.strip(",;():") in shown, (name, word)
+    shown = results["result"]._repr_html_()
+    assert "&lt;emission&gt;" in shown and "<emission>" not in shown  # names are no tags
+    assert "<polyline" in shown
+
+
+def test_little_curves_are_the_values():
+    x = np.linspace(0, 2, 5)
+    picture = ET.fromstring(curve(x, x**2, "a < b"))
+    points = [tuple(map(float, p.split(","))) for p in picture[0].get("points").split()]
+    across, up = np.array(points).T
+    np.testing.assert_allclose(np.diff(across), np.diff(across)[0], atol=0.11)
+    np.testing.assert_allclose((up[0] - up) / (up[0] - up[-1]), x**2 / 4, atol=0.01)
+    assert curve(x, np.full(5, np.nan), "nothing") == ""
+    assert picture.get("aria-label") == "a < b"
+
+
+def test_tables_escape_all_but_pictures():
+    shown = table("<b>", ["<i>"], [["<u>", curve(np.arange(3), np.arange(3), "y")]], ["<s>"])
+    assert not any(tag in shown for tag in ("<b>", "<i>", "<u>", "<s>")) and "<svg" in shown
+
+
+def test_models_and_operators_are_formulas():
+    model, e_ops = laser(6)
+    atoms = model.subsystems[0]
+    assert model.latex() in model._repr_latex_() and model.latex() in model._repr_html_()
+    assert "initially" in words(model._repr_html_()) and "down" in model._repr_html_()
+    assert e_ops["<emission>"]._repr_latex_() == r"$\displaystyle J^{+}\,J^{-}$"
+    chain = wf.Spin(name="chain", count=3)
+    for op in (chain.sx, atoms.sm, wf.Mode().a):
+        assert op._repr_latex_().startswith(r"$\displaystyle ")
+
+
+@pytest.mark.parametrize(
+    ("sub", "names"),
+    [
+        (wf.Ensemble(3), ["Jx", "Jm", "sm"]),
+        (wf.Mode(count=2), ["a", "adag", "n"]),
+        (wf.Levels(3, ["g", "e"]), ["op", "pop", "one_matrix"]),
+        (wf.Levels.spin(1, 3), ["Sx", "op"]),
+    ],
+    ids=repr,
+)
+def test_subsystems_list_their_operators(sub, names):
+    shown = sub._repr_html_()
+    for name in names:
+        assert f">.{name}</td>" in shown
+    assert '<td style="text-align:left"></td>' not in shown  # each is described
+    assert (".Sx" in shown) == (".Sx" in [f".{n}" for n in names])
+
+
+class Terminal:
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        pass
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize("what", ["exact", "jumps", "cumulant", "certify", "sweep"])
+def test_work_that_lasts_shows_how_far_it_is(what, monkeypatch):
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "UPDATE_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    seen = []
+
+    class Bar:
+        n = 0
+
+        def refresh(self):
+            seen.append((self.layout, self.n))
+
+        def close(self):
+            seen.append("closed")
+
+    def new(total, layout):
+        bar = Bar()
+        bar.layout = layout.split()[0]
+        return bar
+
+    monkeypatch.setattr(progress, "_new_bar", new)
+    model, e_ops = laser(6)
+    atoms, t = model.subsystems[0], np.linspace(0, 40, 5)
+    for wanted in (False, True):
+        if what == "sweep":
+            wf.sweep(laser, {"N": [2, 3, 4]}, t, method="exact", progress=wanted)
+        elif what == "certify":
+            options = {"small_ntraj": 2, "ntraj": 2, "method": "mean-field", "progress": wanted}
+            wf.certify(laser, [0, 0.1], N=20, small=(4, 6), **options)
+        else:
+            H = 2.0 * atoms.Jx if what != "jumps" else None  # runs of a classical process are quick
+            driven = wf.Model(H, model.jumps, initial={atoms: wf.down})
+            wf.solve(driven, t, e_ops=e_ops, method=what, progress=wanted, ntraj=2000)
+        assert bool(seen) == wanted
+    assert {s[0] for s in seen if s != "closed"} == {what} and seen[-1] == "closed"
+    shares = [s[1] for s in seen if s != "closed"]
+    assert shares == sorted(shares) and shares[0] < 50 < shares[-1] <= 100
+
+
+def ramp(t):
+    return 2 * t
+
+
+def test_models_with_functions_travel():
+    atoms = wf.Ensemble(4, name="atoms")
+    model = wf.Model(wf.coef(ramp) * atoms.Jx, initial={atoms: wf.down})
+    there = pickle.loads(pickle.dumps(model))
+    one, two = (
+        wf.solve(m, [0, 1.0], e_ops={"z": m.subsystems[0].Jz}, method="exact").expect["z"]
+        for m in (model, there)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert one[-1] == pytest.approx(-2 * np.cos(1.0), rel=1e-6)
+    lost = wf.Model(wf.coef(lambda t: t) * atoms.Jx, initial={atoms: wf.down})
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(lost)
+    pickle.loads(pickle.dumps(lost.tabulated(np.linspace(0, 1, 11))))  # as its page says
