@@ -1,5 +1,6 @@
 """Put the numbers of benchmarks/results.json where they are read: a short table into README.md, all
-of them into docs/performance.md, each between its two bench marks.
+of them into docs/performance.md, those of a GPU into docs/gpu.md (and the README once there is a
+measured run), each between its two bench marks.
 """
 
 from __future__ import annotations
@@ -102,9 +103,12 @@ def machine_text(machine: dict) -> str:
 def main() -> None:
     data = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     sections, machine = from_dict(data), machine_text(data["machine"])
-    card = gpu(ROOT / "benchmarks" / "results-gpu.json")
-    put("README.md", "bench", f"{short(sections)}\n\n{machine}\n\n{card}")
-    put("docs/performance.md", "bench", f"{long(sections, machine)}\n\n{card}")
+    results = ROOT / "benchmarks" / "results-gpu.json"
+    card = gpu(results)
+    measured = f"\n\n{card}" if results.exists() else ""
+    put("README.md", "bench", f"{short(sections)}\n\n{machine}{measured}")
+    put("docs/performance.md", "bench", long(sections, machine))
+    put("docs/gpu.md", "bench", card)
 
 
 if __name__ == "__main__":
