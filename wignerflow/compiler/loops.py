@@ -23,8 +23,8 @@ class Loop:
     """A function whose results are written into its arguments.
 
     Functions and numbers of its module that it names are compiled with it; its own plain form is
-    ``function``. Arguments are Python's or NumPy's numbers and arrays in C order; those of one call
-    must not overlap. A call drops the GIL.
+    ``function``. Arguments are Python's or NumPy's numbers and arrays in C order, complex arrays
+    become real ones with one index more; those of one call must not overlap. A call drops the GIL.
     """
 
     def __init__(self, function: Callable[..., Any]):
@@ -53,6 +53,8 @@ class Loop:
 
 
 def _number(a: Any) -> Any:
+    if isinstance(a, np.ndarray) and a.dtype == np.complex128:
+        return a.view(np.float64).reshape(*a.shape, 2)
     if isinstance(a, (np.ndarray, np.generic)):
         return a
     return np.float64(a) if isinstance(a, float) else np.int64(a)
