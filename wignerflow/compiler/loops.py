@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -15,8 +15,14 @@ import numpy as np
 from . import build
 from .targets import Loaded
 
-#: Kinds of numbers by NumPy's name of their type.
-KINDS = {"float64": "f64", "int64": "i64", "int32": "i32", "uint32": "u32", "uint64": "u64"}
+#: Kinds of numbers by NumPy's type.
+KINDS = {
+    np.dtype(name): kind
+    for name, kind in (
+        ("float64", "f64"), ("int64", "i64"), ("int32", "i32"), ("uint32", "u32"), ("uint64", "u64")
+    )
+}  # fmt: skip
+COMPLEX = np.dtype("complex128")
 
 
 class Loop:
@@ -30,16 +36,16 @@ class Loop:
     def __init__(self, function: Callable[..., Any]):
         functools.update_wrapper(self, function)
         self.function = function
-        self._made: dict[tuple[str, ...], Loaded] = {}
+        self._made: dict[tuple[Any, ...], Loaded] = {}
 
     def __call__(self, *arguments: Any) -> None:
         given = [_number(a) for a in arguments]
-        kinds = tuple(map(_kind, given))
-        if kinds not in self._made:
-            self._made[kinds] = build.load(self.text(kinds))
-        self._made[kinds](given)
+        types = tuple([(a.dtype, a.ndim) for a in given])
+        if types not in self._made:
+            self._made[types] = build.load(self.text([_kind(*t) for t in types]))
+        self._made[types](given)
 
-    def text(self, kinds: tuple[str, ...]) -> str:
+    def text(self, kinds: Sequence[str]) -> str:
         """What is compiled for arguments of these kinds."""
         constants: dict[str, Any] = {}
         functions: dict[str, ast.FunctionDef] = {}
@@ -53,18 +59,17 @@ class Loop:
 
 
 def _number(a: Any) -> Any:
-    if isinstance(a, np.ndarray) and a.dtype == np.complex128:
-        return a.view(np.float64).reshape(*a.shape, 2)
-    if isinstance(a, (np.ndarray, np.generic)):
+    if isinstance(a, np.ndarray):
+        return a.view(np.float64).reshape(*a.shape, 2) if a.dtype == COMPLEX else a
+    if isinstance(a, np.generic):
         return a
     return np.float64(a) if isinstance(a, float) else np.int64(a)
 
 
-def _kind(a: Any) -> str:
-    kind = KINDS.get(a.dtype.name)
-    if kind is None:
-        raise TypeError(f"No kernel takes numbers of the type {a.dtype}.")
-    return kind + "[]" * a.ndim
+def _kind(dtype: Any, ndim: int) -> str:
+    if dtype not in KINDS:
+        raise TypeError(f"No kernel takes numbers of the type {dtype}.")
+    return KINDS[dtype] + "[]" * ndim
 
 
 def _gather(
