@@ -57,7 +57,14 @@ def test_readme_example_does_what_it_says(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["laser.nc"]
 
 
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda p: p.stem)
+#: A script takes seconds; every fourth is looked at in `make test`.
+SOME = [
+    pytest.param(p, id=p.stem, marks=[] if n % 4 == 0 else pytest.mark.slow)
+    for n, p in enumerate(EXAMPLES)
+]
+
+
+@pytest.mark.parametrize("script", SOME)
 def test_examples_run(script: Path, tmp_path: Path) -> None:
     quick = ["--quick"] if "--quick" in script.read_text(encoding="utf-8") else []
     assert "±" in run([str(script), *quick], tmp_path)

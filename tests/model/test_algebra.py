@@ -14,7 +14,7 @@ from wignerflow.model.operators import Op
 from .matrices import Space
 
 FAST = settings(
-    max_examples=50,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

@@ -543,7 +543,7 @@ JSON = st.recursive(
 )
 
 
-@settings(FAST, max_examples=150)
+@settings(FAST, max_examples=50)
 @given(data=JSON, key=st.sampled_from(["subsystems", "H", "jumps", "coefficients", "format"]))
 def test_arbitrary_json(data, key):
     survive(data)

@@ -189,6 +189,7 @@ def test_numbers_need_one_array_of_spins():
         wf.ClusterTWA(partition=[[0, 1]]).clusters(model)
 
 
+@pytest.mark.slow
 def test_a_run_by_name_and_one_from_a_file_are_the_same(tmp_path):
     chain, model = chain_model(np.ones(3))
     ops, t = {"z": chain.sz.sum()}, np.linspace(0, 0.5, 3)

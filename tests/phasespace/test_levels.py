@@ -117,13 +117,9 @@ def test_means_change_exactly_with_a_mode_and_an_ensemble():
     check_means(with_mode(0))
 
 
-def test_means_change_exactly_in_arrays():
-    check_means(array(0))
-
-
 @pytest.mark.slow
-def test_means_change_exactly_in_more_arrays():
-    for number in range(1, 4):
+def test_means_change_exactly_in_arrays():
+    for number in range(4):
         check_means(array(number))
 
 

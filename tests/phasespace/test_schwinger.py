@@ -259,6 +259,16 @@ KEPT = [
 ]  # fmt: skip
 
 
+def cases(names):
+    """(name, distribution) of models; P and Q of most are slow tests."""
+    quick = {"decay", "drive"}
+    return [
+        pytest.param(n, d, marks=[] if d == "W" or n in quick else pytest.mark.slow)
+        for n in names
+        for d in ORDERS
+    ]
+
+
 def second_moments():
     pairs = list(combinations_with_replacement("xyz", 2))
     half = [
@@ -287,8 +297,7 @@ def test_reference_operator_is_exact(k):
         assert abs(world.average(order.lindblad(f, H, jumps), k) - exact) < 1e-11
 
 
-@pytest.mark.parametrize("distribution", ORDERS)
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize(("name", "distribution"), cases(KEPT))
 def test_terms(name, distribution):
     """Drift and diffusion are those of the Lindblad operator but for the diffusion left out."""
     k = ORDERS[distribution]
@@ -311,8 +320,7 @@ def phase_drift(lib, A):
     return [scale(leaf(n, i), c if i % 2 == 0 else -c) for i in range(4)]
 
 
-@pytest.mark.parametrize("distribution", ORDERS)
-@pytest.mark.parametrize("name", [*KEPT, "decay along an axis"])
+@pytest.mark.parametrize(("name", "distribution"), cases([*KEPT, "decay along an axis"]))
 def test_means_and_second_moments(name, distribution):
     """Means as by matrices; second moments but for what the dropped terms, in full, feed in."""
     k = ORDERS[distribution]

@@ -51,7 +51,7 @@ def products(world, count=4):
 
 @pytest.mark.parametrize("family", list(FAMILIES)[:5])
 def test_operators_up_to_second_order(family):
-    for number in range(20):
+    for number in range(8):
         world = random_world(family, 1000 + number)
         check(world, products(world))
 
@@ -111,7 +111,7 @@ def test_several_couplings_beside_each_other_and_other_observables():
 
 
 def test_sums_and_member_products_of_arrays():
-    for number in range(10):
+    for number in range(5):
         world = World(np.random.default_rng([26, number]))
         first = world.ensemble([1, 2], count=2)
         second = world.spin(count=2)

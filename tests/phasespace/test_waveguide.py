@@ -76,6 +76,7 @@ def test_two_spins_one_emit_to_the_right_side():
 
 
 @pytest.mark.filterwarnings("ignore:Up to:UserWarning")
+@pytest.mark.slow
 def test_larger_spins_follow_the_exact_solution_and_the_flipped_phase_does_not():
     S = 5.0
     times = np.array([0.0, 0.1, 0.3, 0.6])
