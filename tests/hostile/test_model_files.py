@@ -53,9 +53,6 @@ def mutate(data, rng):
 
 def read(data):
     return read_run(parse(data, Path(sys.argv[1]).suffix == ".json")).model
-
-
-readers = [read]
 """
 
 
