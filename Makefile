@@ -3,6 +3,7 @@
 #   make test        style, spelling, types, architecture, and the quick tests
 #   make test-slow   the tests marked slow
 #   make hostile     every attack of tests/hostile
+#   make mutate      faults planted in the library: how many do the quick tests find (see CONTRIBUTING)
 #   make test-browser  live pages in Chromium, which must be installed
 #   make test-gpu    all compiled GPU code, run on the CPU: needs a C compiler, but no GPU
 #   make bench       speed, next to JAX and diffrax
@@ -24,7 +25,7 @@ UV := uv==0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow test-browser hostile test-gpu bench calibrate atlas bench-gpu docs release-check lock clean
+.PHONY: demo test test-slow test-browser hostile mutate test-gpu bench calibrate atlas bench-gpu docs release-check lock clean
 
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --quick --out demo
@@ -45,6 +46,9 @@ test-browser: $(STAMP)-test $(STAMP)-browser
 
 hostile: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/hostile tests/run/test_checkpoint.py
+
+mutate: $(STAMP)-test
+	nice $(BIN)/python -m tests.mutate $(PACKAGES) --number $(or $(NUMBER),60) --seed $(or $(SEED),1)
 
 test-gpu: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py tests/kernels/test_cuda.py
@@ -132,6 +136,6 @@ lock: .venv-lock/.stamp
 	$(COMPILE) --extra release -c requirements/run.lock -c requirements/test.lock -o requirements/release.lock
 
 clean:
-	rm -rf $(VENV) .venv-lock demo build dist .pytest_cache .ruff_cache .mypy_cache \
+	rm -rf $(VENV) .venv-lock .mutants demo build dist .pytest_cache .ruff_cache .mypy_cache \
 		.import_linter_cache .hypothesis
 	find wignerflow tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -36,8 +36,10 @@ PARTS = {
 }
 #: Endings that promise another format.
 OTHER_FORMATS = frozenset(
-    ".csv .tsv .txt .dat .json .toml .yaml .npy .npz .mat .xlsx .ods .parquet .feather .zarr .pkl"
-    " .pickle .png .pdf .svg .jpg .html .tex .py .zip .gz".split()
+    ".csv .tsv .txt .dat .md .rst .tex .htm .html .xml .json .toml .yaml .yml .ini .log .rtf .doc"
+    " .docx .odt .xls .xlsx .ods .pptx .odp .npy .npz .mat .parquet .feather .arrow .avro .zarr"
+    " .pkl .pickle .joblib .fits .root .db .sqlite .png .pdf .ps .eps .svg .jpg .jpeg .gif .bmp"
+    " .tif .tiff .webp .mp4 .py .ipynb .m .jl .zip .tar .tgz .gz .bz2 .xz .zst .7z".split()
 )
 _MARK = b"\nwignerflow sha256 "
 _TRAILER = len(_MARK) + 65
@@ -225,8 +227,8 @@ def check_ending(argument: str, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: the ending is that of another format.
     """
-    ending = os.path.splitext(os.fspath(path))[1]
-    if ending.lower() in OTHER_FORMATS:
+    name = os.path.basename(os.fsdecode(path))
+    if os.path.splitext(f"_{name}")[1].lower() in OTHER_FORMATS:  # of ".csv", too
         hint = "`result.save` also writes tables, '.csv'; for others take `result.to_pandas()`."
         _check.fail(argument, "end in '.nc': results are netCDF files", os.fspath(path), hint)
 

@@ -163,6 +163,26 @@ def test_cumulants_of_many_members_are_refused_before_they_are_derived(monkeypat
         wf.solve(model, TIMES, e_ops=e_ops, method=wf.Cumulant(memory=8e8))
 
 
+@pytest.mark.parametrize("method", ["exact", "jumps"])
+@pytest.mark.parametrize("kind", ["spins", "emitters", "modes"])
+def test_exact_spaces_beyond_any_float(kind, method):
+    """Hundreds of dimensions multiplied: refused as too large, not by their product."""
+    if kind == "spins":
+        many = wf.Spin(name="many", count=1200)
+        lower, state, op = many.sm, wf.up, many.sz
+    elif kind == "emitters":
+        many = wf.Ensemble(100, name="many", count=1000)
+        lower, state, op = many.Jm, wf.up, many.Jz
+    else:
+        many = wf.Mode(name="many", count=1000, cutoff=50)
+        lower, state, op = many.a, wf.coherent(1.0), many.n
+    jumps = [wf.Jump(lower, np.linspace(0.1, 0.2, many.count))]
+    model = wf.Model((0.1 * (lower + lower.dag())).sum(), jumps, initial={many: state})
+    need = r"needs? (at least [\d.e+]+ GB|more than 1e308 basis states)"
+    with pytest.raises(ValueError, match=need):
+        wf.solve(model, [0, 0.1], e_ops={"x": op}, method=method, seed=1, ntraj=10, progress=False)
+
+
 def test_the_terms_of_cumulants_are_known_before():
     from wignerflow.moments import program
     from wignerflow.moments.generator import generator

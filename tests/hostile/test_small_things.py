@@ -56,7 +56,7 @@ def test_booleans_are_refused_with_the_remedy(one):
 
 def test_names_of_other_formats(tmp_path):
     result = cases.solve(ntraj=64)
-    for name in ("a.csv", "a.CSV", "a.json", "a.npz", "a.pkl", "a.png"):
+    for name in ("a.csv", "a.CSV", "a.json", "a.npz", "a.pkl", "a.png", ".zip", "a.docx", "a.tar"):
         if not name.lower().endswith(".csv"):
             with pytest.raises(ValueError, match=r"must end in '\.nc'.*to_pandas"):
                 result.save(tmp_path / name)

@@ -19,13 +19,18 @@ static int fail(const char *what) { fprintf(stderr, "driver: %s\n", what); retur
 
 int cuInit(unsigned flags) { return flags ? INVALID : OK; }
 int cuDriverGetVersion(int *v) { *v = 12040; return OK; }
-int cuDeviceGetCount(int *n) { *n = 2; return OK; }
+int cuDeviceGetCount(int *n) {
+  const char *cards = getenv("WIGNERFLOW_CARDS");
+  *n = cards ? atoi(cards) : 2;
+  return OK;
+}
 int cuDeviceGet(int *d, int n) { *d = 100 + n; return n < 2 ? OK : INVALID; }
 int cuDeviceGetName(char *to, int size, int d) { snprintf(to, size, "Stand-in"); return OK; }
 int cuDeviceGetAttribute(int *v, int what, int d) {
   *v = what == 75 ? 9 : what == 76 ? 0 : what == 16 ? 4 : what == 39 ? 64 : what == 13 ? 1000 : -1;
   return *v < 0 ? INVALID : OK;
 }
+int cuDeviceGetUuid_v2(char *to, int d) { memset(to, d, 16); return OK; }
 int cuDevicePrimaryCtxRetain(void **c, int d) { *c = (void *)(intptr_t)d; return OK; }
 int cuCtxSetCurrent(void *c) { current = (int)(intptr_t)c; return OK; }
 int cuMemGetInfo_v2(size_t *free, size_t *all) {

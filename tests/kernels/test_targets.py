@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
 from wignerflow.compiler import build, lower, targets
+from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.cuda import CudaKernel
 from wignerflow.kernels.module import Grid
 
@@ -85,3 +87,32 @@ def test_what_llvm_refuses_is_said_in_one_sentence():
     with pytest.raises(targets.BadKernel, match="please report the model") as caught:
         targets.object_code("define void @run() { ret i32 }", targets.ARM)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Set WIGNERFLOW_CPU; the target that follows."""
+
+    def ask(value):
+        monkeypatch.setenv("WIGNERFLOW_CPU", value)
+        targets.host.cache_clear()
+        return targets.host()
+
+    yield ask
+    monkeypatch.undo()
+    targets.host.cache_clear()
+
+
+def test_one_target_for_all_processors(asked):
+    """What an unlike worker of a cluster is told to set."""
+    name, _, value = targets.GENERIC.partition("=")
+    generic = asked(value)
+    assert (name, generic.features) == ("WIGNERFLOW_CPU", "")
+    assert llvm.get_host_cpu_name() not in generic.name
+    text = printed(*laser(), TIMES)
+    kernel = CpuKernel(text, Grid.make(TIMES, 0.05), single=False, batched=np.empty(0, np.int64))
+    there = kernel.simulate(0, 2, 200, 1)
+    assert np.isfinite(there.mean).all() and there.mean.std() > 0
+    with pytest.raises(ValueError, match="`WIGNERFLOW_CPU` must be 'generic', or not set"):
+        asked("native")
+    assert asked("") != generic

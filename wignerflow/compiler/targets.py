@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from .lower import PLAIN
 
 _LOCK = threading.RLock()  # around LLVM's own state
@@ -105,6 +107,8 @@ def _start(native: bool) -> None:
         llvm.initialize_all_asmprinters()
 
 
+#: What to set where all CPUs of one architecture shall give the same bits.
+GENERIC = "WIGNERFLOW_CPU=generic"
 #: Features of processors that have vectors of so many bits, the widest first.
 VECTORS = (("avx512f", 512), ("avx", 256))
 
@@ -115,13 +119,33 @@ def host() -> Target:
 
     On most CPUs with vectors of 512 bits LLVM prefers those of 256, a choice for programs that use
     them now and then. A kernel does nothing else.
+
+    Raises:
+        ValueError: the environment variable WIGNERFLOW_CPU is neither empty nor "generic".
     """
     have = llvm.get_host_cpu_features()
+    name, _, generic = GENERIC.partition("=")
+    asked = os.environ.get(name, "")
+    if asked == generic:
+        return _generic(have)
+    if asked:
+        _check.fail(name, f"be {generic!r}, or not set", asked)
     bits = next((bits for name, bits in VECTORS if have.get(name)), 128)
     features = have.flatten()
     if bits == 512:
         features += ",-prefer-256-bit"
     return Target(llvm.get_default_triple(), llvm.get_host_cpu_name(), features, bits)
+
+
+def _generic(have: Any) -> Target:
+    """What all processors of this architecture are, those of Intel and AMD from AVX2 on."""
+    triple = llvm.get_default_triple()
+    if not triple.startswith("x86_64"):
+        return Target(triple, "generic", "", 128)
+    if not (have.get("avx2") and have.get("fma")):
+        must = "not be set on this processor, which is older than AVX2"
+        _check.fail(GENERIC.partition("=")[0], must, os.environ[GENERIC.partition("=")[0]])
+    return Target(triple, "x86-64-v3", "", 256)
 
 
 #: Browsers and all else that runs WebAssembly with vectors of 128 bits.

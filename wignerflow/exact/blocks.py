@@ -80,7 +80,7 @@ class BlockSystem:
         self.basis = Basis(model, cutoffs)
         check_sites(self.basis, memory)
         if Terms(self.basis).space >= 2**61:
-            raise density_matrix(40.0 * Terms(self.basis).space, memory)
+            raise density_matrix(40 * Terms(self.basis).space, memory)
         self.terms = lower(model, self.basis)
         components, values = self._start() if start is None else start
         self.groups: list[tuple[Times, bool]] = []

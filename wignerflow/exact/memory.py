@@ -14,6 +14,7 @@ class TooLarge(ValueError):
 
 def refuse(what: str, need: float, memory: float, instead: str) -> TooLarge:
     """The error that says how much memory ``what`` needs, and what to use instead."""
+    need = float(min(need, 10**300))  # a product of hundreds of dimensions is no float
     return TooLarge(
         f"{what} at least {need / 1e9:.3g} GB, but {memory / 1e9:.3g} GB are allowed; "
         f"raise `memory`, use fewer emitters, or take {instead}."

@@ -77,8 +77,9 @@ class Space:
             counts.append(1 if pure and s not in jumping else site.blocks)
             size *= float(counts[-1]) * (site.dim - counts[-1] + 1)  # sum of dim - 2 b
         if size > limit:
+            many = f"{size:.3g}" if np.isfinite(size) else "more than 1e308"
             raise ValueError(
-                f"QuantumJumps needs {size:.3g} basis states of |J, M>, but memory allows "
+                f"QuantumJumps needs {many} basis states of |J, M>, but memory allows "
                 f"{limit:.3g}; raise `memory`, use fewer emitters, or take wf.TWA()."
             )
         lists = []

@@ -70,6 +70,11 @@ def unavailable() -> str | None:
     return None
 
 
+def driver_version() -> str:
+    """The newest CUDA that the driver supports."""
+    return _dotted(_call("cuDriverGetVersion"))
+
+
 def _dotted(version: int) -> str:
     return f"{version // 1000}.{version % 1000 // 10}"
 
@@ -108,6 +113,11 @@ def about(number: int) -> About:
 def count() -> int:
     """Number of visible cards."""
     return int(_call("cuDeviceGetCount"))
+
+
+def identity(number: int) -> str:
+    """What tells a card, or a part of one, from all others, in whatever process."""
+    return bytes(_call("cuDeviceGetUuid_v2", _call("cuDeviceGet", number)).bytes).hex()
 
 
 @functools.cache

@@ -63,7 +63,10 @@ class CudaKernel:
         shape: Shape | None = None,
         ready: bool = True,
     ):
-        """``ready=False`` leaves the kernel uncompiled, for machines without a GPU."""
+        """``ready=False`` leaves the kernel uncompiled, for machines without a GPU.
+
+        Where it is unpickled it is compiled.
+        """
         for block in text.system.blocks:
             if block.kind == MATRIX:
                 raise NoDevice(
@@ -89,6 +92,7 @@ class CudaKernel:
         self.batched = batched
         self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1)
         self.sums_source = sums_source(single, self.shape.sum_threads)
+        self.compile_seconds = 0.0
         if ready:
             self.target = cuda_target()
             self.fitting(free_memory(0))

@@ -1,13 +1,15 @@
 """Chunks on the workers of a dask.distributed cluster: the same bits as on threads.
 
-The compiled source and its tables travel once, as the result of a task that any worker can repeat;
-each worker compiles for its own CPU. Workers may die, and others may join. All must have the same
-CPU target and versions, or the bits would depend on who ran what; a stranger is refused by name.
+The source of a kernel and its tables travel once, as the result of a task that any worker can
+repeat; each worker compiles for its own CPU, and the scheduler, which sees bytes, does not. Workers
+may die, and others may join. All must have the same CPU target and versions, or the bits would
+depend on who ran what; a stranger is refused by name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +21,8 @@ import numpy as np
 from .. import _check
 from .._version import __version__
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
+from ..kernels.kernel import Kernel
+from ..kernels.targets import GENERIC
 from .driver import PoolLost
 from .units import simulate as portions
 
@@ -33,7 +37,7 @@ class ClusterError(RuntimeError):
 
 def check_client(client: Any) -> Any:
     """Refuse what is no synchronous dask.distributed client."""
-    methods = ("submit", "nthreads", "scheduler_info")
+    methods = ("submit", "run", "nthreads", "scheduler_info")
     if not all(callable(getattr(client, m, None)) for m in methods):
         hint = "Make one: `from dask.distributed import Client; client = Client(cluster)`."
         _check.fail("client", "be a dask.distributed Client", client, hint, TypeError)
@@ -51,17 +55,18 @@ def facts() -> dict[str, str]:
     }
 
 
-def _same(kernel: CpuKernel) -> CpuKernel:
-    return kernel
-
-
-def _simulate(
-    kernel: CpuKernel, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
-) -> tuple[Chunks, dict[str, str]]:
+def light(
+    kernel: Kernel, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
+) -> Chunks:
+    """Sums of portions of chunks, without what follows from the others."""
     out = portions(kernel, first, sizes, ntraj, seed, keep)
-    if np.all(out.count == kernel.lanes * np.array(sizes)[:, None]):  # follows from the count
+    if np.all(out.count == kernel.lanes * np.array(sizes)[:, None]):
         out.batch_count = np.zeros((0, 0, 32), np.int64)
-    return out, facts()
+    return out
+
+
+def _simulate(kernel: CpuKernel, *arguments: Any) -> tuple[Chunks, dict[str, str]]:
+    return light(kernel, *arguments), facts()
 
 
 class SchedulerLost(ClusterError, PoolLost):
@@ -77,12 +82,13 @@ class Line:
 
     def __init__(self, client: Any, deadline: float | None):
         self.client, self.deadline = client, deadline
-        self.threads, self.heard = 1, time.perf_counter()
+        self.workers: dict[str, int] = {}  # threads by address
+        self.heard = time.perf_counter()
         self.pinged, self.asking = 0.0, False
 
     def _ping(self) -> None:
         try:
-            self.threads = max(1, sum(self.client.nthreads().values()))
+            self.workers = dict(self.client.nthreads())
             self.heard = time.perf_counter()
         except Exception:  # it shows in ``heard``
             pass
@@ -103,8 +109,19 @@ class Line:
                 "`checkpoint` continues where it was."
             )
 
-    def ask(self, call: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """The value of a call, or its error; gives up when the scheduler is gone."""
+    def ask(
+        self,
+        call: Callable[..., Any],
+        *arguments: Any,
+        limit: float | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """The value of a call, or its error; gives up when the scheduler is gone.
+
+        Raises:
+            TimeoutError: it did not return for ``limit`` seconds.
+        """
+        begin = time.perf_counter()
         answer: list[Any] = []
 
         def work() -> None:
@@ -119,6 +136,8 @@ class Line:
             thread.join(0.2)
             if not answer:
                 self.check()
+                if limit is not None and time.perf_counter() - begin > limit:
+                    raise TimeoutError(f"The cluster did not answer within {limit:.0f} s.")
         value, error = answer[0]
         if isinstance(error, OSError) and not isinstance(error, TimeoutError):
             raise SchedulerLost(f"The cluster's scheduler is gone: {error}.") from error
@@ -157,7 +176,7 @@ class Cluster:
         self.facts: dict[str, str] = self._retry(facts)
         self.target = self.facts["CPU target"]
         name = f"wignerflow-kernel-{kernel.digest[:32]}"
-        self.kernel = self.line.ask(client.submit, _same, kernel, key=name)
+        self.kernel = self.line.ask(client.submit, pickle.loads, pickle.dumps(kernel), key=name)
 
     def _retry(self, call: Callable[[], Any]) -> Any:
         for attempt in range(TRIES):
@@ -175,7 +194,7 @@ class Cluster:
     def workers(self) -> int:
         """Threads of all workers; looked up once a second."""
         self.line.check()
-        return self.line.threads
+        return max(1, sum(self.line.workers.values()))
 
     def submit(self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool) -> list[Any]:
         arguments = (first, sizes, ntraj, seed, keep)
@@ -211,9 +230,8 @@ class Cluster:
             if found[what] != value:
                 raise ClusterError(
                     f"The workers differ in {what}: {value!r} and {found[what]!r}, so the result "
-                    "would depend on who ran what. Use workers of one kind (with "
-                    "NUMBA_CPU_NAME=generic and NUMBA_CPU_FEATURES='' set for all, any CPU of one "
-                    "architecture is of one kind)."
+                    f"would depend on who ran what. Use workers of one kind (with {GENERIC} in the "
+                    "environment of all, any CPU of one architecture is of one kind)."
                 )
         if out.batch_count.size == 0 and out.count.size:
             out.batch_count = np.repeat(out.count[:, :, None] // 32, 32, axis=2)

@@ -6,9 +6,11 @@ import contextlib
 import queue
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from .. import _check
+from ..kernels.cpu import CpuKernel
 from .driver import Request, Threads
 
 if TYPE_CHECKING:
@@ -70,9 +72,31 @@ def choose_device(device: str, samples: bool) -> tuple[str, str | None]:
     return "cpu", reason
 
 
-def place(request: Request, device: str, samples: bool) -> str | None:
-    """Let a request run on "cpu", "cuda" or "auto"; why "auto" took the CPU, or None."""
-    where, why = choose_device(device, samples)
+def place(
+    request: Request,
+    device: str,
+    samples: bool,
+    client: Any = None,
+    deadline: float | None = None,
+) -> str | None:
+    """Let a request run on "cpu", "cuda" or "auto"; why "auto" took the CPU, or None.
+
+    Args:
+        request: what to run.
+        device: where.
+        samples: whether the method runs phase-space trajectories.
+        client: of the cluster whose workers run it; None: this machine.
+        deadline: until when a first worker must have answered (``time.perf_counter``).
+    """
+    request.pool, request.kernel = None, CpuKernel
+    crew = None
+    if client is None or device == "cpu" or not samples:
+        where, why = choose_device(device, samples)
+    else:
+        from .cards import crew_of
+
+        crew, why = crew_of(client, _known(device), deadline)
+        where = "cpu" if crew is None else "cuda"
     if where == "cuda" and request.initial is not None:
         if device == "cuda":
             _check.fail("device", "be 'cpu' or 'auto' with `start`", device)
@@ -81,7 +105,16 @@ def place(request: Request, device: str, samples: bool) -> str | None:
         from ..kernels.cuda import CudaKernel
 
         request.pool, request.kernel = Gpus, CudaKernel
-    return why
+        if crew is not None:
+            from .cards import Cards
+
+            request.pool = partial(Cards, client, deadline=deadline, crew=crew)
+            request.kernel = partial(CudaKernel, ready=False)
+    elif client is not None:
+        from .cluster import Cluster
+
+        request.pool = partial(Cluster, client, deadline=deadline)
+    return why if where == "cpu" else None
 
 
 class Gpus(Threads):

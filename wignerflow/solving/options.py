@@ -156,7 +156,8 @@ def read_options(
         device = "cpu"
     if device is None:
         device = default_device() if runs_trajectories(method) else "cpu"
-    where, _ = choose_device(device, runs_trajectories(method))
+    if client is None or device == "cpu":  # else its workers are asked
+        choose_device(device, runs_trajectories(method))
     workers = available_threads() if threads is None else _check.integer("threads", threads, 1)
     if workers > MAX_THREADS:
         hint = f"This process may use {available_threads()} cores; more threads gain nothing."
@@ -171,9 +172,6 @@ def read_options(
         check_client(client)
         if not runs_trajectories(method):
             _check.fail("client", "be None for a method without phase-space trajectories", client)
-        if where == "cuda" and start is None:
-            must = "be None with device='cuda', which takes the GPUs here"
-            _check.fail("client", must, client)
     if keep is not None:
         _check.one_of("keep", keep, ["final"])
         if not runs_trajectories(method):

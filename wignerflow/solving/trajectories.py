@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from ..checkpoint import FileKeeper
@@ -58,7 +57,7 @@ class Trajectories:
         #: Why guided sampling was not used.
         self.declined: str | None = None
         #: Why "auto" took the CPU.
-        self.without = place(self.request, options.device, method.stochastic)
+        self.without = self._place(options.device)
         #: Step and pilot; a continued run takes the step that it chose before.
         self.prepared: Prepared | None = None
         if options.dt is not None and not problem.model.links:
@@ -68,6 +67,12 @@ class Trajectories:
                 self.prepared = Prepared(options.dt, chosen.even, chosen.scheme)
         if options.found is not None and options.dt is None:
             self.prepared = options.found.known_step()
+
+    def _place(self, device: str) -> str | None:
+        """Let the run take a device, here or on the cluster; why "auto" took CPUs, or None."""
+        options = self.options
+        end = None if options.timeout is None else options.begin + options.timeout
+        return place(self.request, device, self.method.stochastic, options.client, end)
 
     def result(self) -> Result:
         """Run them."""
@@ -98,11 +103,6 @@ class Trajectories:
         text = self._lowered()
         if options.target:
             self.request.reached = _reached(self.problem.plan, options.target)
-        if options.client is not None:
-            end = None if options.timeout is None else options.begin + options.timeout
-            from ..run.cluster import Cluster
-
-            self.request.pool = partial(Cluster, options.client, deadline=end)
         self._keep()
         outcome = self._simulate(text)
         self._complete(outcome, text)
@@ -241,8 +241,8 @@ class Trajectories:
         except NoDevice as error:  # nothing has run yet
             if self.options.device != "auto":
                 raise
+            self._place("cpu")
             self.without = str(error)
-            self.request.pool, self.request.kernel = None, CpuKernel
             return simulate(text, self.problem.times, kept, self.request, prepared)
 
     def _guided(self, text: KernelText, prepared: Prepared) -> Outcome | None:
