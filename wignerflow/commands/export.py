@@ -41,9 +41,13 @@ def _number(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Read the file and write the page."""
-    from ..live import file_page
+    from ..live import check_page, file_page, write_page
     from ..runfile import read_run_file
 
+    try:
+        out = check_page("--html", options.html)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     try:
         job = read_run_file(options.file)
         page = file_page(
@@ -52,6 +56,6 @@ def run(options: argparse.Namespace) -> int:
         )  # fmt: skip
     except (ValueError, TypeError) as error:
         raise UsageError(f"{options.file}: {error}") from error
-    options.html.write_text(page, encoding="utf-8")
+    write_page(out, page)
     print(f"Wrote {options.html}.")
     return 0

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _check
+from .. import _check, files
 from .._version import __version__
 from ..derived import Derived
 from ..kernels.wasm import WasmModule
@@ -138,6 +139,7 @@ def result_page(
     ntraj: int = 200_000,
 ) -> None:
     """See ``Result.to_html``."""
+    out = check_page("path", path)
     what = result.provenance
     repeatable = what.get("repeatable", "it does not say what it was run on")
     if repeatable is not True or result.model is None:
@@ -154,7 +156,7 @@ def result_page(
         model_of, result.times, chosen, method=engine, title=title, text=text, reference=reference,
         ntraj=ntraj, dt=result.dt if not chosen else None,
     )  # fmt: skip
-    Path(path).write_text(page, encoding="utf-8")
+    write_page(out, page)
 
 
 def file_page(
@@ -180,15 +182,37 @@ def _text(data: dict[str, Any], model: Model, text: str) -> str:
         "STYLE": (HERE / "page.css").read_text(encoding="utf-8"),
         "EQUATIONS": "\n".join(map(_equation, latex_lines(model))),
         "CITATION": html.escape(data["citation"]),
-        "DATA": json.dumps(data, separators=(",", ":")).replace("</", "<\\/"),
+        # without "<" nothing in the data ends or opens anything in the page
+        "DATA": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
         "HOST": host,
         "WORKER": (HERE / "worker.js").read_text(encoding="utf-8"),
         "PAGE": (HERE / "page.js").read_text(encoding="utf-8"),
     }
-    out = (HERE / "page.html").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        out = out.replace("{{" + name + "}}", part)
+    page = (HERE / "page.html").read_text(encoding="utf-8")
+    # in one go: what is put in is not looked through
+    return re.sub(r"\{\{([A-Z]+)\}\}", lambda found: parts[found[1]], page)
+
+
+def check_page(argument: str, path: str | os.PathLike[str]) -> Path:
+    """Where a page can be written.
+
+    Raises:
+        ValueError, TypeError: it is no path, ends as no page does, or lies in no folder.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        _check.fail(argument, "be the path of a file", path, kind=TypeError)
+    out = Path(os.fsdecode(path))
+    if out.suffix.lower() not in (".html", ".htm"):
+        _check.fail(argument, "end in '.html'", str(out))
+    if not out.parent.is_dir():
+        _check.fail(argument, "lie in a folder that exists", str(out))
     return out
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page, whole or not at all."""
+    with files.replacing(path) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 def _equation(line: str) -> str:
