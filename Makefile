@@ -51,7 +51,8 @@ mutate: $(STAMP)-test
 	nice $(BIN)/python -m tests.mutate $(PACKAGES) --number $(or $(NUMBER),60) --seed $(or $(SEED),1)
 
 test-gpu: $(STAMP)-test
-	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py tests/kernels/test_cuda.py
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/kernels/test_ptx.py tests/kernels/test_cuda.py \
+		tests/run/test_cards.py
 
 bench: $(STAMP)-bench
 	$(BIN)/wignerflow bench

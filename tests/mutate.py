@@ -214,6 +214,7 @@ def in_child(work: Callable[[], int], seconds: float) -> int:
         status = 3
         try:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
             resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 5))
             resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
             with open(os.devnull, "w") as null, redirect_stdout(null), redirect_stderr(null):

@@ -131,19 +131,15 @@ class Crew:
 
 
 def find(line: Line) -> Crew:
-    """Ask every worker for its cards.
+    """Ask every worker that is there for its cards.
 
     Raises:
         ClusterError: the workers' cards, drivers or versions differ.
-        TimeoutError: there is no worker before the deadline, or one does not answer.
+        TimeoutError: one does not answer.
     """
-    while True:
-        threads = dict(line.ask(line.client.nthreads))
-        if threads:
-            break
-        if line.deadline is not None and time.perf_counter() > line.deadline:
-            raise TimeoutError("No worker of the cluster answered within the timeout.")
-        time.sleep(0.2)
+    threads = dict(line.ask(line.client.nthreads))
+    if not threads:
+        return Crew({}, {}, 0, frozenset(), "there is no worker")
     answers = line.ask(line.client.run, _visible, on_error="return", limit=FETCH)
     whys, visible = [], {}
     facts: dict[str, str] = {}
@@ -172,8 +168,14 @@ def crew_of(client: Any, device: str, deadline: float | None) -> tuple[Crew | No
 
     Raises:
         ValueError: "cuda" is asked for and no worker has a card.
+        TimeoutError: there is no worker before the deadline.
     """
-    crew = find(Line(client, deadline))
+    line = Line(client, deadline)
+    while not line.ask(client.nthreads):
+        if deadline is not None and time.perf_counter() > deadline:
+            raise TimeoutError("No worker of the cluster answered within the timeout.")
+        time.sleep(0.2)
+    crew = find(line)
     if crew.cards:
         return crew, ""
     why = f"no worker of the cluster has a GPU to run on: {crew.why}"
