@@ -41,10 +41,8 @@ BUDGET = 20.0  # seconds of processor time of the tests of one fault
 HEAVY = ("numba.core.registry", "scipy.integrate", "scipy.sparse.linalg", "h5netcdf", "hypothesis",
          "pandas", "llvmlite.binding")  # fmt: skip
 
-COMPARED = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
+PAIRS = (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot)
+COMPARED = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 COMPUTED = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
     ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,

@@ -20,9 +20,9 @@ import numpy as np
 
 from .. import _check
 from .._version import __version__
+from ..compiler.targets import GENERIC
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 from ..kernels.kernel import Kernel
-from ..kernels.targets import GENERIC
 from .driver import PoolLost
 from .units import simulate as portions
 
