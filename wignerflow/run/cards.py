@@ -160,7 +160,7 @@ def find(line: Line) -> Crew:
                     "(CUDA_VISIBLE_DEVICES hides cards from a worker)."
                 )
     crew = shared_out(visible, threads)
-    return Crew(crew, facts, resident, frozenset(answers), "; ".join(sorted(set(whys))))
+    return Crew(crew, facts, resident, frozenset(answers), "; ".join(dict.fromkeys(whys)))
 
 
 def crew_of(client: Any, device: str, deadline: float | None) -> tuple[Crew | None, str]:
