@@ -177,7 +177,7 @@ class Fake:
     def run(self, call, *arguments, **keywords):
         return self.answers
 
-    submit = scheduler_info = None
+    submit = scheduler_info = run
 
 
 def card(kind="cuda sm_90 A", driver="12.4"):
