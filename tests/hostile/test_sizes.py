@@ -336,3 +336,43 @@ def test_a_dry_run(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "about" in out and "trajectories" in out and "this machine has" in out
     assert not list(tmp_path.iterdir())
+
+
+def test_every_analysis_knows_its_limits():
+    """What ``solve`` refuses, all others refuse, too: before memory is taken."""
+    mode = wf.Mode(name="mode")
+    jump = wf.Jump(mode.a, 1.0)
+    model = wf.Model(0.3 * (mode.a + mode.adag), [jump], initial={mode: wf.vacuum})
+    output, taus, many = wf.Output(jump), [0, 0.1], np.linspace(0, 1, 10**7)
+
+    def sized(N):
+        atoms = wf.Ensemble(N, name="atoms")
+        return wf.Model(jumps=[wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.up}), {"z": atoms.Jz}
+
+    calls = [
+        lambda **k: wf.photons(model, output, **({"width": 0.1, "window": 1.0} | k)),
+        lambda **k: wf.correlation(model, mode.adag, mode.a, **({"taus": taus} | k)),
+        lambda **k: wf.steady_state(model, e_ops=[mode.n], **k),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"`ntraj` must be at most 2\*\*62"):
+            call(ntraj=10**30)
+        with pytest.raises(ValueError, match="`threads` must be at most 1024"):
+            call(ntraj=64, threads=10**6)
+    with pytest.raises(ValueError, match=r"`ntraj` must be at most 2\*\*62"):
+        wf.certify(sized, [0, 0.1], N=100, ntraj=10**30)
+    photons, correlation, _ = calls
+    for method in ("twa", "exact"):
+        for bins in ({"width": 1e-12}, {"window": 1e18}, {"width": 1e-300}):
+            with pytest.raises(ValueError, match=r"bins needs at least .*GB of memory"):
+                photons(method=method, **bins)
+        with pytest.raises(ValueError, match=r"9999999 bins needs at least .*GB of memory"):
+            photons(method=method, bins=many, width=None, window=None)
+    assert photons(width=2.0, ntraj=64, seed=1, dt=0.1).edges.size == 2
+    for wrong in (-1, 0, "x"):
+        with pytest.raises((ValueError, TypeError), match="`relax` must be"):
+            photons(relax=wrong)
+    with pytest.raises(ValueError, match="`relax` must be None without t='steady'"):
+        photons(relax=1.0)
+    with pytest.raises(ValueError, match=r"10000000 (delays|times) needs at least .*GB of memory"):
+        correlation(taus=many, ntraj=64)

@@ -33,7 +33,7 @@ from ..observables import Observables
 from ..progress import Steps
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
-from ..solving import solve
+from ..solving import solve, trajectories_of
 from .budget import largest, step_error, table
 from .certify_clusters import ClusterCertificate, certify_clusters
 
@@ -196,7 +196,7 @@ def certify(
     if N is None:
         _check.fail("N", "be the size to be certified, such as N=1000", N, kind=TypeError)
     size = _check.integer("N", N, 2)
-    count = _check.integer("ntraj", ntraj, 2)
+    count = trajectories_of(ntraj, 2)
     sizes = _sizes(model, e_ops, size, small)
     points = []
     with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:

@@ -17,7 +17,7 @@ from ..model.model import Model
 from ..phasespace.cluster_twa import ClusterTWA
 from ..progress import Steps
 from ..result import Result
-from ..solving import solve
+from ..solving import solve, trajectories_of
 from .budget import largest, step_error, table
 
 
@@ -109,7 +109,7 @@ def certify_clusters(
             was = _check.Note(f"the same with {seen[partition]} and {k}: {partition}")
             _check.fail("clusters", must, was)
         seen[partition] = k
-    count = _check.integer("ntraj", ntraj, 2)
+    count = trajectories_of(ntraj, 2)
     ops = e_ops(model) if callable(e_ops) else e_ops
     results: dict[int, Result] = {}
     with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:

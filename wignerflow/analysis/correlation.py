@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
+from ..estimate import check_memory
 from ..exact import regression
 from ..exact.engine import Exact
 from ..html import curve, table
@@ -45,7 +46,14 @@ from ..run.bounds import pace
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
-from ..solving import FAILED_LIMIT, check_treats, resolve_method, seed_of
+from ..solving import (
+    FAILED_LIMIT,
+    check_treats,
+    resolve_method,
+    seed_of,
+    threads_of,
+    trajectories_of,
+)
 from ..solving.options import truncation_of
 from .correlation_sums import CorrelationSums
 from .steady_state import steady_state
@@ -227,7 +235,7 @@ def correlation(
     stated = truncation_of(truncation)
     if model.links and order == "plain":
         _check.fail("order", 'be "symmetric" for a model with delayed links', order)
-    count = _check.integer("ntraj", ntraj, 2 * BATCHES)
+    count = trajectories_of(ntraj, 2 * BATCHES)
     engine = resolve_method(method)
     check_treats(engine, model)
     begin = time.perf_counter()
@@ -249,7 +257,7 @@ def correlation(
         raise ValueError(f"Method {engine!r} has no two-time correlations; use 'twa' or 'exact'.")
     number = seed_of(seed)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    workers = None if threads is None else _check.integer("threads", threads, 1)
+    workers = threads_of(threads)
     step = None if dt is None else _check.positive("dt", dt)
     request = Request(count, number, single, workers, dt=step)
     steady = start is None
@@ -356,6 +364,9 @@ class _Run:
         taus: NDArray[np.float64],
         steady: bool,
     ):
+        # of sums, and of products of a chunk
+        need = 16.0 * BATCHES * taus.size * (2 + (8 if steady else 3))
+        check_memory(need, f"A correlation at {taus.size} delays", "ask for fewer `taus`")
         self.model, self.engine, self.base, self.plan = model, engine, base, plan
         self.request, self.start, self.taus = request, start, taus
         self.origins = taus.size if steady else 1

@@ -16,6 +16,7 @@ ones without response kicks:
 from __future__ import annotations
 
 import itertools
+import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..estimate import check_memory
 from ..exact import counting
 from ..exact.engine import Exact
 from ..kernels.module import KernelText
@@ -42,7 +44,14 @@ from ..phasespace.twa import TWA
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
-from ..solving import FAILED_LIMIT, check_treats, resolve_method, seed_of
+from ..solving import (
+    FAILED_LIMIT,
+    check_treats,
+    resolve_method,
+    seed_of,
+    threads_of,
+    trajectories_of,
+)
 from .balance import balanced, defect
 from .photon_sums import Bins, Commutators, Sums
 from .photon_values import Data, Photons, from_counts, from_sums
@@ -50,6 +59,7 @@ from .steady_state import steady_state
 
 #: Two-level emitters below which antibunching matters, which trajectories do not have.
 FEW = 10
+FEWER = "take fewer or wider bins"
 
 
 def photons(
@@ -128,7 +138,15 @@ def photons(
     check_treats(engine, model)
     edges, steady = _edges(bins, width, window, t)
     _check.one_of("estimator", estimator, ["flux", "bins"])
-    count = _check.integer("ntraj", ntraj, 2 * BATCHES)
+    count = trajectories_of(ntraj, 2 * BATCHES)
+    if relax is not None:
+        _check.positive("relax", relax)
+        if not steady:
+            _check.fail("relax", "be None without t='steady'", relax)
+    origins = 1 if steady else edges.size - 1
+    need = 16.0 * len(named) ** 2 * (edges.size - 1) * (2 + g1 * origins + g2 * origins / 2)
+    need *= 1 if isinstance(engine, Exact) else BATCHES
+    check_memory(need, f"Statistics of {edges.size - 1} bins", FEWER)
     begin = time.perf_counter()
     if isinstance(engine, Exact):
         fields = [o.operator() for o in named.values()]
@@ -152,7 +170,7 @@ def photons(
         _check.fail("method", must, engine)
     number = seed_of(seed)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    workers = None if threads is None else _check.integer("threads", threads, 1)
+    workers = threads_of(threads)
     step = None if dt is None else _check.positive("dt", dt)
     request = Request(count, number, single, workers, dt=step)
     if steady:
@@ -196,7 +214,9 @@ def _edges(bins: Any, width: Any, window: Any, t: Any) -> tuple[NDArray[np.float
         if width is None or window is None:
             _check.fail("bins", "be given, or both `width` and `window`", None)
         w = _check.positive("width", width)
-        number = int(np.ceil(_check.positive("window", window) / w - 1e-9))
+        ratio = min(_check.positive("window", window) / w, 1e300)
+        check_memory(16.0 * ratio, f"Statistics of {ratio:.3g} bins", FEWER)
+        number = max(1, math.ceil(ratio - 1e-9))
         edges = start + w * np.arange(number + 1)
     else:
         if steady or start != 0 or width is not None or window is not None:
@@ -217,7 +237,7 @@ def _relaxed(
     if model.coefficients:
         raise ValueError("A steady state needs a model that is constant in time; give `bins`.")
     if relax is not None:
-        return _check.positive("relax", relax)
+        return float(relax)
     jumps = {jump: None for o in named.values() for jump, _ in o.terms}
     ops: dict[str, Any] = {}
     for k, jump in enumerate(jumps):

@@ -51,6 +51,8 @@ from ..solving import (
     resolve_method,
     runs_trajectories,
     seed_of,
+    threads_of,
+    trajectories_of,
 )
 from ..solving.options import truncation_of
 from .controls import Controlled, Late, control
@@ -139,12 +141,12 @@ def steady_state(
         engine, why = choose_method(model, np.array([0.0, 1.0]), base)
     else:
         engine = resolve_method(method)
-    count = _check.integer("ntraj", ntraj, 2 * BATCHES)
+    count = trajectories_of(ntraj, 2 * BATCHES)
     number = seed_of(seed)
     step = None if dt is None else _check.positive("dt", dt)
     single = _check.one_of("precision", precision, ["single", "double"]) == "single"
     single = single and engine.stochastic  # mean field: see ``read_options``
-    workers = None if threads is None else _check.integer("threads", threads, 1)
+    workers = threads_of(threads)
     known = None if relax is None else _check.positive("relax", relax)
     limit = None if timeout is None else _check.positive("timeout", timeout)
     if controls not in (None, True, False):

@@ -24,7 +24,7 @@ from ..model.latex import latex_lines
 from ..model.model import Model
 from ..model.plain_ops import ops_to_dicts
 from ..result import Result
-from ..solving import resolve_method
+from ..solving import resolve_method, trajectories_of
 from ..solving.provenance import read_call, write_call
 from .automatic import automatic
 from .kernel import Maker, live_kernel, values
@@ -74,7 +74,7 @@ def live_page(
     times = _check.tlist(tlist)
     if reference is not None:
         _check.one_of("reference", reference, REFERENCES)
-    _check.integer("ntraj", ntraj, 2)
+    trajectories_of(ntraj, 2)
     if isinstance(sliders, Mapping):
         sliders = [Slider.of(name, entry) for name, entry in sliders.items()]
     home = {s.name: s.value for s in sliders}

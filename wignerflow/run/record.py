@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimate import check_memory
 from ..kernels.cpu import CpuKernel
 from ..kernels.module import Grid, KernelText
 from .driver import Request, available_threads
@@ -42,8 +43,15 @@ def records(
         reduce: called in the worker with the values (32, T, K) of the real channels, and whether
             each trajectory counts: it exists and stayed finite. Others have zeros.
         keep: hand it the final states too, (variables, 32), with what is under way on links.
+
+    Raises:
+        Beyond: more memory than this machine has.
     """
     channels = np.arange(text.channels)
+    number = -(-request.ntraj // BATCHES)
+    workers = min(request.threads or available_threads(), number)
+    need = 16.0 * BATCHES * len(tlist) * channels.size * (2 * workers + 1)  # and a copy of each
+    check_memory(need, f"Every trajectory at {len(tlist)} times", "ask for fewer times or threads")
     kernel = CpuKernel(
         text, Grid.make(tlist, dt), single=request.single, batched=channels, lanes=BATCHES
     )
@@ -55,8 +63,6 @@ def records(
         values[~counts] = 0
         return reduce(values, counts, out.final[0]) if keep else reduce(values, counts)
 
-    number = -(-request.ntraj // BATCHES)
-    workers = min(request.threads or available_threads(), number)
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(chunk, c) for c in range(min(2 * workers, number)))
         following = len(waiting)

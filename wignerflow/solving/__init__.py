@@ -7,7 +7,7 @@ and the task that it gives to a method.
 
 from .columns import PlanColumns
 from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
-from .options import Chosen, seed_of
+from .options import Chosen, seed_of, threads_of, trajectories_of
 from .problem import gather, members
 from .provenance import plain_form, read_call
 from .solve import FAILED_LIMIT, FailedTrajectories, solve
@@ -28,4 +28,6 @@ __all__ = [
     "runs_trajectories",
     "seed_of",
     "solve",
+    "threads_of",
+    "trajectories_of",
 ]

@@ -127,10 +127,7 @@ def read_options(
     Raises:
         ValueError, TypeError: an argument does not meet its requirement.
     """
-    count = _check.integer("ntraj", ntraj, 2)
-    if count > MAX_TRAJECTORIES:
-        must = f"be at most 2**{MAX_TRAJECTORIES.bit_length() - 1}, so that no noise repeats"
-        _check.fail("ntraj", must, ntraj)
+    count = trajectories_of(ntraj, 2)
     kept, found = _read_checkpoint(checkpoint, every, method, keep)
     number = found.seed if found is not None and seed is None else seed_of(seed)
     chosen = None
@@ -158,10 +155,7 @@ def read_options(
         device = default_device() if runs_trajectories(method) else "cpu"
     if client is None or device == "cpu":  # else its workers are asked
         choose_device(device, runs_trajectories(method))
-    workers = available_threads() if threads is None else _check.integer("threads", threads, 1)
-    if workers > MAX_THREADS:
-        hint = f"This process may use {available_threads()} cores; more threads gain nothing."
-        _check.fail("threads", f"be at most {MAX_THREADS}", threads, hint)
+    workers = threads_of(threads) or available_threads()
     limit = None if timeout is None else _check.positive("timeout", timeout)
     target = {
         name: one.bound("target_sem", times) for name, one in targets(target_sem, names).items()
@@ -213,6 +207,34 @@ def unused(method: Method, options: Options) -> str | None:
         return None
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"Method {method.name!r} makes no use of {listed}."
+
+
+def trajectories_of(ntraj: Any, least: int) -> int:
+    """A number of trajectories, whatever they are for.
+
+    Raises:
+        ValueError, TypeError: it is not from ``least`` to ``MAX_TRAJECTORIES``.
+    """
+    count = _check.integer("ntraj", ntraj, least)
+    if count > MAX_TRAJECTORIES:
+        must = f"be at most 2**{MAX_TRAJECTORIES.bit_length() - 1}, so that no noise repeats"
+        _check.fail("ntraj", must, ntraj)
+    return count
+
+
+def threads_of(threads: Any) -> int | None:
+    """A number of threads; None stays.
+
+    Raises:
+        ValueError, TypeError: it is not from 1 to ``MAX_THREADS``.
+    """
+    if threads is None:
+        return None
+    count = _check.integer("threads", threads, 1)
+    if count > MAX_THREADS:
+        hint = f"This process may use {available_threads()} cores; more threads gain nothing."
+        _check.fail("threads", f"be at most {MAX_THREADS}", threads, hint)
+    return count
 
 
 def seed_of(seed: int | None) -> int:
