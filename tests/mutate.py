@@ -394,7 +394,8 @@ def main() -> None:
     rows = [json.loads(line) for line in map_.open()]
     for package in given.packages:
         score(package, given.number, given.seed, rows, given.out / "faults.jsonl")
-    print(table(given.out / "faults.jsonl"))
+    if (given.out / "faults.jsonl").exists():
+        print(table(given.out / "faults.jsonl"))
 
 
 if __name__ == "__main__":
