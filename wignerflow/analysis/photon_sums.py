@@ -26,19 +26,27 @@ TOGETHER = 16
 
 @dataclass
 class Bins:
-    """Amplitudes of a chunk of trajectories in the modes of bins: (32, A, B) each.
+    """Records of a chunk of trajectories, (RECORDS, A, B, 32).
 
-    ``flux``: photons in the bin by the symbol of the flux; ``gain``: what the sum over steps of
-    abs(b_out)^2 - abs(b_in)^2 makes of it.
+    Re and Im of the amplitudes c in the modes of bins, and of the part v that enters; photons in
+    the bin by the symbol of the flux; and what the sum over steps of abs(b_out)^2 - abs(b_in)^2
+    makes of it. Zero for trajectories that do not count.
     """
 
-    c: Complex
-    v: Complex
-    flux: Real
-    gain: Real
+    records: Real
     counts: NDArray[np.bool_]
     #: What is missing in the energy balance of each trajectory; None: there is none.
     missing: Real | None = None
+
+    @property
+    def c(self) -> Complex:
+        """Amplitudes of the bins, (32, A, B)."""
+        return np.moveaxis(self.records[0] + 1j * self.records[1], 2, 0)
+
+    @property
+    def v(self) -> Complex:
+        """What enters of them."""
+        return np.moveaxis(self.records[2] + 1j * self.records[3], 2, 0)
 
 
 @dataclass
@@ -84,54 +92,78 @@ class Sums:
         T = bins // 2 if steady else bins
         B = BATCHES
         self.count = np.zeros(B)
-        self.x, self.photons, self.alone = np.zeros((3, B, A, bins))
+        # sums of |c|^2, |v|^2 and of the photons by the symbol of the flux
+        self._squares, self._entered, self._photons = np.zeros((3, A, bins, B))
         self.gain, self.square = np.zeros((2, B, A))
-        self.wave = np.zeros((B, A, T), complex)
-        self.power, self.pair = np.zeros((B, A, T)), np.zeros((B, A, T), complex)
         self.windows = 2 if steady else 1
+        half = T // 2 + 1
+        # of the Fourier transforms X of Re c and Y of Im c: sums of them, their squares, products;
+        # real and imaginary parts in turn
+        self._wave, self._power = np.zeros((2, 2, A, half, 2 * B))
+        self._cross = np.zeros((A, half, 2 * B))
         last = (T,) if steady else (T, T)
         self.g1 = np.zeros((B, A, A, *last), complex) if g1 else None
         self.g2 = np.zeros((B, A, A, *last)) if g2 else None
         self.same1 = np.zeros((B, A, A, bins), complex)
         self.same2 = np.zeros((B, A, A, bins))
         self.failed = 0
-        self._waiting: list[tuple[Complex, Complex, Real, Real]] = []
+        self._waiting: list[tuple[Any, Any, Real, Real]] = []
 
     def add(self, chunk: Bins, ntraj: int) -> None:
-        """One chunk of 32 trajectories, of which ``ntraj`` exist."""
-        live = chunk.counts
-        self.failed += ntraj - int(live.sum())
-        self.count += live
-        c, v = chunk.c, chunk.v
-        s = c - v
-        at = live[:, None, None]
-        gamma, known = self.algebra.gamma, self.algebra.known
-        half = np.diagonal(gamma).real[None, :, None] / 2
-        noise = np.where(at, np.abs(v) ** 2 - np.diagonal(known).real[None, :, None], 0)
-        entering = np.diagonal(self.algebra.entering).real[None, :, None]
-        x = np.where(at, 2 * (v.conj() * s).real + np.abs(s) ** 2 + entering, 0)
-        early = np.where(at, np.abs(c) ** 2 - half, 0)
-        self.x += x
-        self.photons += chunk.flux
-        self.alone += noise
-        total = np.where(live[:, None], chunk.gain.sum(axis=2), 0)
+        """One chunk of 32 trajectories, of which ``ntraj`` exist; its records are used up."""
+        self.failed += ntraj - int(chunk.counts.sum())
+        self.count += chunk.counts
+        if self.g1 is not None or self.g2 is not None:
+            self._pairs(chunk)
+        r = chunk.records
+        self._waves(r[:2])
+        r[:4] *= r[:4]  # in place: fresh memory for each product would take as long again
+        for part in (0, 1):
+            self._squares += r[part]
+            self._entered += r[2 + part]
+        self._photons += r[4]
+        total = r[5].sum(axis=1).T
         self.gain += total
         self.square += total**2
-        self._waves(np.where(at, c, 0))
+
+    def _pairs(self, chunk: Bins) -> None:
+        """Products of bins."""
+        c, v = chunk.c, chunk.v
+        C, V, flux = np.abs(c) ** 2, np.abs(v) ** 2, np.moveaxis(chunk.records[4], 2, 0)
+        at = chunk.counts[:, None, None]
+        own = np.diagonal(self.algebra.gamma).real[None, :, None]
+        entering = np.diagonal(self.algebra.entering).real[None, :, None]
+        x = np.where(at, C - V + entering, 0)
+        early = np.where(at, C - own / 2, 0)
         self._same(c, v, at[..., None])
-        later = chunk.flux if self.flux else (early if self.ways else x)
-        if self.g1 is None and self.g2 is None:
-            return
-        c, s = np.where(at, c, 0), np.where(at, c if self.ways else s, 0)
+        later = flux if self.flux else (early if self.ways else x)
+        s = c if self.ways else c - v
         if self.steady:
             if self.g1 is not None:
                 self.g1 += self._lags(c.conj(), s)
             if self.g2 is not None:
                 self.g2 += self._lags(early, later).real
             return
-        self._waiting.append((c, s, early, later))
+        self._waiting.append((c, s, early, later.copy()))
         if len(self._waiting) == TOGETHER:
             self.flush()
+
+    @property
+    def x(self) -> Real:
+        """Sums of normally ordered |c|^2, what enters alone left out: (32, A, bins)."""
+        known = np.diagonal(self.algebra.entering).real
+        return _by_batch(self._squares - self._entered) + self.count[:, None, None] * known[:, None]
+
+    @property
+    def photons(self) -> Real:
+        """Sums of the photons in bins by the symbol of the flux."""
+        return _by_batch(self._photons)
+
+    @property
+    def alone(self) -> Real:
+        """Sums of what was left out."""
+        known = np.diagonal(self.algebra.known).real
+        return _by_batch(self._entered) - self.count[:, None, None] * known[:, None]
 
     def flush(self) -> None:
         """Add the products of chunks that wait."""
@@ -161,14 +193,29 @@ class Sums:
         two = scipy.fft.fft(later, size)
         return scipy.fft.ifft(one[:, :, None] * two[:, None])[..., :T] / T
 
-    def _waves(self, c: Complex) -> None:
-        """Fourier transforms of the bins, by windows."""
-        T = self.wave.shape[2]
+    def _waves(self, parts: Real) -> None:
+        """Fourier transforms of the bins, by windows; parts: Re and Im, (2, A, B, 32)."""
+        T = parts.shape[2] // self.windows
         for k in range(self.windows):
-            w = scipy.fft.fft(c[:, :, k * T : (k + 1) * T], norm="ortho") / np.sqrt(self.windows)
-            self.wave += w / np.sqrt(self.windows)
-            self.power += np.abs(w) ** 2
-            self.pair += w * np.roll(w[:, :, ::-1], 1, axis=2)
+            w = scipy.fft.rfft(parts[:, :, k * T : (k + 1) * T], axis=2, norm="ortho")
+            f = w.view(float) / self.windows**0.5 if self.windows > 1 else w.view(float)
+            self._wave += f
+            self._cross += f[0] * f[1]
+            f *= f
+            self._power += f
+
+    def quadrature(self, a: int, angle: float) -> Real:
+        """Spectra of cos(angle) Re c + sin(angle) Im c of output a, less their means.
+
+        All and without each batch, (1 + batches, T // 2 + 1).
+        """
+        cos, sin = np.cos(angle), np.sin(angle)
+        X, Y = (w.view(complex).T for w in self._wave[:, a])
+        mean = self.left_out((cos * X + sin * Y) / self.windows**0.5)
+        power = cos**2 * self._power[0, a] + sin**2 * self._power[1, a]
+        total = power + 2 * cos * sin * self._cross[a]
+        both = total[:, ::2] + total[:, 1::2]
+        return np.asarray(self.left_out(both.T) - np.abs(mean) ** 2)
 
     def _same(self, c: Complex, v: Complex, at: Any) -> None:
         """Moments of one bin: <c_a^+ c_b> and <c_a^+ c_b^+ c_b c_a>, vacuum parts left out."""
@@ -202,3 +249,8 @@ class Sums:
         extra = (1,) * (values.ndim - 1)
         rest = (total - values)[used] / (n - self.count[used]).reshape(-1, *extra)
         return np.concatenate([total[None] / n, rest])
+
+
+def _by_batch(values: Real) -> Real:
+    """(A, B, 32) as (32, A, B)."""
+    return np.ascontiguousarray(np.moveaxis(values, 2, 0))

@@ -232,18 +232,11 @@ class Photons:
         if np.ptp(self.widths) > 1e-9 * self.widths.max():
             raise ValueError("A squeezing spectrum needs bins of one width.")
         a, run = self._at(name), self._run
-        wave, power, pair = (self._left(x[:, a]) for x in (run.wave, run.power, run.pair))
-
-        def turned(x: Any) -> Any:
-            return np.roll(x[:, ::-1], 1, axis=1)
-
-        power = power - np.abs(wave) ** 2
-        pair = pair - wave * turned(wave)
-        values = power + turned(power) + 2 * (np.exp(-2j * angle) * pair).real
-        values = values + 1 - run.algebra.gamma[a, a].real
-        values = np.fft.fftshift(values, axes=1)
-        freq = np.fft.fftfreq(values.shape[1], float(self.widths.mean()))
-        omega = 2 * np.pi * np.fft.fftshift(freq)
+        T = self.widths.size // run.windows
+        half = 4 * run.quadrature(a, angle) + 1 - run.algebra.gamma[a, a].real
+        number = np.arange(T) - T // 2  # S is even: X is Hermitian
+        values = half[:, np.abs(number)]
+        omega = 2 * np.pi * number / (T * float(self.widths.mean()))
         return Moments(values[0], self._error(values), omega=omega)
 
     # -- axes ------------------------------------------------------------------------------------

@@ -358,19 +358,10 @@ class _Run:
             missing = defect(values, self.balance[1], light)
             values = values[:, :, :-1]
         first = self.times.size - self.edges.size + 1
-        r = values[:, first:].reshape(len(values), self.edges.size - 1, -1, RECORDS)
-        r = r.swapaxes(1, 2)
-        root = np.sqrt(np.diff(self.edges))
-        c, v = (r[..., i] + 1j * r[..., i + 1] for i in (0, 2))
-
-        return Bins(
-            np.asarray(c / root, complex),
-            np.asarray(v / root, complex),
-            r[..., 4].copy(),
-            r[..., 5].copy(),
-            counts,
-            missing,
-        )
+        shape = (len(values), self.edges.size - 1, -1, RECORDS)
+        r = np.ascontiguousarray(values[:, first:].reshape(shape).transpose(3, 2, 1, 0))
+        r[:4] *= 1 / np.sqrt(np.diff(self.edges))[:, None]
+        return Bins(r, counts, missing)
 
 
 def _overlap(a: Output, b: Output) -> complex:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..phasespace.polynomials import Leaf
 from .layout import Layout, mono_names, times
 from .text import Lines
@@ -35,8 +37,12 @@ class ArraySums:
             if not spec.uniform:
                 out.add(f"{self.factor(i)} = {self.layout.member_value(spec.weights)}")
 
-    def add(self, group: int, names: dict[Leaf, str], out: Lines) -> None:
-        """In the lane loop: add this member, at the named point."""
+    def add(
+        self, group: int, names: dict[Leaf, str], out: Lines, without: Iterable[int] = ()
+    ) -> None:
+        """In the lane loop: add this member, at the named point, to all sums but some."""
         for i in self.of(group):
+            if i in without:
+                continue
             value = mono_names(self.layout.system.forms[i].mono, names)
             out.add(f"{self.layout.s(f'{self.kept}{i}')} += {times(self.factor(i), value)}")

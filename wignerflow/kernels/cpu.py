@@ -21,6 +21,7 @@ from .means import settle
 from .module import Grid, KernelText
 
 MANY_LANES, FEW_LANES = 128, 32
+LINE = 64  # bytes of a line of the cache
 MANY_LANES_SLOTS = (
     48  # at most this many state variables with MANY_LANES, so that a block stays in the L1 cache
 )
@@ -180,7 +181,8 @@ class CpuKernel:
     def _sums(self, arguments: dict[str, Any]) -> Chunks:
         """Run the kernel; what it wrote into its arguments."""
         self._run(list(arguments.values()))
-        return Chunks(**{k: arguments[name] for k, name in SUMS.items()})
+        found = {k: arguments[name] for k, name in SUMS.items()}
+        return Chunks(**found | {"batch_sum": np.swapaxes(found["batch_sum"], 2, 3)})
 
     def _carrying(
         self, chunk: int, ntraj: int, seed: int, keep: bool, draws: tuple[int, int, int]
@@ -200,6 +202,23 @@ class CpuKernel:
         assert self.start is not None
         rows = np.arange(first * self.lanes, (first + chunks) * self.lanes) % len(self.start)
         return np.asarray(self.start[rows])
+
+    def _rooms(self) -> dict[str, NDArray[Any]]:
+        """State, its mid-point and both scratch arrays, each at the start of a line of the cache.
+
+        Vectors that lie across two lines would take twice as long to read and to write.
+        """
+        slots = {"v": self.state_slots, "q": self.state_slots}
+        slots |= {"s": self.scratch, "w": self.wide_slots}
+        line = LINE // np.dtype(self.dtype).itemsize
+        sizes = [-(-k * self.lanes // line) * line for k in slots.values()]
+        whole = np.zeros(sum(sizes) + line, self.dtype)
+        at = -whole.ctypes.data % LINE // whole.itemsize
+        out = {}
+        for (name, k), size in zip(slots.items(), sizes, strict=True):
+            out[name] = whole[at : at + k * self.lanes]
+            at += size
+        return out
 
     def arguments(
         self,
@@ -226,10 +245,7 @@ class CpuKernel:
             "ntraj": ntraj,
             "seed0": seed0,
             "seed1": seed1,
-            "v": np.zeros(self.state_slots * n, self.dtype),
-            "q": np.zeros(self.state_slots * n, self.dtype),
-            "s": np.zeros(self.scratch * n, self.dtype),
-            "w": np.zeros(self.wide_slots * n, self.dtype),
+            **self._rooms(),
             "p": self.p,
             "o": self.o,
             "ct": self.ct,
@@ -245,7 +261,7 @@ class CpuKernel:
             "mean": np.zeros((chunks, T, K)),
             "m2": np.zeros((chunks, T, K)),
             "bcount": np.zeros((chunks, T, 32), np.int64),
-            "bsum": np.zeros((chunks, T, 32, Kb)),
+            "bsum": np.zeros((chunks, T, Kb, 32)),
             "bmap": self.bmap,
             "clips": np.zeros(chunks),
             "begin": begin,

@@ -102,12 +102,13 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
     mean[c, i, k] = shift + total / number
     m2[c, i, k] = max(square - total * total / number, 0.0)
     b = bmap[k]
+    row = bsum[c, i]
     if b >= 0:
         for j in range(32):
             part = 0.0
             for r in range(LN // 32):
                 part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
-            bsum[c, i, j, b] = part
+            row[b, j] = part
 """
 
 RUN = """

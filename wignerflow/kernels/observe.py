@@ -179,12 +179,18 @@ class ObservePrinter:
             for c in range(layout.block(k).components)
         ]
         if layout.arrays:
-            first, last = layout.loops.arrays(layout)
-            layout.each(body, layout.parameters.integer(last), "m", first=str(first))
-            body.open(LANE_LOOP)
-            body.add(f"{layout.s('check')} += F(0) * v[m * LN + l]")
-            body.close()
-            body.close()
+            for group, blocks in layout.groups.items():
+                layout.members(body, group)
+                body.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+                body.open(LANE_LOOP)
+                seen = [
+                    f"v[i{k} + {c} * LN + l]"
+                    for k in blocks
+                    for c in range(layout.block(k).components)
+                ]
+                body.add(f"{layout.s('check')} += F(0) * ({' + '.join(seen)})")
+                body.close()
+                body.close()
             layout.total(body, ["check"])
             checks.append(layout.s("check"))
         body.open(LANE_LOOP)

@@ -29,6 +29,7 @@ class Recorder:
     Args:
         layout, prologue: of the kernel.
         averaged: blocks whose motion in a step is known on average (modes with their own).
+        moved: blocks that move on in a step after the rotation.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Recorder:
         layout: Layout,
         prologue: Prologue,
         averaged: set[int],
+        moved: set[int],
         links: Links,
         members: MemberChannels,
     ):
@@ -61,14 +63,16 @@ class Recorder:
             signals += [p for p in (channel.symbol, channel.ordering) if p is not None]
         self.count = len(self.fields) + len(system.port_fields)
         self.mean = ArraySums(layout, needed_forms(signals), "rw", "mean")
-        self.end = ArraySums(layout, needed_forms(self.fluxes), "ew", "end")
+        #: Array sums that are needed at the start of a step.
+        self.forms = needed_forms(self.fluxes)
+        # where nothing moves on, those of the next start are there already
+        later = [i for i in self.forms if layout.loops.spread or self._blocks(i) & moved]
+        self.end = ArraySums(layout, later, "ew", "end")
         leaves = [leaf for p in [*signals, *self.fluxes] for leaf in p.leaves]
         self.singles = sorted({x.block for x in leaves if isinstance(x, Var)})
 
-    @property
-    def forms(self) -> list[int]:
-        """Array sums that are needed at the start of a step."""
-        return self.end.forms
+    def _blocks(self, form: int) -> set[int]:
+        return {b for b, _ in self.layout.system.forms[form].mono}
 
     def _record(self, field: int, i: int) -> str:
         return self.layout.s(f"record{RECORDS * field + i}")
@@ -148,9 +152,10 @@ class Recorder:
         for i in self.mean.forms:
             mean[Form(i)] = f"M{i}"
             body.add(f"M{i} = {layout.s(f'mean{i}')}")
-        for i in self.end.forms:
+        for i in self.forms:
             end[Form(i)] = f"E{i}"
-            body.add(f"E{i} = {layout.s(f'end{i}')}")
+            kept = self.end.kept if i in self.end.forms else "form"
+            body.add(f"E{i} = {layout.s(f'{kept}{i}')}")
         for k in sorted({k for numbers in self.numbers for k in numbers}):
             root = pro.name("F(0.5) * sqh")
             for i in range(2):

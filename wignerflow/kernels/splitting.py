@@ -58,9 +58,12 @@ class StepPrinter:
         self.jumps = len(self.single.symbols)
         self.channels = MemberChannels(layout, self.prologue, self.links)
         averaged = {step.block for step in system.modes}
-        self.records = Recorder(layout, self.prologue, averaged, self.links, self.channels)
-        forms = {*needed_forms(self.single.polynomials), *self.fields.forms(), *self.records.forms}
-        self.sums = ArraySums(layout, sorted(forms), "a")
+        moved = {*local.steps, *(x.block for d in system.diffusions for x in d.leaves)}
+        self.records = Recorder(layout, self.prologue, averaged, moved, self.links, self.channels)
+        forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
+        #: Sums that only records read, at the start of a step.
+        self.seen = {*self.records.forms} - forms
+        self.sums = ArraySums(layout, sorted(forms | self.seen), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
             for i in range(2):
@@ -200,7 +203,7 @@ class StepPrinter:
         for leaf, name in end.items():
             assert isinstance(leaf, Member)
             out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
-        self.sums.add(group, end, out)
+        self.sums.add(group, end, out, self.seen if stage == 1 else ())
         if stage == 2:
             self.records.after_member(group, blocks, out)
         out.close()

@@ -59,7 +59,7 @@ def records(
     def chunk(c: int) -> T:
         out = kernel.simulate(c, 1, request.ntraj, request.seed, keep=keep)
         counts = out.batch_count[0].min(axis=0) > 0
-        values = np.swapaxes(out.batch_sum[0], 0, 1).copy()
+        values = np.swapaxes(out.batch_sum[0], 0, 1)
         values[~counts] = 0
         return reduce(values, counts, out.final[0]) if keep else reduce(values, counts)
 
