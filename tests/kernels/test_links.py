@@ -57,8 +57,8 @@ def under_way(run):
     """Energy in the buffers and filters less that of the vacuum in them, per trajectory."""
     links, rows = run.text.links, run.w.reshape(-1, run.lanes)
     whole, alpha = links.steps(run.grid.lengths)
-    start = run.text.layout.wide_slots
-    rings = rows[start : start + 5 * whole.sum()].reshape(-1, 5, run.lanes)
+    places = links.under_way(run.grid.lengths, run.o, run.grid.lengths.size)
+    rings = rows[places[: 5 * whole.sum()]].reshape(-1, 5, run.lanes)
     at = run.o[int(links.filter[2:-1])]
     filters = rows[at : at + 4 * alpha.size].reshape(-1, 4, run.lanes)
     weight = np.where(alpha < 1, 1 / np.maximum(1 - alpha**2, 1e-9), 0)[:, None]

@@ -236,7 +236,7 @@ class Photons:
         half = 4 * run.quadrature(a, angle) + 1 - run.algebra.gamma[a, a].real
         number = np.arange(T) - T // 2  # S is even: X is Hermitian
         values = half[:, np.abs(number)]
-        omega = 2 * np.pi * number / (T * float(self.widths.mean()))
+        omega = np.asarray(2 * np.pi * number / (T * float(self.widths.mean())), float)
         return Moments(values[0], self._error(values), omega=omega)
 
     # -- axes ------------------------------------------------------------------------------------

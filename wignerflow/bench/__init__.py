@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import accuracy, chain, clusters, exact, levels, report, speed, spins, startup
+from . import accuracy, chain, clusters, exact, levels, light, report, speed, spins, startup
 from .report import Section
 
 #: Parts in order: name, what it measures, and its function of ``quick``.
@@ -23,6 +23,7 @@ PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
     "exact": ("exact engines", exact.section),
     "levels": ("emitters with levels", levels.section),
     "clusters": ("clusters of spins", clusters.section),
+    "light": ("output fields and delayed links", light.section),
     "startup": ("start and memory", startup.section),
 }
 

@@ -62,6 +62,7 @@ class Links:
         count = len(self.links)
         self.lengths = parameters.indices(np.ones(count, np.int64))
         self.offsets = parameters.indices(np.zeros(count, np.int64))
+        self.strides = parameters.indices(np.zeros(count, np.int64))
         self.start, self.alpha = parameters.integer(0), parameters.integer(0)
         #: Steps made before the run, as far as buffers are concerned: many where it starts full.
         self.past = parameters.integer(0)
@@ -160,7 +161,8 @@ class Links:
         out.close()
         out.close()
         out.open("if early < 1:")
-        out.add(self._place("iz", "rt", "dt"))
+        # a cell more than steps of delay: where it reads nothing is written in this step
+        out.add(self._place("iz", "rt", f"({self.now} + 1) % (dt + 1)"))
         out.add(f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]")
         out.add("lo = noise * lossy")
         for condition, filtered in (("be > F(0)", True), ("be <= F(0)", False)):
@@ -184,16 +186,16 @@ class Links:
         out.close()
         out.close()
 
-    def _place(self, name: str, ring: str, length: str) -> str:
-        at = f"{self.start} + o[{self.offsets} + {ring}] + {self.rows} * ({self.now} % {length})"
-        return f"{name} = ({at}) * LN & FAR"
+    def _place(self, name: str, ring: str, cell: str) -> str:
+        first = f"{self.start} + o[{self.offsets} + {ring}]"
+        return f"{name} = ({first} + o[{self.strides} + {ring}] * ({cell})) * LN & FAR"
 
     def places(self, out: Lines, channel: Channel | MemberChannel, m: str, tag: str) -> None:
         """Outside the lane loop: where to write what leaves a port."""
         _, ring, tap = self.maps[id(channel)]
         out.add(f"rq = o[{ring} + {m}]", f"iy{tag} = {self.dump} * LN & FAR")
         out.open("if rq >= 0:")
-        out.add(self._place(f"iy{tag}", "rq", f"o[{self.lengths} + rq]"))
+        out.add(self._place(f"iy{tag}", "rq", f"{self.now} % (o[{self.lengths} + rq] + 1)"))
         out.close()
         if self._tapped(channel):
             out.add(f"tk = o[{tap} + {m}]", f"ik{tag} = {self.dump} * LN & FAR")
@@ -244,17 +246,33 @@ class Links:
             raise ValueError("Delayed links need steps of one length: space the times evenly.")
         return delays_in_steps(self.links, h)
 
+    def _rooms(self, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Of every ring: its first place and the distance of its cells; all slots.
+
+        Rings of one length lie side by side: cells of one step make a block, and are read in order.
+        """
+        first, apart = np.zeros((2, whole.size), np.int64)
+        total = 0
+        for d in dict.fromkeys(whole.tolist()):
+            same = np.flatnonzero(whole == d)
+            first[same] = total + self.rows * np.arange(same.size)
+            apart[same] = self.rows * same.size
+            total += self.rows * same.size * (d + 1)
+        return first, apart, total
+
     def wide(self, lengths: NDArray[np.float64]) -> int:
         """Slots of the buffers."""
-        return self.rows * int(self.steps(lengths)[0].sum()) if self.active else 0
+        return self._rooms(self.steps(lengths)[0])[2] if self.active else 0
 
     def fill_tables(self, parameters: Parameters, lengths: NDArray[np.float64], start: int) -> None:
         """Lengths, places and filters for a step grid; buffers begin at slot ``start``."""
         if not self.active:
             return
         whole, alpha = self.steps(lengths)
+        first, apart, _ = self._rooms(whole)
         parameters.assign_indices(self.lengths, whole)
-        parameters.assign_indices(self.offsets, self.rows * (np.cumsum(whole) - whole))
+        parameters.assign_indices(self.offsets, first)
+        parameters.assign_indices(self.strides, apart)
         parameters.assign(self.start, start)
         parameters.assign_array(self.alpha, alpha)
 
@@ -267,11 +285,12 @@ class Links:
         if not self.active:
             return np.zeros(0, np.int64)
         whole, alpha = self.steps(lengths)
-        first = self.layout.wide_slots + self.rows * (np.cumsum(whole) - whole)
+        first, apart, _ = self._rooms(whole)
         rings = [
-            at + self.rows * ((steps + np.arange(d)) % d)[:, None] + np.arange(self.rows)
-            for at, d in zip(first, whole, strict=True)
-        ]
+            self.layout.wide_slots + at + far * ((steps + 1 + np.arange(d)) % (d + 1))[:, None]
+            + np.arange(self.rows)
+            for at, far, d in zip(first, apart, whole, strict=True)
+        ]  # fmt: skip
         parts = 4 if self.taps else 2
         filters = int(o[_number(self.filter)]) + np.arange(parts * alpha.size)
         return np.concatenate([*(ring.ravel() for ring in rings), filters])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ..model.coefficients import Coef
@@ -23,13 +25,22 @@ class MemberChannels:
         layout, prologue: of the kernel.
         links: of the kernel.
         part: what is printed; noise alone is drawn with the local step.
+        apart: groups whose members make both stages in one pass, so that noise is not kept.
     """
 
-    def __init__(self, layout: Layout, prologue: Prologue, links: Links, part: str = WHOLE):
+    def __init__(
+        self,
+        layout: Layout,
+        prologue: Prologue,
+        links: Links,
+        part: str = WHOLE,
+        apart: Collection[int] = (),
+    ):
         self.layout, self.prologue, self.links = layout, prologue, links
         self.part, self.keys = part, "kl" if part == NOISE else "kd"
         #: Room for the vacuum part and ordering of what enters ports.
         self.kept: dict[int, str] = {}
+        self.apart = apart
         # pair number of the first member's noise, and room to keep it between the two stages
         self.channels: list[tuple[MemberChannel, str, str]] = []
         self.correlated: dict[int, CorrelatedPrinter] = {}
@@ -40,6 +51,9 @@ class MemberChannels:
                 first = layout.draws.first(purpose, f"jump\0{alone.name}", pairs)
             if isinstance(alone, MatrixChannel):
                 self.correlated[len(self.channels)] = CorrelatedPrinter(layout, alone, part)
+                self.channels.append((alone, first, ""))
+                continue
+            if alone.size in apart:
                 self.channels.append((alone, first, ""))
                 continue
             if links.is_port(alone) and links.taps:
@@ -109,21 +123,27 @@ class MemberChannels:
             rdt = self.prologue.name(f"F(-1) * {rdt}")
         if self.part == DRIFT:
             return scale, rdt, ["", ""]
-        out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
+        if room:
+            out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
+        total, kept = self.slots(j)
         if self.links.is_port(channel):
             root = self.links.root
-            total, kept = self.slots(j)
-            if kept:
+            if j in self.kept:
                 out.add(f"iv{j} = ({self.kept[j]} + 3 * m) * LN & FAR")
             if stage == 1:
                 self.links.read(out, channel, "m", total, kept, f"{first} + m")
         elif stage == 1:
-            fill(out, self.keys, f"{first} + m", [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"])
-        lane.add(f"w{j}_0 = w[ic{j} + l]", f"w{j}_1 = w[ic{j} + LN + l]")
+            fill(out, self.keys, f"{first} + m", total)
+        lane.add(*(f"w{j}_{i} = {total[i]}" for i in range(2)))
         return scale, rdt, [f"{root} * w{j}_0", f"{root} * w{j}_1"]
 
     def slots(self, j: int) -> tuple[list[str], list[str]]:
         """Of a port's member in its lane loop: what enters, and what is kept beside it."""
+        channel = self.channels[j][0]
+        if channel.size in self.apart:
+            s, taps = self.layout.s, self.links.is_port(channel) and self.links.taps
+            kept = [s(f"kept_member{j}_{i}") for i in range(3)] if taps else []
+            return [s(f"entering{j}_{i}") for i in range(2)], kept
         total = [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"]
         return total, [f"w[iv{j} + {i} * LN + l]" for i in range(3)] if j in self.kept else []
 

@@ -183,12 +183,12 @@ class ObservePrinter:
                 layout.members(body, group)
                 body.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
                 body.open(LANE_LOOP)
-                seen = [
+                state = [
                     f"v[i{k} + {c} * LN + l]"
                     for k in blocks
                     for c in range(layout.block(k).components)
                 ]
-                body.add(f"{layout.s('check')} += F(0) * ({' + '.join(seen)})")
+                body.add(f"{layout.s('check')} += F(0) * ({' + '.join(state)})")
                 body.close()
                 body.close()
             layout.total(body, ["check"])

@@ -19,6 +19,7 @@ The order of a step stands here. Gradients are printed by ``single_gradient`` (s
 from __future__ import annotations
 
 from ..phasespace.polynomials import Form, Leaf, Member, Monomial, Pair, Poly, Var
+from ..phasespace.system import MatrixChannel
 from .array_sums import ArraySums
 from .diffusions import DiffusionPrinter
 from .fields import Fields
@@ -56,7 +57,8 @@ class StepPrinter:
         self.links = Links(layout, self.prologue)
         self.single = SingleGradient(system, self.prologue, rest, self.links)
         self.jumps = len(self.single.symbols)
-        self.channels = MemberChannels(layout, self.prologue, self.links)
+        self.apart = self._apart()
+        self.channels = MemberChannels(layout, self.prologue, self.links, apart=self.apart)
         averaged = {step.block for step in system.modes}
         moved = {*local.steps, *(x.block for d in system.diffusions for x in d.leaves)}
         self.records = Recorder(layout, self.prologue, averaged, moved, self.links, self.channels)
@@ -71,6 +73,19 @@ class StepPrinter:
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
         self.modes = ModePrinter(layout)
         self.diffusions = DiffusionPrinter(layout, self.prologue)
+
+    def _apart(self) -> set[int]:
+        """Groups of arrays whose members do not see each other within a step.
+
+        Both evaluations of such a member are made in one pass, and nothing between them is kept.
+        """
+        layout, system = self.layout, self.layout.system
+        fluxes = [f.flux for f in system.fields if f.flux is not None]
+        forms = {*needed_forms([*self.single.polynomials, *fluxes]), *self.fields.forms()}
+        seen = {layout.form_group(i) for i in forms}
+        seen |= {layout.block(use[0][0][0]).size for uses in self.fields.uses for use in uses}
+        seen |= {f.size for f in system.member_channels if isinstance(f, MatrixChannel)}
+        return {*layout.groups} - seen
 
     # -- pieces in the lane loop of the single subsystems --------------------------------------
 
@@ -158,53 +173,72 @@ class StepPrinter:
 
     # -- the loop over the members of a group of arrays ----------------------------------------
 
-    def _members(self, group: int, stage: int, out: Lines) -> None:
+    def _members(self, group: int, stages: tuple[int, ...], out: Lines) -> None:
+        """One stage for the members of a group, or both in one pass where they are apart."""
         layout, blocks = self.layout, self.layout.groups[group]
-        source = "v" if stage == 1 else "q"
+        first = stages[0]
+        source = "v" if first == 1 else "q"
         self.fields.before(out, group, source)
-        self.channels.before(group, stage, source, out)
+        self.channels.before(group, first, source, out)
         layout.members(out, group)
         out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names: dict[Leaf, str] = {
-            Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
-            for k in blocks
-            for c in range(layout.block(k).components)
-        }
-        terms, body = self.member.begin(group, stage, source, names, self.channels, out)
-        for k in blocks:
-            if k in self.modes.steps:
-                out.add(*self.modes.load(k, "m"))
-                self.modes.noise_member(k, stage, out)
-        if stage in self.local_stages:
+        points: dict[int, dict[Leaf, str]] = {}
+        gradients = {}
+        for stage in stages:
+            points[stage] = {
+                Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
+                for k in blocks
+                for c in range(layout.block(k).components)
+            }
+            gradients[stage] = self.member.begin(
+                group, stage, source, points[stage], self.channels, out
+            )
+            for k in blocks:
+                if k in self.modes.steps:
+                    out.add(*self.modes.load(k, "m"))
+                    self.modes.noise_member(k, stage, out)
+        if {*stages} & {*self.local_stages}:
             for k in blocks:
                 if k in self.local.steps:
                     out.add(*self.local.load(k, "m"))
                     self.local.noise_member(k, out)
-        if stage == 2:
+        if 2 in stages:
             self.diffusions.before_member(group, out)
             self.records.load(group, out)
-        out.open(LANE_LOOP)
-        for k in blocks:
-            for c in range(layout.block(k).components):
-                out.add(f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]")
-                if stage == 2 or k in self.modes.steps:
-                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-        out.add(*(line.strip() for line in body.lines))
-        end: dict[Leaf, str] = {}
-        for k in self._modes_first(blocks):
-            n = layout.block(k).components
-            x = [f"x{k}_{c}" for c in range(n)]
-            y = [f"y{k}_{c}" for c in range(n)]
-            y = self._advance(k, f"{k}", [plus(*terms[k, c]) for c in range(n)], x, y, stage, out)
-            end.update({Member(k, c): y[c] for c in range(n)})
-        if stage == 2:
+        for stage in stages:
+            # a loop for each: its chain of dependent operations is half as long
+            terms, body = gradients[stage]
+            last = stage == stages[-1]
+            out.open(LANE_LOOP)
+            for k in blocks:
+                for c in range(layout.block(k).components):
+                    place = f"{source}[i{k} + {c} * LN + l]"
+                    if stage != first:
+                        place = layout.s(f"mid{k}_{c}")
+                    out.add(f"{points[stage][Member(k, c)]} = {place}")
+                    if stage == 2 or k in self.modes.steps:
+                        out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+            out.add(*(line.strip() for line in body.lines))
+            end: dict[Leaf, str] = {}
+            for k in self._modes_first(blocks):
+                n = layout.block(k).components
+                x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
+                g = [plus(*terms[k, c]) for c in range(n)]
+                y = self._advance(k, f"{k}", g, x, y, stage, out)
+                end.update({Member(k, c): y[c] for c in range(n)})
+            if not last:
+                for leaf, name in end.items():
+                    assert isinstance(leaf, Member)
+                    out.add(f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}")
+                out.close()
+        if 2 in stages:
             end.update(self.diffusions.lines(group, end, out))
-        target = "q" if stage == 1 else "v"
+        target = "v" if 2 in stages else "q"
         for leaf, name in end.items():
             assert isinstance(leaf, Member)
             out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
-        self.sums.add(group, end, out, self.seen if stage == 1 else ())
-        if stage == 2:
+        self.sums.add(group, end, out, () if 2 in stages else self.seen)
+        if 2 in stages:
             self.records.after_member(group, blocks, out)
         out.close()
         out.close()
@@ -239,7 +273,10 @@ class StepPrinter:
                 body.add("pass")
                 body.close()
                 for group in layout.groups:
-                    self._members(group, stage, body)
+                    if group not in self.apart:
+                        self._members(group, (stage,), body)
+                    elif stage == 1:
+                        self._members(group, (1, 2), body)
         self.records.finish(body)
         out.open(f"def step({ARGUMENTS}):")
         out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
