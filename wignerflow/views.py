@@ -188,6 +188,7 @@ def rerun(result: Result, ntraj: int | None = None, **options: Any) -> Result:
         what["tlist"],
         e_ops=e_ops,
         method=engine,
+        symmetrize=what.get("symmetrize", False),
         seed=what["seed"],
         dt=step,
         ntraj=max(2, result.ntraj) if ntraj is None else ntraj,

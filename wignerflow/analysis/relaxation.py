@@ -27,6 +27,7 @@ from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
 from ..run.pilot import Wanted
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
+from ..solving.symmetrized import Symmetrized
 from .controls import Late, late
 
 TIMES = 64  # outputs of a run, evenly spaced
@@ -95,7 +96,7 @@ class Runner:
         self,
         engine: Any,
         model: Model,
-        base: Base,
+        same: Symmetrized,
         plan: Plan,
         seed: int,
         single: bool,
@@ -106,7 +107,7 @@ class Runner:
     ):
         self.controls = False
         self.uncontrolled: str | None = ""
-        self.engine, self.base, self.plan = engine, base, plan
+        self.engine, self.base, self.plan, self.equal = engine, same.base, plan, same.equal
         self.device = default_device() if device is None and runs_trajectories(engine) else device
         self.model = model
         self.seed, self.single, self.threads, self.dt = seed, single, threads, dt
@@ -179,7 +180,7 @@ class Runner:
             place(request, self.device or "cpu", runs_trajectories(self.engine))
             # averages over outputs have smaller errors than one; controls correct the rest
             many = count if self.controls else AVERAGED * count
-            request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}))
+            request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}, self.equal))
             if self.stochastic:
                 outcome = simulate(text, times, self.every, request)
             else:
@@ -201,7 +202,7 @@ class Runner:
             used = samples.batch_count[0] > 0
             sums = samples.batch_sum[:, used] / samples.batch_count[:, used, None]
             values = np.moveaxis(sums, 0, 1)
-        n = TIMES // 4
+        n, values = TIMES // 4, self.equal.channels(values)
         return np.stack([values[:, 1 + k * n : 1 + (k + 1) * n].mean(axis=1) for k in range(4)], 1)
 
     def _uncontrolled(self) -> str | None:

@@ -55,6 +55,7 @@ from ..solving import (
     trajectories_of,
 )
 from ..solving.options import truncation_of
+from ..solving.symmetrized import Symmetrized
 from .controls import Controlled, Late, control
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
 from .steady_value import SteadyState as SteadyState
@@ -83,6 +84,7 @@ def steady_state(
     relax: float | None = None,
     timeout: float | None = None,
     controls: bool | None = None,
+    symmetrize: bool = True,
     period: float | None = None,
     tlist: Times | None = None,
     truncation: bool | Literal["full"] | None = None,
@@ -106,6 +108,7 @@ def steady_state(
             the method's equations, f polynomials of the state): errors fall a hundred times and
             more, and most of the step's error goes too. None does it for systems of up to 8
             variables without arrays; True raises where it cannot be done.
+        symmetrize: average over exact symmetries, as :func:`wignerflow.solve` does.
         period: of the drive. The result is the state that repeats with it, which ``method="exact"``
             finds as the eigenvector of the map of one period; other methods refuse.
         tlist: with ``period``, times in [0, period], ascending, shape (T,); values have it too.
@@ -151,6 +154,8 @@ def steady_state(
     limit = None if timeout is None else _check.positive("timeout", timeout)
     if controls not in (None, True, False):
         _check.fail("controls", "be True, False or None", controls, kind=TypeError)
+    if symmetrize not in (True, False):
+        _check.fail("symmetrize", "be True or False", symmetrize, kind=TypeError)
     check_treats(engine, model)
     if device is not None:
         choose_device(device, runs_trajectories(engine))
@@ -160,12 +165,15 @@ def steady_state(
     elif isinstance(engine, Cumulant):
         out = _moments(engine, model, base, plan, unique, None if limit is None else start + limit)
     elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
-        runner = Runner(engine, model, base, plan, number, single, workers, step, device, controls)
+        same = Symmetrized.of(model, base, plan, engine, 1) if symmetrize else Symmetrized(base)
+        runner = Runner(engine, model, same, plan, number, single, workers, step, device, controls)
         deadline = None if limit is None else start + limit
         if controls and not runner.controls:
             why_not = f"Controls do not apply: {runner.uncontrolled}."
             _check.fail("controls", "be None or False for this model and method", True, why_not)
         out = _relaxed(runner, count, unique, known, deadline)
+        if same.note is not None:
+            out.stats["notes"] = [same.note]
     else:
         raise ValueError(
             f"Method {engine!r} has no steady states; use 'exact', 'jumps', 'twa' or 'cumulant'."

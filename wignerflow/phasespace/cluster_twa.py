@@ -79,6 +79,7 @@ class ClusterTWA(TrajectoryMethod):
 
     name = "cluster-twa"
     order = 1
+    equivariant = False  # clusters break symmetries
 
     def __init__(self, size: int = 2, partition: Any = None):
         self.size = _check.integer("size", size, 1)

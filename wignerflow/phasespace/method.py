@@ -29,6 +29,9 @@ class TrajectoryMethod(ABC):
     stochastic: bool = True
     order: int | None = 2
     ordering: str | None = "symmetric"
+    #: Whether its equations have every symmetry of the model: what permutes members of arrays
+    #: without changing the master equation does not change the distribution of trajectories.
+    equivariant: bool = True
 
     @property
     def uses(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..observables import Plan
 from ..run.stopping import Target
+from .symmetrized import NOTHING, Equal
 
 
 class PlanColumns:
@@ -17,16 +18,18 @@ class PlanColumns:
     Args:
         plan: of the observables.
         target: standard errors asked for, by name.
+        equal: channels that are averaged.
     """
 
-    def __init__(self, plan: Plan, target: Mapping[str, Target]):
-        self.plan, self.target, self.slots = plan, target, plan.slots()
+    def __init__(self, plan: Plan, target: Mapping[str, Target], equal: Equal = NOTHING):
+        self.plan, self.target, self.slots, self.equal = plan, target, plan.slots(), equal
         #: By name: where its columns stand, whether it has one value per time, and is complex.
         self.places: dict[str, tuple[slice, bool, bool]] = {}
 
     def read(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values (..., T, Q) from the means of all channels (..., T, K)."""
         lead, at = means.shape[:-1], 0
+        means = self.equal.channels(means)
         parts: list[NDArray[np.float64]] = []
         for o in self.plan.observables:
             inputs = {n: self.slots[k].read(means) for n, k in o.inputs.items()}

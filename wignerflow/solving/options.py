@@ -85,6 +85,7 @@ class Options:
     chosen: Chosen | None
     tol: float | None
     variance: str
+    symmetrize: bool
     precision: str
     device: str
     threads: int
@@ -110,6 +111,7 @@ def read_options(
     dt: Any,
     tol: Any,
     variance: Any,
+    symmetrize: Any,
     precision: Any,
     device: Any,
     threads: Any,
@@ -138,6 +140,8 @@ def read_options(
     if variance == "guided" and not runs_trajectories(method):
         must = "be 'plain' for a method without phase-space trajectories"
         _check.fail("variance", must, variance)
+    if not isinstance(symmetrize, (bool, np.bool_)):
+        _check.fail("symmetrize", "be True or False", symmetrize, kind=TypeError)
     for name, value in (("checkpoint", checkpoint), ("client", client), ("keep", keep)):
         if variance == "guided" and value is not None:
             _check.fail("variance", f"be 'plain' or 'auto' with `{name}`", variance)
@@ -178,6 +182,7 @@ def read_options(
         chosen,
         tol,
         variance,
+        bool(symmetrize),
         precision,
         device,
         workers,

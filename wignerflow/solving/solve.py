@@ -125,6 +125,7 @@ def solve(
     dt: float | None = None,
     tol: float | None = None,
     variance: Literal["plain", "guided", "auto"] = "plain",
+    symmetrize: bool = True,
     precision: Precision = "single",
     device: Device | None = None,
     threads: int | None = None,
@@ -160,6 +161,11 @@ def solve(
             page on precision); or "auto", guided where a pilot finds that it pays. ``ntraj`` counts
             single trajectories, and ``result.efficiency`` how many plain ones each stands for.
             Where guided sampling cannot be used, ``stats["notes"]`` says why. CPU only.
+        symmetrize: average over exact symmetries of the model that permute members of arrays
+            (mirror of a chain, translation of a ring, exchange of equal members), which it looks
+            for; ``stats["notes"]`` says which. Means are the same, errors and ``std`` smaller.
+            Entries of an array that have equal means become equal, with errors from the spread of
+            32 batches.
         precision: "single" or "double", of the state of a trajectory; sums are always double, and
             so is mean field.
         device: "cpu", "cuda" (every visible NVIDIA GPU), or "auto", which takes the CPU where no
@@ -222,6 +228,7 @@ def solve(
         dt=dt,
         tol=tol,
         variance=variance,
+        symmetrize=symmetrize,
         precision=precision,
         device=device,
         threads=threads,

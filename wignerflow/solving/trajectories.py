@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..checkpoint import FileKeeper
 from ..compiler.build import TooLarge
 from ..estimate import MINUTE, heard_by, out_of_time, showing_compilation
@@ -31,6 +33,7 @@ from .columns import PlanColumns, no_error
 from .options import Options
 from .problem import Problem
 from .provenance import Record, identity
+from .symmetrized import Equal, Symmetrized
 
 SHORT_WARNING = 0.05
 NEGATIVE_WARNING = 0.02
@@ -43,6 +46,11 @@ class Trajectories:
 
     def __init__(self, problem: Problem, method: TrajectoryMethod, options: Options):
         self.problem, self.method, self.options = problem, method, options
+        self.symmetrized = Symmetrized(problem.base)
+        if options.symmetrize and options.start is None:
+            self.symmetrized = Symmetrized.of(
+                problem.model, problem.base, problem.plan, method, problem.times.size
+            )
         self.request = Request(
             options.ntraj if method.stochastic else 2,
             options.seed,
@@ -100,11 +108,14 @@ class Trajectories:
                 sampling = text.coefficient_times(self._grid(text), sampling)
             self.problem = self.problem.tabulated(sampling)
         self.record = Record(self.problem, self.method, options, sampling)
+        self.record.facts["symmetrize"] = options.symmetrize
         text = self._lowered()
         if options.target:
-            self.request.reached = _reached(self.problem.plan, options.target)
+            equal = self.symmetrized.equal
+            self.request.reached = _reached(self.problem.plan, options.target, equal)
         self._keep()
         outcome = self._simulate(text)
+        outcome.samples = self.symmetrized.equal.samples(outcome.samples)
         self._complete(outcome, text)
         if not self.method.stochastic:
             return self._deterministic(outcome)
@@ -135,7 +146,7 @@ class Trajectories:
         begin, limit = self.options.begin, self.options.timeout
         out_of_time(begin, limit, "reading the arguments")
         system, symbols = self.method.lower(
-            self.problem.model, self.problem.base, self.problem.times
+            self.problem.model, self.symmetrized.base, self.problem.times
         )
         readouts = [
             Readout(symbols[k], self.problem.plan.base[k].is_complex) for k in self.problem.base
@@ -196,7 +207,7 @@ class Trajectories:
             self.request.wanted = Wanted(
                 self.request.ntraj,
                 options.tol,
-                PlanColumns(plan, options.target),
+                self._columns(),
                 free,
                 plain=options.variance == "plain",
                 work=LOOK if hurried else MAX_WORK,
@@ -206,6 +217,9 @@ class Trajectories:
             if self.prepared.exact:
                 self.prepared.errors.update(no_error(plan, times.size))
         return self.prepared
+
+    def _columns(self) -> PlanColumns:
+        return PlanColumns(self.problem.plan, self.options.target, self.symmetrized.equal)
 
     def _grid(self, text: KernelText) -> Grid:
         prepared = self._prepare(text)
@@ -226,6 +240,8 @@ class Trajectories:
         if prepared.scheme:
             self.record.facts["scheme"] = prepared.scheme
         kept = batched(self.problem.plan, self.problem.plan.slots())
+        if self.symmetrized.equal.some:
+            kept = np.union1d(kept, self.symmetrized.equal.changed)
         if self.request.pool is None:  # else it is not this machine that works
             nodes = Schedule.of(self.problem.times, prepared.even).nodes
             compiling = announce_run(text, nodes, kept, self.request, prepared.step)
@@ -250,7 +266,7 @@ class Trajectories:
         from ..run.guided import Declined, guided
 
         options, times = self.options, self.problem.times
-        columns = PlanColumns(self.problem.plan, options.target)
+        columns = self._columns()
         try:
             if options.checkpoint is not None or not self.method.stochastic:
                 raise Declined("it does not go with a checkpoint, nor with a single trajectory")
@@ -283,8 +299,7 @@ class Trajectories:
         notes = list(text.system.facts)
         if self.without is not None:
             notes.append(f"device='auto' took the CPU: {self.without.rstrip('.')}.")
-        if self.declined is not None:
-            notes.append(self.declined)
+        notes += [note for note in (self.declined, self.symmetrized.note) if note is not None]
         if notes:
             stats["notes"] = notes
 
@@ -305,9 +320,9 @@ class Trajectories:
         )
 
 
-def _reached(plan: Plan, target: Mapping[str, Target]) -> Callable[[Samples], bool]:
+def _reached(plan: Plan, target: Mapping[str, Target], equal: Equal) -> Callable[[Samples], bool]:
     def reached(samples: Samples) -> bool:
-        mean, sem, _ = assemble(plan, samples, plan.slots())
+        mean, sem, _ = assemble(plan, equal.samples(samples), plan.slots())
         return worst(target, mean, sem)[1] <= 1
 
     return reached
