@@ -37,8 +37,9 @@ def ring(size=M, periodic=True, fields=None, loss=0.3):
     return wf.Model(H, jumps, initial={spins: wf.down}), spins
 
 
-def cavity(weights=np.ones(M)):
+def cavity(weights=None):
     spins, mode = wf.Spin(count=M, name="spins"), wf.Mode(name="mode")
+    weights = np.ones(M) if weights is None else weights
     light = mode.adag * (weights * spins.sm).sum()
     jumps = [wf.Jump(mode.a, 1.0), wf.Jump(spins.sp, 0.5)]
     model = wf.Model(0.6 * (light + light.dag()), jumps, initial={spins: wf.down, mode: wf.vacuum})
