@@ -7,7 +7,8 @@ the table is drawn, and its coordinates along r orthonormal directions G are set
     x = xi + G^T (z - G xi),
 
 for the second the rest changes sign: x' = 2 G^T z - x, that is G^T z - (xi - G^T G xi). Or the
-caller fills it. All else is the same text as without a table.
+caller fills it, or it is drawn for one chunk as it is, and handed back. All else is the same text
+as without a table.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .module import Grid, KernelText
 
 #: A chunk: few, so that a table stays in the cache.
 LANES = 32
+#: Where a table comes from.
+PAIRS, GIVEN, DRAWN = range(3)
 #: Purpose of the base normals.
 GUIDED = 5
 
@@ -77,7 +80,8 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
         m2: "f64[][][]", bcount: "i64[][][]", bsum: "f64[][][][]", bmap: "i64[]",
         clips: "f64[]", places: "i64[]", g: "F[]", z: "F[]", scratch: "F[]"):
     # places: begin of the table, pairs of initial state, collective and local step, of the run,
-    # directions, and whether the table is as it should be
+    # directions, and whether pairs of chunks are guided (0), the table is as it should be (1), or
+    # is drawn as it is (2)
     x0 = places[0]
     pairs = places[4]
     directions = places[5]
@@ -90,6 +94,9 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
                 guide(p, x0, 2 * pairs, g, z, zat, scratch, directions)
             else:
                 mirror(p, x0, 2 * pairs, g, z, zat, directions)
+        if places[6] == 2:
+            t0 = (first + c) * LN
+            draw(p, x0, pairs, seed0, seed1, t0)
         initial(v, s, w, p, o, U(0), U(0), t0)
         for l in range(LN):
             s[ALIVE * LN + l] = F(1)
@@ -156,28 +163,54 @@ class GivenKernel(CpuKernel):
         Returns:
             count (C, T), mean and m2 (C, T, K), batch sums (C, T, 32, Kb) of 2 chunks per pair.
         """
-        n, chunks = self.lanes, 1 if table is not None else 2 * len(z)
-        T, K, Kb = self.nsteps.size + 1, self.channels, self.batched.size
-        x = np.zeros(2 * self.pairs * n, self.dtype) if table is None else table.ravel()
+        x = np.zeros(2 * self.pairs * self.lanes, self.dtype) if table is None else table.ravel()
         p = np.concatenate([self.p, x.astype(self.dtype)])
-        places = np.array(
-            [*self.places, len(directions), int(table is not None), self.first_local], np.int64
-        )
+        chunks, how = (1, GIVEN) if table is not None else (2 * len(z), PAIRS)
+        return self._run_with(p, 2 * first, chunks, how, seed, directions, z)[:4]
+
+    def run_drawn(
+        self, chunk: int, seed: int
+    ) -> tuple[NDArray[Any], NDArray, NDArray[np.int64], float]:
+        """Chunk number ``chunk`` with plain normals.
+
+        Returns:
+            its table (2 pairs, lanes), values (T, lanes, Kb) of every trajectory, whether each
+            counts (T, lanes), and how many diffusions were clipped.
+        """
+        p = np.empty(self.p.size + 2 * self.pairs * self.lanes, self.dtype)
+        p[: self.p.size] = self.p
+        none = np.zeros((0, 0)), np.zeros((0, 0, self.lanes))
+        _, _, _, sums, groups, clips = self._run_with(p, chunk, 1, DRAWN, seed, *none)
+        return p[self.p.size :].reshape(-1, self.lanes), sums[0], groups[0], float(clips[0])
+
+    def _run_with(
+        self,
+        p: NDArray[Any],
+        first: int,
+        chunks: int,
+        how: int,
+        seed: int,
+        directions: NDArray[Any],
+        z: NDArray[Any],
+    ) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray, NDArray]:
+        """Count, mean, m2, batch sums and counts, clips, with parameters and table in ``p``."""
+        n, T, K, Kb = self.lanes, self.nsteps.size + 1, self.channels, self.batched.size
+        places = np.array([*self.places, len(directions), how, self.first_local], np.int64)
         k0, k1 = rng.seed_words(seed)
         count, groups = np.zeros((chunks, T), np.int64), np.zeros((chunks, T, 32), np.int64)
         mean, m2 = np.zeros((2, chunks, T, K))
-        sums = np.zeros((chunks, T, 32, Kb))
+        sums, clips = np.zeros((chunks, T, 32, Kb)), np.zeros(chunks)
         v, q, s, w = (
             np.zeros(m * n, self.dtype)
             for m in (self.state_slots, self.state_slots, self.scratch, self.wide_slots)
         )
         arguments = (
-            2 * first, chunks, k0, k1, v, q, s, w, p, self.o, self.ct, self.nsteps, self.hs,
+            first, chunks, k0, k1, v, q, s, w, p, self.o, self.ct, self.nsteps, self.hs,
             self.rows, np.zeros(2, np.uint32), np.zeros(2, np.uint32), self.dtype(self.noise),
-            count, mean, m2, groups, sums, self.bmap, np.zeros(chunks), places,
+            count, mean, m2, groups, sums, self.bmap, clips, places,
             np.ascontiguousarray(directions, self.dtype).ravel(),
             np.ascontiguousarray(z, self.dtype).ravel(),
             np.zeros(max(1, len(directions)) * n, self.dtype),
         )  # fmt: skip
         self._run(arguments)
-        return count, mean, m2, sums
+        return count, mean, m2, sums, groups, clips

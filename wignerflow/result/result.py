@@ -240,8 +240,12 @@ class Result:
         """By name, how many plain trajectories each of these stands for: the number with which
         plain ones would have the same largest standard error, over ``ntraj``.
 
-        One for plain trajectories. Derived observables, of which that is not known, are left out.
+        One for plain trajectories; with controls as their pilot saw it. Derived observables, of
+        which that is not known, are left out.
         """
+        known = self.stats.get("efficiency")
+        if known is not None:
+            return {str(name): float(value) for name, value in known.items()}
         if self.samples is None or not self.samples.nets:
             return dict.fromkeys(self.expect, 1.0)
         out = {}

@@ -65,6 +65,16 @@ class PlanColumns:
         error = np.sqrt(n - 1.0) * less.std(axis=0).max(axis=0, initial=0.0)
         return float(n * each * ((error / asked) ** 2).max(initial=0.0))
 
+    def gains(self, gain: NDArray[np.float64]) -> dict[str, float]:
+        """By name, the least of gains of channels (K,), of observables that are no functions."""
+        out = {}
+        for o in self.plan.observables:
+            if o.rule is None:
+                own = gain[self.slots[o.inputs[""]].span]
+                if np.any(np.isfinite(own)):
+                    out[o.name] = float(np.nanmin(own))
+        return out
+
     def split(self, columns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """By name, sizes of errors (T,) or (T, V) from (T, Q)."""
         out = {}

@@ -51,9 +51,9 @@ def compiled(
         _check.fail("method", "be one with stochastic trajectories, such as 'twa'", method)
     options = read_options(
         engine, model, list(problem.named), problem.times, begin=0.0, ntraj=ntraj, seed=0, dt=dt,
-        tol=None, variance="plain", symmetrize=False, precision=precision, device="cpu",
-        threads=None, target_sem=None, timeout=None, keep=None, start=None, checkpoint=None,
-        every=None, client=None, progress=False,
+        tol=None, variance="plain", controls=False, symmetrize=False, precision=precision,
+        device="cpu", threads=None, target_sem=None, timeout=None, keep=None, start=None,
+        checkpoint=None, every=None, client=None, progress=False,
     )  # fmt: skip
     system, symbols = engine.lower(model, problem.base, problem.times)
     base = problem.plan.base

@@ -85,6 +85,7 @@ class Options:
     chosen: Chosen | None
     tol: float | None
     variance: str
+    controls: bool
     symmetrize: bool
     precision: str
     device: str
@@ -111,6 +112,7 @@ def read_options(
     dt: Any,
     tol: Any,
     variance: Any,
+    controls: Any,
     symmetrize: Any,
     precision: Any,
     device: Any,
@@ -140,8 +142,15 @@ def read_options(
     if variance == "guided" and not runs_trajectories(method):
         must = "be 'plain' for a method without phase-space trajectories"
         _check.fail("variance", must, variance)
-    if not isinstance(symmetrize, (bool, np.bool_)):
-        _check.fail("symmetrize", "be True or False", symmetrize, kind=TypeError)
+    for name, value in (("controls", controls), ("symmetrize", symmetrize)):
+        if not isinstance(value, (bool, np.bool_)):
+            _check.fail(name, "be True or False", value, kind=TypeError)
+    if controls and not (runs_trajectories(method) and method.stochastic):
+        _check.fail("controls", "be False for a method without noise", controls)
+    if controls and variance == "guided":
+        _check.fail("controls", "be False with variance='guided'", controls)
+    if controls and keep is not None:
+        _check.fail("controls", "be False with `keep`", controls)
     for name, value in (("checkpoint", checkpoint), ("client", client), ("keep", keep)):
         if variance == "guided" and value is not None:
             _check.fail("variance", f"be 'plain' or 'auto' with `{name}`", variance)
@@ -182,6 +191,7 @@ def read_options(
         chosen,
         tol,
         variance,
+        bool(controls),
         bool(symmetrize),
         precision,
         device,

@@ -102,6 +102,20 @@ class Symmetrized:
         return Symmetrized(operators, _equal(plan, labels), note)
 
 
+def equal_members(model: Model) -> dict[int, bool]:
+    """By size, whether members of arrays of that size stand in a ring; else any are exchanged.
+
+    Of sizes whose arrays have all members equal.
+    """
+    out = {}
+    for size in {sub.size for sub in model.subsystems if sub.count is not None}:
+        own = frozenset(s for s in model.subsystems if s.count is not None and s.size == size)
+        for found in symmetries(model):
+            if found.arrays == own and found.kind in ("translation", "permutation"):
+                out[size] = found.kind == "translation"
+    return out
+
+
 def _equal(plan: Plan, labels: Mapping[str, NDArray[np.int64]]) -> Equal:
     if not labels:
         return NOTHING

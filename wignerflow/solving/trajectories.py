@@ -33,7 +33,7 @@ from .columns import PlanColumns, no_error
 from .options import Options
 from .problem import Problem
 from .provenance import Record, identity
-from .symmetrized import Equal, Symmetrized
+from .symmetrized import Equal, Symmetrized, equal_members
 
 SHORT_WARNING = 0.05
 NEGATIVE_WARNING = 0.02
@@ -247,6 +247,8 @@ class Trajectories:
             compiling = announce_run(text, nodes, kept, self.request, prepared.step)
             compiling += prepared.stats.get("compile_time", 0.0)
             prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
+        if self.options.controls:
+            prepared = self._controlled(text, prepared)
         if self.extrapolates:
             columns = PlanColumns(self.problem.plan, {})
             outcome = extrapolated(text, self.problem.times, kept, self.request, prepared, columns)
@@ -280,6 +282,33 @@ class Trajectories:
             return None
         self.record.facts |= {"step": prepared.step, "nets": outcome.stats["nets"]}
         return outcome
+
+    def _controlled(self, text: KernelText, prepared: Prepared) -> Prepared:
+        """Let the run be one with controls; not where that cannot be or does not pay."""
+        from ..run.controlled import fit
+        from ..run.guided import Declined
+
+        ntraj, found = self.request.ntraj, self.options.found
+        needed = float(min(ntraj, prepared.stats.get("pilot_needed", ntraj)))
+        if found is not None:  # the same controls
+            needed = float(found.pilot.get("pilot_needed", needed))
+        stats = {**prepared.stats, "pilot_needed": needed}
+        try:
+            equal = equal_members(self.problem.model)
+            run = text, self.problem.times, self.request, prepared
+            fitted = fit(*run, needed, equal, self.symmetrized.equal.channels)
+        except Declined as reason:
+            self.declined = f"controls=True took plain trajectories: {reason}."
+            return replace(prepared, stats=stats)
+        self.request.kernel = fitted.make
+        stats |= {
+            "pilot_work": stats.get("pilot_work", 0) + fitted.work,
+            "compile_time": stats.get("compile_time", 0.0) + fitted.compile_seconds,
+            "variance": "controls",
+            "controls": fitted.controls,
+            "efficiency": self._columns().gains(fitted.gain),
+        }
+        return replace(prepared, stats=stats)
 
     def _costly(self, prepared: Prepared) -> bool:
         """Whether plain trajectories would take so long that a pilot of nets is worth it."""
