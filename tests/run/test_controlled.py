@@ -91,10 +91,13 @@ def test_means_are_those_of_plain_trajectories_and_errors_smaller(made):
         rows = errors > 1e-12
         z = np.abs(value[rows] - plain.expect[name][rows]) / errors[rows]
         assert z.size and z.max() < 4.5
-        largest = [np.abs(r.sem[name][1:]).max() for r in (plain, own)]  # g2 is 0/0 at first
+        if name not in own.efficiency:  # g2, which is 0/0 at first
+            assert np.median(plain.sem[name][1:] / own.sem[name][1:]) > 1.1
+            continue
+        largest = [np.abs(r.sem[name]).max() for r in (plain, own)]
         gain = (largest[0] / largest[1]) ** 2
-        assert gain > (1.3 if name in own.efficiency else 1.0)
-        if name in own.efficiency and value.ndim == 1 and not np.iscomplexobj(value):
+        assert gain > 1.3
+        if value.ndim == 1 and not np.iscomplexobj(value):
             assert 0.6 < gain / own.efficiency[name] < 1.7
     assert ("sampling error as of" in repr(own)) == (min(own.efficiency.values()) > 1.5)
 
