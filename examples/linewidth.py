@@ -72,9 +72,11 @@ for N in sizes:
 exact = [linewidth(40, x, "exact").value for x in pumps]
 print("exact, N = 40: " + ", ".join(f"{v:.3f}" for v in exact))
 fine = np.linspace(pumps[0], pumps[-1], 100)
-ax.plot(pumps, exact, "k--", label="exact, N = 40")
-ax.plot(fine, [second_order(40, x) for x in fine], color="0.5", lw=1, label="1. at N = 40")
-ax.plot(fine, (1 + fine) / (2 * (1 - fine)), ":", color="0.3", label="2. large N")
+ax.plot(pumps, exact, "kx", ms=8, label="exact, N = 40", zorder=4)
+ax.plot(fine, [second_order(40, x) for x in fine], color="0.5", lw=1, label="second order, N = 40")
+ax.plot(
+    fine, (1 + fine) / (2 * (1 - fine)), ":", color="0.3", label=r"second order, $N \to \infty$"
+)
 ax.set(xlabel=r"pump $w/N\Gamma$", ylabel=r"linewidth $\Delta/\Gamma$", ylim=(0, None))
 ax.legend()
 figure.savefig("linewidth.png")

@@ -212,3 +212,9 @@ def test_peers_integrate_the_same_equation() -> None:
     exact = wf.solve(model, [0, scaled / N], e_ops=e_ops, method="exact").expect["emission"][-1]
     runner = peers.numpy_runner(peers.Job(N, 4096, 240, scaled, 2))
     assert runner() == pytest.approx(exact, abs=5 * 0.06 / np.sqrt(4096))
+
+
+def test_a_reader_that_leaves_is_no_error():
+    command = f"{sys.executable} -m wignerflow list | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith("hosseinabadi-2") and done.stderr == ""

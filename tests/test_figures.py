@@ -230,7 +230,8 @@ def test_deviation_is_the_largest_with_its_own_error(toy: xarray.Dataset) -> Non
 
 
 @pytest.mark.parametrize(
-    ("value", "sem", "verdict"), [(0.3, 1.0, True), (0.5, 0.2, None), (0.5, 0.05, False)]
+    ("value", "sem", "verdict"),
+    [(0.3, 1.0, True), (0.5, 0.2, None), (0.5, 0.05, False), (1.4, 0.4, None), (2.5, 0.4, False)],
 )
 def test_verdicts(value: float, sem: float, verdict: bool | None) -> None:
     assert keeps(value, sem, 0.3) is verdict

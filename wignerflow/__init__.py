@@ -4,6 +4,7 @@ Names are imported when they are first asked for (PEP 562), and so are SciPy, xa
 ``import wignerflow`` itself costs little more than NumPy.
 """
 
+import difflib
 import importlib
 import os
 import sys
@@ -167,6 +168,16 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names.sp
 #: Names that are modules themselves.
 _PARTS = {"emitters": "model.emitters", "mean_field": "analysis.mean_field"}
 
+#: Names of other libraries, and what does the same here.
+_ELSEWHERE = {
+    "mesolve": "wf.solve(model, tlist, e_ops=…, method='exact')",
+    "mcsolve": "wf.solve(model, tlist, e_ops=…, method='jumps')",
+    "sesolve": "wf.solve(model, tlist, e_ops=…, method='exact')",
+    "steadystate": "wf.steady_state(model, e_ops)",
+    "correlation_2op_1t": "wf.correlation(model, A, B, taus)",
+    "piqs": "wf.from_piqs(system)",
+}
+
 __all__ = sorted([*_HOME, *_PARTS, "__version__"])
 
 
@@ -176,9 +187,19 @@ def __getattr__(name: str) -> Any:
     elif name in _HOME:
         value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_advice(name)}")
     globals()[name] = value
     return value
+
+
+def _advice(name: str) -> str:
+    """What to use instead of a name that is not there."""
+    if name in _ELSEWHERE:
+        return f"; use {_ELSEWHERE[name]}"
+    if name.startswith("_"):
+        return ""
+    near = difflib.get_close_matches(name, __all__, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def __dir__() -> list[str]:

@@ -208,6 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         _say(f"wignerflow: error: {error}")
         return 2
+    except BrokenPipeError:  # whoever read has had enough, as in `wignerflow list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         _say(f"wignerflow: error: {error}")
         return 2

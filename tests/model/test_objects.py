@@ -474,3 +474,28 @@ def test_errors_show_large_values_briefly(chain):
 def test_array_op_types(chain):
     assert isinstance(chain.Jm, ArrayOp) and isinstance(chain[0].Jm, Op)
     assert isinstance(chain.Jm.sum(), Op) and isinstance(chain.Jm[0], Op)
+
+
+def test_other_libraries_ways_are_answered_with_this_ones(atoms):
+    chain = wf.Spin(name="other chain", count=2)
+    for op in (atoms.Jm, chain.sm, atoms.sm):
+        with pytest.raises(TypeError, match=r"multiplied with `\*`"):
+            op @ op
+        with pytest.raises(TypeError, match=r"multiplied with `\*`"):
+            np.eye(2) @ op
+        with pytest.raises(TypeError, match=r"np\.exp of an operator is no sum.*wf\.coef"):
+            np.exp(op)
+    for scalar in (np.float64(2), np.array(2.0), np.complex64(2)):
+        assert scalar * atoms.Jx == 2 * atoms.Jx and scalar + atoms.Jx == 2 + atoms.Jx
+        assert scalar - atoms.Jx == 2 - atoms.Jx and not scalar == atoms.Jx
+    assert np.float64(2) == atoms.Jx - atoms.Jx + 2
+    with pytest.raises(TypeError):
+        np.arange(3) * atoms.Jx
+    with pytest.raises(TypeError):
+        np.arange(3.0) / atoms.Jx
+    with pytest.raises(AttributeError, match=r"mesolve'; use wf\.solve"):
+        wf.mesolve  # noqa: B018
+    with pytest.raises(AttributeError, match="did you mean 'solve'"):
+        wf.slove  # noqa: B018
+    model = wf.Model(atoms.Jx, initial={atoms: wf.up})
+    assert list(wf.solve(model, [0, 1], [atoms.Jz], method="exact").expect) == ["atoms.Jz"]

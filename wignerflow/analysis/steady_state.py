@@ -351,9 +351,10 @@ def _relaxed(
             "own initial state reaches."
         )
     raise NotRelaxed(
-        f"No steady state was reached until t = {T:.4g}: the means over the last two quarters "
-        f"differ by {test.drift:.3g} {unit} (limit {test.limit:.1f}). The model may "
-        "oscillate for ever, or relax more slowly: pass `relax` or a longer `timeout`."
+        f"The model had not come to rest by t = {T:.4g}: between the third and the last quarter of "
+        f"that time its means still changed by {test.drift:.3g} {unit}, where chance makes "
+        f"{test.limit:.1f} at most. Either it needs longer: pass a longer `timeout`, or that time "
+        "as `relax`. Or it never rests, because it oscillates: look at it with `wf.solve`."
     )
 
 

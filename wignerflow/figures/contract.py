@@ -127,10 +127,14 @@ class Deviation:
 
 
 def keeps(value: float, sem: float, bound: float) -> bool | None:
-    """Whether value <= bound; None if it is above by less than two standard errors."""
+    """Whether value <= bound; None if it is above by less than two standard errors.
+
+    By less than four where one of them is larger than the bound: the value is the largest of a
+    curve's, of which noise alone makes three.
+    """
     if value <= bound:
         return True
-    return None if value - 2 * sem <= bound else False
+    return None if value - (4 if sem > bound else 2) * sem <= bound else False
 
 
 # ---------------------------------------------------------------- data

@@ -123,7 +123,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     figure, axes = new_figure(2, 1, gridspec_kw={"height_ratios": [2.4, 1]}, sharex=True)
     figure.set_size_inches(7.6, 6.8)
     upper, lower = axes[:, 0]
-    inset = upper.inset_axes((0.6, 0.53, 0.39, 0.45))
+    inset = upper.inset_axes((0.6, 0.62, 0.39, 0.35))
     for ax, N in ((upper, 15), (inset, 12)):
         dim = TIMES[N][0]
         for key in SAMPLED:
@@ -143,7 +143,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     lower.axhline(0, color="0.1", linewidth=0.9, linestyle="--")
     upper.set_ylabel(r"photons per emitter  $\langle a^\dagger a\rangle / N$")
     lower.set(xlabel=r"time  $\omega t$", ylabel=r"$\langle a^\dagger a\rangle$, TWA $-$ exact")
-    upper.set_ylim(-0.006, 0.235)
+    upper.set_ylim(-0.006, 0.26)
     upper.legend(loc="lower right", bbox_to_anchor=(1.0, 0.06))
     ntraj = data["photons_N15_spins"].attrs["ntraj"]
     figure.suptitle(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..plot import COLOURS, new_figure
 from ..solving import solve
-from .contract import Figure, Say, add_curve, dataset, difference, silent
+from .contract import Figure, Say, add_curve, dataset, difference, in_title, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions
 
@@ -119,7 +119,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     ntraj = data["forward_phi0_twa"].attrs["ntraj"]
     figure.suptitle(
         rf"Two ensembles of ${data.attrs['N']}$ on a waveguide, pump $\gamma = 10\,\Gamma$;  "
-        f"TWA with {ntraj} trajectories",
+        f"TWA with {in_title(ntraj)} trajectories",
         fontsize=12,
     )
     return figure

@@ -20,7 +20,7 @@ import numpy as np
 from ..derived import StructureFactor
 from ..plot import COLOURS, new_figure
 from ..solving import solve
-from .contract import Check, Figure, Say, add_curve, dataset, silent
+from .contract import Check, Figure, Say, add_curve, dataset, in_title, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions
 
@@ -172,7 +172,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     bottom.set_xlim(t[0], t[-1])
     figure.suptitle(
         rf"Chain of $M = {M}$ ensembles of $N = {N}$, pump $\gamma = 250\,\Gamma$, "
-        rf"$\varphi = \pi/10$;  {data['forward'].attrs['ntraj']} trajectories",
+        rf"$\varphi = \pi/10$;  {in_title(data['forward'].attrs['ntraj'])} trajectories",
         fontsize=12,
     )
     return figure

@@ -28,7 +28,7 @@ from ..derived import Ratio
 from ..plot import new_figure
 from ..result import Result
 from ..solving import solve
-from .contract import Check, Figure, Say, dataset, silent
+from .contract import Check, Figure, Say, dataset, in_title, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions
 
@@ -205,7 +205,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     ax.legend(loc="center right")
     figure.suptitle(
         rf"Pumped chains under a forward drive: $M\varphi = 10\pi$, "
-        rf"$\Gamma N_{{\rm tot}}/\gamma = 100$;  {data.attrs['ntraj']} trajectories",
+        rf"$\Gamma N_{{\rm tot}}/\gamma = 100$;  {in_title(data.attrs['ntraj'])} trajectories",
         fontsize=12,
     )
     return figure

@@ -14,7 +14,7 @@ from .coefficients import Coef
 from .couplings import Coupling, as_coupling
 from .factors import MemberWord, Real, array_size
 from .normal import Weights
-from .op import MAX_POWER, Measurable, Op, not_finite
+from .op import MAX_POWER, Measurable, Op, Symbolic, not_finite
 
 if TYPE_CHECKING:
     from .subsystems import Subsystem
@@ -35,14 +35,13 @@ def member_index(argument: str, m: Any, size: int, what: str) -> int:
     return int(m) % size
 
 
-class ArrayOp(Measurable):
+class ArrayOp(Symbolic, Measurable):
     """One operator per member of an array: ``terms`` maps a member word to weights, shape (M,).
 
     Arithmetic is element by element, as in NumPy: NumPy arrays of length M multiply from either
     side, ``array_op[m]`` is one member's operator and ``array_op.sum()`` one operator for all.
     """
 
-    __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]
     is_array_operator = True
 

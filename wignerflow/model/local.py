@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .op import Symbolic
 
 if TYPE_CHECKING:
     from .subsystems import Subsystem
 
 
-class LocalOp:
+class LocalOp(Symbolic):
     r"""A one-emitter operator :math:`c_0 + c_x\sigma^x + c_y\sigma^y + c_z\sigma^z` of an ensemble.
 
     Only :class:`wignerflow.LocalJump` takes it; ``c`` has shape (4,). On an array it stands for the
     same operator on every member, or for one member's where ``member`` is given.
     """
 
-    __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, sub: Subsystem, c: Any, member: int | None = None):

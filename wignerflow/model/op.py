@@ -6,7 +6,7 @@ import cmath
 import copy
 import numbers
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -41,14 +41,49 @@ class Measurable:
     """What has a mean: operators, array operators and derived observables."""
 
 
-class Op(Measurable):
+class Symbolic:
+    """What is added and multiplied as operators are, also by numbers and arrays of NumPy."""
+
+    _REFLECTED: ClassVar[dict[Any, str]] = {
+        np.multiply: "__rmul__",
+        np.add: "__radd__",
+        np.subtract: "__rsub__",
+        np.equal: "__eq__",
+        np.not_equal: "__ne__",
+        np.matmul: "__rmatmul__",
+    }
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's functions make of it: sums and products, nothing else."""
+        name = self._REFLECTED.get(ufunc)
+        first = inputs[0][()] if isinstance(inputs[0], np.ndarray) else inputs[0]
+        if name and method == "__call__" and not options and first is not self:
+            out = getattr(self, name)(first)
+            if out is NotImplemented and ufunc in (np.equal, np.not_equal):
+                return ufunc is np.not_equal
+            return out
+        if name or ufunc is np.true_divide:
+            return NotImplemented
+        raise TypeError(
+            f"np.{ufunc.__name__} of an operator is no sum of products of operators. A polynomial "
+            "is: write it with + and *. The exponential of a drive is a coefficient, "
+            "`wf.coef(f) * op`; a unitary that acts at once is a rotation of the initial state."
+        )
+
+    def __matmul__(self, other: Any) -> Any:
+        raise TypeError(
+            "Operators are multiplied with `*`, as in atoms.Jp * atoms.Jm, not with `@`."
+        )
+
+    __rmatmul__ = __matmul__
+
+
+class Op(Symbolic, Measurable):
     """A symbolic operator: ``terms`` maps (time coefficients, ordered factors) to a complex number.
 
     Supports ``+ - *``, integer powers, multiplication by scalars and :func:`wignerflow.coef`
     coefficients, ``dag()`` and comparison. ``*`` is the operator product.
     """
-
-    __array_ufunc__ = None
 
     def __init__(self, terms: Mapping[Key, complex] | None = None):
         self.terms: dict[Key, complex] = normal.merged(

@@ -117,8 +117,8 @@ class Task:
 def solve(
     model: Model,
     tlist: Times,
-    *,
     e_ops: Observables,
+    *,
     method: AnyMethod = "twa",
     ntraj: int = 1000,
     seed: int | None = None,
