@@ -199,7 +199,7 @@ class GivenKernel(CpuKernel):
         k0, k1 = rng.seed_words(seed)
         count, groups = np.zeros((chunks, T), np.int64), np.zeros((chunks, T, 32), np.int64)
         mean, m2 = np.zeros((2, chunks, T, K))
-        sums, clips = np.zeros((chunks, T, 32, Kb)), np.zeros(chunks)
+        sums, clips = np.zeros((chunks, T, Kb, 32)), np.zeros(chunks)
         v, q, s, w = (
             np.zeros(m * n, self.dtype)
             for m in (self.state_slots, self.state_slots, self.scratch, self.wide_slots)
@@ -213,4 +213,4 @@ class GivenKernel(CpuKernel):
             np.zeros(max(1, len(directions)) * n, self.dtype),
         )  # fmt: skip
         self._run(arguments)
-        return count, mean, m2, sums, groups, clips
+        return count, mean, m2, np.swapaxes(sums, 2, 3), groups, clips
