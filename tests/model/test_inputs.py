@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.model.inputs import vacuum_form
 
 TIMES = np.linspace(0, 3, 4)
 KAPPA, DETUNING = 0.9, 0.4
@@ -68,6 +69,30 @@ def test_a_squeezed_input_squeezes_the_same_quadrature():
     found = [out["X"], out["Y"], out["n"]]
     np.testing.assert_allclose(found, [np.exp(-2 * r), np.exp(2 * r), np.sinh(r) ** 2], rtol=1e-5)
     assert abs(found[0] - np.exp(2 * r)) > 1  # the other sign
+
+
+@pytest.mark.parametrize("given", [None, wf.thermal(0.6), wf.squeezed(0.4, 0.7)], ids=repr)
+def test_jumps_and_field_of_an_input_belong_together(given):
+    """Of the field x b + y b^+ of the jumps' vacua: one of light, driven by the operator alone."""
+    mode = wf.Mode(name="mode")
+    form = vacuum_form(mode.a, 1.0, None, given)
+    assert sum(abs(x) ** 2 - abs(y) ** 2 for _, x, y in form.parts) == pytest.approx(1)
+    total = 0 * mode.a
+    for k, x, y in form.parts:
+        op, rate, _ = form.jumps[k]
+        total = total + np.sqrt(rate) * (x * op + y * op.dag())
+    assert set(total.terms) == set(mode.a.terms)
+    assert list(total.terms.values()) == pytest.approx(list(mode.a.terms.values()))
+
+
+def test_outputs_are_scaled_and_subtracted():
+    mode, other = wf.Mode(name="mode"), wf.Mode(name="other")
+    one, two = wf.Jump(mode.a, 1.0), wf.Jump(other.a, 1.0)
+    a, b = wf.Output(one), wf.Output(two)
+    mixed = ((3 - 4j) * a - b) / 5
+    assert mixed.terms == pytest.approx({(one, None): 0.6 - 0.8j, (two, None): -0.2})
+    assert (-mixed).terms == pytest.approx({(one, None): -0.6 + 0.8j, (two, None): 0.2})
+    assert mixed.norm == pytest.approx(np.sqrt(1.04))
 
 
 def test_inputs_of_arrays_and_of_correlated_jumps():

@@ -441,6 +441,15 @@ def test_bad_couplings(coupling, message):
         model_from_dict(small(H=H))
 
 
+def test_operators_of_one_emitter_are_no_factors_of_arrays():
+    atoms = wf.Ensemble(5, count=2, name="atoms")
+    data = wf.Model(jumps=[wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.up}).to_dict()
+    (jump,) = data["jumps"]
+    for op in ("atoms.sm", [{"factors": ["atoms.sm"]}]):
+        with pytest.raises(ValueError, match="be a collective operator, not one emitter's"):
+            wf.Model.from_dict(data | {"jumps": [jump | {"op": op}]})
+
+
 def test_sizes_are_bounded_before_anything_is_built():
     chain = {"kind": "spin", "name": "chain", "count": 2_000_000, "initial": "up"}
     sums = [{"factors": [{"sum": "chain.sx"}] * 4}]

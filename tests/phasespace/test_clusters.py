@@ -73,6 +73,24 @@ def test_the_model_of_clusters_has_the_exact_solution_of_the_spins(size):
         assert np.ptp(spins.expect[name]) > 1e-3
 
 
+def test_a_rate_of_time_on_some_clusters_of_a_group():
+    """Two arrays in clusters of one size, of which one decays, and more and more."""
+    one, two = wf.Spin(name="one", count=2), wf.Spin(name="two", count=2)
+    H = one.sx.sum() + one.sz[0] * one.sz[1] + two.sz[0] * two.sx[1]
+    rate = wf.coef(lambda t: 0.5 + t)
+    jumps = [wf.Jump(one.sm, rate), wf.Jump(two.sp, 0.3)]
+    model = wf.Model(H, jumps, initial={one: wf.up, two: wf.down})
+    ops = {"one": one.sz[1], "two": two.sz[0]}
+    clustering = Clustering(model, [[0, 1], [2, 3]])
+    t = np.linspace(0, 1, 3)
+    spins = Exact("occupations").solve(model, t, ops)
+    translated = {name: clustering.op(op) for name, op in ops.items()}
+    found = Exact().solve(clustering.clustered(), t, translated)
+    for name in ops:
+        np.testing.assert_allclose(found.expect[name], spins.expect[name], atol=1e-6)
+    assert abs(found.expect["one"][-1] - found.expect["one"][0]) > 0.3
+
+
 def test_trajectories_start_as_products_of_discrete_draws():
     chain, model = chain_model(np.array([1.0, 0.5]))
     system, _ = wf.ClusterTWA(size=3).lower(model, {}, np.array([0.0, 1.0]))

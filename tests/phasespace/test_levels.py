@@ -10,7 +10,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.kernels import capped, matrix_local, moves
 from wignerflow.kernels.module import KernelText
-from wignerflow.phasespace.matrices import variables
+from wignerflow.phasespace.matrices import brackets, units, variables
 from wignerflow.phasespace.system import DISCRETE, FIXED, GAUSSIAN, MatrixStep
 
 from ..kernels.lanes import LaneRun, one_step
@@ -186,10 +186,20 @@ def test_noise_without_its_correlations_is_caught_in_the_second_moments(monkeypa
         check_second_moments(world)
 
 
+@pytest.mark.parametrize("d", [2, 3, 4])
+def test_brackets_are_commutators(d):
+    """-i [x_i, x_j] = sum_k c_ijk x_k, of the matrices themselves."""
+    _, x = units(d)
+    table = brackets(d)
+    for i in range(d * d):
+        for j in range(d * d):
+            commutator = -1j * (x[i] @ x[j] - x[j] @ x[i])
+            assert np.allclose(np.tensordot(table[i, j], x, 1), commutator, atol=1e-14)
+    assert np.abs(table).max() > 0.5
+
+
 def test_a_turn_without_its_second_order_is_caught(monkeypatch):
     def euler(tag: str, g: Any, x: Any, y: Any, stage: int) -> list[str]:
-        from wignerflow.phasespace.matrices import brackets
-
         table, lines = brackets(round(len(x) ** 0.5)), []
         half = 0.5 if stage == 1 else 1.0
         for i in range(len(x)):
