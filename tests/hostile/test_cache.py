@@ -143,6 +143,31 @@ def test_files_and_folders_of_others_are_not_used(folder):
     assert quietly(cache.load, KEY)[0] is None
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("what", ["pipe", "device", "folder", "loop", "large"])
+def test_what_is_no_file_of_a_kernel_is_not_waited_for(what, folder):
+    """Neither read without end nor believed; what can be removed is replaced."""
+    path = kernel(folder)
+    path.unlink()
+    if what == "pipe":
+        os.mkfifo(path, 0o600)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    elif what == "loop":
+        path.symlink_to(path)
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**40)  # of holes
+        path.chmod(0o600)
+    found, said = quietly(cache.load, KEY)
+    assert found is None and len(said) <= 1
+    saved, _ = quietly(cache.save, KEY, CODE)
+    assert saved == (what != "folder")
+    assert quietly(cache.load, KEY)[0] == (CODE if saved else None)
+
+
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.EDQUOT])
 def test_a_folder_that_cannot_be_written(number, folder, monkeypatch):
     """Read-only images and full disks: the kernel stays in memory, and nothing is left behind."""

@@ -151,6 +151,7 @@ def test_the_key_covers_text_sources_versions_and_target(monkeypatch, tmp_path):
     key = build.digest("text", host)
     assert build.digest("text", host) == key
     assert build.digest("other text", host) != key
+    assert build.digest("text", host, "other entry") != key
     for change in ({"cpu": "other"}, {"features": ""}, {"triple": "other"}, {"bits": 64}):
         assert build.digest("text", dataclasses.replace(host, **change)) != key
     with monkeypatch.context() as patch:

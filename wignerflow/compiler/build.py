@@ -32,10 +32,10 @@ def _makers() -> bytes:
     return b"\0".join(file.read_bytes() for file in _sources())
 
 
-def digest(text: str, target: Target) -> str:
+def digest(text: str, target: Target, entry: str = ENTRY) -> str:
     """Of all that object code follows from. Every helper of a kernel is in its text."""
     parts = [
-        text, __version__, llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)),
+        text, entry, __version__, llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)),
         target.triple, target.cpu, target.features, str(target.bits),
     ]  # fmt: skip
     out = hashlib.sha256("\0".join(parts).encode())
@@ -84,7 +84,7 @@ def compiled(text: str, target: Target, entry: str = ENTRY) -> bytes:
 
 def object_code(text: str, target: Target, entry: str = ENTRY) -> bytes:
     """The object file of a text (of GPUs by NVIDIA assembly), from the cache where it is there."""
-    key = digest(text, target)
+    key = digest(text, target, entry)
     code = cache.load(key)
     if code is None:
         listener = heard_by()
