@@ -91,7 +91,9 @@ def read_run_file(path: str | Path) -> RunFile:
             the wrong type; the place, the requirement and the nearest valid key are named.
     """
     path = Path(path)
-    return read_run(parse(path.read_bytes(), path.suffix.lower() == ".json"))
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)  # a device has no end
+    return read_run(parse(raw, path.suffix.lower() == ".json"))
 
 
 def parse(raw: bytes, is_json: bool = False) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def parse(raw: bytes, is_json: bool = False) -> dict[str, Any]:
     kind = "JSON" if is_json else "TOML"
     if len(raw) > MAX_BYTES:
         must = f"have at most {MAX_BYTES} bytes"
-        _check.fail("file", must, _check.Note(f"{len(raw)} bytes"))
+        _check.fail("file", must, _check.Note("larger"))
     if not is_json and _LONG_KEY.search(raw):
         raise ValueError(
             f"The file is no model file: a dotted key in it has more than {MAX_PARTS} parts."

@@ -324,8 +324,11 @@ def test_looking_for_them_takes_no_time(raw):
 
 def test_large_files_are_refused(monkeypatch):
     monkeypatch.setattr(runfile, "MAX_BYTES", 100)
-    with pytest.raises(ValueError, match="`file` must have at most 100 bytes, but was 101 bytes"):
+    must = "`file` must have at most 100 bytes, but was larger"
+    with pytest.raises(ValueError, match=must):
         runfile.parse(b" " * 101)
+    with pytest.raises(ValueError, match=must):
+        runfile.read_run_file("/dev/zero")
 
 
 def test_a_dry_run(tmp_path, capsys):
