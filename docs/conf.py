@@ -34,6 +34,7 @@ exclude_patterns = [
     "_build",
     "_ext",
     "_figures",
+    "_live",
     "gallery/*/*.py",
     "gallery/**/*.ipynb",
     "gallery/**/*.md5",
@@ -75,6 +76,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "wignerflow"
 html_static_path = ["_static"]
+html_extra_path = ["_live"]  # made by gallery scripts, see _ext/catalogue.py
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {

@@ -28,6 +28,7 @@ BLOCKS = [
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 LEVELS = sorted((ROOT / "examples" / "levels").glob("*.py"))
+LIVE = sorted((ROOT / "examples" / "live").glob("*.py"))
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 
 
@@ -75,6 +76,14 @@ def test_examples_run(script: Path, tmp_path: Path) -> None:
 def test_examples_of_levels_run(script: Path, tmp_path: Path) -> None:
     out = run(["-W", "default", str(script), "--quick"], tmp_path)
     assert "±" in out and "Expected errors of" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", LIVE, ids=lambda p: p.stem)
+def test_live_examples_write_their_page(script: Path, tmp_path: Path) -> None:
+    assert "±" in run(["-W", "default", str(script)], tmp_path)
+    page = (tmp_path / f"{script.stem}.html").read_text(encoding="utf-8")
+    assert "window.wignerflow" in page and len(page) > 50_000
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from . import _check
 from ._version import __version__
-from .commands import UsageError, atlas, doctor, export, run, verify
+from .commands import UsageError, atlas, doctor, explore, export, run, verify
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     add("--device", choices=("cpu", "cuda", "auto"), default="cpu", help=what)
 
     run.add(commands, _at_least, _seed)
+    explore.add(commands)
     export.add(commands)
     verify.add(commands, _at_least)
     doctor.add(commands)

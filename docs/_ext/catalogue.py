@@ -29,7 +29,7 @@ FIGURE = '''r"""
 {line}
 
 Source: {source}.
-
+{live}
 .. image:: /{picture}
    :alt: {title}
 
@@ -46,6 +46,18 @@ figure = REGISTRY["{name}"]
 data = figure.make(quick=True)  # a smaller version that takes seconds; without it, as published
 figure.draw(data)
 '''
+
+
+#: Pages that run in the browser; the site has them as ``live/NAME.html``.
+LIVE = DOCS / "_live" / "live"
+#: The live page of the model of a published figure.
+LIVE_OF = {"ruks-2a": "laser", "hosseinabadi-3": "tavis_cummings"}
+
+
+def _button(root: str, page: str) -> str:
+    """A button that opens a live page, as reStructuredText; ``root`` leads to the site's."""
+    link = f'<a class="sd-btn sd-btn-primary live-button" href="{root}live/{page}.html">live</a>'
+    return f"\n.. raw:: html\n\n   <p>{link}</p>\n\n"
 
 
 def _table(checks: list[dict[str, Any]]) -> str:
@@ -84,6 +96,7 @@ def write_figures(folder: Path) -> None:
             line="=" * len(title),
             source=figure.source,
             picture=picture,
+            live=_button("../../", LIVE_OF[name]) if name in LIVE_OF else "",
             table=_table(measured.get(name, {}).get("checks", [])),
         )
         (folder / f"{name.replace('-', '_')}.py").write_text(script, encoding="utf-8")
@@ -125,11 +138,16 @@ def saved_pictures(block: Any, variables: Any, configuration: Any, **options: An
         moved.append(str(target))
     for made in folder.glob("*.nc"):
         made.unlink()
+    buttons = ""
+    for made in folder.glob("*.html"):  # live pages
+        shutil.move(made, LIVE / made.name)
+        where = Path(variables["target_file"]).relative_to(configuration["src_dir"]).parent
+        buttons += _button("../" * len(where.parts), made.stem)
     if moved:
         import matplotlib.pyplot as plt
 
         plt.close("all")
-        return str(figure_rst(moved, configuration["src_dir"]))
+        return buttons + str(figure_rst(moved, configuration["src_dir"]))
     return str(matplotlib_scraper(block, variables, configuration, **options))
 
 
@@ -152,6 +170,7 @@ def plain_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
 
 def setup(app: Any) -> dict[str, bool]:
     """Write generated sources before Sphinx looks for them."""
+    LIVE.mkdir(parents=True, exist_ok=True)
     write_figures(DOCS / "_figures")
     write_api(DOCS / "api")
     app.connect("autodoc-process-docstring", plain_bars)
