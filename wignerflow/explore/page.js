@@ -117,7 +117,7 @@ function plot(name) {
   for (const v of [low, (low + high) / 2, high]) svg.append(piece("text", { x: left - 6, y: y(v) + 4, "font-size": 12, "text-anchor": "end" }, Number(v.toPrecision(3))));
   for (const v of [t0, (t0 + t1) / 2, t1]) svg.append(piece("text", { x: x(v), y: H - 10, "font-size": 12, "text-anchor": "middle" }, Number(v.toPrecision(3))));
   methods.forEach((m, k) => {
-    const colour = COLOURS[DATA.methods.indexOf(m) % COLOURS.length], [mean, sem] = results[m].curves[name];
+    const colour = m === "exact" ? "#1c1c20" : COLOURS[DATA.methods.indexOf(m) % COLOURS.length], [mean, sem] = results[m].curves[name];
     const keep = mean.map((v, i) => (v === null ? -1 : i)).filter((i) => i >= 0);
     const up = keep.map((i) => `${x(t[i])},${y(mean[i] + (sem[i] || 0))}`), down = keep.map((i) => `${x(t[i])},${y(mean[i] - (sem[i] || 0))}`).reverse();
     svg.append(piece("polygon", { points: [...up, ...down].join(" "), fill: colour, opacity: 0.25 }));

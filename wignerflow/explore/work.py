@@ -36,14 +36,16 @@ def _job(text: str) -> Any:
 
 
 def _solved(text: str, method: str) -> Any:
-    from ..solving import solve
+    from ..solving import resolve_method, solve
 
-    job = _job(text)
+    job, engine = _job(text), resolve_method(method)
     options = {k: v for k, v in job.options.items() if k in KEPT}
+    if "timeout" in engine.uses:
+        options["timeout"] = SECONDS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they stand in the result
         return solve(
-            job.model, job.tlist, e_ops=job.e_ops, method=method, progress=False, timeout=SECONDS,
+            job.model, job.tlist, e_ops=job.e_ops, method=engine, progress=False,
             **options,
         )  # fmt: skip
 
