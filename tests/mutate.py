@@ -16,6 +16,7 @@ import builtins
 import importlib
 import importlib.machinery
 import json
+import linecache
 import os
 import random
 import resource
@@ -41,7 +42,10 @@ BUDGET = 20.0  # seconds of processor time of the tests of one fault
 HEAVY = ("numba.core.registry", "scipy.integrate", "scipy.sparse.linalg", "h5netcdf", "hypothesis",
          "pandas", "llvmlite.binding")  # fmt: skip
 
-PAIRS = (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot)
+PAIRS = (
+    (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn),  # codespell:ignore
+)  # fmt: skip
 COMPARED = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 COMPUTED = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
@@ -59,16 +63,17 @@ class Fault:
     line: int
     block: int  # line where its block begins; 0 outside functions
     what: str
-    compiled: bool  # in a function that Numba compiles
+    compiled: bool  # in a function that is compiled, not run
     apply: Callable[[], None]
 
 
 def _compiled(function: ast.AST) -> bool:
-    return any("jit" in ast.unparse(d) for d in getattr(function, "decorator_list", ()))
+    decorators = [ast.unparse(d) for d in getattr(function, "decorator_list", ())]
+    return any("jit" in d or d == "Loop" for d in decorators)
 
 
 def blocks(body: list[ast.stmt], inside: bool, hits: bool) -> Iterator[tuple[ast.stmt, int, bool]]:
-    """Statements, the block of each, and whether Numba compiles it.
+    """Statements, the block of each, and whether it is compiled.
 
     A block begins with a list of statements, and behind every statement that holds others.
     ``hits`` puts a call ``__hit__(line)`` at each beginning.
@@ -177,18 +182,25 @@ def faults(tree: ast.Module) -> list[Fault]:
 
 
 class Loader(importlib.machinery.SourceFileLoader):
-    """Loads modules as ``change`` makes them."""
+    """Loads modules as ``change`` makes them; ``told``: whoever reads their source sees it, too."""
 
     change: Callable[[str, ast.Module], None]
+    told: bool
 
     def get_code(self, fullname: str) -> Any:
         tree = ast.parse(self.get_data(self.path), self.path)
         self.change(fullname, tree)
         ast.fix_missing_locations(tree)
+        if self.told:  # kernels are made of source
+            text = ast.unparse(tree)
+            linecache.cache[self.path] = len(text), None, text.splitlines(True), self.path
+            return compile(text, self.path, "exec", dont_inherit=True)
         return compile(tree, self.path, "exec", dont_inherit=True)
 
 
-def change_modules(prefixes: tuple[str, ...], change: Callable[[str, ast.Module], None]) -> None:
+def change_modules(
+    prefixes: tuple[str, ...], change: Callable[[str, ast.Module], None], told: bool
+) -> None:
     """Let modules be changed when they are imported."""
 
     class Finder(importlib.machinery.PathFinder):
@@ -199,7 +211,7 @@ def change_modules(prefixes: tuple[str, ...], change: Callable[[str, ast.Module]
             spec = super().find_spec(name, path, target)
             if spec is not None and spec.origin is not None:
                 spec.loader = Loader(name, spec.origin)
-                spec.loader.change = change
+                spec.loader.change, spec.loader.told = change, told
             return spec
 
     sys.meta_path.insert(0, Finder())
@@ -284,7 +296,7 @@ def watch(paths: list[str], out: Path) -> None:
         tree.body.insert(first, hit)
 
     builtins.__seen__ = plugin.seen  # type: ignore[attr-defined]
-    change_modules(tuple(f"wignerflow.{p}" for p in PACKAGES), instrument)
+    change_modules(tuple(f"wignerflow.{p}" for p in PACKAGES), instrument, told=False)
     run_tests(paths, [plugin])
 
 
@@ -325,7 +337,7 @@ def plant(path: Path, number: int, tests: list[str], seconds: float) -> str:
             faults(tree)[number].apply()
 
     def work() -> int:
-        change_modules((module,), change)
+        change_modules((module,), change, told=True)
         with tempfile.TemporaryDirectory() as folder:
             if fault.compiled:  # Numba keeps what it compiled by the file's date
                 importlib.import_module("numba").config.CACHE_DIR = folder

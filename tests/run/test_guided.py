@@ -1,11 +1,14 @@
 """Guided sampling: unbiased, errors from nets, and what it declines."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.rng import LOCAL
+from wignerflow.run.guided import LANES, _Guided
 from wignerflow.run.statistics import BATCHES, Samples
 
 N = 200
@@ -185,3 +188,20 @@ def test_both_runs_of_a_pair_of_nets_have_the_same_noise(scheme):
         total.append(weights @ local)
     # of steps of one length in an interval, a unit has the same share in both
     assert np.allclose(total[0], total[1])
+
+
+def test_the_spread_of_a_net_is_that_of_all_its_trajectories():
+    """Within its chunks and between them."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(4, LANES, 2, 3)) + 2 * rng.normal(size=(4, 1, 2, 3))
+    mean = values.mean(axis=1)
+    sums = np.full((4, 2), LANES), mean, ((values - mean[:, None]) ** 2).sum(axis=1), None
+    run = object.__new__(_Guided)
+    run.request = SimpleNamespace(seed=1)
+    run.directions = SimpleNamespace(points=lambda *_: None, G=np.zeros((1, 1)))
+    run.kernel = SimpleNamespace(run_table=lambda *_: sums)
+    net = run.net(0, 0, 2 * LANES, 1)
+    together = values.reshape(-1, 2, 3)
+    assert net.count == len(together)
+    assert np.allclose(net.mean, together.mean(axis=0))
+    assert np.allclose(net.m2, ((together - net.mean) ** 2).sum(axis=0))
