@@ -171,3 +171,40 @@ def test_a_fault_shows_in_the_balance(monkeypatch):
     assert wf.photons(model, b, **given).stats["balance"] < 0.1
     monkeypatch.setattr(Links, "energy", lambda self, light, lengths: 0.0)
     assert wf.photons(model, b, **given).stats["balance"] > 3
+
+
+def test_temporal_modes_behind_a_delay():
+    """One coherent pulse that a cavity reshapes and a line delays is one mode of all photons."""
+    light = pair(g2=False, outputs=("start", "end"))
+    start, end = fields()
+    for name, c, other in (("start", start, end), ("end", end, start)):
+        modes = light.modes(name)
+        total = np.sum(np.abs(c) ** 2)
+        assert abs(modes.value[0] - total) < 4.5 * modes.sem[0] + 0.01 * total
+        overlap = [abs(modes.shapes[0].conj() @ x) / np.linalg.norm(x) for x in (c, other)]
+        assert overlap[0] > 0.99 > overlap[1] + 0.01
+        # the largest eigenvalue of what the errors of 16 x 16 numbers make is 2 sqrt(16) of one
+        noise = np.sqrt(np.mean(np.abs(light.g1(name).sem) ** 2))
+        assert abs(modes.value[1]) < 1.5 * 8 * noise < 0.3 * total
+
+
+def test_correlations_with_delays():
+    """<a^+(t + tau) a(t)> of coherent light is the product of amplitudes and half a commutator."""
+    modes = wf.Mode(name="modes", count=2)
+    a, b = wf.Jump(modes[0].a, 1.0), wf.Jump(modes[1].a, 2.0)
+    initial = {modes: wf.coherent(1.0)}
+    model = wf.Model(jumps=[a, b], links=[wf.Link(a, b, 0.5)], initial=initial)
+    taus = np.array([0, 0.3, 0.7])
+    means = wf.solve(
+        model, np.linspace(0, 2, 21), e_ops={"a": modes[1].a}, method="mean-field", dt=1 / 80,
+        progress=False,
+    ).expect["a"]  # fmt: skip
+    found = wf.correlation(
+        model, modes[1].adag, modes[1].a, taus, t=1.1, ntraj=1024, seed=1, dt=1 / 40
+    )
+    known = means[[11, 14, 18]].conj() * means[11] + 0.5 * np.exp(-taus)
+    off = found.value - known
+    assert np.all(np.abs(off.real) < 4.5 * found.sem.real + 2e-3)
+    assert np.all(np.abs(off.imag) < 4.5 * found.sem.imag + 2e-3)
+    with pytest.raises(ValueError, match="`taus` must be multiples of one spacing"):
+        wf.correlation(model, modes[1].adag, modes[1].a, np.array([0, 0.3, 0.7]), t=np.pi, seed=1)

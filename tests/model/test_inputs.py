@@ -148,3 +148,27 @@ def test_bad_inputs_and_outputs():
         wf.Output(wf.Jump(chain.a, 1.0))
     with pytest.raises(ValueError, match="below 2"):
         wf.Output(wf.Jump(chain.a, 1.0), channel=2)
+
+
+def test_the_flux_of_all_emitters_of_a_local_jump():
+    atoms = wf.Ensemble(6, name="atoms")
+    down, up, turn = (
+        wf.LocalJump(l, r) for l, r in ((atoms.sm, 0.7), (atoms.sp, 0.2), (atoms.sz, 0.3))
+    )
+    model = wf.Model(0.4 * atoms.Jx, [down, up, turn], initial={atoms: wf.up})
+    e_ops = {"down": wf.Flux(down), "up": wf.Flux(up), "turn": wf.Flux(turn), "Jz": atoms.Jz}
+    out = wf.solve(model, [0, 0.5], e_ops=e_ops, method="exact", progress=False).expect
+    np.testing.assert_allclose(out["down"], 0.7 * (3 + out["Jz"]), rtol=1e-10)
+    np.testing.assert_allclose(out["up"], 0.2 * (3 - out["Jz"]), atol=1e-10)
+    np.testing.assert_allclose(out["turn"], 1.8, rtol=1e-10)
+    array = wf.Ensemble([6, 3], count=2, name="array")
+    jump = wf.LocalJump(array.sm, [0.7, 0.1])
+    model = wf.Model(None, [jump], initial={array: wf.up})
+    out = wf.solve(model, [0, 0.5], e_ops={"f": wf.Flux(jump)}, method="exact", progress=False)
+    known = [4.5, 4.2 * np.exp(-0.35) + 0.3 * np.exp(-0.05)]
+    np.testing.assert_allclose(out.expect["f"], known, rtol=1e-6)
+    with pytest.raises(TypeError, match=r"wf\.Flux\(jump\)"):
+        wf.Output(jump)
+    for other in (wf.LocalJump(array.sm, [0.7, 0.1]), wf.Jump(array[0].Jm, 1.0)):
+        with pytest.raises(ValueError, match=r"of the model, but was .*Give the same object"):
+            wf.solve(model, [0, 0.5], e_ops={"f": wf.Flux(other)}, method="exact")

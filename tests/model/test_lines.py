@@ -82,8 +82,6 @@ def test_what_links_cannot_be():
     with pytest.raises(TypeError, match=r"be a wf.Link"):
         wf.Model(jumps=[a], initial=initial, links=[a])
     model = wf.Model(jumps=[a, b], initial=initial, links=[wf.Link(a, b, 0.1)])
-    with pytest.raises(ValueError, match="evenly spaced"):
-        wf.solve(model, [0, 1, 3], e_ops={"n": modes.n}, seed=1)
     with pytest.raises(ValueError, match='scheme="splitting"'):
         wf.solve(model, [0, 1], e_ops={"n": modes.n}, method=wf.TWA(scheme="heun"))
     with pytest.raises(ValueError, match="be 'cpu'"):
@@ -102,3 +100,22 @@ def test_steps_are_no_longer_than_a_delay():
             model, [0, 1, 2], e_ops={"n": modes.n}, method="mean-field", dt=0.5, progress=False
         )
         assert out.dt == pytest.approx(dt)
+
+
+def test_outputs_that_are_unevenly_spaced_are_interpolated():
+    modes = wf.Mode(name="modes", count=2)
+    a, b = wf.Jump(modes[0].a, 1.0), wf.Jump(modes[1].a, 2.0)
+    model = wf.Model(
+        0.2 * (modes[0].a + modes[0].adag), jumps=[a, b], links=[wf.Link(a, b, 0.5, phase=0.3)],
+        initial={modes: wf.coherent(1.0)},
+    )  # fmt: skip
+    options = {"e_ops": {"a": modes.a}, "method": "mean-field", "progress": False}
+    times = np.array([0, 0.1, 0.73, 1.9, 2.0])
+    found = wf.solve(model, times, dt=1 / 64, **options)
+    assert found.dt == pytest.approx(1 / 64)
+    even = wf.solve(model, np.linspace(0, 2, 201), dt=1 / 200, **options)
+    at = np.rint(100 * times).astype(int)
+    np.testing.assert_allclose(found.expect["a"], even.expect["a"][at], atol=1e-4)
+    noisy = wf.solve(model, times, e_ops={"n": modes.n}, ntraj=256, seed=1, progress=False)
+    known = np.abs(even.expect["a"][at]) ** 2
+    assert (np.abs(noisy.expect["n"] - known) < 4.5 * noisy.sem["n"] + 1e-3).all()

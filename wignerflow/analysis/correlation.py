@@ -43,6 +43,7 @@ from ..observables import Plan, flatten
 from ..phasespace.twa import TWA
 from ..result import format_value
 from ..run.bounds import pace
+from ..run.delays import even_times
 from ..run.driver import Request, prepare
 from ..run.record import records
 from ..run.statistics import BATCHES
@@ -373,9 +374,14 @@ class _Run:
         slots = plan.slots()
         self.slots = [slots[o.inputs[""]] for o in plan.observables]
         later = np.arange(1, 2 * taus.size - 1) * taus[-1] / (taus.size - 1) if steady else taus
-        self.times = np.unique(np.concatenate([[0.0, start], start + later]))
-        self.at = np.searchsorted(self.times, start + taus)
-        self.first = int(np.searchsorted(self.times, start))
+        if model.links:
+            self.times, start = even_times(start, later, steady)
+            self.start = start
+        else:
+            self.times = np.unique(np.concatenate([[0.0, start], start + later]))
+        half = 0.5 * np.min(np.diff(self.times), initial=1.0)  # times differ by rounding
+        self.at = np.searchsorted(self.times, start + taus - half)
+        self.first = int(np.searchsorted(self.times, start - half))
         self.text = self._text(model)
         self.dt = prepare(self.text, self.times, request).step
         rate = pace(self.text.system, self.times)

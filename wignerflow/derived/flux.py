@@ -7,8 +7,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .. import _check
-from ..model.operators import Op
-from ..model.outputs import Output
+from ..model.coefficients import Coef
+from ..model.model import Jump, LocalJump
+from ..model.operators import ArrayOp, Op
+from ..model.outputs import SAME, Output
 from .base import Derived, Means
 
 
@@ -23,12 +25,15 @@ class Flux(Derived):
     method.
 
     Args:
-        output: a :class:`wignerflow.Output`, or a jump for its whole output.
+        output: a :class:`wignerflow.Output`, or a jump for its whole output; of a
+            :class:`wignerflow.LocalJump` that of all emitters together, :math:`r\sum_n l_n^\dagger
+            l_n`.
 
     Raises:
         TypeError: it is neither.
-        ValueError: an input is thermal or squeezed (infinite flux) or depends on time, or the
-            coefficients of the output have a norm above 1.
+        ValueError: an input is thermal or squeezed (infinite flux), a field depends on time, the
+            coefficients of the output have a norm above 1, or (when a run begins) a jump is not in
+            the model.
 
     References:
         Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), Eq. (2.22).
@@ -44,7 +49,12 @@ class Flux(Derived):
         1.0
     """
 
-    def __init__(self, output: Output):
+    def __init__(self, output: Output | Jump | LocalJump):
+        #: Local jumps have a field for each emitter, and no output.
+        self.local: LocalJump | None = output if isinstance(output, LocalJump) else None
+        if isinstance(output, LocalJump):
+            self._of_all_emitters(output)
+            return
         if not isinstance(output, Output):
             output = Output(output)
         output.check("output")
@@ -57,10 +67,21 @@ class Flux(Derived):
         self._inputs = {"flux": total}
         self._label = f"Flux({output!r})"
 
+    def _of_all_emitters(self, jump: LocalJump) -> None:
+        if isinstance(jump.rate, Coef):
+            _check.fail("output", "have a constant rate", jump, "Take the mean of l^+ l.")
+        total = jump.rate * (jump.op.dag() * jump.op).over_emitters()
+        self.output = None
+        self._inputs = {"flux": total.sum() if isinstance(total, ArrayOp) else total}
+        self._label = f"Flux({jump!r})"
+
     def on(self, argument: str, model: Any) -> Derived:
         """See ``Derived``; light that came with a delay is no operator of now."""
+        if self.local is not None and not any(self.local is jump for jump in model.known):
+            _check.fail(argument, "be of a jump of the model", self, SAME)
         if self.output is None:
             return self
+        self.output.check(argument, model)
         output = self.output.on(model)
         late = {link.target_key for link in model.links}
         if any(key in late for key in output.terms):
@@ -70,7 +91,7 @@ class Flux(Derived):
 
     def configure(self, **parameters: Any) -> None:
         super().configure(**parameters)
-        self.output = None
+        self.output = self.local = None
 
     @property
     def linear(self) -> bool:

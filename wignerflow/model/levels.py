@@ -382,6 +382,14 @@ class LevelOp(LocalOp):
         """Hermitian adjoint."""
         return LevelOp(self.sub, self.c.conj().T, self.member)
 
+    def over_emitters(self) -> Any:
+        """Its sum over the emitters of the ensemble, or of each member of an array."""
+        whole: Any = self.sub if self.member is None else self.sub[self.member]
+        total = 0
+        for a, b in zip(*np.nonzero(self.c), strict=True):
+            total = total + self.c[a, b] * whole.op(self.sub.labels[a], self.sub.labels[b])
+        return total
+
     def matrix(self) -> Matrix:
         """The d x d matrix in the order of the labels."""
         return np.asarray(self.c)

@@ -12,6 +12,8 @@ from .. import _check
 from .op import Symbolic
 
 if TYPE_CHECKING:
+    from .arrays import ArrayOp
+    from .op import Op
     from .subsystems import Subsystem
 
 
@@ -116,6 +118,18 @@ class LocalOp(Symbolic):
     def dag(self) -> LocalOp:
         """Hermitian adjoint."""
         return LocalOp(self.sub, self.c.conj(), self.member)
+
+    def over_emitters(self) -> Op | ArrayOp:
+        """Its sum over the emitters of the ensemble, or of each member of an array."""
+        whole: Any = self.sub if self.member is None else self.sub[self.member]  # type: ignore[index]
+        c0, cx, cy, cz = self.c
+        total = 2 * cx * whole.Jx + 2 * cy * whole.Jy + 2 * cz * whole.Jz
+        numbers = np.broadcast_to(self.sub.numbers, (self.sub.count or 1,))  # type: ignore[attr-defined]
+        if self.sub.count is None:
+            return total + c0 * int(numbers[0])
+        if self.member is not None:
+            return total + c0 * int(numbers[self.member])
+        return total + c0 * numbers
 
     def matrix(self) -> NDArray[np.complex128]:
         """The 2x2 matrix in the basis (up, down)."""

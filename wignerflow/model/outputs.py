@@ -14,6 +14,7 @@ from .model import Jump, LocalJump, Model
 from .operators import ArrayOp, Op
 
 ROUNDING = 1e-12
+SAME = "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`."
 
 
 class Output:
@@ -54,7 +55,7 @@ class Output:
     def __init__(self, jump: Any, channel: int | None = None):
         if isinstance(jump, LocalJump):
             was = _check.Note(f"{jump!r}, which has a field for each of its emitters")
-            hint = f"Its total flux is the mean of rate * l^+ l: {jump.op.sub.name}.Jz and numbers."
+            hint = "Its total flux is `wf.Flux(jump)`, in `e_ops`."
             _check.fail("jump", "be a wf.Jump, with one field", was, hint, TypeError)
         if not isinstance(jump, Jump):
             _check.fail("jump", "be a wf.Jump of the model", jump, kind=TypeError)
@@ -112,8 +113,7 @@ class Output:
             )
         for jump, _ in self.terms:
             if model is not None and not any(jump is j for j in model.known):
-                hint = "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`."
-                _check.fail(argument, "be made of jumps of the model", jump, hint)
+                _check.fail(argument, "be made of jumps of the model", jump, SAME)
 
     def on(self, model: Model) -> Output:
         """The same field by the jumps that links without delay have left (``Model.joined``)."""

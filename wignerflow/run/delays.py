@@ -8,36 +8,60 @@ from numpy.typing import NDArray
 from .. import _check
 from ..kernels.module import KernelText
 from .bounds import guess
+from .schedule import LEAST
+
+PARTS = 50  # of the shortest gap between delays, at most, that their common spacing is
 
 
 def delayed_step(
     text: KernelText, tlist: NDArray[np.float64], dt: float | None
-) -> tuple[float, str]:
-    """The step with delayed links, and how it was found.
+) -> tuple[float, int, str]:
+    """The step with delayed links, how many of them make the run, and how it was found.
 
-    It is even, a part of the output spacing and no longer than a delay: ``dt``, or a step from the
-    rates of all members together, or the next shorter one of which all delays are multiples,
-    unless that is less than half as long.
-
-    Raises:
-        ValueError: the output times are not evenly spaced.
+    It is even and no longer than a delay: ``dt``, or a step from the rates of all members
+    together, or the next shorter one of which all delays are multiples, unless that is less than
+    half as long. Where outputs are evenly spaced it is a part of their spacing (and the number is
+    0), else outputs are interpolated between steps.
     """
     gaps = np.diff(tlist)
-    gap = float(gaps.mean())
+    gap, even = float(gaps.mean()), True
     if np.ptp(gaps) > 1e-9 * max(gap, float(np.abs(tlist).max())):
-        must = "be evenly spaced with delayed links, as np.linspace makes them"
-        _check.fail("tlist", must, _check.Note(f"spaced by {gaps.min():.6g} to {gaps.max():.6g}"))
+        gap, even = float(tlist[-1] - tlist[0]), False
     links = text.system.links
     delays = np.array([link.delay for link in links])
     members = max(block.size for block in text.system.blocks)
     wanted = guess(text.system, tlist) / members if dt is None else dt
-    first = max(1, int(np.ceil(gap / min(wanted, gap) - 1e-9)))
+    first = max(1 if even else LEAST, int(np.ceil(gap / min(wanted, gap) - 1e-9)))
     first = max(first, int(np.ceil(gap / float(delays.min()) - 1e-9)))
     tried = first + np.arange(min(first, 1000) + 1)
     rest = np.abs(np.outer(tried, delays) / gap % 1)
-    even = np.all(np.minimum(rest, 1 - rest) < 1e-6, axis=1)
-    number = int(tried[even][0]) if np.any(even) else first
-    if not np.any(even):
+    multiple = np.all(np.minimum(rest, 1 - rest) < 1e-6, axis=1)
+    number = int(tried[multiple][0]) if np.any(multiple) else first
+    if not np.any(multiple):
         number = max(number, int(np.ceil(1.5 * gap / float(delays.min()) - 1e-9)))
     note = "step from the rates and delays of links, not checked" if dt is None else "as given"
-    return gap / number, f"{note}; a part of the output spacing, no longer than a delay"
+    where = "a part of the output spacing" if even else "outputs interpolated between steps"
+    return gap / number, 0 if even else number, f"{note}; {where}, no longer than a delay"
+
+
+def even_times(
+    start: float, later: NDArray[np.float64], steady: bool
+) -> tuple[NDArray[np.float64], float]:
+    """Even times, which delayed links need, among them a start and times later by delays.
+
+    ``steady``: what holds from the start on holds later, so that it may be moved.
+
+    Raises:
+        ValueError: the times have no common spacing.
+    """
+    delays = np.unique(np.concatenate([[0.0], later]))
+    for part in range(1, PARTS + 1):
+        gap = float(np.diff(delays).min()) / part
+        whole = np.append(delays, start) / gap
+        if steady:
+            whole[-1] = np.ceil(whole[-1] - 1e-9)
+        if np.all(np.abs(whole - np.rint(whole)) < 1e-6):
+            last = round(whole[-1]) + round(delays[-1] / gap)
+            return gap * np.arange(last + 1), float(gap * round(whole[-1]))
+    must = "be multiples of one spacing with delayed links, of which `t` is a multiple too"
+    _check.fail("taus", must, later)

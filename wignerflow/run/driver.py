@@ -210,8 +210,8 @@ def available_threads() -> int:
 def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:
     """The step of a run, and what its pilot found."""
     if text.links.active:
-        step, note = delayed_step(text, tlist, request.dt)
-        return Prepared(step, stats={"step_choice": note})
+        step, even, note = delayed_step(text, tlist, request.dt)
+        return Prepared(step, even, stats={"step_choice": note})
     if request.dt is not None:
         return Prepared(request.dt)
     start = time.perf_counter()
