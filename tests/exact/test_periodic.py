@@ -68,9 +68,6 @@ def test_what_is_refused():
             wf.steady_state(model, **ask, period=T, tlist=[0.0], **{name: value})
     with pytest.raises(ValueError, match="`period` must be a period of the coefficient"):
         wf.steady_state(model, **ask, period=1.1, tlist=[0.0])
-    for method in ("twa", "jumps", "cumulant", "mean-field"):
-        with pytest.raises(ValueError, match="no steady states of periodic drives"):
-            wf.steady_state(model, {"n": mode.n}, method, period=T, tlist=[0.0])
     with pytest.raises(ValueError, match="or a `period` and times"):
         wf.steady_state(model, **ask)
     constant = wf.Model(mode.n, [wf.Jump(mode.a, 1.0)], initial={mode: wf.vacuum})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..result import Result
+from ..result.accuracy import inaccurate
 
 
 def largest(values: Any) -> float:
@@ -25,6 +26,16 @@ def step_error(result: Result, name: str, scale: float) -> float:
     if not np.any(np.isfinite(error)):
         return math.nan
     return largest(error) / scale if scale else 0.0
+
+
+def expected_inaccurate(lines: Mapping[str, Any], where: str) -> str | None:
+    """The message of an ``AccuracyWarning`` on budgets in units of the largest mean, or None."""
+    sampling, truncation = (
+        {n: np.array([getattr(line, part)]) for n, line in lines.items()}
+        for part in ("sampling", "truncation")
+    )
+    off = inaccurate({n: np.ones(1) for n in lines}, sampling, truncation)
+    return None if off is None else f"{where}, {off.split(';')[0]}."
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

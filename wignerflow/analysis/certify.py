@@ -31,10 +31,10 @@ from ..method import AnyMethod
 from ..model.model import Model
 from ..observables import Observables
 from ..progress import Steps
-from ..result import Result
+from ..result import AccuracyWarning, Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import solve, trajectories_of
-from .budget import largest, step_error, table
+from .budget import expected_inaccurate, largest, step_error, table
 from .certify_clusters import ClusterCertificate, certify_clusters
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
@@ -80,6 +80,7 @@ class Certificate:
         N, ntraj, method: as asked for.
         lines: the budgets by name of observable.
         until: last time at which the step was checked; None: all times.
+        notes: what the run at N had to say, warnings first.
     """
 
     N: int
@@ -87,9 +88,10 @@ class Certificate:
     method: str
     lines: dict[str, Line]
     until: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join([self._title(), *table(self._rows())])
+        return "\n".join([self._title(), *table(self._rows()), *self.notes])
 
     __repr__ = __str__
 
@@ -216,7 +218,12 @@ def certify(
         lines[name] = Line(*extrapolate(own, size), sampling, step_error(pilot, name, scale), own)
     until = pilot.stats.get("step_checked_until")
     partly = until is not None and until < pilot.times[-1]
-    return Certificate(size, count, pilot.method, lines, until if partly else None)
+    notes = [*pilot.stats.get("warnings", ()), *pilot.stats.get("notes", ())]
+    off = expected_inaccurate(lines, f"At N = {size}")
+    if off is not None:
+        notes.insert(0, off)
+        warnings.warn(off, AccuracyWarning, stacklevel=2)
+    return Certificate(size, count, pilot.method, lines, until if partly else None, tuple(notes))
 
 
 def extrapolate(

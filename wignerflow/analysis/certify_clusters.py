@@ -16,9 +16,9 @@ from ..html import table as html_table
 from ..model.model import Model
 from ..phasespace.cluster_twa import ClusterTWA
 from ..progress import Steps
-from ..result import Result
+from ..result import AccuracyWarning, Result
 from ..solving import solve, trajectories_of
-from .budget import largest, step_error, table
+from .budget import expected_inaccurate, largest, step_error, table
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,16 @@ class ClusterCertificate:
         ntraj: trajectories of every run.
         lines: the budgets by name of observable.
         results: the runs by size of the clusters.
+        notes: what the run with the largest had to say, warnings first.
     """
 
     ntraj: int
     lines: dict[str, ClusterLine]
     results: dict[int, Result]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join([self._title(), *table(self._rows())])
+        return "\n".join([self._title(), *table(self._rows()), *self.notes])
 
     __repr__ = __str__
 
@@ -131,7 +133,12 @@ def certify_clusters(
         sampling = largest(np.abs(last.sem[name])) / scale if scale else 0.0
         truncation = max(changes[-1][2], 2 * changes[-1][3])
         lines[name] = ClusterLine(changes, truncation, sampling, step_error(last, name, scale))
-    return ClusterCertificate(last.ntraj, lines, results)
+    notes = [*last.stats.get("warnings", ()), *last.stats.get("notes", ())]
+    off = expected_inaccurate(lines, f"With clusters of {sizes[-1]}")
+    if off is not None:
+        notes.insert(0, off)
+        warnings.warn(off, AccuracyWarning, stacklevel=3)
+    return ClusterCertificate(last.ntraj, lines, results, tuple(notes))
 
 
 def _sizes(clusters: Any) -> list[int]:

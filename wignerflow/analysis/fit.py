@@ -40,6 +40,8 @@ class Fit:
             and of the model's sampling, measured by runs with other seeds.
         chi2: weighted sum of squared residuals, and ``dof``, points less parameters.
         absolute: whether the data came with errors; else ``errors`` are scaled so that chi2 = dof.
+        truncation, step_error: by name, by how much the errors of the method itself and of its
+            step may shift a parameter at most, as estimated at ``values``; NaN without an estimate.
         result: the model's :class:`Result` at ``values``.
         evaluations: how often the model was solved.
     """
@@ -53,10 +55,16 @@ class Fit:
     result: Result
     evaluations: int
     data: dict[str, NDArray[np.float64]] = field(repr=False)
+    truncation: dict[str, float] = field(default_factory=dict)
+    step_error: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         width = max(map(len, self.values))
-        lines = [f"{k:{width}}  {format_value(v, self.errors[k])}" for k, v in self.values.items()]
+        lines = []
+        for k, v in self.values.items():
+            own = self.truncation.get(k, 0.0)
+            more = f"   (truncation {own:.1g})" if own > 0 else ""
+            lines.append(f"{k:{width}}  {format_value(v, self.errors[k])}{more}")
         quality = f"chi2 / dof = {self.chi2 / self.dof:.3g}" if self.absolute and self.dof else ""
         return "\n".join([*lines, f"{quality}   {self.evaluations} runs of the model".strip()])
 
@@ -215,21 +223,26 @@ class _Problem:
         self.model_of, self.table, self.names, self.seed = model_of, table, names, seed
         self.options = {"ntraj": 4000, "progress": False, **options}
         method = self.options.get("method", "twa")
+        self.given = self.options.get("dt")
         self.analytic = (method if isinstance(method, str) else method.name) not in COUNTING
         time = table["time"]
         self.skip = 1 if time[0] > 0 else 0
         self.times = np.concatenate([[0.0], time]) if self.skip else time
         self.evaluations = 0
 
-    def solve(self, x: NDArray[np.float64]) -> Result:
-        """The model's result at the parameters x."""
+    def solve(self, x: NDArray[np.float64], last: bool = False) -> Result:
+        """The model's result at the parameters x; ``last``: with all that is said of errors."""
         with real_sizes() if self.analytic else nullcontext():
             made = self.model_of(**dict(zip(self.names, map(float, x), strict=True)))
             if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], Model)):
                 _check.fail("model_of", "return (wf.Model, e_ops)", made, kind=TypeError)
             self.evaluations += 1
             model, e_ops = made
-            options = {"truncation": False, **self.options}  # not for every step of the fit
+            options = dict(self.options)
+            if not last:  # not for every step of the fit
+                options["truncation"] = False
+            elif self.given is None:
+                options.pop("dt", None)  # so that the step's error is found
             result = solve(model, self.times, e_ops=e_ops, seed=self.seed, **options)
         if self.options.get("dt") is None and result.dt is not None:
             self.options["dt"] = result.dt  # one step for all: the means stay smooth functions
@@ -309,6 +322,14 @@ class _Problem:
         self.seed = seed
         return np.atleast_2d(np.cov(np.array(found), rowvar=False))
 
+    def shifts(self, weight: NDArray[np.float64], errors: Mapping[str, Any]) -> dict[str, float]:
+        """By how much errors of the curves shift each parameter, if all push the same way."""
+        if any(n not in errors for n in self.observed):
+            return {}
+        curves = np.concatenate([np.asarray(errors[n])[self.skip :] for n in self.observed])
+        most = np.abs(weight) @ (curves / self.sigma)
+        return dict(zip(self.names, map(float, most), strict=True))
+
     def finish(self, x: NDArray[np.float64]) -> Fit:
         """The fit at its end, with the covariance of the parameters."""
         J, r = self.jacobian(x), self.residuals(x)
@@ -316,7 +337,7 @@ class _Problem:
         weight = np.asarray(np.linalg.pinv(J), np.float64)
         variance = (self.spread / self.sigma) ** 2 if self.absolute else chi2 / dof
         covariance = (weight * variance) @ weight.T
-        best = self.solve(x)
+        best = self.solve(x, last=True)
         if any(np.any(best.sem[n] > 0) for n in self.observed):
             covariance = covariance + self.sampling(x, weight)
         flat = np.abs(J).max(axis=0) < STILL * self.size / np.maximum(np.abs(x), 1e-300)
@@ -327,4 +348,5 @@ class _Problem:
         return Fit(
             values, dict(zip(self.names, errors.tolist(), strict=True)), covariance, chi2, dof,
             self.absolute, best, self.evaluations, self.table,
+            self.shifts(weight, best.truncation), self.shifts(weight, best.step_error),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from ..exact.jumps import QuantumJumps
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
+from ..model.coefficients import Coef
 from ..model.mode_states import Coherent, ModeState, Thermal
 from ..model.model import LocalJump, Model
 from ..model.operators import ArrayOp, Op
@@ -21,6 +22,7 @@ from ..model.subsystems import CollectiveSpin
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
 from ..phasespace.generator import refuses
+from ..result import Values
 from ..run.bounds import LOCAL, damping, guess, pace
 from ..run.driver import Prepared, Request, available_threads, simulate
 from ..run.extrapolated import extrapolated
@@ -105,6 +107,8 @@ class Runner:
         device: str | None = None,
         controls: bool | None = False,
     ):
+        #: Times over which rates that depend on time are averaged.
+        self.looks = np.zeros(1)
         self.controls = False
         self.uncontrolled: str | None = ""
         self.engine, self.base, self.plan, self.equal = engine, same.base, plan, same.equal
@@ -129,7 +133,10 @@ class Runner:
         """
         rates: list[float] = []
         for jump in self.model.jumps:
-            values = np.atleast_1d(np.asarray(jump.rate, complex)).real
+            rate = jump.rate
+            if isinstance(rate, Coef):
+                rate = rate.rates(self.looks).mean()
+            values = np.atleast_1d(np.asarray(rate, complex)).real
             if isinstance(jump, LocalJump):
                 lam = np.linalg.eigvals(bloch_generator(jump.op.matrix())[0]).real
                 values = np.outer(values, lam[lam > 1e-9 * np.abs(lam).max(initial=0.0)])
@@ -167,12 +174,30 @@ class Runner:
             self.lowered[which] = KernelText(system, readouts)
         return self.lowered[which]
 
+    def length(self, T: float) -> float:
+        """The length of a run that is made for one of about T."""
+        return T
+
     def quarters(self, which: int, model: Model, T: float, ntraj: int) -> NDArray[np.float64]:
         """Means over the four quarters of [0, T], (batches, 4, K)."""
-        times = np.linspace(0, T, TIMES + 1)
+        values, n = self.values(which, model, np.linspace(0, T, TIMES + 1), ntraj), TIMES // 4
+        return np.stack([values[:, 1 + k * n : 1 + (k + 1) * n].mean(axis=1) for k in range(4)], 1)
+
+    def shaped(self, runs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Means (batches, K) as values at the times of the result, (batches, times, K)."""
+        return runs[:, None]
+
+    def whole(self, values: Mapping[str, NDArray]) -> Values:
+        """Values at the times of the result as those of it."""
+        return Values({name: value[0] for name, value in values.items()})
+
+    def values(
+        self, which: int, model: Model, times: NDArray[np.float64], ntraj: int
+    ) -> NDArray[np.float64]:
+        """Means of batches of trajectories at times, (batches, T, K)."""
         seed = (self.seed + which) % 2**64
         if isinstance(self.engine, QuantumJumps):
-            values = self._jumps(model, times, ntraj, seed)
+            return self.equal.channels(self._jumps(model, times, ntraj, seed))
         else:
             text = self._text(which, model, times)
             count = ntraj if self.engine.stochastic else 2
@@ -201,9 +226,7 @@ class Runner:
                 )
             used = samples.batch_count[0] > 0
             sums = samples.batch_sum[:, used] / samples.batch_count[:, used, None]
-            values = np.moveaxis(sums, 0, 1)
-        n, values = TIMES // 4, self.equal.channels(values)
-        return np.stack([values[:, 1 + k * n : 1 + (k + 1) * n].mean(axis=1) for k in range(4)], 1)
+            return self.equal.channels(np.moveaxis(sums, 0, 1))
 
     def _uncontrolled(self) -> str | None:
         if isinstance(self.engine, QuantumJumps) or not self.stochastic:

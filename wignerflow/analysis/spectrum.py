@@ -12,7 +12,8 @@ last delay :math:`\tau_m`: a line narrower than about :math:`4/\tau_m` appears w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,8 +25,10 @@ from .._check import Times
 from ..html import curve, table
 from ..model.model import Model
 from ..model.operators import Op
-from ..result import format_value
-from .correlation import Correlation, correlation
+from ..result import AccuracyWarning, format_value
+from ..result.accuracy import BY_THE_METHOD, inaccurate
+from .correlation import correlation
+from .correlation_result import Correlation, said
 from .correlation_sums import jackknife
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Linewidth:
         value, sem: full width at half maximum Delta, an angular frequency, and its error.
         centre, centre_sem: angular frequency omega_0.
         after: delay from which on the correlation was fitted.
+        truncation: of the width by the method itself, estimated; NaN without an estimate.
     """
 
     value: float
@@ -50,12 +54,14 @@ class Linewidth:
     centre: float
     centre_sem: float
     after: float
+    truncation: float = float("nan")
 
     def __repr__(self) -> str:
         width, centre = (
             format_value(v, s) for v, s in ((self.value, self.sem), (self.centre, self.centre_sem))
         )
-        return f"Linewidth({width}, centre {centre}, fitted for τ >= {self.after:.4g})"
+        own = f", truncation {self.truncation:.1g}" if self.truncation > 0 else ""
+        return f"Linewidth({width}, centre {centre}, fitted for τ >= {self.after:.4g}{own})"
 
 
 @dataclass
@@ -68,6 +74,10 @@ class Spectrum:
             time.
         correlation: what it was made of.
         window: name of the window.
+        truncation: estimate of the method's own error, (W,), from that of the correlation: NaN
+            where there is none, zero if exact, None if not asked for.
+        step_error: estimate of the error of the step, (W,), likewise.
+        stats: of the correlation; "warnings" with what is said of the spectrum.
     """
 
     omega: NDArray[np.float64]
@@ -75,6 +85,9 @@ class Spectrum:
     sem: NDArray[np.float64]
     correlation: Correlation
     window: str
+    truncation: NDArray[np.float64] | None = None
+    step_error: NDArray[np.float64] | None = None
+    stats: dict[str, Any] = field(default_factory=dict)
 
     def linewidth(self, after: float = 0.0) -> Linewidth:
         r"""Width and place of the line, fitted to the correlation in time, free of the window.
@@ -100,8 +113,12 @@ class Spectrum:
         if c.leave_one_out is not None:
             fits = [_line(taus, v[keep], best) for v in c.leave_one_out]
             errors = jackknife(np.array(fits))
+        own = float("nan")
+        if c.deviation is not None:
+            right = _line(taus, (c.value - c.deviation)[keep], best)
+            own = float(np.sqrt(max((best[1] - right[1]) ** 2 - errors[1] ** 2, 0.0)))
         return Linewidth(
-            float(best[1]), float(errors[1]), float(best[0]), float(errors[0]), float(taus[0])
+            float(best[1]), float(errors[1]), float(best[0]), float(errors[0]), float(taus[0]), own
         )
 
     def __repr__(self) -> str:
@@ -111,6 +128,7 @@ class Spectrum:
         return (
             f"Spectrum({c.formula}, method={c.method!r}, window={self.window!r}, "
             f"{self.omega.size} frequencies)\n  largest at ω = {self.omega[k]:.4g}: {peak}"
+            f"{said(self.truncation, k)}"
         )
 
     def _repr_html_(self) -> str:
@@ -122,6 +140,9 @@ class Spectrum:
         data = self.correlation.to_xarray()
         data["spectrum"] = ("omega", self.value)
         data["spectrum_sem"] = ("omega", self.sem)
+        for name, errors in (("truncation", self.truncation), ("step_error", self.step_error)):
+            if errors is not None:
+                data[f"spectrum_{name}"] = ("omega", errors)
         return data.assign_coords(omega=self.omega).assign_attrs(window=self.window)
 
     def plot(self, ax: Axes | None = None, label: str | None = None, **options: Any) -> Axes:
@@ -232,4 +253,20 @@ def spectrum(
     sem = np.zeros_like(value)
     if c.leave_one_out is not None:
         sem = jackknife(transform(c.leave_one_out).T)
-    return Spectrum(frequencies, value, sem, c, window)
+    out = Spectrum(frequencies, value, sem, c, window, stats=dict(c.stats))
+    if c.truncation is not None:
+        out.truncation = np.full(value.shape, np.nan)
+        if c.deviation is not None:
+            out.truncation = np.sqrt(np.maximum(transform(c.deviation) ** 2 - sem**2, 0.0))
+        shown = {"S(ω)": value}, {"S(ω)": sem}, {"S(ω)": out.truncation}
+        off = inaccurate(*shown, frequencies, "ω")
+        if off is not None:
+            out.stats["warnings"] = [*c.stats.get("warnings", ()), off]
+            before = [w for w in c.stats.get("warnings", ()) if BY_THE_METHOD in w]
+            if isinstance(model, Correlation) or not before:
+                warnings.warn(off, AccuracyWarning, stacklevel=2)
+    if c.step_error is not None:
+        largest = float(np.abs(c.value).max(initial=0.0))
+        share = float(np.max(c.step_error, initial=0.0)) / largest if largest > 0 else 0.0
+        out.step_error = share * np.abs(value)
+    return out

@@ -18,7 +18,6 @@ passes for steady. A deterministic method (mean field) has settled when both mea
 
 from __future__ import annotations
 
-import inspect
 import time
 import warnings
 from collections.abc import Mapping
@@ -30,7 +29,6 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
-from ..exact import periodic
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
 from ..exact.steady import NotUnique
@@ -57,6 +55,7 @@ from ..solving import (
 from ..solving.options import truncation_of
 from ..solving.symmetrized import Symmetrized
 from .controls import Controlled, Late, control
+from .periodic_state import PeriodicRunner, Phases, alone, eigenvector
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
 from .steady_value import SteadyState as SteadyState
 
@@ -110,7 +109,8 @@ def steady_state(
             variables without arrays; True raises where it cannot be done.
         symmetrize: average over exact symmetries, as :func:`wignerflow.solve` does.
         period: of the drive. The result is the state that repeats with it, which ``method="exact"``
-            finds as the eigenvector of the map of one period; other methods refuse.
+            finds as the eigenvector of the map of one period, and trajectories by averages over
+            periods; "cumulant" and "mean-field" refuse.
         tlist: with ``period``, times in [0, period], ascending, shape (T,); values have it too.
         truncation: as in :func:`wignerflow.solve`.
 
@@ -134,14 +134,9 @@ def steady_state(
     if period is None and tlist is not None:
         _check.fail("tlist", "be None without `period`", tlist)
     names, base, plan = flatten(e_ops, model.subsystems, model)
-    if period is not None:
-        others = {"ntraj": ntraj, "seed": seed, "dt": dt, "precision": precision, "device": device}
-        others |= {"threads": threads, "unique": unique, "relax": relax, "timeout": timeout}
-        _alone(others | {"controls": controls})
-        return _periodic(model, base, plan, method, period, tlist)
     why = None
     if method == "auto":
-        engine, why = choose_method(model, np.array([0.0, 1.0]), base)
+        engine, why = choose_method(model, np.array([0.0, period or 1.0]), base)
     else:
         engine = resolve_method(method)
     count = trajectories_of(ntraj, 2 * BATCHES)
@@ -160,13 +155,34 @@ def steady_state(
     if device is not None:
         choose_device(device, runs_trajectories(engine))
     start = time.perf_counter()
-    if isinstance(engine, Exact):
+    phases = None
+    if period is not None:
+        phases = Phases.of(model, period, tlist)
+        if isinstance(engine, Exact):
+            alone({"ntraj": ntraj, "seed": seed, "dt": dt, "precision": precision,
+                   "device": device, "threads": threads, "unique": unique, "relax": relax,
+                   "timeout": timeout, "controls": controls}, steady_state)  # fmt: skip
+        elif controls:
+            _check.fail("controls", "be None or False with `period`", True)
+        elif not engine.stochastic:
+            raise ValueError(
+                f"Method {engine!r} has no steady states of periodic drives; use 'exact', 'twa' or "
+                "'jumps'."
+            )
+    if isinstance(engine, Exact) and phases is not None:
+        out = eigenvector(engine, model, base, plan, phases)
+    elif isinstance(engine, Exact):
         out = _null_vector(engine, model, base, plan, unique)
     elif isinstance(engine, Cumulant):
         out = _moments(engine, model, base, plan, unique, None if limit is None else start + limit)
     elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
-        same = Symmetrized.of(model, base, plan, engine, 1) if symmetrize else Symmetrized(base)
-        runner = Runner(engine, model, same, plan, number, single, workers, step, device, controls)
+        average = symmetrize and phases is None
+        same = Symmetrized.of(model, base, plan, engine, 1) if average else Symmetrized(base)
+        given = (same, plan, number, single, workers, step, device)
+        if phases is None:
+            runner = Runner(engine, model, *given, controls)
+        else:
+            runner = PeriodicRunner(phases, engine, phases.repeated(model), *given)
         deadline = None if limit is None else start + limit
         if controls and not runner.controls:
             why_not = f"Controls do not apply: {runner.uncontrolled}."
@@ -181,7 +197,11 @@ def steady_state(
     if why is not None:
         out.stats["why"] = why
     out.stats["wall_time"] = time.perf_counter() - start
-    out.model = plain_form(model, np.array([0.0, 1.0]))
+    if phases is not None:
+        out.stats["times"] = phases.times
+    out.model = plain_form(model, np.linspace(0.0, period or 1.0, 201 if period else 2))
+    for message in out.stats.setdefault("warnings", []):
+        warnings.warn(message, UserWarning, stacklevel=2)
     if stated:
         from .steady_truncation import state
 
@@ -191,58 +211,7 @@ def steady_state(
         )  # fmt: skip
         values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
         named = dict(zip(names, values, strict=True))
-        state(out, engine, model, named, base, plan, stated == "full", again)
-    return out
-
-
-# ---------------------------------------------------------------- periodic drives
-
-
-def _alone(given: Mapping[str, Any]) -> None:
-    """Refuse options that periodic steady states make no use of."""
-    parameters = inspect.signature(steady_state).parameters
-    for name, value in given.items():
-        default = parameters[name].default
-        if value is not default and value != default:
-            must = "be left out with `period`, which takes one exact solution"
-            _check.fail(name, must, value)
-
-
-def _periodic(
-    model: Model, base: Base, plan: Plan, method: Any, period: Any, tlist: Any
-) -> SteadyState:
-    """Over one period of a drive, by the exact method."""
-    T = _check.positive("period", period)
-    times = _check.numeric_array("tlist", [] if tlist is None else tlist, float)
-    rising = times.ndim == 1 and bool(np.all(np.diff(times) > 0))
-    if not (rising and times.size and times[0] >= 0 and times[-1] <= T * (1 + 1e-12)):
-        _check.fail("tlist", f"ascend within one period, [0, {T:g}]", tlist)
-    engine = resolve_method(method)
-    if not isinstance(engine, Exact):
-        raise ValueError(
-            f"Method {engine!r} has no steady states of periodic drives; use method='exact'."
-        )
-    check_treats(engine, model)
-    periodic.check_period(model, T)
-    start = time.perf_counter()
-    solution = periodic.solve(
-        model,
-        members(base),
-        T,
-        np.minimum(times, T),
-        rtol=engine.rtol,
-        memory=engine.memory,
-    )
-    expect, sem, _ = assemble_exact(plan, gather(base, solution.expect))
-    stats = {**solution.stats, "times": times, "wall_time": time.perf_counter() - start}
-    for message in stats.get("warnings", ()):
-        warnings.warn(message, UserWarning, stacklevel=3)
-    stats["known"] = (
-        f"Eigenvector of one period, which brings it back to {stats['residual']:.0e}; the next "
-        f"eigenvalue has size {stats['second']:.3g}."
-    )
-    out = SteadyState(Values(expect), Values(sem), engine.name, stats=stats)
-    out.model = plain_form(model, np.linspace(0, T, 201))
+        state(out, engine, model, named, base, plan, stated == "full", again, phases)
     return out
 
 
@@ -304,8 +273,6 @@ def _moments(
         )
     expect, sem, _ = assemble_exact(plan, means[0])
     stats = {**found[0].stats, "unique": unique}
-    for message in stats["warnings"]:
-        warnings.warn(message, UserWarning, stacklevel=3)
     stats["known"] = (
         f"Moments integrated to t = {stats['relaxed']:.4g}: they moved by {stats['drift']:.0e} of "
         "the largest over the second half"
@@ -328,7 +295,7 @@ def _relaxed(
 ) -> SteadyState:
     starts = [runner.model, elsewhere(runner.model)] if unique else [runner.model]
     share = ntraj // len(starts)
-    T = runner.first_time() if relax is None else 2 * relax
+    T = runner.length(runner.first_time() if relax is None else 2 * relax)
     passed = apart = 0
     for _ in range(DOUBLINGS if relax is None else 1):
         parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
@@ -374,7 +341,7 @@ def _finish(
     unique: bool,
     starts: list[Model],
 ) -> SteadyState:
-    runs = np.concatenate([p[:, 2:].mean(axis=1) for p in parts])[:, None]
+    runs = runner.shaped(np.concatenate([p[:, 2:].mean(axis=1) for p in parts]))
     plan, slots = runner.plan, runner.slots
     stats: dict[str, Any] = {
         "unique": unique,
@@ -410,7 +377,7 @@ def _finish(
         samples = Samples.of_runs(runs[order], batched(plan, slots))
         expect, sem, _ = assemble(plan, samples, slots)
     else:
-        values = {k: slots[k].read(runs[:1, 0]) for k in slots}
+        values = {k: slots[k].read(runs[0]) for k in slots}
         expect, sem, _ = assemble_exact(plan, values)
     stats["known"] = (
         f"Means over t = {T / 2:.4g} to {T:.4g}{both}: both halves of that time agree within "
@@ -422,10 +389,14 @@ def _finish(
     ntraj = share * len(parts) if runner.stochastic else 0
     seed = runner.seed if runner.stochastic else None
     stats["work"] = runner.work
-    errors = Values(step_error or {n: np.full(np.shape(v)[1:], np.nan) for n, v in sem.items()})
+    found_expect, found_sem = runner.whole(expect), runner.whole(sem)
+    nothing = {n: np.nan for n in sem}
+    errors = Values(
+        {n: np.broadcast_to(v, np.shape(found_sem[n])) for n, v in (step_error or nothing).items()}
+    )
     return SteadyState(
-        _first(expect),
-        _first(sem),
+        found_expect,
+        found_sem,
         runner.engine.name,
         ntraj,
         seed,

@@ -31,6 +31,7 @@ from ..solving.truncation import (
     CERTAIN_CUMULANTS,
     FULL,
     PER_ELEMENT,
+    RTOL,
     SAMPLED,
     SAMPLED_CUMULANTS,
     SECONDS,
@@ -44,6 +45,7 @@ from ..solving.truncation import (
     size_of,
     within,
 )
+from .periodic_state import Phases, exact_values
 from .relaxation import Base
 
 SLOWER = 5.0  # times as long as one step through its density matrix takes the null vector of one
@@ -96,17 +98,38 @@ def state(
     plan: Plan,
     full: bool,
     again: Callable[..., Any],
+    phases: Phases | None = None,
 ) -> None:
     """Put the truncation into a steady state, and warn where it is large."""
     load()
     limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
     until = time.process_time() + limit
-    errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
+    if phases is None or method.order is None:
+        errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
+    else:
+        errors, basis = _over_a_period(found, model, base, plan, until, phases)
     found.truncation, found.stats["truncation"] = Values(errors), basis
-    off = inaccurate(found.expect, found.sem, found.truncation)
+    times = None if phases is None else phases.times
+    off = inaccurate(found.expect, found.sem, found.truncation, times)
     if off is not None:
         found.stats["warnings"] = [*found.stats.get("warnings", ()), off]
         warnings.warn(off, AccuracyWarning, stacklevel=3)
+
+
+def _over_a_period(
+    found: Any, model: Model, base: Base, plan: Plan, until: float, phases: Phases
+) -> tuple[Means, str]:
+    """From the exact state that repeats, where that is quick."""
+    nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
+    seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
+    if time.process_time() + seconds < until and Exact().refuses(model) is None:
+        try:
+            with within(until, False):
+                exact, _ = exact_values(Exact(rtol=RTOL), model, base, plan, phases)
+        except REFUSED:
+            return nothing, "nothing: the exact state is not quick enough"
+        return apart(found, exact), "the exact state that repeats"
+    return nothing, "nothing: the exact state is not quick enough"
 
 
 def _assembled(base: Base, plan: Plan, expect: Mapping[str, Any]) -> Means:

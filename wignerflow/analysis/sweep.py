@@ -16,7 +16,7 @@ from .._check import Times
 from ..model.model import Model
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
-from ..result.accuracy import inaccurate, one_warning
+from ..result.accuracy import BY_THE_METHOD, one_warning
 from ..run.cluster import check_client
 from ..solving import seed_of, solve
 from .sweep_data import RESERVED, combined, together
@@ -147,13 +147,13 @@ def sweep(
     grid: dict[tuple[str, ...], list[Any]] = dict(axes)
     if continued:
         grid = {("direction",): [(way,) for way in _WAYS], **axes}
-    if run is not None:
-        return combined(grid, found)
     with one_warning():
         for result in found:
-            off = inaccurate(result.expect, result.sem, result.truncation, result.times)
-            if off is not None:
-                warnings.warn(off, AccuracyWarning, stacklevel=2)
+            for text in (getattr(result, "stats", None) or {}).get("warnings", ()):
+                if BY_THE_METHOD in text:
+                    warnings.warn(text, AccuracyWarning, stacklevel=2)
+    if run is not None:
+        return combined(grid, found)
     return together(grid, found, callable(tlist))
 
 

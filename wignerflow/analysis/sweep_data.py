@@ -63,8 +63,7 @@ def together(axes: Axes, results: list[Result], own_times: bool) -> xarray.Datas
             variables[fact] = (grid, np.array(found).reshape(shape))
     stopped = [str(r.stats.get("stopped_because", "")) for r in results]
     variables["stopped_because"] = (grid, np.array(stopped).reshape(shape))
-    noted = [f"{i}: {w}" for i, r in enumerate(results) for w in r.stats.get("warnings", ())]
-    attributes = {"method": first.method, "warnings": "\n".join(noted)}
+    attributes = {"method": first.method, **said(results)}
     if first.provenance.get("wignerflow"):
         attributes["wignerflow"] = first.provenance["wignerflow"]
     return xarray.Dataset(variables, coordinates, attributes)
@@ -98,7 +97,21 @@ def combined(axes: Axes, found: list[Any]) -> xarray.Dataset:
             _check.fail("run", "return names other than those of parameters", shown)
         variables[shown] = ([*grid, *own.dims], _stack(values, shape), own.attrs)
     same = {k: v for k, v in first.attrs.items() if all(p.attrs.get(k) == v for p in points)}
-    return xarray.Dataset(variables, coordinates, same)
+    return xarray.Dataset(variables, coordinates, {**same, **said(found)})
+
+
+def said(found: list[Any]) -> dict[str, str]:
+    """Warnings, notes and what truncation rests on, of all points with their places."""
+    out = {}
+    stats = [getattr(value, "stats", None) or {} for value in found]
+    for kind in ("warnings", "notes", "truncation"):
+        lines = []
+        for k, own in enumerate(stats):
+            texts = own.get(kind) or ()
+            lines += [f"{k}: {x}" for x in ([texts] if isinstance(texts, str) else texts)]
+        if lines or kind == "warnings":
+            out[kind] = "\n".join(lines)
+    return out
 
 
 def _dataset(value: Any) -> xarray.Dataset:

@@ -1,12 +1,15 @@
 r"""Models in which no superposition of different M ever matters: classical jump processes.
 
 Where H is a function of the J_z (and photon numbers), every jump operator changes each M by a
-definite amount and the initial state is diagonal, the density matrix stays diagonal in the product
-basis :math:`|J_1, M_1, J_2, M_2, \dots\rangle`. A quantum trajectory is then a classical jump
-process, sampled here without any error of discretisation (Gillespie). States are a few numbers, so
-N has no limit, and modes need no cutoff.
+definite amount (times one function of time at most) and the initial state is diagonal, the density
+matrix stays diagonal in the product basis :math:`|J_1, M_1, J_2, M_2, \dots\rangle`. A quantum
+trajectory is then a classical jump process, sampled here without any error of discretisation
+(Gillespie). States are a few numbers, so N has no limit, and modes need no cutoff. Rates that
+depend on time are sampled by thinning: events of rates that bound them piece by piece, of which a
+share is none.
 
-Reference: Gillespie, J. Phys. Chem. 81, 2340 (1977).
+References: Gillespie, J. Phys. Chem. 81, 2340 (1977); Lewis and Shedler, Naval Res. Logist. Quart.
+26, 403 (1979).
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from ..model.model import Model
 from ..model.operators import Op
 from ..model.states import BlochState
 from . import dicke, mode_states
-from .ladder import Basis, Site, amplitude, collective, spherical
+from .ladder import Basis, Site, Times, amplitude, collective, spherical
+from .pieces import Pieces, Product
 from .rng import key, uniform
 
 Array = NDArray[np.float64]
@@ -35,19 +39,18 @@ _LETTERS = {"p": 0, "m": 1, "z": 2, "d": 3, "a": 4}
 
 def refuses(model: Model, basis: Basis) -> str | None:
     """Why ``model`` is no classical jump process; None if it is."""
-    if model.coefficients or any(isinstance(r, Coef) for _, r in model.channels()):
-        return "operators or rates depend on time"
     coherent = model.H
     for channel in model.local_channels():
-        if isinstance(channel.rate, Coef):
-            return "operators or rates depend on time"
         c0, parts = spherical(channel.op)
         if len(parts) > 1:
             return f"the local jump {channel.op!r} changes M by no definite amount"
         one = collective(channel.op, channel.m)
         coherent = coherent + (one * np.conj(c0) - one.dag() * c0) * 0.5j
     for op, _ in model.channels():
-        if len({basis.shifts(w) for g in basis.expand(op).values() for w in g}) > 1:
+        groups = basis.expand(op)
+        if len(groups) > 1:
+            return f"the jump {op!r} is a sum of different functions of time"
+        if len({basis.shifts(w) for g in groups.values() for w in g}) > 1:
             return f"the jump {op!r} changes M by no definite amount"
     if any(basis.shifts(w) for group in basis.expand(coherent).values() for w in group):
         return "the Hamiltonian couples states of different M"
@@ -87,10 +90,13 @@ class Process:
 
     Transition k is collective (``local[k, 0] == -1``; its amplitude is a sum of words, each a
     product of letters on sites) or local on site ``local[k, 0]`` with component ``local[k, 1]`` and
-    change of J ``local[k, 2]``; it adds dJ[k] and dM[k], shape (sites,), at weight rate[k].
+    change of J ``local[k, 2]``; it adds dJ[k] and dM[k], shape (sites,), at weight rate[k] times
+    the function of time ``functions[time[k]]``.
     """
 
+    functions: list[Product]
     rate: Array
+    time: NDArray[np.int64]
     local: NDArray[np.int64]
     dJ: Array
     dM: Array
@@ -105,6 +111,7 @@ class Process:
         """In the order of :func:`run`."""
         return (
             self.rate,
+            self.time,
             self.local,
             self.dJ,
             self.dM,
@@ -120,9 +127,18 @@ def process(model: Model, basis: Basis) -> Process:
     """The transitions of a model that :func:`refuses` accepts."""
     S = len(basis.sites)
     rate, local, dJ, dM = [], [], [], []
+    functions, time = {Product(): 0}, []
+
+    def follow(times: Times, r: Any) -> float:
+        """Take note of a function of time, and return the constant beside it."""
+        product = Product.of(times, times, r)
+        time.append(functions.setdefault(product, len(functions)))
+        return 1.0 if isinstance(r, Coef) else float(r)
+
     word_first, coefficients, letter_first, letters = [0], [], [0], []
     for op, r in model.channels():
-        words = [(w, c) for group in basis.expand(op).values() for w, c in group.items()]
+        groups = basis.expand(op)
+        words = [(w, c) for group in groups.values() for w, c in group.items()]
         moved = dict(basis.shifts(words[0][0])) if words else {}
         if not words or r == 0 or not moved:
             continue  # a jump that changes no state is no event
@@ -132,7 +148,7 @@ def process(model: Model, basis: Basis) -> Process:
                 letters += [(site, _LETTERS[x]) for x in reversed(text)]
             letter_first.append(len(letters))
         word_first.append(len(coefficients))
-        rate.append(r)
+        rate.append(follow(next(iter(groups)), r))
         local.append((-1, 0, 0))
         dJ.append(np.zeros(S))
         dM.append(np.array([moved.get(s, 0) for s in range(S)], float))
@@ -144,14 +160,16 @@ def process(model: Model, basis: Basis) -> Process:
                 if channel.rate == 0 or (dj == 0 and step == 0):
                     continue
                 one = np.eye(S)[site]
-                rate.append(channel.rate * abs(c) ** 2)
+                rate.append(follow((), channel.rate) * abs(c) ** 2)
                 local.append((site, step, dj))
                 dJ.append(dj * one)
                 dM.append(step * one)
                 word_first.append(word_first[-1])
     emitters = [s.emitters if s.kind == "ensemble" else 0 for s in basis.sites]
     return Process(
+        list(functions),
         np.array(rate, float),
+        np.array(time, np.int64),
         np.array(local, np.int64).reshape(-1, 3),
         np.array(dJ, float).reshape(-1, S),
         np.array(dM, float).reshape(-1, S),
@@ -183,6 +201,15 @@ def _local_rate(N, J, M, s, dj):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def value(c, degree, x):  # type: ignore[no-untyped-def]
+    """The real part of a polynomial."""
+    total = c[degree].real
+    for k in range(degree - 1, -1, -1):
+        total = total * x + c[k].real
+    return total
+
+
+@njit(cache=True)
 def _word(letters, first, last, J, M, shifted):  # type: ignore[no-untyped-def]
     """Product of letters acting on |J, M>; ``shifted`` is scratch of shape (sites,)."""
     value = 1.0
@@ -205,15 +232,17 @@ def _word(letters, first, last, J, M, shifted):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def run(  # type: ignore[no-untyped-def]
-    J, M, seed, trajectory, times, out, rate, local, dJ, dM, word_first, coefficient, letter_first,
-    letters, emitters,
+    J, M, seed, trajectory, times, out, rate, time, local, dJ, dM, word_first, coefficient,
+    letter_first, letters, emitters, edges, c, degree, bound,
 ):  # fmt: skip
     """One trajectory from (J, M); out[t, s] becomes (J, M) at times[t]. Returns the jumps made."""
     K, S = rate.size, J.size
     rates, shifted = np.zeros(K), np.zeros(S)
-    t, n, counter, jumps = times[0], 0, 0, 0
+    t, n, counter, jumps, piece = times[0], 0, 0, 0, 0
     stream = key(seed, trajectory)
     while n < times.size:
+        while piece < edges.size - 2 and edges[piece + 1] <= t:
+            piece += 1
         total = 0.0
         for k in range(K):
             site = local[k, 0]
@@ -226,17 +255,23 @@ def run(  # type: ignore[no-untyped-def]
                         letters, letter_first[w], letter_first[w + 1], J, M, shifted
                     )
                 r = amplitude.real**2 + amplitude.imag**2
-            rates[k] = r * rate[k]
+            rates[k] = r * rate[k] * bound[time[k], piece]
             total += rates[k]
+        last = piece == edges.size - 2
+        after = t
         if total > 0.0:
             counter += 1
-            t -= np.log(uniform(stream, counter)) / total
-        while n < times.size and (total == 0.0 or times[n] < t):
+            after -= np.log(uniform(stream, counter)) / total
+        none = total == 0.0 or (not last and after > edges[piece + 1])
+        t = edges[piece + 1] if none and not last else after
+        while n < times.size and ((total == 0.0 and last) or times[n] < t):
             for s in range(S):
                 out[n, s, 0], out[n, s, 1] = J[s], M[s]
             n += 1
         if n == times.size:
             break
+        if none:
+            continue
         counter += 1
         left = uniform(stream, counter) * total
         chosen = K - 1
@@ -247,6 +282,12 @@ def run(  # type: ignore[no-untyped-def]
                 break
         while rates[chosen] == 0.0:  # rounding at the end of the list
             chosen -= 1
+        f = time[chosen]
+        if f:  # f = 0 is one at all times
+            x = (t - edges[piece]) / (edges[piece + 1] - edges[piece])
+            counter += 1
+            if uniform(stream, counter) * bound[f, piece] > value(c[f, piece], degree[f, piece], x):
+                continue
         for s in range(S):
             J[s] += dJ[chosen, s]
             M[s] += dM[chosen, s]
@@ -255,7 +296,7 @@ def run(  # type: ignore[no-untyped-def]
 
 
 def trajectories(
-    basis: Basis, p: Process, seed: int, numbers: range, times: Array
+    basis: Basis, p: Process, pieces: Pieces, seed: int, numbers: range, times: Array
 ) -> tuple[Array, int]:
     """States (J, M) of trajectories at ``times``, shape (n, T, sites, 2), and the jumps made."""
     out = np.empty((len(numbers), times.size, len(basis.sites), 2))
@@ -264,19 +305,22 @@ def trajectories(
         rng = np.random.default_rng([seed, trajectory])
         start = np.array([draw(site, rng) for site in basis.sites])
         J, M = start[:, 0].copy(), start[:, 1].copy()
-        jumps += run(J, M, np.uint64(seed), trajectory, times, out[row], *p.arguments)
+        jumps += run(
+            J, M, np.uint64(seed), trajectory, times, out[row], *p.arguments, *pieces.arguments
+        )
     return out, jumps
 
 
-def values(basis: Basis, ops: list[Op], states: Array) -> NDArray[np.complex128]:
-    """Diagonal matrix elements of operators in states of shape (…, sites, 2): shape (ops, …)."""
+def values(basis: Basis, ops: list[Op], states: Array, times: Array) -> NDArray[np.complex128]:
+    """Diagonal matrix elements in states (…, T, sites, 2) at times (T,): (ops, …, T)."""
     out = np.zeros((len(ops), *states.shape[:-2]), complex)
     for k, op in enumerate(ops):
-        for group in basis.expand(op).values():
+        for coefficients, group in basis.expand(op).items():
+            now = Product(coefficients)(times) if coefficients else 1.0
             for word, c in group.items():
                 if basis.shifts(word):
                     continue
-                part = np.full(states.shape[:-2], c)
+                part = np.full(states.shape[:-2], c) * now
                 for site, text in word:
                     mode = basis.sites[site].kind == "mode"
                     part = part * amplitude(mode, text, states[..., site, 0], states[..., site, 1])

@@ -20,7 +20,7 @@ from ..estimate import announce, check_memory, check_time
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
-from . import classical, wavefunctions
+from . import classical, pieces, wave_runs, wavefunctions
 from .cutoffs import edge_stats, guess_cutoffs, widened
 from .engine import checked_ops
 from .ladder import Basis, Site
@@ -45,25 +45,26 @@ class QuantumJumps:
     .. math:: \dot\psi = \Big(-iH - \tfrac12\sum_k r_k L_k^\dagger L_k\Big)\psi,
 
     until its squared norm has fallen to a uniform random number; then L_k psi follows with
-    probability proportional to :math:`r_k |L_k\psi|^2`.
+    probability proportional to :math:`r_k |L_k\psi|^2`. H, L_k and r_k may depend on time.
 
     The result is exact up to the sampling error that ``sem`` states. It depends on the seed and the
     number of runs only, not on threads.
 
     Args:
         engine: None chooses; "classical" (Gillespie: H a function of J_z, jumps of definite change
-            of M, diagonal initial state) or "wavefunctions" (any model constant in time).
+            of M, diagonal initial state; by thinning where rates depend on time) or
+            "wavefunctions" (any model).
         memory: memory in bytes that the matrices of "wavefunctions" may use.
         keep: keep every run's values in ``stats["samples"]``, name -> shape (ntraj, T).
 
     Raises:
-        ValueError: the engine is unknown, or ``memory`` is not positive. In a run: the model or an
-            observable depends on time, the engine cannot treat the model, or the matrices do not
-            fit into memory.
+        ValueError: the engine is unknown, or ``memory`` is not positive. In a run: the engine
+            cannot treat the model, or the matrices do not fit into memory.
 
     References:
         Dalibard, Castin and Mølmer, Phys. Rev. Lett. 68, 580 (1992), wave functions; Gillespie, J.
-        Phys. Chem. 81, 2340 (1977), classical jumps.
+        Phys. Chem. 81, 2340 (1977), classical jumps; Lewis and Shedler, Naval Res.
+        Logist. Quart. 26, 403 (1979), thinning.
 
     Example:
         >>> import wignerflow as wf
@@ -144,7 +145,7 @@ class QuantumJumps:
         Args:
             model: the master equation.
             tlist: times, strictly increasing, shape (T,); ``initial`` holds at ``tlist[0]``.
-            ops: name -> operator without time coefficients.
+            ops: name -> operator.
             ntraj: number of runs, at least 2.
             seed: 64-bit seed; None draws one (kept in ``stats["seed"]``).
             threads: chunks of 64 runs run in this many threads.
@@ -152,13 +153,10 @@ class QuantumJumps:
 
         Raises:
             TimeoutError: not even a first chunk was begun by then.
-            ValueError: the model depends on time or does not fit into memory.
+            ValueError: the model does not fit into memory.
         """
         times = _check.tlist(tlist)
         named = checked_ops(model, ops)
-        for name, op in named.items():
-            if op.coefficients:
-                _check.fail(f"e_ops[{name!r}]", "not depend on time for QuantumJumps", op)
         _check.integer("ntraj", ntraj, 2)
         _check.integer("threads", threads, 1)
         seed = secrets.randbits(63) if seed is None else _check.integer("seed", seed, 0) % 2**64
@@ -168,9 +166,7 @@ class QuantumJumps:
         begin = time.perf_counter()
         why_not = classical.refuses(model, Basis(model))
         if self.engine == "wavefunctions" or why_not is not None:
-            run: _WaveFunctions | _Classical = _WaveFunctions(
-                model, named, times, seed, self.memory
-            )
+            run: WaveFunctions | _Classical = WaveFunctions(model, named, times, seed, self.memory)
             because = "it was asked for" if why_not is None else why_not
             why = f"{because}, so runs are wave functions."
         else:
@@ -186,29 +182,7 @@ class QuantumJumps:
             f"{ntraj} runs of quantum jumps, {times.size} times",
             "ask for fewer runs, output times or observables",
         )
-        stopped = "ntraj"
-        while True:
-            total = _Moments()
-            kept: list[Values] = []
-            with ThreadPoolExecutor(threads) as pool:
-                for group in range(0, ntraj, threads * CHUNK):
-                    check_time(group, ntraj)
-                    if timeout is not None and time.perf_counter() - begin > timeout:
-                        if not group:
-                            raise TimeoutError(
-                                f"No run was finished within {timeout:g} s: the time went into "
-                                "setting up the matrices and choosing the cutoffs of modes."
-                            )
-                        stopped = "timeout"
-                        break
-                    some = range(group, min(group + threads * CHUNK, ntraj), CHUNK)
-                    chunks = [range(a, min(a + CHUNK, ntraj)) for a in some]
-                    for values in pool.map(run, chunks):
-                        total.add(values)
-                        if self.keep:
-                            kept.append(values)
-            if stopped == "timeout" or not run.widen(total.mean):
-                break
+        total, kept, stopped = collected(run, ntraj, threads, timeout, begin, self.keep)
         stats: dict[str, Any] = {
             "engine": "jumps",
             "runs": run.name,
@@ -228,6 +202,34 @@ class QuantumJumps:
             }
         n = len(named)
         return ExactSolution.build(named, total.mean[:n], stats, total.sem[:n])
+
+
+def collected(
+    run: Any, ntraj: int, threads: int, timeout: float | None, begin: float, keep: bool
+) -> tuple[_Moments, list[Values], str]:
+    """Moments over runs, the values of all in chunks if asked for, and why it stopped."""
+    stopped = "ntraj"
+    while True:
+        total, kept = _Moments(), []
+        with ThreadPoolExecutor(threads) as pool:
+            for group in range(0, ntraj, threads * CHUNK):
+                check_time(group, ntraj)
+                if timeout is not None and time.perf_counter() - begin > timeout:
+                    if not group:
+                        raise TimeoutError(
+                            f"No run was finished within {timeout:g} s: the time went into "
+                            "setting up the matrices and choosing the cutoffs of modes."
+                        )
+                    stopped = "timeout"
+                    break
+                some = range(group, min(group + threads * CHUNK, ntraj), CHUNK)
+                chunks = [range(a, min(a + CHUNK, ntraj)) for a in some]
+                for values in pool.map(run, chunks):
+                    total.add(values)
+                    if keep:
+                        kept.append(values)
+        if stopped == "timeout" or not run.widen(total.mean):
+            return total, kept, stopped
 
 
 class _Moments:
@@ -258,6 +260,15 @@ class _Moments:
         return np.asarray(np.sqrt(self.square / (self.n - 1) / self.n))
 
 
+def spanned(model: Model, functions: list[pieces.Product], times: Any) -> pieces.Pieces:
+    """Functions of time over the whole of a run, of which the first is one."""
+    begin, end = float(times[0]), float(times[-1])
+    if len(functions) == 1 or end == begin:
+        return pieces.constant(begin, end, [f(times[:1])[0] for f in functions])
+    nodes = np.array([begin, *pieces.breaks(model, begin, end), end])
+    return pieces.fit(functions, nodes)
+
+
 class _Classical:
     """Chunks of a classical jump process."""
 
@@ -266,15 +277,17 @@ class _Classical:
     def __init__(self, model: Model, ops: dict[str, Op], times: NDArray[np.float64], seed: int):
         self.basis = Basis(model)
         self.process = classical.process(model, self.basis)
+        self.pieces = spanned(model, self.process.functions, times)
         self.ops, self.times, self.seed = list(ops.values()), times, seed
         self.jumps: list[int] = []
 
     def __call__(self, numbers: range) -> Values:
         states, jumps = classical.trajectories(
-            self.basis, self.process, self.seed, numbers, self.times
+            self.basis, self.process, self.pieces, self.seed, numbers, self.times
         )
         self.jumps.append(jumps)
-        return np.swapaxes(classical.values(self.basis, self.ops, states), 0, 1)
+        found = classical.values(self.basis, self.ops, states, self.times)
+        return np.swapaxes(found, 0, 1)
 
     def seconds(self) -> float:
         """Of one run: the first ones are timed, once that has been compiled."""
@@ -293,7 +306,7 @@ class _Classical:
         return {}
 
 
-class _WaveFunctions:
+class WaveFunctions:
     """Chunks of Monte Carlo wave functions."""
 
     name = "wavefunctions"
@@ -318,23 +331,37 @@ class _WaveFunctions:
             self.times = times
             self.jumps.clear()
 
+    #: Operators that states are multiplied by.
+    kicks: tuple[Op, ...] = ()
+
+    @property
+    def wanted(self) -> int:
+        """Values of a run before the populations at the edges of modes."""
+        return len(self.ops)
+
     def _build(self) -> None:
         self.basis = Basis(self.model, self.cutoffs)
-        self.system = wavefunctions.System(self.model, self.ops, self.basis, self.memory)
-        self.arguments = self.system.arguments()
+        self.system = wavefunctions.System(
+            self.model, self.ops, self.basis, self.memory, self.kicks
+        )
+        self.pieces = spanned(self.model, list(self.system.functions), self.times)
+        self.arguments = (*self.system.arguments(), *self.pieces.arguments)
+        self.last = int(np.diff(self.system.first).max())
         self.modes = [s for s in self.basis.sites if s.kind == "mode"]
 
     def seconds(self) -> float:
         """Of one run, from the norm of the matrix between jumps and the entries of all."""
         system = self.system
         share = 1 / max(1, system.first.size - 1)  # of the states, in one sector
-        steps = max(1.0, float(self.times[-1] - self.times[0]) * float(system.norm.mean()) / 4)
-        entries = system.K.nnz + 3 * system.space.size
+        edges, bound = self.pieces.edges, self.pieces.bound[system.k_time]
+        norm = np.diff(edges) * (system.norm.mean(axis=1) @ bound)
+        steps = float(np.maximum(norm / 4, 1.0).sum())
+        entries = sum(A.nnz for A in system.K) + 3 * system.space.size
         outputs = self.times.size * (20 * system.space.size + sum(o.nnz for o in system.ops))
         return OVERHEAD + 3e-9 * share * (20 * steps * entries + outputs)
 
     def _edges(self, mean: Values) -> list[tuple[Site, float]]:
-        largest = np.abs(mean[len(self.ops) :]).max(axis=1, initial=0.0)
+        largest = np.abs(mean[self.wanted :]).max(axis=1, initial=0.0)
         return list(zip(self.modes, map(float, largest), strict=True))
 
     def widen(self, mean: Values) -> bool:
@@ -351,15 +378,25 @@ class _WaveFunctions:
         out = np.empty((len(numbers), len(self.system.ops), self.times.size), complex)
         total = 0
         for row, trajectory in enumerate(numbers):
-            sector, psi = self.system.draw(np.random.default_rng([self.seed, trajectory]))
-            jumps = wavefunctions.run(
-                sector, psi, np.uint64(self.seed), trajectory, self.times, out[row], *self.arguments
-            )
-            if jumps < 0:
-                raise ValueError(f"Run {trajectory} lost norm without any jump being possible.")
+            start = self.system.draw(np.random.default_rng([self.seed, trajectory]))
+            jumps, _ = self.one(trajectory, self.seed, start, self.times, out[row])
             total += jumps
         self.jumps.append(total)
-        return out
+        return self.system.combined(out, self.times)
+
+    def one(
+        self, trajectory: int, seed: int, start: tuple[int, Values], times: Any, out: Values
+    ) -> tuple[int, tuple[int, Values]]:
+        """The jumps of one run from a sector and a state in it, and where it ends."""
+        last = np.empty(self.last, complex)
+        sector, psi = start
+        jumps, sector = wave_runs.run(
+            sector, psi, np.uint64(seed), trajectory, times, out, last, *self.arguments
+        )
+        if jumps < 0:
+            raise ValueError(f"Run {trajectory} lost norm without any jump being possible.")
+        first = self.system.first
+        return jumps, (sector, last[: first[sector + 1] - first[sector]])
 
     def stats(self, total: _Moments) -> dict[str, Any]:
         """States, largest sector, and modes' cutoffs with the population at their edge."""

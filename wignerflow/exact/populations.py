@@ -71,8 +71,10 @@ def refuses(model: Model) -> str | None:
         return "populations p(J, M) are for two-level emitters"
     if sub.kind == "mode":
         return "populations are for ensembles and spins, not for modes"
-    basis = Basis(model)
-    return classical.refuses(model, basis)
+    rates = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
+    if model.coefficients or any(isinstance(r, Coef) for r in rates):
+        return "operators or rates depend on time"
+    return classical.refuses(model, Basis(model))
 
 
 def rates(model: Model) -> Rates:

@@ -7,19 +7,20 @@ local channel and ensemble, three (J to J - 1, J, J + 1), so that the state alwa
 of the J's. Where M, total M or a parity is conserved it lies in a still smaller *sector*: the
 smallest sets of basis states that K and the jumps map into one another, found from their patterns.
 
-The step is a Taylor series, the time of a jump a root of its squared norm.
+The step is a Taylor series, the time of a jump a root of its squared norm; coefficients that depend
+on time are polynomials piece by piece (see ``pieces`` and ``wave_runs``).
 
 Reference: Dalibard, Castin and Mølmer, Phys. Rev. Lett. 68, 580 (1992).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
@@ -31,13 +32,10 @@ from ..model.states import BlochState
 from . import dicke
 from .classical import draw, draw_along
 from .cutoffs import strides
-from .ladder import Basis, Ladder, Site, collective, spherical, unknown_kind
-from .rng import key, uniform
+from .ladder import Basis, Ladder, Site, Times, collective, spherical, unknown_kind
+from .pieces import Product
 
 Array = NDArray[np.float64]
-
-_TERMS = 60
-_REACH = 4.0  # h times the norm of K: rounding is amplified by at most e^4
 
 
 def refuses(model: Model) -> str | None:
@@ -47,9 +45,6 @@ def refuses(model: Model) -> str | None:
             return f"{sub.name!r} are emitters with levels; wf.Exact() treats them"
     if reason := unknown_kind(model):
         return reason
-    timed = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
-    if model.coefficients or any(isinstance(r, Coef) for r in timed):
-        return "operators or rates depend on time; wf.Exact('blocks') treats that"
     return None
 
 
@@ -137,62 +132,109 @@ class Space:
         return out
 
 
-def _static(basis: Basis, op: Op) -> dict[Ladder, complex]:
-    groups = basis.expand(op)
-    return groups.get((), {})
+#: The terms of an operator, matrices by the product of time coefficients that multiplies each.
+Parts = dict[Times, sp.csr_matrix]
 
 
 class System:
-    """Matrices of a model in its sectors, ready for trajectories."""
+    """Matrices of a model in its sectors, ready for trajectories.
 
-    def __init__(self, model: Model, ops: list[Op], basis: Basis, memory: float):
+    Args:
+        model: the master equation.
+        ops: observables.
+        basis: of the states.
+        memory: limit in bytes.
+        kicks: operators that states are multiplied by between runs, without time coefficients;
+            together they take a sector into one sector.
+    """
+
+    def __init__(
+        self, model: Model, ops: list[Op], basis: Basis, memory: float, kicks: Sequence[Op] = ()
+    ):
         self.basis = basis
-        channels = len(model.channels()) + 3 * len(model.local_channels())
+        channels = len(model.channels()) + 3 * len(model.local_channels()) + len(kicks)
         space = self.space = Space.build(model, basis, memory / (250.0 + 60.0 * channels))
+        self.functions: dict[Product, int] = {Product(): 0}
         H = model.H
-        jumps = []
+        jumps: list[tuple[Parts, Any]] = []
         for op, rate in model.channels():
-            if rate:
-                jumps.append(np.sqrt(float(rate)) * space.matrix(_static(basis, op)))  # type: ignore[arg-type]
+            jumps.append((self._parts(op), rate))
         for channel in model.local_channels():
             c0, parts = spherical(channel.op)
-            rate = float(channel.rate)  # type: ignore[arg-type]
             one = collective(LocalOp(channel.sub, channel.op.c, channel.op.member), channel.m)
-            H = H + (one * np.conj(c0) - one.dag() * c0) * (0.5j * rate)
+            H = H + (one * np.conj(c0) - one.dag() * c0) * (0.5j * channel.rate)
             site = basis.number[channel.sub, channel.m]
-            jumps += [np.sqrt(rate) * space.local(site, parts, dj) for dj in (-1, 0, 1) if rate]
-        K = -1j * space.matrix(_static(basis, H))
-        for L in jumps:
-            K = K - 0.5 * (L.conj().T @ L)
-        self.jumps = [L for L in jumps if L.nnz]
-        label = self._sectors(K)
+            for dj in (-1, 0, 1):
+                jumps.append(({(): space.local(site, parts, dj)}, channel.rate))
+        K = {self._function(times): -1j * A for times, A in self._parts(H).items()}
+        self.jumps: list[list[tuple[int, sp.csr_matrix]]] = []
+        self.rates: list[int] = []
+        for L, rate in jumps:
+            if not isinstance(rate, Coef):
+                L = {times: np.sqrt(float(rate)) * A for times, A in L.items() if rate}
+            L = {times: A for times, A in L.items() if A.nnz}
+            if not L:
+                continue
+            for left, A in L.items():
+                for right, B in L.items():
+                    f = self._function(right, left, rate)
+                    K[f] = K.get(f, 0 * A) - 0.5 * (A.conj().T @ B)
+            self.jumps.append([(self._function(times), A) for times, A in L.items()])
+            self.rates.append(self._function((), (), rate))
+        self.k_time = np.array(sorted(K), np.int64)
+        moved = [self._parts(op).get((), space.matrix({})) for op in kicks]
+        patterns = [sum(abs(A) for _, A in L) for L in self.jumps]
+        patterns += [sum(map(abs, moved))] if moved else []
+        label = self._sectors(sum(map(abs, K.values()), abs(space.matrix({}))), patterns)
         order = np.argsort(label, kind="stable")
         self.position = np.empty(space.size, np.int64)
         self.position[order] = np.arange(space.size)
         self.label = label[order]
         self.first = np.searchsorted(self.label, np.arange(label.max() + 2))
-        self.K = _sorted(K, order)
-        self.jumps = [_sorted(L, order) for L in self.jumps]
-        self.target = np.full((len(self.jumps), self.first.size - 1), -1)
-        for k, L in enumerate(self.jumps):
-            at = L.tocoo()
-            self.target[k, self.label[at.col]] = self.label[at.row]
-        size = np.asarray(abs(self.K).sum(axis=0)).ravel()
-        self.norm = np.maximum.reduceat(size, self.first[:-1])
-        self.ops = [_sorted(space.matrix(_static(basis, op)), order) for op in ops]
+        self.K = [_sorted(K[f].tocsr(), order) for f in self.k_time]
+        self.jumps = [[(f, _sorted(A, order)) for f, A in L] for L in self.jumps]
+        self.kicks = [_sorted(A, order) for A in moved]
+        self.target = self._targets([_sorted(p, order) for p in patterns[: len(self.jumps)]])
+        self.kicked = self._targets(self.kicks)
+        sizes = np.array([np.asarray(abs(A).sum(axis=0)).ravel() for A in self.K])
+        self.norm = np.maximum.reduceat(
+            sizes.reshape(len(self.K), space.size), self.first[:-1], axis=1
+        )
+        #: Rows of ``ops``: the observable that each is a part of, and its coefficients.
+        self.rows: list[tuple[int, Times]] = []
+        self.ops: list[sp.csr_matrix] = []
+        for k, op in enumerate(ops):
+            for times, A in (self._parts(op) or {(): space.matrix({})}).items():
+                self.rows.append((k, times))
+                self.ops.append(_sorted(A, order))
         for s, width in strides(model, basis).items():
             edge = (space.digits[s][1] >= basis.sites[s].dim - width).astype(complex)
+            self.rows.append((len(ops) + sum(k >= len(ops) for k, _ in self.rows), ()))
             self.ops.append(_sorted(sp.diags(edge).tocsr(), order))
 
-    def _sectors(self, K: sp.csr_matrix) -> NDArray[np.int64]:
+    def _parts(self, op: Op) -> Parts:
+        return {t: self.space.matrix(group) for t, group in self.basis.expand(op).items()}
+
+    def _function(self, right: Times, left: Times = (), rate: Any = None) -> int:
+        """The number of a function of time; 0 is one at all times."""
+        return self.functions.setdefault(Product.of(right, left, rate), len(self.functions))
+
+    def _targets(self, matrices: Sequence[sp.csr_matrix]) -> NDArray[np.int64]:
+        """The sector that each matrix takes every sector into, -1: none, (matrices, sectors)."""
+        out = np.full((len(matrices), self.first.size - 1), -1)
+        for k, L in enumerate(matrices):
+            at = L.tocoo()
+            out[k, self.label[at.col]] = self.label[at.row]
+        return out
+
+    def _sectors(self, pattern: sp.csr_matrix, jumps: Sequence[sp.csr_matrix]) -> NDArray[np.int64]:
         """Sector of every state: sets closed under K that every jump maps into one set."""
-        pattern = abs(K)
         for s, site in enumerate(self.basis.sites):
             if not site.is_diagonal:
                 word = "d" if site.kind == "mode" else "p"
                 pattern = pattern + abs(self.space.matrix({((s, word),): 1.0}))
         count, label = connected_components(pattern, directed=False)
-        edges = [L.tocoo() for L in self.jumps]
+        edges = [L.tocoo() for L in jumps]
         while True:
             links = []
             for L in edges:
@@ -210,11 +252,23 @@ class System:
             label = merged[label]
 
     def arguments(self) -> tuple[NDArray[Any], ...]:
-        """In the order of :func:`run`, after the first five."""
-        jumps, ops = _stacked(self.jumps, self.K.shape[0]), _stacked(self.ops, self.K.shape[0])
-        K = self.K
-        parts = (K.indptr.astype(np.int64), K.indices.astype(np.int64), K.data)
-        return (self.first, self.norm, *parts, *jumps, self.target, *ops)
+        """In the order of ``wave_runs.run``, from ``first`` to the observables."""
+        n = self.space.size
+        terms = [A for L in self.jumps for _, A in L]
+        times = np.array([f for L in self.jumps for f, _ in L], np.int64)
+        first = np.cumsum([0, *map(len, self.jumps)]).astype(np.int64)
+        jumps = (*_stacked(terms, n), first, times, np.array(self.rates, np.int64), self.target)
+        matrices = (self.norm, *_stacked(self.K, n), self.k_time)
+        return (self.first, *matrices, *jumps, *_stacked(self.ops, n))
+
+    def combined(self, values: NDArray[Any], times: Array) -> NDArray[Any]:
+        """Rows of ``ops`` (..., R, T) to observables and edges (..., K, T)."""
+        if all(not t for _, t in self.rows) and len(self.rows) == 1 + self.rows[-1][0]:
+            return values
+        out = np.zeros((*values.shape[:-2], 1 + self.rows[-1][0], times.size), complex)
+        for row, (k, coefficients) in enumerate(self.rows):
+            out[..., k, :] += values[..., row, :] * Product(coefficients)(times)
+        return out
 
     def draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.complex128]]:
         """Sector and vector (in it) of one draw from the initial state."""
@@ -270,134 +324,3 @@ def _stacked(matrices: list[sp.csr_matrix], n: int) -> tuple[NDArray[Any], ...]:
     if not matrices:
         return starts, np.zeros(0, np.int64), np.zeros(0, complex)
     return starts, np.concatenate(indices), np.concatenate(data)
-
-
-@njit(cache=True, nogil=True)
-def _apply(indptr, indices, data, begin, end, offset, x, out):  # type: ignore[no-untyped-def]
-    """Rows begin … end of a matrix times x, which lives at columns offset …"""
-    for i in range(begin, end):
-        total = 0j
-        for k in range(indptr[i], indptr[i + 1]):
-            total += data[k] * x[indices[k] - offset]
-        out[i - begin] = total
-
-
-@njit(cache=True, nogil=True)
-def _norm2(x, d):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for i in range(d):
-        total += x[i].real ** 2 + x[i].imag ** 2
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _evaluate(terms, count, d, x, out):  # type: ignore[no-untyped-def]
-    """The state at the fraction x of a step, by Horner's rule."""
-    for i in range(d):
-        out[i] = terms[count - 1, i]
-    for k in range(count - 2, -1, -1):
-        for i in range(d):
-            out[i] = out[i] * x + terms[k, i]
-
-
-@njit(cache=True, nogil=True)
-def run(  # type: ignore[no-untyped-def]
-    sector, psi, seed, trajectory, times, values, first, norm, k_ptr, k_ind, k_data, l_ptr, l_ind,
-    l_data, target, o_ptr, o_ind, o_data,
-):  # fmt: skip
-    """One trajectory; values[op, t] becomes <op>. Returns the number of jumps, or -1 on failure."""
-    widest = 0
-    for s in range(first.size - 1):
-        widest = max(widest, first[s + 1] - first[s])
-    terms = np.zeros((_TERMS, widest), np.complex128)
-    state, other = np.zeros(widest, np.complex128), np.zeros(widest, np.complex128)
-    weights = np.zeros(target.shape[0])
-    stream = key(seed, trajectory)
-    t, n, jumps = times[0], 0, 0
-    counter = 1
-    threshold = uniform(stream, counter)
-    state[: psi.size] = psi
-    while True:
-        begin, end = first[sector], first[sector + 1]
-        d = end - begin
-        left = times[-1] - t
-        h = left
-        if norm[sector] > 0:
-            h = min(left, _REACH / norm[sector])
-        r = h * norm[sector]
-        terms[0, :d] = state[:d]
-        count = 1
-        while count < _TERMS:
-            _apply(k_ptr, k_ind, k_data, begin, end, begin, terms[count - 1], terms[count])
-            for i in range(d):
-                terms[count, i] *= h / count
-            size = _norm2(terms[count], d)
-            count += 1
-            if count > r and size < 1e-24 * threshold:
-                break
-        _evaluate(terms, count, d, 1.0, other)
-        jump = _norm2(other, d) <= threshold
-        x = 1.0
-        if jump:  # the squared norm falls monotonically: bracketed secant (Illinois)
-            low, high = 0.0, 1.0
-            f_low, f_high = _norm2(state, d) - threshold, _norm2(other, d) - threshold
-            for _ in range(60):
-                x = high - f_high * (high - low) / (f_high - f_low) if f_high < f_low else high
-                _evaluate(terms, count, d, x, other)
-                f = _norm2(other, d) - threshold
-                if abs(f) < 1e-11 * threshold or high - low < 1e-13:
-                    break
-                if f > 0:
-                    low, f_low, f_high = x, f, f_high * 0.5
-                else:
-                    high, f_high, f_low = x, f, f_low * 0.5
-        done = not jump and h >= left
-        while n < times.size and (times[n] <= t + h * x or done):
-            fraction = min((times[n] - t) / h, x) if h > 0 else 0.0
-            _evaluate(terms, count, d, fraction, other)
-            size = _norm2(other, d)
-            for k in range(o_ptr.shape[0]):
-                total = 0j
-                for i in range(begin, end):
-                    part = 0j
-                    for e in range(o_ptr[k, i], o_ptr[k, i + 1]):
-                        column = o_ind[e] - begin
-                        if 0 <= column < d:
-                            part += o_data[e] * other[column]
-                    total += other[i - begin].conjugate() * part
-                values[k, n] = total / size
-            n += 1
-        if n == times.size:
-            return jumps
-        _evaluate(terms, count, d, x, state)
-        t += h * x
-        if not jump:
-            continue
-        total = 0.0
-        for k in range(target.shape[0]):
-            weights[k] = 0.0
-            s = target[k, sector]
-            if s >= 0:
-                _apply(l_ptr[k], l_ind, l_data, first[s], first[s + 1], begin, state, other)
-                weights[k] = _norm2(other, first[s + 1] - first[s])
-                total += weights[k]
-        if not total > 0:
-            return -1
-        counter += 1
-        pick = uniform(stream, counter) * total
-        chosen = -1
-        for k in range(target.shape[0]):
-            if weights[k] > 0:
-                chosen = k
-                pick -= weights[k]
-                if pick < 0:
-                    break
-        s = target[chosen, sector]
-        _apply(l_ptr[chosen], l_ind, l_data, first[s], first[s + 1], begin, state, other)
-        sector = s
-        scale = 1 / np.sqrt(_norm2(other, first[s + 1] - first[s]))
-        for i in range(first[s + 1] - first[s]):
-            state[i] = other[i] * scale
-        counter += 1
-        threshold = uniform(stream, counter)
-        jumps += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -279,16 +279,20 @@ class Model:
 
     def tabulated(self, times: Any) -> Model:
         """The same model with samples at ``times`` in place of callable coefficients."""
+        return self.with_coefficients(lambda c: c.tabulated(times) if c.times is None else c)
+
+    def with_coefficients(self, change: Callable[[Coef], Coef]) -> Model:
+        """The same model with other time coefficients in place of its own."""
         jumps = []
         for jump in self.jumps:
             new = copy.copy(jump)
             if isinstance(jump.op, Op):
-                new.op = jump.op.tabulated(times)  # type: ignore[assignment]
-            if isinstance(jump.rate, Coef) and jump.rate.function is not None:
-                new.rate = jump.rate.tabulated(times)
+                new.op = jump.op.with_coefficients(change)  # type: ignore[assignment]
+            if isinstance(jump.rate, Coef):
+                new.rate = change(jump.rate)
             jumps.append(canonical(new))
         out = copy.copy(self)
-        out.__dict__.update(H=self.H.tabulated(times).canonical(), jumps=tuple(jumps))
+        out.__dict__.update(H=self.H.with_coefficients(change).canonical(), jumps=tuple(jumps))
         return out
 
 

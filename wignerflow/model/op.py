@@ -5,7 +5,7 @@ from __future__ import annotations
 import cmath
 import copy
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
@@ -189,12 +189,11 @@ class Op(Symbolic, Measurable):
         out.terms = dict(sorted(self.terms.items(), key=lambda item: _term_order(*item[0])))
         return out
 
-    def tabulated(self, times: Any) -> Op:
-        """The same operator with samples at ``times`` in place of callables."""
+    def with_coefficients(self, change: Callable[[Coef], Coef]) -> Op:
+        """The same operator with other time coefficients in place of its own."""
         out: dict[Key, complex] = {}
         for (coefs, factors), c in self.terms.items():
-            samples = tuple(f.tabulated(times) if f.function is not None else f for f in coefs)
-            key = _times_key(samples), factors
+            key = _times_key(tuple(map(change, coefs))), factors
             out[key] = out.get(key, 0) + c
         return Op(out)
 

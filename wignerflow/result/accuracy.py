@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 SHARE = 0.05  # of an observable's scale
 SAMPLING = 3.0  # standard errors
+BY_THE_METHOD = "by the method itself"
 
 
 class AccuracyWarning(UserWarning):
@@ -49,12 +50,14 @@ def inaccurate(
     sem: Mapping[str, Any],
     truncation: Mapping[str, Any],
     times: NDArray[np.float64] | None = None,
+    axis: str = "t",
 ) -> str | None:
     """The message of an :class:`AccuracyWarning`, or None; of the worst observable.
 
     Args:
         expect, sem, truncation: by name, (T,) or (T, V), or of a steady state () or (V,).
         times: (T,); None in a steady state.
+        axis: what ``times`` are.
     """
     worst: tuple[float, str] | None = None
     for name in expect:
@@ -67,11 +70,11 @@ def inaccurate(
         k = np.unravel_index(int(np.argmax(excess)), excess.shape) if excess.ndim else ()
         share = float(excess[k]) / size
         if share > SHARE and (worst is None or share > worst[0]):
-            where = "" if times is None else f" at t = {times[k[0]]:.4g}"
+            where = "" if times is None else f" at {axis} = {times[k[0]]:.4g}"
             worst = (
                 share,
                 f"{name!r}{where} is off by about {float(own[k]):.2g} ({share:.0%} of its scale) "
-                "by the method itself, beyond its sampling error; see `result.truncation`, and "
+                f"{BY_THE_METHOD}, beyond its sampling error; see `result.truncation`, and "
                 "compare with an exact method or another form.",
             )
     return None if worst is None else worst[1]

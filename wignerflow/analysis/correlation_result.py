@@ -1,0 +1,176 @@
+"""What is asked of a two-time correlation, what comes out, and the exact answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exact import regression
+from ..exact.memory import MEMORY
+from ..html import curve, table
+from ..model.model import Model
+from ..model.operators import Op
+from ..result import format_value
+from ..run.driver import Request
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+
+@dataclass
+class Correlation:
+    """A two-time correlation over delays.
+
+    Attributes:
+        taus: delays, shape (T,).
+        value: complex, shape (T,).
+        sem: standard error of the real part + 1j * that of the imaginary part; zero if exact.
+        order: "symmetric", "plain" or "time-ordered".
+        labels: A and B (and C and D) as text.
+        method, ntraj, seed, dt: of the run.
+        stats: "start" (time t of B), "origins" (times t averaged over), "failed", "wall_time", …
+        leave_one_out: the value without each batch of trajectories, (batches, T); None if exact.
+        truncation: estimate of the method's own error, (T,), NaN where there is none, zero if
+            exact; None if not asked for.
+        step_error: estimate of the error of the step, (T,); zero if exact, NaN where a step was
+            given.
+        deviation: what ``truncation`` is the size of, sampling errors included, (T,); None where
+            there is none.
+    """
+
+    taus: NDArray[np.float64]
+    value: NDArray[np.complex128]
+    sem: NDArray[np.complex128]
+    order: str
+    labels: tuple[str, ...]
+    is_power: bool
+    method: str
+    ntraj: int = 0
+    seed: int | None = None
+    dt: float | None = None
+    stats: dict[str, Any] = field(default_factory=dict)
+    leave_one_out: NDArray[np.complex128] | None = None
+    truncation: NDArray[np.float64] | None = None
+    step_error: NDArray[np.float64] | None = None
+    deviation: NDArray[np.complex128] | None = None
+
+    @property
+    def formula(self) -> str:
+        """What was averaged, as text."""
+        if len(self.labels) == 4:
+            first, second, third, last = self.labels
+            return f"<{first}(t) {second}(t+τ) {third}(t+τ) {last}(t)>"
+        A, B = self.labels
+        return f"<{{{A}(t+τ), {B}(t)}}>/2" if self.order == "symmetric" else f"<{A}(t+τ) {B}(t)>"
+
+    def __repr__(self) -> str:
+        head = f"Correlation({self.formula}, method={self.method!r}"
+        if self.ntraj:
+            head += f", ntraj={self.ntraj}, seed={self.seed}"
+        shown = np.unique(np.linspace(0, len(self.taus) - 1, 4).astype(int))
+        rows = [
+            f"  τ = {self.taus[k]:<8.4g} {format_value(self.value[k], self.sem[k])}"
+            f"{said(self.truncation, k)}"
+            for k in shown
+        ]
+        return "\n".join([head + ")", *rows])
+
+    def _repr_html_(self) -> str:
+        title, *rows = repr(self).split("\n")
+        return table(title, ("over τ",), [(curve(self.taus, self.value, "correlation"),)], rows)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """``correlation`` and ``correlation_sem`` over ``tau``."""
+        import xarray
+
+        data: dict[str, Any] = {
+            "correlation": ("tau", self.value),
+            "correlation_sem": ("tau", self.sem),
+        }
+        for name, errors in (("truncation", self.truncation), ("step_error", self.step_error)):
+            if errors is not None:
+                data[f"correlation_{name}"] = ("tau", errors)
+        facts = {"formula": self.formula, "method": self.method, "ntraj": self.ntraj}
+        return xarray.Dataset(data, {"tau": self.taus}, facts)
+
+    def plot(self, ax: Axes | None = None, label: str | None = None, **options: Any) -> Axes:
+        """Real (solid) and imaginary part (dashed) over the delay, with bands of one error.
+
+        ``options`` go to ``ax.plot``.
+        """
+        from ..plot import new_figure
+
+        if ax is None:
+            ax = new_figure(1)[1][0, 0]
+        lines: list[Any] = []
+        for part, error, style in (
+            (self.value.real, self.sem.real, "-"),
+            (self.value.imag, self.sem.imag, "--"),
+        ):
+            colour = lines[0].get_color() if lines else None
+            name = (label or self.method) if not lines else None
+            styled = {"linestyle": style, "label": name, **options}
+            lines += ax.plot(self.taus, part, **({"color": colour} if colour else {}) | styled)
+            lower, upper = part - error, part + error
+            ax.fill_between(self.taus, lower, upper, color=lines[0].get_color(), alpha=0.25, lw=0)
+        ax.set(xlabel=r"$\tau$", ylabel=self.formula)
+        return ax
+
+
+def said(errors: NDArray[np.float64] | None, k: int) -> str:
+    """An estimate of truncation in a line of text."""
+    return f"   (truncation {errors[k]:.1g})" if errors is not None and errors[k] > 0 else ""
+
+
+@dataclass
+class Asked:
+    """What is asked.
+
+    Attributes:
+        model: the master equation.
+        ops: A and B, or A, B, C and D.
+        taus: delays.
+        start: the earlier time, None in a steady state.
+        order: "symmetric", "plain" or "time-ordered".
+        connected: whether means are subtracted.
+        request: trajectories, seed, precision, threads and step.
+    """
+
+    model: Model
+    ops: tuple[Op, ...]
+    taus: NDArray[np.float64]
+    start: float | None
+    order: str
+    connected: bool
+    request: Request
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The operators as text."""
+        return tuple(map(repr, self.ops))
+
+    @property
+    def is_power(self) -> bool:
+        """Whether the correlation is of an operator with its own adjoint."""
+        return len(self.ops) == 2 and self.ops[1] == self.ops[0].dag()
+
+
+def exact_value(
+    ask: Asked, rtol: float, memory: float = MEMORY
+) -> tuple[NDArray[np.complex128], dict[str, Any]]:
+    """The correlation by quantum regression, and facts about it."""
+    if len(ask.ops) == 4:
+        A, B, C, D = ask.ops
+        return regression.time_ordered(
+            ask.model, (A, B, C, D), ask.taus, ask.start, rtol=rtol, memory=memory
+        )
+    A, B = ask.ops
+    exact = regression.correlation(ask.model, A, B, ask.taus, ask.start, rtol=rtol, memory=memory)
+    value = exact.symmetric if ask.order == "symmetric" else exact.plain
+    if ask.connected:
+        value = value - exact.mean_a * exact.mean_b
+    return value, exact.stats
