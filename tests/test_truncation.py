@@ -20,6 +20,7 @@ from wignerflow.result.accuracy import inaccurate, scale
 from wignerflow.solving import truncation
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
+from wignerflow.solving.smaller import parted
 
 
 def parametric(e, pairs=0.1):
@@ -281,6 +282,61 @@ def test_large_models_are_judged_by_smaller_ones():
     assert 0.05 < found.truncation["squeezing"][-1] < 0.5
     assert error < found.truncation["squeezing"][-1] + 2 * found.sem["squeezing"][-1]
     assert found.truncation["z"].max() < 0.05 * 150
+
+
+def decays(N):
+    """Two collective decays from one level, and functions of means, which no file holds."""
+    atoms = wf.Levels(N, ["0", "1", "e"], name="atoms")
+    jumps = [wf.Jump(atoms.op("0", "e"), 1.0), wf.Jump(atoms.op("1", "e"), 1.0)]
+    zero = atoms.pop("0")
+    ops = {
+        "variance": wf.function(lambda n, nn: nn - n**2, [zero, zero * zero]),
+        "of mean": wf.function(lambda n: n + 0.0, [zero]),
+        "g2": wf.function(lambda n, nn: nn / n**2, [zero + 1.0, zero * zero]),
+    }
+    return wf.Model(jumps=jumps, initial={atoms: wf.level("e")}), ops
+
+
+def test_differences_of_large_numbers_are_judged_on_their_own_scale():
+    """The variance of a population that is 50 on average: cumulants are off by more than it is."""
+    model, ops = decays(100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", wf.AccuracyWarning)
+        found = wf.solve(
+            model, [0, 0.3, 0.6], e_ops=ops, ntraj=4096, seed=5, progress=False, truncation="full"
+        )
+    assert found.stats["truncation"].endswith("continued to 100")
+    value, own, sem = (x["variance"][-1] for x in (found.expect, found.truncation, found.sem))
+    assert abs(value - 850) < own + 2 * sem + found.step_error["variance"][-1]
+    assert own < 0.1 * 850
+    off = truncation.apart(found, _cumulants(model, ops))["variance"][-1]
+    assert off > 500  # what was stated before
+    assert found.truncation["of mean"][-1] < 0.05 * 50
+
+
+def _cumulants(model, ops):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they are unphysical
+        return wf.solve(
+            model, [0, 0.3, 0.6], e_ops=ops, method="cumulant", truncation=False
+        ).expect
+
+
+def test_functions_of_means_are_put_together_again():
+    model, ops = decays(40)
+    named, whole = parted({**ops, "n": next(iter(ops["g2"].inputs().values()))})
+    assert sorted(named) == sorted(
+        ["variance\x000", "variance\x001", "of mean\x000", "g2\x000", "g2\x001", "n"]
+    )
+    small, parts, _ = read_call(
+        truncation.shrunk(write_call(model, named, wf.TWA(), np.array([0, 1.0])), 0.1)
+    )
+    assert int(next(iter(small.subsystems)).numbers[0]) == 4
+    assert [jump.rate for jump in small.jumps] == pytest.approx([10.0, 10.0])  # N Gamma stays
+    again = whole(parts)
+    assert list(again) == [*ops, "n"]
+    means = {"0": np.array([2.0]), "1": np.array([5.0])}
+    assert again["variance"].evaluate(means) == 1.0 and again["g2"].evaluate(means) == 1.25
 
 
 def test_quick_atlas(tmp_path):

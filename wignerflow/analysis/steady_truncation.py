@@ -160,6 +160,8 @@ def _cumulants(model: Model, base: Base, plan: Plan, until: float) -> Means | No
             )
     except REFUSED:
         return None
+    if solution.stats.get("warnings"):
+        return None  # moments that are unphysical judge nothing
     return _assembled(base, plan, solution.expect)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -70,6 +71,12 @@ class function(Derived):
             must = "give one value, or one row of values, per time: here shape (2,) or (2, V)"
             _check.fail("f", must, _check.Note(f"a value of shape {shape}"))
         return shape[1] if len(shape) == 2 else None
+
+    def of(self, inputs: dict[str, Operator]) -> function:
+        """The same function of other operators."""
+        out = copy.copy(self)
+        out._inputs = dict(inputs)
+        return out
 
     def axes(self) -> dict[str, NDArray]:
         return {} if self._size is None else {"member": np.arange(self._size)}

@@ -10,23 +10,26 @@ the size of quantum fluctuations, which truncation gets wrong.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..derived.function import function
+
 #: Couplings between all members: their sums are of weight two, those of neighbours of one.
 WIDE = ("dense", "all")
 LISTS = ("N", "S")
+Whole = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def weight(factors: list[Any]) -> float:
-    """The weight of a product in a plain form; of a name "s.Jx" one, of "s.a" a half."""
+    """The weight of a product in a plain form; of "s.Jx" and "s.|0><1|" one, of "s.a" a half."""
     total = 0.0
     for f in factors:
         if isinstance(f, str):
             letter = f.rsplit(".", 1)[-1]
-            total += {"a": 0.5, "adag": 0.5}.get(letter, 1.0 if letter[0] == "J" else 0.0)
+            total += {"a": 0.5, "adag": 0.5}.get(letter, 1.0 if letter[0] in "J|" else 0.0)
         elif "sum" in f:
             total += weight(f["sum"])
         else:
@@ -72,6 +75,31 @@ def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
     return out
 
 
+def parted(named: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
+    """Observables that are functions of the user's own, which no file holds, as their operators.
+
+    Also what puts the functions together again, of the operators of another model.
+    """
+    out: dict[str, Any] = {}
+    places: dict[str, dict[str, str]] = {}
+    for name, value in named.items():
+        if type(value) is not function:
+            out[name] = value
+            continue
+        places[name] = {n: f"{name}\0{n}" for n in value.inputs()}
+        out |= {places[name][n]: op for n, op in value.inputs().items()}
+
+    def whole(ops: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value.of({n: ops[key] for n, key in places[name].items()})
+            if name in places
+            else ops[name]
+            for name, value in named.items()
+        }
+
+    return out, whole
+
+
 def _operators(plain: Mapping[str, Any]) -> Iterator[list[Any]]:
     if isinstance(plain.get("op"), list):
         yield plain["op"]
@@ -104,7 +132,7 @@ def _number(value: Any, s: float, unit: int) -> Any:
 
 def _subsystem(sub: dict[str, Any], s: float) -> bool:
     """Shrink one in place; False where that cannot be."""
-    if sub["kind"] in ("spin", "levels", "level"):
+    if sub["kind"] in ("spin", "level"):
         return False
     for key, unit in (("N", 1), ("S", 2)):
         if key in sub:

@@ -48,7 +48,7 @@ from .edges import edge_errors
 from .growing import from_other_size
 from .problem import Problem, gather, members, read_problem
 from .provenance import NotPlain, read_call, write_call
-from .smaller import shrunk
+from .smaller import Whole, parted, shrunk
 
 SECONDS = 0.3  # of the processor, for an estimate
 SHARE = 0.3  # of the time of 10,000 trajectories, if that is more
@@ -59,6 +59,7 @@ APART = 1.6  # two of them, at least
 POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
 PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
 POWER = 1.0  # with which an error falls with the size, at most
+TRUSTED, LEAST = 8, 0.5  # a size from which on a power is as it was found, and below it at least
 UNSEEN = 2.0  # sampling errors that are taken off a difference in squares
 #: What estimates are multiplied by, so that true errors stay below: chosen on the families of the
 #: atlas that are not held out. Of methods with sampling errors, which hide small ones; of others;
@@ -211,6 +212,8 @@ def _solved(problem: Problem, method: Any, until: float, full: bool) -> dict[str
             solution = method.solve(problem.model, problem.times, members(problem.base))
     except (TooLong, ValueError, MemoryError, ArithmeticError):
         return None
+    if isinstance(method, Cumulant) and solution.stats.get("warnings"):
+        return None  # moments that are unphysical judge nothing
     means = {k: np.asarray(v) for k, v in gather(problem.base, solution.expect).items()}
     if not all(np.all(np.isfinite(v)) for v in means.values()):
         return None
@@ -261,8 +264,9 @@ def evidence(
         return []
     times = problem.times
     dense = np.union1d(times, np.linspace(times[0], times[-1], SAMPLES))
+    named, whole = parted(problem.named)
     try:
-        call = write_call(problem.model, problem.named, method, dense)
+        call = write_call(problem.model, named, method, dense)
     except NotPlain:
         return []
     begin = time.process_time()
@@ -272,7 +276,8 @@ def evidence(
             continue
         # the first takes at most two thirds of the time
         end = until if found else begin + (until - begin) * 2 / 3
-        deviation = _deviation(call, small, size, problem, result, end, full, solve)
+        shared = len(named) == len(problem.named)  # what is found can be kept
+        deviation = _deviation(call, whole, shared, small, size, problem, result, end, full, solve)
         if deviation is not None:
             found.append(deviation)
         if len(found) == 2 or time.process_time() > until:
@@ -282,6 +287,8 @@ def evidence(
 
 def _deviation(
     call: Mapping[str, Any],
+    whole: Whole,
+    shared: bool,
     small: float,
     size: float,
     problem: Problem,
@@ -302,10 +309,11 @@ def _deviation(
             return None
         ntraj = max(FEW, 1 << (ntraj.bit_length() - 1))
     key = json.dumps([made, problem.times.tolist(), result.dt, full], sort_keys=True, default=str)
-    if key in _answers:
+    if shared and key in _answers:
         return _answers[key]  # type: ignore[no-any-return]
     try:
-        model, ops, method = read_call(made)
+        model, parts, method = read_call(made)
+        ops = whole(parts)
         if populations.refuses(model) is not None:
             if density_elements(model, guess=True) * PER_ELEMENT > left / 2:
                 return None
@@ -325,10 +333,12 @@ def _deviation(
         unit = scale(np.asarray(exact[name]))
         values[name] = error / unit if unit > 0 else np.zeros(error.shape)
         noise[name] = np.abs(run.sem[name]) / unit if unit > 0 else np.zeros(error.shape)
-    while len(_answers) >= KEPT:
-        _answers.pop(next(iter(_answers)))
-    _answers[key] = Deviation(small, values, noise)
-    return _answers[key]  # type: ignore[no-any-return]
+    found = Deviation(small, values, noise)
+    if shared:
+        while len(_answers) >= KEPT:
+            _answers.pop(next(iter(_answers)))
+        _answers[key] = found
+    return found
 
 
 def followed(found: list[Deviation], name: str, size: float) -> NDArray[np.float64]:
@@ -342,12 +352,14 @@ def followed(found: list[Deviation], name: str, size: float) -> NDArray[np.float
 def fall(sizes: list[float], errors: list[float], size: float) -> float:
     """By how much an error at the first of two sizes falls up to ``size``.
 
-    As a power of the size between 0 and 1, the one between both where each has an error.
+    As a power of the size between 0 and 1, the one between both where each has an error. Between a
+    few emitters and fewer the error may rise before it falls: there the power is at least 1/2.
     """
     power = POWER
     if len(errors) == 2 and min(errors) > 0:
         power = float(np.log(errors[1] / errors[0]) / np.log(sizes[0] / sizes[1]))
-    return float((sizes[0] / size) ** np.clip(power, 0.0, POWER))
+    least = 0.0 if sizes[0] >= TRUSTED else LEAST
+    return float((sizes[0] / size) ** np.clip(power, least, POWER))
 
 
 def widened(error: NDArray[np.float64]) -> NDArray[np.float64]:
