@@ -109,7 +109,7 @@ def fit(tmp):
     model, e_ops = of_drive(2.0)
     right = wf.solve(model, T, e_ops=e_ops, method="exact").expect["e"]
     data = {"time": T[1:], "e": right[1:], "e_sem": np.full(3, 0.2)}
-    out = wf.fit(of_drive, data, {"drive": 2.0}, ntraj=512, truncation=True)
+    out = wf.fit(of_drive, data, {"drive": 2.0}, ntraj=4096, truncation=True)
     assert "truncation" in repr(out)
     values = np.array([out.truncation["drive"]]), np.array([out.step_error["drive"]])
     return out.result.stats, *values

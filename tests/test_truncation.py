@@ -317,9 +317,7 @@ def test_differences_of_large_numbers_are_judged_on_their_own_scale():
 def _cumulants(model, ops):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they are unphysical
-        return wf.solve(
-            model, [0, 0.3, 0.6], e_ops=ops, method="cumulant", truncation=False
-        ).expect
+        return wf.solve(model, [0, 0.3, 0.6], e_ops=ops, method="cumulant", truncation=False).expect
 
 
 def test_functions_of_means_are_put_together_again():

@@ -111,6 +111,8 @@ class Deviation:
         where: coordinate of that point.
         axis: name of the coordinate.
         required: bound on the deviation, or None.
+        stated: what the run itself states there as the error of the method, or NaN; without a
+            reference the largest.
     """
 
     curve: str
@@ -119,6 +121,7 @@ class Deviation:
     where: float
     axis: str
     required: float | None
+    stated: float = math.nan
 
     @property
     def met(self) -> bool | None:
@@ -174,6 +177,9 @@ def add_curve(
         assert result.dt is not None
         facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
         facts |= {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"}
+        if np.any(np.isfinite(result.truncation[observable])):
+            facts["truncation"] = f"{name}_truncation"
+            facts["ancillary_variables"] += f" {name}_truncation"
     for text in result.stats.get("warnings", ()):
         line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
         if line not in data.attrs["warnings"]:
@@ -186,6 +192,9 @@ def add_curve(
     if result.ntraj:
         error = {"long_name": f"{label}, standard error", "units": "1"}
         data[f"{name}_sem"] = (dim, result.sem[observable], error)
+    if "truncation" in facts:
+        own = {"long_name": f"{label}, error of the method as stated", "units": "1"}
+        data[facts["truncation"]] = (dim, result.truncation[observable], own)
 
 
 def sampled(data: xarray.Dataset) -> list[str]:
@@ -211,12 +220,17 @@ def deviations(data: xarray.Dataset) -> list[Deviation]:
     for name in sampled(data):
         facts = data[name].attrs
         axis = str(data[name].dims[0])
-        value = sem = where = math.nan
+        value = sem = where = stated = math.nan
         if "reference" in facts:
             change, error = difference(data, name)
             k = int(np.nanargmax(np.abs(change)))
             value, sem, where = abs(float(change[k])), float(error[k]), float(data[axis][k])
-        out.append(Deviation(facts["long_name"], value, sem, where, axis, facts.get("required")))
+            if "truncation" in facts:
+                stated = float(data[facts["truncation"]].values[k])
+        elif "truncation" in facts:
+            stated = float(np.nanmax(data[facts["truncation"]].values))
+        required = facts.get("required")
+        out.append(Deviation(facts["long_name"], value, sem, where, axis, required, stated))
     return out
 
 
@@ -241,13 +255,16 @@ def table(figure: Figure, data: xarray.Dataset) -> str:
     lines = [f"{figure.name}: {figure.title}", figure.source, ""]
     if found:
         axis = data[found[0].axis].attrs.get("symbol", found[0].axis)
-        rows = [["curve", "largest deviation from exact", f"at {axis}", "required", ""]]
+        head = ["curve", "largest deviation from exact", "truncation stated", f"at {axis}"]
+        rows = [[*head, "required", ""]]
         for d in found:
             known = math.isfinite(d.value)
+            stated = f"{d.stated:.2g}" if math.isfinite(d.stated) else "no estimate"
             rows.append(
                 [
                     d.curve,
                     format_value(d.value, d.sem) if known else "no exact curve",
+                    stated,
                     f"{d.where:.4g}" if known else "",
                     "" if d.required is None else f"at most {d.required:g}",
                     "" if d.required is None else _verdict(d.met),

@@ -89,7 +89,7 @@ def make(
         count, sampling = _sampling(N, ntraj)
         say(f"N = {N}: {count} trajectories{known}")
         sampling |= {"ntraj": count, "seed": seed, "threads": threads}
-        results = {"twa": solve(model, scaled / N, **sampling, **options)}
+        results = {"twa": solve(model, scaled / N, truncation=True, **sampling, **options)}
         if exact:
             results["exact"] = solve(model, scaled / N, method="exact", **options)
         if jumps:

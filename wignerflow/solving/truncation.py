@@ -20,6 +20,7 @@ call.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import json
 import time
@@ -41,6 +42,7 @@ from ..model.states import up
 from ..model.subsystems import Ensemble, Mode
 from ..moments.method import Cumulant
 from ..observables import assemble_exact
+from ..phasespace.system import SMALL_NOISE
 from ..result import Result
 from ..result.accuracy import scale
 from ..run.automatic import density_elements
@@ -59,6 +61,7 @@ APART = 1.6  # two of them, at least
 POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
 PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
 POWER = 1.0  # with which an error falls with the size, at most
+SHORTER = 4.0  # steps of a smaller model, than those of a run by the scheme for small noise
 TRUSTED, LEAST = 8, 0.5  # a size from which on a power is as it was found, and below it at least
 UNSEEN = 2.0  # sampling errors that are taken off a difference in squares
 #: What estimates are multiplied by, so that true errors stay below: chosen on the families of the
@@ -265,6 +268,9 @@ def evidence(
     times = problem.times
     dense = np.union1d(times, np.linspace(times[0], times[-1], SAMPLES))
     named, whole = parted(problem.named)
+    if getattr(method, "scheme", "") == SMALL_NOISE:  # which it is not in a smaller model
+        method = copy.copy(method)
+        method.scheme = "auto"  # type: ignore[attr-defined]
     try:
         call = write_call(problem.model, named, method, dense)
     except NotPlain:
@@ -320,7 +326,12 @@ def _deviation(
         exact = _exact(read_problem(model, problem.times, ops), until, full)
         if exact is None:
             return None
-        options: dict[str, Any] = {"ntraj": ntraj, "seed": 1, "dt": result.dt} if ntraj else {}
+        options: dict[str, Any] = {}
+        if ntraj:
+            dt = result.dt
+            if dt is not None and result.stats.get("scheme") == SMALL_NOISE:
+                dt /= SHORTER
+            options = {"ntraj": ntraj, "seed": 1, "dt": dt}
         with within(np.inf, full):
             run = solve(
                 model, problem.times, e_ops=ops, method=method, truncation=False, progress=False,
