@@ -62,7 +62,7 @@ calibrate: $(STAMP)-run
 	$(BIN)/python -m wignerflow.bench.calibrate
 
 atlas: $(STAMP)-run
-	$(BIN)/wignerflow atlas --out docs
+	$(BIN)/wignerflow atlas --keep .atlas --out docs
 
 bench-gpu: $(STAMP)-gpu
 	$(BIN)/python -m wignerflow.bench.gpu $(if $(DRY),--dry) $(if $(QUICK),--quick) --json benchmarks/results-gpu.json

@@ -4,7 +4,7 @@ One file per kind of subsystem holds the families; ``table`` solves them, ``page
 To add a family is to add a function to one of those files.
 """
 
-from . import arrays, emitters, modes
+from . import arrays, emitters, modes, unseen
 from .entry import FAMILIES, Entry, Family, entries
 from .table import Figures, Row, figures, rows
 
@@ -21,6 +21,7 @@ __all__ = [
     "modes",
     "quick",
     "rows",
+    "unseen",
 ]
 
 

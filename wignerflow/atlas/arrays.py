@@ -23,7 +23,7 @@ def ising(M: float, field: float) -> Made:
     return model, {"z": s.sz.sum() / M, "x": s.sx.sum() / M, "zz": ring}
 
 
-@family("exchange chain", (3, 4, 5), [{"V": 0.5}, {"V": 2.0}], 4.0, held=True)
+@family("exchange chain", (3, 4, 5), [{"V": 0.5}, {"V": 2.0}], 4.0)
 def exchange(M: float, V: float) -> Made:
     """Excitations hop along an open chain of damped spins."""
     s = Spin(name="s", count=int(M))
@@ -64,7 +64,7 @@ def disordered(M: float, spread: float) -> Made:
     return model, {"z": s.sz.sum(), "emission": total.dag() * total, "x": s.sx.sum()}
 
 
-@family("all-to-all spins", (3, 4, 5), [{"g": 1.0}, {"g": 3.0}], 4.0, held=True)
+@family("all-to-all spins", (3, 4, 5), [{"g": 1.0}, {"g": 3.0}], 4.0)
 def all_to_all(M: float, g: float) -> Made:
     """Spins with equal Ising couplings of all pairs, damped and driven."""
     s = Spin(name="s", count=int(M))

@@ -99,7 +99,7 @@ def thermal(N: float, n: float) -> Made:
     return Model(jumps=jumps, initial={atoms: up}), _moments(atoms)
 
 
-@family("Dicke", (2, 4, 6), [{"g": 0.6}, {"g": 1.0}, {"g": 1.4}], 12.0, held=True)
+@family("Dicke", (2, 4, 6), [{"g": 0.6}, {"g": 1.0}, {"g": 1.4}], 12.0)
 def dicke(N: float, g: float) -> Made:
     """The open Dicke model, g in units of its threshold; detuning, splitting and loss one."""
     atoms, light = CollectiveSpin(N / 2, name="atoms"), Mode(name="light")
@@ -118,7 +118,7 @@ def tavis(N: float, g: float, loss: float) -> Made:
     return model, {"z": atoms.Jz, "n": light.n, "nn": light.n * light.n}
 
 
-@family("pumped into a cavity", (2, 4, 6), [{"pump": 0.5}, {"pump": 2.0}], 6.0, held=True)
+@family("pumped into a cavity", (2, 4, 6), [{"pump": 0.5}, {"pump": 2.0}], 6.0)
 def pumped(N: float, pump: float) -> Made:
     """Emitters pumped together, in a lossy cavity."""
     atoms, light = CollectiveSpin(N / 2, name="atoms"), Mode(name="light")
@@ -128,7 +128,7 @@ def pumped(N: float, pump: float) -> Made:
     return model, {"z": atoms.Jz, "n": light.n, "g2": g2(light.a)}
 
 
-@family("central spin", (4, 8, 12), [{"field": 0.0}, {"field": 1.0}], 6.0, held=True)
+@family("central spin", (4, 8, 12), [{"field": 0.0}, {"field": 1.0}], 6.0)
 def central(N: float, field: float) -> Made:
     """A spin in a bath of spins, both damped."""
     bath, spin = Ensemble(int(N), name="bath"), Spin(name="spin")
@@ -139,7 +139,7 @@ def central(N: float, field: float) -> Made:
     return model, {"spin": spin.sz, "z": bath.Jz, "x": bath.Jx}
 
 
-@family("pulsed", (6, 12, 24), [{"area": 0.5}, {"area": 1.0}], lambda N, area: 16 / N, held=True)
+@family("pulsed", (6, 12, 24), [{"area": 0.5}, {"area": 1.0}], lambda N, area: 16 / N)
 def pulsed(N: float, area: float) -> Made:
     """A Gaussian pulse of area in units of pi on emitters that decay together."""
     atoms = CollectiveSpin(N / 2, name="atoms")
@@ -153,7 +153,7 @@ def pulsed(N: float, area: float) -> Made:
     return model, _moments(atoms, light=False)
 
 
-@family("disordered pair", (4, 8, 12), [{"spread": 1.0}, {"spread": 5.0}], 6.0, held=True)
+@family("disordered pair", (4, 8, 12), [{"spread": 1.0}, {"spread": 5.0}], 6.0)
 def disordered(N: float, spread: float) -> Made:
     """Two halves of different frequency that decay together, from an equator state."""
     halves = Ensemble(int(N) // 2, name="halves", count=2)

@@ -25,7 +25,7 @@ class Family:
         sizes: sizes of all cases.
         cases: numbers of every case, by name.
         times: outputs, from a size and the numbers of a case.
-        held: not used to choose by what estimates are multiplied (but for one, see the page).
+        held: played no part in choosing what estimates rest on and are multiplied by.
     """
 
     name: str

@@ -45,7 +45,7 @@ def parametric(n: float, e: float) -> Made:
     return Model(H, jumps, initial={a: vacuum}), _moments(a) | {"g2": g2(a.a)}
 
 
-@family("pair loss", (1, 4, 9), [{"loss": 0.5}, {"loss": 2.0}], 2.0, held=True)
+@family("pair loss", (1, 4, 9), [{"loss": 0.5}, {"loss": 2.0}], 2.0)
 def pairs(n: float, loss: float) -> Made:
     """Pairs are lost from a coherent state of n quanta."""
     a = Mode(name="a")
@@ -62,7 +62,7 @@ def phases(n: float, rate: float) -> Made:
     return Model(H, jumps, initial={a: coherent(np.sqrt(n))}), _moments(a)
 
 
-@family("two coupled modes", (1, 3), [{"U": 0.0}, {"U": 0.5}], 8.0, held=True)
+@family("two coupled modes", (1, 3), [{"U": 0.0}, {"U": 0.5}], 8.0)
 def dimer(n: float, U: float) -> Made:
     """Two coupled modes with Kerr terms, one of them driven."""
     m = Mode(name="m", count=2)
