@@ -88,7 +88,8 @@ def test_spectrum_and_linewidth(cavity):
     assert exact.linewidth().sem == 0 and np.all(exact.sem == 0)
     assert "±" in repr(s) and "±" in repr(out) and "±" in repr(line)
     data = s.to_xarray()
-    assert set(data) == {"correlation", "correlation_sem", "spectrum", "spectrum_sem"}
+    both = {f"{name}{end}" for name in ("correlation", "spectrum") for end in ("", "_sem")}
+    assert set(data) == both | {"correlation_step_error", "spectrum_step_error"}
 
 
 def test_superradiant_ensemble_against_regression():
@@ -151,8 +152,8 @@ def test_bad_input(cavity):
         ({"t": "stedy"}, "`t` must be"),
         ({"order": "normal"}, "`order` must be one of"),
         ({"ntraj": 10}, "`ntraj`"),
-        ({"method": "mean-field"}, "no two-time correlations; use 'twa' or 'exact'"),
-        ({"method": "jumps"}, "no two-time correlations"),
+        ({"method": "mean-field"}, "no two-time correlations; use 'twa', 'jumps' or 'exact'"),
+        ({"method": "cumulant"}, "no two-time correlations"),
     ):
         with pytest.raises(ValueError, match=match):
             wf.correlation(model, **{**good, **change})
