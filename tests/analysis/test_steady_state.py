@@ -93,7 +93,7 @@ def test_a_conserved_quantity_makes_it_not_unique():
 def test_lasting_oscillations_are_not_steady():
     atoms = wf.Ensemble(10, name="atoms")
     model = wf.Model(1.0 * atoms.Jx, initial={atoms: wf.up})
-    with pytest.raises(ValueError, match=r"No steady state|not unique"):
+    with pytest.raises(ValueError, match=r"not come to rest|not unique"):
         steady_state(model, {"z": atoms.Jz}, "mean-field", timeout=1.0)
 
 
