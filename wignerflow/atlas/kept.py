@@ -49,5 +49,6 @@ def _write(row: Row) -> dict[str, Any]:
 
 
 def _read(entry: Entry, data: dict[str, Any]) -> Row:
-    arrays = {k: np.asarray(data[k], float) for k in ARRAYS}
-    return Row(entry=entry, **{k: data[k] for k in PLAIN}, **arrays)
+    fields: dict[str, Any] = {k: data[k] for k in PLAIN}
+    fields |= {k: np.asarray(data[k], float) for k in ARRAYS}
+    return Row(entry=entry, **fields)
