@@ -253,3 +253,19 @@ def test_symmetric_combinations_of_polynomials():
     mode = wf.Mode(name="m")
     system, _ = wf.TWA().lower(wf.Model(initial={mode: wf.vacuum}), {}, None)
     assert wigner_jumps.bracket(system, f, g) == {(): 1.0}
+
+
+def test_a_rate_that_depends_on_time_is_that_rate():
+    """A function that returns a number, and the number: the same trajectories."""
+    mode, atoms = wf.Mode(name="mode"), wf.Ensemble(20, name="atoms")
+    H = 0.3 * (mode.a + mode.adag) + 0.1 * (mode.a * atoms.Jp + mode.adag * atoms.Jm)
+
+    def means(rate):
+        jumps = [wf.Jump(mode.a * mode.a, rate), wf.Jump(mode.a, 1.0)]
+        model = wf.Model(H, jumps, initial={mode: wf.coherent(2.0), atoms: wf.up})
+        options = {"ntraj": 64, "seed": 1, "dt": 0.02, "precision": "double", "progress": False}
+        return wf.solve(model, [0, 0.2, 0.4], e_ops={"n": mode.n}, **options).expect["n"]
+
+    plain = means(0.05)
+    np.testing.assert_allclose(means(wf.coef(lambda t: 0.05)), plain, rtol=1e-9)
+    assert np.abs(means(0.1) - plain).max() > 0.05

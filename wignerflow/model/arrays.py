@@ -176,11 +176,6 @@ class ArrayOp(Symbolic, Measurable):
         return Op({((), f): c for f, c in normal.array_sum(self.terms).items()})
 
 
-def member_product(word: MemberWord, m: int) -> Op:
-    """The product of one word per subsystem on member m."""
-    return Op({((), normal.member_factors(word, m)): 1.0})
-
-
 def couple(A: ArrayOp, K: Any, B: ArrayOp) -> Op:
     r"""The operator :math:`\sum_{mm'} K_{mm'} A_m B_{m'}`.
 

@@ -4,7 +4,7 @@
 factors of a product live in ``factors``, the rules of the algebra in ``normal`` and ``words``.
 """
 
-from .arrays import ArrayOp, OutOfRange, _couple, commutator, couple, member_index, member_product
+from .arrays import ArrayOp, OutOfRange, _couple, commutator, couple, member_index
 from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode, array_size
 from .local import LocalOp
 from .op import Measurable, Op
@@ -27,5 +27,4 @@ __all__ = [
     "commutator",
     "couple",
     "member_index",
-    "member_product",
 ]
