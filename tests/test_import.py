@@ -13,7 +13,6 @@ HEAVY = (
     "scipy.sparse",
     "scipy.special",
     "scipy.stats",
-    "numba",
     "llvmlite",
     "xarray",
     "matplotlib",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import pathlib
 
 import numpy as np
 import pytest
@@ -146,3 +148,13 @@ def test_every_loop_over_reached_components(monkeypatch):
     assert called == {"_enter", "_grow", "_count", "_fill", "_mark"}
     for name in ops:
         np.testing.assert_allclose(one.expect[name], two.expect[name], atol=1e-12)
+
+
+def test_nothing_else_compiles():
+    """No module of the package brings a compiler of its own, which would keep pickles."""
+    for file in pathlib.Path(wf.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            assert not any(name.split(".")[0] == "numba" for name in names), file

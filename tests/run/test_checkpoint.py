@@ -129,7 +129,7 @@ def test_another_model_is_refused(path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("what", ["CPU target", "wignerflow version", "Numba version"])
+@pytest.mark.parametrize("what", ["CPU target", "wignerflow version", "llvmlite version"])
 def test_another_machine_is_refused(what, path, monkeypatch):
     import wignerflow.checkpoint as module
 

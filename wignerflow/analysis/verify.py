@@ -84,7 +84,7 @@ def _judge(result: Result, again: Result, same: bool, what: str) -> Verification
     if same:
         return Verification(True, True, reason=f"{what} ran again, with the same bits", **counts)
     here = versions() | {"target": again.provenance.get("target")}
-    watched = ("target", "wignerflow", "numba", "llvmlite", "numpy")
+    watched = ("target", "wignerflow", "llvmlite", "numpy")
     other = [n for n in watched if result.provenance.get(n) != here.get(n)]
     if not other:
         why = f"{what} ran again on the same CPU target and versions, with other bits"

@@ -15,7 +15,7 @@ from ..result import format_value
 from ..run.driver import available_threads
 
 #: Packages whose versions belong to the numbers.
-PACKAGES = ("wignerflow", "numpy", "numba", "llvmlite", "jax", "jaxlib", "diffrax", "qutip")
+PACKAGES = ("wignerflow", "numpy", "llvmlite", "jax", "jaxlib", "diffrax", "qutip")
 
 
 @dataclass(frozen=True)

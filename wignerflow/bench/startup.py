@@ -70,7 +70,6 @@ def fresh(
     """
     environment = dict(os.environ if environment is None else environment)
     environment["WIGNERFLOW_CACHE_DIR"] = str(cache / "kernels")
-    environment["NUMBA_CACHE_DIR"] = str(cache / "numba")
     path = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
     tail = f"\nimport json\nprint(json.dumps([{', '.join(names)}]))\n"

@@ -18,7 +18,7 @@ from typing import Any
 
 #: Instruction sets that make trajectories fast, the most capable first.
 FEATURES = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
-REQUIRED = ("numpy", "scipy", "numba", "llvmlite", "matplotlib", "xarray", "h5netcdf", "tqdm")
+REQUIRED = ("numpy", "scipy", "llvmlite", "matplotlib", "xarray", "h5netcdf", "tqdm")
 #: Optional packages: (distribution, extra, what for).
 OPTIONAL = (
     ("qutip", "exact", "exchange of models and states with QuTiP"),

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ..compiler.loops import Loop
 from ..model.coefficients import Coef
 from ..model.mode_states import ModeState
 from ..model.model import Model
@@ -30,7 +30,7 @@ from ..model.states import BlochState
 from . import dicke, mode_states
 from .ladder import Basis, Site, Times, amplitude, collective, spherical
 from .pieces import Pieces, Product
-from .rng import key, uniform
+from .rng import key, log, uniform
 
 Array = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ class Process:
 
     @property
     def arguments(self) -> tuple[NDArray[Any], ...]:
-        """In the order of :func:`run`."""
+        """In the order of :func:`_run`."""
         return (
             self.rate,
             self.time,
@@ -181,35 +181,34 @@ def process(model: Model, basis: Basis) -> Process:
     )
 
 
-@njit(cache=True)
 def _local_rate(N, J, M, s, dj):  # type: ignore[no-untyped-def]
     """Squared matrix element of a one-emitter jump, see dicke.local_amplitude."""
-    if abs(M + s) > J + dj:
-        return 0.0
-    if dj == 1:
-        weight = (N / 2 - J) / (2 * (J + 1) * (2 * J + 1))
-        if s == 0:
-            return 4 * weight * ((J + 1) ** 2 - M * M)
-        return weight * (J + s * M + 1) * (J + s * M + 2)
-    if J <= 0:
-        return 0.0
-    if dj == 0:
-        weight = (N / 2 + 1) / (2 * J * (J + 1))
-        return weight * (J - s * M) * (J + s * M + 1) if s != 0 else 4 * weight * M * M
-    weight = (N / 2 + J + 1) / (2 * J * (2 * J + 1))
-    return weight * (J - s * M) * (J - s * M - 1) if s != 0 else 4 * weight * (J * J - M * M)
+    rate = 0.0
+    if abs(M + s) <= J + np.float64(dj):
+        if dj == 1:
+            rate = (N / 2.0 - J) / (2.0 * (J + 1.0) * (2.0 * J + 1.0))
+            if s == 0.0:
+                rate *= 4.0 * ((J + 1.0) * (J + 1.0) - M * M)
+            else:
+                rate *= (J + s * M + 1.0) * (J + s * M + 2.0)
+        elif J > 0.0 and dj == 0:
+            rate = (N / 2.0 + 1.0) / (2.0 * J * (J + 1.0))
+            rate *= 4.0 * M * M if s == 0.0 else (J - s * M) * (J + s * M + 1.0)
+        elif J > 0.0:
+            rate = (N / 2.0 + J + 1.0) / (2.0 * J * (2.0 * J + 1.0))
+            rate *= 4.0 * (J * J - M * M) if s == 0.0 else (J - s * M) * (J - s * M - 1.0)
+    return rate
 
 
-@njit(cache=True)
-def value(c, degree, x):  # type: ignore[no-untyped-def]
+def _value(c, degree, piece, f, x):  # type: ignore[no-untyped-def]
     """The real part of a polynomial."""
-    total = c[degree].real
-    for k in range(degree - 1, -1, -1):
-        total = total * x + c[k].real
+    top = degree[f, piece]
+    total = c[f, piece, top, 0]
+    for back in range(top):
+        total = total * x + c[f, piece, top - 1 - back, 0]
     return total
 
 
-@njit(cache=True)
 def _word(letters, first, last, J, M, shifted):  # type: ignore[no-untyped-def]
     """Product of letters acting on |J, M>; ``shifted`` is scratch of shape (sites,)."""
     value = 1.0
@@ -221,72 +220,73 @@ def _word(letters, first, last, J, M, shifted):  # type: ignore[no-untyped-def]
         if letter == 2:
             value *= m
         elif letter >= 3:
-            value *= np.sqrt(max(m + 1 if letter == 3 else m, 0.0))
-            shifted[site] = m + 1 if letter == 3 else m - 1
+            value *= np.sqrt(max(m + 1.0 if letter == 3 else m, 0.0))
+            shifted[site] = m + 1.0 if letter == 3 else m - 1.0
         else:
             s = 1.0 if letter == 0 else -1.0
-            value *= np.sqrt(max((j - s * m) * (j + s * m + 1), 0.0))
+            value *= np.sqrt(max((j - s * m) * (j + s * m + 1.0), 0.0))
             shifted[site] = m + s
     return value
 
 
-@njit(cache=True, nogil=True)
-def run(  # type: ignore[no-untyped-def]
-    J, M, seed, trajectory, times, out, rate, time, local, dJ, dM, word_first, coefficient,
+def _one(  # type: ignore[no-untyped-def]
+    J, M, stream, times, out, rates, shifted, rate, time, local, dJ, dM, word_first, coefficient,
     letter_first, letters, emitters, edges, c, degree, bound,
 ):  # fmt: skip
     """One trajectory from (J, M); out[t, s] becomes (J, M) at times[t]. Returns the jumps made."""
     K, S = rate.size, J.size
-    rates, shifted = np.zeros(K), np.zeros(S)
-    t, n, counter, jumps, piece = times[0], 0, 0, 0, 0
-    stream = key(seed, trajectory)
+    t, n, counter, piece, jumps = times[0], 0, 0, 0, 0
     while n < times.size:
-        while piece < edges.size - 2 and edges[piece + 1] <= t:
+        while piece < edges.size - 2:
+            if edges[piece + 1] > t:
+                break
             piece += 1
         total = 0.0
         for k in range(K):
             site = local[k, 0]
+            r = 0.0
             if site >= 0:
-                r = _local_rate(emitters[site], J[site], M[site], local[k, 1], local[k, 2])
+                step = np.float64(local[k, 1])
+                r = _local_rate(emitters[site], J[site], M[site], step, local[k, 2])
             else:
-                amplitude = 0j
+                re, im = 0.0, 0.0
                 for w in range(word_first[k], word_first[k + 1]):
-                    amplitude += coefficient[w] * _word(
-                        letters, letter_first[w], letter_first[w + 1], J, M, shifted
-                    )
-                r = amplitude.real**2 + amplitude.imag**2
+                    value = _word(letters, letter_first[w], letter_first[w + 1], J, M, shifted)
+                    re += coefficient[w, 0] * value
+                    im += coefficient[w, 1] * value
+                r = re * re + im * im
             rates[k] = r * rate[k] * bound[time[k], piece]
             total += rates[k]
         last = piece == edges.size - 2
         after = t
         if total > 0.0:
             counter += 1
-            after -= np.log(uniform(stream, counter)) / total
+            after -= log(uniform(stream, counter)) / total
         none = total == 0.0 or (not last and after > edges[piece + 1])
         t = edges[piece + 1] if none and not last else after
-        while n < times.size and ((total == 0.0 and last) or times[n] < t):
+        while n < times.size:
+            if not (total == 0.0 and last) and times[n] >= t:
+                break
             for s in range(S):
                 out[n, s, 0], out[n, s, 1] = J[s], M[s]
             n += 1
-        if n == times.size:
-            break
-        if none:
+        if n == times.size or none:
             continue
         counter += 1
         left = uniform(stream, counter) * total
         chosen = K - 1
         for k in range(K):
             left -= rates[k]
-            if left < 0:
+            if left < 0.0:
                 chosen = k
                 break
         while rates[chosen] == 0.0:  # rounding at the end of the list
             chosen -= 1
         f = time[chosen]
-        if f:  # f = 0 is one at all times
+        if f != 0:  # f = 0 is one at all times
             x = (t - edges[piece]) / (edges[piece + 1] - edges[piece])
             counter += 1
-            if uniform(stream, counter) * bound[f, piece] > value(c[f, piece], degree[f, piece], x):
+            if uniform(stream, counter) * bound[f, piece] > _value(c, degree, piece, f, x):
                 continue
         for s in range(S):
             J[s] += dJ[chosen, s]
@@ -295,20 +295,36 @@ def run(  # type: ignore[no-untyped-def]
     return jumps
 
 
+@Loop
+def _run(  # type: ignore[no-untyped-def]
+    J, M, seed, numbers, times, out, jumps, rates, shifted, rate, time, local, dJ, dM, word_first,
+    coefficient, letter_first, letters, emitters, edges, c, degree, bound,
+):  # fmt: skip
+    """Trajectories of these numbers from (J, M), one a row; ``jumps`` counts all of theirs."""
+    for row in range(numbers.size):
+        jumps[0] += _one(
+            J[row], M[row], key(seed, numbers[row]), times, out[row], rates, shifted, rate, time,
+            local, dJ, dM, word_first, coefficient, letter_first, letters, emitters, edges, c,
+            degree, bound,
+        )  # fmt: skip
+
+
 def trajectories(
     basis: Basis, p: Process, pieces: Pieces, seed: int, numbers: range, times: Array
 ) -> tuple[Array, int]:
     """States (J, M) of trajectories at ``times``, shape (n, T, sites, 2), and the jumps made."""
     out = np.empty((len(numbers), times.size, len(basis.sites), 2))
-    jumps = 0
+    starts = np.empty((len(numbers), len(basis.sites), 2))
     for row, trajectory in enumerate(numbers):
         rng = np.random.default_rng([seed, trajectory])
-        start = np.array([draw(site, rng) for site in basis.sites])
-        J, M = start[:, 0].copy(), start[:, 1].copy()
-        jumps += run(
-            J, M, np.uint64(seed), trajectory, times, out[row], *p.arguments, *pieces.arguments
-        )
-    return out, jumps
+        starts[row] = [draw(site, rng) for site in basis.sites]
+    jumps = np.zeros(1, np.int64)
+    _run(
+        starts[..., 0].copy(), starts[..., 1].copy(), np.uint64(seed), np.array(numbers, np.uint64),
+        times, out, jumps, np.zeros(p.rate.size), np.zeros(len(basis.sites)), *p.arguments,
+        *pieces.arguments,
+    )  # fmt: skip
+    return out, int(jumps[0])
 
 
 def values(basis: Basis, ops: list[Op], states: Array, times: Array) -> NDArray[np.complex128]:

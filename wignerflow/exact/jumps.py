@@ -391,7 +391,7 @@ class WaveFunctions:
         last = np.empty(self.last, complex)
         sector, psi = start
         jumps, sector = wave_runs.run(
-            sector, psi, np.uint64(seed), trajectory, times, out, last, *self.arguments
+            sector, psi, seed, trajectory, times, out, last, *self.arguments
         )
         if jumps < 0:
             raise ValueError(f"Run {trajectory} lost norm without any jump being possible.")

@@ -5,164 +5,165 @@ every f is a polynomial, with u in [0, 1] the fraction of it,
 
 .. math:: (n + 1)\,\psi_{n+1} = h\sum_f K_f\sum_{m \le n} f_m\psi_{n-m},
           \qquad \psi(u) = \sum_n\psi_n u^n.
+
+Complex numbers are pairs of real ones here, the last index of an array.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..compiler.loops import Loop
 from .rng import key, uniform
 
 _TERMS = 60
 _REACH = 4.0  # h times the norm of K: rounding is amplified by at most e^4
 
 
-@njit(cache=True, nogil=True)
 def _apply(indptr, indices, data, begin, end, offset, x, out):  # type: ignore[no-untyped-def]
     """Rows begin … end of a matrix times x, which lives at columns offset …"""
     for i in range(begin, end):
-        total = 0j
+        re, im = 0.0, 0.0
         for k in range(indptr[i], indptr[i + 1]):
-            total += data[k] * x[indices[k] - offset]
-        out[i - begin] = total
+            j = indices[k] - offset
+            re += data[k, 0] * x[j, 0] - data[k, 1] * x[j, 1]
+            im += data[k, 0] * x[j, 1] + data[k, 1] * x[j, 0]
+        out[i - begin, 0], out[i - begin, 1] = re, im
 
 
-@njit(cache=True, nogil=True)
 def _norm2(x, d):  # type: ignore[no-untyped-def]
     total = 0.0
     for i in range(d):
-        total += x[i].real ** 2 + x[i].imag ** 2
+        total += x[i, 0] * x[i, 0] + x[i, 1] * x[i, 1]
     return total
 
 
-@njit(cache=True, nogil=True)
 def _evaluate(terms, count, d, x, out):  # type: ignore[no-untyped-def]
     """The state at the fraction x of a step, by Horner's rule."""
     for i in range(d):
-        out[i] = terms[count - 1, i]
-    for k in range(count - 2, -1, -1):
+        out[i, 0], out[i, 1] = terms[count - 1, i, 0], terms[count - 1, i, 1]
+    for back in range(count - 1):
+        k = count - 2 - back
         for i in range(d):
-            out[i] = out[i] * x + terms[k, i]
+            out[i, 0] = out[i, 0] * x + terms[k, i, 0]
+            out[i, 1] = out[i, 1] * x + terms[k, i, 1]
 
 
-@njit(cache=True, nogil=True)
-def _shifted(c, degree, x0, width, out):  # type: ignore[no-untyped-def]
+def _clear(x, d):  # type: ignore[no-untyped-def]
+    for i in range(d):
+        x[i, 0], x[i, 1] = 0.0, 0.0
+
+
+def _add(out, re, im, x, d):  # type: ignore[no-untyped-def]
+    """out += (re + i im) x."""
+    for i in range(d):
+        out[i, 0] += re * x[i, 0] - im * x[i, 1]
+        out[i, 1] += re * x[i, 1] + im * x[i, 0]
+
+
+def _shifted(c, degree, piece, x0, width, out):  # type: ignore[no-untyped-def]
     """Coefficients in u of polynomials in x = x0 + width u."""
     for f in range(c.shape[0]):
-        for m in range(degree[f] + 1):
-            total, factor = 0j, 1.0
-            for k in range(m, degree[f] + 1):
-                total += c[f, k] * factor
-                factor *= x0 * (k + 1) / (k + 1 - m)
-            out[f, m] = total * width**m
+        power = 1.0
+        for m in range(degree[f, piece] + 1):
+            re, im, factor = 0.0, 0.0, 1.0
+            for k in range(m, degree[f, piece] + 1):
+                re += c[f, piece, k, 0] * factor
+                im += c[f, piece, k, 1] * factor
+                factor *= x0 * np.float64(k + 1) / np.float64(k + 1 - m)
+            out[f, m, 0], out[f, m, 1] = re * power, im * power
+            power *= width
 
 
-@njit(cache=True, nogil=True)
-def _value(c, degree, x):  # type: ignore[no-untyped-def]
-    """A polynomial."""
-    total = c[degree]
-    for k in range(degree - 1, -1, -1):
-        total = total * x + c[k]
-    return total
+def _values(c, degree, piece, x, now):  # type: ignore[no-untyped-def]
+    """All polynomials at one place."""
+    for f in range(c.shape[0]):
+        top = degree[f, piece]
+        re, im = c[f, piece, top, 0], c[f, piece, top, 1]
+        for back in range(top):
+            k = top - 1 - back
+            re = re * x + c[f, piece, k, 0]
+            im = im * x + c[f, piece, k, 1]
+        now[f, 0], now[f, 1] = re, im
 
 
-@njit(cache=True, nogil=True)
 def _jumped(  # type: ignore[no-untyped-def]
     k, s, begin, first, state, other, part, l_ptr, l_ind, l_data, l_first, l_time, now,
 ):  # fmt: skip
     """other = L_k state in sector s."""
     size = first[s + 1] - first[s]
-    for i in range(size):
-        other[i] = 0j
+    _clear(other, size)
     for term in range(l_first[k], l_first[k + 1]):
         _apply(l_ptr[term], l_ind, l_data, first[s], first[s + 1], begin, state, part)
-        for i in range(size):
-            other[i] += now[l_time[term]] * part[i]
+        _add(other, now[l_time[term], 0], now[l_time[term], 1], part, size)
 
 
-@njit(cache=True, nogil=True)
-def run(  # type: ignore[no-untyped-def]
-    sector, psi, seed, trajectory, times, values, last, first, norm, k_ptr, k_ind, k_data, k_time,
-    l_ptr, l_ind, l_data, l_first, l_time, l_rate, target, o_ptr, o_ind, o_data, edges, c, degree,
-    bound,
+@Loop
+def _run(  # type: ignore[no-untyped-def]
+    done, psi, seed, trajectory, times, values, last, terms, vectors, weights, local, now, first,
+    norm, k_ptr, k_ind, k_data, k_time, l_ptr, l_ind, l_data, l_first, l_time, l_rate, target,
+    o_ptr, o_ind, o_data, edges, c, degree, bound,
 ):  # fmt: skip
-    """One trajectory; values[op, t] becomes <op>, ``last`` the state at the last time.
-
-    Args:
-        sector, psi: where it starts, at times[0].
-        norm: (K, sectors), of the matrices k, which are multiplied by the functions ``k_time``.
-        l_first: (jumps + 1,), terms of a jump; l_time: the function that multiplies a term; l_rate:
-            the function that multiplies a jump's probability.
-        edges, c, degree, bound: functions of time, see ``pieces``.
-
-    Returns:
-        The number of jumps, or -1 on failure, and the sector at the end.
-    """
-    widest = 0
-    for s in range(first.size - 1):
-        widest = max(widest, first[s + 1] - first[s])
-    terms = np.zeros((_TERMS, widest), np.complex128)
-    state, other = np.zeros(widest, np.complex128), np.zeros(widest, np.complex128)
-    mixed, part = np.zeros(widest, np.complex128), np.zeros(widest, np.complex128)
-    weights = np.zeros(target.shape[0])
-    local = np.zeros((c.shape[0], c.shape[2]), np.complex128)
-    now = np.zeros(c.shape[0], np.complex128)
-    stream = key(seed, trajectory)
-    t, n, jumps, piece = times[0], 0, 0, 0
+    """See :func:`run`; ``done``: the sector, and the number of jumps; then come scratch arrays."""
+    state, other, mixed, part = vectors[0], vectors[1], vectors[2], vectors[3]
+    stream = key(seed, np.uint64(trajectory))
+    t, n, jumps, piece, sector = times[0], 0, 0, 0, done[0]
     counter = 1
     threshold = uniform(stream, counter)
-    state[: psi.size] = psi
+    for i in range(psi.shape[0]):
+        state[i, 0], state[i, 1] = psi[i, 0], psi[i, 1]
     while True:
         begin, end = first[sector], first[sector + 1]
         d = end - begin
-        while piece < edges.size - 2 and edges[piece + 1] <= t:
+        while piece < edges.size - 2:
+            if edges[piece + 1] > t:
+                break
             piece += 1
         width = edges[piece + 1] - edges[piece]
-        left = times[-1] - t
+        left = times[times.size - 1] - t
         whole = edges[piece + 1] - t if piece < edges.size - 2 else left
-        size = 0.0
+        size, highest = 0.0, 0
         for k in range(k_time.size):
             size += bound[k_time[k], piece] * norm[k, sector]
-        h = min(left, whole)
-        if size > 0:
-            h = min(h, _REACH / size)
-        terms[0, :d] = state[:d]
-        highest = 0
-        for k in range(k_time.size):
             highest = max(highest, degree[k_time[k], piece])
+        h = min(left, whole)
+        if size > 0.0:
+            h = min(h, _REACH / size)
+        for i in range(d):
+            terms[0, i, 0], terms[0, i, 1] = state[i, 0], state[i, 1]
+        count = 1
         while True:  # a shorter step where the series does not end
-            r = h * size
-            if width > 0:
-                _shifted(
-                    c[:, piece], degree[:, piece], (t - edges[piece]) / width, h / width, local
-                )
+            if width > 0.0:
+                _shifted(c, degree, piece, (t - edges[piece]) / width, h / width, local)
             else:
-                local[:, 0] = c[:, piece, 0]
-            count, small = 1, 0
+                for f in range(c.shape[0]):
+                    local[f, 0, 0], local[f, 0, 1] = c[f, piece, 0, 0], c[f, piece, 0, 1]
+            count = 1
+            small = 0
             while count < _TERMS:
-                for i in range(d):
-                    terms[count, i] = 0j
+                following = terms[count]
+                _clear(following, d)
                 for k in range(k_time.size):
                     f = k_time[k]
                     if degree[f, piece] == 0:
-                        _apply(k_ptr[k], k_ind, k_data, begin, end, begin, terms[count - 1], part)
-                        for i in range(d):
-                            terms[count, i] += local[f, 0] * part[i]
-                        continue
-                    for i in range(d):
-                        mixed[i] = 0j
-                    for m in range(min(degree[f, piece], count - 1) + 1):
-                        for i in range(d):
-                            mixed[i] += local[f, m] * terms[count - 1 - m, i]
-                    _apply(k_ptr[k], k_ind, k_data, begin, end, begin, mixed, part)
-                    for i in range(d):
-                        terms[count, i] += part[i]
+                        before = terms[count - 1]
+                        _apply(k_ptr[k], k_ind, k_data, begin, end, begin, before, part)
+                        _add(following, local[f, 0, 0], local[f, 0, 1], part, d)
+                    else:
+                        _clear(mixed, d)
+                        for m in range(min(degree[f, piece], count - 1) + 1):
+                            _add(mixed, local[f, m, 0], local[f, m, 1], terms[count - 1 - m], d)
+                        _apply(k_ptr[k], k_ind, k_data, begin, end, begin, mixed, part)
+                        _add(following, 1.0, 0.0, part, d)
                 for i in range(d):
-                    terms[count, i] *= h / count
-                small = small + 1 if _norm2(terms[count], d) < 1e-24 * threshold else 0
+                    following[i, 0] *= h / np.float64(count)
+                    following[i, 1] *= h / np.float64(count)
+                small = small + 1 if _norm2(following, d) < 1e-24 * threshold else 0
                 count += 1
-                if count > r and small > highest:
+                if np.float64(count) > h * size and small > highest:
                     break
             if small > highest or highest == 0:
                 break
@@ -179,37 +180,41 @@ def run(  # type: ignore[no-untyped-def]
                 f = _norm2(other, d) - threshold
                 if abs(f) < 1e-11 * threshold or high - low < 1e-13:
                     break
-                if f > 0:
+                if f > 0.0:
                     low, f_low, f_high = x, f, f_high * 0.5
                 else:
                     high, f_high, f_low = x, f, f_low * 0.5
-        done = not jump and h >= left
-        while n < times.size and (times[n] <= t + h * x or done):
-            fraction = min((times[n] - t) / h, x) if h > 0 else 0.0
+        arrived = not jump and h >= left
+        while n < times.size:
+            if times[n] > t + h * x and not arrived:
+                break
+            fraction = min((times[n] - t) / h, x) if h > 0.0 else 0.0
             _evaluate(terms, count, d, fraction, other)
             size = _norm2(other, d)
             for k in range(o_ptr.shape[0]):
-                total = 0j
+                re, im = 0.0, 0.0
                 for i in range(begin, end):
-                    value = 0j
+                    a, b = 0.0, 0.0
                     for e in range(o_ptr[k, i], o_ptr[k, i + 1]):
-                        column = o_ind[e] - begin
-                        if 0 <= column < d:
-                            value += o_data[e] * other[column]
-                    total += other[i - begin].conjugate() * value
-                values[k, n] = total / size
+                        j = o_ind[e] - begin
+                        if j >= 0 and j < d:
+                            a += o_data[e, 0] * other[j, 0] - o_data[e, 1] * other[j, 1]
+                            b += o_data[e, 0] * other[j, 1] + o_data[e, 1] * other[j, 0]
+                    re += other[i - begin, 0] * a + other[i - begin, 1] * b
+                    im += other[i - begin, 0] * b - other[i - begin, 1] * a
+                values[k, n, 0], values[k, n, 1] = re / size, im / size
             n += 1
         if n == times.size:
+            scale = 1.0 / np.sqrt(_norm2(other, d))
             for i in range(d):
-                last[i] = other[i] / np.sqrt(size)
-            return jumps, sector
+                last[i, 0], last[i, 1] = other[i, 0] * scale, other[i, 1] * scale
+            break
         _evaluate(terms, count, d, x, state)
         t = edges[piece + 1] if not jump and h == whole else t + h * x
         if not jump:
             continue
-        for f in range(c.shape[0]):
-            x = (t - edges[piece]) / width if width > 0 else 0.0
-            now[f] = _value(c[f, piece], degree[f, piece], x)
+        at = (t - edges[piece]) / width if width > 0.0 else 0.0
+        _values(c, degree, piece, at, now)
         total = 0.0
         for k in range(target.shape[0]):
             weights[k] = 0.0
@@ -219,27 +224,65 @@ def run(  # type: ignore[no-untyped-def]
                     k, s, begin, first, state, other, part, l_ptr, l_ind, l_data, l_first, l_time,
                     now,
                 )  # fmt: skip
-                weights[k] = _norm2(other, first[s + 1] - first[s]) * max(now[l_rate[k]].real, 0.0)
+                weights[k] = _norm2(other, first[s + 1] - first[s]) * max(now[l_rate[k], 0], 0.0)
                 total += weights[k]
-        if not total > 0:
-            return -1, sector
+        if not total > 0.0:
+            jumps = -1
+            break
         counter += 1
         pick = uniform(stream, counter) * total
         chosen = -1
         for k in range(target.shape[0]):
-            if weights[k] > 0:
+            if weights[k] > 0.0:
                 chosen = k
                 pick -= weights[k]
-                if pick < 0:
+                if pick < 0.0:
                     break
         s = target[chosen, sector]
         _jumped(
             chosen, s, begin, first, state, other, part, l_ptr, l_ind, l_data, l_first, l_time, now
         )
         sector = s
-        scale = 1 / np.sqrt(_norm2(other, first[s + 1] - first[s]))
+        scale = 1.0 / np.sqrt(_norm2(other, first[s + 1] - first[s]))
         for i in range(first[s + 1] - first[s]):
-            state[i] = other[i] * scale
+            state[i, 0], state[i, 1] = other[i, 0] * scale, other[i, 1] * scale
         counter += 1
         threshold = uniform(stream, counter)
         jumps += 1
+    done[0], done[1] = sector, jumps
+
+
+def run(
+    sector: int,
+    psi: NDArray[np.complex128],
+    seed: int,
+    trajectory: int,
+    times: NDArray[np.float64],
+    values: NDArray[np.complex128],
+    last: NDArray[np.complex128],
+    *arguments: NDArray[Any],
+) -> tuple[int, int]:
+    """One trajectory; values[op, t] becomes <op>, ``last`` the state at the last time.
+
+    Args:
+        sector, psi: where it starts, at times[0].
+        arguments: first (sectors + 1,): where sectors begin; norm (K, sectors): of the matrices k
+            (rows, columns, entries), which are multiplied by the functions k_time; the terms of
+            jumps (rows, columns, entries), l_first (jumps + 1,): terms of a jump, l_time: the
+            function that multiplies a term, l_rate: the one that multiplies a jump's probability;
+            target (jumps, sectors); matrices of observables; and functions of time (edges, c,
+            degree, bound), see ``pieces``.
+
+    Returns:
+        The number of jumps, or -1 on failure, and the sector at the end.
+    """
+    first, target, c = arguments[0], arguments[12], arguments[17]
+    widest = int(np.diff(first).max())
+    done = np.array([sector, 0])
+    terms, vectors = np.zeros((_TERMS, widest, 2)), np.zeros((4, widest, 2))
+    local, now = np.zeros((len(c), c.shape[2], 2)), np.zeros((len(c), 2))
+    _run(
+        done, psi, np.uint64(seed), trajectory, times, values, last, terms, vectors,
+        np.zeros(len(target)), local, now, *arguments,
+    )  # fmt: skip
+    return int(done[1]), int(done[0])

@@ -8,7 +8,6 @@ running the call again gives the same bits; it is written when somebody asks for
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import inspect
 import json
 import platform
@@ -193,7 +192,6 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "numba": importlib.metadata.version("numba"),
         "llvmlite": llvmlite.__version__,
         "target": cpu_target(),
         "system": platform.system(),
@@ -214,7 +212,6 @@ def identity(
     """What two runs must share for one to continue the other, as strings by what they are."""
     return {
         "wignerflow version": provenance["wignerflow"],
-        "Numba version": provenance["numba"],
         "llvmlite version": provenance["llvmlite"],
         "NumPy version": provenance["numpy"],
         "seed": str(provenance["seed"]),
