@@ -23,9 +23,9 @@ def mixed(x):
 
 
 @Loop
-def hashes(numbers, floats, signed):
+def hashes(seed, numbers, floats, signed):
     for n in range(numbers.size):
-        numbers[n] = mixed(numbers[n])
+        numbers[n] = mixed(numbers[n]) + seed
         floats[n] = np.float64(numbers[n] >> np.uint64(12))
         signed[n] = np.int64(numbers[n] % np.uint64(1000))
 
@@ -69,7 +69,7 @@ def compare(loop, *arguments):
 def test_unsigned_numbers_wrap_around():
     numbers = np.random.default_rng(0).integers(0, 2**64, 50, dtype=np.uint64)
     assert (numbers >> np.uint64(63)).any()
-    compare(hashes, numbers, np.zeros(50), np.zeros(50, np.int64))
+    compare(hashes, np.uint64(2**64 - 5), numbers, np.zeros(50), np.zeros(50, np.int64))
 
 
 def test_loops_are_left_and_gone_on_with():

@@ -246,7 +246,7 @@ def pack(
             words += [address(a), *a.shape]
         elif hasattr(a, "address"):  # in the memory of a card
             words += [a.address, *a.shape]
-        elif isinstance(a, (np.float32, np.float64)):
+        elif isinstance(a, (np.float32, np.float64, np.uint64)):
             words.append(int(a.view(np.int32 if a.itemsize == 4 else np.int64)))
         else:
             words.append(int(a))
