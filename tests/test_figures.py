@@ -240,11 +240,26 @@ def test_verdicts(value: float, sem: float, verdict: bool | None) -> None:
 def test_table_of_the_toy(toy: xarray.Dataset) -> None:
     checks = [Check("slope", 0.5, 0.1, "at least 0.8", False), Check("k", 3.0, None, "odd", True)]
     text = table(toy_figure(toy, checks), toy)
-    assert re.search(r"x, twa +0\.5 ± 0\.2 +2 +at most 0\.3 +open: more trajectories", text)
-    assert re.search(r"y, twa +no exact curve", text)
+    assert re.search(r"x, twa +0\.5 ± 0\.2 +no estimate +2 +at most 0\.3 +open: more", text)
+    assert re.search(r"y, twa +no exact curve +no estimate", text)
     assert re.search(r"slope +0\.50 ± 0\.10 +at least 0\.8 +NOT MET", text)
     assert re.search(r"k +3 +odd +met", text)
     assert text.count("careful.") == 2  # once per N
+
+
+def test_stated_truncation_stands_beside_the_true_error() -> None:
+    """Where the deviation is largest; without an exact curve the largest of all times."""
+    data = dataset("toy", "A paper, Fig. 1", {"time": np.arange(4.0)})
+    twa = result([1.0, 2.25, 2.5, 4.0], [0, 0.1, 0.2, 0.3])
+    twa.truncation["x"] = np.array([0.1, 0.2, 0.45, 0.8])
+    add_curve(data, "x_exact", "time", result([1, 2, 3, 4], None), "x", label="x, exact", N=7)
+    add_curve(data, "x_twa", "time", twa, "x", label="x, twa", reference="x_exact", N=7)
+    add_curve(data, "y_twa", "time", twa, "x", label="y, twa", N=8)
+    assert [d.stated for d in deviations(data)] == [0.45, 0.8]
+    assert data["x_twa_truncation"].values.tolist() == [0.1, 0.2, 0.45, 0.8]
+    text = table(toy_figure(data), data)
+    assert re.search(r"x, twa +0\.5 ± 0\.2 +0\.45 +2", text)
+    assert re.search(r"y, twa +no exact curve +0\.8", text)
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
