@@ -128,7 +128,9 @@ class FileKeeper:
     def open(self, kernel: Kernel, dt: float, stats: dict[str, Any], target: str) -> State | None:
         """The state to continue from, or None without a file."""
         self.own = self.identity(kernel, dt, target)
-        pilot = {k: v for k, v in stats.items() if k.startswith(("step_", "pilot_needed"))}
+        pilot = {
+            k: v for k, v in stats.items() if k.startswith(("step_", "pilot_needed", "net_points"))
+        }
         self.entry = {
             "identity": self.own,
             "given": dict(self.given),

@@ -8,7 +8,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.rng import LOCAL
-from wignerflow.run.guided import LANES, _Guided
+from wignerflow.run.guided import LANES, GuidedKernel
 from wignerflow.run.statistics import BATCHES, Samples
 
 N = 200
@@ -196,12 +196,34 @@ def test_the_spread_of_a_net_is_that_of_all_its_trajectories():
     values = rng.normal(size=(4, LANES, 2, 3)) + 2 * rng.normal(size=(4, 1, 2, 3))
     mean = values.mean(axis=1)
     sums = np.full((4, 2), LANES), mean, ((values - mean[:, None]) ** 2).sum(axis=1), None
-    run = object.__new__(_Guided)
-    run.request = SimpleNamespace(seed=1)
+    run = object.__new__(GuidedKernel)
+    run.points = 2 * LANES
     run.directions = SimpleNamespace(points=lambda *_: None, G=np.zeros((1, 1)))
     run.kernel = SimpleNamespace(run_table=lambda *_: sums)
-    net = run.net(0, 0, 2 * LANES, 1)
+    count, center, square = run.net(0, 1)
     together = values.reshape(-1, 2, 3)
-    assert net.count == len(together)
-    assert np.allclose(net.mean, together.mean(axis=0))
-    assert np.allclose(net.m2, ((together - net.mean) ** 2).sum(axis=0))
+    assert np.all(count == len(together))
+    assert np.allclose(center, together.mean(axis=0))
+    assert np.allclose(square, ((together - center) ** 2).sum(axis=0))
+
+
+# ---------------------------------------------------------------- nets as chunks of a run
+
+
+def test_a_checkpoint_continues_by_whole_nets_to_the_same_bits(found, tmp_path):
+    path = tmp_path / "run.nc"
+    first = solve(ntraj=4096, checkpoint=path)
+    assert first.stats["variance"] == "guided" and first.ntraj == 4096
+    half = wf.load(path)
+    assert half.samples.nets and half.ntraj == 4096
+    done = solve(checkpoint=path)
+    assert done.ntraj == 8192 and done.stats["resumed"] == 4096
+    assert np.ptp(done.samples.batch_count[0]) == 0  # as many nets in every batch
+    kept = solve(checkpoint=tmp_path / "other.nc", ntraj=4096)
+    assert kept.digest() == first.digest()
+
+
+def test_half_a_round_is_no_run():
+    """Errors are known from a net in every batch on: fewer trajectories than that are more."""
+    assert solve(ntraj=100).ntraj == 2 * 32 * BATCHES
+    assert solve(ntraj=2 * 32 * BATCHES * 3 - 1).ntraj == 2 * 2 * 32 * BATCHES

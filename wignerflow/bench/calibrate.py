@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.controls import Late, control, late
-from ..kernels.module import KernelText
+from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
 from ..phasespace.twa import TWA
-from ..run.driver import Prepared, Request
-from ..run.guided import DIRECTIONS, _Guided
+from ..run.driver import Request, available_threads
+from ..run.guided import DIRECTIONS, GuidedKernel
 from ..run.nets import Directions
 from ..run.statistics import BATCHES
 from .precision import Made, cavity, crystal, laser
@@ -55,14 +55,15 @@ def nets(
     """Means of nets (repeats, 32, T), and of them with partners of pairs in different batches."""
     text, _ = _text(made)
     times = made[1][::10]
-    run = _Guided(text, times, Request(0, 1, True), Prepared(float(times[1] - times[0]) / 4))
-    with ThreadPoolExecutor(run.threads) as pool:
-        found = Directions(run.own, run.kernel, run.K, max(DIRECTIONS), pool)
-        r = min(directions, len(found.G))
+    grid = Grid.make(times, float(times[1] - times[0]) / 4)
+    run = GuidedKernel(text, grid, single=True, batched=np.zeros(0, np.int64))
+    with ThreadPoolExecutor(available_threads()) as pool:
+        found = Directions(run.own, run.kernel, run.K, max(DIRECTIONS), pool).leading(directions)
+        r = len(found.G)
 
         def one(k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             z = found.points(np.random.default_rng([1, k]), POINTS, r)
-            mean = run.kernel.run_table(k * len(z), 1, found.G[:r], z)[1][:, :, 0]
+            mean = run.kernel.run_table(k * len(z), 1, found.G, z)[1][:, :, 0]
             return mean.mean(axis=0), mean.reshape(-1, 2, mean.shape[1]).mean(axis=0)
 
         means = list(pool.map(one, range(repeats * BATCHES)))

@@ -84,6 +84,8 @@ class CpuKernel:
     trajectories 0, 1, ..., and from the first on again; None draws them.
     """
 
+    nets = False
+
     def __init__(
         self,
         text: KernelText,

@@ -53,6 +53,8 @@ def resident() -> int:
 class CudaKernel:
     """A compiled kernel with its tables: ``simulate`` runs chunks on the thread's current GPU."""
 
+    nets = False
+
     def __init__(
         self,
         text: KernelText,

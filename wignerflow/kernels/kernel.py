@@ -22,6 +22,8 @@ class Kernel(Protocol):
     nsteps: NDArray[np.int64]
     batched: NDArray[np.int64]
     compile_seconds: float
+    #: Whether the trajectories of a chunk depend on each other.
+    nets: bool
 
     @property
     def digest(self) -> str:

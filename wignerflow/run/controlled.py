@@ -58,7 +58,7 @@ def readouts(system: PhaseSpaceSystem) -> list[Readout]:
 class ControlledKernel:
     """A kernel whose observables are controlled; without weights it is that of the pilot."""
 
-    lanes = CHUNK * LANES
+    lanes, nets = CHUNK * LANES, False
 
     def __init__(
         self,

@@ -341,6 +341,7 @@ class _Run:
         self.chunks = -(-request.ntraj // kernel.lanes)
         self.units = Units.of(kernel, self.chunks)
         self.state = State(Samples.empty(times, text.channels, batched), short=np.zeros(times))
+        self.state.samples.nets = kernel.nets
         self.pool: Pool
         if request.pool is None:
             self.pool = Threads(kernel, min(request.threads or available_threads(), self.chunks))

@@ -9,11 +9,14 @@ r"""Guided sampling: quasi Monte Carlo along the noise that matters, both signs 
    come from the spread of at least 32 nets. Every point has the distribution of plain noise, so
    means are unbiased with any directions.
 
-A pilot of 8 nets measures what it gains over plain trajectories, for several r.
+A pilot of 8 nets measures what it gains over plain trajectories, for several r. In a run, a net is
+a chunk of a kernel: everything around it (threads, workers elsewhere, checkpoints, targets) is that
+of plain runs, and counts whole nets.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,196 +26,186 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.cpu import CpuKernel, cpu_target
+from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
-from .driver import Outcome, Prepared, Request, available_threads
+from .driver import Prepared, Request, available_threads
 from .nets import Declined, Directions, given_text
 from .schedule import Schedule
-from .statistics import BATCHES, Samples
+from .statistics import BATCHES
 
 DIRECTIONS = (2, 8)  # numbers of directions that the pilot tries
 PILOT_NETS, PILOT_POINTS = 8, 128
 LEAST_GAIN = 1.5
 LEAST_POINTS = 32  # of a net, each used with both signs
 MOST_POINTS = 2**14
+FIRST_PILOT = 2**40  # number of its first net
+
+
+class GuidedKernel:
+    """A kernel whose chunks are nets of ``points`` points, each with both signs.
+
+    Args:
+        text, grid, single, batched: as for ``CpuKernel``.
+        directions: along which noise is guided.
+        points: of a net, a multiple of 32.
+    """
+
+    nets = True
+
+    def __init__(
+        self,
+        text: KernelText,
+        grid: Grid,
+        *,
+        single: bool,
+        batched: NDArray[np.int64],
+        directions: Directions | None = None,
+        points: int = PILOT_POINTS,
+    ):
+        own = given_text(text)
+        self.kernel = GivenKernel(own, grid, single=single, batched=np.arange(own.channels))
+        self.own, self.K, self.diagnostic = own, text.channels, text.diagnostic
+        self.lanes, self.points = 2 * points, points
+        self.nsteps, self.batched = grid.nsteps, batched
+        self.state_slots = self.kernel.state_slots
+        self.compile_seconds = self.kernel.compile_seconds
+        self.directions = directions
+
+    @property
+    def digest(self) -> str:
+        """See ``Kernel``."""
+        out = hashlib.sha256(f"{self.kernel.digest} {self.points}".encode())
+        if self.directions is not None:
+            out.update(np.ascontiguousarray(self.directions.G, np.float32).tobytes())
+        return out.hexdigest()
+
+    def net(self, number: int, seed: int) -> tuple[NDArray[np.int64], NDArray, NDArray]:
+        """Counts (T,), means and squared deviations (T, channels) of net ``number``."""
+        assert self.directions is not None
+        rng = np.random.default_rng([seed, 0x6E6574, number])
+        z, G = self.directions.points(rng, self.points, len(self.directions.G)), self.directions.G
+        first = number * (self.points // LANES)
+        count, mean, m2, _ = self.kernel.run_table(first, seed, G, z)
+        total = count.sum(axis=0)
+        share = count / np.maximum(total, 1)
+        center = np.einsum("ct,ctk->tk", share, mean)
+        square = m2.sum(axis=0) + np.einsum("ct,ctk->tk", count, (mean - center) ** 2)
+        return total, center, square
+
+    def simulate(
+        self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
+    ) -> Chunks:
+        """See ``Kernel``; ``ntraj`` is a number of whole nets."""
+        start = time.perf_counter()
+        K, T, some = self.K, self.nsteps.size + 1, self.batched
+        last = [self.own.channels] if self.diagnostic else []
+        out = []
+        for number in range(first, first + chunks):
+            count, mean, m2 = self.net(number, seed)
+            groups, sums = np.zeros((T, BATCHES), np.int64), np.zeros((T, BATCHES, some.size))
+            batch = number % BATCHES
+            groups[:, batch], sums[:, batch] = count, count[:, None] * mean[:, some]
+            kept = np.r_[np.arange(K), np.array(last, np.int64)]
+            none = np.zeros((0, self.state_slots, self.lanes))
+            m2 = m2[:, kept]
+            parts = (count[None], mean[:, kept][None], m2[None], groups[None], sums[None])
+            out.append(Chunks(*parts, np.zeros(1), none))
+        found = Chunks.joined(out)
+        found.seconds = time.perf_counter() - start
+        return found
 
 
 @dataclass
-class Net:
-    """Sums of one net: trajectories, means and squared deviations (T, channels)."""
+class Guide:
+    """How a run is guided, and what its pilot saw.
 
-    count: int
-    mean: NDArray[np.float64]
-    m2: NDArray[np.float64]
+    Attributes:
+        make: makes the kernel of the run.
+        points: of a net.
+        directions: how many.
+        gain: of a net of the pilot over plain trajectories.
+        work: of derivatives and pilot, trajectories times steps.
+    """
+
+    make: Callable[..., GuidedKernel]
+    points: int
+    directions: int
+    gain: float
+    work: int
+    compile_seconds: float
 
 
-def guided(
+def guide(
     text: KernelText,
     tlist: NDArray[np.float64],
     request: Request,
     prepared: Prepared,
     needed: Callable[[NDArray[np.float64], int], float],
-) -> Outcome:
-    """A run by nets.
+    points: int | None = None,
+) -> Guide:
+    """Directions, and a pilot.
 
     Args:
         text, tlist, request, prepared: as for ``driver.simulate``.
         needed: from means of nets (nets, T, K) and the trajectories of one, how many the target
             needs; infinity without one.
+        points: of a net, None follows what is needed.
 
     Raises:
         Declined: with the reason.
     """
-    return _Guided(text, tlist, request, prepared).run(needed)
-
-
-class _Guided:
-    def __init__(
-        self, text: KernelText, tlist: NDArray[np.float64], request: Request, prepared: Prepared
-    ):
-        self.start = time.perf_counter() if request.start is None else request.start
-        self.request, self.prepared = request, prepared
-        text = text.by(prepared.scheme)
-        if request.initial is not None or request.keep:
-            raise Declined("it starts from the model's initial state, and keeps none")
-        if request.kernel is not CpuKernel or request.pool is not None:
-            raise Declined("it runs on the CPU of this machine")
-        self.text, self.K = text, text.channels
-        self.own = given_text(text)
-        self.schedule = Schedule.of(tlist, prepared.even)
-        self.grid = Grid.make(self.schedule.nodes, prepared.step)
-        every = np.arange(self.own.channels)
-        self.kernel = GivenKernel(self.own, self.grid, single=request.single, batched=every)
-        self.steps = int(self.grid.nsteps.sum())
-        self.work = self.pairs = 0
-        self.threads = request.threads or available_threads()
-
-    # -- nets ------------------------------------------------------------------------------------
-
-    def net(self, net: int, first: int, number: int, r: int) -> Net:
-        """Run net number ``net``, its noise from pair of chunks ``first`` on."""
-        rng = np.random.default_rng([self.request.seed, 0x6E6574, net])
-        z, G = self.directions.points(rng, number, r), self.directions.G[:r]
-        count, mean, m2, _ = self.kernel.run_table(first, self.request.seed, G, z)
-        if not np.all(count == LANES):
-            raise Declined("a trajectory became non-finite")
-        center = mean.mean(axis=0)
-        square = m2.sum(axis=0) + LANES * ((mean - center) ** 2).sum(axis=0)
-        return Net(2 * number, center, square)
-
-    def nets(
-        self, begin: int, many: int, number: int, r: int, pool: ThreadPoolExecutor
-    ) -> list[Net]:
-        """So many nets in order."""
-        blocks, first = number // LANES, self.pairs
-        self.pairs += many * blocks
-        self.work += 2 * many * number * self.steps * self.own.work
-        jobs = [
-            pool.submit(self.net, begin + k, first + k * blocks, number, r) for k in range(many)
-        ]
-        return [job.result() for job in jobs]
-
-    def pilot(self, pool: ThreadPoolExecutor) -> tuple[int, float, NDArray[np.float64]]:
-        """The best number of directions, what it gains, and the means of its nets."""
-        best: tuple[int, float, NDArray[np.float64]] | None = None
-        begin = 2**40
+    if request.initial is not None or request.keep:
+        raise Declined("it starts from the model's initial state, and keeps none")
+    if request.kernel is not CpuKernel:
+        raise Declined("it runs on the CPU")
+    text = text.by(prepared.scheme)
+    schedule = Schedule.of(tlist, prepared.even)
+    grid = Grid.make(schedule.nodes, prepared.step)
+    none = np.zeros(0, np.int64)
+    kernel = GuidedKernel(text, grid, single=request.single, batched=none)
+    steps, threads = int(grid.nsteps.sum()), request.threads or available_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        found = Directions(kernel.own, kernel.kernel, kernel.K, max(DIRECTIONS), pool)
+        work = found.work
+        best: tuple[Directions, float, NDArray[np.float64]] | None = None
+        begin = FIRST_PILOT
         for wanted in DIRECTIONS:
-            r = min(wanted, len(self.directions.G))
-            if best is not None and r <= best[0]:
+            some = found.leading(wanted)
+            if best is not None and len(some.G) <= len(best[0].G):
                 continue
-            nets = self.nets(begin, PILOT_NETS, PILOT_POINTS, r, pool)
+            kernel.directions = some
+            numbers = range(begin, begin + PILOT_NETS)
+            nets = list(pool.map(lambda k: kernel.net(k, request.seed), numbers))
             begin += PILOT_NETS
-            n = nets[0].count
-            means = np.stack([x.mean[:, : self.K] for x in nets])
-            plain = np.mean([x.m2[:, : self.K] for x in nets], axis=0) / (n - 1)
-            own = n * means.var(axis=0, ddof=1)
-            total, rest = plain.sum(axis=0), own.sum(axis=0)
-            some = total > 0
-            ratio = np.divide(total, rest, out=np.full_like(total, np.inf), where=rest > 0)
-            gain = float(ratio[some].min(initial=np.inf))
+            work += PILOT_NETS * kernel.lanes * steps * text.work
+            if not all(np.all(count == kernel.lanes) for count, _, _ in nets):
+                raise Declined("a trajectory became non-finite")
+            gain, means = _gain(nets, kernel.lanes, kernel.K)
             if best is None or gain > best[1]:
-                best = r, gain, means
-        assert best is not None
-        return best
+                best = some, gain, means
+    assert best is not None
+    directions, gain, means = best
+    if not gain >= LEAST_GAIN:
+        raise Declined(f"a pilot found it {gain:.2g} times as good as plain trajectories")
+    if points is None:  # larger nets are better still, but a target should not be overshot
+        asked = needed(schedule.read(means, 1), kernel.lanes)
+        number = int(min(asked, request.ntraj) / (4 * BATCHES))
+        points = 1 << int(np.clip(number, LEAST_POINTS, MOST_POINTS)).bit_length() - 1
 
-    # -- the run ---------------------------------------------------------------------------------
+    def make(given: KernelText, on: Grid, **rest: Any) -> GuidedKernel:
+        return GuidedKernel(given, on, directions=directions, points=points, **rest)
 
-    def run(self, needed: Callable[[NDArray[np.float64], int], float]) -> Outcome:
-        """Directions, pilot, then nets until a rule says stop."""
-        request, samples = (
-            self.request,
-            Samples.empty(self.schedule.nodes.size, self.K, np.arange(self.K)),
-        )
-        samples.nets = True
-        with ThreadPoolExecutor(self.threads) as pool:
-            most = max(DIRECTIONS)
-            self.directions = Directions(self.own, self.kernel, self.K, most, pool)
-            self.work += self.directions.work
-            r, gain, means = self.pilot(pool)
-            if not gain >= LEAST_GAIN:
-                raise Declined(f"a pilot found it {gain:.2g} times as good as plain trajectories")
-            asked = needed(means, 2 * PILOT_POINTS)
-            # in rounds: until a target is met each has nets twice as large, which are better still
-            number = int(min(asked, request.ntraj) / (4 * BATCHES))
-            number = 1 << int(np.clip(number, LEAST_POINTS, MOST_POINTS)).bit_length() - 1
-            begin, stopped, short = 0, "ntraj", np.zeros(self.schedule.nodes.size)
-            while begin == 0 or samples.ntraj + 2 * number * BATCHES <= request.ntraj:
-                for k, net in enumerate(self.nets(begin, BATCHES, number, r, pool)):
-                    self._add(samples, net, k)
-                    if self.text.diagnostic:
-                        short += net.mean[:, -1] * net.count
-                begin += BATCHES
-                largest = number
-                if request.progress is not None:
-                    request.progress(samples.ntraj, samples)
-                out = self.schedule.outputs(samples)
-                if request.reached is not None and request.reached(out):
-                    stopped = "target_sem"
-                    break
-                if request.timeout and time.perf_counter() - self.start > request.timeout:
-                    stopped = "timeout"
-                    break
-                if np.isfinite(asked):
-                    number = min(2 * number, MOST_POINTS)
-        stats = self._stats(samples, stopped, r, gain, largest, begin)
-        if self.text.diagnostic and not self.text.measures_length:
-            stats["short_spins"] = float(np.max(short / samples.count))
-        return Outcome(out, float(self.grid.hs.max()), stats, None, self.prepared)
+    return Guide(make, points, len(directions.G), gain, work, kernel.compile_seconds)
 
-    def _add(self, samples: Samples, net: Net, batch: int) -> None:
-        times, n = self.schedule.nodes.size, net.count
-        groups = np.zeros((1, times, BATCHES), np.int64)
-        sums = np.zeros((1, times, BATCHES, self.K))
-        mean, m2 = net.mean[:, : self.K], net.m2[:, : self.K]
-        groups[:, :, batch], sums[:, :, batch] = n, n * mean
-        samples.absorb(np.full((1, times), n), mean[None], m2[None], sums, groups)
 
-    def _stats(
-        self, samples: Samples, stopped: str, r: int, gain: float, number: int, nets: int
-    ) -> dict[str, Any]:
-        pilot = self.prepared.stats
-        wall = time.perf_counter() - self.start
-        return {
-            "warnings": [],
-            **pilot,
-            "steps": self.steps,
-            "steps_per_trajectory": self.steps,
-            "compile_time": pilot.get("compile_time", 0.0) + self.kernel.compile_seconds,
-            "precision": "single" if self.request.single else "double",
-            "lanes": LANES,
-            "scheme": self.text.system.scheme,
-            "target": cpu_target(),
-            "device": "cpu",
-            "stopped_because": stopped,
-            "failed": 0,
-            "threads": self.threads,
-            "wall_time": wall,
-            "run_time": wall,
-            "work": self.work + pilot.get("pilot_work", 0),
-            "variance": "guided",
-            "directions": r,
-            "nets": nets,
-            "trajectories_per_net": 2 * number,
-            "gain": gain,
-        }
+def _gain(
+    nets: list[tuple[NDArray[np.int64], NDArray, NDArray]], n: int, K: int
+) -> tuple[float, NDArray[np.float64]]:
+    """What nets of n trajectories gain over plain ones, and their means (nets, T, K)."""
+    means = np.stack([mean[:, :K] for _, mean, _ in nets])
+    plain = np.mean([m2[:, :K] for _, _, m2 in nets], axis=0) / (n - 1)
+    own = n * means.var(axis=0, ddof=1)
+    total, rest = plain.sum(axis=0), own.sum(axis=0)
+    ratio = np.divide(total, rest, out=np.full_like(total, np.inf), where=rest > 0)
+    return float(ratio[total > 0].min(initial=np.inf)), means

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -99,6 +100,12 @@ class Directions:
         used = int(np.sum(self.values > SEEN * self.values[:1].max(initial=1e-300)))
         self.values = self.values[:used]
         self.G = np.linalg.qr(J.T @ left[:, ::-1][:, :used])[0].T
+
+    def leading(self, r: int) -> Directions:
+        """The first r of them, at most."""
+        out = copy.copy(self)
+        out.values, out.G = self.values[:r], self.G[:r]
+        return out
 
     def points(self, rng: np.random.Generator, number: int, r: int) -> NDArray[np.float64]:
         """Coordinates (blocks, r, lanes) of scrambled Sobol points."""

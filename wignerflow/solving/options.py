@@ -151,9 +151,8 @@ def read_options(
         _check.fail("controls", "be False with variance='guided'", controls)
     if controls and keep is not None:
         _check.fail("controls", "be False with `keep`", controls)
-    for name, value in (("checkpoint", checkpoint), ("client", client), ("keep", keep)):
-        if variance == "guided" and value is not None:
-            _check.fail("variance", f"be 'plain' or 'auto' with `{name}`", variance)
+    if variance == "guided" and keep is not None:
+        _check.fail("variance", "be 'plain' or 'auto' with `keep`", variance)
     if tol is not None:
         tol = _check.positive("tol", tol)
         if step is not None:

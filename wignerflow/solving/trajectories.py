@@ -232,10 +232,6 @@ class Trajectories:
         text = text.by(prepared.scheme)
         if self.options.start is not None and text.links.active:
             self.options.start.check_variables(self._variables(text))
-        if self.options.variance != "plain":
-            found = self._guided(text, prepared)
-            if found is not None:
-                return found
         self.record.facts |= {"step": prepared.step, "even": prepared.even}
         if prepared.scheme:
             self.record.facts["scheme"] = prepared.scheme
@@ -247,7 +243,12 @@ class Trajectories:
             compiling = announce_run(text, nodes, kept, self.request, prepared.step)
             compiling += prepared.stats.get("compile_time", 0.0)
             prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
-        if self.options.controls:
+        guided = None
+        if self.options.variance != "plain":
+            guided = self._guided(text, prepared)
+        if guided is not None:  # every error is that of batches
+            prepared, kept = guided, np.arange(self.problem.plan.channels)
+        elif self.options.controls:
             prepared = self._controlled(text, prepared)
         if self.extrapolates:
             columns = PlanColumns(self.problem.plan, {})
@@ -263,25 +264,40 @@ class Trajectories:
             self.without = str(error)
             return simulate(text, self.problem.times, kept, self.request, prepared)
 
-    def _guided(self, text: KernelText, prepared: Prepared) -> Outcome | None:
-        """A run by nets; None where that cannot be or does not pay."""
-        from ..run.guided import Declined, guided
+    def _guided(self, text: KernelText, prepared: Prepared) -> Prepared | None:
+        """Let the run be one by nets; None where that cannot be or does not pay."""
+        from ..run.guided import Declined, guide
 
-        options, times = self.options, self.problem.times
-        columns = self._columns()
+        options, request = self.options, self.request
+        known = {} if options.found is None else options.found.pilot
         try:
-            if options.checkpoint is not None or not self.method.stochastic:
-                raise Declined("it does not go with a checkpoint, nor with a single trajectory")
+            if not self.method.stochastic:
+                raise Declined("there is a single trajectory")
             if text.links.active:
                 raise Declined("links carry noise of earlier steps")
             if options.variance == "auto" and not self._costly(prepared):
                 raise Declined("the run is too short for it to pay")
-            outcome = guided(text, times, self.request, prepared, columns.needed)
+            run = text, self.problem.times, request, prepared
+            found = guide(*run, self._columns().needed, known.get("net_points"))
         except Declined as reason:
             self.declined = f"variance={options.variance!r} took plain trajectories: {reason}."
             return None
-        self.record.facts |= {"step": prepared.step, "nets": outcome.stats["nets"]}
-        return outcome
+        round_ = 2 * found.points * BATCHES
+        reached, request.kernel = request.reached, found.make
+        request.ntraj = max(1, request.ntraj // round_) * round_
+        if reached is not None:  # errors are known from a net in every batch on
+            request.reached = lambda samples: samples.ntraj >= round_ and reached(samples)
+        self.record.facts["nets"] = found.points
+        stats = {
+            **prepared.stats,
+            "pilot_work": prepared.stats.get("pilot_work", 0) + found.work,
+            "compile_time": prepared.stats.get("compile_time", 0.0) + found.compile_seconds,
+            "net_points": found.points,
+            "variance": "guided",
+            "directions": found.directions,
+            "gain": found.gain,
+        }
+        return replace(prepared, stats=stats)
 
     def _controlled(self, text: KernelText, prepared: Prepared) -> Prepared:
         """Let the run be one with controls; not where that cannot be or does not pay."""
