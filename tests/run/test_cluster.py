@@ -48,6 +48,20 @@ def test_same_bits(local):
     assert np.array_equal(kept.final, solve(keep="final", ntraj=300).final)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"variance": "guided"}, {"controls": True}])
+def test_nets_and_controls_have_the_same_bits(local, options):
+    _, client = local
+    atoms = wf.Ensemble(40, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sm, 8.0)]
+    model = wf.Model(40 * atoms.Jx, jumps, initial={atoms: wf.down})
+    times, options = np.linspace(0, 0.3, 9), {"dt": 0.015, "seed": 1, "ntraj": 30_720, **options}
+    options |= {"e_ops": {"z": atoms.Jz}, "progress": False, "truncation": False}
+    here, there = (wf.solve(model, times, client=c, **options) for c in (None, client))
+    assert here.stats["variance"] in ("guided", "controls")
+    assert here.digest() == there.digest()
+
+
 def test_stopping_and_checkpoints(local, tmp_path, monkeypatch):
     _, client = local
     path = tmp_path / "run.nc"
