@@ -193,3 +193,23 @@ def test_models_with_functions_travel():
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(lost)
     pickle.loads(pickle.dumps(lost.tabulated(np.linspace(0, 1, 11))))  # as its page says
+
+
+def test_spectra_are_drawn_where_the_line_is(results):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    spectrum = results["spectrum"]
+    axes = spectrum.plot(color="black", linewidth=3)
+    low, high = axes.get_xlim()
+    peak = spectrum.omega[np.argmax(spectrum.value)]
+    half = spectrum.omega[spectrum.value > spectrum.value.max() / 2]
+    assert low < half.min() and half.max() < high and low < peak < high
+    inside = (spectrum.omega >= low) & (spectrum.omega <= high)
+    assert spectrum.value[~inside].max(initial=0.0) < spectrum.value.max() / 500
+    assert axes.lines[0].get_linewidth() == 3 and axes.get_xlabel() == r"$\omega$"
+    drawn = results["correlation"].plot(linewidth=3)
+    assert all(line.get_linewidth() == 3 for line in drawn.lines)
+    import matplotlib.pyplot as plt
+
+    plt.close("all")

@@ -27,5 +27,5 @@ result.to_html(
     model_of=model_of,
     title="Emitters and a cavity",
     sliders={"coupling": (0.5, 2.0, 1.0), "loss": (0.2, 2.0, 0.5)},
-    reference="cumulant",
+    reference=None,
 )

@@ -27,5 +27,5 @@ result.to_html(
     model_of=model_of,
     title="A boundary time crystal",
     sliders={"N": (20, 80, 40), "drive": (0.5, 2.5, 1.5)},
-    reference="cumulant",
+    reference=None,
 )
