@@ -153,3 +153,49 @@ def test_bad_input():
             wf.emitters.free_space(*wrong)
     J, Gamma = wf.emitters.free_space([[0, 0, 0]], z, 1.0, 3.0)
     assert J.tolist() == [[0.0]] and Gamma.tolist() == [[3.0]]
+
+
+def sphere(count=24):
+    """Directions and weights that integrate smooth functions over all directions."""
+    z, w = np.polynomial.legendre.leggauss(count)
+    phi = 2 * np.pi * np.arange(2 * count) / (2 * count)
+    s = np.sqrt(1 - z**2)[:, None]
+    n = np.stack([s * np.cos(phi), s * np.sin(phi), z[:, None] * np.ones(2 * count)], axis=-1)
+    return n.reshape(-1, 3), np.repeat(w * np.pi / count, 2 * count)
+
+
+@pytest.mark.parametrize("case", ["one", "each"])
+def test_light_into_all_directions_is_the_decay(case):
+    """The integral over directions of the far field's products is Gamma, phases included."""
+    rng = np.random.default_rng(3)
+    places = rng.normal(size=(4, 3)) * 0.4
+    shape = (3,) if case == "one" else (4, 3)
+    dipole = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    rates = [1.0, 0.5, 2.0, 1.3]
+    _, Gamma = wf.emitters.free_space(places, dipole, 0.9, rates)
+    total = np.zeros((4, 4), complex)
+    wrong = total.copy()  # waves that arrive where they should leave
+    for n, w in zip(*sphere(), strict=True):
+        f = wf.emitters.far_field(places, dipole, 0.9, 2 * n, rates)
+        total += w * f.conj().T @ f
+        wrong += w * f.T @ f.conj()
+        assert f.shape == (2, 4)
+    np.testing.assert_allclose(total, Gamma, atol=1e-12)
+    if case == "each":
+        assert np.abs(wrong - Gamma).max() > 1e-2
+
+
+def test_a_chain_with_running_phases_shines_along_them():
+    """Emitters that a plane wave has made coherent send light where the wave goes."""
+    k = 2 * np.pi
+    places = 0.4 * np.outer(np.arange(6), [1, 0, 0])
+    moments = np.exp(1j * k * places[:, 0])
+    power = [
+        (np.abs(wf.emitters.far_field(places, [0, 0, 1], 1.0, n) @ moments) ** 2).sum()
+        for n in ([1, 0, 0], [-1, 0, 0], [0, 0, 1])
+    ]
+    assert power[0] == pytest.approx(36 * 3 / (8 * np.pi))
+    assert power[1] < 0.1 * power[0] and power[2] < 1e-12
+    for n in ([0, 0, 0], [1, 0]):
+        with pytest.raises(ValueError, match="`direction` must be a direction"):
+            wf.emitters.far_field(places, [0, 0, 1], 1.0, n)

@@ -8,6 +8,7 @@ batches, for jackknife errors.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,13 @@ from ..run.statistics import BATCHES
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-#: Chunks whose products are made at once.
-TOGETHER = 16
+#: Chunks whose products are made at once, or of which a worker adds up all else.
+TOGETHER, ADDED = 16, 4
+#: Sums without products of bins.
+SUMMED = (
+    "count", "_squares", "_entered", "_photons", "gain", "square", "_wave", "_power", "_cross",
+    "missing",
+)  # fmt: skip
 
 
 @dataclass
@@ -86,6 +92,7 @@ class Sums:
         steady: bool,
         ways: bool = False,
     ):
+        self.shape = fields, bins
         A, self.algebra, self.flux, self.steady = fields, algebra, flux and not ways, steady
         self.ways = ways
         self.origins = bins // 2 if steady else 0
@@ -106,13 +113,29 @@ class Sums:
         self.g2 = np.zeros((B, A, A, *last)) if g2 else None
         self.same1 = np.zeros((B, A, A, bins), complex)
         self.same2 = np.zeros((B, A, A, bins))
-        self.failed = 0
+        #: Sum of squares of what is missing in the energy of trajectories, and their number.
+        self.missing = np.zeros(2)
         self._waiting: list[tuple[Any, Any, Real, Real]] = []
 
-    def add(self, chunk: Bins, ntraj: int) -> None:
-        """One chunk of 32 trajectories, of which ``ntraj`` exist; its records are used up."""
-        self.failed += ntraj - int(chunk.counts.sum())
+    def part(self, chunks: Iterator[Bins]) -> Sums:
+        """Sums of some chunks without products of bins, to be added to these."""
+        out = Sums(*self.shape, self.algebra, self.flux, False, False, self.steady, self.ways)
+        for chunk in chunks:
+            out.add(chunk)
+        return out
+
+    def absorb(self, part: Sums) -> None:
+        """Add what ``part`` made."""
+        for name in SUMMED:
+            total = getattr(self, name)
+            total += getattr(part, name)
+
+    def add(self, chunk: Bins) -> None:
+        """One chunk of 32 trajectories; its records are used up."""
         self.count += chunk.counts
+        if chunk.missing is not None:
+            some = chunk.missing[chunk.counts]
+            self.missing += [np.sum(some**2), some.size]
         if self.g1 is not None or self.g2 is not None:
             self._pairs(chunk)
         r = chunk.records

@@ -42,7 +42,7 @@ from ..phasespace.symbols import SymbolMap
 from ..phasespace.system import RECORDS, PhaseSpaceSystem
 from ..phasespace.twa import TWA
 from ..run.driver import Request, prepare
-from ..run.record import records
+from ..run.record import folded, records
 from ..run.statistics import BATCHES
 from ..solving import (
     FAILED_LIMIT,
@@ -53,7 +53,7 @@ from ..solving import (
     trajectories_of,
 )
 from .balance import balanced, defect
-from .photon_sums import Bins, Commutators, Sums
+from .photon_sums import ADDED, Bins, Commutators, Sums
 from .photon_values import Data, Photons, from_counts, from_sums
 from .steady_state import steady_state
 
@@ -181,12 +181,11 @@ def photons(
     if run.infinite or run.ways:
         estimator = "bins"
     sums = run.sums(estimator == "flux", g1, g2, steady)
-    if sums.failed > FAILED_LIMIT * count:
-        raise ValueError(
-            f"{sums.failed} of {count} trajectories became non-finite; use a smaller `dt`."
-        )
+    failed = count - round(sums.count.sum())
+    if failed > FAILED_LIMIT * count:
+        raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
     data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
-    data.stats = {**run.facts, "failed": sums.failed, "wall_time": time.perf_counter() - begin}
+    data.stats = {**run.facts, "failed": failed, "wall_time": time.perf_counter() - begin}
     out = from_sums(sums, data, run.infinite)
     _warn(out, model, named)
     return out
@@ -260,8 +259,6 @@ class _Run:
     ):
         self.request, self.edges = request, edges
         self.balance = balanced(model, outputs)
-        #: Sum of squares of what is missing in the energy of trajectories, and their number.
-        self.missing = np.zeros(2)
         self.ways = False  # whether light has several ways, see ``several_ways``
         if model.links:
             self._linked(model, engine, outputs)
@@ -330,17 +327,17 @@ class _Run:
         """Run all trajectories."""
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
         out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
-        left = self.request.ntraj
         keep = self.balance is not None and self.text.links.active
-        for chunk in records(self.text, self.times, self.dt, self.request, self._bins, keep):
-            if chunk.missing is not None:
-                some = chunk.missing[chunk.counts]
-                self.missing += [np.sum(some**2), some.size]
-            out.add(chunk, min(left, BATCHES))
-            left -= BATCHES
-        out.flush()
-        if self.missing[1]:
-            self.facts["balance"] = float(np.sqrt(self.missing[0] / self.missing[1]))
+        how = (self.text, self.times, self.dt, self.request, self._bins)
+        if g1 or g2:
+            for chunk in records(*how, keep):
+                out.add(chunk)
+            out.flush()
+        else:
+            for part in folded(*how, out.part, ADDED, keep):
+                out.absorb(part)
+        if out.missing[1]:
+            self.facts["balance"] = float(np.sqrt(out.missing[0] / out.missing[1]))
         return out
 
     def _bins(

@@ -61,19 +61,8 @@ def free_space(
         >>> J.shape, Gamma.shape
         ((8, 8), (8, 8))
     """
-    places = _check.numeric_array("positions", positions, float)
-    if places.ndim != 2 or places.shape[1] != 3 or not places.size:
-        _check.fail("positions", "have shape (M, 3)", _check.Note(f"of shape {places.shape}"))
+    places, dipoles, rates, k = _emitters(positions, dipole, wavelength, Gamma0)
     size = len(places)
-    dipoles = _unit(_check.numeric_array("dipole", dipole, complex), size)
-    rates = _check.numeric_array("Gamma0", Gamma0, float)
-    if rates.shape not in ((), (size,)):
-        must = f"be one number or have shape ({size},)"
-        _check.fail("Gamma0", must, _check.Note(f"of shape {rates.shape}"))
-    if np.any(rates < 0):
-        _check.fail("Gamma0", "be non-negative", Gamma0)
-    k = 2 * np.pi / _check.positive("wavelength", wavelength)
-    rates = np.broadcast_to(rates, size)
 
     apart = places[:, None] - places[None]
     r = np.linalg.norm(apart, axis=-1)
@@ -97,6 +86,73 @@ def free_space(
         _check.fail("positions", "differ, since the interaction diverges at zero distance", was)
     scale = np.sqrt(np.outer(rates, rates))
     return _tidy(J * scale, dipoles), _tidy(Gamma * scale, dipoles)
+
+
+def far_field(
+    positions: Any, dipole: Any, wavelength: float, direction: Any, Gamma0: Any = 1.0
+) -> NDArray[np.complex128]:
+    r"""Amplitudes of the light that emitters send into a direction far away, in two polarisations.
+
+    With :math:`K_e = \sum_j f_{ej}\sigma^-_j` the photons per unit of time and of solid angle in
+    direction n are :math:`\sum_e\langle K_e^\dagger K_e\rangle`,
+
+    .. math:: f_{ej} = \sqrt{3\Gamma_j/8\pi}\;(\bar\epsilon_e\cdot p_j)\,e^{-ik\,n\cdot r_j},
+       \qquad \int d\Omega\sum_e f^*_{ei}f_{ej} = \Gamma_{ij}
+
+    the decay of :func:`free_space`; the polarisations :math:`\epsilon_e` are orthogonal to n and to
+    each other. Light of several emitters interferes by the phases.
+
+    Args:
+        positions, dipole, wavelength, Gamma0: as in :func:`free_space`.
+        direction: n, shape (3,). Its length does not matter.
+
+    Returns:
+        f, shape (2, M).
+
+    Raises:
+        ValueError: a shape is wrong, a dipole or the direction zero, a rate negative, or the
+            wavelength not positive.
+
+    Reference:
+        Lehmberg, Phys. Rev. A 2, 883 (1970).
+
+    Example:
+        >>> import numpy as np, wignerflow as wf
+        >>> places = 0.2 * np.outer(np.arange(8), [1, 0, 0])
+        >>> f = wf.emitters.far_field(places, [0, 0, 1], 1.0, direction=[0, 1, 0])
+        >>> chain = wf.Spin(name="chain", count=8)
+        >>> K = [(amplitudes * chain.sm).sum() for amplitudes in f]
+        >>> intensity = sum(k.dag() * k for k in K)
+    """
+    places, dipoles, rates, k = _emitters(positions, dipole, wavelength, Gamma0)
+    n = _check.numeric_array("direction", direction, float)
+    if n.shape != (3,) or not np.any(n):
+        _check.fail("direction", "be a direction of shape (3,), not zero", direction)
+    n = n / np.linalg.norm(n)
+    first = np.cross(n, np.eye(3)[np.argmin(np.abs(n))])
+    first /= np.linalg.norm(first)
+    polarisations = np.array([first, np.cross(n, first)])
+    amplitude = np.sqrt(3 * rates / (8 * np.pi)) * np.exp(-1j * k * (places @ n))
+    return np.asarray((polarisations @ dipoles.T) * amplitude, complex)
+
+
+def _emitters(
+    positions: Any, dipole: Any, wavelength: float, Gamma0: Any
+) -> tuple[NDArray[np.float64], NDArray[np.complex128], NDArray[np.float64], float]:
+    """Places, unit dipoles, rates and the wave number."""
+    places = _check.numeric_array("positions", positions, float)
+    if places.ndim != 2 or places.shape[1] != 3 or not places.size:
+        _check.fail("positions", "have shape (M, 3)", _check.Note(f"of shape {places.shape}"))
+    size = len(places)
+    dipoles = _unit(_check.numeric_array("dipole", dipole, complex), size)
+    rates = _check.numeric_array("Gamma0", Gamma0, float)
+    if rates.shape not in ((), (size,)):
+        must = f"be one number or have shape ({size},)"
+        _check.fail("Gamma0", must, _check.Note(f"of shape {rates.shape}"))
+    if np.any(rates < 0):
+        _check.fail("Gamma0", "be non-negative", Gamma0)
+    k = 2 * np.pi / _check.positive("wavelength", wavelength)
+    return places, dipoles, np.broadcast_to(rates, size), k
 
 
 def _unit(dipole: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:

@@ -23,6 +23,7 @@ from .driver import Request, available_threads
 from .statistics import BATCHES
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def records(
@@ -35,6 +36,23 @@ def records(
 ) -> Iterator[T]:
     """What ``reduce`` makes of every chunk of 32 trajectories, in order.
 
+    See ``folded``.
+    """
+    return folded(text, tlist, dt, request, reduce, next, 1, keep)
+
+
+def folded(
+    text: KernelText,
+    tlist: NDArray[np.float64],
+    dt: float,
+    request: Request,
+    reduce: Callable[..., T],
+    fold: Callable[[Iterator[T]], U],
+    together: int,
+    keep: bool = False,
+) -> Iterator[U]:
+    """What ``fold`` makes of ``together`` successive chunks of 32 trajectories each, in order.
+
     Args:
         text: the kernel.
         tlist: output times, shape (T,).
@@ -42,13 +60,21 @@ def records(
         request: number of trajectories, seed, precision and threads.
         reduce: called in the worker with the values (32, T, K) of the real channels, and whether
             each trajectory counts: it exists and stayed finite. Others have zeros.
+        fold: called in the worker with an iterator over what ``reduce`` makes of some chunks, one
+            after the other.
+        together: how many, which does not depend on the machine.
         keep: hand it the final states too, (variables, 32), with what is under way on links.
 
     Raises:
         Beyond: more memory than this machine has.
     """
     channels = np.arange(text.channels)
-    number = -(-request.ntraj // BATCHES)
+    chunks = -(-request.ntraj // BATCHES)
+
+    def some(k: int) -> U:
+        return fold(chunk(c) for c in range(k * together, min((k + 1) * together, chunks)))
+
+    number = -(-chunks // together)
     workers = min(request.threads or available_threads(), number)
     need = 16.0 * BATCHES * len(tlist) * channels.size * (2 * workers + 1)  # and a copy of each
     check_memory(need, f"Every trajectory at {len(tlist)} times", "ask for fewer times or threads")
@@ -64,13 +90,13 @@ def records(
         return reduce(values, counts, out.final[0]) if keep else reduce(values, counts)
 
     with ThreadPoolExecutor(workers) as pool:
-        waiting = deque(pool.submit(chunk, c) for c in range(min(2 * workers, number)))
+        waiting = deque(pool.submit(some, k) for k in range(min(2 * workers, number)))
         following = len(waiting)
         try:
             while waiting:
                 out = waiting.popleft().result()
                 if following < number:
-                    waiting.append(pool.submit(chunk, following))
+                    waiting.append(pool.submit(some, following))
                     following += 1
                 yield out
         finally:

@@ -1,0 +1,75 @@
+"""Delays through the public interface: values known from exact solutions and finer programs."""
+
+import numpy as np
+import pytest
+
+import wignerflow as wf
+
+#: Peak of what leaves M ensembles of 50, by N Gamma tau: measured by an independent program with
+#: 4,000 trajectories (M = 10: 1,500), its error, and when.
+PEAKS = [
+    (2, 0.1, 1939, 10, 2.6), (2, 1.0, 1509, 8, 3.8), (2, 3.0, 709, 5, 4.8),
+    (4, 0.03, 7657, 39, None), (4, 0.3, 5672, 30, 2.6), (4, 1.0, 2569, 17, 4.2),
+    (10, 0.1, 24270, 240, 1.7), (10, 0.3, 9640, 100, 2.7), (10, 1.0, 2690, 30, 4.2),
+]  # fmt: skip
+
+
+def peak(M, delay, ntraj, N=50):
+    atoms = wf.Ensemble(N, name="atoms", count=M)
+    line = wf.Line(atoms, delays=delay / N, rate=1.0)
+    model = wf.Model(jumps=line.jumps, links=line.links, initial={atoms: wf.up})
+    width = 0.25 / (N * M)
+    bins = width * np.arange(round(5.5 / N / width))
+    named = dict(zip(("start", "end"), line.outputs, strict=True))
+    light = wf.photons(
+        model, named, bins=bins, ntraj=ntraj, seed=1, dt=0.125 / (N * M), g1=False, g2=False
+    )
+    one, two = light.flux("start"), light.flux("end")
+    total, k = one.value + two.value, int(np.argmax(one.value + two.value))
+    return total[k], float(np.hypot(one.sem[k], two.sem[k])), N * light.times[k]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("M, delay, known, error, when", PEAKS)
+def test_bursts_against_the_delay(M, delay, known, error, when):
+    found, sem, at = peak(M, delay, 4096 if M < 10 else 1536)
+    assert abs(found - known) < 4 * np.hypot(error, sem) + 0.01 * known
+    if when is not None:
+        assert at == pytest.approx(when, abs=0.25)
+
+
+@pytest.mark.parametrize("kt, known", [(0.5, 0.160), (1.0, 0.1111), (2.0, 0.0625), (4.0, 0.0278)])
+def test_two_modes_of_which_one_is_excited(kt, known):
+    """In phase, half of the excitation stays bound: n_1 = n_2 = (1 + kappa tau/2)^-2/4 n_0."""
+    modes = wf.Mode(name="modes", count=2)
+    line = wf.Line(modes, delays=kt, rate=1.0, phases=0.0)
+    initial = {modes: [wf.coherent(1.0), wf.vacuum]}
+    model = wf.Model(jumps=line.jumps, links=line.links, initial=initial)
+    times = np.linspace(0, 24 * max(1.0, kt), 25)
+    out = wf.solve(
+        model, times, e_ops={"a": modes.a}, method="mean-field", dt=kt / 32, progress=False
+    )
+    one, two = out.expect["a"][-1]
+    assert abs(one) ** 2 == pytest.approx((1 + kt / 2) ** -2 / 4, abs=3e-4)
+    assert known == pytest.approx((1 + kt / 2) ** -2 / 4, abs=1e-3)
+    assert one == pytest.approx(-two, abs=1e-3)
+
+
+def test_a_burst_meets_an_ensemble_in_the_dark():
+    """Chiral cascade of two ensembles of 20, a delay apart: exact at local times."""
+    N, delay = 20, 0.25
+    local = np.array([0.1, 0.2, 0.3])
+    known = [-6.296, 1.569, 6.186]
+    source, target = wf.Ensemble(N, name="source"), wf.Ensemble(N, name="target")
+    a, b = wf.Jump(source.Jm, 1.0), wf.Jump(target.Jm, 1.0)
+    initial = {source: wf.up, target: wf.down}
+    late = wf.Model(jumps=[a, b], links=[wf.Link(a, b, delay)], initial=initial)
+    times = 0.05 * np.arange(12)
+    out = wf.solve(
+        late, times, e_ops={"z": target.Jz}, ntraj=16384, seed=2, dt=0.0025, progress=False
+    )
+    at = np.rint((local + delay) / 0.05).astype(int)
+    assert (np.abs(out.expect["z"][at] - known) < 4 * out.sem["z"][at] + 0.05).all()
+    assert np.abs(out.expect["z"][:5] + N / 2).max() < 4 * out.sem["z"][:5].max() + 0.02
+    silent = wf.solve(late, times, e_ops={"z": target.Jz}, method="mean-field", dt=0.0025)
+    assert np.abs(silent.expect["z"][at] - known).max() > 3  # the vacuum starts the burst
