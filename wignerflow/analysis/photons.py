@@ -15,7 +15,6 @@ ones without response kicks:
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 import warnings
@@ -56,6 +55,7 @@ from .balance import balanced, defect
 from .photon_sums import ADDED, Bins, Commutators, Sums
 from .photon_values import Data, Photons, from_counts, from_sums
 from .steady_state import steady_state
+from .ways import several_ways
 
 #: Two-level emitters below which antibunching matters, which trajectories do not have.
 FEW = 10
@@ -364,33 +364,6 @@ class _Run:
 def _overlap(a: Output, b: Output) -> complex:
     """[a, b^+] of two sums of the fields of ports."""
     return complex(sum(c * np.conj(b.terms.get(key, 0)) for key, c in a.terms.items()))
-
-
-def several_ways(model: Model) -> bool:
-    """Whether light may reach a place on several ways, of several lengths, or come back.
-
-    What enters an output last may then have met emitters before whose light has left already:
-    later inputs and earlier signals are correlated. Arrays count as one place.
-    """
-    places: dict[Any, Any] = {sub: sub for sub in model.subsystems}
-
-    def root(sub: Any) -> Any:
-        while places[sub] is not sub:
-            sub = places[sub]
-        return sub
-
-    coupled = [{s for f in factors for s in f.subs} for _, factors in model.H.terms]
-    for subs in [*coupled, *(jump.op.subsystems for jump in model.collective_jumps)]:
-        for one, two in itertools.pairwise(subs):
-            places[root(one)] = root(two)
-    for link in model.links:
-        one, two = (
-            root(next(iter(jump.op.subsystems))) for jump, _ in (link.source_key, link.target_key)
-        )
-        if one is two:
-            return True
-        places[one] = two
-    return False
 
 
 def _watched(system: PhaseSpaceSystem) -> list[Readout]:
