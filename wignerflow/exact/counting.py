@@ -26,10 +26,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
-from scipy.sparse.linalg import expm_multiply
 
 from ..model.model import Model
 from ..model.operators import Op
@@ -237,7 +236,8 @@ class Chain:
 
     def _exponential(self, y: Complex, t: float) -> Complex:
         A = self.groups[()]
-        return np.asarray(expm_multiply(A * t, y, traceA=complex(A.diagonal().sum()) * t))
+        trace = complex(A.diagonal().sum()) * t
+        return np.asarray(scipy.sparse.linalg.expm_multiply(A * t, y, traceA=trace))
 
     def _integrated(self, y: Complex, t0: float, t1: float) -> Complex:
         shape = y.shape
@@ -252,7 +252,9 @@ class Chain:
 
         scale = float(np.abs(y).max())
         kw: dict[str, Any] = {"rtol": self.rtol, "atol": self.rtol * scale * 1e-2}
-        found = solve_ivp(slope, (t0, t1), y.ravel(), method="DOP853", max_step=(t1 - t0) / 8, **kw)
+        found = scipy.integrate.solve_ivp(
+            slope, (t0, t1), y.ravel(), method="DOP853", max_step=(t1 - t0) / 8, **kw
+        )
         return np.asarray(found.y[:, -1]).reshape(shape)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.subsystems import Mode
@@ -167,7 +166,7 @@ def steady_state(
     Raises:
         NotUnique: it is not unique and ``unique`` is true, or the residual stays above ``rtol``.
     """
-    if model.coefficients or any(isinstance(j.rate, Coef) for j in model.jumps):
+    if model.coefficients:
         raise ValueError("A steady state needs a model that is constant in time.")
     cutoffs = guess_cutoffs(model)
     while True:

@@ -71,8 +71,7 @@ def refuses(model: Model) -> str | None:
         return "populations p(J, M) are for two-level emitters"
     if sub.kind == "mode":
         return "populations are for ensembles and spins, not for modes"
-    rates = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
-    if model.coefficients or any(isinstance(r, Coef) for r in rates):
+    if model.coefficients:
         return "operators or rates depend on time"
     return classical.refuses(model, Basis(model))
 

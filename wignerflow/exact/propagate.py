@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.integrate import DOP853
 
 from ..compiler.loops import Loop
 from ..estimate import announce, check_time
@@ -187,7 +187,7 @@ def adaptive(
     out = np.empty((tlist.size, W.shape[0]))
     out[0] = W @ y
     scale = float(np.abs(y).max())
-    solver = DOP853(
+    solver = scipy.integrate.DOP853(
         slope,
         tlist[0],
         y,

@@ -17,13 +17,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
 
 from ..model.model import Model
 from ..model.operators import Op
-from . import blocks, classical, populations
+from . import blocks, populations
 from .cutoffs import edge_stats, guess_cutoffs
 from .ladder import Basis, Site
 from .memory import TooLarge
@@ -66,7 +66,7 @@ def null_state(
     if size == 0.0:
         return y, {"unique": y.size == 1, "residual": 0.0}
     shift = 1e-9 * size
-    lu = splu((A - shift * sp.identity(A.shape[0])).tocsc())
+    lu = scipy.sparse.linalg.splu((A - shift * sp.identity(A.shape[0])).tocsc())
 
     def project(v: Array) -> tuple[Array, float]:
         residual, last = np.inf, np.inf
@@ -103,8 +103,7 @@ def solve(
     Raises:
         NotUnique: it is not unique and ``unique`` is true, or the residual stays above ``rtol``.
     """
-    timed = classical.refuses(model, Basis(model))
-    if timed is not None and "time" in timed:
+    if model.coefficients:
         raise ValueError("A steady state needs a model that is constant in time.")
     stats: dict[str, Any] = {"engine": engine}
     if engine == "populations":

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from scipy.integrate import DOP853, LSODA
+import scipy
 
 from ..estimate import check_time
 from .physical import Bounds
@@ -57,8 +57,9 @@ def integrate(
     """
     out = np.full((times.size, start.size), np.nan)
     out[0] = start
-    method: Any = LSODA if start.size <= SMALL else DOP853
-    with _ALONE if method is LSODA else nullcontext(), _quiet():
+    small, integrate = start.size <= SMALL, scipy.integrate
+    method: Any = integrate.LSODA if small else integrate.DOP853
+    with _ALONE if small else nullcontext(), _quiet():
         solver = method(
             rhs, times[0], start, times[-1], max_step=largest, rtol=rtol, atol=ATOL * rtol
         )
