@@ -48,9 +48,6 @@ CASES = {
     "couplings": (couplings, {}),
     "singles, Heun": (singles, {"scheme": "heun"}),
 }
-#: Of the largest value. A channel with two jump components makes noise in two directions. In the
-#: third stands the root of a rounding error (1e-16), which no two orders of operations share.
-TOLERANCES = {"singles": 1e-7, "singles, Heun": 1e-7}
 
 
 slow = pytest.mark.slow
@@ -68,7 +65,7 @@ slow = pytest.mark.slow
 )
 def test_compiled_runs_equal_numpy_lanes(case):
     make, options = CASES[case]
-    tolerance = TOLERANCES.get(case, 1e-11)
+    tolerance = 1e-11
     text = with_uniform_noise(printed(*make(), TIMES, **options))
     grid = Grid.make(TIMES, 0.05)
     batched = np.arange(min(3, text.channels))

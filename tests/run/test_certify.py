@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.analysis.certify import extrapolate
+from wignerflow.analysis.certify import _sampled_as, extrapolate
 
 
 def decay(N):
@@ -28,6 +28,14 @@ def test_fit_of_a_power_law():
         value, factor, _ = extrapolate(noisy, 1000)
         inside += abs(np.log(value / (3 * 1000**-1.5))) < np.log(factor)
     assert 110 < inside < 180  # about 68 % of 200; more, as scatter only widens it
+
+
+def test_small_sizes_start_as_the_one_asked_for():
+    model, _ = decay(1000)
+    assert _sampled_as(model, "twa").sampling == "fixed"
+    assert _sampled_as(model, wf.TWA(sampling="gaussian")).sampling == "gaussian"
+    assert _sampled_as(decay(8)[0], "twa") == "twa"  # Gaussian, as at every smaller size
+    assert _sampled_as(model, "mean-field") == "mean-field"
 
 
 def test_what_does_not_stand_out_is_a_bound():

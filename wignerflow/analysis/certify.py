@@ -2,7 +2,8 @@ r"""``wf.certify``: an error budget — truncation, sampling and step — of a r
 
 The truncated Wigner approximation leaves out terms whose weight falls with the number N of
 emitters, as a power :math:`N^{-p}` that depends on model and observable. It is measured: at small N
-the same method is compared with the exact solution, and the deviation
+the same method, with the initial sampling that it takes at the user's N, is compared with the exact
+solution, and the deviation
 
 .. math:: \epsilon(N) = \max_t |O_\mathrm{method} - O_\mathrm{exact}| / \max_t |O_\mathrm{exact}|
 
@@ -14,6 +15,7 @@ cover the beginning alone; the certificate says where it ends before the run doe
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Iterable
@@ -28,12 +30,18 @@ from ..exact import populations
 from ..exact.engine import Exact
 from ..html import table as html_table
 from ..method import AnyMethod
+from ..model.levels import Levels
 from ..model.model import Model
+from ..model.subsystems import Ensemble
 from ..observables import Observables
+from ..phasespace.ensemble import GAUSSIAN_BELOW
+from ..phasespace.levels import FIXED_FROM
+from ..phasespace.twa import TWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import solve, trajectories_of
+from ..solving.methods import resolve_method
 from .budget import expected_inaccurate, largest, step_error, table
 from .certify_clusters import ClusterCertificate, certify_clusters
 
@@ -201,11 +209,12 @@ def certify(
     count = trajectories_of(ntraj, 2)
     sizes = _sizes(model, e_ops, size, small)
     points = []
+    alike = _sampled_as(_made(model, e_ops, size)[0], method)
     with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:
         warnings.simplefilter("ignore", UserWarning)
         for k, n in enumerate(sizes):
             bar.show(k, len(sizes) + 1)
-            found = _deviation(model, tlist, e_ops, n, method, small_ntraj, seed, options)
+            found = _deviation(model, tlist, e_ops, n, alike, small_ntraj, seed, options)
             points.append((n, *found))
         bar.show(len(sizes), len(sizes) + 1)
         pilot = _run(model, tlist, e_ops, size, method, min(count, PILOT), seed, options)
@@ -273,6 +282,23 @@ def _sizes(model_fn: Any, e_ops: Any, N: int, small: Iterable[int] | None) -> li
             "Give sizes that can be solved exactly as `small`, or cutoffs of modes.",
         )
     return out
+
+
+def _sampled_as(model: Model, method: Any) -> Any:
+    """The method with the sampling that its default stands for in ``model``.
+
+    By default few emitters start otherwise than many, and errors of one kind of sampling do not
+    continue those of the other.
+    """
+    engine = resolve_method(method) if method != "auto" else method
+    if not isinstance(engine, TWA) or engine.sampling != "auto":
+        return method
+    emitters = [s for s in model.subsystems if isinstance(s, (Ensemble, Levels))]
+    if not emitters or min(s.numbers.min() for s in emitters) < max(GAUSSIAN_BELOW, FIXED_FROM):
+        return method
+    engine = copy.copy(engine)
+    engine.sampling = "fixed"
+    return engine
 
 
 def _cheap(model: Model) -> bool:

@@ -17,6 +17,7 @@ from .rng import LOCAL
 from .text import LANE_LOOP, Lines
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
+LAST = 4.0  # a variance so many times smaller than both others is factorised last
 CLIP_TOLERANCE = 1e-4  # a pivot below -CLIP_TOLERANCE * N/4 counts as clipped (less is rounding)
 
 
@@ -269,26 +270,47 @@ class LocalPrinter:
         for e, (a, b) in enumerate(lower):
             out.append(f"v{a}{b} = {C[e]} - F(0.5) * (m{a} * {d[b]} + m{b} * {d[a]})")
         out += [
-            "d0 = np.sqrt(fmax0(v00))",
-            "r0 = pick(v00, F(1) / np.sqrt(fmax0(v00) + F(1e-30)), F(0) * v00)",
+            # what is clearly the smallest variance comes last: its column must not decide about
+            # the two large ones, whose covariance is that of amplitudes which grow from noise
+            f"vo0 = below(F({LAST}) * v00 - v11) * below(F({LAST}) * v00 - v22)",
+            f"vo1 = below(F({LAST}) * v11 - v00) * below(F({LAST}) * v11 - v22)",
+            *(
+                f"vs{entry} = pick(vo0, v{first}, pick(vo1, v{second}, v{entry}))"
+                for entry, first, second in (
+                    ("00", "22", "00"),
+                    ("10", "21", "20"),
+                    ("11", "11", "22"),
+                    ("20", "20", "10"),
+                    ("21", "10", "21"),
+                    ("22", "00", "11"),
+                )
+            ),
+            "d0 = np.sqrt(fmax0(vs00))",
+            "r0 = pick(vs00, F(1) / np.sqrt(fmax0(vs00) + F(1e-30)), F(0) * vs00)",
             # where a variance is negative its column could be of any size: no entry is more than
             # what is left of its own variance
-            "w1 = np.sqrt(fmax0(v11))",
-            "w2 = np.sqrt(fmax0(v22))",
-            f"e10 = {clamp('v10 * r0', 'w1')}",
-            f"e20 = {clamp('v20 * r0', 'w2')}",
-            "v11 = v11 - e10 * e10",
-            "d1 = np.sqrt(fmax0(v11))",
-            # of an entry that was limited rounding is left, whose sign would decide what follows
-            f"r1 = pick(v11 - F({SMALL}) * w1 * w1, F(1) / np.sqrt(fmax0(v11) + F(1e-30)), "
-            "F(0) * v11)",
-            "v22 = v22 - e20 * e20",
-            "w2 = np.sqrt(fmax0(v22))",
-            f"e21 = {clamp('(v21 - e20 * e10) * r1', 'w2')}",
-            "v22 = v22 - e21 * e21",
-            f"{clip} += below(v00 + {tol}) + below(v11 + {tol}) + below(v22 + {tol})",
-            f"{y[0]} = m0 + {shift[0]} + d0 * {n0}",
-            f"{y[1]} = m1 + {shift[1]} + e10 * {n0} + d1 * {n1}",
-            f"{y[2]} = m2 + {shift[2]} + e20 * {n0} + e21 * {n1} + np.sqrt(fmax0(v22)) * {n2}",
+            "w1 = np.sqrt(fmax0(vs11))",
+            "w2 = np.sqrt(fmax0(vs22))",
+            f"e10 = {clamp('vs10 * r0', 'w1')}",
+            f"e20 = {clamp('vs20 * r0', 'w2')}",
+            "vs11 = vs11 - e10 * e10",
+            # of an entry that was limited, and of a direction without noise, rounding is left,
+            # whose root would be noise of its own and whose sign would decide what follows
+            f"vo2 = vs11 - F({SMALL}) * w1 * w1",
+            "d1 = pick(vo2, np.sqrt(fmax0(vs11)), F(0) * vs11)",
+            "r1 = pick(vo2, F(1) / np.sqrt(fmax0(vs11) + F(1e-30)), F(0) * vs11)",
+            f"vo2 = F({SMALL}) * w2 * w2",
+            "vs22 = vs22 - e20 * e20",
+            "w2 = pick(vs22 - vo2, np.sqrt(fmax0(vs22)), F(0) * vs22)",
+            f"e21 = {clamp('(vs21 - e20 * e10) * r1', 'w2')}",
+            "vs22 = vs22 - e21 * e21",
+            f"{clip} += below(vs00 + {tol}) + below(vs11 + {tol}) + below(vs22 + {tol})",
+            f"vg0 = d0 * {n0}",
+            f"vg1 = e10 * {n0} + d1 * {n1}",
+            f"vg2 = e20 * {n0} + e21 * {n1} "
+            f"+ pick(vs22 - vo2, np.sqrt(fmax0(vs22)), F(0) * vs22) * {n2}",
+            f"{y[0]} = m0 + {shift[0]} + pick(vo0, vg2, vg0)",
+            f"{y[1]} = m1 + {shift[1]} + pick(vo1, vg2, vg1)",
+            f"{y[2]} = m2 + {shift[2]} + pick(vo0, vg0, pick(vo1, vg1, vg2))",
         ]
         return out

@@ -12,7 +12,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ..phasespace.matrices import covariance, real_part
+from ..phasespace.matrices import covariance, imaginary_part, real_part
+from ..phasespace.system import MatrixInitial
 from .capped import Entries, capped_noise
 from .normals import fill
 from .rng import LOCAL
@@ -47,10 +48,10 @@ class MatrixLocal:
         ]
         populations = [real_part(a, a) for a in range(self.levels)]
         self.spread = [i for i in populations if self.noisy[i, i].any()]
-        others = [i for i in range(self.levels**2) if i not in populations]
-        #: Variables with noise of their own: populations but the last, whose noise is minus the sum
-        #: of theirs, and then the rest.
-        self.order = self.spread[:-1] + [i for i in others if self.noisy[i, i].any()]
+        #: Variables with noise of their own, in groups: both parts of coherences, then populations
+        #: but the last, whose noise is minus the sum of theirs.
+        self.groups = [*self._coherences(), *((i,) for i in self.spread[:-1])]
+        self.order = [i for group in self.groups for i in group]
         self.entries = [
             (i, j, np.flatnonzero(self.noisy[i, j]))
             for at, i in enumerate(self.order)
@@ -90,6 +91,15 @@ class MatrixLocal:
             C = covariance(one)
             noise |= np.abs(C) > NOTHING * max(np.abs(C).max(), NOTHING)
         return flow, noise
+
+    def _coherences(self) -> list[tuple[int, ...]]:
+        """Coherences with noise, those first whose variance is large: beside occupied levels."""
+        spec = self.layout.system.initial[self.k]
+        assert isinstance(spec, MatrixInitial)
+        pairs = [(a, b) for b in range(self.levels) for a in range(b)]
+        pairs.sort(key=lambda pair: -int(spec.occupied[list(pair)].sum()))
+        both = [(real_part(a, b), imaginary_part(a, b)) for a, b in pairs]
+        return [tuple(i for i in pair if self.noisy[i, i].any()) for pair in both]
 
     # -- tables --------------------------------------------------------------------------------
 
@@ -187,7 +197,7 @@ class MatrixLocal:
         if self.order:
             normals = [f"n{k}_{i}" for i in range(len(self.order))]
             clip = self.layout.clip(k)
-            lines, noise = capped_noise(f"c{k}", self.order, entries, normals, clip)
+            lines, noise = capped_noise(f"c{k}", self.groups, entries, normals, clip)
         return self._ends(means, noise, lines, y)
 
     def _shared_lines(self, means: list[str], at: int, y: list[str]) -> list[str]:

@@ -86,6 +86,7 @@ def level_initial(sub: Levels, states: list[LevelState], sampling: str) -> Matri
         np.zeros((size, n)),
         np.zeros((size, n, n)),
         np.zeros((size, sub.d)),
+        np.zeros(sub.d, bool),
     )
     done: dict[tuple[LevelState, int], int] = {}
     for m, (state, number) in enumerate(zip(states, sub.numbers.tolist(), strict=True)):
@@ -95,7 +96,9 @@ def level_initial(sub: Levels, states: list[LevelState], sampling: str) -> Matri
             out.transform[m], out.width[m] = out.transform[first], out.width[first]
             continue
         done[state, number] = m
-        p, V = np.linalg.eigh(state.density(sub, "state"))
+        rho = state.density(sub, "state")
+        out.occupied |= np.diag(rho).real > 1e-9
+        p, V = np.linalg.eigh(rho)
         p, V = np.maximum(p[::-1], 0), V[:, ::-1]
         pure = p[0] > 1 - 1e-9
         kind = _kind(sampling, number, pure)

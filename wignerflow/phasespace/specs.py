@@ -50,12 +50,15 @@ class MatrixInitial:
 
     With ``sites`` (size, k, 10) R is instead the product of k matrices 1/2 + J.sigma with J = ±e1
     ± e2 + l e3, the numbers being the axes and the threshold of a normal above which l is -1.
+
+    ``occupied`` are the levels with a population in some member: what lies beside them is large.
     """
 
     kind: NDArray[np.int64]
     mean: NDArray[np.float64]  # (size, d^2)
     transform: NDArray[np.float64]  # (size, d^2, d^2)
     width: NDArray[np.float64]  # (size, d)
+    occupied: NDArray[np.bool_]  # (d,)
     sites: NDArray[np.float64] | None = None
 
 
