@@ -9,6 +9,7 @@ import pytest
 import wignerflow as wf
 from wignerflow import cli, estimate, runfile
 from wignerflow.exact import jumps
+from wignerflow.exact.engine import Exact
 
 from ..run import cases
 
@@ -181,6 +182,16 @@ def test_exact_spaces_beyond_any_float(kind, method):
     need = r"needs? (at least [\d.e+]+ GB|more than 1e308 basis states)"
     with pytest.raises(ValueError, match=need):
         wf.solve(model, [0, 0.1], e_ops={"x": op}, method=method, seed=1, ntraj=10, progress=False)
+
+
+@pytest.mark.parametrize("number", [1000, 2**53])
+def test_states_of_many_levels_that_fit_nowhere(number):
+    """A product state of all levels: binomial coefficients of hundreds of digits."""
+    atoms = wf.Levels(number, 8, name="atoms")
+    mixed = np.full((8, 8), 1 / 8)
+    model = wf.Model(atoms.op("0", "0"), initial={atoms: wf.density(mixed)})
+    with pytest.raises(ValueError, match="The initial state has too many elements"):
+        Exact("occupations").solve(model, np.array([0, 0.1]), {"z": atoms.op("1", "1")})
 
 
 def test_the_terms_of_cumulants_are_known_before():

@@ -74,7 +74,7 @@ class Space:
         for site in self.sites:
             r = site.state.ravel()
             boxes = np.flatnonzero(np.abs(r) > 1e-16)
-            if float(len(rows)) * comb(site.number + boxes.size - 1, boxes.size - 1) > limit:
+            if len(rows) * comb(site.number + boxes.size - 1, boxes.size - 1) > limit:
                 raise TooLarge("The initial state has too many elements.")
             if site.number == 1:
                 own, weight = boxes[:, None], r[boxes]
