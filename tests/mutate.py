@@ -340,7 +340,7 @@ def plant(path: Path, number: int, tests: list[str], seconds: float) -> str:
         return run_tests(["-x", *tests], [])
 
     status = in_child(work, 20 + 4 * seconds + 60 * fault.compiled)
-    if status in (0, 1, 2):
+    if status in (0, 1, 2, 4):  # failures; 2 and 4: it cannot even be imported
         return "killed" if status else "survived"
     slow = (-signal.SIGXCPU, -signal.SIGKILL)
     return "too slow" if status in slow else f"crashed ({status})"
