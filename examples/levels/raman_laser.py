@@ -3,7 +3,7 @@ A Raman laser with its cavity
 =============================
 
 Atoms with two ground states 0 and 1 and an excited one. A drive takes 0 to e, off resonance; a cavity
-takes the light of e to 1; slow decays of single atoms and a repump from 1 to 0 close the cycle:
+takes the light of e to 1; slow decays of single atoms and a repump from 1 to 0 close the cycle::
 
     H = delta N_e + (Omega/2) sum_n (|0><e| + h.c.) + g (a^+ sum_n |1><e| + h.c.),  g = 1/sqrt(N).
 

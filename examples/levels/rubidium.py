@@ -3,7 +3,7 @@ Superradiance on the line J = 1/2 to J' = 3/2
 =============================================
 
 Six Zeeman states, as on the D2 line of rubidium without its nuclear spin. Each polarisation of light
-has a collective jump with Clebsch-Gordan coefficients (``wf.zeeman``):
+has a collective jump with Clebsch-Gordan coefficients (``wf.zeeman``)::
 
     A_q = sum_m <1/2 m; 1 q | 3/2 m+q> |g, m><e, m+q|,       q = -1, 0, +1.
 

@@ -2,7 +2,7 @@
 Lambda atoms: spontaneous polarisation by competing collective decays
 =====================================================================
 
-N excited atoms decay to two ground states 0 and 1, each by a collective jump of its own:
+N excited atoms decay to two ground states 0 and 1, each by a collective jump of its own::
 
     sqrt(r_0) sum_n |0><e|  and  sqrt(r_1) sum_n |1><e|.
 

@@ -3,7 +3,7 @@ A superradiant laser of three-level atoms
 =========================================
 
 The pump of a superradiant laser goes through a third level. Atoms in g are lifted to f at the rate w
-and fall from there to e at gamma; e to g is the collective transition, at the rate 1:
+and fall from there to e at gamma; e to g is the collective transition, at the rate 1::
 
     sqrt(1) sum_n |g><e|,    sqrt(w) |f><g| and sqrt(gamma) |e><f| on every atom.
 

@@ -3,7 +3,7 @@ A laser of V-type atoms with two polarisations
 ==============================================
 
 Atoms with one ground state g and two excited ones, a and b, whose light has opposite polarisations.
-Both transitions are collective and both levels are pumped atom by atom:
+Both transitions are collective and both levels are pumped atom by atom::
 
     sum_n |g><a|,   sum_n |g><b|   at the rate 1,      |a><g| and |b><g| on every atom at w/2 each.
 

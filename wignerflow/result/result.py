@@ -46,9 +46,6 @@ class Result:
         dt: largest step, or None.
         stats: plain data on the run: "stopped_because", "wall_time" (seconds), "steps", "failed",
             "warnings" (a list) and diagnostics.
-        provenance: plain data that identify the run; or a function that gives them, called when
-            they are asked for.
-        model: the canonical form of the model (``model.to_dict()``), or None; or such a function.
         plan: how the observables follow from base operators, or None.
         samples: streaming sums over trajectories, or None.
         trajectories: ((seed, first, stop), …), the trajectories that it holds.
@@ -145,7 +142,7 @@ class Result:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Plain data that identify the run."""
+        """Plain data that identify the run; given as a function, that is called when asked for."""
         if callable(self._provenance):
             self._provenance = _plain(self._provenance())
         made: dict[str, Any] = self._provenance
@@ -157,7 +154,7 @@ class Result:
 
     @property
     def model(self) -> dict[str, Any] | None:
-        """The canonical form of the model, or None."""
+        """The canonical form of the model (``model.to_dict()``), or None; given likewise."""
         if callable(self._model):
             self._model = _plain(self._model())
         made: dict[str, Any] | None = self._model
