@@ -140,6 +140,14 @@ def test_a_target_takes_fewer_trajectories():
     assert own.stats["work"] > own.ntraj * own.stats["steps"]
 
 
+def test_what_they_do_not_help_stays_as_it_is():
+    model, times, e_ops, dt = crystal()
+    atoms = model.subsystems[0]
+    e_ops = {"z": e_ops["z"], "fast": atoms.Jy * atoms.Jx * atoms.Jz * atoms.Jy * atoms.Jx}
+    own = solve((model, times, e_ops, dt), controls=True)
+    assert own.efficiency["z"] > 2 and min(own.efficiency.values()) >= 1
+
+
 def test_what_it_declines_runs_plain_and_says_so():
     short = solve(crystal(), ntraj=500, controls=True)
     assert "too short" in " ".join(short.stats["notes"])

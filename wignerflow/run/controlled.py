@@ -220,7 +220,10 @@ def fit(
     best = float(gain[np.isfinite(gain)].max(initial=0.0))
     if not best >= LEAST_GAIN:
         raise Declined(f"a pilot found them {best:.2g} times as good as plain trajectories")
-    weights = _weights(F, Y, usable).reshape(TK, D).astype(np.float32)
+    fitted = _weights(F, Y, usable)
+    fitted[:, ~(gain > 1)] = 0.0  # what they do not help stays as it is
+    gain = np.where(gain < 1, 1.0, gain)
+    weights = fitted.reshape(TK, D).astype(np.float32)
 
     def of_run(given: KernelText, on: Grid, **rest: Any) -> ControlledKernel:
         return make(given, on, weights=weights, **rest)
