@@ -327,10 +327,10 @@ def test_long_dotted_keys_are_refused_at_once(key, line):
     ids=["word", "quotes", "lines", "brackets"],
 )
 def test_looking_for_them_takes_no_time(raw):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ValueError, match="no"):
         runfile.parse(raw)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_large_files_are_refused(monkeypatch):
