@@ -208,3 +208,29 @@ def test_correlations_with_delays():
     assert np.all(np.abs(off.imag) < 4.5 * found.sem.imag + 2e-3)
     with pytest.raises(ValueError, match="`taus` must be multiples of one spacing"):
         wf.correlation(model, modes[1].adag, modes[1].a, np.array([0, 0.3, 0.7]), t=np.pi, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("members", "state", "expected"),
+    [
+        (wf.Mode(name="m", count=2), wf.vacuum, {(): -0.25}),  # -1/2 times the rate
+        (wf.Ensemble(20, name="e", count=2), wf.up, {((0, 2),): 0.5}),  # J_z times it
+    ],
+    ids=["modes", "ensembles"],
+)
+def test_the_flux_of_members_is_that_of_normal_order(members, state, expected, monkeypatch):
+    """r (symbol of L^+ L - |l|^2), which the sums of g2 add to the field's square."""
+    from wignerflow.phasespace import fields as place
+
+    found, ordering = [], place._member_ordering
+    monkeypatch.setattr(
+        place, "_member_ordering", lambda *a: found.append(ordering(*a)) or found[-1]
+    )
+    line = wf.Line(members, delays=0.5, rate=1.0)
+    model = wf.Model(jumps=line.jumps, links=line.links, initial={members: state})
+    light = wf.photons(model, {"s": line.outputs[0]}, bins=[0.0, 0.5], ntraj=64, seed=3, dt=0.25)
+    assert light is not None and found
+    for terms in found:
+        assert terms.keys() == expected.keys()
+        for mono, value in expected.items():
+            np.testing.assert_allclose(terms[mono], value)
