@@ -268,9 +268,10 @@ def far_too_large():
     return wf.Model(K + chain.sz.sum(), initial={chain: wf.up}), chain[0].sz
 
 
-def timed():
-    atoms = wf.Ensemble(5, name="atoms")
-    return wf.Model(wf.coef(np.cos) * atoms.Jx, initial={atoms: wf.up}), atoms.Jz
+def three_levels():
+    atoms = wf.Levels(3, ["g", "e", "f"], name="atoms")
+    jump = wf.Jump(atoms.op("g", "e"), 1.0)
+    return wf.Model(jumps=[jump], initial={atoms: wf.level("e")}), atoms.pop("e")
 
 
 def decay():
@@ -292,7 +293,7 @@ REFUSED = {
     "mean-field": (coupled_jump, r"jumps\[0\] contains"),
     "cumulant": (high_order, "product of 9 operators"),
     "exact": (far_too_large, "GB"),
-    "jumps": (timed, "depend on time"),
+    "jumps": (three_levels, "emitters with levels"),
     "generalized-p": (decay, "negative"),
     "schwinger-w": (local_jump, "not a CollectiveSpin"),
     "schwinger-p": (local_jump, "not a CollectiveSpin"),

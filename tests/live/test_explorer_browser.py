@@ -13,7 +13,9 @@ import pytest
 import wignerflow as wf
 from wignerflow.explore import TEMPLATE
 
-from .test_browser import CHROMIUM, FLAGS, playwright
+playwright = pytest.importorskip("playwright.sync_api")
+
+from .test_browser import CHROMIUM, FLAGS  # noqa: E402, which skips for want of it, too
 
 pytestmark = [
     pytest.mark.slow,

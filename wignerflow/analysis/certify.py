@@ -105,7 +105,7 @@ class Certificate:
 
     def _repr_html_(self) -> str:
         head, *rows = self._rows()
-        return html_table(self._title(), head, rows)
+        return html_table(self._title(), head, rows, self.notes)
 
     def _rows(self) -> list[tuple[str, ...]]:
         head = ("observable", "truncation", "falls as", "sampling", "step", "total")

@@ -69,7 +69,7 @@ class ClusterCertificate:
 
     def _repr_html_(self) -> str:
         head, *rows = self._rows()
-        return html_table(self._title(), head, rows)
+        return html_table(self._title(), head, rows, self.notes)
 
     def _rows(self) -> list[tuple[str, ...]]:
         first = next(iter(self.lines.values()))
