@@ -212,3 +212,17 @@ def test_gain_near_threshold_relaxes_in_its_own_time():
     found = wf.steady_state(model, {"n": m.n}, ntraj=4096, seed=3, controls=False)
     assert abs(found.expect["n"] - 12.0) < 4 * found.sem["n"] < 1.5
     assert 20 < found.stats["relaxed"] < 1e4
+
+
+def test_what_takes_more_than_an_hour_is_said(monkeypatch):
+    """Once the first chunks are done; of photon statistics, too, which run the same way."""
+    from wignerflow.run import record
+
+    mode = wf.Mode(name="a")
+    loss = wf.Jump(mode.a, 1.0)
+    model = wf.Model(jumps=[loss], initial={mode: wf.coherent(1.0)})
+    monkeypatch.setattr(record, "LONG", 0.0)
+    with pytest.warns(UserWarning, match="These 128 trajectories take about .* Ask for fewer"):
+        wf.correlation(model, mode.adag, mode.a, [0.0, 0.5], t=0.5, ntraj=128, seed=1)
+    with pytest.warns(UserWarning, match="These 128 trajectories take about"):
+        wf.photons(model, loss, bins=[0.0, 0.5], ntraj=128, seed=1)

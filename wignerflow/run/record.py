@@ -8,6 +8,8 @@ does not grow with the number of trajectories.
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimate import check_memory
+from ..estimate import LONG, check_memory, duration
 from ..kernels.cpu import CpuKernel
 from ..kernels.module import Grid, KernelText
 from .driver import Request, available_threads
@@ -89,15 +91,29 @@ def folded(
         values[~counts] = 0
         return reduce(values, counts, out.final[0]) if keep else reduce(values, counts)
 
+    begin, first = time.perf_counter(), True
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(some, k) for k in range(min(2 * workers, number)))
         following = len(waiting)
         try:
             while waiting:
                 out = waiting.popleft().result()
+                if first:
+                    _warn_if_long((time.perf_counter() - begin) * number / workers, request.ntraj)
+                    first = False
                 if following < number:
                     waiting.append(pool.submit(some, following))
                     following += 1
                 yield out
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _warn_if_long(seconds: float, ntraj: int) -> None:
+    """Warn of a run of more than an hour, once its first chunks are done."""
+    if seconds > LONG:
+        warnings.warn(
+            f"These {ntraj} trajectories take about {duration(seconds)}. Ask for fewer of them, or "
+            "for fewer times.",
+            stacklevel=3,
+        )
