@@ -226,3 +226,12 @@ def test_what_takes_more_than_an_hour_is_said(monkeypatch):
         wf.correlation(model, mode.adag, mode.a, [0.0, 0.5], t=0.5, ntraj=128, seed=1)
     with pytest.warns(UserWarning, match="These 128 trajectories take about"):
         wf.photons(model, loss, bins=[0.0, 0.5], ntraj=128, seed=1)
+
+
+def test_one_delay_at_the_initial_state_is_refused():
+    mode = wf.Mode(name="a")
+    model = wf.Model(jumps=[wf.Jump(mode.a, 1.0)], initial={mode: wf.coherent(1.0)})
+    with pytest.raises(ValueError, match="`taus` must reach beyond 0 where `t` is 0"):
+        wf.correlation(model, mode.adag, mode.a, [0.0], t=0.0, ntraj=128)
+    one = wf.correlation(model, mode.adag, mode.a, [0.0], t=0.5, ntraj=128, seed=1)
+    assert one.value.shape == (1,)

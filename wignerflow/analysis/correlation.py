@@ -142,6 +142,9 @@ def correlation(
         out = _exact(ask, engine)
     elif isinstance(engine, (TWA, QuantumJumps)):
         check_order(ask, engine)
+        if start == 0 and delays[-1] == 0:
+            hint = "Nothing moves there; `wf.solve` gives the mean of the product."
+            _check.fail("taus", "reach beyond 0 where `t` is 0", taus, hint)
         if start is None and not ordered and isinstance(engine, TWA):
             _even(delays)
         early = _relaxed(model, every, engine, number, relax) if start is None else start
