@@ -209,7 +209,13 @@ def test_every_method_has_a_case_and_a_refusal():
     assert unchecked([*METHODS, "newcomer"]) == {"newcomer"}
 
 
-@pytest.mark.parametrize("name", [m for m in METHODS if m not in SAMPLED])
+#: Methods whose kernels take long to compile.
+DEAR = {"cluster-twa": pytest.mark.slow}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(m, marks=DEAR.get(m, ())) for m in METHODS if m not in SAMPLED]
+)
 def test_moments_change_as_in_the_master_equation(name):
     assert deviation(name) < 1e-5
     assert deviation(name, WRONG) > 1e-2

@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Pages whose blocks are one script, with a test of its own.
 ONE_SCRIPT = ("how-it-works",)
 #: Blocks that run for longer than all others.
-DEAR = ("correlations-0", "generalized-p-0", "generalized-p-1", "levels-0")
+DEAR = ("correlations-0", "generalized-p-0", "generalized-p-1", "levels-0", "live-pages-0")
 BLOCKS = [
     pytest.param(
         block, id=f"{page.stem}-{k}", marks=[pytest.mark.slow] * (f"{page.stem}-{k}" in DEAR)
@@ -58,9 +58,9 @@ def test_readme_example_does_what_it_says(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["laser.nc"]
 
 
-#: A script takes seconds; every fourth is looked at in `make test`.
+#: A script takes seconds; every eighth is looked at in `make test`.
 SOME = [
-    pytest.param(p, id=p.stem, marks=[] if n % 4 == 0 else pytest.mark.slow)
+    pytest.param(p, id=p.stem, marks=[] if n % 8 == 0 else pytest.mark.slow)
     for n, p in enumerate(EXAMPLES)
 ]
 

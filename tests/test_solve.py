@@ -473,7 +473,7 @@ def bloch(times, r, drive, decay, pump, detuning=0.7):
     return solve_ivp(slope, (0, times[-1]), r, t_eval=times, rtol=1e-10, atol=1e-12).y
 
 
-@pytest.mark.parametrize("samples", [False, True])
+@pytest.mark.parametrize("samples", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_time_dependent_rates_and_drives_follow_the_bloch_equations(samples):
     """Independent emitters: means are exact in mean field at every N."""
     N, times = 40, np.linspace(0, 3, 13)
@@ -599,6 +599,7 @@ def test_local_channels_alone_agree_within_sampling_error(N):
     assert np.all(missing > 5 * run.sem["zz"])
 
 
+@pytest.mark.slow
 def test_compile_time_is_told_from_the_pilot(monkeypatch):
     load = build.load
 

@@ -179,6 +179,7 @@ def test_the_rule_of_the_warning():
     assert inaccurate(nothing, none, small[1], t) is not None
 
 
+@pytest.mark.slow
 def test_clusters_state_their_error_from_larger_ones(monkeypatch):
     from wignerflow.solving import truncation
 

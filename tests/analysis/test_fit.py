@@ -32,6 +32,7 @@ def noisy(seed: int) -> dict[str, np.ndarray]:
     return data
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_repeated_fits() -> None:
     z = []
     for seed in range(15):

@@ -107,6 +107,7 @@ def test_a_linear_mode_by_trajectories(t):
     assert z(found, exact) < LIMIT
 
 
+@pytest.mark.slow
 def test_emission_of_many_emitters_by_trajectories():
     """g2 of a driven ensemble: what is left out is of the order 1/N."""
     off = []

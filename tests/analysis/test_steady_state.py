@@ -48,6 +48,7 @@ def test_trajectories_reach_the_null_vector(pump):
     assert abs(twa.expect["emission"] - other) > bound
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_independent_trajectories():
     """Over many seeds the deviation from the mean is as large as the error says."""
     model, e_ops, _ = laser(10, 3.0)

@@ -216,6 +216,7 @@ def random_matrix(size, rank):
     return a @ a.conj().T / (4 * rank)
 
 
+@pytest.mark.slow
 def test_family_of_channels_equals_channels_written_out(monkeypatch):
     """The same means, whether a correlated channel runs in a loop or is written out.
 

@@ -14,6 +14,7 @@ def driven_mode(omega=2.0, kappa=0.8, eps=0.5):
     return wf.Model(H, [wf.Jump(mode.a, kappa)], initial={mode: wf.vacuum}), mode
 
 
+@pytest.mark.slow
 def test_a_driven_mode_in_closed_form():
     """d<a>/dt = -i eps cos(omega t) - kappa/2 <a>."""
     omega, kappa, eps = 2.0, 0.8, 0.5
@@ -43,7 +44,16 @@ def cases():
     yield wf.Model(H, jumps, initial={atoms: wf.down}), e_ops
 
 
-@pytest.mark.parametrize(("model", "e_ops"), list(cases()), ids=["spin", "ensemble"])
+SPIN, ENSEMBLE = cases()
+
+
+@pytest.mark.parametrize(
+    ("model", "e_ops"),
+    [
+        pytest.param(*SPIN, id="spin"),
+        pytest.param(*ENSEMBLE, id="ensemble", marks=pytest.mark.slow),
+    ],
+)
 def test_a_long_run_ends_there(model, e_ops):
     T = 2 * np.pi / 3
     times = np.linspace(0, T, 5)

@@ -69,6 +69,7 @@ def test_steady_state_against_qutip(brute):
         np.testing.assert_allclose(out.mean_a, np.full(5, out.mean_a[0]), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_time_dependence():
     """A decaying cavity driven by a chirp: {a(t + tau), a^+}/2 - <a><a^+> = e^{-kappa tau/2}/2."""
     c = wf.Mode(name="c")

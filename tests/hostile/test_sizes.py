@@ -145,6 +145,7 @@ def test_estimates_grow_with_the_trajectories():
     assert 30 < many / few < 300
 
 
+@pytest.mark.slow
 def test_pilots_for_estimates_stay_short():
     """However many trajectories are asked for."""
     model, e_ops = timed_array(4)
@@ -261,6 +262,7 @@ def test_a_timeout_covers_the_pilot(monkeypatch):
         cases.solve(dt=None, timeout=0.2)
 
 
+@pytest.mark.slow
 def test_a_short_timeout_leaves_time_for_trajectories():
     """However many are asked for, the pilot does not take it all."""
     model, e_ops = laser()

@@ -107,6 +107,7 @@ def without_noise(model, h, start, method=OWN, T=2.0):
     return run.run(0, start=False)[-1][:, 0]
 
 
+@pytest.mark.slow
 def test_the_drift_is_of_order_four():
     start = np.array([0.6, 0.2, 0.7, 0.3, -0.5, 0.8, 0.5, -0.2, 0.1, 0.9, 0.4, -0.3, 0.4, 0.9])
     model = driven()

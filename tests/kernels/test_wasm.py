@@ -68,7 +68,14 @@ def far(a, b) -> float:
 
 
 @needs_node
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "laser",
+        "chain",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("singles", "couplings")),
+    ],
+)
 def test_trajectories_are_those_of_the_cpu(name, tmp_path):
     model, e_ops = CASES[name]()
     module = model.compile(tlist=TIMES, e_ops=e_ops, dt=STEP, precision="double", chunks=2)

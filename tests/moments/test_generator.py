@@ -225,7 +225,9 @@ def random_model(seed):
     return wf.Model(H, jumps, initial={A: wf.up, B: wf.down, s: wf.up})
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 16))]
+)
 def test_random_models(seed):
     wrong, size = error(partial(random_model, seed), seed=seed)
     assert wrong < 1e-12 * size

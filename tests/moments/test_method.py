@@ -157,6 +157,7 @@ def test_observables_of_every_kind():
     assert found["constant"][0] == 2.0
 
 
+@pytest.mark.slow
 def test_a_dense_array_of_spins_with_correlated_decay():
     M = 60
     chain = wf.Spin(name="chain", count=M)

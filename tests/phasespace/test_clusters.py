@@ -135,6 +135,7 @@ def lanes_run(model, ops, t, dt, lanes, seed):
     return found.mean(2).T, found.std(2).T / np.sqrt(lanes), system
 
 
+@pytest.mark.slow
 def test_a_driven_pair_with_correlated_decay_is_exact():
     pair = wf.Spin(name="pair", count=2)
     G = np.array([[1, 0.8], [0.8, 1]])

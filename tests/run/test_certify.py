@@ -143,6 +143,7 @@ def ising():
     return model, {"zz": wf.couple(chain.sz, near, chain.sz) / 6, "z": chain.sz.sum() / 4}
 
 
+@pytest.mark.slow
 def test_growing_clusters_show_the_error_without_an_exact_answer():
     model, ops = ising()
     t = np.linspace(0, 4, 9)

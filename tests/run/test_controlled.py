@@ -80,7 +80,9 @@ def test_controls_have_the_mean_zero_at_a_long_step(made, equal):
     assert np.abs(z).max() > 10
 
 
-@pytest.mark.parametrize("made", [crystal, ring, pytest.param(both, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "made", [crystal, *(pytest.param(m, marks=pytest.mark.slow) for m in (ring, both))]
+)
 def test_means_are_those_of_plain_trajectories_and_errors_smaller(made):
     own, plain = (
         solve(made(), controls=c, seed=s, ntraj=76_800) for c, s in ((True, 1), (False, 2))

@@ -57,6 +57,7 @@ def test_it_agrees_with_plain_trajectories(found, plain):
     assert found.stats["work"] > found.ntraj * found.stats["steps"]
 
 
+@pytest.mark.slow
 def test_long_steps_are_taken_and_their_error_is_stated():
     """The pilot by nets takes the scheme for small noise; its error is what is stated, at most."""
     own = solve(dt=None, ntraj=10**7, target_sem={"emission": wf.relative(4e-4)})

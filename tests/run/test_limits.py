@@ -49,6 +49,7 @@ def test_rounding_of_many_steps_is_said():
     assert not diagnose({**stats, "precision": "double"}, samples, True)
 
 
+@pytest.mark.slow
 def test_mean_field_is_double_and_says_what_it_leaves_out():
     """A Kerr resonator, whose fixed point single precision does not hold to 1e-6."""
     mode = wf.Mode(name="mode")

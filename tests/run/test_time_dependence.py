@@ -27,7 +27,9 @@ def pulses(imaginary=1j):
     return model, {"z": atoms.Jz, "x": spin.Jx, "y": spin.Jy, "a": mode.a}, values
 
 
-@pytest.mark.parametrize("method", ["mean-field", "cumulant", "exact"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("mean-field", marks=pytest.mark.slow), "cumulant", "exact"]
+)
 def test_pulses_between_outputs(method):
     model, e_ops, values = pulses()
     for times in ([0, 10], [0, 5, 10]):
