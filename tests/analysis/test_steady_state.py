@@ -137,3 +137,16 @@ def test_time_dependent_models_are_refused():
     model = wf.Model(jumps=[wf.LocalJump(atoms.sm, rate)], initial={atoms: wf.up})
     with pytest.raises(ValueError, match="constant in time"):
         steady_state(model, {"z": atoms.Jz})
+
+
+def test_lengths_of_more_than_an_hour_are_said(monkeypatch):
+    """From the second run on, which is longer and whose pace is known from the first."""
+    from wignerflow.run import record
+
+    mode = wf.Mode(name="a")
+    model = wf.Model(
+        jumps=[wf.Jump(mode.a, 1.0), wf.Jump(mode.adag, 0.2)], initial={mode: wf.vacuum}
+    )
+    monkeypatch.setattr(record, "LONG", 0.0)
+    with pytest.warns(UserWarning, match="trajectories take about .* Ask for fewer"):
+        wf.steady_state(model, {"n": mode.n}, "twa", ntraj=256, seed=1)

@@ -28,6 +28,7 @@ from ..run.driver import Prepared, Request, available_threads, simulate
 from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
 from ..run.pilot import Wanted
+from ..run.record import warn_if_long
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
 from ..solving.symmetrized import Symmetrized
 from .controls import Late, late
@@ -119,6 +120,7 @@ class Runner:
         self.every = np.arange(plan.channels)
         self.lowered: dict[int, Any] = {}
         self.failed = self.work = 0
+        self.seconds = 0.0  # per trajectory and step, of the last run
         self.step_error: dict[str, NDArray[np.float64]] | None = None
         self.stochastic = engine.stochastic
         if controls is not False:
@@ -206,6 +208,8 @@ class Runner:
             # averages over outputs have smaller errors than one; controls correct the rest
             many = count if self.controls else AVERAGED * count
             request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}, self.equal))
+            if self.seconds and self.dt:
+                warn_if_long(self.seconds * count * (times[-1] - times[0]) / self.dt, count)
             if self.stochastic:
                 outcome = simulate(text, times, self.every, request)
             else:
@@ -214,6 +218,7 @@ class Runner:
                 outcome = extrapolated(text, times, self.every, request, first, columns)
             self.dt = outcome.dt
             self.work += outcome.stats["work"]
+            self.seconds = outcome.stats["run_time"] / outcome.stats["work"]
             if self.step_error is None:
                 late = outcome.prepared.errors
                 self.step_error = {k: v[len(v) // 2 :].max(axis=0) for k, v in late.items()}

@@ -99,7 +99,7 @@ def folded(
             while waiting:
                 out = waiting.popleft().result()
                 if first:
-                    _warn_if_long((time.perf_counter() - begin) * number / workers, request.ntraj)
+                    warn_if_long((time.perf_counter() - begin) * number / workers, request.ntraj)
                     first = False
                 if following < number:
                     waiting.append(pool.submit(some, following))
@@ -109,8 +109,8 @@ def folded(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _warn_if_long(seconds: float, ntraj: int) -> None:
-    """Warn of a run of more than an hour, once its first chunks are done."""
+def warn_if_long(seconds: float, ntraj: int) -> None:
+    """Warn of a run of more than an hour, estimated from a part of it or a shorter one."""
     if seconds > LONG:
         warnings.warn(
             f"These {ntraj} trajectories take about {duration(seconds)}. Ask for fewer of them, or "
