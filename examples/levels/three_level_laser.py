@@ -81,7 +81,9 @@ right.plot(ratios, [v for v, _ in peaks["exact"]], "kx", label="three levels, ex
 value, error = np.array(peaks["TWA"]).T
 right.errorbar(ratios, value, error, fmt="o", color="C0", label="three levels, TWA")
 right.set(xlabel="γ / w", ylabel="peak of emission / N²", xscale="log", title="Two-level limit")
-right.legend()
+right.set_xticks(ratios, ratios)
+right.minorticks_off()
+right.legend(loc="lower right")
 figure.savefig("three_level_laser.png")
 
 for ratio, (v, e), (x, _) in zip(ratios, peaks["TWA"], peaks["exact"], strict=True):
