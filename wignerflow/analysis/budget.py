@@ -8,8 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from ..html import table as html_table
 from ..result import Result
 from ..result.accuracy import inaccurate
+
+
+class Budget:
+    """What certificates have in common: a title, a table and notes, as text and as HTML."""
+
+    notes: tuple[str, ...]
+
+    def _title(self) -> str:
+        raise NotImplementedError
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """The head of the table, then its rows."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title(), *table(self._rows()), *self.notes])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._rows()
+        return html_table(self._title(), head, rows, self.notes)
 
 
 def largest(values: Any) -> float:

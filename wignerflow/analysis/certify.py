@@ -28,7 +28,6 @@ from .. import _check
 from .._check import Times
 from ..exact import populations
 from ..exact.engine import Exact
-from ..html import table as html_table
 from ..method import AnyMethod
 from ..model.levels import Levels
 from ..model.model import Model
@@ -42,7 +41,7 @@ from ..result import AccuracyWarning, Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import solve, trajectories_of
 from ..solving.methods import resolve_method
-from .budget import expected_inaccurate, largest, step_error, table
+from .budget import Budget, expected_inaccurate, largest, step_error
 from .certify_clusters import ClusterCertificate, certify_clusters
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
@@ -80,8 +79,8 @@ class Line:
         return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(Budget):
     """Outcome of :func:`certify`; printed, it is a table.
 
     Attributes:
@@ -97,15 +96,6 @@ class Certificate:
     lines: dict[str, Line]
     until: float | None = None
     notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join([self._title(), *table(self._rows()), *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, *rows = self._rows()
-        return html_table(self._title(), head, rows, self.notes)
 
     def _rows(self) -> list[tuple[str, ...]]:
         head = ("observable", "truncation", "falls as", "sampling", "step", "total")

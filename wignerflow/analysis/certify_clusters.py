@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from ..html import table as html_table
 from ..model.model import Model
 from ..phasespace.cluster_twa import ClusterTWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..solving import solve, trajectories_of
-from .budget import expected_inaccurate, largest, step_error, table
+from .budget import Budget, expected_inaccurate, largest, step_error
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class ClusterLine:
         return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
 
 
-@dataclass(frozen=True)
-class ClusterCertificate:
+@dataclass(frozen=True, repr=False)
+class ClusterCertificate(Budget):
     """Outcome of :func:`wignerflow.certify` with ``clusters``; printed, it is a table.
 
     Attributes:
@@ -61,15 +60,6 @@ class ClusterCertificate:
     lines: dict[str, ClusterLine]
     results: dict[int, Result]
     notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join([self._title(), *table(self._rows()), *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, *rows = self._rows()
-        return html_table(self._title(), head, rows, self.notes)
 
     def _rows(self) -> list[tuple[str, ...]]:
         first = next(iter(self.lines.values()))
