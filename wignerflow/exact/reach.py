@@ -151,13 +151,13 @@ def walk(
         most: or beyond this number of entries.
     """
     filled, entries, begin = start.size, 0, 0
+    rooms = [_room(arguments) for _, arguments in plans]
     known, table = np.concatenate([start, np.empty(1024, np.int64)]), np.zeros(0, np.int64)
     while begin < filled <= limit and entries <= most:
         end = filled
-        for turn, arguments in plans:
+        for (turn, arguments), room in zip(plans, rooms, strict=True):
             # every group sees the same stretch of components, then all that it added
             state = np.array([begin, filled, entries])
-            room = _room(arguments)
             while state[0] < end and state[1] <= limit and state[2] <= most:
                 least = int(state[1]) + room[1].size
                 if least > known.size:

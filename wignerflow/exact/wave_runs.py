@@ -266,6 +266,7 @@ def run(
 
     Args:
         sector, psi: where it starts, at times[0].
+        last: as long as the largest sector.
         arguments: first (sectors + 1,): where sectors begin; norm (K, sectors): of the matrices k
             (rows, columns, entries), which are multiplied by the functions k_time; the terms of
             jumps (rows, columns, entries), l_first (jumps + 1,): terms of a jump, l_time: the
@@ -276,10 +277,9 @@ def run(
     Returns:
         The number of jumps, or -1 on failure, and the sector at the end.
     """
-    first, target, c = arguments[0], arguments[12], arguments[17]
-    widest = int(np.diff(first).max())
+    target, c = arguments[12], arguments[17]
     done = np.array([sector, 0])
-    terms, vectors = np.zeros((_TERMS, widest, 2)), np.zeros((4, widest, 2))
+    terms, vectors = np.zeros((_TERMS, last.size, 2)), np.zeros((4, last.size, 2))
     local, now = np.zeros((len(c), c.shape[2], 2)), np.zeros((len(c), 2))
     _run(
         done, psi, np.uint64(seed), trajectory, times, values, last, terms, vectors,
