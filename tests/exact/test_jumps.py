@@ -11,13 +11,13 @@ from wignerflow.exact.ladder import Basis
 LIMIT = 4.5
 
 
-def largest_z(model, t, ops, ntraj, engine=None, reference=None):
+def largest_z(model, t, ops, ntraj, engine=None, reference=None, seed=11, floor=1e-9):
     """Largest deviation from the density matrix in units of the standard error."""
-    out = QuantumJumps(engine).solve(model, t, ops, ntraj=ntraj, seed=11)
+    out = QuantumJumps(engine).solve(model, t, ops, ntraj=ntraj, seed=seed)
     exact = Exact("blocks").solve(reference or model, t, ops)
     z = [
         np.abs(out.expect[k] - exact.expect[k])
-        / np.maximum(out.sem[k], 1e-9 * (1 + abs(exact.expect[k])))
+        / np.maximum(out.sem[k], floor * (1 + abs(exact.expect[k])))
         for k in ops
     ]
     return float(np.max(z)), out

@@ -6,22 +6,16 @@ import pytest
 import wignerflow as wf
 from wignerflow.exact import pieces
 from wignerflow.exact.engine import Exact
-from wignerflow.exact.jumps import QuantumJumps
+
+from . import test_jumps
 
 # One family-wise error rate for this file: about 200 numbers are compared.
 LIMIT = 4.5
 T = np.linspace(0, 3, 7)
 
 
-def largest_z(model, ops, ntraj=1200, engine=None):
-    out = QuantumJumps(engine).solve(model, T, ops, ntraj=ntraj, seed=5)
-    exact = Exact("blocks").solve(model, T, ops)
-    z = [
-        np.abs(out.expect[k] - exact.expect[k])
-        / np.maximum(out.sem[k], 1e-6 * (1 + abs(exact.expect[k])))
-        for k in ops
-    ]
-    return float(np.max(z)), out
+def largest_z(model, ops, engine=None):
+    return test_jumps.largest_z(model, T, ops, 1200, engine, seed=5, floor=1e-6)
 
 
 def box(t):
