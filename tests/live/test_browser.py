@@ -1,7 +1,6 @@
 """Live pages in Chromium: what is shown is right, at every position. Run by `make test-browser`."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -12,29 +11,10 @@ import wignerflow as wf
 
 from .test_sliders import TIMES, laser
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = next(
-    (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
-)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
-]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+pytestmark = pytest.mark.slow
 #: Largest deviation in combined errors, of 21 times at each of four positions.
 BOUND = 4.5
 DONE = "window.wignerflow && window.wignerflow.state().ntraj >= 20000"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.explore import TEMPLATE
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-from .test_browser import CHROMIUM, FLAGS  # noqa: E402, which skips for want of it, too
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
-]
+pytestmark = pytest.mark.slow
 FOUND = "window.wignerflow.explorer()"
 
 
@@ -39,14 +32,6 @@ def address(tmp_path_factory):
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert [p.name for p in file.parent.iterdir()] == ["model.toml"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -98,10 +83,12 @@ def test_an_edited_model_is_run_by_several_methods(page):
 
 
 def test_broken_models_say_where(page):
+    from playwright.sync_api import expect
+
     edit(page, "rate = 0.3", "rate = -0.3")
     page.get_by_role("button", name="Run").click()
     error = page.get_by_role("alert")
-    playwright.expect(error).to_contain_text("non-negative", timeout=60_000)
+    expect(error).to_contain_text("non-negative", timeout=60_000)
     picked = "(e => e.value.slice(e.selectionStart, e.selectionEnd))(document.activeElement)"
     assert page.evaluate(picked) == "rate = -0.3"
     edit(page, "rate = -0.3", "rate = 0.3")
@@ -109,7 +96,7 @@ def test_broken_models_say_where(page):
     page.get_by_label("generalized-p").check()  # which refuses ensembles
     run(page, "exact")
     refused = page.locator("#progress .error")
-    playwright.expect(refused).to_contain_text("generalized-p", timeout=60_000)
+    expect(refused).to_contain_text("generalized-p", timeout=60_000)
 
 
 def test_two_tabs_do_not_disturb_each_other(page, browser, address):
