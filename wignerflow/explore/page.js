@@ -117,10 +117,12 @@ function plot(name) {
   for (const v of [low, (low + high) / 2, high]) svg.append(piece("text", { x: left - 6, y: y(v) + 4, "font-size": 12, "text-anchor": "end" }, Number(v.toPrecision(3))));
   for (const v of [t0, (t0 + t1) / 2, t1]) svg.append(piece("text", { x: x(v), y: H - 10, "font-size": 12, "text-anchor": "middle" }, Number(v.toPrecision(3))));
   methods.forEach((m, k) => {
-    const colour = m === "exact" ? "#1c1c20" : COLOURS[DATA.methods.indexOf(m) % COLOURS.length], [mean, sem] = results[m].curves[name];
+    const colour = m === "exact" ? "#1c1c20" : COLOURS[DATA.methods.indexOf(m) % COLOURS.length], [mean, sem, own] = results[m].curves[name];
     const keep = mean.map((v, i) => (v === null ? -1 : i)).filter((i) => i >= 0);
     const up = keep.map((i) => `${x(t[i])},${y(mean[i] + (sem[i] || 0))}`), down = keep.map((i) => `${x(t[i])},${y(mean[i] - (sem[i] || 0))}`).reverse();
     svg.append(piece("polygon", { points: [...up, ...down].join(" "), fill: colour, opacity: 0.25 }));
+    for (const sign of own.some((v) => v > 0) ? [1, -1] : []) // the method's own error
+      svg.append(piece("polyline", { points: keep.filter((i) => own[i] !== null).map((i) => `${x(t[i])},${y(mean[i] + sign * own[i])}`).join(" "), fill: "none", stroke: colour, "stroke-width": 1, "stroke-dasharray": "1 3" }));
     const dash = m === "exact" ? { "stroke-dasharray": "6 4" } : {};
     svg.append(piece("polyline", { points: keep.map((i) => `${x(t[i])},${y(mean[i])}`).join(" "), fill: "none", stroke: colour, "stroke-width": 2, ...dash }));
     svg.append(piece("text", { x: W - right - 4, y: top + 16 + 15 * k, "font-size": 12, "text-anchor": "end", fill: colour }, m));

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..live import file_page
+from ..runfile import parse, read_run
+from ..solving import resolve_method, solve
+
 #: Options of a model file that a run here takes; it writes no file and resumes none.
 KEPT = ("ntraj", "seed", "dt", "precision", "target_sem", "truncation")
 SECONDS = 120.0  # after which a run returns what is done
@@ -18,7 +22,7 @@ SCRIPT = '''"""Made by wignerflow explore: the model file below, run by one meth
 import json
 
 import wignerflow as wf
-from wignerflow.runfile import parse, read_run
+from wignerflow.runfile import read_run
 
 MODEL = json.loads({model!r})
 
@@ -30,14 +34,15 @@ result.save("explored.nc")
 
 
 def _job(text: str) -> Any:
-    from ..runfile import parse, read_run
-
     return read_run(parse(text.encode()))
 
 
-def _solved(text: str, method: str) -> Any:
-    from ..solving import resolve_method, solve
+def _named(job: Any) -> str:
+    """The method of a model file."""
+    return str(job.method if isinstance(job.method, str) else job.method.name)
 
+
+def _solved(text: str, method: str) -> Any:
     job, engine = _job(text), resolve_method(method)
     options = {k: v for k, v in job.options.items() if k in KEPT}
     if "timeout" in engine.uses:
@@ -53,8 +58,7 @@ def _solved(text: str, method: str) -> Any:
 def check(text: str) -> dict[str, Any]:
     """What the file says: the model, and the method that it names."""
     job = _job(text)
-    method = job.method if isinstance(job.method, str) else job.method.name
-    return {"model": repr(job.model), "latex": job.model.latex(), "method": method}
+    return {"model": repr(job.model), "latex": job.model.latex(), "method": _named(job)}
 
 
 def run(text: str, method: str) -> dict[str, Any]:
@@ -79,22 +83,18 @@ def _number(x: Any) -> float | None:
 
 def live(text: str) -> str:
     """A live page of the file."""
-    from ..live import file_page
-
     job = _job(text)
-    method = job.method if isinstance(job.method, str) else job.method.name
     return file_page(
-        job.model, job.tlist, job.e_ops, method, None, title="Live", dt=job.options.get("dt")
+        job.model, job.tlist, job.e_ops, _named(job), None, title="Live", dt=job.options.get("dt")
     )
 
 
 def export(text: str, method: str, kind: str) -> bytes:
     """A file to download: netCDF, picture or script."""
     if kind == "py":
-        _job(text)
-        from ..runfile import parse
-
-        return SCRIPT.format(model=json.dumps(parse(text.encode())), method=method).encode()
+        plain = parse(text.encode())
+        read_run(plain)  # which names what is wrong
+        return SCRIPT.format(model=json.dumps(plain), method=method).encode()
     result = _solved(text, method)
     if kind == "nc":
         return bytes(result.encoded())
