@@ -26,8 +26,8 @@ from wignerflow.figures.contract import (
     keeps,
     save,
     table,
-    write_atomic,
 )
+from wignerflow.files import write_atomic
 from wignerflow.result import Result
 
 

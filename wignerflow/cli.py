@@ -166,7 +166,7 @@ def _prepare(folder: Path) -> None:
 
 def _bench(options: argparse.Namespace) -> int:
     from . import bench
-    from .figures.contract import write_atomic
+    from .files import write_atomic
 
     target: Path | None = options.json
     if target is not None:

@@ -10,8 +10,9 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 #: Seconds after which a draft that nobody locked is one of a killed process.
 ABANDONED = 3600.0
@@ -61,6 +62,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
+
+
+def _not_written(path: Path, error: OSError) -> NoReturn:
+    raise OSError(
+        error.errno, f"{error.strerror or error}; nothing was written", str(path)
+    ) from error
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Call ``write`` with a new file beside ``path``, then rename: whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written; what stood there before is untouched.
+    """
+    try:
+        with replacing(path) as draft:
+            write(draft)
+    except OSError as error:
+        _not_written(path, error)
 
 
 def _replaceable(target: Path) -> os.stat_result | None:

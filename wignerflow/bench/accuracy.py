@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..figures.ruks import laser
 from ..figures.ruks_2a import PUMP, REQUIRED
-from ..solving import solve
 from .report import Entry, Section
 
 NTRAJ = {10: 1_000_000, 25: 1_000_000, 100: 2_000_000}
@@ -28,8 +29,8 @@ def section(quick: bool) -> Section:
         ntraj = count // 20 if quick else count
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            twa = solve(model, scaled / N, ntraj=ntraj, seed=7, dt=STEP / N, **options)
-        exact = solve(model, scaled / N, method="exact", **options)
+            twa = wf.solve(model, scaled / N, ntraj=ntraj, seed=7, dt=STEP / N, **options)
+        exact = wf.solve(model, scaled / N, method="exact", **options)
         for quantity, symbol in (("emission", "⟨J⁺J⁻⟩/N²"), ("inversion", "⟨Jz⟩/N")):
             change = np.abs(twa.expect[quantity] - exact.expect[quantity])
             k = int(np.argmax(change))

@@ -20,11 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+import wignerflow as wf
+
 from ..analysis.controls import Late, control, late
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
-from ..phasespace.twa import TWA
 from ..run.driver import Request, available_threads
 from ..run.guided import DIRECTIONS, GuidedKernel
 from ..run.nets import Directions
@@ -44,7 +45,7 @@ TRAJECTORIES = 256  # of a repeat with controls
 def _text(made: Made) -> tuple[KernelText, list[Readout]]:
     model, times, e_ops, _ = made
     _, base, plan = flatten(e_ops, model.subsystems)
-    system, symbols = TWA().lower(model, base, times)
+    system, symbols = wf.TWA().lower(model, base, times)
     readouts = [Readout(symbols[k], plan.base[k].is_complex) for k in base]
     return KernelText(system, readouts), readouts
 

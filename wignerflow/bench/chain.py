@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..compiler import build
 from ..figures.ruks_chain import chain_model, emissions
 from ..kernels import rng
 from ..run.driver import available_threads
-from ..solving import solve
 from .report import Entry, Section
 from .startup import fresh
 from .timing import Time, entry, measure
@@ -60,7 +61,7 @@ def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
         found: list[Any] = []
         whole = measure(
             lambda: found.append(
-                solve(
+                wf.solve(
                     model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, threads=threads,
                     progress=False,
                 )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model.couplings import NearestNeighbour
-from ..model.model import Jump, Model
-from ..model.op import Op
-from ..model.operators import couple
-from ..model.states import State, down, up
-from ..model.subsystems import Spin
-from ..phasespace.cluster_twa import ClusterTWA
-from ..solving import solve
+import wignerflow as wf
+
 from .report import Entry, Section
+
+if TYPE_CHECKING:
+    from ..model.op import Op
+    from ..model.states import State
 
 SIZES = (1, 2, 3)
 SPINS = 6
@@ -24,7 +23,7 @@ NTRAJ = 20_000
 GAIN = 2.5
 
 
-def models() -> dict[str, tuple[Spin, Model, float, bool]]:
+def models() -> dict[str, tuple[wf.Spin, wf.Model, float, bool]]:
     """Name -> spins, model, last time, whether it is a ring."""
     out = {}
 
@@ -32,28 +31,30 @@ def models() -> dict[str, tuple[Spin, Model, float, bool]]:
         name: str, ring: bool, fields: dict[str, float], bonds: dict[str, float],
         jumps: dict[str, float], start: State, last: float,
     ) -> None:  # fmt: skip
-        chain = Spin(name="chain", count=SPINS)
+        chain = wf.Spin(name="chain", count=SPINS)
         H = Op()
         for x, h in fields.items():
             H = H + h * getattr(chain, f"s{x}").sum()
         for x, J in bonds.items():
             one = getattr(chain, f"s{x}")
-            H = H + J / 2 * couple(one, NearestNeighbour(periodic=ring), one)
-        loss = [Jump(getattr(chain, name), rate) for name, rate in jumps.items()]
-        out[name] = chain, Model(H, loss, initial={chain: start}), last, ring
+            H = H + J / 2 * wf.couple(one, wf.NearestNeighbour(periodic=ring), one)
+        loss = [wf.Jump(getattr(chain, name), rate) for name, rate in jumps.items()]
+        out[name] = chain, wf.Model(H, loss, initial={chain: start}), last, ring
 
-    add("Ising chain with loss", False, {"z": 0.5}, {"x": 1.0}, {"sm": 1.0}, down, 8)
-    add("XXZ chain", False, {"x": 0.3}, {"x": 0.5, "y": 0.5, "z": 0.25}, {"sm": 0.2}, up, 10)
-    add("XYZ ring", True, {}, {"x": 0.45, "y": 0.55, "z": 0.5}, {"sm": 0.5}, up, 8)
+    add("Ising chain with loss", False, {"z": 0.5}, {"x": 1.0}, {"sm": 1.0}, wf.down, 8)
+    add("XXZ chain", False, {"x": 0.3}, {"x": 0.5, "y": 0.5, "z": 0.25}, {"sm": 0.2}, wf.up, 10)
+    add("XYZ ring", True, {}, {"x": 0.45, "y": 0.55, "z": 0.5}, {"sm": 0.5}, wf.up, 8)
     # n n' with n = (1 + sz)/2 on every bond of a ring
-    add("Rydberg ring", True, {"x": 1.0, "z": 0.5}, {"z": 0.25}, {"sz": 0.1, "sm": 0.1}, down, 15)
+    add(
+        "Rydberg ring", True, {"x": 1.0, "z": 0.5}, {"z": 0.25}, {"sz": 0.1, "sm": 0.1}, wf.down, 15
+    )
     return out
 
 
-def observables(chain: Spin, ring: bool) -> dict[str, Op]:
+def observables(chain: wf.Spin, ring: bool) -> dict[str, Op]:
     """The mean of sigma_z, and of sigma_z sigma_z over bonds."""
     bonds = SPINS if ring else SPINS - 1
-    pairs = couple(chain.sz, NearestNeighbour(periodic=ring), chain.sz)
+    pairs = wf.couple(chain.sz, wf.NearestNeighbour(periodic=ring), chain.sz)
     return {"z": chain.sz.sum() / SPINS, "zz": pairs / (2 * bonds)}
 
 
@@ -64,15 +65,15 @@ def section(quick: bool) -> Section:
     for name, (chain, model, last, ring) in models().items():
         t = np.linspace(0, last, round(5 * last) + 1)
         ops = observables(chain, ring)
-        exact = solve(model, t, e_ops=ops, method="exact", progress=False).expect
+        exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False).expect
         largest: dict[int, float] = {}
         rms: dict[int, float] = {}
         for k in SIZES:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                run = solve(
-                    model, t, e_ops=ops, method=ClusterTWA(size=k), ntraj=ntraj, seed=11, dt=STEP,
-                    progress=False,
+                run = wf.solve(
+                    model, t, e_ops=ops, method=wf.ClusterTWA(size=k), ntraj=ntraj, seed=11,
+                    dt=STEP, progress=False,
                 )  # fmt: skip
             for what, symbol in (("z", "⟨σz⟩"), ("zz", "⟨σzσz⟩ of bonds")):
                 gap = np.abs(run.expect[what] - exact[what])

@@ -11,11 +11,10 @@ import importlib.util
 
 import numpy as np
 
-from ..exact.engine import Exact
-from ..exact.jumps import QuantumJumps
+import wignerflow as wf
+
 from ..figures.ruks import laser
 from ..figures.ruks_5 import time_crystal
-from ..solving import solve
 from .report import Entry, Section
 from .timing import seconds
 
@@ -29,7 +28,7 @@ def crystal(N: int) -> np.ndarray:
     """<Jz> at all times by this library."""
     atoms, model = time_crystal(N, "decay", "ground")
     times = np.linspace(0, LAST / N, TIMES)
-    found = solve(model, times, e_ops={"z": atoms.Jz}, method=Exact(rtol=TOLERANCE))
+    found = wf.solve(model, times, e_ops={"z": atoms.Jz}, method=wf.Exact(rtol=TOLERANCE))
     return np.asarray(found.expect["z"])
 
 
@@ -53,7 +52,7 @@ def jumps(runs: int) -> None:
     times = np.linspace(0, 20 / EMITTERS, 201)
     e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
     options = {"ntraj": runs, "seed": 7, "progress": False}
-    solve(model, times, e_ops=e_ops, method=QuantumJumps(), **options)  # type: ignore[arg-type]
+    wf.solve(model, times, e_ops=e_ops, method=wf.QuantumJumps(), **options)  # type: ignore[arg-type]
 
 
 def section(quick: bool) -> Section:

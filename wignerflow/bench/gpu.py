@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..compiler.targets import nvidia
-from ..derived import Squeezing
 from ..figures import ruks_4d
 from ..figures.ruks import laser
 from ..figures.ruks_chain import chain_model, emissions
@@ -30,18 +31,8 @@ from ..kernels.card import about, unavailable
 from ..kernels.cuda import CudaKernel
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
-from ..model.couplings import NearestNeighbour
-from ..model.mode_states import fock
-from ..model.model import Jump, LocalJump, Model
-from ..model.operators import couple
-from ..model.states import bloch, down, up
-from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin
 from ..observables import flatten
-from ..phasespace.generalized_p import GeneralizedP
-from ..phasespace.schwinger import Schwinger
-from ..phasespace.twa import TWA
 from ..run.gpus import using_device
-from ..solving import solve
 from .report import Entry, Section, as_dict, machine, text
 from .timing import entry
 
@@ -53,55 +44,62 @@ SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
 PROBE = 20  # steps over which single trajectories are compared
 
 
-def mixed() -> tuple[Model, dict[str, Any]]:
+def mixed() -> tuple[wf.Model, dict[str, Any]]:
     """An ensemble with general local channels, a spin and a mode."""
-    atoms, spin, mode = Ensemble(30, name="atoms"), Spin(name="spin"), Mode(name="mode")
+    atoms, spin, mode = wf.Ensemble(30, name="atoms"), wf.Spin(name="spin"), wf.Mode(name="mode")
     H = 0.05 * (mode.a * atoms.Jp + mode.adag * atoms.Jm) + 0.3 * spin.sx + 0.2 * atoms.Jx
-    jumps: list[Jump | LocalJump] = [
-        Jump(mode.a, 0.4), Jump(spin.sm, 0.3), Jump(atoms.Jm, 0.01),
-        LocalJump(atoms.sm + 0.4 * atoms.sz, 0.7),
+    jumps: list[wf.Jump | wf.LocalJump] = [
+        wf.Jump(mode.a, 0.4), wf.Jump(spin.sm, 0.3), wf.Jump(atoms.Jm, 0.01),
+        wf.LocalJump(atoms.sm + 0.4 * atoms.sz, 0.7),
     ]  # fmt: skip
-    initial = {atoms: bloch(1.0, 0.4), spin: up, mode: fock(2)}
-    return Model(H, jumps, initial=initial), {"n": mode.n, "z": atoms.Jz, "s": spin.sz}
+    initial = {atoms: wf.bloch(1.0, 0.4), spin: wf.up, mode: wf.fock(2)}
+    return wf.Model(H, jumps, initial=initial), {"n": mode.n, "z": atoms.Jz, "s": spin.sz}
 
 
-def lattice(M: int, dense: bool) -> tuple[Model, dict[str, Any]]:
+def lattice(M: int, dense: bool) -> tuple[wf.Model, dict[str, Any]]:
     """Ensembles with nearest-neighbour or dense coupling and correlated decay."""
-    sites = Ensemble(20, name="sites", count=M)
+    sites = wf.Ensemble(20, name="sites", count=M)
     distance = 1 + np.abs(np.subtract.outer(np.arange(M), np.arange(M)))
-    K = 1 / distance**3 if dense else NearestNeighbour(periodic=True)
+    K = 1 / distance**3 if dense else wf.NearestNeighbour(periodic=True)
     rate: Any = 0.02 * np.exp(1 - distance) if dense else np.full(M, 0.02)
-    H = 0.02 * couple(sites.Jz, K, sites.Jz) + 0.3 * sites.Jx.sum()
-    jumps: list[Jump | LocalJump] = [Jump(sites.Jm, rate), LocalJump(sites.sp, 0.4)]
-    return Model(H, jumps, initial={sites: bloch(0.8, 0.3)}), {"z": sites.Jz, "all": sites.Jz.sum()}
+    H = 0.02 * wf.couple(sites.Jz, K, sites.Jz) + 0.3 * sites.Jx.sum()
+    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(sites.Jm, rate), wf.LocalJump(sites.sp, 0.4)]
+    return wf.Model(H, jumps, initial={sites: wf.bloch(0.8, 0.3)}), {
+        "z": sites.Jz,
+        "all": sites.Jz.sum(),
+    }
 
 
-def spins() -> tuple[Model, dict[str, Any]]:
+def spins() -> tuple[wf.Model, dict[str, Any]]:
     """A chain of three collective spins."""
-    spins = CollectiveSpin(5, name="spins", count=3)
-    H = couple(spins.Jx, NearestNeighbour(), spins.Jx) * 0.1 + 0.3 * spins.Jz.sum()
-    return Model(H, [Jump(spins.Jm, 0.1)], initial={spins: down}), {"z": spins.Jz}
+    spins = wf.CollectiveSpin(5, name="spins", count=3)
+    H = wf.couple(spins.Jx, wf.NearestNeighbour(), spins.Jx) * 0.1 + 0.3 * spins.Jz.sum()
+    return wf.Model(H, [wf.Jump(spins.Jm, 0.1)], initial={spins: wf.down}), {"z": spins.Jz}
 
 
-def driven() -> tuple[Model, dict[str, Any]]:
+def driven() -> tuple[wf.Model, dict[str, Any]]:
     """What the generalised P-function treats exactly."""
-    atoms = Ensemble(40, name="atoms")
-    jumps: list[Jump | LocalJump] = [
-        Jump(atoms.Jm, 0.02),
-        Jump(atoms.Jp, 0.02),
-        LocalJump(atoms.sm, 0.3),
+    atoms = wf.Ensemble(40, name="atoms")
+    jumps: list[wf.Jump | wf.LocalJump] = [
+        wf.Jump(atoms.Jm, 0.02),
+        wf.Jump(atoms.Jp, 0.02),
+        wf.LocalJump(atoms.sm, 0.3),
     ]
-    model = Model(0.7 * atoms.Jx, jumps, initial={atoms: bloch(0.4, 0.1)})
+    model = wf.Model(0.7 * atoms.Jx, jumps, initial={atoms: wf.bloch(0.4, 0.1)})
     return model, {"z": atoms.Jz, "zz": atoms.Jz * atoms.Jz}
 
 
-def one() -> tuple[Model, dict[str, Any]]:
+def one() -> tuple[wf.Model, dict[str, Any]]:
     """The superradiant laser, N = 1000."""
     atoms, model = laser(1000, 250.0)
-    return model, {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz, "xi": Squeezing(atoms)}
+    return model, {
+        "emission": atoms.Jp * atoms.Jm,
+        "inversion": atoms.Jz,
+        "xi": wf.Squeezing(atoms),
+    }
 
 
-def guide(M: int) -> tuple[Model, dict[str, Any]]:
+def guide(M: int) -> tuple[wf.Model, dict[str, Any]]:
     """The pumped chain on a waveguide, N = 250."""
     chain, model = chain_model(M, 250, np.pi / 10, 250.0 * M / 100)
     return model, {"forward": emissions(chain, np.pi / 10)[0]}
@@ -109,19 +107,19 @@ def guide(M: int) -> tuple[Model, dict[str, Any]]:
 
 #: What is compared: words, model, method, step.
 KINDS: tuple[tuple[str, Callable[[], Any], Any, float], ...] = (
-    ("one ensemble", one, TWA(), 2.5e-5),
-    ("one ensemble, three-point noise", one, TWA(noise="three-point"), 2.5e-5),
-    ("one ensemble, Heun", one, TWA(scheme="heun"), 2.5e-5),
-    ("one ensemble, rotor form", one, TWA(form="rotor"), 2.5e-5),
-    ("ensemble, spin and mode", mixed, TWA(), 0.02),
-    ("waveguide chain, M = 8", lambda: guide(8), TWA(), 2e-4),
-    ("waveguide chain, M = 20", lambda: guide(20), TWA(), 1e-4),
-    ("waveguide chain, M = 500", lambda: guide(500), TWA(), 4e-6),
-    ("nearest neighbours, M = 40", lambda: lattice(40, False), TWA(), 0.02),
-    ("dense coupling and correlated decay, M = 40", lambda: lattice(40, True), TWA(), 0.02),
-    ("the same, M = 150", lambda: lattice(150, True), TWA(), 0.005),
-    ("Schwinger bosons", spins, Schwinger("Q"), 0.01),
-    ("generalised P-function", driven, GeneralizedP(), 0.01),
+    ("one ensemble", one, wf.TWA(), 2.5e-5),
+    ("one ensemble, three-point noise", one, wf.TWA(noise="three-point"), 2.5e-5),
+    ("one ensemble, Heun", one, wf.TWA(scheme="heun"), 2.5e-5),
+    ("one ensemble, rotor form", one, wf.TWA(form="rotor"), 2.5e-5),
+    ("ensemble, spin and mode", mixed, wf.TWA(), 0.02),
+    ("waveguide chain, M = 8", lambda: guide(8), wf.TWA(), 2e-4),
+    ("waveguide chain, M = 20", lambda: guide(20), wf.TWA(), 1e-4),
+    ("waveguide chain, M = 500", lambda: guide(500), wf.TWA(), 4e-6),
+    ("nearest neighbours, M = 40", lambda: lattice(40, False), wf.TWA(), 0.02),
+    ("dense coupling and correlated decay, M = 40", lambda: lattice(40, True), wf.TWA(), 0.02),
+    ("the same, M = 150", lambda: lattice(150, True), wf.TWA(), 0.005),
+    ("Schwinger bosons", spins, wf.Schwinger("Q"), 0.01),
+    ("generalised P-function", driven, wf.GeneralizedP(), 0.01),
 )
 
 
@@ -135,7 +133,7 @@ def agreement() -> Section:
         times = [0.0, PROBE * dt]
         short = {"ntraj": 256, "precision": "double", "keep": "final", **options}
         here, there = (
-            np.asarray(solve(model, times, device=device, **short).final)
+            np.asarray(wf.solve(model, times, device=device, **short).final)
             for device in ("cpu", "cuda")
         )
         size = np.abs(here).max(axis=0).clip(1e-12)
@@ -143,7 +141,8 @@ def agreement() -> Section:
         entries.append(Entry("", f"{what}: single trajectories", apart, at_most=1e-4))
         times = [0.0, 5 * PROBE * dt, 10 * PROBE * dt]
         runs = [
-            solve(model, times, ntraj=4096, device=device, **options) for device in ("cpu", "cuda")
+            wf.solve(model, times, ntraj=4096, device=device, **options)
+            for device in ("cpu", "cuda")
         ]
         entries.append(Entry("", "  averages, in standard errors", _apart(*runs), at_most=4))
     note = f"Same seed; {PROBE} steps in double precision, then {10 * PROBE} in single."
@@ -180,9 +179,9 @@ def rates(quick: bool) -> Section:
         members = sum(sub.size for sub in model.initial)
         values = []
         for k in range(repeats + 1):  # the first compiles and warms up
-            found = solve(
+            found = wf.solve(
                 model, [0.0, steps * dt], e_ops=e_ops, ntraj=ntraj, seed=7 + k, dt=dt,
-                method=TWA(noise=noise), device="cuda", progress=False,
+                method=wf.TWA(noise=noise), device="cuda", progress=False,
             )  # fmt: skip
             values.append(ntraj * steps * members / found.stats["run_time"] / 1e9)
         bound = None if need is None else need / 1e9

@@ -5,23 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..derived import function
+import wignerflow as wf
+
 from ..figures import ruks
-from ..model.level_states import level
-from ..model.levels import Levels
-from ..model.mode_states import vacuum
-from ..model.model import Jump, LocalJump, Model
-from ..model.op import Op
-from ..model.subsystems import Mode
-from ..result import Result
-from ..solving import solve
 from .report import Entry, Section
 from .timing import Time, entry, measure, race
+
+if TYPE_CHECKING:
+    from ..model.op import Op
 
 #: Largest error of emission of the three-level laser, in N^2, and trajectories.
 LASER = {10: (0.006, 200_000), 20: (0.0025, 400_000)}
@@ -35,66 +31,68 @@ SPREAD, SPREAD_SHARE = 0.1477, 0.03
 COSTS = {3: 12, 4: 45}
 
 
-def laser(N: int) -> tuple[Model, dict[str, Op]]:
+def laser(N: int) -> tuple[wf.Model, dict[str, Op]]:
     """Pumped through f at w = N/4, which falls to e at 4 w; all in e."""
     w = N / 4
-    atoms = Levels(N, ["g", "e", "f"], name="atoms")
-    jumps: list[Jump | LocalJump] = [
-        Jump(atoms.op("g", "e"), 1.0),
-        LocalJump(atoms.one("f", "g"), w),
-        LocalJump(atoms.one("e", "f"), 4 * w),
+    atoms = wf.Levels(N, ["g", "e", "f"], name="atoms")
+    jumps: list[wf.Jump | wf.LocalJump] = [
+        wf.Jump(atoms.op("g", "e"), 1.0),
+        wf.LocalJump(atoms.one("f", "g"), w),
+        wf.LocalJump(atoms.one("e", "f"), 4 * w),
     ]
     emission = atoms.op("e", "g") * atoms.op("g", "e") / N**2
-    return Model(jumps=jumps, initial={atoms: level("e")}), {"emission": emission}
+    return wf.Model(jumps=jumps, initial={atoms: wf.level("e")}), {"emission": emission}
 
 
-def decays(N: int, other: float) -> tuple[Model, dict[str, Any]]:
+def decays(N: int, other: float) -> tuple[wf.Model, dict[str, Any]]:
     """Collective decays of excited atoms at 1 and ``other``, and what is known of level 0."""
-    atoms = Levels(N, ["0", "1", "e"], name="atoms")
-    jumps = [Jump(atoms.op("0", "e"), 1.0), Jump(atoms.op("1", "e"), other)]
+    atoms = wf.Levels(N, ["0", "1", "e"], name="atoms")
+    jumps = [wf.Jump(atoms.op("0", "e"), 1.0), wf.Jump(atoms.op("1", "e"), other)]
     zero = atoms.pop("0")
     both = [zero, zero * zero]
-    return Model(jumps=jumps, initial={atoms: level("e")}), {
+    return wf.Model(jumps=jumps, initial={atoms: wf.level("e")}), {
         "mean": zero / N,
-        "variance": function(lambda n, nn: nn - n**2, both),
-        "spread": function(lambda n, nn: np.sqrt(nn - n**2) / N, both),
+        "variance": wf.function(lambda n, nn: nn - n**2, both),
+        "spread": wf.function(lambda n, nn: np.sqrt(nn - n**2) / N, both),
     }
 
 
-def raman(N: int) -> tuple[Model, dict[str, Op]]:
+def raman(N: int) -> tuple[wf.Model, dict[str, Op]]:
     """A drive from 0 to e, a cavity from e to 1, a repump."""
-    atoms, cavity = Levels(N, ["0", "1", "e"], name="atoms"), Mode(name="cavity")
+    atoms, cavity = wf.Levels(N, ["0", "1", "e"], name="atoms"), wf.Mode(name="cavity")
     light = cavity.adag * atoms.op("1", "e")
     drive = atoms.op("0", "e")
     H = 0.5 * atoms.pop("e") + 0.5 * (drive + drive.dag()) + (light + light.dag()) / np.sqrt(N)
-    jumps: list[Jump | LocalJump] = [
-        Jump(cavity.a, 1.0),
-        LocalJump(atoms.one("0", "e"), 0.1),
-        LocalJump(atoms.one("1", "e"), 0.1),
-        LocalJump(atoms.one("0", "1"), 0.5),
+    jumps: list[wf.Jump | wf.LocalJump] = [
+        wf.Jump(cavity.a, 1.0),
+        wf.LocalJump(atoms.one("0", "e"), 0.1),
+        wf.LocalJump(atoms.one("1", "e"), 0.1),
+        wf.LocalJump(atoms.one("0", "1"), 0.5),
     ]
-    return Model(H, jumps, initial={atoms: level("0"), cavity: vacuum}), {"photons": cavity.n / N}
+    return wf.Model(H, jumps, initial={atoms: wf.level("0"), cavity: wf.vacuum}), {
+        "photons": cavity.n / N
+    }
 
 
-def ladder(d: int) -> tuple[Model, dict[str, Op]]:
+def ladder(d: int) -> tuple[wf.Model, dict[str, Op]]:
     """d levels, collective decay of the upper of the first two and a pump through all others."""
     N = 1000
     labels = [str(k) for k in range(d)]
-    atoms = Levels(N, labels, name="atoms")
+    atoms = wf.Levels(N, labels, name="atoms")
     path = ["0", *labels[2:], "1"]  # two local channels for three levels
-    jumps: list[Jump | LocalJump] = [Jump(atoms.op("0", "1"), 1.0)]
-    jumps += [LocalJump(atoms.one(b, a), N / 4) for a, b in pairwise(path)]
+    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(atoms.op("0", "1"), 1.0)]
+    jumps += [wf.LocalJump(atoms.one(b, a), N / 4) for a, b in pairwise(path)]
     emission = atoms.op("1", "0") * atoms.op("0", "1") / N**2
-    return Model(jumps=jumps, initial={atoms: level("1")}), {"emission": emission}
+    return wf.Model(jumps=jumps, initial={atoms: wf.level("1")}), {"emission": emission}
 
 
 def costs(quick: bool) -> list[Entry]:
     """Processor time of a trajectory-step over that of a two-level ensemble, taken in turn."""
     ntraj, repeats = (2_560, 3) if quick else (25_600, 7)
 
-    def timed(model: Model, ops: dict[str, Op]) -> Callable[[], Time]:
+    def timed(model: wf.Model, ops: dict[str, Op]) -> Callable[[], Time]:
         def work() -> None:
-            solve(
+            wf.solve(
                 model, [0, 0.006], e_ops=ops, ntraj=ntraj, seed=7, dt=0.006 / 240, threads=1,
                 progress=False,
             )  # fmt: skip
@@ -145,19 +143,19 @@ def section(quick: bool) -> Section:
     )
 
 
-def _quiet(model: Model, t: NDArray[np.float64], ops: dict[str, Any], ntraj: int) -> Result:
+def _quiet(model: wf.Model, t: NDArray[np.float64], ops: dict[str, Any], ntraj: int) -> wf.Result:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        run: Result = solve(model, t, e_ops=ops, ntraj=ntraj, seed=5, progress=False)
+        run: wf.Result = wf.solve(model, t, e_ops=ops, ntraj=ntraj, seed=5, progress=False)
     return run
 
 
-def _off(problem: tuple[Model, Any], t: NDArray[np.float64], ntraj: int) -> tuple[float, float]:
+def _off(problem: tuple[wf.Model, Any], t: NDArray[np.float64], ntraj: int) -> tuple[float, float]:
     """Largest deviation from exact over time and its standard error."""
     model, ops = problem
     run = _quiet(model, t, ops, ntraj)
     (name,) = ops
-    exact = solve(model, t, e_ops=ops, method="exact", progress=False).expect[name]
+    exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False).expect[name]
     gap = np.abs(run.expect[name] - exact)
     at = int(np.argmax(gap))
     return float(gap[at]), float(run.sem[name][at])

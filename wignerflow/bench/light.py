@@ -7,13 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.photons import photons
-from ..model.line import Line
-from ..model.model import Model
-from ..model.states import up
-from ..model.subsystems import Ensemble
-from ..model.waveguides import waveguide
-from ..solving import solve
+import wignerflow as wf
+
 from .report import Section
 from .timing import Time, entry, measure, race
 
@@ -24,13 +19,13 @@ BINS, WITHIN, RECORDED = 200, 5, 30
 LINKED, DELAYS = 100, (4, 40, 3.7)
 
 
-def _burst(M: int, delay: float | None) -> tuple[Any, Model, Any]:
-    chain = Ensemble(N, count=M, name="chain")
+def _burst(M: int, delay: float | None) -> tuple[Any, wf.Model, Any]:
+    chain = wf.Ensemble(N, count=M, name="chain")
     if delay is None:
-        H, jumps = waveguide(chain, PHI, 1.0)
-        return chain, Model(H, jumps, initial={chain: up}), jumps
-    line = Line(chain, delays=delay, rate=1.0, phases=PHI)
-    return chain, Model(jumps=line.jumps, links=line.links, initial={chain: up}), line.outputs
+        H, jumps = wf.waveguide(chain, PHI, 1.0)
+        return chain, wf.Model(H, jumps, initial={chain: wf.up}), jumps
+    line = wf.Line(chain, delays=delay, rate=1.0, phases=PHI)
+    return chain, wf.Model(jumps=line.jumps, links=line.links, initial={chain: wf.up}), line.outputs
 
 
 def _step(M: int) -> float:
@@ -43,7 +38,7 @@ def plain(M: int, steps: int, ntraj: int, delay: float | None = None) -> Callabl
     dt = _step(M)
 
     def run() -> None:
-        solve(
+        wf.solve(
             model, [0.0, steps * dt], e_ops={"inversion": chain.Jz.sum()}, ntraj=ntraj, seed=7,
             dt=dt, threads=1, progress=False, truncation=False,
         )  # fmt: skip
@@ -59,7 +54,9 @@ def recorded(M: int, ntraj: int, outputs: int) -> Callable[[], Time]:
     named = dict(zip("FB", jumps[:outputs], strict=False))
 
     def run() -> None:
-        photons(model, named, bins=bins, ntraj=ntraj, seed=7, dt=dt, threads=1, g1=False, g2=False)
+        wf.photons(
+            model, named, bins=bins, ntraj=ntraj, seed=7, dt=dt, threads=1, g1=False, g2=False
+        )
 
     return lambda: measure(run)
 

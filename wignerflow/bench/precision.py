@@ -21,23 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.steady_state import steady_state
-from ..derived.spins import WinelandSqueezing
+import wignerflow as wf
+
 from ..figures.hosseinabadi import rydberg_ring
-from ..model.mode_states import vacuum
-from ..model.model import Jump, LocalJump, Model
-from ..model.states import bloch, down, up
-from ..model.subsystems import Ensemble, Mode
-from ..model.waveguides import waveguide
-from ..phasespace.twa import TWA
-from ..result import Result
-from ..run.stopping import relative
-from ..solving import solve
 
 SAMPLE = 20_000  # plain trajectories whose errors are measured
 WITHIN = 0.8  # step error of plain runs, of the standard error asked for
 AT_THE_END = ("one-axis twisting, N = 1000",)  # targets at the last time alone
-Made = tuple[Model, Any, dict[str, Any], float]
+Made = tuple[wf.Model, Any, dict[str, Any], float]
 
 
 @dataclass
@@ -61,49 +52,49 @@ class Row:
 
 def laser(N: int = 1000) -> Made:
     """Superradiant laser, all up; the step of version 0.1."""
-    atoms = Ensemble(N, name="atoms")
-    jumps: list[Jump | LocalJump] = [Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 0.25 * N)]
-    model = Model(jumps=jumps, initial={atoms: up})
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 0.25 * N)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
     return model, np.linspace(0, 20 / N, 101), {"emission": atoms.Jp * atoms.Jm}, 0.2 / N
 
 
 def crystal(N: int) -> Made:
     """Boundary time crystal with local decay."""
-    atoms = Ensemble(N, name="atoms")
-    jumps: list[Jump | LocalJump] = [Jump(atoms.Jm, 1.0), LocalJump(atoms.sm, 0.2 * N)]
-    model = Model(N * atoms.Jx, jumps, initial={atoms: down})
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sm, 0.2 * N)]
+    model = wf.Model(N * atoms.Jx, jumps, initial={atoms: wf.down})
     return model, np.linspace(0, 30 / N, 101), {"inversion": atoms.Jz}, 0.077 / N
 
 
 def cavity(N: int = 100) -> Made:
     """Cavity laser."""
-    atoms, light = Ensemble(N, name="atoms"), Mode(name="light")
+    atoms, light = wf.Ensemble(N, name="atoms"), wf.Mode(name="light")
     H = light.n + atoms.Jz + 0.9 / np.sqrt(N) * (light.adag * atoms.Jm + light.a * atoms.Jp)
-    jumps: list[Jump | LocalJump] = [
-        Jump(light.a, 1.0),
-        LocalJump(atoms.sm, 1 / 8),
-        LocalJump(atoms.sp, 3 / 8),
+    jumps: list[wf.Jump | wf.LocalJump] = [
+        wf.Jump(light.a, 1.0),
+        wf.LocalJump(atoms.sm, 1 / 8),
+        wf.LocalJump(atoms.sp, 3 / 8),
     ]
-    model = Model(H, jumps, initial={light: vacuum, atoms: up})
+    model = wf.Model(H, jumps, initial={light: wf.vacuum, atoms: wf.up})
     return model, np.linspace(0, 15, 101), {"photons": light.n}, 0.0217
 
 
 def chain(M: int = 20, N: int = 250) -> Made:
     """Waveguide chain."""
-    atoms = Ensemble(N, count=M, name="chain")
-    H, jumps = waveguide(atoms, np.pi / 10, 1.0)
-    model = Model(H, [*jumps, LocalJump(atoms.sp, 250.0)], initial={atoms: down})
+    atoms = wf.Ensemble(N, count=M, name="chain")
+    H, jumps = wf.waveguide(atoms, np.pi / 10, 1.0)
+    model = wf.Model(H, [*jumps, wf.LocalJump(atoms.sp, 250.0)], initial={atoms: wf.down})
     e_ops = {"emission": (atoms.Jp * atoms.Jm).sum()}
     return model, np.linspace(0, 0.1, 21), e_ops, 0.055 / (M * N)
 
 
 def squeezing(N: int = 1000) -> Made:
     """One-axis twisting with local dephasing, at the optimum of its squeezing."""
-    atoms = Ensemble(N, name="atoms")
-    model = Model(
-        atoms.Jz * atoms.Jz, [LocalJump(atoms.sz, 2.5)], initial={atoms: bloch(np.pi / 2, 0)}
+    atoms = wf.Ensemble(N, name="atoms")
+    model = wf.Model(
+        atoms.Jz * atoms.Jz, [wf.LocalJump(atoms.sz, 2.5)], initial={atoms: wf.bloch(np.pi / 2, 0)}
     )
-    return model, np.linspace(0, 0.006, 13), {"squeezing": WinelandSqueezing(atoms)}, 0.0005
+    return model, np.linspace(0, 0.006, 13), {"squeezing": wf.WinelandSqueezing(atoms)}, 0.0005
 
 
 def ring(M: int = 10) -> Made:
@@ -130,10 +121,12 @@ def row(what: str) -> Row:
     model, times, e_ops, dt = make()
     name = next(iter(e_ops))
 
-    def run(**options: Any) -> Result:
-        return solve(model, times, e_ops=e_ops, seed=1, progress=False, truncation=False, **options)
+    def run(**options: Any) -> wf.Result:
+        return wf.solve(
+            model, times, e_ops=e_ops, seed=1, progress=False, truncation=False, **options
+        )
 
-    old = TWA(scheme="splitting")
+    old = wf.TWA(scheme="splitting")
     alone = {"method": old, "symmetrize": False}
     tried = run(tol=WITHIN * target, ntraj=sample, **alone)
     dt = min(dt, tried.dt or dt)
@@ -144,9 +137,9 @@ def row(what: str) -> Row:
     mean, sem = np.abs(plain.expect[name]), plain.sem[name]
     at = slice(-1, None) if what in AT_THE_END else slice(None)
     scale, worst = float(mean[at].max()), float(sem[at].max())
-    goal = relative(target)
+    goal = wf.relative(target)
     if what in AT_THE_END:  # of the value there, not of the largest
-        goal = relative(target * scale / float(mean.max()), at=float(times[-1]))
+        goal = wf.relative(target * scale / float(mean.max()), at=float(times[-1]))
     needed = plain.ntraj * (worst / (target * scale)) ** 2
     asked = {"ntraj": 10**9, "target_sem": {name: goal}, "variance": "auto", **further}
     run(**asked)
@@ -170,10 +163,10 @@ def steady_row(N: int = 1000) -> Row:
     """Steady emission of the laser: squared error times work."""
     model, _, e_ops, dt = laser(N)
     start = time.process_time()
-    own = steady_state(model, e_ops, ntraj=2048, seed=1)
+    own = wf.steady_state(model, e_ops, ntraj=2048, seed=1)
     seconds = time.process_time() - start
     start = time.process_time()
-    plain = steady_state(model, e_ops, ntraj=2048, seed=1, dt=dt, controls=False)
+    plain = wf.steady_state(model, e_ops, ntraj=2048, seed=1, dt=dt, controls=False)
     each = time.process_time() - start
     sem, old = (float(r.sem["emission"]) for r in (own, plain))
     ratio = (old / sem) ** 2

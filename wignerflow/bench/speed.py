@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..figures.ruks import laser
 from ..figures.ruks_2a import NUMBERS
 from ..method import Precision
 from ..run.driver import available_threads
-from ..solving import solve
 from . import peers
 from .peers import PUMP, Job
 from .report import Entry, Section
@@ -47,7 +48,7 @@ def through_solve(
     dt = SCALED_TIME / N / steps
 
     def work() -> None:
-        solve(
+        wf.solve(
             model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, precision=precision,
             threads=threads, progress=False,
         )  # fmt: skip
@@ -146,14 +147,14 @@ def figure(quick: bool) -> Section:
     def twa() -> None:
         for N, atoms, model in systems:
             e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
-            solve(model, scaled / N, e_ops=e_ops, ntraj=10_000, seed=7, progress=False)
+            wf.solve(model, scaled / N, e_ops=e_ops, ntraj=10_000, seed=7, progress=False)
 
     def exact(N: int) -> Callable[[], None]:
         atoms, model = laser(N, PUMP * N)
         e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
 
         def run() -> None:
-            solve(model, scaled / N, e_ops=e_ops, method="exact", progress=False)
+            wf.solve(model, scaled / N, e_ops=e_ops, method="exact", progress=False)
 
         return run
 

@@ -9,14 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..kernels.cpu import CpuKernel
 from ..kernels.module import Grid, KernelText
-from ..model.couplings import NearestNeighbour
-from ..model.model import Jump, Model
-from ..model.operators import couple
-from ..model.states import down, up
-from ..model.subsystems import Spin
-from ..phasespace.twa import TWA
 from ..run.driver import available_threads
 from .report import Entry, Section
 from .startup import fresh
@@ -71,34 +67,34 @@ seconds = time.process_time() - start
 """
 
 
-def ring_model(size: int = SIZE) -> tuple[Spin, Model]:
+def ring_model(size: int = SIZE) -> tuple[wf.Spin, wf.Model]:
     """A driven ring of spins with interacting neighbours, decay and dephasing."""
-    ring = Spin(name="ring", count=size)
-    H = 0.25 * couple(ring.sz, NearestNeighbour(periodic=True), ring.sz) + 0.5 * ring.sx.sum()
-    jumps = [Jump(ring.sm, 0.1), Jump(ring.sz, 0.05)]
-    return ring, Model(H, jumps, initial={ring: down})
+    ring = wf.Spin(name="ring", count=size)
+    H = 0.25 * wf.couple(ring.sz, wf.NearestNeighbour(periodic=True), ring.sz) + 0.5 * ring.sx.sum()
+    jumps = [wf.Jump(ring.sm, 0.1), wf.Jump(ring.sz, 0.05)]
+    return ring, wf.Model(H, jumps, initial={ring: wf.down})
 
 
-def correlated_model(size: int = SIZE) -> Model:
+def correlated_model(size: int = SIZE) -> wf.Model:
     """Spins that decay together: a dense, real matrix of full rank."""
-    chain = Spin(name="chain", count=size)
+    chain = wf.Spin(name="chain", count=size)
     W = np.random.default_rng(1).normal(size=(size, size))
-    return Model(None, [Jump(chain.sm, W @ W.T / size)], initial={chain: up})
+    return wf.Model(None, [wf.Jump(chain.sm, W @ W.T / size)], initial={chain: wf.up})
 
 
-def coupled_model(size: int = SIZE) -> Model:
+def coupled_model(size: int = SIZE) -> wf.Model:
     """Spins coupled each to each by a dense matrix."""
-    chain = Spin(name="chain", count=size)
+    chain = wf.Spin(name="chain", count=size)
     K = np.random.default_rng(2).normal(size=(size, size)) / size
     np.fill_diagonal(K, 0.0)
-    H = couple(chain.sp, K + K.T, chain.sm)
-    return Model(H, [Jump(chain.sm, 0.1)], initial={chain: up})
+    H = wf.couple(chain.sp, K + K.T, chain.sm)
+    return wf.Model(H, [wf.Jump(chain.sm, 0.1)], initial={chain: wf.up})
 
 
-def kernel(model: Model, steps: int, single: bool = True) -> CpuKernel:
+def kernel(model: wf.Model, steps: int, single: bool = True) -> CpuKernel:
     """The compiled kernel of ``steps`` steps of 0.02."""
     times = np.array([0.0, 0.02 * steps])
-    system, _ = TWA().lower(model, {}, times)
+    system, _ = wf.TWA().lower(model, {}, times)
     grid = Grid.make(times, 0.02)
     return CpuKernel(KernelText(system, []), grid, single=single, batched=np.empty(0, np.int64))
 

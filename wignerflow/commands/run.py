@@ -91,7 +91,7 @@ def _dry(options: argparse.Namespace, job: Any) -> int:
 
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
     from ..checkpoint import CheckpointFailed
-    from ..figures.contract import write_atomic
+    from ..files import write_atomic
     from ..solving import FailedTrajectories, solve
 
     start, code = time.perf_counter(), 0

@@ -14,6 +14,7 @@ from ..model.operators import Op
 from . import blocks, occupied, populations, steady
 from .ladder import unknown_kind
 from .memory import MEMORY
+from .reduction import reduced
 from .solution import ExactSolution
 
 ENGINES = ("populations", "blocks", "occupations")
@@ -49,7 +50,8 @@ class Exact:
 
     ``Exact(engine=None)`` takes populations p(J, M) where nothing couples different M, and block
     density matrices otherwise; ``stats["engine"]`` and ``stats["why"]`` of the solution say which
-    and why.
+    and why. An array of ensembles or spins whose emitters are all alike, in H, jumps and initial
+    states, is solved as one ensemble of all of them.
 
     Args:
         engine: None chooses; "populations" (one ensemble or collective spin, closed classical
@@ -133,13 +135,16 @@ class Exact:
         """
         raise ValueError(f"Method {self!r} has no trajectories; its equation is `model.latex()`.")
 
-    def _accept(self, model: Model, ops: Mapping[str, Op]) -> tuple[dict[str, Op], str, str]:
-        """Checked operators, the engine to take, and why."""
-        named = checked_ops(model, ops)
+    def _accept(self, model: Model, ops: Mapping[str, Op]) -> tuple[Model, dict[str, Op], str, str]:
+        """The model and checked operators as they are solved, the engine to take, and why."""
+        named, note = checked_ops(model, ops), ""
         reason = self.refuses(model)
         if reason is not None:
             raise ValueError(f"{self!r} cannot treat this model: {reason}.")
-        return named, *self.choose(model)
+        if self.engine is None:
+            model, named, note = reduced(model, named)
+        engine, why = self.choose(model)
+        return model, named, engine, note + why
 
     def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> ExactSolution:
         """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.
@@ -154,7 +159,7 @@ class Exact:
                 memory; the message says why, and what does.
         """
         times = _check.tlist(tlist)
-        named, engine, why = self._accept(model, ops)
+        model, named, engine, why = self._accept(model, ops)
         begin = time.perf_counter()
         if engine == "populations":
             out = populations.solve(model, times, named, memory=self.memory)
@@ -185,7 +190,7 @@ class Exact:
             ValueError: the model depends on time, does not fit into memory, or has no unique
                 steady state.
         """
-        named, engine, why = self._accept(model, ops)
+        model, named, engine, why = self._accept(model, ops)
         begin = time.perf_counter()
         rtol = max(self.rtol, 1e-12)
         if engine == "occupations":

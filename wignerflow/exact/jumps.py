@@ -25,6 +25,7 @@ from .cutoffs import edge_stats, guess_cutoffs, widened
 from .engine import checked_ops
 from .ladder import Basis, Site
 from .memory import MEMORY
+from .reduction import reduced
 from .solution import ExactSolution
 
 CHUNK = 64
@@ -163,7 +164,9 @@ class QuantumJumps:
         reason = self.refuses(model)
         if reason is not None:
             raise ValueError(f"{self!r} cannot treat this model: {reason}.")
-        begin = time.perf_counter()
+        begin, note = time.perf_counter(), ""
+        if self.engine is None:
+            model, named, note = reduced(model, named)
         why_not = classical.refuses(model, Basis(model))
         if self.engine == "wavefunctions" or why_not is not None:
             run: WaveFunctions | _Classical = WaveFunctions(model, named, times, seed, self.memory)
@@ -186,7 +189,7 @@ class QuantumJumps:
         stats: dict[str, Any] = {
             "engine": "jumps",
             "runs": run.name,
-            "why": why[0].upper() + why[1:],
+            "why": (note + why)[0].upper() + (note + why)[1:],
             "ntraj": total.n,
             "seed": seed,
             "stopped_because": stopped,

@@ -13,14 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import wignerflow as wf
+
 from .. import files
-from .._version import __version__
-from ..result import Result, format_value
+from ..result import format_value
 
 if TYPE_CHECKING:
     import xarray
@@ -149,7 +150,7 @@ def dataset(
     """An empty dataset with the facts that every figure's file holds."""
     import xarray
 
-    facts = {"figure": figure, "source": source, "wignerflow": __version__, "warnings": ""}
+    facts = {"figure": figure, "source": source, "wignerflow": wf.__version__, "warnings": ""}
     return xarray.Dataset(coords=coordinates, attrs=facts | attributes)
 
 
@@ -162,7 +163,7 @@ def add_curve(
     data: xarray.Dataset,
     name: str,
     dim: str,
-    result: Result,
+    result: wf.Result,
     observable: str,
     *,
     label: str,
@@ -294,25 +295,6 @@ def in_title(number: int) -> str:
 # ---------------------------------------------------------------- files
 
 
-def _not_written(path: Path, error: OSError) -> NoReturn:
-    raise OSError(
-        error.errno, f"{error.strerror or error}; nothing was written", str(path)
-    ) from error
-
-
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write`` with a new file beside ``path``, then rename: whole or not at all.
-
-    Raises:
-        OSError: the file cannot be written; what stood there before is untouched.
-    """
-    try:
-        with files.replacing(path) as draft:
-            write(draft)
-    except OSError as error:
-        _not_written(path, error)
-
-
 def save(figure: Figure, data: xarray.Dataset, folder: Path) -> list[Path]:
     """Write FIGURE.nc and FIGURE.png; the data first, so that no drawing can lose it."""
     import matplotlib as mpl
@@ -321,13 +303,13 @@ def save(figure: Figure, data: xarray.Dataset, folder: Path) -> list[Path]:
     from ..plot import STYLE
 
     paths = [folder / f"{figure.name}.nc", folder / f"{figure.name}.png"]
-    write_atomic(paths[0], lambda path: data.to_netcdf(path, engine="h5netcdf"))
+    files.write_atomic(paths[0], lambda path: data.to_netcdf(path, engine="h5netcdf"))
     with mpl.rc_context(STYLE):
         drawing = figure.draw(data)
         buffer = BytesIO()
         drawing.savefig(buffer, format="png")
         plt.close(drawing)
-    write_atomic(paths[1], lambda path: _bytes(path, buffer.getvalue()))
+    files.write_atomic(paths[1], lambda path: _bytes(path, buffer.getvalue()))
     return paths
 
 

@@ -13,23 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model import emitters
-from ..model.couplings import NearestNeighbour
-from ..model.mode_states import vacuum
-from ..model.model import Jump, LocalJump, Model
-from ..model.operators import ArrayOp, Op, couple
-from ..model.states import State, down, up
-from ..model.subsystems import Ensemble, Mode, Spin, Subsystem
-from ..phasespace.cluster_twa import ClusterTWA
-from ..phasespace.twa import TWA, SpinTWA
+import wignerflow as wf
+
 from ..plot import COLOURS
-from ..result import Result
-from ..solving import solve
 from .contract import add_curve, difference
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+
+    from ..model.operators import ArrayOp, Op
+    from ..model.states import State
+    from ..model.subsystems import Subsystem
 
 PAPER = (
     "H. Hosseinabadi, O. Chelpanova and J. Marino, Making Truncated Wigner for dissipative spins "
@@ -50,44 +45,47 @@ FORMS: dict[str, tuple[str, str]] = {
 
 def atoms_of(
     N: int, loss: float, pump: float, together: bool
-) -> tuple[Subsystem, Op, Op, list[Jump | LocalJump]]:
+) -> tuple[Subsystem, Op, Op, list[wf.Jump | wf.LocalJump]]:
     """N emitters with loss and pump of each: subsystem, sum of sigma^-, of sigma^z, and jumps."""
     if together:
-        atoms = Ensemble(N, name="atoms")
-        local: list[Jump | LocalJump] = [LocalJump(atoms.sm, loss), LocalJump(atoms.sp, pump)]
+        atoms = wf.Ensemble(N, name="atoms")
+        local: list[wf.Jump | wf.LocalJump] = [
+            wf.LocalJump(atoms.sm, loss),
+            wf.LocalJump(atoms.sp, pump),
+        ]
         return atoms, atoms.Jm, 2 * atoms.Jz, local
-    spins = Spin(count=N, name="atoms")
-    return spins, spins.sm.sum(), spins.sz.sum(), [Jump(spins.sm, loss), Jump(spins.sp, pump)]
+    spins = wf.Spin(count=N, name="atoms")
+    return spins, spins.sm.sum(), spins.sz.sum(), [wf.Jump(spins.sm, loss), wf.Jump(spins.sp, pump)]
 
 
 #: By key: the method of a figure's curve.
 DETERMINISTIC = {"exact": "exact", "ce": "cumulant", "mf": "mean-field"}
 METHODS: dict[str, Any] = DETERMINISTIC | {
-    "spins": SpinTWA(),
-    "linear": TWA(spin_form="bloch"),
-    "pairs": ClusterTWA(size=2),
-    "bloch": TWA(),
+    "spins": wf.SpinTWA(),
+    "linear": wf.TWA(spin_form="bloch"),
+    "pairs": wf.ClusterTWA(size=2),
+    "bloch": wf.TWA(),
 }
 
 
 def solved(
-    key: str, model: Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
-) -> Result:
+    key: str, model: wf.Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
+) -> wf.Result:
     """The model by the method of ``key``; ``sampling`` are the options of sampled ones."""
     options = {} if key in DETERMINISTIC else sampling
-    return solve(model, times, e_ops=e_ops, method=METHODS[key], progress=False, **options)
+    return wf.solve(model, times, e_ops=e_ops, method=METHODS[key], progress=False, **options)
 
 
-def driven_spin(drive: float, decay: float, pump: float) -> tuple[Op, Model]:
+def driven_spin(drive: float, decay: float, pump: float) -> tuple[Op, wf.Model]:
     """Eq. (17) from below, or a spin left alone above: sigma^z and the model."""
-    spin = Spin(name="spin")
-    jumps = [Jump(spin.sm, decay), Jump(spin.sp, pump)]
-    return spin.sz, Model(drive * spin.sx, jumps, initial={spin: down if drive else up})
+    spin = wf.Spin(name="spin")
+    jumps = [wf.Jump(spin.sm, decay), wf.Jump(spin.sp, pump)]
+    return spin.sz, wf.Model(drive * spin.sx, jumps, initial={spin: wf.down if drive else wf.up})
 
 
 def _exchange(
     N: int,
-    one: Mode | Spin,
+    one: wf.Mode | wf.Spin,
     lower: Op,
     energy: Op,
     start: State,
@@ -98,7 +96,7 @@ def _exchange(
     loss: float,
     pump: float,
     together: bool,
-) -> Model:
+) -> wf.Model:
     r"""A mode or spin with operator ``lower`` and loss kappa exchanges excitations with N emitters.
 
     .. math:: H = E + \frac\epsilon2\sum_i\sigma^z_i
@@ -109,10 +107,10 @@ def _exchange(
     atoms, minus, inversion, jumps = atoms_of(N, loss, pump, together)
     H = energy + epsilon / 2 * inversion
     H = H + g / np.sqrt(N) * (lower.dag() * minus + lower * minus.dag())
-    return Model(H, [Jump(lower, kappa), *jumps], initial={one: start, atoms: up})
+    return wf.Model(H, [wf.Jump(lower, kappa), *jumps], initial={one: start, atoms: wf.up})
 
 
-def tavis_cummings(N: int, *, omega: float, **others: Any) -> tuple[Mode, Model]:
+def tavis_cummings(N: int, *, omega: float, **others: Any) -> tuple[wf.Mode, wf.Model]:
     """Eq. (28): photonic vacuum and inverted emitters.
 
     Args:
@@ -120,42 +118,42 @@ def tavis_cummings(N: int, *, omega: float, **others: Any) -> tuple[Mode, Model]
         omega: frequency of the mode.
         others: epsilon, g, kappa, loss, pump and ``together`` (see :func:`atoms_of`).
     """
-    mode = Mode(name="cavity")
-    return mode, _exchange(N, mode, mode.a, omega * mode.n, vacuum, **others)
+    mode = wf.Mode(name="cavity")
+    return mode, _exchange(N, mode, mode.a, omega * mode.n, wf.vacuum, **others)
 
 
-def central_spin(N: int, *, omega: float, **others: Any) -> tuple[Spin, Model]:
+def central_spin(N: int, *, omega: float, **others: Any) -> tuple[wf.Spin, wf.Model]:
     """Eq. (37): central spin down, N satellite spins up; arguments of :func:`tavis_cummings`."""
-    spin = Spin(name="central")
-    return spin, _exchange(N, spin, spin.sm, omega / 2 * spin.sz, down, **others)
+    spin = wf.Spin(name="central")
+    return spin, _exchange(N, spin, spin.sm, omega / 2 * spin.sz, wf.down, **others)
 
 
 def rydberg_ring(
     N: int, *, Omega: float, J: float, loss: float, dephasing: float
-) -> tuple[ArrayOp, Model]:
+) -> tuple[ArrayOp, wf.Model]:
     """Eq. (45) with periodic boundaries, all down: sigma^z of every atom, and the model."""
-    atoms = Spin(count=N, name="atoms")
+    atoms = wf.Spin(count=N, name="atoms")
     x, z = atoms.sx, atoms.sz
     # every bond is in couple twice, and every atom in two bonds
-    bonds = couple(z, NearestNeighbour(periodic=True), z)
+    bonds = wf.couple(z, wf.NearestNeighbour(periodic=True), z)
     H = Omega * x.sum() + J / 4 * (N + 2 * z.sum()) + J / 8 * bonds
-    jumps = [Jump(atoms.sm, loss), Jump(atoms.sz, dephasing)]
-    return z, Model(H, jumps, initial={atoms: down})
+    jumps = [wf.Jump(atoms.sm, loss), wf.Jump(atoms.sz, dephasing)]
+    return z, wf.Model(H, jumps, initial={atoms: wf.down})
 
 
-def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[Spin, Any, Model]:
+def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[wf.Spin, Any, wf.Model]:
     """Eqs. (50)-(55), resonant, rates in units of Gamma_0: spins, Gamma_ij and the model.
 
     Dipoles are perpendicular to the chain, which the paper does not say; ``spacing`` is in units of
     the wavelength.
     """
-    spins = Spin(count=N, name="chain")
+    spins = wf.Spin(count=N, name="chain")
     places = spacing * np.outer(np.arange(N), [1, 0, 0])
-    J, Gamma = emitters.free_space(places, dipole=[0, 0, 1], wavelength=1.0)
-    H = couple(spins.sp, J, spins.sm)
+    J, Gamma = wf.emitters.free_space(places, dipole=[0, 0, 1], wavelength=1.0)
+    H = wf.couple(spins.sp, J, spins.sm)
     if drive:
         H = H + drive * spins.sx.sum()
-    return spins, Gamma, Model(H, [Jump(spins.sm, rate=Gamma)], initial={spins: initial})
+    return spins, Gamma, wf.Model(H, [wf.Jump(spins.sm, rate=Gamma)], initial={spins: initial})
 
 
 def time_coordinate(name: str, last: float, points: int, symbol: str) -> dict[str, Any]:
@@ -168,7 +166,7 @@ def add_methods(
     data: xarray.Dataset,
     stem: str,
     dim: str,
-    results: Mapping[str, Result],
+    results: Mapping[str, wf.Result],
     observable: str,
     label: str,
     required: Mapping[str, float] | None = None,

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..analysis.steady_state import steady_state
+import wignerflow as wf
+
 from ..plot import new_figure
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import (
@@ -98,7 +99,7 @@ def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
             spin, model = central_spin(int(size), **PARAMETERS, together=key != "spins")
             e_ops = {"population": spin.sp * spin.sm}
             sampled = {} if key in DETERMINISTIC else sampling
-            runs.append(steady_state(model, e_ops, METHODS[key], **sampled))
+            runs.append(wf.steady_state(model, e_ops, METHODS[key], **sampled))
     for key, runs in found.items():
         name, text = f"steady_{key}", f"steady population, {FORMS[key][0]}"
         attrs: dict[str, Any] = {"long_name": text, "units": "1"}

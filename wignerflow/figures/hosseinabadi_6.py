@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.states import down
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import (
@@ -66,7 +67,7 @@ def make(
     sampling = sampling_of(count, seed, threads, 0.1 if quick else STEP)
     for k, drive in enumerate(DRIVES):
         say(f"Ω/Γ₀ = {drive:g}: {count} trajectories, exact")
-        spins, _, model = chain(size, SPACING, drive, down)
+        spins, _, model = chain(size, SPACING, drive, wf.down)
         e_ops = {"excitation": spins.sz.sum() / (2 * size) + 0.5}
         results = {
             key: solved(key, model, data["time"].values, e_ops, sampling)

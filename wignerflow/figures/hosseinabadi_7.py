@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model.operators import couple
-from ..model.states import up
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..result import Result
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
 from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, solved
 
@@ -82,11 +81,11 @@ def make(
     return data
 
 
-def _run(key: str, number: int, spacing: float, times: Any, sampling: dict[str, Any]) -> Result:
-    spins, Gamma, model = chain(number, spacing, 0.0, up)
+def _run(key: str, number: int, spacing: float, times: Any, sampling: dict[str, Any]) -> wf.Result:
+    spins, Gamma, model = chain(number, spacing, 0.0, wf.up)
     e_ops: dict[str, Any] = {"excitation": spins.sz.sum() / (2 * number) + 0.5}
     if key != "exact":
-        e_ops["rate"] = couple(spins.sp, Gamma, spins.sm) / number
+        e_ops["rate"] = wf.couple(spins.sp, Gamma, spins.sm) / number
     return solved(key, model, times, e_ops, sampling)
 
 
@@ -94,7 +93,7 @@ def _rate(
     data: xarray.Dataset,
     stem: str,
     key: str,
-    result: Result,
+    result: wf.Result,
     number: int,
     label: str,
     **attributes: Any,

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model.model import Jump, Model
-from ..model.states import State
-from ..model.subsystems import CollectiveSpin
-from ..phasespace.schwinger import Schwinger
-from ..phasespace.twa import TWA
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Say, add_curve, difference
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
+
+    from ..model.states import State
 
 PAPER = (
     "J. Huber, P. Kirton and P. Rabl, Phase-space methods for simulating the dissipative "
@@ -32,12 +30,12 @@ PAPER = (
 
 #: By key: label, method, marker, colour.
 METHODS: dict[str, tuple[str, Any, str, str]] = {
-    "w": ("Wigner", Schwinger("W"), "o", COLOURS[0]),
-    "p": ("P", Schwinger("P"), "x", COLOURS[1]),
-    "q": ("Q", Schwinger("Q"), "D", COLOURS[4]),
-    "w0": ("Wigner, coherent start", Schwinger("W", sampling="coherent"), "s", COLOURS[5]),
-    "c": ("Wigner, correlated noise", Schwinger("W", correlated_noise=True), "^", COLOURS[3]),
-    "bloch": ("TWA, Bloch form", TWA(), "v", COLOURS[2]),
+    "w": ("Wigner", wf.Schwinger("W"), "o", COLOURS[0]),
+    "p": ("P", wf.Schwinger("P"), "x", COLOURS[1]),
+    "q": ("Q", wf.Schwinger("Q"), "D", COLOURS[4]),
+    "w0": ("Wigner, coherent start", wf.Schwinger("W", sampling="coherent"), "s", COLOURS[5]),
+    "c": ("Wigner, correlated noise", wf.Schwinger("W", correlated_noise=True), "^", COLOURS[3]),
+    "bloch": ("TWA, Bloch form", wf.TWA(), "v", COLOURS[2]),
 }
 
 
@@ -49,18 +47,18 @@ def spin_model(
     drive: float = 0.0,
     twist: float = 0.0,
     initial: State,
-) -> tuple[CollectiveSpin, Model]:
+) -> tuple[wf.CollectiveSpin, wf.Model]:
     """H = drive S_x + twist/(2S) S_x^2, decay and dephasing in the paper's rates."""
-    spin = CollectiveSpin(S, name="spin")
+    spin = wf.CollectiveSpin(S, name="spin")
     H = drive * spin.Jx + twist / (2 * S) * spin.Jx * spin.Jx
-    jumps = [Jump(spin.Jm, decay / S), Jump(spin.Jz, 2 * dephasing)]
-    return spin, Model(H, jumps, initial={spin: initial})
+    jumps = [wf.Jump(spin.Jm, decay / S), wf.Jump(spin.Jz, 2 * dephasing)]
+    return spin, wf.Model(H, jumps, initial={spin: initial})
 
 
 def add_spin(
     data: xarray.Dataset,
-    spin: CollectiveSpin,
-    model: Model,
+    spin: wf.CollectiveSpin,
+    model: wf.Model,
     e_ops: Mapping[str, tuple[str, Any]],
     panel: str,
     times: Any,
@@ -84,14 +82,14 @@ def add_spin(
     tag = suffix or f"S{spin.S:g}"
     say(f"{panel}: exact, then {ntraj} trajectories of {len(methods)} methods")
     ops = {k: op for k, (_, op) in e_ops.items()}
-    exact = solve(model, times, e_ops=ops, method="exact", progress=False)
+    exact = wf.solve(model, times, e_ops=ops, method="exact", progress=False)
     for quantity, (label, _) in e_ops.items():
         add_curve(
             data, f"{quantity}_exact_{tag}", dim, exact, quantity, label=f"{label}, exact, {panel}",
             panel=panel, quantity=quantity, key="exact",
         )  # fmt: skip
     for key in methods:
-        result = solve(
+        result = wf.solve(
             model, times, e_ops=ops, method=METHODS[key][1], ntraj=ntraj, seed=seed, dt=dt,
             threads=threads, progress=False,
         )  # fmt: skip

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.states import up
+import wignerflow as wf
+
 from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
 
@@ -39,7 +40,7 @@ def make(
     count = ntraj or (2_000 if quick else 200_000)
     sampling = sampling_of(count, seed, threads, 0.01)
     for S in SPINS:
-        spin, model = spin_model(S, decay=1.0, initial=up)
+        spin, model = spin_model(S, decay=1.0, initial=wf.up)
         add_spin(
             data, spin, model, {"z": ("⟨Sz⟩/S", spin.Jz / S)}, f"S = {S}", times,
             [*REQUIRED, "w0"], required=REQUIRED if S == 100 else None, say=say, **sampling,

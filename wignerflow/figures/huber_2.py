@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.states import bloch_vector
+import wignerflow as wf
+
 from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
 
@@ -35,7 +36,7 @@ def make(
     count = ntraj or (2_000 if quick else 50_000)
     sampling = sampling_of(count, seed, threads, 0.01)
     for S in SPINS:
-        spin, model = spin_model(S, dephasing=1.0, initial=bloch_vector(1, 0, 0))
+        spin, model = spin_model(S, dephasing=1.0, initial=wf.bloch_vector(1, 0, 0))
         add_spin(
             data, spin, model, {"x": ("⟨Sx⟩/S", spin.Jx / S)}, f"S = {S}", times,
             list(REQUIRED), required=REQUIRED if S == 100 else None, say=say, **sampling,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.states import down
+import wignerflow as wf
+
 from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
 
@@ -37,7 +38,7 @@ def make(
     count = ntraj or (2_000 if quick else 100_000)
     sampling = sampling_of(count, seed, threads, 0.01)
     for S in (10, 30) if quick else SPINS:
-        spin, model = spin_model(S, decay=1.0, drive=DRIVE, initial=down)
+        spin, model = spin_model(S, decay=1.0, drive=DRIVE, initial=wf.down)
         e_ops = {
             "z": ("⟨Sz⟩/S", spin.Jz / S),
             "y": ("⟨Sy⟩/S", spin.Jy / S),

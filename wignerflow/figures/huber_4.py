@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..analysis.steady_state import steady_state
-from ..model.states import down
+import wignerflow as wf
+
 from ..plot import new_figure
-from ..solving import solve
 from .contract import Figure, Say, dataset, silent
 from .huber import METHODS, PAPER, spin_model
 
@@ -96,7 +95,7 @@ def make(
     dt = 0.02
     for drive in drives:
         say(f"drive {drive:g}")
-        spin, model = spin_model(S, decay=1.0, drive=float(drive), initial=down)
+        spin, model = spin_model(S, decay=1.0, drive=float(drive), initial=wf.down)
         J = {"x": spin.Jx, "y": spin.Jy, "z": spin.Jz}
         ops = J | {a + a: J[a] * J[a] for a in J}
         exact = _scaled(exact_steady_state(S, float(drive), 1 / S))
@@ -106,13 +105,13 @@ def make(
             method = METHODS[key][1]
             if key in ("c", "bloch"):
                 # double: a million steps of single precision round the length away
-                found = steady_state(
+                found = wf.steady_state(
                     model, ops, method, ntraj=min(count, 1000), seed=seed, dt=dt, threads=threads,
                     precision="double",
                 )  # fmt: skip
                 mean, sem = dict(found.expect), dict(found.sem)
             else:
-                result = solve(
+                result = wf.solve(
                     model, times, e_ops=ops, method=method, ntraj=count, seed=seed, dt=dt,
                     threads=threads, progress=False,
                 )  # fmt: skip

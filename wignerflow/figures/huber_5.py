@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..derived import WinelandSqueezing
-from ..model.states import down
+import wignerflow as wf
+
 from ..plot import new_figure
 from .contract import Check, Figure, Say, dataset, keeps, sampling_of, silent
 from .huber import METHODS, PAPER, add_spin, spin_model, time_axis
@@ -49,9 +49,9 @@ def make(
     sampling = sampling_of(count, seed, threads, 0.02)
     for S in spins:
         for i, rate in enumerate(rates):
-            spin, model = spin_model(S, decay=rate, twist=1.0, initial=down)
+            spin, model = spin_model(S, decay=rate, twist=1.0, initial=wf.down)
             add_spin(
-                data, spin, model, {f"xi{i}": (f"ξ², Γ/g = {rate:g}", WinelandSqueezing(spin))},
+                data, spin, model, {f"xi{i}": (f"ξ², Γ/g = {rate:g}", wf.WinelandSqueezing(spin))},
                 f"S = {S}", times, KEYS, suffix=f"S{S}", say=say, **sampling,
             )  # fmt: skip
         _optimum(data, S, rates)

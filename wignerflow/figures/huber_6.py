@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..derived import WinelandSqueezing
-from ..model.states import down
+import wignerflow as wf
+
 from ..plot import new_figure
 from .contract import Figure, Say, dataset, sampling_of, silent
 from .huber import METHODS, PAPER, add_spin, spin_model, time_axis
@@ -37,9 +37,9 @@ def make(
     sampling = sampling_of(ntraj or (2_000 if quick else 50_000), seed, threads, 0.005)
     for S in (10,) if quick else SPINS:
         for i, rate in enumerate(RATES):
-            spin, model = spin_model(S, dephasing=rate, twist=1.0, initial=down)
+            spin, model = spin_model(S, dephasing=rate, twist=1.0, initial=wf.down)
             add_spin(
-                data, spin, model, {f"xi{i}": (f"ξ², Γφ/g = {rate:g}", WinelandSqueezing(spin))},
+                data, spin, model, {f"xi{i}": (f"ξ², Γφ/g = {rate:g}", wf.WinelandSqueezing(spin))},
                 f"S = {S}", times, KEYS, suffix=f"S{S}", say=say, **sampling,
             )  # fmt: skip
     return data

@@ -18,13 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from ..model.couplings import NearestNeighbour
-from ..model.model import Jump, Model
-from ..model.operators import couple
-from ..model.states import down
-from ..model.subsystems import CollectiveSpin
+import wignerflow as wf
+
 from ..plot import new_figure
-from ..solving import solve
 from .contract import Check, Figure, Say, dataset, keeps, silent
 from .huber import METHODS, PAPER
 
@@ -42,16 +38,16 @@ LABELS = {"depth": "1 + ⟨Sz⟩/S", "xx": "⟨ΔSx²⟩/S", "yy": "⟨ΔSy²⟩
 REQUIRED = 0.02
 
 
-def chain(jy: float, jx: float = JX, spin: float = S, sites: int = N) -> tuple[Any, Model]:
+def chain(jy: float, jx: float = JX, spin: float = S, sites: int = N) -> tuple[Any, wf.Model]:
     """The ring and its model, Gamma = 1."""
-    ring = CollectiveSpin(spin, name="chain", count=sites)
-    bonds = NearestNeighbour(periodic=True)  # every bond twice
+    ring = wf.CollectiveSpin(spin, name="chain", count=sites)
+    bonds = wf.NearestNeighbour(periodic=True)  # every bond twice
     H = (
         0.5
         / (2 * spin)
-        * (jx * couple(ring.Jx, bonds, ring.Jx) + jy * couple(ring.Jy, bonds, ring.Jy))
+        * (jx * wf.couple(ring.Jx, bonds, ring.Jx) + jy * wf.couple(ring.Jy, bonds, ring.Jy))
     )
-    return ring, Model(H, [Jump(ring.Jm, 1 / spin)], initial={ring: down})
+    return ring, wf.Model(H, [wf.Jump(ring.Jm, 1 / spin)], initial={ring: wf.down})
 
 
 def covariances(
@@ -155,7 +151,7 @@ def make(
         for key in KEYS:
             # times are correlated along a trajectory: errors are those of independent groups
             results = [
-                solve(
+                wf.solve(
                     model, times, e_ops=ops, method=METHODS[key][1], ntraj=count // groups,
                     seed=seed + g, dt=dt, precision="double", threads=threads, keep="final",
                     progress=False,

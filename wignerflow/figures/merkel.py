@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.model import Jump, LocalJump, Model
-from ..model.subsystems import Ensemble
+import wignerflow as wf
 
 PAPER = (
     "Merkel, Link, Luoma, Strunz, Phase space theory for open quantum systems with local and "
@@ -24,13 +23,13 @@ def driven(
     *,
     kappa: dict[str, float],
     gamma: dict[str, float] | None = None,
-) -> tuple[Ensemble, Model]:
+) -> tuple[wf.Ensemble, wf.Model]:
     """Their model; ``kappa`` and ``gamma`` by channel "+", "-", "z" in the paper's rates."""
-    atoms = Ensemble(N, name="atoms")
+    atoms = wf.Ensemble(N, name="atoms")
     J = {"+": atoms.Jp, "-": atoms.Jm, "z": atoms.Jz}
     s = {"+": atoms.sp, "-": atoms.sm, "z": atoms.sz}
     plain = {"+": 2.0, "-": 2.0, "z": 0.5}
-    jumps: list[Any] = [Jump(J[k], 2 * rate / N) for k, rate in kappa.items() if rate]
-    jumps += [LocalJump(s[k], plain[k] * rate) for k, rate in (gamma or {}).items() if rate]
+    jumps: list[Any] = [wf.Jump(J[k], 2 * rate / N) for k, rate in kappa.items() if rate]
+    jumps += [wf.LocalJump(s[k], plain[k] * rate) for k, rate in (gamma or {}).items() if rate]
     H = B[0] * atoms.Jx + B[1] * atoms.Jy + B[2] * atoms.Jz
-    return atoms, Model(H, jumps, initial={atoms: initial})
+    return atoms, wf.Model(H, jumps, initial={atoms: initial})

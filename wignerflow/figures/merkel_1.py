@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..analysis import mean_field
+import wignerflow as wf
+
 from ..analysis.ball import draw_lines, draw_points, new_ball
-from ..analysis.mean_field import FixedPoint
-from ..model.states import down
-from ..phasespace.positivity import fibonacci_sphere
 from ..plot import COLOURS, new_figure
 from .contract import Check, Figure, Say, dataset, silent
 from .merkel import PAPER, driven
@@ -49,7 +47,7 @@ def make(
     field = (-np.sqrt(0.5), 0.0, np.sqrt(0.5))
     times = np.linspace(0, 12, 301 if quick else 1201)
     facts = {"long_name": "time B t", "symbol": "Bt", "units": "1"}
-    starts = fibonacci_sphere(16)
+    starts = wf.mean_field.fibonacci_sphere(16)
     data = dataset(
         "merkel-1",
         SOURCE,
@@ -59,10 +57,10 @@ def make(
     )
     for panel, gamma in PANELS.items():
         say(f"panel {panel}")
-        _, model = driven(100, field, down, kappa={"+": 0.8}, gamma=gamma)
-        (flow,) = mean_field.flows(model)
-        lines = mean_field.trajectories(flow, starts, times)
-        points = mean_field.fixed_points(model)
+        _, model = driven(100, field, wf.down, kappa={"+": 0.8}, gamma=gamma)
+        (flow,) = wf.mean_field.flows(model)
+        lines = wf.mean_field.trajectories(flow, starts, times)
+        points = wf.mean_field.fixed_points(model)
         name = f"Bloch vector, panel {panel}"
         data[f"r_{panel}"] = (
             ("line", "time", "axis"),
@@ -101,7 +99,7 @@ def draw(data: xarray.Dataset) -> Drawing:
         fixed = data[f"fixed_{panel}"]
         kinds = np.atleast_1d(fixed.attrs["kinds"])
         points = [
-            FixedPoint("atoms", r, np.zeros(0, complex), str(kind))
+            wf.mean_field.FixedPoint("atoms", r, np.zeros(0, complex), str(kind))
             for r, kind in zip(fixed.values, kinds, strict=True)
         ]
         draw_points(ax, points, AZIMUTH)

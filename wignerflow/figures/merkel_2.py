@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
-from ..model.states import down
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, difference, silent
 from .merkel import PAPER, driven
 
@@ -55,14 +55,14 @@ def make(
     )
     for regime, field in FIELDS.items():
         say(f"regime {regime}: Bx = {field} kappa_+, {many} trajectories")
-        atoms, model = driven(N, (field, 0, 0), down, kappa={"+": 1.0, "z": 1.0})
+        atoms, model = driven(N, (field, 0, 0), wf.down, kappa={"+": 1.0, "z": 1.0})
         e_ops = {c: 2 / N * getattr(atoms, f"J{c}") for c in COMPONENTS}
-        exact = solve(model, times, e_ops=e_ops, method="exact", progress=False)
+        exact = wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)
         for c in COMPONENTS:
             label = f"2⟨J{c}⟩/N, Bx = {field} κ₊, exact"
             add_curve(data, f"{c}_{regime}_exact", "time", exact, c, label=label, Bx=field)
         for name, count in (("few", few), ("many", many)):
-            result = solve(
+            result = wf.solve(
                 model,
                 times,
                 e_ops=e_ops,

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..analysis.ball import draw_map, draw_sphere, view
-from ..analysis.distribution import SphereDensity, sphere_density
-from ..analysis.mean_field import fixed_points
-from ..model.states import bloch_vector
+from ..analysis.distribution import SphereDensity
 from ..plot import STYLE
-from ..solving import solve
 from .contract import Check, Figure, Say, dataset, difference, silent
 from .merkel import PAPER, driven
 from .merkel_2 import FIELDS
@@ -57,12 +56,12 @@ def make(
     for N in NUMBERS:
         say(f"N = {N}: {ntraj} trajectories")
         build = {"kappa": {"+": 1.0, "z": 1.0}}
-        _, model = driven(N, (FIELDS["a"], 0, 0), bloch_vector(0, 0, -1), **build)
-        stable = next(p for p in fixed_points(model) if p.stable)
-        atoms, model = driven(N, (FIELDS["a"], 0, 0), bloch_vector(*stable.point), **build)
+        _, model = driven(N, (FIELDS["a"], 0, 0), wf.bloch_vector(0, 0, -1), **build)
+        stable = next(p for p in wf.mean_field.fixed_points(model) if p.stable)
+        atoms, model = driven(N, (FIELDS["a"], 0, 0), wf.bloch_vector(*stable.point), **build)
         e_ops = {c: 2 / N * getattr(atoms, f"J{c}") for c in "xyz"}
         times = np.array([0, DURATION])
-        result = solve(
+        result = wf.solve(
             model,
             times,
             e_ops=e_ops,
@@ -73,11 +72,11 @@ def make(
             keep="final",
             progress=False,
         )
-        density = sphere_density(result, BINS)
+        density = wf.sphere_density(result, BINS)
         densities.append(density.values)
         errors.append(density.errors)
         means.append([[result.expect[c][-1], result.sem[c][-1]] for c in "xyz"])
-        reference = solve(model, times, e_ops=e_ops, method="exact", progress=False)
+        reference = wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)
         exact.append([reference.expect[c][-1] for c in "xyz"])
     about = {"long_name": "P per unit solid angle", "units": "1"}
     data["density"] = (("N", "z", "phi"), np.array(densities), about)

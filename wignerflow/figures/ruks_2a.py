@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..phasespace.twa import TWA
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..result import Result
-from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
 from .ruks import PAPER, laser
 
@@ -89,13 +88,13 @@ def make(
         count, sampling = _sampling(N, ntraj)
         say(f"N = {N}: {count} trajectories{known}")
         sampling |= {"ntraj": count, "seed": seed, "threads": threads}
-        results = {"twa": solve(model, scaled / N, truncation=True, **sampling, **options)}
+        results = {"twa": wf.solve(model, scaled / N, truncation=True, **sampling, **options)}
         if exact:
-            results["exact"] = solve(model, scaled / N, method="exact", **options)
+            results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
         if jumps:
             few = RUNS if ntraj is None else min(RUNS, ntraj)
             runs: dict[str, Any] = {"ntraj": few, "seed": seed, "threads": threads}
-            result = solve(model, scaled / N, method="jumps", **runs, **options)
+            result = wf.solve(model, scaled / N, method="jumps", **runs, **options)
             for quantity in QUANTITIES:
                 _reference(data, quantity, N, result)
         for quantity in QUANTITIES:
@@ -118,12 +117,12 @@ def make(
 def _sampling(N: int, ntraj: int | None) -> tuple[int, dict[str, Any]]:
     """Trajectories at N, and how they are run; as many plain ones as are asked for."""
     if ntraj is None and N >= GUIDED:
-        small = TWA(scheme="small-noise")
+        small = wf.TWA(scheme="small-noise")
         return NETS, {"variance": "guided", "dt": LONG / N, "method": small}
     return NTRAJ if ntraj is None else ntraj, {"dt": STEP / N}
 
 
-def _reference(data: xarray.Dataset, quantity: str, N: int, result: Result) -> None:
+def _reference(data: xarray.Dataset, quantity: str, N: int, result: wf.Result) -> None:
     """An exact curve by quantum jumps, with its sampling error."""
     name, label = (f(quantity, N, "exact") for f in (name_of, label_of))
     facts: dict[str, Any] = {"long_name": label, "units": "1", "N": N, "error": f"{name}_sem"}

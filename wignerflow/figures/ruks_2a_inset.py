@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..phasespace.twa import TWA
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, deviations, sampled, silent
 from .ruks import PAPER, laser
 from .ruks_2a import PUMP, QUANTITIES, REQUIRED, label_of, name_of
@@ -98,15 +98,17 @@ def make(
         options: dict[str, Any] = {"e_ops": e_ops, "progress": False}
         sampling: dict[str, Any] = {"ntraj": count, "seed": seed, "threads": threads}
         results = {
-            "twa": solve(model, scaled / N, dt=step / N, **sampling, **options),
-            "exact": solve(model, scaled / N, method="exact", **options),
+            "twa": wf.solve(model, scaled / N, dt=step / N, **sampling, **options),
+            "exact": wf.solve(model, scaled / N, method="exact", **options),
         }
         if not quick and N in ROTOR:
             sampling["ntraj"] = ROTOR[N] if ntraj is None else ntraj
             for form, (text, corrected) in FORMS.items():
                 say(f"N = {N}: {sampling['ntraj']} trajectories, {text}")
-                rotor = TWA(form="rotor", corrected=corrected)
-                again = solve(model, scaled / N, method=rotor, dt=step / N, **sampling, **options)
+                rotor = wf.TWA(form="rotor", corrected=corrected)
+                again = wf.solve(
+                    model, scaled / N, method=rotor, dt=step / N, **sampling, **options
+                )
                 results[form] = again
         for quantity in QUANTITIES:
             for method, result in results.items():

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..derived import Squeezing, Subradiance
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, difference, in_title, keeps, silent
 from .ruks import PAPER, laser
 
@@ -67,16 +67,16 @@ def make(
     )
     atoms, model = laser(N, PUMP)
     e_ops: dict[str, Any] = {
-        "squeezing": Squeezing(atoms),
-        "subradiance": Subradiance(atoms),
+        "squeezing": wf.Squeezing(atoms),
+        "subradiance": wf.Subradiance(atoms),
         "emission": atoms.Jp * atoms.Jm / N**2,
         "inversion": atoms.Jz / N,
     }
     say(f"N = {N}: {ntraj} trajectories, exact populations")
     sampling: dict[str, Any] = {"ntraj": ntraj, "seed": seed, "threads": threads, "dt": STEP}
     results = {
-        "twa": solve(model, times, e_ops=e_ops, progress=False, **sampling),
-        "exact": solve(model, times, e_ops=e_ops, method="exact", progress=False),
+        "twa": wf.solve(model, times, e_ops=e_ops, progress=False, **sampling),
+        "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
     }
     for quantity, label in LABELS.items():
         for method, result in results.items():

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..analysis.steady_state import steady_state
-from ..phasespace.twa import TWA
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
 from .ruks import PAPER, laser
@@ -31,9 +31,9 @@ STEP, LOCAL_STEP = 2e-3, 0.02
 NTRAJ = {"twa": 24_000, "rotor": 6_000, "leading": 6_000}
 QUICK = 2_000
 METHODS: dict[str, tuple[str, Any]] = {
-    "twa": ("Bloch form", TWA()),
-    "rotor": ("rotor form, corrected", TWA(form="rotor")),
-    "leading": ("rotor form, leading order", TWA(form="rotor", corrected=False)),
+    "twa": ("Bloch form", wf.TWA()),
+    "rotor": ("rotor form, corrected", wf.TWA(form="rotor")),
+    "leading": ("rotor form, leading order", wf.TWA(form="rotor", corrected=False)),
 }
 REQUIRED = 0.015
 SOURCE = f"{PAPER}, Fig. 2(b), inset"
@@ -67,11 +67,11 @@ def make(
         atoms, model = laser(N, float(pump))
         e_ops = {"emission": atoms.Jp * atoms.Jm / N}
         say(f"pump {pump:.3g}: null vector, Bloch form, both rotor forms")
-        exact.append(float(steady_state(model, e_ops, "exact").expect["emission"]))
+        exact.append(float(wf.steady_state(model, e_ops, "exact").expect["emission"]))
         for method, (text, engine) in METHODS.items():
             count = (QUICK if quick else NTRAJ[method]) if ntraj is None else ntraj
             step = STEP if method == "twa" else min(STEP, LOCAL_STEP / pump)
-            out = steady_state(
+            out = wf.steady_state(
                 model, e_ops, engine, ntraj=count, seed=seed, dt=step, threads=threads
             )
             found[method].append(out)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, in_title, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions
@@ -74,8 +75,8 @@ def make(
         sampling: dict[str, Any] = {"ntraj": ntraj, "seed": seed, "threads": threads}
         step = STEP / (2 * N)
         results = {
-            "twa": solve(model, times, e_ops=e_ops, dt=step, progress=False, **sampling),
-            "exact": solve(model, times, e_ops=e_ops, method="exact", progress=False),
+            "twa": wf.solve(model, times, e_ops=e_ops, dt=step, progress=False, **sampling),
+            "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
         }
         for quantity, label in QUANTITIES.items():
             for method, result in results.items():

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..exact.reduction import reduce
+import wignerflow as wf
+
 from ..plot import new_figure
-from ..result import Result
-from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model
@@ -72,21 +71,20 @@ def make(
         count = count if ntraj is None else ntraj
         total = N * M
         chain, model = chain_model(M, N, 0.0, PUMP * total)
-        small = reduce(model)
         times = scaled / total
         engine = "a jump process" if total > SAMPLED_ABOVE else "populations"
         say(f"M = {M}: {count} trajectories, exact one-ensemble solution by {engine}")
-        twa = solve(
+        twa = wf.solve(
             model, times, e_ops={"site": (chain.Jp * chain.Jm).sum() / (M * N**2)}, ntraj=count,
             seed=seed, threads=threads, dt=STEP / total, progress=False,
         )  # fmt: skip
-        e_ops = {"site": small.emission(0) / N**2}
+        e_ops = {"site": chain[0].Jp * chain[0].Jm / N**2}
         options: dict[str, Any] = {"e_ops": e_ops, "progress": False}
         if total > SAMPLED_ABOVE:
             options |= {"method": "jumps", "ntraj": runs[M], "seed": seed, "threads": threads}
         else:
             options["method"] = "exact"
-        _reference(data, M, solve(small.model, times, **options))
+        _reference(data, M, wf.solve(model, times, **options))
         label = f"site emission / N², M = {M}, twa"
         add_curve(
             data, f"site_M{M}_twa", "scaled_time", twa, "site", label=label,
@@ -95,7 +93,7 @@ def make(
     return data
 
 
-def _reference(data: xarray.Dataset, M: int, result: Result) -> None:
+def _reference(data: xarray.Dataset, M: int, result: wf.Result) -> None:
     """The exact curve; with its standard error where it is sampled."""
     facts: dict[str, Any] = {"long_name": f"site emission / N², M = {M}, exact", "units": "1"}
     facts |= {"method": "exact", "engine": result.method, "M": M}

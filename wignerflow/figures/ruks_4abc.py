@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..derived import StructureFactor
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Check, Figure, Say, add_curve, dataset, in_title, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions
@@ -75,10 +75,10 @@ def make(
         "forward": forward,
         "backward": backward,
         "site_emission": chain.Jp * chain.Jm / N**2,
-        "structure": StructureFactor(chain.Jm, momenta),
+        "structure": wf.StructureFactor(chain.Jm, momenta),
     }
     say(f"{M} ensembles of {N}: {ntraj} trajectories")
-    result = solve(
+    result = wf.solve(
         model, times, e_ops=e_ops, ntraj=ntraj, seed=seed, threads=threads, dt=STEP / (M * N),
         progress=False,
     )  # fmt: skip

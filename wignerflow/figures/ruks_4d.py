@@ -24,10 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..derived import Ratio
+import wignerflow as wf
+
 from ..plot import new_figure
-from ..result import Result
-from ..solving import solve
 from .contract import Check, Figure, Say, dataset, in_title, silent
 from .ruks import PAPER
 from .ruks_chain import chain_model, emissions
@@ -55,24 +54,24 @@ MEMORY = 2e9
 SOURCE = f"{PAPER}, Fig. 4(d)"
 
 
-def run(M: int, drive: float, scaled_step: float, **sampling: Any) -> Result:
+def run(M: int, drive: float, scaled_step: float, **sampling: Any) -> wf.Result:
     """Fractions and total emission of one chain at t = 2/Gamma; ``drive`` is Omega/gamma."""
     pump, phi = N * M / 100, 10 * np.pi / M
     chain, model = chain_model(M, N, phi, pump, drive * pump)
     forward, backward = emissions(chain, phi)
     e_ops: dict[str, Any] = {
-        "forward_fraction": Ratio(forward, forward + backward),
-        "backward_fraction": Ratio(backward, forward + backward),
+        "forward_fraction": wf.Ratio(forward, forward + backward),
+        "backward_fraction": wf.Ratio(backward, forward + backward),
         "emission": forward + backward,
     }
     step = scaled_step / (N * M)
-    return solve(model, [0.0, TIME], e_ops=e_ops, dt=step, progress=False, **sampling)
+    return wf.solve(model, [0.0, TIME], e_ops=e_ops, dt=step, progress=False, **sampling)
 
 
 def choose_step(say: Say, **sampling: Any) -> tuple[float, list[list[float]]]:
     """The scaled step, and rows (step, change of fraction, error, that of emission, error)."""
     rows: list[list[float]] = []
-    before: Result | None = None
+    before: wf.Result | None = None
     for step in (*STEPS, STEPS[-1] / 2):
         found = run(SIZES[0], PILOT_DRIVE, step, **sampling)
         if before is not None:

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model.model import Jump, LocalJump, Model
-from ..model.states import down, up
-from ..model.subsystems import Ensemble
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
-from ..solving import solve
 from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
 from .ruks import PAPER
 
@@ -37,7 +35,7 @@ STEP = 0.025
 #: Bounds on the largest deviation of <J_z>/N by N.
 REQUIRED = {10: 0.02, 50: 0.006}
 CHANNELS = {"none": "no local dissipation", "dephasing": "local dephasing", "decay": "local decay"}
-STARTS = {"ground": down, "inverted": up}
+STARTS = {"ground": wf.down, "inverted": wf.up}
 SOURCE = f"{PAPER}, Fig. 5"
 
 
@@ -46,14 +44,14 @@ def name_of(channel: str, start: str, N: int, method: str) -> str:
     return f"inversion_{channel}_{start}_N{N}_{method}"
 
 
-def time_crystal(N: int, channel: str, start: str) -> tuple[Ensemble, Model]:
+def time_crystal(N: int, channel: str, start: str) -> tuple[wf.Ensemble, wf.Model]:
     """The model with Gamma = 1."""
-    atoms = Ensemble(N, name="atoms")
-    jumps: list[Jump | LocalJump] = [Jump(atoms.Jm, 1.0)]
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(atoms.Jm, 1.0)]
     if channel != "none":
         local = {"dephasing": atoms.sz, "decay": atoms.sm}[channel]
-        jumps.append(LocalJump(local, LOCAL * N))
-    return atoms, Model(DRIVE * N * atoms.Jx, jumps, initial={atoms: STARTS[start]})
+        jumps.append(wf.LocalJump(local, LOCAL * N))
+    return atoms, wf.Model(DRIVE * N * atoms.Jx, jumps, initial={atoms: STARTS[start]})
 
 
 def make(
@@ -87,9 +85,9 @@ def make(
                 atoms, model = time_crystal(N, channel, start)
                 options: dict[str, Any] = {"e_ops": {"inversion": atoms.Jz / N}, "progress": False}
                 sampling: dict[str, Any] = {"ntraj": ntraj, "seed": seed, "threads": threads}
-                results = {"twa": solve(model, scaled / N, dt=STEP / N, **sampling, **options)}
+                results = {"twa": wf.solve(model, scaled / N, dt=STEP / N, **sampling, **options)}
                 if exact:
-                    results["exact"] = solve(model, scaled / N, method="exact", **options)
+                    results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
                 for method, result in results.items():
                     judged = exact and method == "twa"
                     add_curve(

@@ -11,16 +11,17 @@ with D[L]rho = L rho L^+ - {L^+L, rho}/2, Gamma = 1 and all emitters down at t =
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..model.model import LocalJump, Model
-from ..model.operators import Op
-from ..model.states import down
-from ..model.subsystems import Ensemble
-from ..model.waveguides import waveguide
+import wignerflow as wf
+
+if TYPE_CHECKING:
+    from ..model.operators import Op
 
 
-def directions(chain: Ensemble, phi: float) -> tuple[Op, Op]:
+def directions(chain: wf.Ensemble, phi: float) -> tuple[Op, Op]:
     """L_F and L_B."""
     turn = np.exp(1j * phi * np.arange(chain.size))
     return (turn * chain.Jm).sum(), (turn.conj() * chain.Jm).sum()
@@ -28,22 +29,22 @@ def directions(chain: Ensemble, phi: float) -> tuple[Op, Op]:
 
 def chain_model(
     M: int, N: int, phi: float, pump: float, drive: float = 0.0
-) -> tuple[Ensemble, Model]:
+) -> tuple[wf.Ensemble, wf.Model]:
     """The pumped chain, all down.
 
     ``drive`` Omega adds the forward field Omega sum_m (e^{-i phi m} J^+_m + h.c.) = Omega (L_F^+ +
     L_F): emitters follow J^-_m ~ e^{-i phi m}, which feeds L_F. The paper prints the opposite
     phase, which with its own Eq. (8) feeds L_B.
     """
-    chain = Ensemble(N, count=M, name="chain")
-    H, jumps = waveguide(chain, phi, 1.0)
+    chain = wf.Ensemble(N, count=M, name="chain")
+    H, jumps = wf.waveguide(chain, phi, 1.0)
     if drive:
         forward, _ = directions(chain, phi)
         H = H + drive * (forward.dag() + forward)
-    return chain, Model(H, [*jumps, LocalJump(chain.sp, pump)], initial={chain: down})
+    return chain, wf.Model(H, [*jumps, wf.LocalJump(chain.sp, pump)], initial={chain: wf.down})
 
 
-def emissions(chain: Ensemble, phi: float) -> tuple[Op, Op]:
+def emissions(chain: wf.Ensemble, phi: float) -> tuple[Op, Op]:
     """Forward and backward emission <L^+L> / N_tot^2."""
     total = float(chain.numbers.sum()) ** 2
     forward, backward = directions(chain, phi)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..exact import populations
 from ..exact.cutoffs import guess_cutoffs
 from ..exact.engine import Exact
+from ..exact.reduction import reduced
 from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
@@ -58,6 +59,12 @@ def choose_method(
     model: Model, times: NDArray[np.float64], ops: Mapping[str, Op | ArrayOp]
 ) -> tuple[Any, str]:
     """A method object, and a sentence that says why."""
+    given = model
+    every = {name: op for name, op in ops.items() if isinstance(op, Op)}
+    for name, op in ops.items():
+        if isinstance(op, ArrayOp):
+            every |= {f"{name} {m}": op[m] for m in range(op.size)}
+    model, _, _ = reduced(model, every)
     if populations.refuses(model) is None:
         N = max(float(np.max(getattr(s, "numbers", 1))) for s in model.subsystems)
         states = (N / 2 + 1) ** 2
@@ -68,7 +75,7 @@ def choose_method(
         return Exact(), f"exact: the density matrix has at most {elements:.0f} elements"
     size = f"{elements:.1e} elements" if np.isfinite(elements) else "no limit known beforehand"
     costly = f"the density matrix is too large to be cheap ({size})"
-    verdict = GeneralizedP.applies(model, times)
+    verdict = GeneralizedP.applies(given, times)
     if verdict and not any(inexact(op) for op in ops.values()):
         why = (
             f"generalised P-function: {costly}, and sampling is exact at any size: {verdict.reason}"
