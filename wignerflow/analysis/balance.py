@@ -67,12 +67,13 @@ def balanced(model: Model, outputs: Sequence[Output]) -> tuple[Op, list[int]] | 
 def defect(
     values: NDArray[np.float64], ends: Sequence[int], under_way: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """What is missing on each trajectory, in photons.
+    """What is missing on each trajectory, in photons: (chunks, 32).
 
     Args:
-        values: records of all outputs at all times and the number of excitations, (n, T, K).
+        values: records of all outputs at all times and the number of excitations, (chunks, T,
+            K, 32).
         ends: outputs that hold all that leaves.
-        under_way: photons on links at the end, (n,).
+        under_way: photons on links at the end, (chunks, 32).
     """
     left = sum(values[:, 1:, RECORDS * k + 5].sum(axis=1) for k in ends)
     return np.asarray(values[:, -1, -1] - values[:, 0, -1] + left + under_way)

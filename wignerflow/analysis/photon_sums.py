@@ -17,12 +17,16 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ..run.statistics import BATCHES
+from .photon_loops import summed, transformed
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-#: Chunks whose products are made at once, or of which a worker adds up all else.
-TOGETHER, ADDED = 16, 4
+#: Chunks whose products are made at once.
+TOGETHER = 16
+#: Bytes that a group of chunks leaves before they are added up, so that they are still at hand, as
+#: many chunks at most, and groups that a worker adds up by itself.
+AT_HAND, ADDED, GROUPS = 2**20, 4, 8
 #: Sums without products of bins.
 SUMMED = (
     "count", "_squares", "_entered", "_photons", "gain", "square", "_wave", "_power", "_cross",
@@ -32,7 +36,7 @@ SUMMED = (
 
 @dataclass
 class Bins:
-    """Records of a chunk of trajectories, (RECORDS, A, B, 32).
+    """Records of trajectories, (RECORDS, A, B, trajectories): one chunk of 32 or more.
 
     Re and Im of the amplitudes c in the modes of bins, and of the part v that enters; photons in
     the bin by the symbol of the flux; and what the sum over steps of abs(b_out)^2 - abs(b_in)^2
@@ -40,13 +44,13 @@ class Bins:
     """
 
     records: Real
-    counts: NDArray[np.bool_]
+    counts: NDArray[np.bool_]  # of each, in chunks: (chunks, 32)
     #: What is missing in the energy balance of each trajectory; None: there is none.
     missing: Real | None = None
 
     @property
     def c(self) -> Complex:
-        """Amplitudes of the bins, (32, A, B)."""
+        """Amplitudes of the bins, (trajectories, A, B)."""
         return np.moveaxis(self.records[0] + 1j * self.records[1], 2, 0)
 
     @property
@@ -117,11 +121,11 @@ class Sums:
         self.missing = np.zeros(2)
         self._waiting: list[tuple[Any, Any, Real, Real]] = []
 
-    def part(self, chunks: Iterator[Bins]) -> Sums:
-        """Sums of some chunks without products of bins, to be added to these."""
+    def part(self, groups: Iterator[Bins]) -> Sums:
+        """Sums of groups without products of bins, to be added to these."""
         out = Sums(*self.shape, self.algebra, self.flux, False, False, self.steady, self.ways)
-        for chunk in chunks:
-            out.add(chunk)
+        for bins in groups:
+            out.add(bins)
         return out
 
     def absorb(self, part: Sums) -> None:
@@ -130,30 +134,27 @@ class Sums:
             total = getattr(self, name)
             total += getattr(part, name)
 
-    def add(self, chunk: Bins) -> None:
-        """One chunk of 32 trajectories; its records are used up."""
-        self.count += chunk.counts
-        if chunk.missing is not None:
-            some = chunk.missing[chunk.counts]
+    def add(self, bins: Bins) -> None:
+        """Add some chunks; one where products of bins are wanted."""
+        self.count += bins.counts.sum(axis=0)
+        if bins.missing is not None:
+            some = bins.missing[bins.counts]
             self.missing += [np.sum(some**2), some.size]
         if self.g1 is not None or self.g2 is not None:
-            self._pairs(chunk)
-        r = chunk.records
-        self._waves(r[:2])
-        r[:4] *= r[:4]  # in place: fresh memory for each product would take as long again
-        for part in (0, 1):
-            self._squares += r[part]
-            self._entered += r[2 + part]
-        self._photons += r[4]
-        total = r[5].sum(axis=1).T
-        self.gain += total
-        self.square += total**2
+            self._pairs(bins)
+        records = bins.records
+        self._waves(records[:2])
+        gain = np.zeros((self.shape[0], records.shape[3]))
+        summed(records, self._squares, self._entered, self._photons, gain)
+        by_chunk = gain.reshape(self.shape[0], -1, BATCHES)
+        self.gain += by_chunk.sum(axis=1).T
+        self.square += (by_chunk**2).sum(axis=1).T
 
     def _pairs(self, chunk: Bins) -> None:
         """Products of bins."""
         c, v = chunk.c, chunk.v
         C, V, flux = np.abs(c) ** 2, np.abs(v) ** 2, np.moveaxis(chunk.records[4], 2, 0)
-        at = chunk.counts[:, None, None]
+        at = chunk.counts.reshape(-1, 1, 1)
         own = np.diagonal(self.algebra.gamma).real[None, :, None]
         entering = np.diagonal(self.algebra.entering).real[None, :, None]
         x = np.where(at, C - V + entering, 0)
@@ -217,15 +218,12 @@ class Sums:
         return scipy.fft.ifft(one[:, :, None] * two[:, None])[..., :T] / T
 
     def _waves(self, parts: Real) -> None:
-        """Fourier transforms of the bins, by windows; parts: Re and Im, (2, A, B, 32)."""
+        """Fourier transforms of the bins, by windows; parts: Re and Im, (2, A, B, n)."""
         T = parts.shape[2] // self.windows
         for k in range(self.windows):
             w = scipy.fft.rfft(parts[:, :, k * T : (k + 1) * T], axis=2, norm="ortho")
-            f = w.view(float) / self.windows**0.5 if self.windows > 1 else w.view(float)
-            self._wave += f
-            self._cross += f[0] * f[1]
-            f *= f
-            self._power += f
+            scale = self.windows**-0.5
+            transformed(w.view(float), self._wave, self._power, self._cross, scale)
 
     def quadrature(self, a: int, angle: float) -> Real:
         """Spectra of cos(angle) Re c + sin(angle) Im c of output a, less their means.

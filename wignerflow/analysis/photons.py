@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ from ..phasespace.symbols import SymbolMap
 from ..phasespace.system import RECORDS, PhaseSpaceSystem
 from ..phasespace.twa import TWA
 from ..run.driver import Request, prepare
-from ..run.record import folded, records
+from ..run.record import Seen, folded
 from ..run.statistics import BATCHES
 from ..solving import (
     FAILED_LIMIT,
@@ -52,7 +52,8 @@ from ..solving import (
     trajectories_of,
 )
 from .balance import balanced, defect
-from .photon_sums import ADDED, Bins, Commutators, Sums
+from .photon_loops import arranged
+from .photon_sums import ADDED, AT_HAND, GROUPS, Bins, Commutators, Sums
 from .photon_values import Data, Photons, from_counts, from_sums
 from .steady_state import steady_state
 from .ways import several_ways
@@ -259,6 +260,7 @@ class _Run:
     ):
         self.request, self.edges = request, edges
         self.balance = balanced(model, outputs)
+        self.scales = 1 / np.sqrt(np.diff(edges))
         self.ways = False  # whether light has several ways, see ``several_ways``
         if model.links:
             self._linked(model, engine, outputs)
@@ -321,24 +323,31 @@ class _Run:
         """Records, and the number of excitations."""
         seen = [p for row in values for p in row]
         seen += [symbols["number"]] if self.balance is not None else []
-        return KernelText(system, [Readout(p, False) for p in seen])
+        return KernelText(system, [Readout(p, False) for p in seen], diagnostic=False)
 
     def sums(self, flux: bool, g1: bool, g2: bool, steady: bool) -> Sums:
         """Run all trajectories."""
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
         out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
         keep = self.balance is not None and self.text.links.active
-        how = (self.text, self.times, self.dt, self.request, self._bins)
-        if g1 or g2:
-            for chunk in records(*how, keep):
-                out.add(chunk)
-            out.flush()
-        else:
-            for part in folded(*how, out.part, ADDED, keep):
-                out.absorb(part)
+        groups = (1, 1) if g1 or g2 else self._groups()
+
+        def part(seen: Iterator[Seen]) -> Sums | Bins:
+            bins = (self._bins(*group) for group in seen)
+            return next(bins) if g1 or g2 else out.part(bins)
+
+        for found in folded(self.text, self.times, self.dt, self.request, part, *groups, keep):
+            out.add(found) if isinstance(found, Bins) else out.absorb(found)
+        out.flush()
         if out.missing[1]:
             self.facts["balance"] = float(np.sqrt(out.missing[0] / out.missing[1]))
         return out
+
+    def _groups(self) -> tuple[int, int]:
+        """Chunks of a group, and groups that a worker adds up: for 32 workers, as many at most."""
+        each = 8 * BATCHES * self.times.size * self.text.channels
+        some = max(2, min(ADDED, AT_HAND // each))
+        return some, max(1, min(GROUPS, self.request.ntraj // (32 * BATCHES * some)))
 
     def _bins(
         self,
@@ -346,18 +355,17 @@ class _Run:
         counts: NDArray[np.bool_],
         final: NDArray[np.float64] | None = None,
     ) -> Bins:
+        """Of a group of chunks, see ``folded``."""
         missing = None
         if self.balance is not None:
             light: Any = 0.0
             if final is not None:
-                lengths = np.array([self.dt])
-                light = self.text.links.energy(final[self.text.layout.state_slots :], lengths)
+                lengths, under_way = np.array([self.dt]), final[:, self.text.layout.state_slots :]
+                light = np.stack([self.text.links.energy(f, lengths) for f in under_way])
             missing = defect(values, self.balance[1], light)
-            values = values[:, :, :-1]
-        first = self.times.size - self.edges.size + 1
-        shape = (len(values), self.edges.size - 1, -1, RECORDS)
-        r = np.ascontiguousarray(values[:, first:].reshape(shape).transpose(3, 2, 1, 0))
-        r[:4] *= 1 / np.sqrt(np.diff(self.edges))[:, None]
+        A, B = self.algebra.gamma.shape[0], self.edges.size - 1
+        r = np.empty((RECORDS, A, B, len(values) * BATCHES))
+        arranged(values, self.times.size - self.edges.size + 1, self.scales, r)
         return Bins(r, counts, missing)
 
 

@@ -147,7 +147,8 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
                 h = hs[i - 1]
                 if STRANG:
                     counter = keys_of(kh, run0, run1, counter, LOCAL)
-                local(v, s, w, p, o, rows[number + i - 1], kh, t0)
+                if i == 1 or not RESTS:
+                    local(v, s, w, p, o, rows[number + i - 1], kh, t0)
                 for j in range(nsteps[i - 1]):
                     dynamic = keys_of(kd, run0, run1, dynamic, DYNAMICS)
                     kl = kh if STRANG and j == nsteps[i - 1] - 1 else kf
@@ -227,8 +228,12 @@ class KernelText:
         readouts: list[Readout],
         loops: Loops | None = None,
         given: bool = False,
+        diagnostic: bool = True,
     ):
-        """``given``: normals stand in a table, see ``given``."""
+        """``given``: normals stand in a table, see ``given``.
+
+        ``diagnostic``: a channel more than was asked for tells of the lengths of spins.
+        """
         self.given = system
         rates: list[Any] = [c.rate for c in system.channels]
         rates += [c.rate for c in system.member_channels]
@@ -247,8 +252,10 @@ class KernelText:
         self.layout.s("alive")
         self.layout.s("clip")
         local, printer = self._printers()
-        observer = ObservePrinter(self.layout, readouts)
+        observer = ObservePrinter(self.layout, readouts, diagnostic)
         self.local = local
+        #: Nothing moves between collective steps: ``local`` is needed before the first one alone.
+        self.rests = self.strang and isinstance(printer, StepPrinter) and not local.steps
         #: Tables of collective steps: of modes, or of all that a block does by itself.
         self.flows = printer.flows if isinstance(printer, SmallNoisePrinter) else None
         self.modes = printer.modes if isinstance(printer, StepPrinter) else None
@@ -460,6 +467,7 @@ class KernelText:
             f"CLIP = {scratch['clip']}",
             f"FAR = {FAR}",
             f"STRANG = {self.strang}",
+            f"RESTS = {self.rests}",
             f"INITIAL = {INITIAL}",
             f"DYNAMICS = {DYNAMICS}",
             f"LOCAL = {LOCAL}",

@@ -1,8 +1,8 @@
 """Prints ``observe``: values of the observables, reduced over the lanes at once.
 
 Real channels are numbered in the order given: a polynomial takes one channel per real part asked
-for, a member observable one per member. A last channel counts spins whose length is of order one,
-or sums the squared length |alpha|^2 + |beta|^2 of Schwinger amplitudes.
+for, a member observable one per member. If wanted, a last channel counts spins whose length is
+of order one, or sums the squared length |alpha|^2 + |beta|^2 of Schwinger amplitudes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def channel_count(readouts: list[Readout]) -> int:
 class ObservePrinter:
     """Prints the readout of a list of observables."""
 
-    def __init__(self, layout: Layout, readouts: list[Readout]):
+    def __init__(self, layout: Layout, readouts: list[Readout], diagnostic: bool = True):
         self.layout, self.readouts = layout, readouts
         self.prologue = Prologue(layout.parameters)
         polys: list[Poly] = [r.symbol for r in readouts if isinstance(r.symbol, Poly)]
@@ -64,9 +64,11 @@ class ObservePrinter:
         forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.sums = ArraySums(layout, forms, "a", "seen")
         blocks = list(enumerate(layout.system.blocks))
-        self.ensembles = [k for k, b in blocks if b.source == "ensemble"]
+        self.ensembles = [k for k, b in blocks if diagnostic and b.source == "ensemble"]
         #: Blocks whose squared lengths are summed (no ensembles are beside them).
-        self.lengths = [k for k, b in blocks if b.kind == AMPLITUDES and not self.ensembles]
+        self.lengths = [
+            k for k, b in blocks if diagnostic and b.kind == AMPLITUDES and not self.ensembles
+        ]
         self.share = layout.private(1)
         self.buffer = layout.private(
             max(1, sum(r.parts for r in readouts if isinstance(r.symbol, Poly)))
@@ -168,7 +170,7 @@ class ObservePrinter:
         layout, body = self.layout, Lines(1)
         zeros = [f"seen{i}" for i in self.sums.forms] + [f"pair{i}" for i in self.pairs]
         if layout.arrays:
-            zeros += ["short", "check"]
+            zeros += [*(["short"] if self.ensembles or self.lengths else []), "check"]
         if zeros:
             body.open(LANE_LOOP)
             body.add(*(f"{layout.s(name)} = F(0)" for name in zeros))
@@ -207,7 +209,8 @@ class ObservePrinter:
             self._group(group, body)
         if layout.arrays:
             running = [f"seen{i}" for i in self.fields.forms()]
-            layout.total(body, [*(f"seen{i}" for i in self.sums.forms), "short"], running)
+            short = ["short"] if self.ensembles or self.lengths else []
+            layout.total(body, [*(f"seen{i}" for i in self.sums.forms), *short], running)
         if self.pairs:
             body.open(LANE_LOOP)
             scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
@@ -241,7 +244,8 @@ class ObservePrinter:
             body.add(f"T{i} = {layout.s(f'seen{i}')}")
             every[Form(i)] = f"T{i}"
         for leaf in {leaf: None for r in self.readouts for leaf in _records(r)}:
-            body.add(f"Z{leaf.index} = {layout.s(f'record{leaf.index}')}")
+            record = layout.s(f"record{leaf.index}")  # begins anew with the next interval
+            body.add(f"Z{leaf.index} = {record}", f"{record} = F(0)")
             every[leaf] = f"Z{leaf.index}"
         for i in self.pairs:
             body.add(f"P{i} = {layout.s(f'pair{i}')}")
@@ -254,7 +258,7 @@ class ObservePrinter:
         for k in self.lengths:
             if layout.block(k).count is None:
                 shorts.append(_length(every, k, Var, 4))
-        if layout.arrays:
+        if layout.arrays and (self.ensembles or self.lengths):
             shorts.append(layout.s("short"))
         position, row, calls = 0, 0, []
         if self.ensembles:

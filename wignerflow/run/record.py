@@ -13,7 +13,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from .driver import Request, available_threads
 from .statistics import BATCHES
 
 T = TypeVar("T")
-U = TypeVar("U")
+Seen = tuple[NDArray[Any], ...]  # of a group of chunks, see ``folded``
 
 
 def records(
@@ -38,9 +38,15 @@ def records(
 ) -> Iterator[T]:
     """What ``reduce`` makes of every chunk of 32 trajectories, in order.
 
-    See ``folded``.
+    It is called with the values (32, T, K) of the real channels, and whether each trajectory
+    counts; else as ``folded``.
     """
-    return folded(text, tlist, dt, request, reduce, next, 1, keep)
+
+    def one(seen: Iterator[Seen]) -> T:
+        values, counts, *final = next(seen)
+        return reduce(np.moveaxis(values[0], 2, 0), counts[0], *(f[0] for f in final))
+
+    return folded(text, tlist, dt, request, one, 1, 1, keep)
 
 
 def folded(
@@ -48,48 +54,53 @@ def folded(
     tlist: NDArray[np.float64],
     dt: float,
     request: Request,
-    reduce: Callable[..., T],
-    fold: Callable[[Iterator[T]], U],
+    fold: Callable[[Iterator[Seen]], T],
     together: int,
+    groups: int,
     keep: bool = False,
-) -> Iterator[U]:
-    """What ``fold`` makes of ``together`` successive chunks of 32 trajectories each, in order.
+) -> Iterator[T]:
+    """What ``fold`` makes of successive chunks of 32 trajectories, in order.
 
     Args:
         text: the kernel.
         tlist: output times, shape (T,).
         dt: largest step.
         request: number of trajectories, seed, precision and threads.
-        reduce: called in the worker with the values (32, T, K) of the real channels, and whether
-            each trajectory counts: it exists and stayed finite. Others have zeros.
-        fold: called in the worker with an iterator over what ``reduce`` makes of some chunks, one
-            after the other.
-        together: how many, which does not depend on the machine.
-        keep: hand it the final states too, (variables, 32), with what is under way on links.
+        fold: called in the worker with an iterator over groups of chunks: the values
+            (chunks, T, K, 32) of the real channels, and whether each trajectory counts,
+            (chunks, 32): it exists and stayed finite. Others have zeros.
+        together: chunks of a group, which are run in one call.
+        groups: how many one call of ``fold`` takes. Neither depends on the machine.
+        keep: hand it the final states too, (chunks, variables, 32), with what is under way on
+            links.
 
     Raises:
         Beyond: more memory than this machine has.
     """
     channels = np.arange(text.channels)
     chunks = -(-request.ntraj // BATCHES)
-
-    def some(k: int) -> U:
-        return fold(chunk(c) for c in range(k * together, min((k + 1) * together, chunks)))
-
-    number = -(-chunks // together)
+    number = -(-chunks // (together * groups))
     workers = min(request.threads or available_threads(), number)
-    need = 16.0 * BATCHES * len(tlist) * channels.size * (2 * workers + 1)  # and a copy of each
+    each = 16.0 * BATCHES * len(tlist) * channels.size  # and a copy
+    need = each * (2 * workers + 1) * min(together, chunks)
     check_memory(need, f"Every trajectory at {len(tlist)} times", "ask for fewer times or threads")
     kernel = CpuKernel(
         text, Grid.make(tlist, dt), single=request.single, batched=channels, lanes=BATCHES
     )
 
-    def chunk(c: int) -> T:
-        out = kernel.simulate(c, 1, request.ntraj, request.seed, keep=keep)
-        counts = out.batch_count[0].min(axis=0) > 0
-        values = np.swapaxes(out.batch_sum[0], 0, 1)
-        values[~counts] = 0
-        return reduce(values, counts, out.final[0]) if keep else reduce(values, counts)
+    def group(c: int, stop: int) -> Seen:
+        few = min(together, stop - c)
+        out = kernel.simulate(c, few, request.ntraj, request.seed, keep=keep)
+        counts = out.batch_count.min(axis=1) > 0
+        values = np.swapaxes(out.batch_sum, 2, 3)  # as they lie in memory: nothing is copied
+        if not counts.all():
+            np.copyto(values, 0, where=~counts[:, None, None])
+        return (values, counts, out.final) if keep else (values, counts)
+
+    def some(k: int) -> T:
+        start = k * together * groups
+        stop = min(start + together * groups, chunks)
+        return fold(group(c, stop) for c in range(start, stop, together))
 
     begin, first = time.perf_counter(), True
     with ThreadPoolExecutor(workers) as pool:
