@@ -90,6 +90,8 @@ if TYPE_CHECKING:
     from .model.operators import commutator as commutator
     from .model.operators import couple as couple
     from .model.outputs import Output as Output
+    from .model.pulses import Pulse as Pulse
+    from .model.pulses import pulse as pulse
     from .model.spread import spread as spread
     from .model.states import bloch as bloch
     from .model.states import bloch_vector as bloch_vector
@@ -149,6 +151,7 @@ _MODULES = {
     "model.model": "Jump LocalJump Model",
     "model.operators": "commutator couple",
     "model.outputs": "Output",
+    "model.pulses": "Pulse pulse",
     "model.spread": "spread",
     "model.states": "bloch bloch_vector down up",
     "model.subsystems": "CollectiveSpin Ensemble Mode Spin",

@@ -37,7 +37,7 @@ from .run.gpus import DEVICES
 from .run.stopping import targets
 from .solving import METHODS
 
-MODEL_KEYS = ("format", "subsystems", "coefficients", "H", "jumps")
+MODEL_KEYS = ("format", "subsystems", "coefficients", "H", "jumps", "pulses")
 RUN_KEYS = (
     "method", "ntraj", "seed", "dt", "precision", "device", "threads", "target_sem", "timeout",
     "checkpoint", "every", "truncation", "output",

@@ -34,7 +34,8 @@ def equations(model: Model, method: AnyMethod = "twa") -> str:
 
     engine = resolve_method(method)
     check_treats(engine, model)
-    return str(engine.equations(model))
+    pulses = "".join(f"\n{one!r}: exp(-i angle op)" for one in model.pulses)
+    return str(engine.equations(model)) + (f"\n{pulses}" if pulses else "")
 
 
 def source(model: Model, method: AnyMethod = "twa") -> str:

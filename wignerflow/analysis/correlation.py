@@ -32,6 +32,7 @@ from ..exact.jumps import QuantumJumps
 from ..method import AnyMethod, Precision
 from ..model.model import Model
 from ..model.operators import Op
+from ..model.pulses import refuse_pulses
 from ..observables import flatten
 from ..phasespace.twa import TWA
 from ..run.driver import Request
@@ -107,6 +108,7 @@ def correlation(
     """
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    refuse_pulses(model, "correlations")
     ordered = ops is not None
     if ordered:
         plain = A is None and B is None and order == "symmetric" and not connected

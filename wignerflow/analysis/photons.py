@@ -34,6 +34,7 @@ from ..method import AnyMethod, Precision
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.outputs import Output, written_out
+from ..model.pulses import refuse_pulses
 from ..model.subsystems import Ensemble, Spin
 from ..phasespace.fields import FieldParts, attach, attach_ports, port
 from ..phasespace.polynomials import Poly
@@ -134,6 +135,7 @@ def photons(
     """
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    refuse_pulses(model, "photon statistics")
     named = _outputs(outputs, model)
     engine = resolve_method(method)
     check_treats(engine, model)

@@ -34,6 +34,7 @@ from ..exact.jumps import QuantumJumps
 from ..exact.steady import NotUnique
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
+from ..model.pulses import refuse_pulses
 from ..moments.method import Cumulant
 from ..moments.steady import NotSettled
 from ..observables import Observables, Plan, assemble, assemble_exact, batched, flatten
@@ -125,6 +126,7 @@ def steady_state(
     """
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
+    refuse_pulses(model, "a steady state")
     if period is None and model.coefficients:
         raise ValueError(
             "A steady state needs a model that is constant in time, or a `period` and times "

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
+from ..model.pulses import pulse_times, stirred
 from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, points, visible_step
-from . import propagate, reach
+from . import propagate, pulsed, reach
 from .cutoffs import Cutoffs, edge_stats, guess_cutoffs, strides, widened
 from .ladder import Basis, Ladder, Site, Times
 from .liouvillian import Terms, lower
@@ -76,7 +77,9 @@ class BlockSystem:
         memory: float = MEMORY,
         start: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None,
     ):
-        self.model, self.ops, self.memory = model, ops, memory
+        self.base, self.ops, self.memory = model, ops, memory
+        self.model, self.marks = stirred(model) if model.pulses else (model, [])
+        model = self.model
         self.basis = Basis(model, cutoffs)
         check_sites(self.basis, memory)
         if Terms(self.basis).space >= 2**61:
@@ -204,7 +207,7 @@ class BlockSystem:
     def generator(self) -> sp.csr_matrix:
         """The matrix of a model that is constant in time."""
         total = sp.csr_matrix((self.size, self.size))
-        for m in self.matrices:
+        for m in pulsed.unmarked(self, self.marks):
             total = total + m
         return total.tocsr()
 
@@ -261,7 +264,7 @@ def solve(
     check_rates(model, points(float(tlist[0]), float(tlist[-1])))
     times = tlist
     if any(isinstance(sub, Mode) for sub in model.initial):
-        times = np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS))
+        times = pulse_times(model, np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS)))
     edges: list[tuple[Site, float]] = []
     while True:
         try:
@@ -319,14 +322,29 @@ def evolve(
 
     ``early`` gives up as soon as the edge of a mode fills.
     """
-    W, y, edges = system.functionals.W, system.y, system.functionals.edges
+    W, edges = system.functionals.W, system.functionals.edges
 
     def lost(numbers: NDArray[np.float64]) -> bool:
         return early and bool(np.any(numbers[edges] > 100 * EDGE))
 
-    coefficients = system.model.coefficients
-    if not coefficients:
-        return propagate.constant(system.generator(), W, y, tlist, rtol, lost)
-    start, stop = float(tlist[0]), float(tlist[-1])
-    largest = min((stop - start) / 200, visible_step(coefficients, start, stop, UNSEEN)[0])
-    return propagate.adaptive(system.matrices, system.weights, W, y, tlist, rtol, largest, lost)
+    return propagated(system, W, tlist, rtol, lost)
+
+
+def propagated(
+    system: Any, W: sp.csr_matrix, tlist: NDArray[np.float64], rtol: float, lost: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
+    """Numbers W y at all times, the state at the last, and counts, of a system of any engine."""
+    coefficients, pulses = system.base.coefficients, system.base.pulses
+    constant = None if coefficients else system.generator()
+
+    def between(y: Any, times: Any) -> tuple[Any, Any, dict[str, float]]:
+        if constant is not None:
+            return propagate.constant(constant, W, y, times, rtol, lost)
+        start, stop = float(times[0]), float(times[-1])
+        largest = min((stop - start) / 200, visible_step(coefficients, start, stop, UNSEEN)[0])
+        matrices = system.matrices, system.weights
+        return propagate.adaptive(*matrices, W, y, times, rtol, largest, lost)
+
+    if not pulses:
+        return between(system.y, tlist)
+    return pulsed.run(system, pulses, system.marks, between, W, tlist, rtol)

@@ -19,6 +19,7 @@ from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Jump, LocalJump, Model
 from ..model.operators import ArrayOp, Op
+from ..model.pulses import refuse_pulses
 from ..model.states import BlochState, State, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
 from . import mode_states
@@ -85,6 +86,7 @@ def model_to_qutip(model: Model, cutoffs: Mapping[Subsystem, int] | None = None)
         >>> round(float(out.expect[0][1]), 3)
         0.368
     """
+    refuse_pulses(model, "QuTiP, where runs between them follow each other")
     qt = _qutip()
     known = dict(cutoffs or {})
     for sub, cutoff in known.items():

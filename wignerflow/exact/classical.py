@@ -39,6 +39,8 @@ _LETTERS = {"p": 0, "m": 1, "z": 2, "d": 3, "a": 4}
 
 def refuses(model: Model, basis: Basis) -> str | None:
     """Why ``model`` is no classical jump process; None if it is."""
+    if model.pulses:
+        return "pulses turn the state"
     coherent = model.H
     for channel in model.local_channels():
         c0, parts = spherical(channel.op)

@@ -20,11 +20,13 @@ from ..estimate import announce, check_memory, check_time
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
+from ..model.pulses import pulse_times, stirred
 from . import classical, pieces, wave_runs, wavefunctions
 from .cutoffs import edge_stats, guess_cutoffs, widened
 from .engine import checked_ops
 from .ladder import Basis, Site
 from .memory import MEMORY
+from .pulsed import Pulses
 from .reduction import reduced
 from .solution import ExactSolution
 
@@ -328,7 +330,8 @@ class WaveFunctions:
         self.cutoffs = guess_cutoffs(model)
         self._build()
         if self.cutoffs:  # a pilot of a few runs settles the cutoffs of modes
-            self.times = np.union1d(times, np.linspace(times[0], times[-1], LOOKS))
+            looks = np.linspace(times[0], times[-1], LOOKS)
+            self.times = pulse_times(model, np.union1d(times, looks))
             while self.widen(self(range(PILOT)).mean(axis=0)):
                 pass
             self.times = times
@@ -343,10 +346,10 @@ class WaveFunctions:
         return len(self.ops)
 
     def _build(self) -> None:
-        self.basis = Basis(self.model, self.cutoffs)
-        self.system = wavefunctions.System(
-            self.model, self.ops, self.basis, self.memory, self.kicks
-        )
+        model, marks = stirred(self.model) if self.model.pulses else (self.model, [])
+        self.basis = Basis(model, self.cutoffs)
+        self.system = wavefunctions.System(model, self.ops, self.basis, self.memory, self.kicks)
+        self.pulses = Pulses(self.model, self.system, marks, self.seed)
         self.pieces = spanned(self.model, list(self.system.functions), self.times)
         self.arguments = (*self.system.arguments(), *self.pieces.arguments)
         self.last = int(np.diff(self.system.first).max())
@@ -382,8 +385,10 @@ class WaveFunctions:
         total = 0
         for row, trajectory in enumerate(numbers):
             start = self.system.draw(np.random.default_rng([self.seed, trajectory]))
-            jumps, _ = self.one(trajectory, self.seed, start, self.times, out[row])
-            total += jumps
+            if self.model.pulses:
+                total += self.pulses.run(self.one, trajectory, start, self.times, out[row])
+            else:
+                total += self.one(trajectory, self.seed, start, self.times, out[row])[0]
         self.jumps.append(total)
         return self.system.combined(out, self.times)
 

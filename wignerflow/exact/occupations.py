@@ -26,9 +26,11 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
+from ..model.pulses import stirred
 from ..model.subsystems import Subsystem
 from .memory import TooLarge, refuse
 from .one_emitter import Emitters, Matrix, emitters
+from .pulsed import unmarked
 
 Times = tuple[Coef, ...]
 Rows = NDArray[np.int32]
@@ -183,7 +185,8 @@ class Occupations:
     def __init__(
         self, model: Model, cutoffs: dict[tuple[Subsystem, int], int] | None, memory: float
     ):
-        self.model, self.memory = model, memory
+        self.base, self.memory = model, memory
+        self.model, self.marks = stirred(model) if model.pulses else (model, [])
         self.number: dict[tuple[Subsystem, int], int] = {}
         sites: list[Emitters] = []
         for sub, states in model.initial.items():
@@ -333,6 +336,7 @@ class System:
         found: dict[Times, list[Any]],
     ):
         self.parent, self.rows = parent, rows
+        self.base, self.marks = parent.base, parent.marks
         space, n = parent.space, len(rows)
         self.keys = space.keys(rows)
         place = np.empty(n, int)  # of the element found as number i
@@ -396,7 +400,8 @@ class System:
 
     def generator(self) -> sp.csr_matrix:
         """The matrix of a model that is constant in time."""
-        return sum(self.matrices, sp.csr_matrix((self.size, self.size))).tocsr()
+        kept = unmarked(self, self.marks)
+        return sum(kept, sp.csr_matrix((self.size, self.size))).tocsr()
 
     def weights(self, t: float) -> NDArray[np.float64]:
         """The factor of every matrix at time t."""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
+from ..model.pulses import pulse_times
 from ..model.subsystems import Mode
-from ..model.timescales import UNSEEN, points, visible_step
+from ..model.timescales import points
 from . import propagate
-from .blocks import EDGE, LOOKS, check_rates
+from .blocks import EDGE, LOOKS, check_rates, propagated
 from .cutoffs import WARN, Cutoffs, guess_cutoffs, widened
 from .memory import MEMORY
 from .occupations import Occupations, System, Times
@@ -64,7 +65,8 @@ def readings(system: System, ops: dict[str, Op], widths: dict[int, int]) -> Read
 def _widths(model: Model, parent: Occupations) -> dict[int, int]:
     """Width of the edge of every mode: no process may step over it unseen."""
     out = {k: 2 for (sub, _), k in parent.number.items() if isinstance(sub, Mode)}
-    for op in (model.H, *(op for op, _ in model.channels())):
+    pulses = (p.op for p in model.pulses)
+    for op in (model.H, *pulses, *(op for op, _ in model.channels())):
         for _, _, factors in op.expand():
             for sub, m, word in factors:
                 k = parent.number[sub, m]
@@ -79,17 +81,6 @@ def _build(
     parent = Occupations(model, cutoffs, memory)
     system = parent.walk()
     return system, readings(system, ops, _widths(model, parent))
-
-
-def _evolve(
-    system: System, W: sp.csr_matrix, times: Array, rtol: float
-) -> tuple[Array, Array, dict[str, float]]:
-    coefficients = system.parent.model.coefficients
-    if not coefficients:
-        return propagate.constant(system.generator(), W, system.y, times, rtol)
-    start, stop = float(times[0]), float(times[-1])
-    largest = min((stop - start) / 200, visible_step(coefficients, start, stop, UNSEEN)[0])
-    return propagate.adaptive(system.matrices, system.weights, W, system.y, times, rtol, largest)
 
 
 def _edges(readings: Readings, numbers: Array) -> dict[tuple[Any, int], float]:
@@ -142,10 +133,10 @@ def solve(
     check_rates(model, points(float(tlist[0]), float(tlist[-1])))
     times = tlist
     if any(isinstance(sub, Mode) for sub in model.initial):
-        times = np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS))
+        times = pulse_times(model, np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS)))
     while True:
         system, reads = _build(model, ops, cutoffs, memory)
-        numbers, _, counts = _evolve(system, reads.W, times, rtol)
+        numbers, _, counts = propagated(system, reads.W, times, rtol, propagate.never)
         edges = _edges(reads, numbers)
         if not _widen(edges, cutoffs):
             break

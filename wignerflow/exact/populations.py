@@ -73,6 +73,8 @@ def refuses(model: Model) -> str | None:
         return "populations are for ensembles and spins, not for modes"
     if model.coefficients:
         return "operators or rates depend on time"
+    if model.pulses:
+        return "pulses turn the state"
     return classical.refuses(model, Basis(model))
 
 

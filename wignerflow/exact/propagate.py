@@ -97,7 +97,8 @@ def shifted(A: sp.csr_matrix) -> tuple[sp.csr_matrix, float, float]:
     return (A + sigma * sp.identity(A.shape[0], format="csr")).tocsr(), sigma, norm(sigma)
 
 
-def _never(numbers: Array) -> bool:
+def never(numbers: Array) -> bool:
+    """Of nothing that could be lost."""
     return False
 
 
@@ -107,7 +108,7 @@ def constant(
     y: Array,
     tlist: Array,
     rtol: float,
-    lost: Callable[[Array], bool] = _never,
+    lost: Callable[[Array], bool] = never,
 ) -> tuple[Array, Array, dict[str, float]]:
     """W y(t) at the times of ``tlist``, shape (T, K); y at the end; numbers about the run.
 
@@ -162,7 +163,7 @@ def adaptive(
     tlist: Array,
     rtol: float,
     max_step: float,
-    lost: Callable[[Array], bool] = _never,
+    lost: Callable[[Array], bool] = never,
 ) -> tuple[Array, Array, dict[str, float]]:
     """As :func:`constant` for A(t) = sum_g weights(t)[g] * matrices[g]."""
 

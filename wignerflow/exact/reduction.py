@@ -30,6 +30,7 @@ from ..model.jumps import member_rates
 from ..model.local import LocalOp
 from ..model.model import Jump, LocalJump, Model
 from ..model.op import Op
+from ..model.pulses import Pulse
 from ..model.states import BlochState
 from ..model.subsystems import Ensemble, Spin, Subsystem
 
@@ -79,7 +80,12 @@ class Reduction:
         }
         initial = {self.total if s is array else s: v for s, v in initial.items()}
         initial[self.total] = states[0]
-        self.model = Model(self._operator(model.H, "H"), jumps, initial=initial)
+        pulses = [
+            Pulse(p.time, self._operator(p.op, f"Pulse {k}"), p.angle)
+            for k, p in enumerate(model.pulses)
+        ]
+        H = self._operator(model.H, "H")
+        self.model = Model(H, jumps, initial=initial, pulses=pulses)
 
     # -- the model ------------------------------------------------------------------------------
 

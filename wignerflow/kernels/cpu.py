@@ -107,7 +107,7 @@ class CpuKernel:
         self.state_slots, self.scratch = layout.state_slots, len(layout.scratch)
         self.wide_slots, self.channels = text.wide_slots(grid), text.channels_total
         self.noise = 1.0 if text.system.noise else 0.0
-        self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype)
+        self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype, start is not None)
         self.bmap = np.full(text.channels_total, -1, np.int64)
         self.bmap[batched] = np.arange(batched.size)
         self.batched = batched

@@ -2,8 +2,9 @@
 
 Blocks of matrices with ``shared`` noise take its covariance at the mean of all trajectories. The
 means come from ``TRAJECTORIES`` trajectories of fixed seeds that go on in intervals: the noise in
-each is that at the mean where it begins. They depend on the system alone, so that results do not
-depend on threads, chunks or the run's own step; a later end goes on where it stopped.
+each is that at the mean where it begins, and they end at pulses. They depend on the system alone,
+so that results do not depend on threads, chunks or the run's own step; a later end goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import MatrixStep, Mean
+from .pulses import turned
 
 if TYPE_CHECKING:
     from .module import Grid, KernelText
@@ -50,6 +52,8 @@ def settle(
             if start is not None:
                 values = _mean(text, step.block, np.asarray(start, float))[None]
             step.shared = Mean(np.array([begin]), values, mean.step, start=key)
+            if start is None:
+                _pulse(text, step.block, step.shared, begin)
         means = [s.shared for s in steps if s.shared is not None]
     states: NDArray[np.float64] | None = (
         means[0].states
@@ -58,7 +62,7 @@ def settle(
     )
     while means[0].times[-1] < end - LONGEST * max(abs(end), 1e-300):
         t = float(means[0].times[-1])
-        stop = t + means[0].step
+        stop = min([t + means[0].step, *(p.time for p in text.system.pulses if p.time > t)])
         kernel = make(grid_of(np.array([t, stop]), means[0].step), states)
         chunks = -(-TRAJECTORIES // kernel.lanes)
         number = means[0].times.size - 1
@@ -67,8 +71,22 @@ def settle(
         for step, mean in zip(steps, means, strict=True):
             own = _mean(text, step.block, states)
             mean.times = np.append(mean.times, stop)
+            for one in reversed([p for p in text.system.pulses if p.time == stop]):
+                own = turned(text.layout, one, step.block, own, back=True)
             mean.values = np.concatenate([mean.values, own[None]])
+            _pulse(text, step.block, mean, stop)
             mean.states = states
+
+
+def _pulse(text: KernelText, k: int, mean: Mean, t: float) -> None:
+    """Let means after the pulses at a time stand beside those before them."""
+    own = after = mean.values[-1]
+    for one in text.system.pulses:
+        if one.time == t:
+            after = turned(text.layout, one, k, after)
+    if after is not own:
+        mean.times = np.append(mean.times, t)
+        mean.values = np.concatenate([mean.values, after[None]])
 
 
 def _mean(text: KernelText, k: int, states: NDArray[np.float64]) -> NDArray[np.float64]:

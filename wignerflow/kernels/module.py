@@ -178,6 +178,12 @@ class Grid:
     lengths: NDArray[np.float64]  # length of every step
 
     @property
+    def records(self) -> NDArray[np.float64]:
+        """Where output intervals begin, and where the last one ends."""
+        first = np.cumsum([0, *self.nsteps[:-1]])
+        return np.append(self.times[first], self.times[-1] + self.lengths[-1])
+
+    @property
     def panels(self) -> int:
         """In how many panels time coefficients are averaged over a step: more over a few steps."""
         return max(1, min(MAX_PANELS, PANELS // max(1, self.times.size)))
@@ -253,9 +259,10 @@ class KernelText:
         self.layout.s("clip")
         local, printer = self._printers()
         observer = ObservePrinter(self.layout, readouts, diagnostic)
-        self.local = local
+        self.local, self.pulses = local, observer.pulses
         #: Nothing moves between collective steps: ``local`` is needed before the first one alone.
         self.rests = self.strang and isinstance(printer, StepPrinter) and not local.steps
+        self.rests = self.rests and not system.pulses
         #: Tables of collective steps: of modes, or of all that a block does by itself.
         self.flows = printer.flows if isinstance(printer, SmallNoisePrinter) else None
         self.modes = printer.modes if isinstance(printer, StepPrinter) else None
@@ -348,8 +355,13 @@ class KernelText:
                 names += [f"{where}.{letter}" for letter in letters]
         return tuple(names)
 
-    def tables(self, grid: Grid, dtype: type) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Parameters p, integers o, step table ct (steps, coefficients), rows of local steps."""
+    def tables(
+        self, grid: Grid, dtype: type, started: bool = False
+    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Parameters p, integers o, step table ct (steps, coefficients), rows of local steps.
+
+        ``started``: pulses at the begin of the run have acted before it.
+        """
         self._check_rates(grid)
         parameters = copy.deepcopy(self.layout.parameters)
         steps = np.zeros(1, np.int64)  # rows of collective steps
@@ -363,6 +375,7 @@ class KernelText:
             if self.flows is not None:
                 steps = self.flows.fill(parameters, grid.lengths)
             self.links.fill_tables(parameters, grid.lengths, self.layout.wide_slots)
+            self.pulses.fill(parameters, grid.records, started)
             p, o = parameters.packed(dtype)
         parts = self.layout.parameters.time_parts
         ct: NDArray = np.zeros((1, 1), dtype)

@@ -17,6 +17,7 @@ from .array_sums import ArraySums
 from .fields import Fields
 from .layout import Layout, member_loads, mono_names, needed_forms, single_names, times
 from .products import ProductPrinter
+from .pulses import Pulses
 from .text import LANE_LOOP, Lines, Prologue, expression
 
 SHORT_LENGTH_SQUARED = 2.0
@@ -46,7 +47,7 @@ def channel_count(readouts: list[Readout]) -> int:
 
 
 class ObservePrinter:
-    """Prints the readout of a list of observables."""
+    """Prints the readout of a list of observables, after the pulses that act there."""
 
     def __init__(self, layout: Layout, readouts: list[Readout], diagnostic: bool = True):
         self.layout, self.readouts = layout, readouts
@@ -64,6 +65,7 @@ class ObservePrinter:
         forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.sums = ArraySums(layout, forms, "a", "seen")
         blocks = list(enumerate(layout.system.blocks))
+        self.pulses = Pulses(layout)
         self.ensembles = [k for k, b in blocks if diagnostic and b.source == "ensemble"]
         #: Blocks whose squared lengths are summed (no ensembles are beside them).
         self.lengths = [
@@ -168,6 +170,7 @@ class ObservePrinter:
     def source(self) -> str:
         """Source of ``observe``: fills row (c, i) of the output arrays."""
         layout, body = self.layout, Lines(1)
+        self.pulses.source(body)
         zeros = [f"seen{i}" for i in self.sums.forms] + [f"pair{i}" for i in self.pairs]
         if layout.arrays:
             zeros += [*(["short"] if self.ensembles or self.lengths else []), "check"]

@@ -18,6 +18,7 @@ from .jumps import canonical, member_rates
 from .levels import Levels
 from .mode_states import ModeState
 from .operators import ArrayOp, LocalOp, Op
+from .pulses import Pulse, read_pulses
 from .states import State
 from .subsystems import (
     SAME_NAME,
@@ -65,6 +66,7 @@ class Model:
         initial: maps every subsystem to a state (an array: to one state or a list of M).
         links: of outputs to inputs of its jumps, :class:`wignerflow.Link` or those of a
             :class:`wignerflow.Line`; with delays it is no master equation any more.
+        pulses: instantaneous unitary transformations, :func:`wignerflow.pulse`.
 
     Raises:
         ValueError, TypeError: H is not Hermitian; an operator acts on a subsystem that ``initial``
@@ -78,6 +80,7 @@ class Model:
         *,
         initial: Mapping[Any, State | Iterable[State]],
         links: Iterable[Connection] = (),
+        pulses: Iterable[Pulse] = (),
     ):
         if not isinstance(initial, Mapping) or not initial:
             hint = "For example `initial={atoms: wf.up}`."
@@ -126,6 +129,8 @@ class Model:
                 _check.fail(f"jumps[{k}]", "be a wf.Jump or a wf.LocalJump", jump, hint, TypeError)
             self._known(f"jumps[{k}]", jump.op)
         self._connect(tuple(links))
+        #: In the order in which they act.
+        self.pulses: tuple[Pulse, ...] = read_pulses(self, pulses)
         for jump in self.given:
             if isinstance(jump, Jump) and jump.form.drive is not None:
                 self.H = self.H + jump.form.drive

@@ -33,6 +33,7 @@ def model_html(model: Model) -> str:
         rows.append((model.names[sub], sub.text(None), initially))
     notes: list[str] = [Raw(model_formula(model))]
     notes += [f"link: {link!r}" for link in model.links]
+    notes += [repr(one) for one in model.pulses]
     return table("Model", ("subsystem", "what it is", "initially"), rows, notes)
 
 

@@ -22,6 +22,7 @@ from .local import LocalOp
 from .model import Jump, LocalJump, Model
 from .op import Op
 from .outputs import Output
+from .pulses import Pulse
 from .reading_operators import OperatorReader
 from .reading_values import (
     ROOT,
@@ -38,6 +39,8 @@ from .reading_values import (
 )
 from .subsystems import Ensemble
 
+OPTIONAL = ["format", "coefficients", "H", "jumps", "links", "pulses"]
+
 
 def model_from_dict(data: Any) -> Model:
     """The model of a plain form, canonical or spelt shorter (see ``serialize``).
@@ -51,7 +54,7 @@ def model_from_dict(data: Any) -> Model:
 
 def read_model(data: Any) -> tuple[Model, Reader]:
     """The model of a plain form, and the reader that knows its subsystems (for observables)."""
-    top = table(ROOT, data, ["subsystems"], ["format", "coefficients", "H", "jumps", "links"])
+    top = table(ROOT, data, ["subsystems"], OPTIONAL)
     if top.get("format", FORMAT) != FORMAT or isinstance(top.get("format"), (bool, float)):
         _check.fail(f"{ROOT}.format", f"be {FORMAT}, the version this library reads", top["format"])
     reader = Reader(top)
@@ -64,7 +67,9 @@ def read_model(data: Any) -> tuple[Model, Reader]:
         _check.fail(f"{ROOT}.coefficients", "be used by a term or a rate", name)
     entries = sequence(f"{ROOT}.links", top.get("links", []), MAX_JUMPS)
     links = [reader.link(f"{ROOT}.links[{k}]", entry, jumps) for k, entry in enumerate(entries)]
-    return Model(H, jumps, initial=reader.initial, links=links), reader
+    entries = sequence(f"{ROOT}.pulses", top.get("pulses", []), MAX_JUMPS)
+    pulses = [reader.pulse(f"{ROOT}.pulses[{k}]", entry) for k, entry in enumerate(entries)]
+    return Model(H, jumps, initial=reader.initial, links=links, pulses=pulses), reader
 
 
 class Reader(OperatorReader):
@@ -112,6 +117,14 @@ class Reader(OperatorReader):
         numbers = [real(f"{where}.{k}", given[k]) for k in ("delay", "phase", "transmission")]
         with naming(where):
             return Link(ends[0], ends[1], *numbers)
+
+    def pulse(self, where: str, data: Any) -> Pulse:
+        """One entry of ``pulses``."""
+        entry = table(where, data, ["time", "op", "angle"])
+        time, angle = (real(f"{where}.{k}", entry[k]) for k in ("time", "angle"))
+        op = self.op(f"{where}.op", entry["op"])
+        with naming(where):
+            return Pulse(time, op, angle)
 
     def rate(self, where: str, data: Any, size: int | None, matrix: bool) -> Any:
         """A rate: a number, a coefficient's name, one number per member, or a matrix."""

@@ -78,6 +78,7 @@ from .op import Op
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
+    from .pulses import Pulse
 
 
 def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
@@ -101,6 +102,8 @@ def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
     out["jumps"] = [writer.jump(f"jumps[{k}]", jump) for k, jump in enumerate(model.jumps)]
     if model.links:
         out["links"] = [link.to_dict(model) for link in model.links]
+    if model.pulses:
+        out["pulses"] = [writer.pulse(f"pulses[{k}]", p) for k, p in enumerate(model.pulses)]
     return out
 
 
@@ -192,6 +195,10 @@ class _Writer:
         matrix = getattr(jump, "matrix", None)
         rate = self.rate(jump.rate) if matrix is None else _complex_plain(matrix)
         return {**out, "rate": rate}
+
+    def pulse(self, where: str, pulse: Pulse) -> dict[str, Any]:
+        terms = self.op(f"{where}.op", pulse.op)
+        return {"time": pulse.time + 0.0, "op": terms, "angle": pulse.angle + 0.0}
 
     def array(self, where: str, op: ArrayOp) -> list[dict[str, Any]]:
         out = []

@@ -8,6 +8,7 @@ they are mixed among each other.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ class _Look:
         self.letters: tuple[dict[Any, Any], ...] = ({}, {}, {})
         jumps = sum(len(j.op.terms) if isinstance(j.op, Op) else 1 for j in model.jumps)
         dense = any(isinstance(j, Jump) and j.matrix is not None for j in model.jumps)
-        terms = len(model.H.terms) + jumps
+        self.unitary = [model.H, *(p.generator for p in model.pulses)]
+        terms = sum(len(op.terms) for op in self.unitary) + jumps
         self.work = self.size * max(terms, self.size if dense else 1)
         self.before = self._values(None)
 
@@ -142,12 +144,12 @@ class _Look:
         return total, size
 
     def _values(self, g: Any) -> list[tuple[complex, float]]:
-        """Of H, and of the Gram form of the jumps that are not local."""
+        """Of H and pulses, and of the Gram form of the jumps that are not local."""
         total, size = 0j, 0.0
         for jump in self.model.collective_jumps:
             value, own = self._gram(jump, g)
             total, size = total + value, size + own
-        return [self._op(0, self.model.H, g), (total, size)]
+        return [*(self._op(0, op, g) for op in self.unitary), (total, size)]
 
     def _gram(self, jump: Jump, g: Any) -> tuple[complex, float]:
         rate: Any = jump.rate
@@ -206,10 +208,10 @@ class _Look:
         Numbers commute. So, of one array at a time, matrices stand for the words on one member,
         and all others are one.
         """
-        for sub in self.arrays:
+        for sub, op in itertools.product(self.arrays, self.unitary):
             values = np.zeros((self.size, 3, 3), complex)
             size = 0.0
-            for (times, factors), c in self.model.H.terms.items():
+            for (times, factors), c in op.terms.items():
                 part = self._at_members(sub, factors)
                 if part is not None:
                     weight = complex(c) * np.prod([self._coef(t) for t in times])

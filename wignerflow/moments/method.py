@@ -18,7 +18,6 @@ from ..model.op import Op
 from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
-from .integrate import integrate
 from .limits import (
     COPIES,
     MEMORY,
@@ -31,6 +30,7 @@ from .limits import (
 from .observe import Readout
 from .physical import Bounds
 from .program import Program
+from .pulsed import through
 from .steady import relax
 from .text import text
 from .variables import Array, Variables
@@ -140,14 +140,8 @@ class Cumulant:
         readout = Readout(program.v, ops, self.memory)
         derived = time.thread_time() - began
         _say_how_long(program, times, derived)
-        run = integrate(
-            program,
-            times,
-            program.v.initial(),
-            Bounds(program.v),
-            self.rtol,
-            _largest_step(model, times),
-        )
+        largest = _largest_step(model, times)
+        run = through(model, program, times, Bounds(program.v), self.rtol, largest)
         values = readout(run.y)
         stats: dict[str, Any] = {
             "engine": "second-order cumulants",

@@ -21,7 +21,7 @@ from ..model.level_states import LevelState
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Mode, Spin
-from . import lower
+from . import lower, pulses
 from .clustering import Clustering, automatic, chosen, labels_of, listed
 from .ensemble import spin_initial
 from .matrices import variables
@@ -102,7 +102,11 @@ class ClusterTWA(TrajectoryMethod):
         for name, op in (ops or {}).items():
             if isinstance(op, ArrayOp) and any(isinstance(s, Spin) for s in op.subsystems):
                 return f"observable {name!r} is one of every spin; take its sum, or single members"
-        return lower.refuses(model)
+        if reason := lower.refuses(model):
+            return reason
+        if not model.pulses:
+            return None
+        return pulses.refuses(Clustering(model, self.clusters(model)).clustered())
 
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
@@ -116,6 +120,7 @@ class ClusterTWA(TrajectoryMethod):
             if block.kind == MATRIX and isinstance(spec, MatrixInitial):
                 _sites(spec, clustering, block.levels)
         _share(system, clustered, tlist)
+        system.pulses = pulses.pulse_maps(system, clustered)
         sizes = [len(c) for c in clustering.partition]
         counts = [f"{sizes.count(k)} of {k}" for k in sorted(set(sizes), reverse=True)]
         if counts:

@@ -23,6 +23,7 @@ from ..model.level_words import letter
 from ..model.levels import Levels
 from ..model.model import Jump, Model
 from ..model.op import Op
+from ..model.pulses import Pulse
 from ..model.reading_values import nearest
 from ..model.states import BlochState
 from ..model.subsystems import Member, Spin, Subsystem
@@ -237,7 +238,8 @@ class Clustering:
                 initial[sub] = list(states) if sub.count is not None else states[0]
         jumps: list[Any] = [j for jump in self.model.collective_jumps for j in self._jump(jump)]
         jumps += self.model.local_jumps
-        return Model(self.op(self.model.H), jumps, initial=initial)
+        turned = [Pulse(p.time, self.op(p.op), p.angle) for p in self.model.pulses]
+        return Model(self.op(self.model.H), jumps, initial=initial, pulses=turned)
 
     def _jump(self, jump: Jump) -> list[Jump]:
         op = jump.op

@@ -32,7 +32,7 @@ from ..method import Operators
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState
-from . import lower
+from . import lower, pulses
 from .linear import LinearBlock, NotLinear, linear_blocks
 from .method import Symbol, TrajectoryMethod
 from .p_equations import equations, point
@@ -132,6 +132,8 @@ class GeneralizedP(TrajectoryMethod):
             blocks = linear_blocks(model)
         except NotLinear as error:
             return f"{error}; use 'twa', 'mean-field' or 'exact'"
+        if reason := pulses.refuses(model):
+            return reason
         if self.mean_field or any(b.varies for b in blocks):
             return None  # time-dependent rates are tested in ``lower``
         verdict = _verdict(model, blocks, None)
@@ -165,6 +167,7 @@ class GeneralizedP(TrajectoryMethod):
             system.initial.append(point(states))
         if not self.mean_field:
             system.facts.append(SEPARABLE)
+        system.pulses = pulses.pulse_maps(system, model)
         real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
         symbols = ProductStates(system, {s: k for k, s in enumerate(subs)}, real)
         return system, lower.lower_observables(symbols, ops)

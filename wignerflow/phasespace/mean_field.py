@@ -21,7 +21,7 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, MemberWord, Op
 from ..model.subsystems import Subsystem
 from ..model.words import BOSON, PAULI
-from . import lower
+from . import lower, pulses
 from .method import Symbol, TrajectoryMethod
 from .product_state import collective_moment, emitters, level_moment
 from .symbols import Mono, SymbolMap
@@ -171,7 +171,7 @@ class MeanField(TrajectoryMethod):
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why the method cannot treat ``model``, or None."""
-        return lower.refuses(model)
+        return lower.refuses(model) or pulses.refuses(model)
 
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
@@ -181,6 +181,7 @@ class MeanField(TrajectoryMethod):
         system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols, noise=False)
         system.facts = [DRIFT_ALONE] if has_other_noise(system) else []
         lower.set_initial(system, model, "point", "point")
+        system.pulses = pulses.pulse_maps(system, model)
         system.noise = False
         system.notes += _left_out(model)
         product = ProductStateSymbols(system, symbols.block_of, symbols.real_coefs)

@@ -30,7 +30,7 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin
-from . import lower
+from . import lower, pulses
 from .amplitudes import AmplitudeSymbols, initial_amplitudes
 from .linear import LinearBlock, NotLinear, jump_blocks
 from .method import Symbol, TrajectoryMethod
@@ -152,6 +152,8 @@ class Schwinger(TrajectoryMethod):
             blocks, _ = jump_blocks(model)
         except NotLinear as error:
             return f"{error}; use 'twa' or 'exact'"
+        if reason := pulses.refuses(model):
+            return reason
         return None if self.correlated_noise else _refused_jump(blocks)
 
     def lower(
@@ -173,6 +175,7 @@ class Schwinger(TrajectoryMethod):
             system.explicit.append(equations.finish())
             states = [s for s in model.initial[block.sub] if isinstance(s, BlochState)]
             system.initial.append(initial_amplitudes(states, block.numbers / 2, self.k, self.start))
+        system.pulses = pulses.pulse_maps(system, model)
         if self.k != 0 and _interacts(hamiltonian, spins.system):
             system.notes.append(POSITIVE.format(name=self.distribution))
         symbols = AmplitudeSymbols(system, spins.block_of, spins.real_coefs)

@@ -88,3 +88,18 @@ class ProductObservable:
     right: Any
     onsite: dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
     grid: tuple[float, float] | None = None
+
+
+@dataclass
+class PulseMap:
+    """At a time the variables ``rows`` become the sum of ``values`` times variables, and ``shift``.
+
+    Variables are numbered through all blocks in their order, members one after the other; row and
+    column of every entry of the matrix are ``entries`` (E, 2), sorted. Others stay.
+    """
+
+    time: float
+    rows: NDArray[np.int64]
+    shift: NDArray[np.float64]
+    entries: NDArray[np.int64]
+    values: NDArray[np.float64]

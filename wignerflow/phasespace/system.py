@@ -30,6 +30,7 @@ from .specs import InitialSpec as InitialSpec
 from .specs import MatrixInitial as MatrixInitial
 from .specs import MemberObservable as MemberObservable
 from .specs import ProductObservable as ProductObservable
+from .specs import PulseMap as PulseMap
 
 SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
 MATRIX = "matrix"
@@ -256,11 +257,13 @@ class Mean:
     start: bytes | None = None
 
     def at(self, t: float) -> NDArray[np.float64]:
-        """(size, d^2), interpolated linearly."""
-        k = int(np.clip(np.searchsorted(self.times, t), 1, max(self.times.size - 1, 1)))
+        """(size, d^2), interpolated linearly; at a pulse, whose time stands twice, after it."""
+        k = int(np.clip(np.searchsorted(self.times, t, "right"), 1, max(self.times.size - 1, 1)))
         if self.times.size == 1:
             return np.asarray(self.values[0])
         a, b = self.times[k - 1], self.times[k]
+        if a == b:
+            return np.asarray(self.values[k])
         x = float(np.clip((t - a) / (b - a), 0, 1))
         return np.asarray((1 - x) * self.values[k - 1] + x * self.values[k])
 
@@ -369,6 +372,7 @@ class PhaseSpaceSystem:
     fields: list[Field] = field(default_factory=list)
     links: list[LinkSpec] = field(default_factory=list)
     port_fields: list[PortField] = field(default_factory=list)  # recorded, in place of ``fields``
+    pulses: list[PulseMap] = field(default_factory=list)  # by time
     numbers: list[NDArray[np.float64]] = field(default_factory=list)
     coupled: list[CoupledSpec] = field(default_factory=list)
     calculus: str = "stratonovich"

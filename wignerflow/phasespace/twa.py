@@ -20,7 +20,7 @@ from ..method import Operators
 from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
-from . import lower
+from . import lower, pulses
 from .equations import text
 from .method import Symbol, TrajectoryMethod
 from .rotor import use_rotor_form
@@ -137,7 +137,7 @@ class TWA(TrajectoryMethod):
             for sub in model.subsystems:
                 if isinstance(sub, Levels):
                     return f"{what} does not know emitters with levels ({sub.name!r}); leave it out"
-        return lower.refuses(model)
+        return lower.refuses(model) or pulses.refuses(model)
 
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
@@ -152,6 +152,7 @@ class TWA(TrajectoryMethod):
         if self.form == "rotor":
             use_rotor_form(system, model, self.corrected)
         lower.set_initial(system, model, self.sampling, self.spin_sampling)
+        system.pulses = pulses.pulse_maps(system, model)
         return system, lower.lower_observables(symbols, ops)
 
     def __repr__(self) -> str:

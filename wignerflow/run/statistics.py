@@ -143,6 +143,13 @@ class Samples:
         count = np.full(times, n, np.int64)
         return Samples(count, mean, m2, batch_count, batch_sum, np.asarray(batched, np.int64), 0, n)
 
+    def at(self, rows: NDArray[np.int64]) -> Samples:
+        """Those at some of the times."""
+        if rows.size == self.count.size:
+            return self
+        names = ("count", "mean", "m2", "batch_count", "batch_sum")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
     def absorb(
         self,
         count: NDArray[np.int64],

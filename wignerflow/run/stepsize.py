@@ -78,7 +78,7 @@ def choose(
     if not (moved or rotors or system.coefficients()):
         note = "all of it is stepped exactly"
         return StepChoice(first, note, float(tlist[-1]), Schedule(tlist, tlist), exact=True)
-    if system.coefficients() or system.explicit:
+    if system.coefficients() or system.explicit or system.pulses:
         wanted = replace(wanted, free=False)
     longest = float(np.diff(tlist).max())
     if wanted.free:
@@ -230,7 +230,8 @@ def _choice(pilot: Pilot, level: Level, met: bool) -> StepChoice:
     if level.stated.size:
         missing = tlist.size - len(level.stated)
         last = level.stated.max(axis=0)
-        if pilot.text.system.coefficients():  # what they do later, the pilot has not seen
+        # what coefficients and pulses do later, the pilot has not seen
+        if pilot.text.system.coefficients() or pilot.text.system.pulses:
             last = np.full_like(last, np.nan)
         rest = np.broadcast_to(last, (max(0, missing), level.stated.shape[1]))
         stated = np.concatenate([level.stated, rest])[: tlist.size]

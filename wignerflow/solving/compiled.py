@@ -9,6 +9,7 @@ from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..kernels.wasm import Channels, WasmKernel, WasmModule
 from ..model.model import Model
+from ..model.pulses import refuse_pulses
 from ..phasespace.method import TrajectoryMethod
 from ..run.driver import Request, prepare
 from ..run.pilot import Wanted
@@ -44,6 +45,7 @@ def compiled(
                 observable.rule,
                 "Ask for the operators it is made of: functions of means are made by the host.",
             )
+    refuse_pulses(model, "a WebAssembly module or a live page")
     engine = resolve_method(method)
     check_problem(problem)
     check_treats(engine, model, problem.base)

@@ -160,8 +160,8 @@ def read_options(
     precision = _check.one_of("precision", precision, ["single", "double"])
     if method.uses >= STEPS and not method.stochastic:
         precision = "double"  # there is one trajectory, whose rounding nothing would hide
-    if model.links:
-        _check_links(device)
+    if model.links or model.pulses:
+        _check_device(device, "delayed links" if model.links else "pulses")
         device = "cpu"
     if device is None:
         device = default_device() if runs_trajectories(method) else "cpu"
@@ -282,10 +282,10 @@ def _read_checkpoint(
     return checkpoint, Found.read(checkpoint.path)
 
 
-def _check_links(device: Any) -> None:
-    """What runs of models with delayed links cannot do."""
+def _check_device(device: Any, what: str) -> None:
+    """Raise where a GPU is asked for, on which there are no models with such a thing."""
     if device not in (None, "cpu", "auto"):
-        _check.fail("device", "be 'cpu' for a model with delayed links", device)
+        _check.fail("device", f"be 'cpu' for a model with {what}", device)
 
 
 def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int) -> Start:

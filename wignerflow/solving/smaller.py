@@ -55,6 +55,9 @@ def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
         if "coef" not in term:
             return None
         term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
+    for pulse in model.get("pulses", []):
+        for term in pulse["op"]:
+            term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
     for jump in model.get("jumps", []):
         if "input" in jump:
             return None

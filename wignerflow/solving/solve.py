@@ -15,6 +15,7 @@ from .._check import Times
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
+from ..model.pulses import check_pulses
 from ..observables import Observables, batched
 from ..result import AccuracyWarning, Result, Values
 from ..result.accuracy import inaccurate
@@ -248,6 +249,8 @@ def solve(
         progress=progress,
     )
     check_problem(problem)
+    if start is None:  # else earlier ones have acted
+        check_pulses(problem.model, problem.times)
     check_treats(engine, problem.model, problem.base)
     with watching(engine, options):
         result: Result = engine.run(Task(problem, engine, options), options)

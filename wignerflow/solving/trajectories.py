@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .. import _check
 from ..checkpoint import FileKeeper
 from ..compiler.build import TooLarge
 from ..estimate import MINUTE, heard_by, out_of_time, showing_compilation
@@ -16,6 +18,7 @@ from ..kernels.kernel import Kernel, NoDevice
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..model.model import Model
+from ..model.pulses import pulse_times
 from ..observables import Plan, assemble, batched
 from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
@@ -46,6 +49,9 @@ class Trajectories:
 
     def __init__(self, problem: Problem, method: TrajectoryMethod, options: Options):
         self.problem, self.method, self.options = problem, method, options
+        #: Outputs and pulses.
+        self.times = pulse_times(problem.model, problem.times)
+        self.outputs = np.searchsorted(self.times, problem.times)
         self.symmetrized = Symmetrized(problem.base)
         if options.symmetrize and options.start is None:
             self.symmetrized = Symmetrized.of(
@@ -99,7 +105,7 @@ class Trajectories:
                 self.request.keeper.close()
 
     def _result(self) -> Result:
-        options, sampling = self.options, self.problem.times
+        options, sampling = self.options, self.times
         if self.problem.has_callables:  # tabulated where the kernel will read them
             text = self._lowered()
             if self.extrapolates:
@@ -112,7 +118,7 @@ class Trajectories:
         text = self._lowered()
         if options.target:
             equal = self.symmetrized.equal
-            self.request.reached = _reached(self.problem.plan, options.target, equal)
+            self.request.reached = _reached(self.problem.plan, options.target, equal, self.outputs)
         self._keep()
         outcome = self._simulate(text)
         outcome.samples = self.symmetrized.equal.samples(outcome.samples)
@@ -128,7 +134,7 @@ class Trajectories:
         return Result.from_samples(
             self.problem.times,
             self.problem.plan,
-            samples,
+            samples.at(self.outputs),
             method=self.method.name,
             seed=self.options.seed,
             dt=dt,
@@ -140,14 +146,14 @@ class Trajectories:
         )
 
     def _step_error(self) -> dict[str, Any] | None:
-        return self.prepared.errors if self.prepared is not None else None
+        if self.prepared is None:
+            return None
+        return {name: error[self.outputs] for name, error in self.prepared.errors.items()}
 
     def _lowered(self) -> KernelText:
         begin, limit = self.options.begin, self.options.timeout
         out_of_time(begin, limit, "reading the arguments")
-        system, symbols = self.method.lower(
-            self.problem.model, self.symmetrized.base, self.problem.times
-        )
+        system, symbols = self.method.lower(self.problem.model, self.symmetrized.base, self.times)
         readouts = [
             Readout(symbols[k], self.problem.plan.base[k].is_complex) for k in self.problem.base
         ]
@@ -168,9 +174,13 @@ class Trajectories:
         options, facts = self.options, self.record.facts
         if options.checkpoint is None:
             return
+        if self.times.size > self.outputs.size:
+            missing = float(np.setdiff1d(self.times, self.problem.times)[0])
+            must = f"hold the times of all pulses (t = {missing:g}) with a checkpoint"
+            _check.fail("tlist", must, self.problem.times)
 
         def build(state: State, stats: dict[str, Any]) -> Result:
-            dt = float(Grid.make(self.problem.times, facts["step"]).hs.max())
+            dt = float(Grid.make(self.times, facts["step"]).hs.max())
             return self._sampled(state.samples, stats, dt)
 
         def who(kernel: Kernel, dt: float, cpu: str) -> dict[str, str]:
@@ -191,11 +201,11 @@ class Trajectories:
     def _prepare(self, text: KernelText) -> Prepared:
         """The step, chosen once; where it is extrapolated, the first."""
         if self.prepared is None and self.extrapolates:
-            times = self.problem.times
+            times = self.times
             step = min(guess(text.system, times), varying(text.system, times))
             self.prepared = Prepared(step)
         elif self.prepared is None:
-            options, plan, times = self.options, self.problem.plan, self.problem.times
+            options, plan, times = self.options, self.problem.plan, self.times
             # a checkpoint holds sums at outputs
             free = options.checkpoint is None and self.method.stochastic
             # and GPUs know one scheme
@@ -223,11 +233,11 @@ class Trajectories:
 
     def _grid(self, text: KernelText) -> Grid:
         prepared = self._prepare(text)
-        return Grid.make(Schedule.of(self.problem.times, prepared.even).nodes, prepared.step)
+        return Grid.make(Schedule.of(self.times, prepared.even).nodes, prepared.step)
 
     def _simulate(self, text: KernelText) -> Outcome:
         """Run until a rule says stop; on the CPU where "auto" finds that no GPU can run it."""
-        check_outputs(text, self.problem.times, self.request)
+        check_outputs(text, self.times, self.request)
         prepared = self._prepare(text)
         text = text.by(prepared.scheme)
         if self.options.start is not None and text.links.active:
@@ -239,7 +249,7 @@ class Trajectories:
         if self.symmetrized.equal.some:
             kept = np.union1d(kept, self.symmetrized.equal.changed)
         if self.request.pool is None:  # else it is not this machine that works
-            nodes = Schedule.of(self.problem.times, prepared.even).nodes
+            nodes = Schedule.of(self.times, prepared.even).nodes
             compiling = announce_run(text, nodes, kept, self.request, prepared.step)
             compiling += prepared.stats.get("compile_time", 0.0)
             prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
@@ -252,17 +262,17 @@ class Trajectories:
             prepared = self._controlled(text, prepared)
         if self.extrapolates:
             columns = PlanColumns(self.problem.plan, {})
-            outcome = extrapolated(text, self.problem.times, kept, self.request, prepared, columns)
+            outcome = extrapolated(text, self.times, kept, self.request, prepared, columns)
             self.prepared = outcome.prepared
             return outcome
         try:
-            return simulate(text, self.problem.times, kept, self.request, prepared)
+            return simulate(text, self.times, kept, self.request, prepared)
         except NoDevice as error:  # nothing has run yet
             if self.options.device != "auto":
                 raise
             self._place("cpu")
             self.without = str(error)
-            return simulate(text, self.problem.times, kept, self.request, prepared)
+            return simulate(text, self.times, kept, self.request, prepared)
 
     def _guided(self, text: KernelText, prepared: Prepared) -> Prepared | None:
         """Let the run be one by nets; None where that cannot be or does not pay."""
@@ -277,7 +287,7 @@ class Trajectories:
                 raise Declined("links carry noise of earlier steps")
             if options.variance == "auto" and not self._costly(prepared):
                 raise Declined("the run is too short for it to pay")
-            run = text, self.problem.times, request, prepared
+            run = text, self.times, request, prepared
             found = guide(*run, self._columns().needed, known.get("net_points"))
         except Declined as reason:
             self.declined = f"variance={options.variance!r} took plain trajectories: {reason}."
@@ -311,7 +321,7 @@ class Trajectories:
         stats = {**prepared.stats, "pilot_needed": needed}
         try:
             equal = equal_members(self.problem.model)
-            run = text, self.problem.times, self.request, prepared
+            run = text, self.times, self.request, prepared
             fitted = fit(*run, needed, equal, self.symmetrized.equal.channels)
         except Declined as reason:
             self.declined = f"controls=True took plain trajectories: {reason}."
@@ -350,7 +360,7 @@ class Trajectories:
 
     def _deterministic(self, outcome: Outcome) -> Result:
         """The result of a method whose trajectories are all the same."""
-        plan, means = self.problem.plan, outcome.samples.average()
+        plan, means = self.problem.plan, outcome.samples.at(self.outputs).average()
         slots = plan.slots()
         return Result.from_values(
             self.problem.times,
@@ -365,9 +375,11 @@ class Trajectories:
         )
 
 
-def _reached(plan: Plan, target: Mapping[str, Target], equal: Equal) -> Callable[[Samples], bool]:
+def _reached(
+    plan: Plan, target: Mapping[str, Target], equal: Equal, outputs: NDArray[np.int64]
+) -> Callable[[Samples], bool]:
     def reached(samples: Samples) -> bool:
-        mean, sem, _ = assemble(plan, equal.samples(samples), plan.slots())
+        mean, sem, _ = assemble(plan, equal.samples(samples.at(outputs)), plan.slots())
         return worst(target, mean, sem)[1] <= 1
 
     return reached
