@@ -75,6 +75,13 @@ def _table(checks: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def scripts_that_run() -> str:
+    """A pattern of the gallery scripts that a build runs: all but those that show a kept picture."""
+    scripts = [p for d in ("tutorials", "examples") for p in sorted((ROOT / d).rglob("*.py"))]
+    kept = [p.stem for p in scripts if ".. image:: /img/" in p.read_text(encoding="utf-8")]
+    return rf"(examples|tutorials)[/\\](?!.*\b({'|'.join(kept)})\.py)"
+
+
 def write_figures(folder: Path) -> None:
     """One gallery script per published figure that has a stored picture."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -13,8 +13,14 @@ N atoms do together. Six levels reach many elements of the exact solution, so th
 errors of so few atoms are large (the final share of g+1/2 is 0.09 off for N = 3).
 
 `python rubidium.py [--quick]` writes rubidium.png and prints a table.
+
+It takes a minute and a half of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/rubidium.png
+   :alt: Emitted pi and sigma light and ground state population of five atoms, trajectories beside the exact solution
 """
 
+# sphinx_gallery_thumbnail_path = 'img/rubidium.png'
 import sys
 
 import matplotlib
