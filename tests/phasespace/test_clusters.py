@@ -122,7 +122,7 @@ def lanes_run(model, ops, t, dt, lanes, seed):
                 run.v[:] = states[:ntraj].T.ravel()
             return SimpleNamespace(final=run.run(number, start=states is None)[-1][None])
 
-        return SimpleNamespace(lanes=1024, simulate=simulate)
+        return SimpleNamespace(lanes=1024, simulate=simulate, compile_seconds=0.0)
 
     grid = Grid.make(t, dt)
     settle(text, grid, None, make, Grid.make)

@@ -73,7 +73,7 @@ def section(quick: bool) -> Section:
                 warnings.simplefilter("ignore", UserWarning)
                 run = wf.solve(
                     model, t, e_ops=ops, method=wf.ClusterTWA(size=k), ntraj=ntraj, seed=11,
-                    dt=STEP, progress=False,
+                    dt=STEP, progress=False, truncation=False,
                 )  # fmt: skip
             for what, symbol in (("z", "⟨σz⟩"), ("zz", "⟨σzσz⟩ of bonds")):
                 gap = np.abs(run.expect[what] - exact[what])

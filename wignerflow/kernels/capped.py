@@ -73,7 +73,10 @@ def capped_noise(
         lines += [f"{tag}e{i}_{q} = {A[i, q]} * {tag}r{q}" for i in below]
         for group in groups:
             if len(group) == 2 and set(group) <= set(below):
-                lines += _together(tag, q, group, A.get((group[1], group[0])))
+                a, b = group
+                names = (f"{tag}e{a}_{q}", f"{tag}e{b}_{q}", f"{tag}w{a}", f"{tag}w{b}")
+                scale = f"{tag}k{a} * {tag}k{b}"
+                lines += together(tag, names, A.get((b, a)), scale, f"{tag}c")
         for i in below:
             e, w = f"{tag}e{i}_{q}", f"{tag}w{i}"
             lines += [
@@ -81,7 +84,7 @@ def capped_noise(
                 f"{tag}c = {tag}c + below({tag}u + {tag}t)",
                 f"{tag}b = np.sqrt({w})",
                 f"{e} = {clamp(e, f'{tag}b')}",
-                f"{w} = pick({tag}u - F({SMALL}) * {tag}k{i}, {tag}u, F(0) * {w})",
+                f"{w} = {remainder(f'{tag}u', f'{tag}k{i}')}",
             ]
             noise[i].append(f"{e} * {normals[q]}")
         for i in below:
@@ -98,13 +101,26 @@ def capped_noise(
     return lines, {flat[q]: " + ".join(parts) for q, parts in enumerate(noise)}
 
 
-def _together(tag: str, q: int, pair: list[int], between: str | None) -> list[str]:
+def remainder(value: str, scale: str) -> str:
+    """What is left of a variance that was ``scale`` at first, as source."""
+    return f"pick({value} - F({SMALL}) * {scale}, {value}, F(0) * {scale})"
+
+
+def together(
+    tag: str, names: tuple[str, str, str, str], between: str | None, scale: str, count: str
+) -> list[str]:
     """Limit the column entries f of a pair to f^T W^-1 f <= 1, W its remaining covariance.
 
     Where W has one direction left, f becomes its part along it.
+
+    Args:
+        tag: begins names of their own.
+        names: of both entries, which are assigned, and of both remaining variances.
+        between: the remaining covariance of both, None for zero.
+        scale: product of both variances at first.
+        count: name that counts what was limited.
     """
-    a, b = pair
-    f, g, v, w = (f"{tag}{x}" for x in (f"e{a}_{q}", f"e{b}_{q}", f"w{a}", f"w{b}"))
+    f, g, v, w = names
     square = f" - {between} * {between}" if between else ""
     cross = f" - F(2) * {f} * {g} * {between}" if between else ""
     along = [f"{v} * {f}", f"{w} * {g}"]
@@ -113,9 +129,9 @@ def _together(tag: str, q: int, pair: list[int], between: str | None) -> list[st
     return [
         f"{tag}x = {v} * {w}{square}",
         f"{tag}y = {f} * {f} * {w} + {g} * {g} * {v}{cross}",
-        f"{tag}z = F({SMALL}) * {tag}k{a} * {tag}k{b}",
+        f"{tag}z = F({SMALL}) * {scale}",
         f"{tag}o = below({tag}x - {tag}y) * below({tag}z - {tag}y)",  # too large
-        f"{tag}c = {tag}c + {tag}o",
+        f"{count} = {count} + {tag}o",
         f"{tag}s = pick({tag}o, np.sqrt(fmax0({tag}x) / ({tag}y + F(1e-30))), F(1))",
         f"{tag}o = {tag}o * below({tag}x - {tag}z)",  # and one direction left
         f"{tag}y = F(1) / ({v} + {w} + F(1e-30))",

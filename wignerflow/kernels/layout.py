@@ -46,6 +46,11 @@ class Layout:
         slot = self.scratch.setdefault(name, len(self.scratch))
         return f"s[{slot} * LN + l]"
 
+    def room(self, name: str, size: int) -> int:
+        """First of ``size`` successive slots of scratch under a name; the same for the same one."""
+        slots = [self.scratch.setdefault(f"{name}\0{i}", len(self.scratch)) for i in range(size)]
+        return slots[0] if slots else 0
+
     def wide(self, size: int) -> str:
         """Reserve ``size`` slots of the array scratch ``w``; the name of their offset."""
         start = self.wide_slots

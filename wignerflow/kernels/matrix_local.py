@@ -12,9 +12,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ..phasespace.matrices import covariance, imaginary_part, real_part
+from ..phasespace.matrices import covariance, covariance_at, imaginary_part, real_part
 from ..phasespace.system import MatrixInitial
 from .capped import Entries, capped_noise
+from .matrix_loops import PRINTED, LocalLoops
 from .normals import fill
 from .rng import LOCAL
 from .text import Lines
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Entries below this share of the largest vanish in exact arithmetic.
 NOTHING = 1e-12
+#: Of the length of a step, and steps of different rates or lengths kept.
+DIGITS, KEPT = 12, 32
 
 
 class MatrixLocal:
@@ -66,13 +69,14 @@ class MatrixLocal:
         self.moving = moving
         own = 0 if self.shared else sum(m.size for _, _, m in self.entries)
         self.width = moving + factor + own
-        self._tables: dict[bytes, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._flows: dict[tuple[bytes, float], NDArray[np.float64]] = {}
         self.pairs = (len(self.order) + 1) // 2
         self.first = ""
         if self.pairs:
             self.first = layout.draws.first(LOCAL, block.name, self.pairs * block.size)
         for i in range(2 * self.pairs):  # in one piece
             layout.s(f"local{self.k}_{i}")
+        self.loops = LocalLoops(self) if self.levels > PRINTED else None
 
     def _structure(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which entries of flow and covariance are not zero for some rates."""
@@ -131,25 +135,34 @@ class MatrixLocal:
         rows = np.empty((size, self.width))
         lower = np.tril_indices(n)
         for u, column in enumerate(unique.T):
-            key = column.tobytes() + np.float64(when.length).tobytes()
-            if key not in self._tables:
-                G = sum(r * part for r, (*_, part) in zip(column, self.step.parts, strict=True))
-                flow = scipy.linalg.expm(when.length * G)
-                self._tables[key] = flow, covariance(flow)[np.ix_(self.order, self.order)]
-            flow, C = self._tables[key]
+            flow = self._flow(column, when.length)
             members = np.flatnonzero(which.ravel() == u)
             moving = [flow[rows_, j] for j, rows_ in enumerate(self.flow) if not self.kept[j]]
             rows[members, : self.moving] = np.concatenate([*moving, np.zeros(0)])
             factor = np.zeros((members.size, n, n))
             if noise:
-                factor = _factor(np.einsum("ijm,em->eij", C, values[members], optimize=True))
+                C = covariance_at(flow, values[members])
+                factor = _factor(C[:, self.order][:, :, self.order])
             rows[members, self.moving :] = factor[:, lower[0], lower[1]]
         return rows
+
+    def _flow(self, rates: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+        """Phi of a step at some rates; steps that differ by rounding alone share one."""
+        length = float(f"{length:.{DIGITS}g}")
+        key = (rates.tobytes(), length)
+        if key not in self._flows:
+            if len(self._flows) >= KEPT:
+                self._flows.clear()
+            G = sum(r * part for r, (*_, part) in zip(rates, self.step.parts, strict=True))
+            self._flows[key] = scipy.linalg.expm(length * G)
+        return self._flows[key]
 
     # -- text ----------------------------------------------------------------------------------
 
     def load(self, base: str) -> list[str]:
         """Scalar loads of a table row that begins at ``base``."""
+        if self.loops is not None:
+            return []
         return [f"L{self.k}_{i} = p[{base} + {i}]" for i in range(self.width)]
 
     def noise(self, m: str, out: Lines) -> None:
@@ -172,11 +185,15 @@ class MatrixLocal:
 
     def read_noise(self) -> list[str]:
         """In lane: the normals by name."""
+        if self.loops is not None:
+            return []
         names = [f"n{self.k}_{i}" for i in range(len(self.order))]
         return [f"{n} = {self.layout.s(f'local{self.k}_{i}')}" for i, n in enumerate(names)]
 
     def lines(self, x: list[str], y: list[str]) -> list[str]:
         """In lane: names ``y`` from names ``x``, normals and loaded numbers."""
+        if self.loops is not None:
+            return self.loops.lines(x, y)
         k, at = self.k, 0
         means: list[str] = []
         for j, rows in enumerate(self.flow):

@@ -32,16 +32,17 @@ def settle(
     start: NDArray[np.float64] | None,
     make: Callable[[Grid, Any], Any],
     grid_of: Callable[[NDArray[np.float64], float], Grid],
-) -> None:
-    """Find the means up to the end of ``grid``.
+) -> float:
+    """Find the means up to the end of ``grid``; the seconds that kernels took to compile.
 
     ``make`` makes a kernel of the text for a grid and states to start from, ``grid_of`` a grid of
     times and a largest step.
     """
+    compiling = 0.0
     steps = [s for s in text.system.local if isinstance(s, MatrixStep) and s.shared is not None]
     means = [s.shared for s in steps if s.shared is not None]
     if not means:
-        return
+        return compiling
     first = means[0]
     key = None if start is None else start.tobytes()
     end = float(grid.times[-1] + grid.lengths[-1])
@@ -64,6 +65,7 @@ def settle(
         t = float(means[0].times[-1])
         stop = min([t + means[0].step, *(p.time for p in text.system.pulses if p.time > t)])
         kernel = make(grid_of(np.array([t, stop]), means[0].step), states)
+        compiling += kernel.compile_seconds
         chunks = -(-TRAJECTORIES // kernel.lanes)
         number = means[0].times.size - 1
         out = kernel.simulate(0, chunks, chunks * kernel.lanes, SEED + number, keep=True)
@@ -76,6 +78,7 @@ def settle(
             mean.values = np.concatenate([mean.values, own[None]])
             _pulse(text, step.block, mean, stop)
             mean.states = states
+    return compiling
 
 
 def _pulse(text: KernelText, k: int, mean: Mean, t: float) -> None:

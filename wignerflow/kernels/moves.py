@@ -5,10 +5,14 @@ translated.
 from __future__ import annotations
 
 from ..phasespace.system import MATRIX, MODE, ROTOR, SPIN
-from .turn import turn
+from .layout import Layout
+from .matrix_loops import PRINTED, turn_in_loops
+from .turn import turn, turning
 
 
-def move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int) -> list[str]:
+def move(
+    layout: Layout, kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int
+) -> list[str]:
     """New names ``y`` from ``x`` under the increments ``g`` ("" for zero), half in stage 1."""
     if not any(g):
         return [f"{b} = {a}" for a, b in zip(x, y, strict=True)]
@@ -19,6 +23,8 @@ def move(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: i
             f"{y[1]} = {x[1]}" + (f" - {half} * ({g[0]})" if g[0] else ""),
         ]
     if kind == MATRIX:
+        if len(turning(g)) > PRINTED:
+            return turn_in_loops(layout, tag, g, x, y, stage)
         return turn(tag, g, x, y, stage)
     assert kind in (SPIN, ROTOR)
     out, c = [], [f"Rc{tag}_{a}" if g[a] else "" for a in range(3)]

@@ -140,7 +140,7 @@ class SmallNoisePrinter:
         elif self.layout.block(k).kind == MODE:
             lines.add(*(f"{y[c]} = {plus(x[c], n[c])}" for c in range(len(x))))
         else:
-            lines.add(*move(SPIN, tag, n, x, y, 2))
+            lines.add(*move(self.layout, SPIN, tag, n, x, y, 2))
         return y
 
     def _advance(
@@ -274,7 +274,7 @@ class SmallNoisePrinter:
         if not any(g):
             return x
         y = [f"t{k}_{c}" for c in range(len(x))]
-        lines.add(*move(self.layout.block(k).kind, f"n{k}", g, x, y, 2))
+        lines.add(*move(self.layout, self.layout.block(k).kind, f"n{k}", g, x, y, 2))
         return y
 
     def _kicked(self, k: int, x: Names, lines: Lines) -> Names:

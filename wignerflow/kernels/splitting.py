@@ -161,10 +161,10 @@ class StepPrinter:
             lines.add(*self.modes.end(k, x, y, z))
             return z
         if stage == 1:
-            lines.add(*move(kind, tag, g, x, y, stage))
+            lines.add(*move(self.layout, kind, tag, g, x, y, stage))
             return y
         z = [f"z{k}_{c}" for c in range(n)]
-        lines.add(*move(kind, tag, g, x, z, stage))
+        lines.add(*move(self.layout, kind, tag, g, x, z, stage))
         if k not in self.local.steps:
             return z
         u = [f"u{k}_{c}" for c in range(n)]

@@ -92,6 +92,14 @@ class Printer:
         return self.keep(_product(a.re, name), f"(-{a.im}) * {name}" if a.im else "")
 
 
+def turning(g: list[str]) -> list[int]:
+    """Levels that increments of the gradient turn ("" for zero), in order."""
+    d = round(len(g) ** 0.5)
+    pairs = [(a, b) for b in range(d) for a in range(b + 1)]
+    some = [(a, b) for a, b in pairs if g[real_part(a, b)] or (a < b and g[imaginary_part(a, b)])]
+    return sorted({level for pair in some for level in pair})
+
+
 def turn(tag: str, g: list[str], x: list[str], y: list[str], stage: int) -> list[str]:
     """New names ``y`` from ``x`` under the increments ``g`` of the gradient ("" for zero).
 

@@ -17,20 +17,22 @@ import numpy as np
 
 from .. import _check
 from ..method import Operators
+from ..model.coefficients import Coef
 from ..model.level_states import LevelState
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
-from ..model.subsystems import Mode, Spin
+from ..model.subsystems import Spin
 from . import lower, pulses
-from .clustering import Clustering, automatic, chosen, labels_of, listed
+from .clustering import Clustering, automatic, chosen, crossing, labels_of, listed
 from .ensemble import spin_initial
 from .matrices import variables
 from .method import Symbol, TrajectoryMethod
 from .system import MATRIX, MatrixInitial, MatrixStep, Mean, PhaseSpaceSystem
 
 MOST = 3  # spins in a cluster
-PILOT_ANGLE = 0.1  # step of the run that finds the mean, times the largest rate
+PILOT_ANGLE = 0.2  # step of the run that finds the mean, times the largest rate
 PILOT_STEPS = 2000  # of it, at most, up to the last output
+TIMES = 65  # at which a rate in time is looked at
 
 
 class ClusterTWA(TrajectoryMethod):
@@ -119,7 +121,7 @@ class ClusterTWA(TrajectoryMethod):
         for block, spec in zip(system.blocks, system.initial, strict=True):
             if block.kind == MATRIX and isinstance(spec, MatrixInitial):
                 _sites(spec, clustering, block.levels)
-        _share(system, clustered, tlist)
+        _share(system, clustering, tlist)
         system.pulses = pulses.pulse_maps(system, clustered)
         sizes = [len(c) for c in clustering.partition]
         counts = [f"{sizes.count(k)} of {k}" for k in sorted(set(sizes), reverse=True)]
@@ -156,10 +158,10 @@ def _sites(spec: MatrixInitial, clustering: Clustering, levels: int) -> None:
     spec.mean = np.array([variables(rho) for rho in rhos])  # of discrete draws it is not used
 
 
-def _share(system: PhaseSpaceSystem, model: Model, tlist: Any) -> None:
+def _share(system: PhaseSpaceSystem, clustering: Clustering, tlist: Any) -> None:
     """Noise at the mean of all trajectories, found in steps that resolve all rates."""
     span = 1.0 if tlist is None else float(np.ptp(np.asarray(tlist, float)))
-    step = max(PILOT_ANGLE / _rate(system, model), span / PILOT_STEPS)
+    step = max(PILOT_ANGLE / _rate(system, clustering, tlist), span / PILOT_STEPS)
     begin = 0.0 if tlist is None else float(np.min(tlist))
     for local in system.local:
         if isinstance(local, MatrixStep):
@@ -168,16 +170,21 @@ def _share(system: PhaseSpaceSystem, model: Model, tlist: Any) -> None:
             local.shared = Mean(np.array([begin]), spec.mean[None].copy(), step)
 
 
-def _rate(system: PhaseSpaceSystem, model: Model) -> float:
-    """A bound on the rates of a cluster: of its spins, modes and their couplings."""
-    quanta = sum(float(s.size) for s in model.subsystems)
-    modes = any(isinstance(sub, Mode) for sub in model.subsystems)
-    out = 0.0
+def _rate(system: PhaseSpaceSystem, clustering: Clustering, tlist: Any) -> float:
+    """About the fastest rate of a cluster: of itself, and what others add to it."""
+    own = 0.0
     for local in system.local:
         if isinstance(local, MatrixStep):
-            for rate, _, G in local.parts:
-                size = float(np.max(rate)) if isinstance(rate, np.ndarray) else 1.0
-                out += size * float(np.abs(G).sum(axis=0).max())
-    members = max(1, max(sub.size for sub in model.subsystems))
-    terms = sum(abs(c) for c, _, _ in model.H.expand()) / members
-    return out + 2 * terms * (np.sqrt(quanta) + 1 if modes else 1.0) + 1e-9
+            rates = np.stack([where * _largest(rate, tlist) for rate, where, _ in local.parts])
+            for column in np.unique(rates, axis=1).T:
+                G = sum(r * part for r, (*_, part) in zip(column, local.parts, strict=True))
+                own = max(own, float(np.abs(np.linalg.eigvals(G)).max()))
+    return own + max(crossing(clustering.model, clustering.partition), default=0.0) + 1e-9
+
+
+def _largest(rate: Any, tlist: Any) -> Any:
+    """A rate, or the largest value found of one in time."""
+    if not isinstance(rate, Coef):
+        return rate
+    times = [0.0] if tlist is None else [np.min(tlist), np.max(tlist)]
+    return np.abs(rate(np.linspace(times[0], times[-1], TIMES))).max()

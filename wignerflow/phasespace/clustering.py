@@ -26,7 +26,8 @@ from ..model.op import Op
 from ..model.pulses import Pulse
 from ..model.reading_values import nearest
 from ..model.states import BlochState
-from ..model.subsystems import Member, Spin, Subsystem
+from ..model.subsystems import Member, Mode, Spin, Subsystem
+from .product_state import emitters
 
 Matrix = NDArray[np.complex128]
 Place = tuple[Subsystem, int]
@@ -75,6 +76,42 @@ def strengths(model: Model, places: list[Place]) -> dict[tuple[int, int], float]
             for j in sorted(shares):
                 if i < j:
                     out[i, j] = out.get((i, j), 0.0) + r * shares[i] * shares[j]
+    return out
+
+
+def crossing(model: Model, partition: list[list[int]]) -> list[float]:
+    """About how fast each cluster of a partition moves by what couples it to all else."""
+    at = {place: n for n, place in enumerate(spins_of(model))}
+    cluster = {n: k for k, members in enumerate(partition) for n in members}
+    quanta = sum(float(s.size) for s in model.subsystems)
+    out = [0.0] * len(partition)
+
+    def parts(factors: Any) -> tuple[set[int], float]:
+        """Clusters that a product touches, -1 for all else, and its size without theirs."""
+        found, size = set(), 1.0
+        for s, m, _ in factors:
+            if (s, m) in at:
+                found.add(cluster[at[s, m]])
+            else:
+                found.add(-1)
+                own = s.numbers if isinstance(s, Levels) else emitters(s)
+                size *= np.sqrt(quanta) + 1 if isinstance(s, Mode) else float(own.max())
+        return found, size
+
+    for c, _, factors in model.H.expand():
+        found, size = parts(factors)
+        if len(found) > 1:
+            for k in found - {-1}:
+                out[k] += 2 * abs(c) * size
+    for op, rate in model.channels():
+        shares: dict[int, float] = {}
+        for c, _, factors in op.expand():
+            found, size = parts(factors)
+            for k in found:
+                shares[k] = shares.get(k, 0.0) + abs(c) * size
+        for k in shares.keys() - {-1}:
+            others = sum(share for j, share in shares.items() if j != k)
+            out[k] += (1.0 if isinstance(rate, Coef) else float(rate)) * shares[k] * others
     return out
 
 

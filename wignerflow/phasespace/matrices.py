@@ -93,6 +93,13 @@ def covariance(flow: Real) -> Real:
     return np.asarray(np.einsum("ijk,mk->ijm", S, flow, optimize=True) - before)
 
 
+def covariance_at(flow: Real, v: Real) -> Real:
+    """The same at variables (..., d^2), without a table: (..., d^2, d^2)."""
+    S = symmetrised(round(len(flow) ** 0.5))
+    after, before = (np.einsum("ijk,...k->...ij", S, u, optimize=True) for u in (v @ flow, v))
+    return np.asarray(after - flow.T @ before @ flow)
+
+
 def matrix_names(labels: tuple[str, ...], form: str) -> tuple[str, ...]:
     """Names of the variables, ``form`` taking the labels of row and column."""
     out = []

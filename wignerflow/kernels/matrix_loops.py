@@ -1,0 +1,322 @@
+"""Large matrices of variables: the lines of ``turn`` and ``capped`` as loops over tables.
+
+Printed term by term, the step of d levels has some d^6 lines, and compiling them takes minutes from
+d = 6 on. The same arithmetic in loops is as short for every d. Loops lie within that over lanes, so
+every number is a vector of lanes; what they address lies in scratch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..phasespace.matrices import imaginary_part, real_part
+from .capped import COUNTED, TINY, clamp, remainder, together
+from .text import Lines
+from .turn import turning
+
+if TYPE_CHECKING:
+    from .layout import Layout
+    from .matrix_local import MatrixLocal
+
+#: Levels up to which everything is printed term by term.
+PRINTED = 4
+
+
+class Room:
+    """Numbers of every lane side by side in scratch, found by an index."""
+
+    def __init__(self, first: int):
+        self.first = first
+
+    def __getitem__(self, index: str | int) -> str:
+        return f"s[({self.first} + {index}) * LN + l]"
+
+
+def rows(layout: Layout, lists: Iterable[Iterable[int]]) -> tuple[str, str]:
+    """Names of the starts of rows and of their entries, of lists of numbers."""
+    each = [list(x) for x in lists]
+    starts = np.concatenate([[0], np.cumsum([len(x) for x in each])])
+    entries = np.array([i for x in each for i in x] or [0])
+    return layout.parameters.indices(starts), layout.parameters.indices(entries)
+
+
+# -- turns -------------------------------------------------------------------------------------
+
+
+def turn_in_loops(
+    layout: Layout, tag: str, g: list[str], x: list[str], y: list[str], stage: int
+) -> list[str]:
+    """What ``turn.turn`` does, for many levels that turn."""
+    d, p = round(len(x) ** 0.5), layout.parameters
+    parts = [(a, b) for b in range(d) for a in range(b + 1)]
+    given = {
+        pair: (g[real_part(*pair)], g[imaginary_part(*pair)] if pair[0] < pair[1] else "")
+        for pair in parts
+    }
+    turned = turning(g)
+    m, at = len(turned), {level: k for k, level in enumerate(turned)}
+    count, every, levels = p.integer(m), p.integer(d), p.indices(np.array(turned))
+    U, R, T = (
+        [Room(layout.room(f"turn {name}{part} {size}", size)) for part in "ri"]
+        for name, size in (("U", m * m), ("R", m * d), ("T", m * d))
+    )
+    half, quarter = ("F(0.25)", "F(0.125)") if stage == 1 else ("F(0.5)", "F(0.25)")
+    out = Lines(0)
+    out.open(f"for tj in range({count} * {count}):")
+    out.add(*(f"{part['tj']} = F(0)" for part in U))
+    out.close()
+    for (a, b), (re, im) in given.items():  # U = 1 + iF/2
+        if a not in at or b not in at:
+            continue
+        low, high = at[a] * m + at[b], at[b] * m + at[a]
+        if a == b:
+            out.add(f"{U[0][low]} = F(1)")
+            if re:
+                out.add(f"{U[1][low]} = {half} * ({re})")
+            continue
+        for part, text, sign in ((0, im, "-"), (1, re, "")):
+            if text:
+                name = f"Rg{tag}_{low}_{part}"
+                out.add(f"{name} = {quarter} * ({text})", f"{U[part][high]} = {name}")
+                out.add(f"{U[part][low]} = {sign}{name}")
+    for a in turned:
+        for b in range(d):
+            re, im = x[real_part(a, b)], "F(0)"
+            if a != b:
+                im = x[imaginary_part(min(a, b), max(a, b))]
+            place = at[a] * d + b
+            out.add(f"{R[0][place]} = {re}", f"{R[1][place]} = {'-' if a > b else ''}{im}")
+    _invert(out, U, count)
+    out.open(f"for ta in range({count}):")
+    _product(
+        out, (T, f"ta * {every} + tb"), every, count,
+        (U, f"ta * {count} + tk"), (R, f"tk * {every} + tb"), 1,
+    )  # fmt: skip
+    out.close()
+    out.open(f"for ta in range({count}):")
+    out.open(f"for tb in range({every}):")
+    out.add(*(f"{R[i][f'ta * {every} + tb']} = {T[i][f'ta * {every} + tb']}" for i in (0, 1)))
+    out.close()
+    _product(
+        out, (R, f"ta * {every} + o[{levels} + tb]"), count, count,
+        (T, f"ta * {every} + o[{levels} + tk]"), (U, f"tb * {count} + tk"), -1,
+    )  # fmt: skip
+    out.close()
+    for a, b in parts:
+        if a in at:
+            place, sign = at[a] * d + b, ""
+        elif b in at:
+            place, sign = at[b] * d + a, "-"
+        else:
+            place, sign = -1, ""
+        for part, k in ((0, real_part(a, b)), (1, imaginary_part(a, b) if a < b else -1)):
+            if k >= 0:
+                source = x[k] if place < 0 else f"{sign if part else ''}{R[part][place]}"
+                out.add(f"{y[k]} = {source}")
+    return out.lines
+
+
+def _invert(out: Lines, U: list[Room], count: str) -> None:
+    """U -> 2 U^{-1} - 1 in place; U has the Hermitian part 1, so no pivot vanishes."""
+    out.open(f"for tc in range({count}):")
+    own = f"tc * {count} + tc"
+    out.add(f"tr = {U[0][own]}", f"ti = {U[1][own]}", "tn = F(1) / (tr * tr + ti * ti)")
+    out.add("tr = tr * tn", "ti = -ti * tn")
+    out.add(f"{U[0][own]} = F(1)", f"{U[1][own]} = F(0)")
+    out.open(f"for tb in range({count}):")
+    entry = f"tc * {count} + tb"
+    out.add(f"tu = {U[0][entry]}", f"tv = {U[1][entry]}")
+    out.add(f"{U[0][entry]} = tr * tu - ti * tv", f"{U[1][entry]} = tr * tv + ti * tu")
+    out.close()
+    out.open(f"for tj in range(1, {count}):")
+    out.add(f"ta = (tc + tj) % {count}")
+    first = f"ta * {count} + tc"
+    out.add(f"tu = {U[0][first]}", f"tv = {U[1][first]}")
+    out.add(f"{U[0][first]} = F(0)", f"{U[1][first]} = F(0)")
+    out.open(f"for tb in range({count}):")
+    place = f"ta * {count} + tb"
+    out.add(f"tr = {U[0][entry]}", f"ti = {U[1][entry]}")
+    out.add(f"{U[0][place]} = {U[0][place]} - (tu * tr - tv * ti)")
+    out.add(f"{U[1][place]} = {U[1][place]} - (tu * ti + tv * tr)")
+    out.close()
+    out.close()
+    out.close()
+    out.open(f"for tj in range({count} * {count}):")
+    out.add(*(f"{part['tj']} = F(2) * {part['tj']}" for part in U))
+    out.close()
+    out.open(f"for tj in range({count}):")
+    own = f"tj * {count} + tj"
+    out.add(f"{U[0][own]} = {U[0][own]} - F(1)")
+    out.close()
+
+
+def _product(
+    out: Lines, target: tuple[list[Room], str], columns: str, terms: str,
+    left: tuple[list[Room], str], right: tuple[list[Room], str], sign: int,
+) -> None:  # fmt: skip
+    """A row of a product: entries tb are the sum over tk of left times right, or its conjugate."""
+    out.open(f"for tb in range({columns}):")
+    out.add("tr = F(0)", "ti = F(0)")
+    out.open(f"for tk in range({terms}):")
+    (a, i), (b, j) = left, right
+    out.add(f"tu = {a[0][i]}", f"tv = {a[1][i]}", f"tp = {b[0][j]}")
+    out.add(f"tq = {'-' if sign < 0 else ''}{b[1][j]}")
+    out.add("tr = tr + (tu * tp - tv * tq)", "ti = ti + (tu * tq + tv * tp)")
+    out.close()
+    (c, k) = target
+    out.add(f"{c[0][k]} = tr", f"{c[1][k]} = ti")
+    out.close()
+
+
+# -- local steps -------------------------------------------------------------------------------
+
+
+class LocalLoops:
+    """Lines of a local step of many levels, its tables in the order of ``MatrixLocal``."""
+
+    def __init__(self, local: MatrixLocal):
+        self.local, self.layout = local, local.layout
+        layout, k, n = self.layout, local.k, len(local.order)
+        self.moved = [j for j, keep in enumerate(local.kept) if not keep]
+        self.flow = rows(layout, (local.flow[j] for j in self.moved))
+        self.targets = layout.parameters.indices(np.array([*self.moved, 0]))
+        self.order = layout.parameters.indices(np.array([*local.order, 0]))
+        self.sizes = [layout.parameters.integer(v) for v in (len(self.moved), n)]
+        self.old, self.new = (Room(layout.room(f"local{k} {x}", local.levels**2)) for x in "xy")
+        self.z = Room(layout.room(f"local{k} z", n))
+        self.normal = Room(layout.scratch.get(f"local{k}_0", 0))
+        if local.order and not local.shared:
+            self._plan()
+
+    def _plan(self) -> None:
+        """Where a factor has entries, column by column, and rooms for it."""
+        local, layout, n = self.local, self.layout, len(self.local.order)
+        place = {variable: q for q, variable in enumerate(local.order)}
+        entries = {(place[j], place[i]): m for i, j, m in local.entries}  # row of its pivot first
+        below: list[set[int]] = [set() for _ in range(n)]
+        for q, i in entries:
+            if i > q:
+                below[q].add(i)
+        for q in range(n):
+            for i in below[q]:
+                below[i] |= {j for j in below[q] if j > i}
+        groups = [(place[g[0]], place[g[1]]) for g in local.groups if len(g) == 2]
+        pairs = [[ab for ab in groups if set(ab) <= below[q]] for q in range(n)]
+        cells = [(q, i) for q in range(n) for i in (q, *sorted(below[q]))]
+        # entries first in the order of the table, then places that start from zero
+        known = [(place[j], place[i]) for i, j, _ in local.entries]
+        cells = [*known, *(c for c in cells if c not in entries)]
+        empty: list[list[int]] = [[] for _ in cells[len(known) :]]
+        self.cells = rows(layout, [*(entries[c] for c in known), *empty])
+        self.at = layout.parameters.indices(np.array([q * n + i for q, i in cells]))
+        self.number = layout.parameters.integer(len(cells))
+        self.below = rows(layout, (sorted(x) for x in below))
+        self.pairs = rows(layout, ([v for ab in x for v in ab] for x in pairs))
+        self.A = Room(layout.room(f"local{local.k} A", n * n))
+        self.e, self.w, self.k = (Room(layout.room(f"local{local.k} {x}", n)) for x in "ewk")
+
+    def lines(self, x: list[str], y: list[str]) -> list[str]:
+        """In lane: names ``y`` from names ``x``."""
+        local, out, k = self.local, Lines(0), self.local.k
+        out.add(*(f"{self.old[j]} = {name}" for j, name in enumerate(x)))
+        out.add(*(f"{self.new[j]} = {x[j]}" for j, keep in enumerate(local.kept) if keep))
+        out.open(f"for cj in range({self.sizes[0]}):")
+        self._sum(out, self.flow, "cj", f"b{k}")
+        out.add(f"{self.new[f'o[{self.targets} + cj]']} = cs")
+        out.close()
+        if local.order:
+            if local.shared:
+                self._shared(out, f"b{k} + {local.moving}")
+            else:
+                self._capped(out, f"b{k} + {local.moving}")
+            self._add_noise(out)
+        out.add(*(f"{name} = {self.new[j]}" for j, name in enumerate(y)))
+        return out.lines
+
+    def _sum(self, out: Lines, table: tuple[str, str], row: str, base: str) -> None:
+        """cs = the sum of a row: numbers of the table times old variables."""
+        start, entries = table
+        out.add("cs = F(0)")
+        out.open(f"for ci in range(o[{start} + {row}], o[{start} + {row} + 1]):")
+        out.add(f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}")
+        out.close()
+
+    def _shared(self, out: Lines, base: str) -> None:
+        """Noise by a factor that stands in the table, row after row."""
+        out.add("cn = 0")
+        out.open(f"for cj in range({self.sizes[1]}):")
+        out.add("cs = F(0)")
+        out.open("for ci in range(cj + 1):")
+        out.add(f"cs = cs + p[{base} + cn + ci] * {self.normal['ci']}")
+        out.close()
+        out.add(f"{self.z['cj']} = cs", "cn = cn + cj + 1")
+        out.close()
+
+    def _capped(self, out: Lines, base: str) -> None:
+        """Noise by the factorisation of ``capped``."""
+        n, (start, below) = self.sizes[1], self.below
+        out.open(f"for cj in range({self.number}):")
+        self._sum(out, self.cells, "cj", base)
+        out.add(f"{self.A[f'o[{self.at} + cj]']} = cs")
+        out.close()
+        out.add("ct = F(0)")
+        out.open(f"for cq in range({n}):")
+        out.add(f"cs = fmax0({self.A[f'cq * {n} + cq']})", "ct = ct + cs")
+        out.add(f"{self.w['cq']} = cs", f"{self.k['cq']} = cs", f"{self.z['cq']} = F(0)")
+        out.close()
+        out.add(f"ct = F({COUNTED}) * ct", "cc = F(0)")
+        out.open(f"for cq in range({n}):")
+        out.add(f"cc = cc + below({self.A[f'cq * {n} + cq']} + ct)")
+        out.close()
+        out.open(f"for cq in range({n}):")
+        out.add(f"cw = {self.w['cq']}", f"cv = {self.normal['cq']}", "cd = np.sqrt(cw)")
+        out.add(f"{self.z['cq']} = {self.z['cq']} + cd * cv")
+        large = f"cw - F({TINY}) * ct - F(1e-20)"
+        out.add(f"cr = pick({large}, F(1) / (cd + F(1e-30)), F(0) * cw)")
+        out.add(f"ca = o[{start} + cq]", f"cb = o[{start} + cq + 1]")
+        out.open("for cx in range(ca, cb):")
+        out.add(f"ci = o[{below} + cx]", f"{self.e['ci']} = {self.A[f'cq * {n} + ci']} * cr")
+        out.close()
+        self._pairs(out)
+        out.open("for cx in range(ca, cb):")
+        out.add(f"ci = o[{below} + cx]", f"ce = {self.e['ci']}", f"cw = {self.w['ci']}")
+        out.add("cu = cw - ce * ce", "cc = cc + below(cu + ct)", "cd = np.sqrt(cw)")
+        out.add(f"ce = {clamp('ce', 'cd')}", f"{self.e['ci']} = ce")
+        out.add(f"{self.w['ci']} = {remainder('cu', self.k['ci'])}")
+        out.add(f"{self.z['ci']} = {self.z['ci']} + ce * cv")
+        out.close()
+        out.open("for cx in range(ca, cb):")
+        out.add(f"cj = o[{below} + cx]", f"ce = {self.e['cj']}")
+        out.open("for cy in range(cx + 1, cb):")
+        out.add(f"ci = o[{below} + cy]", f"cn = cj * {n} + ci")
+        out.add(f"{self.A['cn']} = {self.A['cn']} - {self.e['ci']} * ce")
+        out.close()
+        out.close()
+        out.close()
+        out.add(f"{self.layout.clip(self.local.k)} += below(F(0) - cc)")
+
+    def _pairs(self, out: Lines) -> None:
+        """Limit both parts of coherences together."""
+        n, (start, entries) = self.sizes[1], self.pairs
+        out.open(f"for cx in range(o[{start} + cq], o[{start} + cq + 1], 2):")
+        out.add(f"ci = o[{entries} + cx]", f"cj = o[{entries} + cx + 1]")
+        out.add(f"pf = {self.e['ci']}", f"pg = {self.e['cj']}")
+        out.add(f"pv = {self.w['ci']}", f"pw = {self.w['cj']}", f"pb = {self.A[f'ci * {n} + cj']}")
+        scale = f"{self.k['ci']} * {self.k['cj']}"
+        out.add(*together("p", ("pf", "pg", "pv", "pw"), "pb", scale, "cc"))
+        out.add(f"{self.e['ci']} = pf", f"{self.e['cj']} = pg")
+        out.close()
+
+    def _add_noise(self, out: Lines) -> None:
+        """New variables take their noise; that of the last population is what others lack."""
+        spread = [self.local.order.index(i) for i in self.local.spread[:-1]]
+        out.open(f"for cj in range({self.sizes[1]}):")
+        place = self.new[f"o[{self.order} + cj]"]
+        out.add(f"{place} = {place} + {self.z['cj']}")
+        out.close()
+        if spread:
+            last = self.new[self.local.spread[-1]]
+            out.add(f"{last} = {last} - ({' + '.join(self.z[q] for q in spread)})")
