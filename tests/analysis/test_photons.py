@@ -164,7 +164,7 @@ def test_bad_arguments():
         ({"bins": bins[::-1]}, "ascending edges"),
         ({"bins": None}, "be given, or both `width` and `window`"),
         ({"bins": bins, "method": "cumulant"}, "has no output fields; use 'twa' or 'exact'"),
-        ({"bins": bins, "method": wf.TWA(scheme="heun")}, 'have scheme="splitting"'),
+        ({"bins": bins, "method": wf.TWA(scheme="small-noise")}, 'have scheme="splitting"'),
         ({"bins": bins, "t": "steady"}, "be left out where"),
     ]
     for kw, message in cases:

@@ -46,7 +46,6 @@ CASES = {
     "singles": (singles, {}),
     "chain": (chain, {}),
     "couplings": (couplings, {}),
-    "singles, Heun": (singles, {"scheme": "heun"}),
 }
 
 
@@ -60,7 +59,6 @@ slow = pytest.mark.slow
         "singles",
         "chain",
         pytest.param("couplings", marks=slow),
-        pytest.param("singles, Heun", marks=slow),
     ],
 )
 def test_compiled_runs_equal_numpy_lanes(case):

@@ -285,8 +285,8 @@ def noisy(method, *, before=False, after=False):
 
 @pytest.mark.parametrize(
     "method",
-    [wf.TWA(), wf.TWA(form="rotor"), wf.TWA(noise="three-point"), wf.TWA(scheme="heun")],
-    ids=["splitting", "rotor", "three-point", "heun"],
+    [wf.TWA(), wf.TWA(form="rotor"), wf.TWA(noise="three-point"), wf.TWA(scheme="small-noise")],
+    ids=["splitting", "rotor", "three-point", "small-noise"],
 )
 def test_other_subsystems_leave_noise_as_it_is(method):
     alone = noisy(method)

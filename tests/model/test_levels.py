@@ -180,7 +180,7 @@ def test_states_must_suit_their_emitters(atoms):
     ("method", "message"),
     [
         (wf.TWA(form="rotor"), "rotor"),
-        (wf.TWA(scheme="heun"), "heun"),
+        (wf.TWA(scheme="small-noise"), "small-noise"),
         ("generalized-p", "levels"),
         ("schwinger-w", "CollectiveSpin"),
         ("jumps", r"wf.Exact\(\)"),

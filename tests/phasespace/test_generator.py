@@ -51,10 +51,10 @@ def test_means_change_exactly(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_means_change_exactly_in_the_heun_scheme(family):
+def test_means_change_exactly_in_the_scheme_for_small_noise(family):
     for number in range(3):
         world = random_world(family, number)
-        check_means(world, text=lowered(world, scheme="heun"))
+        check_means(world, text=lowered(world, scheme="small-noise"))
 
 
 @pytest.mark.slow

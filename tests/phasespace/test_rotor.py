@@ -305,7 +305,7 @@ def test_step_is_chosen_for_local_jumps_alone():
         ({"form": "rotr"}, ValueError, "rotor"),
         ({"corrected": False}, ValueError, "corrected"),
         ({"form": "rotor", "corrected": "yes"}, TypeError, "corrected"),
-        ({"form": "rotor", "scheme": "heun"}, ValueError, "scheme"),
+        ({"form": "rotor", "scheme": "small-noise"}, ValueError, "scheme"),
     ],
 )
 def test_bad_options(options, error, message):

@@ -49,7 +49,7 @@ def decaying_world(number: int, array: bool) -> World:
 
 
 @pytest.mark.parametrize("array", [False, True])
-@pytest.mark.parametrize("scheme", ["splitting", "heun"])
+@pytest.mark.parametrize("scheme", ["splitting", "small-noise"])
 def test_means_change_exactly(array, scheme):
     for number in range(8 if scheme == "splitting" else 3):
         world = decaying_world(number, array)

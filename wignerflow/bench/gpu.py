@@ -109,7 +109,6 @@ def guide(M: int) -> tuple[wf.Model, dict[str, Any]]:
 KINDS: tuple[tuple[str, Callable[[], Any], Any, float], ...] = (
     ("one ensemble", one, wf.TWA(), 2.5e-5),
     ("one ensemble, three-point noise", one, wf.TWA(noise="three-point"), 2.5e-5),
-    ("one ensemble, Heun", one, wf.TWA(scheme="heun"), 2.5e-5),
     ("one ensemble, rotor form", one, wf.TWA(form="rotor"), 2.5e-5),
     ("ensemble, spin and mode", mixed, wf.TWA(), 0.02),
     ("waveguide chain, M = 8", lambda: guide(8), wf.TWA(), 2e-4),

@@ -129,37 +129,6 @@ def row(
     return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
 
 
-def heun_row(
-    step: LocalStep,
-    axial: bool,
-    lam: NDArray[np.float64],
-    c: NDArray[np.float64],
-    h: float,
-    noise: bool = True,
-) -> NDArray[np.float64]:
-    """One row for the Heun scheme: the noise of a step (Itô, at its start), then the drift.
-
-    The first numbers are laid out as in ``row`` with M = 1 and no shift; the last twelve are
-    -Lambda h (row by row) and (N/2) c h.
-    """
-    N, strength = step.numbers, float(noise)
-    D = strength * N[:, None, None] / 4 * h * (lam + lam.transpose(0, 2, 1))
-    zero, one = np.zeros_like(N), np.ones_like(N)
-    tolerance = CLIP_TOLERANCE * N / 4
-    drift = np.concatenate([(-h * lam).reshape(-1, 9), h * N[:, None] / 2 * c], axis=1)
-    if axial:
-        a, cz = np.sqrt(D[:, 0, 0]), strength * h * c[:, 2]
-        xz = np.divide(-0.5 * cz, a, out=np.zeros_like(a), where=a > 0)
-        return np.concatenate(
-            [np.stack([one, one, zero, a, xz, D[:, 2, 2], -cz, tolerance], axis=-1), drift], axis=1
-        )
-    i, j = np.tril_indices(3)
-    identity = np.broadcast_to(np.eye(3).ravel(), (N.size, 9))
-    columns = [identity, strength * h * c, D[:, i, j], np.zeros((N.size, 3)), tolerance[:, None]]
-    out = np.concatenate(columns, axis=1)
-    return np.concatenate([np.pad(out, ((0, 0), (0, GENERAL - out.shape[1]))), drift], axis=1)
-
-
 class LocalPrinter:
     """Prints the local steps of a system."""
 
@@ -201,7 +170,7 @@ class LocalPrinter:
         """Numbers per table row and member."""
         if k in self.matrices:
             return self.matrices[k].width
-        return (AXIAL if self.axial[k] else GENERAL) + self.extra
+        return AXIAL if self.axial[k] else GENERAL
 
     def load(self, k: int, m: str) -> list[str]:
         """Scalar loads of the table row ``lr`` of block k, member m."""

@@ -19,13 +19,11 @@ from ..phasespace.system import (
     MATRIX,
     MODE,
     SMALL_NOISE,
-    SPLITTING,
     PhaseSpaceSystem,
 )
 from . import dense, rng
 from .draws import from_table, three_point
 from .explicit import ExplicitPrinter
-from .heun import HeunLocal, HeunPrinter
 from .initial import initial_source
 from .kicks import Kicks
 from .layout import Layout
@@ -245,7 +243,7 @@ class KernelText:
         rates += [c.rate for c in system.member_channels]
         rates += [part[0] for step in system.local for part in step.parts]
         self._rates = list(dict.fromkeys(rate for rate in rates if isinstance(rate, Coef)))
-        self.strang = not system.explicit and system.scheme in (SPLITTING, SMALL_NOISE)
+        self.strang = not system.explicit
         if system.scheme == SMALL_NOISE and not suits(system):
             raise NotImplementedError(
                 "The scheme 'small-noise' takes jumps that are linear in spins and modes, with "
@@ -306,12 +304,9 @@ class KernelText:
         if self.system.scheme == SMALL_NOISE:
             kicks = Kicks(self.layout)
             return kicks, SmallNoisePrinter(self.layout, kicks)
-        if self.strang:
-            rotor = any(step.rotor for step in self.system.local)
-            local = RotorLocal(self.layout) if rotor else LocalPrinter(self.layout)
-            return local, StepPrinter(self.layout, local)
-        heun = HeunLocal(self.layout)
-        return heun, HeunPrinter(self.layout, heun)
+        rotor = any(step.rotor for step in self.system.local)
+        local = RotorLocal(self.layout) if rotor else LocalPrinter(self.layout)
+        return local, StepPrinter(self.layout, local)
 
     @property
     def pilot_draws(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

@@ -42,11 +42,6 @@ ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
 class StepPrinter:
     """Prints the functions ``local`` (a local step alone) and ``step`` of a system."""
 
-    #: Half local steps stand at both ends of every output interval.
-    strang = True
-    #: Stages that need the normals and the table of the local step.
-    local_stages: tuple[int, ...] = (2,)
-
     def __init__(self, layout: Layout, local: LocalPrinter):
         self.layout, self.local = layout, local
         system = layout.system
@@ -197,12 +192,11 @@ class StepPrinter:
                 if k in self.modes.steps:
                     out.add(*self.modes.load(k, "m"))
                     self.modes.noise_member(k, stage, out)
-        if {*stages} & {*self.local_stages}:
+        if 2 in stages:
             for k in blocks:
                 if k in self.local.steps:
                     out.add(*self.local.load(k, "m"))
                     self.local.noise_member(k, out)
-        if 2 in stages:
             self.diffusions.before_member(group, out)
             self.records.load(group, out)
         for stage in stages:

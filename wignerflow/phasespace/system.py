@@ -36,7 +36,7 @@ SPIN, MODE, ROTOR, AMPLITUDES = "spin", "mode", "rotor", "amplitudes"
 MATRIX = "matrix"
 
 #: Schemes of systems that are not explicit.
-SPLITTING, HEUN, SMALL_NOISE = "splitting", "heun", "small-noise"
+SPLITTING, SMALL_NOISE = "splitting", "small-noise"
 
 
 @dataclass

@@ -24,7 +24,7 @@ from . import lower, pulses
 from .equations import text
 from .method import Symbol, TrajectoryMethod
 from .rotor import use_rotor_form
-from .system import HEUN, SMALL_NOISE, SPLITTING, PhaseSpaceSystem
+from .system import SMALL_NOISE, SPLITTING, PhaseSpaceSystem
 from .validity import validity
 
 
@@ -70,8 +70,8 @@ class TWA(TrajectoryMethod):
         scheme: "splitting" (exact rotations and exact local steps, of second order), "small-noise"
             (the whole drift to fourth order between halves of the noise: errors h^4 + h^2/N where
             "splitting" makes h^2 + h/N; constant rates and fields, jumps linear in spins and
-            modes), "heun" (an independent check; it needs smaller steps), or "auto": the first, and
-            the second where the step is chosen by a pilot that finds it cheaper.
+            modes), or "auto": the first, and the second where the step is chosen by a pilot that
+            finds it cheaper.
         noise: "gaussian", or "three-point": increments 0 and ±sqrt(3 dt), with the Gaussian's
             moments up to the fifth, so that averages are of the same order in the step. Cheaper on
             a GPU; single trajectories mean nothing. Not with form="rotor".
@@ -121,7 +121,7 @@ class TWA(TrajectoryMethod):
         self.corrected = corrected
         self.sampling = _check.one_of("sampling", sampling, ["auto", "fixed", "gaussian"])
         self.spin_sampling = _check.one_of("spin_sampling", spin_sampling, ["discrete", "gaussian"])
-        self.scheme = _check.one_of("scheme", scheme, ["auto", SPLITTING, HEUN, SMALL_NOISE])
+        self.scheme = _check.one_of("scheme", scheme, ["auto", SPLITTING, SMALL_NOISE])
         self.noise = _check.one_of("noise", noise, ["gaussian", "three-point"])
         if form == "rotor" and noise != "gaussian":
             _check.fail("noise", 'be "gaussian" with form="rotor"', noise)
@@ -190,7 +190,7 @@ class SpinTWA(TWA):
     Args:
         sampling: initial fluctuations of collective spins and ensembles, see :class:`TWA`.
         spin_sampling: "discrete" or "gaussian".
-        scheme: "auto", "splitting", "small-noise" or "heun".
+        scheme: "auto", "splitting" or "small-noise".
     """
 
     name = "spin-twa"
