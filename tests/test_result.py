@@ -699,3 +699,11 @@ def test_import_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
     )
     assert out.stdout.strip() == ""
+
+
+def test_errors_of_the_method_are_printed_beside_a_mean():
+    from wignerflow.result import stated
+
+    assert stated(None, None) == stated(0.0, np.nan) == ""
+    assert stated(0.0123, None) == "   (step 0.01)"
+    assert stated([np.nan, 0.2, -0.34], 0.0012) == "   (step 0.3, truncation 0.001)"

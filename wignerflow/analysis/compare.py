@@ -183,8 +183,8 @@ def _largest(values: np.ndarray) -> float:
 def compare(
     model: Model,
     tlist: Times,
-    *,
     e_ops: Observables,
+    *,
     methods: Iterable[AnyMethod] | None = None,
     seed: int | None = None,
     **options: Any,

@@ -180,6 +180,9 @@ def _exact(ask: Asked, engine: Exact) -> Correlation:
 
 
 def _delays(taus: Any) -> NDArray[np.float64]:
+    if taus is None:
+        hint = "For example `taus=np.linspace(0, 20, 201)`, several decay times."
+        _check.fail("taus", "be given: the delays, from 0 on", taus, hint, TypeError)
     delays = _check.numeric_array("taus", taus, float)
     if delays.ndim != 1 or not delays.size or np.any(np.diff(delays) <= 0) or delays[0] < 0:
         _check.fail("taus", "ascend from 0 or later", taus)

@@ -13,7 +13,7 @@ from ..exact.memory import MEMORY
 from ..html import curve, table
 from ..model.model import Model
 from ..model.operators import Op
-from ..result import format_value
+from ..result import format_value, stated
 from ..run.driver import Request
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Correlation:
         shown = np.unique(np.linspace(0, len(self.taus) - 1, 4).astype(int))
         rows = [
             f"  τ = {self.taus[k]:<8.4g} {format_value(self.value[k], self.sem[k])}"
-            f"{said(self.truncation, k)}"
+            f"{stated(at(self.step_error, k), at(self.truncation, k))}"
             for k in shown
         ]
         return "\n".join([head + ")", *rows])
@@ -121,9 +121,9 @@ class Correlation:
         return ax
 
 
-def said(errors: NDArray[np.float64] | None, k: int) -> str:
-    """An estimate of truncation in a line of text."""
-    return f"   (truncation {errors[k]:.1g})" if errors is not None and errors[k] > 0 else ""
+def at(errors: NDArray[np.float64] | None, k: int) -> float | None:
+    """One of the errors, where there are any."""
+    return None if errors is None else float(errors[k])
 
 
 @dataclass

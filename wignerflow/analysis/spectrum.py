@@ -25,10 +25,10 @@ from .._check import Times
 from ..html import curve, table
 from ..model.model import Model
 from ..model.operators import Op
-from ..result import AccuracyWarning, format_value
+from ..result import AccuracyWarning, format_value, stated
 from ..result.accuracy import BY_THE_METHOD, inaccurate
 from .correlation import correlation
-from .correlation_result import Correlation, said
+from .correlation_result import Correlation, at
 from .correlation_sums import jackknife
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Spectrum:
         return (
             f"Spectrum({c.formula}, method={c.method!r}, window={self.window!r}, "
             f"{self.omega.size} frequencies)\n  largest at ω = {self.omega[k]:.4g}: {peak}"
-            f"{said(self.truncation, k)}"
+            f"{stated(at(self.step_error, k), at(self.truncation, k))}"
         )
 
     def _repr_html_(self) -> str:

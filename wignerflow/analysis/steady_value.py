@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..html import table
-from ..result import Values, format_value
+from ..result import Values, format_value, stated
 
 if TYPE_CHECKING:
     import xarray
@@ -92,7 +92,6 @@ class SteadyState:
                 text = f"{np.size(value)} values"
             else:
                 text = format_value(value, self.sem[name])
-            own = np.max(self.truncation.get(name, np.zeros(1)))
-            text += f"   (truncation {own:.1g})" if own > 0 else ""
-            rows.append((name, text))
+            errors = stated(self.step_error.get(name), self.truncation.get(name))
+            rows.append((name, text + errors))
         return rows

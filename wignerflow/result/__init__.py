@@ -2,7 +2,7 @@
 
 from .accuracy import AccuracyWarning
 from .result import Result, load, load_record
-from .text import format_value
+from .text import format_value, stated
 from .values import UnknownObservable, Values
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "format_value",
     "load",
     "load_record",
+    "stated",
 ]

@@ -67,7 +67,7 @@ def result_text(result: Result) -> str:
     width = max(map(len, result.expect))
     lines.append(f"{'at time':<{width}}   {result.times[-1]:.6g}")
     lines += [
-        f"{name:<{width}}   {_final(result, name)}{_stated(result, name)}" for name in result.expect
+        f"{name:<{width}}   {_final(result, name)}{_errors(result, name)}" for name in result.expect
     ]
     return "\n".join(_check.printable(line) for line in lines)  # names may come from a file
 
@@ -80,8 +80,8 @@ def result_html(result: Result) -> str:
         shown = value if value.ndim == 1 else value.mean(axis=1)
         size = "" if value.ndim == 1 else f"mean over {result.axes[name][0]}"
         drawn = curve(result.times, shown, f"{name} over time")
-        stated = _stated(result, name).strip(" ()")
-        rows.append((_check.printable(name), _final(result, name), stated, drawn, size))
+        errors = _errors(result, name).strip(" ()")
+        rows.append((_check.printable(name), _final(result, name), errors, drawn, size))
     if not any(row[-1] for row in rows):
         rows = [row[:-1] for row in rows]
     head = ("observable", f"at t = {result.times[-1]:.6g}", "method's own errors", "over time", "")
@@ -127,15 +127,19 @@ def _many(number: float) -> str:
     return f"{rounded / 1e6:g} million" if rounded >= 1e6 else f"{rounded:,.0f}"
 
 
-def _stated(result: Result, name: str) -> str:
-    """Step and truncation at the last time, where there are any."""
+def stated(step: Any, truncation: Any) -> str:
+    """The largest errors of step and truncation behind a mean, where there are any; None: none."""
     parts = []
-    for what, errors in (("step", result.step_error), ("truncation", result.truncation)):
-        known = errors[name][-1]
-        known = known[np.isfinite(known)] if np.ndim(known) else known
-        if np.size(known) and np.all(np.isfinite(known)) and np.max(known) > 0:
-            parts.append(f"{what} {np.max(known):.1g}")
-    return f"   ({', '.join(parts)})" if "truncation" in " ".join(parts) else ""
+    for what, errors in (("step", step), ("truncation", truncation)):
+        known = np.asarray(np.nan if errors is None else errors)
+        size = float(np.abs(known[np.isfinite(known)]).max(initial=0.0))
+        if size > 0:
+            parts.append(f"{what} {size:.1g}")
+    return f"   ({', '.join(parts)})" if parts else ""
+
+
+def _errors(result: Result, name: str) -> str:
+    return stated(result.step_error[name][-1], result.truncation[name][-1])
 
 
 def _final(result: Result, name: str) -> str:
