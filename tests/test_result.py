@@ -535,7 +535,7 @@ def test_mutated_records_load_or_are_refused(result, tmp_path):
     rng = random.Random(2)
     junk = [None, True, -1, 0, 2**70, 1e308, "", "op0", "../..", [], {}, [[]], {"": None}, [1, "a"]]
     outcomes = {"loaded": 0, "refused": 0}
-    for _ in range(150):
+    for _ in range(80):
         mutant = copy.deepcopy(record)
         where, key = mutant, rng.choice(list(mutant))
         while isinstance(where[key], (dict, list)) and where[key] and rng.random() < 0.8:
@@ -552,7 +552,7 @@ def test_mutated_records_load_or_are_refused(result, tmp_path):
         else:
             repr(loaded)
             outcomes["loaded"] += 1
-    assert min(outcomes.values()) > 10
+    assert min(outcomes.values()) > 5
 
 
 # ---------------------------------------------------------------- pooled

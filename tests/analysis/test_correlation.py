@@ -173,6 +173,7 @@ def test_bad_input(cavity):
         wf.correlation(driven, c.a, c.adag, TAUS)
 
 
+@pytest.mark.slow
 def test_qutip_spectrum_is_ours_at_the_opposite_frequency():
     qutip = pytest.importorskip("qutip")
     c, q = wf.Mode(name="c", cutoff=8), wf.Spin(name="q")

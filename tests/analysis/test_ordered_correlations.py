@@ -91,7 +91,8 @@ def squeezed_mode():
     return a, wf.Model(H, [wf.Jump(a.a, 1.0), wf.Jump(a.adag, 0.1)], initial=start)
 
 
-@pytest.mark.parametrize("t", [0.0, pytest.param(0.7, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("t", [0.0, 0.7])
 def test_a_linear_mode_by_trajectories(t):
     a, model = squeezed_mode()
     ops = (a.adag, a.adag, a.a, a.a)

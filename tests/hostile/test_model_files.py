@@ -78,7 +78,7 @@ def files(tmp_path_factory):
 
 
 def test_mutated_bytes(files):
-    survive_some(READER, files, 300)
+    survive_some(READER, files, 150)
 
 
 @pytest.mark.slow

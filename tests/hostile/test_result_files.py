@@ -77,7 +77,7 @@ def files(tmp_path_factory):
 
 
 def test_mutated_bytes(files):
-    survive_some(READER, files, 150)
+    survive_some(READER, files, 80)
 
 
 @pytest.mark.slow

@@ -191,6 +191,10 @@ def c_source(ptx: str) -> str:
     for kind, letters, count in re.findall(r"\.reg\s+\.(\w+)\s+%(\w+)<(\d+)>;", body):
         lines += [f"  {C_TYPES[kind]} {letters}{n} = 0;" for n in range(int(count))]
     body = re.sub(r"(?m)^\s*\.(reg|shared|pragma)[^;]*;", "", body)
+    for name, places in re.findall(r"\$(\w+):\s*\.branchtargets\s+([^;]*);", body):
+        to = " ".join(re.findall(r"\$\w+", places))
+        body = re.sub(rf"brx\.idx\s+%(\w+),\s*\${name}\s*;", rf"SWITCH \1 {to};", body)
+    body = re.sub(r"\$\w+:\s*\.branchtargets[^;]*;", "", body)
     body = re.sub(r"\$(\w+):", r"LABEL \1;", body)
     statements = [" ".join(s.split()) for s in body.split(";")]
     lines += [f"  {_statement(s, n)}" for n, s in enumerate(statements) if s]
@@ -204,6 +208,10 @@ def c_source(ptx: str) -> str:
 def _statement(line: str, site: int) -> str:
     if line.startswith("LABEL "):
         return f"{line[6:]}:;"
+    if line.startswith("SWITCH "):  # of labels by number
+        _, number, *labels = line.split()
+        cases = " ".join(f"case {k}: goto {label[1:]};" for k, label in enumerate(labels))
+        return f"switch ({number}) {{ {cases} }}"
     if line.startswith("@"):
         predicate, rest = line.split(" ", 1)
         test = predicate[1:].replace("%", "")

@@ -39,6 +39,18 @@ def result():
     return kernel.simulate(0, 1, 128, 3).mean[0, -1]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A laser's means, and the file of its kernel."""
+    path = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WIGNERFLOW_CACHE_DIR", str(path))
+        patch.setattr(build, "_loaded", {})
+        want = result()
+    (file,) = path.iterdir()
+    return want, file
+
+
 def test_what_was_saved_is_loaded_and_private(folder):
     assert cache.load(KEY) is None
     assert cache.save(KEY, CODE)
@@ -64,11 +76,12 @@ def damage():
 
 
 @pytest.mark.parametrize("how", damage())
-def test_a_damaged_file_is_compiled_anew_and_said_once(folder, how):
-    want = result()
-    (file,) = folder.iterdir()
-    whole = file.read_bytes()
+def test_a_damaged_file_is_compiled_anew_and_said_once(folder, made, how):
+    want, whole = made[0], made[1].read_bytes()
+    folder.mkdir(mode=0o700)
+    file = folder / made[1].name
     file.write_bytes(damage()[how](whole))
+    file.chmod(0o600)
     with pytest.warns(UserWarning, match="damaged and is compiled anew") as caught:
         assert np.array_equal(result(), want)
     assert len(caught) == 1

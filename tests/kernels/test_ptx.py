@@ -23,6 +23,7 @@ from wignerflow.observables import flatten
 
 from .card import emulated_card
 from .lanes import LaneRun
+from .ptx import Emulated
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 
@@ -142,3 +143,28 @@ def test_solve_on_the_card():
         error = np.hypot(here.sem[name], there.sem[name])[1:]
         # the same trajectories, in single precision
         assert np.all(np.abs(here.expect[name] - there.expect[name])[1:] <= 0.01 * error)
+
+
+def test_jumps_by_number_are_followed(tmp_path):
+    code = """
+.visible .entry choose(.param .u64 choose_param_0) {
+  .reg .b32 %r<2>;
+  .reg .b64 %rd<2>;
+  ld.param.b64 %rd1, [choose_param_0];
+  ld.global.b32 %r1, [%rd1];
+$L_brx_0: .branchtargets
+    $L_one,
+    $L_other;
+  brx.idx %r1, $L_brx_0;
+$L_one:
+  st.global.b32 [%rd1+4], 7;
+  ret;
+$L_other:
+  st.global.b32 [%rd1+4], 9;
+  ret;
+}
+"""
+    for number, right in ((0, 7), (1, 9)):
+        memory = np.array([number, 0], np.uint32)
+        Emulated(code, tmp_path)((1, 1, 1), (1, 1, 1), np.array([memory.ctypes.data], np.int64), 0)
+        assert memory[1] == right

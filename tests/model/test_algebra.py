@@ -163,7 +163,7 @@ def couplings(tree):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@settings(FAST, max_examples=10)
+@settings(FAST, max_examples=6)
 @given(one=expressions(1), two=expressions(1), three=expressions(1))
 def test_ring_laws(system, one, two, three):
     subs = system()

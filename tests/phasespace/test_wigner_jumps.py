@@ -179,7 +179,9 @@ def mixed(number: int) -> World:
     return world
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize(
+    "number", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_jumps_of_a_mode_and_a_spin(number):
     world = mixed(number)
     variables = world.variables()

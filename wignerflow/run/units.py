@@ -9,6 +9,7 @@ on neither who runs what nor where a run is interrupted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Units:
         """The portion that begins with ``chunk``, or holds it."""
         return chunk if chunk <= SINGLE else SINGLE + (chunk - SINGLE) // self.size
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of portions."""
         last = self.at(self.chunks)
