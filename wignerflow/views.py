@@ -116,7 +116,7 @@ def estimate(
     *,
     e_ops: Observables,
     method: AnyMethod = "twa",
-    ntraj: int = 1000,
+    ntraj: int | None = None,
     **options: Any,
 ) -> Estimate:
     """What ``wf.solve`` with the same arguments needs, before it does it.

@@ -1,6 +1,7 @@
 """When runs stop, and what they say then."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -169,3 +170,18 @@ def test_time_left():
     assert seconds_left(100, 0, 10.0, 10_000, 2.0) == pytest.approx(30)
     assert seconds_left(400, 0, 10.0, 400, 5.0) == 0
     assert [duration(s) for s in (3.4, 190, 7500)] == ["3 s", "3 min 10 s", "2 h 05 min"]
+
+
+def test_a_target_alone_runs_until_it_is_met_and_one_missed_is_said():
+    atoms = wf.Ensemble(20)
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 5.0)]
+    model, e_ops = wf.Model(jumps=jumps, initial={atoms: wf.up}), {"emission": atoms.Jp * atoms.Jm}
+    found = wf.solve(model, [0, 0.1], e_ops, target_sem="0.3%", seed=1, progress=False)
+    assert found.stats["stopped_because"] == "target_sem" and found.ntraj > 1000
+    few = wf.solve(model, [0, 0.1], e_ops, target_sem="0.3%", ntraj=256, seed=1, progress=False)
+    (note,) = few.stats["notes"]
+    needed = float(re.search(r"'emission' is .* About (\S+) trajectories", note)[1])
+    assert 0.4 < needed / found.ntraj < 2.5 and few.ntraj == 256
+    assert wf.solve(model, [0, 0.1], e_ops, seed=1, progress=False).ntraj == 1000
+    jumps = wf.solve(model, [0, 0.1], e_ops, method="jumps", seed=1, progress=False)
+    assert jumps.ntraj == 1000

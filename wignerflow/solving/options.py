@@ -70,6 +70,10 @@ TRUNCATION = "WIGNERFLOW_TRUNCATION"
 MAX_THREADS, MAX_TRAJECTORIES = 1024, 2**62
 
 
+#: Trajectories of a run where nothing is said of them, and at most where a target is.
+USUAL, MOST = 1000, 10_000_000
+
+
 @dataclass
 class Options:
     """Arguments of ``solve`` as it uses them, and what stands in the checkpoint.
@@ -131,6 +135,13 @@ def read_options(
     Raises:
         ValueError, TypeError: an argument does not meet its requirement.
     """
+    target = {
+        name: one.bound("target_sem", times) for name, one in targets(target_sem, names).items()
+    }
+    if ntraj is None:
+        ntraj = MOST if target and "target_sem" in method.uses else USUAL
+        if isinstance(start, Result) and start.final is not None:
+            ntraj = min(ntraj, len(start.final))
     count = trajectories_of(ntraj, 2)
     kept, found = _read_checkpoint(checkpoint, every, method, keep)
     number = found.seed if found is not None and seed is None else seed_of(seed)
@@ -169,9 +180,6 @@ def read_options(
         choose_device(device, runs_trajectories(method))
     workers = threads_of(threads) or available_threads()
     limit = None if timeout is None else _check.positive("timeout", timeout)
-    target = {
-        name: one.bound("target_sem", times) for name, one in targets(target_sem, names).items()
-    }
     if client is not None:
         from ..run.cluster import check_client
 

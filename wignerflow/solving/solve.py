@@ -121,7 +121,7 @@ def solve(
     e_ops: Observables,
     *,
     method: AnyMethod = "twa",
-    ntraj: int = 1000,
+    ntraj: int | None = None,
     seed: int | None = None,
     dt: float | None = None,
     tol: float | None = None,
@@ -151,7 +151,8 @@ def solve(
             (p, q), "auto" (exact where that is cheap, the generalised P-function where that is
             exact, else the truncated Wigner approximation; the result says which and why), or a
             method object such as ``wf.TWA(sampling="fixed")``.
-        ntraj: trajectories to run at most (at least 2); ignored by deterministic methods.
+        ntraj: trajectories to run at most (at least 2); ignored by deterministic methods. None:
+            1000, or with ``target_sem`` as many as it takes, up to ten million.
         seed: of the random numbers, 0 <= seed < 2**64; None draws one, kept in the result.
         dt: largest step; outputs fall exactly on ``tlist``. None takes the longest step whose error
             stays well below the standard error that ``ntraj`` or ``target_sem`` will reach, as
@@ -182,6 +183,7 @@ def solve(
             a number, "1%" or ``wf.relative(0.01)`` (of the observable's largest mean over time;
             ``wf.relative(0.01, at=t)`` asks for it at some times of ``tlist`` alone), or
             a dict of those by name of observable. Looked at after 10, 11, ... 16, 18, ... chunks.
+            A run that ends before says in ``stats["notes"]`` how many trajectories it takes.
             Of this and ``dt``, ``precision``, ``timeout``, ``stats["notes"]`` names what the method
             has no use for.
         timeout: stop after this many seconds and return what is done. Ctrl-C does the same. Setting

@@ -126,6 +126,10 @@ class Trajectories:
         if not self.method.stochastic:
             return self._deterministic(outcome)
         outcome.stats["warnings"] += few_for_derived(self.problem.plan, outcome.samples.ntraj)
+        if options.target and outcome.stats["stopped_because"] == "ntraj":
+            said = missed(self.problem.plan, options.target, outcome.samples.at(self.outputs))
+            if said is not None:
+                outcome.stats["notes"] = [*outcome.stats.get("notes", ()), said]
         kept = {"final": outcome.final, "variables": self._variables(text) if options.keep else ()}
         return self._sampled(outcome.samples, outcome.stats, outcome.dt, **kept)
 
@@ -250,7 +254,9 @@ class Trajectories:
             kept = np.union1d(kept, self.symmetrized.equal.changed)
         if self.request.pool is None:  # else it is not this machine that works
             nodes = Schedule.of(self.times, prepared.even).nodes
-            compiling = announce_run(text, nodes, kept, self.request, prepared.step)
+            needed = int(prepared.stats.get("pilot_needed", self.request.ntraj)) + 1
+            asked = replace(self.request, ntraj=max(2, min(self.request.ntraj, needed)))
+            compiling = announce_run(text, nodes, kept, asked, prepared.step)
             compiling += prepared.stats.get("compile_time", 0.0)
             prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
         guided = None
@@ -431,6 +437,19 @@ def diagnose(stats: Mapping[str, Any], samples: Samples, stochastic: bool) -> li
             "smaller N."
         )
     return out
+
+
+def missed(plan: Plan, target: Mapping[str, Target], samples: Samples) -> str | None:
+    """What to say of a run that ended before its target."""
+    mean, sem, _ = assemble(plan, samples, plan.slots())
+    name, ratio = worst(target, mean, sem)
+    if not 1 < ratio < np.inf:
+        return None
+    needed = float(f"{samples.ntraj * ratio**2:.1e}")
+    return (
+        f"target_sem was not reached: the standard error of {name!r} is {ratio:.2g} times what was "
+        f"asked for. About {needed:.2g} trajectories reach it; leave `ntraj` out."
+    )
 
 
 def few_for_derived(plan: Plan, ntraj: int) -> list[str]:
