@@ -26,7 +26,8 @@ from .methods import check_treats, choose, runs_trajectories
 from .options import Options, read_options, truncation_of, unused
 from .problem import Problem, check_problem, gather, members, read_problem
 from .provenance import Record
-from .trajectories import Trajectories, few_for_derived
+from .remarks import few_for_derived
+from .trajectories import Trajectories
 
 FAILED_LIMIT = 0.01
 
