@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import accuracy, chain, clusters, exact, levels, light, report, speed, spins, startup
+from . import (
+    accuracy,
+    chain,
+    clusters,
+    exact,
+    levels,
+    light,
+    report,
+    speed,
+    spins,
+    startup,
+    waiting,
+)
 from .report import Section
 
 #: Parts in order: name, what it measures, and its function of ``quick``.
@@ -24,6 +36,7 @@ PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
     "levels": ("emitters with levels", levels.section),
     "clusters": ("clusters of spins", clusters.section),
     "light": ("output fields and delayed links", light.section),
+    "waiting": ("what one plot costs here and elsewhere", waiting.section),
     "startup": ("start and memory", startup.section),
 }
 
