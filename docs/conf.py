@@ -35,6 +35,7 @@ exclude_patterns = [
     "_ext",
     "_figures",
     "_live",
+    "_which",
     "gallery/*/*.py",
     "gallery/**/*.ipynb",
     "gallery/**/*.md5",
@@ -78,6 +79,7 @@ html_title = "wignerflow"
 html_static_path = ["_static"]
 html_extra_path = ["_live"]  # made by gallery scripts, see _ext/catalogue.py
 html_css_files = ["site.css"]
+html_js_files = [("which.js", {"defer": "defer"})]
 html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,

@@ -6,6 +6,7 @@ pictures and the measured numbers), and the pages of the API reference (from ``w
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -132,6 +133,52 @@ def write_api(folder: Path) -> None:
     (folder / "index.md").write_text("\n".join(lines), encoding="utf-8")
 
 
+#: True errors in percent up to which an entry of the table of methods counts as good, and as fair.
+GOOD, FAIR = 1.0, 5.0
+CELL = re.compile(r"^(?P<name>.+?) (?P<true>< 0\.1|[\d.e+]+) / (?P<stated>.+?)(?P<mark> [!?])?$")
+
+
+def _judged(cell: str) -> str:
+    """An entry of the atlas as one of the table of methods."""
+    found = CELL.match(cell)
+    if found is None:
+        return '<td data-error="inf">–</td>'
+    error = 0.1 if "<" in found["true"] else float(found["true"])
+    kind = "good" if error <= GOOD else "fair" if error <= FAIR else "poor"
+    text = f"{found['true']} %".replace("<", "&lt;")
+    said = found["stated"].replace("<", "&lt;")
+    said = f"; states {said} %" if said[-1].isdigit() else "; has no estimate"
+    title = f"{found['name']}: off by {text}{said}"
+    return f'<td class="{kind}" data-error="{error:g}" title="{title}">{text}</td>'
+
+
+def write_methods_table(folder: Path) -> None:
+    """The table of the page "Which method?": true errors of the atlas, model by model."""
+    folder.mkdir(exist_ok=True)
+    family, about, head, rows = "", "", [], []
+    for line in (DOCS / "atlas.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("### "):
+            family, about, head = line[4:].removesuffix(" (held out)"), "", []
+        elif family and line.startswith("| "):
+            cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+            if not head:
+                head = cells[1:]
+                continue
+            entries = "".join(map(_judged, cells[1:]))
+            what = html.escape(f"{family}: {about}")
+            rows.append(f'<tr><th scope="row" title="{what}">{html.escape(cells[0])}</th>{entries}</tr>')
+        elif family and line and not line.startswith("|"):
+            about = line
+    if not rows:
+        raise ValueError("docs/atlas.md holds no tables of models")
+    columns = "".join(f'<th scope="col">{name}</th>' for name in head)
+    (folder / "methods.html").write_text(
+        f'<div class="which-table"><table id="which"><thead><tr><th scope="col">model</th>{columns}'
+        f"</tr></thead><tbody>\n{chr(10).join(rows)}\n</tbody></table></div>\n",
+        encoding="utf-8",
+    )
+
+
 def saved_pictures(block: Any, variables: Any, configuration: Any, **options: Any) -> str:
     """Scraper for sphinx-gallery: the PNG files that a script wrote, then its open figures."""
     from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
@@ -180,5 +227,6 @@ def setup(app: Any) -> dict[str, bool]:
     LIVE.mkdir(parents=True, exist_ok=True)
     write_figures(DOCS / "_figures")
     write_api(DOCS / "api")
+    write_methods_table(DOCS / "_which")
     app.connect("autodoc-process-docstring", plain_bars)
     return {"parallel_read_safe": True}
