@@ -49,8 +49,12 @@ for echo, colour in ((False, "C0"), (True, "C1")):
     mean, sem = np.transpose(found)
     label = "with a pulse of π half-way" if echo else "two pulses"
     ax.errorbar(lengths, mean, sem, fmt="o", color=colour, label=label)
-ax.plot(lengths, np.exp(-2 * dephasing * lengths), "k--", lw=1, label="dephasing of single atoms alone")
-ax.set(xlabel="time between the first and last pulse", ylabel="inversion per atom", ylim=(-0.35, 1.05))
+ax.plot(
+    lengths, np.exp(-2 * dephasing * lengths), "k--", lw=1, label="dephasing of single atoms alone"
+)
+ax.set(
+    xlabel="time between the first and last pulse", ylabel="inversion per atom", ylim=(-0.35, 1.05)
+)
 ax.legend()
 plt.show()
 

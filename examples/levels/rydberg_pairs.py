@@ -14,13 +14,9 @@ change from one size to the next says how large the error is, without an exact s
 
 `python rydberg_pairs.py [--quick]` writes rydberg_pairs.png and prints a table.
 
-It takes several minutes of one core, so this page does not run it: the picture is one that it made.
-
-.. image:: /img/rydberg_pairs.png
-   :alt: Excited share and doubly excited closest pair of eight Rydberg atoms, clusters of one, two and three beside the exact solution
+It takes several minutes of one core, so this page does not run it.
 """
 
-# sphinx_gallery_thumbnail_path = 'img/rydberg_pairs.png'
 import sys
 
 import matplotlib

@@ -67,7 +67,7 @@ class Symbolic:
         raise TypeError(
             f"np.{ufunc.__name__} of an operator is no sum of products of operators. A polynomial "
             "is: write it with + and *. The exponential of a drive is a coefficient, "
-            "`wf.coef(f) * op`; a unitary that acts at once is a rotation of the initial state."
+            "`wf.coef(f) * op`; a unitary that acts at once is `wf.pulse(t, op, angle)`."
         )
 
     def __matmul__(self, other: Any) -> Any:
