@@ -118,6 +118,27 @@ def test_modes_move_as_their_operators_do():
     assert np.abs(A.T @ A / 4 - A @ A.T / 4).max() > 1e-3  # the check can fail
 
 
+def test_modes_of_an_array_and_between_arrays():
+    one, two = wf.Mode(name="one", count=3), wf.Mode(name="two")
+    splitter = 1j * (one[0].adag * one[1].a - one[1].adag * one[0].a)
+    star = (np.array([0.2, 0.0, 0.5]) * one.adag).sum() * two.a
+    hop = wf.couple(one.adag, np.array([[0, 0.3j, 0], [-0.3j, 0, 0.1], [0, 0.1, 0]]), one.a)
+    pulses = [
+        wf.pulse(0.0, (1j * (one.adag - one.a)).sum(), 1.0),
+        wf.pulse(0.0, splitter, 0.5),
+        wf.pulse(0.0, star + star.dag(), 0.7),
+        wf.pulse(0.0, hop, 1.1),
+    ]
+    model = wf.Model(initial={one: wf.vacuum, two: wf.coherent(0.5j)}, pulses=pulses)
+    e_ops = {"one": one.n, "two": two.a, "across": one[0].adag * one[2].a}
+    t = [0.0, 0.1]
+    reference = solve(model, t, e_ops, "cumulant")
+    found = solve(model, t, e_ops, "mean-field")
+    for k in e_ops:  # coherent states stay such
+        np.testing.assert_allclose(found.expect[k], reference.expect[k], atol=1e-6)
+    assert np.ptp(found.expect["one"][0]) > 0.1
+
+
 # ---------------------------------------------------------------- every method
 
 

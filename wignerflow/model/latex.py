@@ -157,10 +157,10 @@ def latex_lines(model: Model) -> list[str]:
     if model.H.terms:
         lines.append(f"H = {writer.op(model.H)}")
     lines += where
-    for one in model.pulses:
+    for k, one in enumerate(model.pulses, 1):
         turn = rf"e^{{-i\,{_number(complex(one.angle))}\,({writer.op(one.op)})}}"
-        at = _number(complex(one.time))
-        lines.append(rf"\rho \to U \rho\,U^{{\dagger}},\ U = {turn},\ t = {at}")
+        at = rf"t = {_number(complex(one.time))}:\ \rho \to U_{{{k}}} \rho\,U_{{{k}}}^{{\dagger}}"
+        lines.append(rf"U_{{{k}}} = {turn},\quad {at}")
     lines += dict.fromkeys(s.latex_where for s in model.subsystems if s.latex_where)
     if any("\\mathcal{D}" in part for part in parts):
         lines.append(

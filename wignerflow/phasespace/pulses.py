@@ -26,8 +26,8 @@ from ..model.model import Model
 from ..model.op import Op
 from ..model.pulses import alone
 from . import lower, matrices
-from .polynomials import Form, Leaf, Var
-from .system import AMPLITUDES, MATRIX, MODE, ROTOR, Block, PhaseSpaceSystem, PulseMap
+from .polynomials import Form, Leaf, Pair, Var
+from .system import AMPLITUDES, MATRIX, MODE, ROTOR, Block, PairSpec, PhaseSpaceSystem, PulseMap
 
 Real = NDArray[np.float64]
 #: A variable of the symbol: block, member, component.
@@ -97,13 +97,13 @@ def _read(model: Model, op: Op) -> tuple[dict[Place, float], dict[tuple[Place, P
     system, symbols = lower.build(alone(model, Op()))
     linear: dict[Place, float] = {}
     quadratic: dict[tuple[Place, Place], float] = {}
-    for _, leaves, c in symbols.symbol(op).real().sorted_terms():
+    for _, leaves, c in symbols.symbol(op).sorted_terms():
         for places, value in _monomials(system, leaves):
             if len(places) == 1:
-                linear[places[0]] = linear.get(places[0], 0.0) + c.real * value
+                linear[places[0]] = linear.get(places[0], 0.0) + (c * value).real
             elif len(places) == 2 and all(system.blocks[k].kind == MODE for k, _, _ in places):
                 pair = places[0], places[1]
-                quadratic[pair] = quadratic.get(pair, 0.0) + c.real * value
+                quadratic[pair] = quadratic.get(pair, 0.0) + (c * value).real
             elif places:
                 raise _nonlinear(op)
     return linear, quadratic
@@ -118,24 +118,40 @@ def _nonlinear(op: Op) -> Nonlinear:
 
 def _monomials(
     system: PhaseSpaceSystem, leaves: tuple[Leaf, ...]
-) -> Iterator[tuple[tuple[Place, ...], float]]:
+) -> Iterator[tuple[tuple[Place, ...], complex]]:
     """A product of leaves written out over members."""
     if not leaves:
         yield (), 1.0
         return
     first, *rest = leaves
-    factors: Iterable[tuple[tuple[Place, ...], float]]
+    factors: Iterable[tuple[tuple[Place, ...], complex]]
     if isinstance(first, Var):
         factors = [(((first.block, 0, first.comp),), 1.0)]
     elif isinstance(first, Form):
         form = system.forms[first.index]
         where = np.flatnonzero(form.weights).tolist()
         factors = [(tuple((k, m, c) for k, c in form.mono), form.weights[m]) for m in where]
-    else:  # couplings of pairs
-        factors = [(((-1, 0, 0),) * 3, 1.0)]
+    elif isinstance(first, Pair):
+        factors = _coupled(system.pairs[first.index], system)
+    else:
+        raise AssertionError(first)
     for places, value in factors:
         for more, other in _monomials(system, tuple(rest)):
             yield places + more, value * other
+
+
+def _coupled(
+    pair: PairSpec, system: PhaseSpaceSystem
+) -> Iterator[tuple[tuple[Place, ...], complex]]:
+    """A coupling sum written out."""
+    size = system.blocks[pair.left[0][0]].size
+    K = pair.coupling.matrix(size)
+    for m, n in zip(*np.nonzero(K), strict=True):
+        if m != n:
+            value = K[m, n] * (1.0 if pair.u is None else pair.u[m])
+            value = value * (1.0 if pair.v is None else pair.v[n])
+            left = tuple((k, int(m), c) for k, c in pair.left)
+            yield left + tuple((k, int(n), c) for k, c in pair.right), value
 
 
 Flow = tuple[list[Place], Real, Real]
