@@ -1,5 +1,6 @@
 """What notebooks show of models, operators, subsystems and results; progress; pickles."""
 
+import gc
 import html.parser
 import pickle
 import sys
@@ -213,3 +214,21 @@ def test_spectra_are_drawn_where_the_line_is(results):
     import matplotlib.pyplot as plt
 
     plt.close("all")
+
+
+def test_a_notebook_without_widgets_has_a_line_of_text(monkeypatch, capsys):
+    """And not a bar that breaks off, whose remains complain when they are collected."""
+    import tqdm.notebook
+
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(tqdm.notebook, "IProgress", None)
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    bar = progress._new_bar(10, progress.BAR)
+    bar.n = 5
+    bar.refresh()
+    bar.close()
+    del bar
+    gc.collect()
+    assert not complaints
+    assert "%" in capsys.readouterr().err

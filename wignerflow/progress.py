@@ -156,10 +156,10 @@ class Steps:
 def _new_bar(total: int, layout: str) -> Any:
     options: dict[str, Any] = {"total": total, "leave": False, "bar_format": layout}
     if in_notebook():
-        from tqdm.notebook import tqdm as notebook
+        from tqdm import notebook
 
-        with contextlib.suppress(ImportError):  # no widgets installed: a line of text, then
-            return notebook(**options)
+        if notebook.IProgress is not None:  # else no widgets are installed: a line of text, then
+            return notebook.tqdm(**options)
     from tqdm import tqdm
 
     return tqdm(**options, file=sys.stderr)

@@ -115,6 +115,7 @@ function plot(name) {
   svg.append(piece("rect", { x: left, y: top, width: W - left - right, height: H - top - bottom, fill: "none", stroke: "#666" }));
   svg.append(piece("text", { x: left, y: 17, "font-size": 13, "font-weight": "bold" }, name));
   for (const v of [low, (low + high) / 2, high]) svg.append(piece("text", { x: left - 6, y: y(v) + 4, "font-size": 12, "text-anchor": "end" }, Number(v.toPrecision(3))));
+  svg.append(piece("text", { x: x((3 * t0 + t1) / 4), y: H - 10, "font-size": 12, "text-anchor": "middle" }, "time"));
   for (const v of [t0, (t0 + t1) / 2, t1]) svg.append(piece("text", { x: x(v), y: H - 10, "font-size": 12, "text-anchor": "middle" }, Number(v.toPrecision(3))));
   methods.forEach((m, k) => {
     const colour = m === "exact" ? "#1c1c20" : COLOURS[DATA.methods.indexOf(m) % COLOURS.length], [mean, sem, own] = results[m].curves[name];
