@@ -17,8 +17,14 @@ which grows where::
     (Gamma / 2) sum_k N_k (w/2) / ((w/2)^2 + omega_k^2) > 1.
 
 `python broadened_laser.py [--quick]` writes broadened_laser.png and prints a table.
+
+It takes half a minute of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/broadened_laser.png
+   :alt: Emission over the width of the frequencies of the emitters, trajectories and mean field with its threshold
 """
 
+# sphinx_gallery_thumbnail_path = 'img/broadened_laser.png'
 import sys
 
 import matplotlib

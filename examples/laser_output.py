@@ -10,8 +10,14 @@ The line is Lorentzian but for the relaxation of the amplitude: its width is the
 g1 decays, fitted once fluctuations of the amplitude are over.
 
 `python laser_output.py [--quick]` writes laser_output.png and prints a table.
+
+It takes half a minute of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/laser_output.png
+   :alt: Coherence g1 and g2 over delays, and the spectrum, trajectories over exact curves
 """
 
+# sphinx_gallery_thumbnail_path = 'img/laser_output.png'
 import sys
 
 import matplotlib

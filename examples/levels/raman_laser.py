@@ -11,8 +11,14 @@ The mode is kept: below, photons and populations of five atoms by TWA and exactl
 occupation numbers times Fock states).
 
 `python raman_laser.py [--quick]` writes raman_laser.png and prints a table.
+
+It takes half a minute of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/raman_laser.png
+   :alt: Raman laser of atoms with three levels, trajectories beside the exact solution
 """
 
+# sphinx_gallery_thumbnail_path = 'img/raman_laser.png'
 import sys
 
 import matplotlib

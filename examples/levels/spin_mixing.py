@@ -12,8 +12,14 @@ initial samples of TWA hold. Without dissipation trajectories follow until the f
 the revivals; with it errors fall with N.
 
 `python spin_mixing.py [--quick]` writes spin_mixing.png and prints a table.
+
+It takes half a minute of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/spin_mixing.png
+   :alt: Populations of spin-1 atoms that mix, trajectories beside the exact solution
 """
 
+# sphinx_gallery_thumbnail_path = 'img/spin_mixing.png'
 import sys
 
 import matplotlib

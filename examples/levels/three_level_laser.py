@@ -12,8 +12,14 @@ e. On the left emission of 10 atoms, exact and by TWA; on the right how the firs
 approaches that of two-level atoms. Below, how errors fall with N.
 
 `python three_level_laser.py [--quick]` writes three_level_laser.png and prints a table.
+
+It takes half a minute of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/three_level_laser.png
+   :alt: Laser of atoms with three levels, trajectories beside the exact solution
 """
 
+# sphinx_gallery_thumbnail_path = 'img/three_level_laser.png'
 import sys
 
 import matplotlib

@@ -12,8 +12,14 @@ state: where one emits strongly the other is weak. The correlation of both inten
 <I_a I_b> against <I_a> <I_b>, says how much.
 
 `python v_system.py [--quick]` writes v_system.png and prints a table.
+
+It takes half a minute of one core, so this page does not run it: the picture is one that it made.
+
+.. image:: /img/v_system.png
+   :alt: Atoms with two excited levels that decay together, trajectories beside the exact solution
 """
 
+# sphinx_gallery_thumbnail_path = 'img/v_system.png'
 import sys
 
 import matplotlib

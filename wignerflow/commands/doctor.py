@@ -25,7 +25,6 @@ OPTIONAL = (
     ("dask", "cluster", "runs on several machines"),
     ("distributed", "cluster", "runs on several machines"),
     ("cuda-bindings", "gpu", "runs on a GPU"),
-    ("sympy", "docs", "printing of equations"),
 )
 
 #: Machines that kernels can be compiled for beside this one: (name, LLVM's triple).
