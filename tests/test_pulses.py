@@ -168,9 +168,7 @@ def test_trajectories_and_their_negative_control(exact):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "method", [wf.TWA(form="rotor"), wf.TWA(scheme="heun"), wf.TWA(scheme="small-noise")]
-)
+@pytest.mark.parametrize("method", [wf.TWA(form="rotor"), wf.TWA(scheme="small-noise")])
 def test_other_forms(exact, method):
     assert worst(*ensemble(), method, exact) < LIMIT
 
