@@ -1,11 +1,13 @@
 """Photon statistics of trajectories against the exact chain and closed formulas."""
 
+import importlib
 import warnings
 
 import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.run.driver import Prepared
 
 
 def deviations(one, exact):
@@ -179,3 +181,55 @@ def test_bad_arguments():
         light.g2()
     with pytest.raises(ValueError, match="has no quadratures"):
         light.quadrature()
+
+
+def test_the_error_of_the_step_is_stated(monkeypatch):
+    """It bounds what steps that are far too long do to moments, and fades with them."""
+    runs = importlib.import_module("wignerflow.analysis.photon_runs")
+    atoms = wf.Ensemble(100, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    kw = {"bins": 0.02 * np.arange(6), "ntraj": 4096, "seed": 1, "g2": False, "truncation": False}
+    right = wf.photons(model, jump, dt=0.00125, **kw)
+    assert np.isnan(right.flux().step_error).all()
+    assert right.stats["step_error"] == "nothing: `dt` was given"
+    found = {}
+    for h in (0.02, 0.005):
+        monkeypatch.setattr(runs, "prepare", lambda *a, h=h: Prepared(h))
+        light = found[h] = wf.photons(model, jump, **kw)
+        for read in (lambda x: x.flux(), lambda x: x.n(), lambda x: x.g1()):
+            one, two = read(light), read(right)
+            error = 4 * np.hypot(np.abs(one.sem), np.abs(two.sem))
+            assert (np.abs(one.value - two.value) < one.step_error + error).all()
+    far = np.abs(found[0.02].flux().value - right.flux().value)
+    assert far.max() > 15 * right.flux().sem.max()  # it is the step, and much of it
+    stated = {h: light.flux().step_error.max() for h, light in found.items()}
+    assert stated[0.02] < 4 * far.max()
+    assert stated[0.005] < 0.25 * stated[0.02]
+
+
+def test_the_error_of_the_method_is_that_to_the_exact_chain():
+    """Coherences of a few emitters; longer ones are not compared, and say so."""
+    atoms = wf.Ensemble(12, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    kw = {"bins": 0.1 * np.arange(4), "ntraj": 4096, "seed": 1, "dt": 0.01}
+    light = wf.photons(model, jump, truncation="full", **kw)
+    exact = wf.photons(model, jump, method="exact", bins=kw["bins"])
+    assert light.stats["truncation"] == "the exact chain"
+    for read in (lambda x: x.flux(), lambda x: x.g1(), lambda x: x.g2()):
+        one, known = read(light), read(exact)
+        off = np.abs(one.value - known.value)
+        np.testing.assert_allclose(
+            one.truncation, np.sqrt(np.maximum(off**2 - np.abs(one.sem) ** 2, 0)), rtol=1e-9
+        )
+        assert np.all(known.truncation == 0) and np.all(known.step_error == 0)
+    counts = light.number()
+    assert abs(counts.variance - exact.number().variance) < (
+        counts.variance_truncation + 2 * counts.variance_sem
+    )
+    many = wf.Ensemble(12, name="many", count=4)
+    jumps = [wf.Jump(many.Jm.sum(), 1.0), wf.LocalJump(many.sm, 0.3 * np.arange(1, 5))]
+    large = wf.Model(many[0].Jx, jumps, initial={many: wf.up})
+    light = wf.photons(large, jumps[0], truncation=True, **kw)
+    assert light.stats["truncation"].startswith("nothing") and np.isnan(light.n().truncation).all()

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.kernels.module import Grid
 from wignerflow.run.driver import Request
 from wignerflow.run.record import folded
 
-module = importlib.import_module("wignerflow.analysis.photons")
+module = importlib.import_module("wignerflow.analysis.photon_runs")
 
 BINS = 0.25 * np.arange(17)
 
@@ -102,8 +103,8 @@ def test_counts_behind_a_delay_leave_out_the_vacuum_that_entered_before():
     # less the vacuum that enters now: what was under way at first and is at last stays in it
     edges = 0.01 * np.arange(401)
     outputs = [wf.Output(j) for j in model.given]
-    run = module._Run(model, wf.TWA(), outputs, edges, Request(1024, 1, True, dt=0.01))
-    how = (run.text, run.times, run.dt, run.request)
+    run = module.Run(model, wf.TWA(), outputs, edges, Request(1024, 1, True, dt=0.01))
+    how = (run.text, Grid.make(run.times, run.dt), run.request)
     chunks = list(folded(*how, lambda seen: run._bins(*next(seen)), 1, 1))
     c, v = (np.concatenate([getattr(x, k) for x in chunks]) for k in ("c", "v"))
     out = (np.abs(c[:, 1]) ** 2).sum(axis=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.analysis.photons import _Run
+from wignerflow.analysis.photon_runs import Run
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout
@@ -40,7 +40,7 @@ def balance(dt, edit=lambda text: text, delays=0.1):
     model, line = chain(delays=delays)
     end = 1.0
     times = np.array([0.0, end])
-    run = _Run(model, wf.TWA(), list(line.outputs), times, Request(64, 1, False, dt=dt))
+    run = Run(model, wf.TWA(), list(line.outputs), times, Request(64, 1, False, dt=dt))
     system = run.text.given
     up = Poly.leaf(Form(system.form(((0, 2),), np.ones(2))))
     text = KernelText(system, [*run.text.readouts, Readout(up, False)])
@@ -123,7 +123,7 @@ def leaving(edit=lambda text: text, count=2000):
     h = 0.125
     model, line = mirrored(delay=8.5 * h, phase=np.pi)
     times = h * np.arange(33)
-    run = _Run(model, wf.TWA(), [line.outputs[1]], times, Request(64, 1, False, dt=h))
+    run = Run(model, wf.TWA(), [line.outputs[1]], times, Request(64, 1, False, dt=h))
     lanes_ = LaneRun(run.text, Grid.make(times, h), count, edit=edit)
     lanes_.run(7)
     re, im = lanes_.observe()[:2]

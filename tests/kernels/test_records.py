@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.analysis.photons import _Run
+from wignerflow.analysis.photon_runs import Run
 from wignerflow.kernels.module import Grid, KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.phasespace.polynomials import Form, Poly, Var
@@ -42,7 +42,7 @@ def defect(case, dt, edit=lambda text: text):
     """Per trajectory: what leaves and did not come from the source."""
     model, outputs, end = case
     times = np.array([0.0, end])
-    run = _Run(model, wf.TWA(), outputs, times, Request(64, 1, False, dt=dt))
+    run = Run(model, wf.TWA(), outputs, times, Request(64, 1, False, dt=dt))
     system = run.text.given
     number = Poly()
     for k, block in enumerate(system.blocks):

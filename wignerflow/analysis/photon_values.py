@@ -12,6 +12,7 @@ from .. import _check
 from ..exact.counting import Counts
 from ..result import format_value
 from .correlation_sums import jackknife
+from .photon_errors import References, stated
 from .photon_sums import Sums
 
 Real = NDArray[np.float64]
@@ -34,10 +35,14 @@ class Data:
 
 @dataclass
 class Moments:
-    """Values with standard errors (zero if exact; a complex one: of both parts).
+    """Values with their errors, all of one shape.
 
     Attributes:
-        value, sem: arrays of one shape.
+        value: the moments.
+        sem: their standard errors (zero if exact; of a complex one: of both parts).
+        truncation: the error of the method itself, by the exact chain; NaN where that is not
+            quick, zero if exact.
+        step_error: that of the step; NaN where ``dt`` was given or light comes with a delay.
         times: centers of the bins, on every axis of ``value``; or
         taus: delays; or
         omega: angular frequencies.
@@ -48,12 +53,16 @@ class Moments:
     times: Real | None = None
     taus: Real | None = None
     omega: Real | None = None
+    truncation: Real = field(default_factory=lambda: np.full((), np.nan))
+    step_error: Real = field(default_factory=lambda: np.full((), np.nan))
 
     def __repr__(self) -> str:
         flat, errors = np.ravel(self.value), np.ravel(self.sem)
         shown = np.unique(np.linspace(0, flat.size - 1, 4).astype(int))
         some = ", ".join(format_value(flat[k], errors[k]) for k in shown)
-        return f"Moments(shape={self.value.shape}: {some}, …)"
+        named = (("truncation", self.truncation), ("step error", self.step_error))
+        more = [f"{name} up to {np.nanmax(x):.1g}" for name, x in named if np.any(x > 0)]
+        return f"Moments(shape={self.value.shape}: {some}, …{''.join(f'; {x}' for x in more)})"
 
 
 @dataclass
@@ -67,16 +76,25 @@ class Modes:
     sem: Real
     shapes: NDArray[np.complex128]
     times: Real
+    truncation: Real = field(default_factory=lambda: np.full((), np.nan))
+    step_error: Real = field(default_factory=lambda: np.full((), np.nan))
 
 
 @dataclass
 class Number:
-    """Mean and variance of the number of photons between the first edge and the last."""
+    """Mean and variance of the number of photons between the first edge and the last.
+
+    Each with its standard error, and the errors of the method and of the step as in ``Moments``.
+    """
 
     mean: float
     mean_sem: float
     variance: float
     variance_sem: float
+    mean_truncation: float = np.nan
+    mean_step_error: float = np.nan
+    variance_truncation: float = np.nan
+    variance_step_error: float = np.nan
 
 
 class Photons:
@@ -86,13 +104,15 @@ class Photons:
         names: of the outputs.
         edges: of the bins, (B + 1,).
         method, estimator, ntraj, seed, dt, stats: of the run.
+        infinite: what enters is white, and no flux is finite.
     """
 
     def __init__(self, data: Data, sums: Sums | None, counts: Counts | None, infinite: bool):
         self.names, self.edges, self.steady = data.names, data.edges, data.steady
         self.method, self.estimator, self.ntraj = data.method, data.estimator, data.ntraj
         self.seed, self.dt, self.stats = data.seed, data.dt, data.stats
-        self._sums, self._counts, self._infinite = sums, counts, infinite
+        self._sums, self._counts, self.infinite = sums, counts, infinite
+        self.references = References(certain=counts is not None)
         self.widths = np.diff(data.edges)
 
     def __repr__(self) -> str:
@@ -101,6 +121,7 @@ class Photons:
 
     # -- numbers ---------------------------------------------------------------------------------
 
+    @stated("value")
     def n(self, name: str | None = None) -> Moments:
         """Mean photons in the mode of each bin, <c^+ c>, (B,); of one bin in the steady state."""
         a = self._at(name)
@@ -108,6 +129,7 @@ class Photons:
             return self._over_bins(self._counts.n[a][None])
         return self._over_bins(self._left(self._run.x[:, a]))
 
+    @stated("value")
     def flux(self, name: str | None = None) -> Moments:
         """Mean photons per time, averaged over each bin, by the symbol of the flux, (B,)."""
         self._finite("flux")
@@ -117,6 +139,7 @@ class Photons:
             return self._over_bins(self._counts.flux[a][None] / width)
         return self._over_bins(self._left(self._run.photons[:, a]) / width)
 
+    @stated("mean", "variance")
     def number(self, name: str | None = None) -> Number:
         """Mean and variance of the photons that arrive between the first edge and the last.
 
@@ -139,6 +162,7 @@ class Photons:
 
     # -- coherence -------------------------------------------------------------------------------
 
+    @stated("value")
     def g1(self, name: str | None = None, other: str | None = None) -> Moments:
         r"""First-order coherence, not normalised: <c_j^+ c_k> of bins j of one output and k of the
 
@@ -147,6 +171,7 @@ class Photons:
         a, b = self._at(name), self._at(name if other is None else other)
         return self._over_pairs(self._coherence(a, b))
 
+    @stated("value")
     def g2(self, name: str | None = None, other: str | None = None) -> Moments:
         r"""Second-order coherence, normalised, of bins j of one output and k of the other,
 
@@ -175,6 +200,7 @@ class Photons:
         """Whether sums for g2 were made."""
         return (self._counts or self._run).g2 is not None
 
+    @stated("value")
     def modes(self, name: str | None = None) -> Modes:
         """Temporal modes: eigenvalues and eigenvectors of <c_j^+ c_k>."""
         if self.steady:
@@ -186,6 +212,7 @@ class Photons:
         shapes = vectors[0].T[::-1].conj()
         return Modes(values[0], self._error(values), shapes, self.times)
 
+    @stated("value")
     def spectrum(self, name: str | None = None, omega: Any = None) -> Moments:
         r"""Energy spectrum: photons per unit of omega/2 pi.
 
@@ -201,7 +228,7 @@ class Photons:
         """
         a = self._at(name)
         if omega is None:
-            number = self.widths.size // 2 if self.steady else self.widths.size
+            number = self.taus.size if self.steady else self.widths.size
             freq = np.fft.fftshift(np.fft.fftfreq(number, float(self.widths.mean())))
             omega = 2 * np.pi * freq
         w = np.atleast_1d(_check.numeric_array("omega", omega, float))
@@ -214,6 +241,7 @@ class Photons:
             values = np.einsum("jw,rjk,kw->rw", phase.conj(), replicas, phase, optimize=True).real
         return Moments(values[0], self._error(values), omega=w)
 
+    @stated("value")
     def quadrature(self, phase: float = 0.0, name: str | None = None) -> Moments:
         r"""Squeezing spectrum of the quadrature X = e^{-i phase} b + e^{i phase} b^+; vacuum is 1.
 
@@ -265,7 +293,7 @@ class Photons:
         return self.names.index(_check.one_of("name", name, self.names))
 
     def _finite(self, what: str) -> None:
-        if self._infinite:
+        if self.infinite:
             self._refuse(what)
 
     def _refuse(self, what: str) -> NoReturn:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,21 +28,16 @@ from .. import _check
 from ..estimate import check_memory
 from ..exact import counting
 from ..exact.engine import Exact
-from ..kernels.module import KernelText
-from ..kernels.observe import Readout
 from ..method import AnyMethod, Precision
 from ..model.model import Model
 from ..model.operators import Op
-from ..model.outputs import Output, written_out
+from ..model.outputs import Output
 from ..model.pulses import refuse_pulses
 from ..model.subsystems import Ensemble, Spin
-from ..phasespace.fields import FieldParts, attach, attach_ports, port
-from ..phasespace.polynomials import Poly
-from ..phasespace.symbols import SymbolMap
-from ..phasespace.system import RECORDS, PhaseSpaceSystem
 from ..phasespace.twa import TWA
-from ..run.driver import Request, prepare
-from ..run.record import Seen, folded
+from ..result import AccuracyWarning
+from ..result.accuracy import inaccurate
+from ..run.driver import Request
 from ..run.statistics import BATCHES
 from ..solving import (
     FAILED_LIMIT,
@@ -52,12 +47,12 @@ from ..solving import (
     threads_of,
     trajectories_of,
 )
-from .balance import balanced, defect
-from .photon_loops import arranged
-from .photon_sums import ADDED, AT_HAND, GROUPS, Bins, Commutators, Sums
+from ..solving.options import truncation_of
+from ..solving.truncation import FULL, SECONDS, SHARE
+from .photon_errors import exact_counts
+from .photon_runs import Run
 from .photon_values import Data, Photons, from_counts, from_sums
 from .steady_state import steady_state
-from .ways import several_ways
 
 #: Two-level emitters below which antibunching matters, which trajectories do not have.
 FEW = 10
@@ -82,6 +77,7 @@ def photons(
     dt: float | None = None,
     precision: Precision = "single",
     threads: int | None = None,
+    truncation: bool | str | None = None,
 ) -> Photons:
     r"""Photon statistics of output fields in bins of time, with jackknife errors.
 
@@ -103,10 +99,16 @@ def photons(
         ntraj: trajectories, at least 64.
         seed, dt, precision, threads: as in :func:`wignerflow.solve`. ``dt=None`` chooses the step
             by a pilot run; bins end at steps.
+        truncation: as in :func:`wignerflow.solve`; from the exact chain only, where that is quick.
 
     Returns:
         :class:`Photons`, with methods ``n``, ``flux``, ``g1``, ``g2``, ``modes``, ``spectrum``,
         ``quadrature`` and ``number``, each by name of an output.
+
+    Every moment states the error of the method itself, ``.truncation``, and that of the step,
+    ``.step_error``: twice the difference between two shorter runs, one with half the step. They are
+    NaN where there is nothing to compare with: the exact chain takes long, ``dt`` was given, light
+    comes with a delay. ``stats["truncation"]`` and ``stats["step_error"]`` say what they rest on.
 
     A bin counts one mode, not photons: it holds all of them only where it is short. Take the widths
     of bins below half a cycle of everything that the light does; ``stats["in_modes"]`` is the part
@@ -142,6 +144,7 @@ def photons(
     edges, steady = _edges(bins, width, window, t)
     _check.one_of("estimator", estimator, ["flux", "bins"])
     count = trajectories_of(ntraj, 2 * BATCHES)
+    wanted = truncation_of(truncation)
     if relax is not None:
         _check.positive("relax", relax)
         if not steady:
@@ -160,6 +163,7 @@ def photons(
         for message in found.facts.get("warnings", ()):
             warnings.warn(message, UserWarning, stacklevel=2)
         data.stats = {**found.facts, "wall_time": time.perf_counter() - begin}
+        data.stats["truncation"] = "none: the method is exact"
         return from_counts(found, data)
     if not isinstance(engine, TWA):
         must = f"Method {engine!r} has no output fields"
@@ -180,7 +184,7 @@ def photons(
         bins_ = edges.size - 1
         start = _relaxed(model, named, engine, number, relax)
         edges = start + edges[1] * np.arange(2 * bins_ + 1)
-    run = _Run(model, engine, list(named.values()), edges, request)
+    run = Run(model, engine, list(named.values()), edges, request)
     if run.infinite or run.ways:
         estimator = "bins"
     sums = run.sums(estimator == "flux", g1, g2, steady)
@@ -188,10 +192,40 @@ def photons(
     if failed > FAILED_LIMIT * count:
         raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
     data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
-    data.stats = {**run.facts, "failed": failed, "wall_time": time.perf_counter() - begin}
+    data.stats = {**run.facts, "failed": failed, "warnings": []}
     out = from_sums(sums, data, run.infinite)
+    out.references.coarse, out.references.fine = run.pair(g1, g2, steady, data)
+    out.stats["wall_time"] = time.perf_counter() - begin
+    if wanted:
+        _compare(out, model, list(named.values()), (g1, g2), wanted == "full")
     _warn(out, model, named)
     return out
+
+
+def _compare(
+    out: Photons, model: Model, outputs: list[Output], pairs: tuple[bool, bool], full: bool
+) -> None:
+    """State the error of the method by the exact chain, and warn where it is large."""
+    seconds = FULL if full else max(SECONDS, SHARE * out.stats["wall_time"])
+    edges = out.edges
+    if out.steady:
+        edges = edges[: edges.size // 2 + 1] - edges[0]
+    known = exact_counts(model, outputs, edges, out.steady, pairs, seconds)
+    out.stats["truncation"] = "nothing: the exact chain is not quick enough"
+    if known is None:
+        return
+    out.stats["truncation"] = "the exact chain"
+    data = Data(out.names, edges, out.steady, "exact", out.estimator)
+    out.references.exact = from_counts(known, data)
+    label = "n" if out.infinite else "flux"
+    every = {f"{label}({name})": getattr(out, label)(name) for name in out.names}
+    value, sem, own = (
+        {k: getattr(m, x) for k, m in every.items()} for x in ("value", "sem", "truncation")
+    )
+    off = inaccurate(value, sem, own, None if out.steady else out.times)
+    if off is not None:
+        out.stats["warnings"].append(off)
+        warnings.warn(off, AccuracyWarning, stacklevel=3)
 
 
 def _outputs(outputs: Any, model: Model) -> dict[str, Output]:
@@ -247,174 +281,6 @@ def _relaxed(
         ops[str(k)] = n if isinstance(n, Op) else n.sum()
     found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False)
     return float(found.stats["relaxed"])
-
-
-class _Run:
-    """Trajectories with records of fields."""
-
-    def __init__(
-        self,
-        model: Model,
-        engine: TWA,
-        outputs: list[Output],
-        edges: NDArray[np.float64],
-        request: Request,
-    ):
-        self.request, self.edges = request, edges
-        self.balance = balanced(model, outputs)
-        self.scales = 1 / np.sqrt(np.diff(edges))
-        self.ways = False  # whether light has several ways, see ``several_ways``
-        if model.links:
-            self._linked(model, engine, outputs)
-            return
-        plain, channels = written_out(model, outputs)
-        fields = [_parts(o, channels) for o in outputs]
-        self.algebra = _commutators(fields)
-        self.infinite = any(f.flux is None for f in fields)
-        self.times = edges if edges[0] == 0 else np.concatenate([[0.0], edges])
-        ops: dict[str, Any] = {}
-        for k, f in enumerate(fields):
-            ops[f"amplitude {k}"] = f.amplitude
-            if f.flux is not None:
-                ops[f"flux {k}"] = f.flux
-        ops |= self._number
-        system, symbols = engine.lower(plain, ops, self.times)
-        kept: dict[str, Poly] = {k: p for k, p in symbols.items() if isinstance(p, Poly)}
-        named = [(f, kept[f"amplitude {k}"], kept.get(f"flux {k}")) for k, f in enumerate(fields)]
-        values = attach(system, named)
-        self.text = self._text(system, values, symbols)
-        found = prepare(KernelText(system, _watched(system)), self.times, request)
-        self.dt = found.step
-        self.facts: dict[str, Any] = {**found.stats, "notes": list(system.facts)}
-
-    def _linked(self, model: Model, engine: TWA, outputs: list[Output]) -> None:
-        """Records of a model with links, of sums of ports."""
-        self.infinite = False
-        width = float(np.diff(self.edges).mean())
-        before = self.edges[0] / width
-        if np.ptp(np.diff(self.edges)) > 1e-9 * width or abs(before - round(before)) > 1e-6:
-            must = "be even with delayed links, and begin at a multiple of their width"
-            _check.fail("bins", must, self.edges)
-        self.times = width * np.arange(round(before) + self.edges.size)
-        system, symbols = engine.lower(model, self._number, self.times)
-        overlaps = [[_overlap(a, b) for b in outputs] for a in outputs]
-        gamma: NDArray[np.complex128] = np.array(overlaps, complex)
-        self.algebra = Commutators(gamma, gamma.T / 2)
-        blocks = {sub: k for k, sub in enumerate(model.subsystems)}
-        maps = SymbolMap(system, blocks, frozenset())
-        values = attach_ports(
-            system,
-            [
-                [(port(system, maps, model, key), complex(c)) for key, c in o.terms.items()]
-                for o in outputs
-            ],
-        )
-        self.ways = several_ways(model) or any(len(o.terms) > 1 for o in outputs)
-        self.text = self._text(system, values, symbols)
-        found = prepare(self.text, self.times, self.request)
-        self.dt = found.step
-        self.facts = {**found.stats, "notes": list(system.facts)}
-
-    @property
-    def _number(self) -> dict[str, Op]:
-        return {} if self.balance is None else {"number": self.balance[0]}
-
-    def _text(
-        self, system: PhaseSpaceSystem, values: list[list[Poly]], symbols: Mapping[str, Any]
-    ) -> KernelText:
-        """Records, and the number of excitations."""
-        seen = [p for row in values for p in row]
-        seen += [symbols["number"]] if self.balance is not None else []
-        return KernelText(system, [Readout(p, False) for p in seen], diagnostic=False)
-
-    def sums(self, flux: bool, g1: bool, g2: bool, steady: bool) -> Sums:
-        """Run all trajectories."""
-        A, B = self.algebra.gamma.shape[0], self.edges.size - 1
-        out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
-        keep = self.balance is not None and self.text.links.active
-        groups = (1, 1) if g1 or g2 else self._groups()
-
-        def part(seen: Iterator[Seen]) -> Sums | Bins:
-            bins = (self._bins(*group) for group in seen)
-            return next(bins) if g1 or g2 else out.part(bins)
-
-        for found in folded(self.text, self.times, self.dt, self.request, part, *groups, keep):
-            out.add(found) if isinstance(found, Bins) else out.absorb(found)
-        out.flush()
-        if out.missing[1]:
-            self.facts["balance"] = float(np.sqrt(out.missing[0] / out.missing[1]))
-        return out
-
-    def _groups(self) -> tuple[int, int]:
-        """Chunks of a group, and groups that a worker adds up: for 32 workers, as many at most."""
-        each = 8 * BATCHES * self.times.size * self.text.channels
-        some = max(2, min(ADDED, AT_HAND // each))
-        return some, max(1, min(GROUPS, self.request.ntraj // (32 * BATCHES * some)))
-
-    def _bins(
-        self,
-        values: NDArray[np.float64],
-        counts: NDArray[np.bool_],
-        final: NDArray[np.float64] | None = None,
-    ) -> Bins:
-        """Of a group of chunks, see ``folded``."""
-        missing = None
-        if self.balance is not None:
-            light: Any = 0.0
-            if final is not None:
-                lengths, under_way = np.array([self.dt]), final[:, self.text.layout.state_slots :]
-                light = np.stack([self.text.links.energy(f, lengths) for f in under_way])
-            missing = defect(values, self.balance[1], light)
-        A, B = self.algebra.gamma.shape[0], self.edges.size - 1
-        r = np.empty((RECORDS, A, B, len(values) * BATCHES))
-        arranged(values, self.times.size - self.edges.size + 1, self.scales, r)
-        return Bins(r, counts, missing)
-
-
-def _overlap(a: Output, b: Output) -> complex:
-    """[a, b^+] of two sums of the fields of ports."""
-    return complex(sum(c * np.conj(b.terms.get(key, 0)) for key, c in a.terms.items()))
-
-
-def _watched(system: PhaseSpaceSystem) -> list[Readout]:
-    """What a pilot run looks at to choose the step: the strengths of the sources."""
-    out = []
-    symbols = {id(c): c.symbol for f in system.fields for c, _, _ in f.terms}
-    for symbol in symbols.values():
-        if not symbol.coefficients:
-            re, im = symbol.real(), symbol.imag()
-            out.append(Readout(re * re + im * im, False))
-    return out or [Readout(Poly.constant(1.0), False)]
-
-
-def _parts(output: Output, channels: dict[Any, Any]) -> FieldParts:
-    """An output by the jumps of the model with vacuum inputs."""
-    parts: dict[int, list[complex]] = {}
-    amplitude = Op()
-    finite = True
-    for key, c in output.terms.items():
-        for number, a, b in channels[key]:
-            entry = parts.setdefault(number, [0j, 0j])
-            entry[0] += c * a
-            entry[1] += c * b
-            finite = finite and b == 0
-        given = key[0].input
-        if given is not None and given.kind == "coherent":
-            amplitude = amplitude + c * (given.value * Op.scalar(1))
-    K = output.operator() if finite else None
-    flux = None if K is None else K.dag() * K
-    return FieldParts(tuple((k, a, b) for k, (a, b) in parts.items()), amplitude, flux)
-
-
-def _commutators(fields: list[FieldParts]) -> Commutators:
-    numbers = sorted({k for f in fields for k, _, _ in f.parts})
-    c, d = np.zeros((2, len(fields), len(numbers)), complex)
-    for a, f in enumerate(fields):
-        for k, x, y in f.parts:
-            c[a, numbers.index(k)], d[a, numbers.index(k)] = x, y
-    gamma = c @ c.conj().T - d @ d.conj().T
-    known = (c.conj() @ c.T + d.conj() @ d.T) / 2
-    return Commutators(gamma, known)
 
 
 def _warn(out: Photons, model: Model, named: dict[str, Output]) -> None:

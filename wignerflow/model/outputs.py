@@ -14,7 +14,7 @@ from .model import Jump, LocalJump, Model
 from .operators import ArrayOp, Op
 
 ROUNDING = 1e-12
-SAME = "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`."
+SAME = "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`, or one of `model.given`."
 
 
 class Output:

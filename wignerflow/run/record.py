@@ -46,25 +46,24 @@ def records(
         values, counts, *final = next(seen)
         return reduce(np.moveaxis(values[0], 2, 0), counts[0], *(f[0] for f in final))
 
-    return folded(text, tlist, dt, request, one, 1, 1, keep)
+    return folded(text, Grid.make(tlist, dt), request, one, 1, 1, keep)
 
 
 def folded(
     text: KernelText,
-    tlist: NDArray[np.float64],
-    dt: float,
+    grid: Grid,
     request: Request,
     fold: Callable[[Iterator[Seen]], T],
     together: int,
     groups: int,
     keep: bool = False,
+    draws: tuple[int, int, int] = (1, 1, 1),
 ) -> Iterator[T]:
     """What ``fold`` makes of successive chunks of 32 trajectories, in order.
 
     Args:
         text: the kernel.
-        tlist: output times, shape (T,).
-        dt: largest step.
+        grid: steps between T output times.
         request: number of trajectories, seed, precision and threads.
         fold: called in the worker with an iterator over groups of chunks: the values
             (chunks, T, K, 32) of the real channels, and whether each trajectory counts,
@@ -73,6 +72,7 @@ def folded(
         groups: how many one call of ``fold`` takes. Neither depends on the machine.
         keep: hand it the final states too, (chunks, variables, 32), with what is under way on
             links.
+        draws: normals that are summed, see ``CpuKernel.simulate``.
 
     Raises:
         Beyond: more memory than this machine has.
@@ -81,16 +81,15 @@ def folded(
     chunks = -(-request.ntraj // BATCHES)
     number = -(-chunks // (together * groups))
     workers = min(request.threads or available_threads(), number)
-    each = 16.0 * BATCHES * len(tlist) * channels.size  # and a copy
+    times = grid.nsteps.size + 1
+    each = 16.0 * BATCHES * times * channels.size  # and a copy
     need = each * (2 * workers + 1) * min(together, chunks)
-    check_memory(need, f"Every trajectory at {len(tlist)} times", "ask for fewer times or threads")
-    kernel = CpuKernel(
-        text, Grid.make(tlist, dt), single=request.single, batched=channels, lanes=BATCHES
-    )
+    check_memory(need, f"Every trajectory at {times} times", "ask for fewer times or threads")
+    kernel = CpuKernel(text, grid, single=request.single, batched=channels, lanes=BATCHES)
 
     def group(c: int, stop: int) -> Seen:
         few = min(together, stop - c)
-        out = kernel.simulate(c, few, request.ntraj, request.seed, keep=keep)
+        out = kernel.simulate(c, few, request.ntraj, request.seed, keep=keep, draws=draws)
         counts = out.batch_count.min(axis=1) > 0
         values = np.swapaxes(out.batch_sum, 2, 3)  # as they lie in memory: nothing is copied
         if not counts.all():
