@@ -26,6 +26,8 @@ def burst(edges, **kw):
     atoms = wf.Ensemble(100, name="atoms")
     jump = wf.Jump(atoms.Jm, 1.0)
     model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    if "method" not in kw:
+        kw["dt"] = float(edges[1] - edges[0]) / 5
     return wf.photons(model, jump, bins=edges, **kw)
 
 
@@ -51,17 +53,14 @@ def test_second_order_coherence_of_a_burst():
 def test_bins_modes_and_counts_of_a_burst():
     """Pairs and single bins of 0.5/(N Gamma); temporal modes; photons and their variance."""
     edges = 0.005 * np.arange(25)
-    light = burst(edges, ntraj=20480, seed=4)
-    exact = burst(edges, method="exact")
+    light = burst(edges, ntraj=8192, seed=4, g1=False, estimator="bins")
+    exact = burst(edges, method="exact", g1=False, estimator="bins")
     pairs = {(0, 1): 1.934, (2, 6): 1.462, (6, 9): 1.0835, (9, 10): 1.0738, (8, 14): 0.757}
     same = {0: 1.963, 6: 1.342, 9: 1.099, 12: 1.183, 16: 2.075}
-    truth = burst(edges, method="exact", estimator="bins").g2().value
-    g2 = burst(edges, ntraj=20480, seed=4, g1=False, estimator="bins").g2()
+    truth, g2 = exact.g2().value, light.g2()
     for at, value in [*pairs.items(), *(((k, k), v) for k, v in same.items())]:
         assert truth[at] == pytest.approx(value, abs=6e-4)
         assert near(g2.value[at], g2.sem[at], value, 0.003)
-    by_flux = light.g2()
-    assert off(by_flux, exact.g2().value, 0.003) < 4.5
     n = exact.number()
     assert n.mean == pytest.approx(99.591, abs=2e-3) and n.variance == pytest.approx(6.23, abs=0.01)
     counts = light.number()
@@ -69,10 +68,10 @@ def test_bins_modes_and_counts_of_a_burst():
     assert abs(counts.variance - 7.66) < 4 * counts.variance_sem + 0.2  # of order one too many
     half = burst(0.005 * np.arange(10), ntraj=8192, seed=5, g1=False, g2=False).number()
     assert near(half.variance, half.variance_sem, 502, 0.02)
-    fine = 0.00375 * np.arange(33)
+    fine = 0.004 * np.arange(33)
     light = burst(fine, ntraj=16384, seed=6, g2=False)
     assert off(light.spectrum(omega=[0, 25, 50]), [8.508, 5.828, 1.930], 0.002) < 4.5
-    modes, known = light.modes(), np.array([90.06, 8.15, 1.18, 0.225])
+    modes, known = light.modes(), np.array([90.056, 8.149, 1.183, 0.225])
     truth = burst(fine, method="exact", g2=False).modes().value
     np.testing.assert_allclose(truth[:4], known, rtol=3e-3)
     assert np.all(np.abs(modes.value[:4] - known) < 4 * modes.sem[:4] + 0.005 * known)

@@ -150,6 +150,30 @@ def test_bad_inputs_and_outputs():
         wf.Output(wf.Jump(chain.a, 1.0), channel=2)
 
 
+def test_the_flux_of_light_that_depends_on_time_is_that_of_bins():
+    """No operator for `e_ops`, which is said; bins have it, by both engines."""
+    mode = wf.Mode(name="mode", cutoff=8)
+    beta = wf.coef(lambda t: 0.5 + 0.3j * np.sin(2 * t))
+    jump = wf.Jump(mode.a, 1.0, input=wf.coherent(beta))
+    with pytest.raises(ValueError, match=r"not depend on time itself.*wf\.photons"):
+        wf.Flux(jump)
+    model = wf.Model(0.4 * mode.n, [jump], initial={mode: wf.vacuum})
+    bins = 0.2 * np.arange(6)
+    h, a, flux = 0.001, 0j, []  # a' = -(1/2 + 0.4i) a - beta; b = beta + a
+    for k in range(1000):
+        t = k * h
+        middle = a + h / 2 * (-(0.5 + 0.4j) * a - beta(t))
+        nxt = a + h * (-(0.5 + 0.4j) * middle - beta(t + h / 2))
+        flux.append(abs(beta(t + h / 2) + (a + nxt) / 2) ** 2)
+        a = nxt
+    known = np.reshape(flux, (5, -1)).mean(axis=1)
+    exact = wf.photons(model, jump, bins=bins, method="exact", g1=False, g2=False).flux()
+    np.testing.assert_allclose(exact.value, known, atol=2e-4)
+    kw = {"ntraj": 4096, "seed": 1, "dt": 0.025, "g1": False, "g2": False}
+    found = wf.photons(model, jump, bins=bins, **kw).flux()
+    assert (np.abs(found.value - known) < 4.5 * found.sem + 1e-3).all()
+
+
 def test_the_flux_of_all_emitters_of_a_local_jump():
     atoms = wf.Ensemble(6, name="atoms")
     down, up, turn = (

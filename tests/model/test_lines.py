@@ -119,3 +119,32 @@ def test_outputs_that_are_unevenly_spaced_are_interpolated():
     noisy = wf.solve(model, times, e_ops={"n": modes.n}, ntraj=256, seed=1, progress=False)
     known = np.abs(even.expect["a"][at]) ** 2
     assert (np.abs(noisy.expect["n"] - known) < 4.5 * noisy.sem["n"] + 1e-3).all()
+
+
+def test_what_treats_no_delays_says_so():
+    """Guided sampling and controls take plain trajectories, a certificate is refused."""
+    times = np.linspace(0, 0.2, 3)
+
+    def model(N, delay=0.1):
+        atoms = wf.Ensemble(N, name="atoms", count=2)
+        line = wf.Line(atoms, delays=delay, rate=1.0 / N)
+        given = wf.Model(jumps=line.jumps, links=line.links, initial={atoms: wf.up})
+        return given, {"z": atoms.Jz.sum()}
+
+    late, e_ops = model(8)
+    kw = {"e_ops": e_ops, "ntraj": 256, "seed": 1, "dt": 0.05, "progress": False}
+    plain = wf.solve(late, times, **kw)
+    why = "took plain trajectories: links carry noise of earlier steps."
+    for option, name in (
+        ({"variance": "guided"}, "variance='guided'"),
+        ({"variance": "auto"}, "variance='auto'"),
+        ({"controls": True}, "controls=True"),
+    ):
+        out = wf.solve(late, times, **kw, **option)
+        assert f"{name} {why}" in out.stats["notes"]
+        np.testing.assert_array_equal(out.expect["z"], plain.expect["z"])
+    with pytest.raises(ValueError, match=r"no links with delays.*no exact solution"):
+        wf.certify(model, times, N=8, ntraj=64, progress=False)
+    few = {"small": (2, 4), "ntraj": 64, "small_ntraj": 64, "progress": False}
+    now = wf.certify(lambda N: model(N, 0.0), times, N=9, **few)
+    assert np.isfinite(now.lines["z"].truncation)

@@ -167,8 +167,8 @@ def certify(
     Raises:
         TypeError: ``model`` is a model and there are no ``clusters``, or N is missing; the message
             says what is needed.
-        ValueError: fewer than two small sizes can be solved exactly; sizes of clusters are not
-            ascending, or make the same clusters.
+        ValueError: fewer than two small sizes can be solved exactly; links have delays; sizes of
+            clusters are not ascending, or make the same clusters.
 
     Example:
         >>> import numpy as np, wignerflow as wf
@@ -197,9 +197,14 @@ def certify(
         _check.fail("N", "be the size to be certified, such as N=1000", N, kind=TypeError)
     size = _check.integer("N", N, 2)
     count = trajectories_of(ntraj, 2)
+    whole = _made(model, e_ops, size)[0]
+    if whole.links:
+        hint = "Certify the same without delays (`line.at_zero_delay()`), or compare smaller steps."
+        must = "have no links with delays, for which there is no exact solution"
+        _check.fail("model", must, whole, hint)
     sizes = _sizes(model, e_ops, size, small)
     points = []
-    alike = _sampled_as(_made(model, e_ops, size)[0], method)
+    alike = _sampled_as(whole, method)
     with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:
         warnings.simplefilter("ignore", UserWarning)
         for k, n in enumerate(sizes):

@@ -237,7 +237,9 @@ def _check(system: PhaseSpaceSystem, request: Request, equal: dict[int, bool]) -
         raise Declined("they start from the model's initial state, and keep none")
     if request.kernel is not CpuKernel:
         raise Declined("they are made on the CPU")
-    if system.links or system.explicit or not system.noise:
+    if system.links:
+        raise Declined("links carry noise of earlier steps")
+    if system.explicit or not system.noise:
         raise Declined("the method's equations are not of the kind they treat")
     if any(b.kind in (AMPLITUDES, MATRIX) for b in system.blocks):
         raise Declined("the method's equations are not of the kind they treat")
