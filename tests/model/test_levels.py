@@ -137,6 +137,7 @@ BAD = {
     "text": (lambda: wf.Levels(2, "ge"), "be a list of names"),
     "unknown": (lambda: wf.Levels(2, ["ground", "excited"]).op("groun", "excited"), "'ground'"),
     "shape": (lambda: wf.Levels(2, 3).matrix(np.eye(2)), r"shape \(3, 3\), .* of shape \(2, 2\)"),
+    "nine levels": (lambda: wf.Levels(2, 9), "at most 8 levels"),
     "spin": (lambda: wf.Levels.spin(0.3, 2), "multiple of 1/2"),
     "large spin": (lambda: wf.Levels.spin(4, 2), "at most 7/2"),
     "amplitudes": (lambda: wf.levels({"g": 1, "e": 1}), "add up to 1"),
@@ -161,6 +162,8 @@ def test_operators_in_the_wrong_place_are_refused(atoms):
         wf.LocalJump(atoms.op("g", "e"), 1.0)
     with pytest.raises(TypeError, match=r"atoms.op\(a, b\)"):
         wf.Jump(atoms.one("g", "e"), 1.0)
+    with pytest.raises(TypeError, match=r"use op\(a, b\), pop\(a\) or matrix\(A\)"):
+        wf.Model(atoms.one("g", "e"), initial={atoms: wf.level("g")})
     with pytest.raises(TypeError, match="belong in `wf"):
         atoms.one("g", "e") * atoms.op("g", "e")
 

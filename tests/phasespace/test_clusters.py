@@ -227,3 +227,19 @@ def test_one_value_per_spin_is_refused():
     chain, model = chain_model(np.ones(3))
     with pytest.raises(ValueError, match="take its sum"):
         wf.solve(model, [0, 1], e_ops={"z": chain.sz}, method=wf.ClusterTWA(), ntraj=64)
+
+
+def test_steps_to_the_mean_follow_the_rates_of_a_cluster():
+    from wignerflow.bench.clusters import models
+
+    steps = {}
+    chain, model, last, _ = models()["Ising chain with loss"]
+    for k in (1, 2, 3):
+        system, _ = wf.ClusterTWA(size=k).lower(model, {"z": chain.sz.sum()}, [0, last])
+        steps[k] = system.local[0].shared.step
+    # loss of k in all, and twice what turns k spins: fields of 0.5 and bonds of one
+    expected = {k: 0.2 / (k + 2 * (0.5 * k + k + (k < 3))) for k in steps}
+    assert all(abs(steps[k] / expected[k] - 1) < 1e-6 for k in steps), steps
+    fast = wf.Model(30 * model.H, model.jumps, initial={chain: wf.down})
+    system, _ = wf.ClusterTWA(size=3).lower(fast, {"z": chain.sz.sum()}, [0, 0.1])
+    assert abs(0.2 / (3 + 30 * 9) / system.local[0].shared.step - 1) < 1e-6

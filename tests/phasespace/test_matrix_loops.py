@@ -136,3 +136,17 @@ def test_the_time_to_compile_counts_the_run_that_finds_means(monkeypatch):
     run = wf.solve(model, [0, 0.2], e_ops=[chain.sz.sum()], method=wf.ClusterTWA(size=1), **options)
     assert len(spent) > 2
     assert run.stats["compile_time"] >= sum(spent) > 2 * spent[-1]
+
+
+def test_a_shared_factor_meets_a_covariance_and_keeps_variances():
+    rng = np.random.default_rng(4)
+    root = rng.normal(size=(2, 15, 9))
+    C = root @ root.swapaxes(-1, -2)  # of rank nine
+    F = matrix_local.capped_factor(C)
+    assert np.allclose(F @ F.swapaxes(-1, -2), C, atol=1e-3)
+    assert np.allclose(F, np.tril(F))
+    spoilt = C - 0.5 * np.eye(15)
+    F = matrix_local.capped_factor(spoilt)
+    kept = np.diagonal(F @ F.swapaxes(-1, -2), axis1=1, axis2=2)
+    assert np.allclose(kept, np.diagonal(spoilt, axis1=1, axis2=2), rtol=1e-4)
+    assert not np.allclose(F @ F.swapaxes(-1, -2), spoilt, atol=1e-2)

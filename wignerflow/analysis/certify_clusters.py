@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _check
 from ..model.model import Model
-from ..phasespace.cluster_twa import ClusterTWA
+from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..solving import solve, trajectories_of
@@ -134,7 +134,9 @@ def certify_clusters(
 def _sizes(clusters: Any) -> list[int]:
     if isinstance(clusters, (str, bytes)) or not isinstance(clusters, Iterable):
         _check.fail("clusters", "be a list of sizes such as (1, 2, 3)", clusters, kind=TypeError)
-    sizes = [ClusterTWA(size=_check.integer("clusters", k, 1)).size for k in clusters]
+    sizes = [_check.integer("clusters", k, 1) for k in clusters]
+    if max(sizes, default=1) > MOST:
+        _check.fail("clusters", f"be sizes of at most {MOST}", sizes)
     if len(sizes) < 2 or sizes != sorted(set(sizes)):
         _check.fail("clusters", "be at least two sizes, in ascending order", sizes)
     return sizes

@@ -32,12 +32,11 @@ def models() -> dict[str, tuple[wf.Spin, wf.Model, float, bool]]:
         jumps: dict[str, float], start: State, last: float,
     ) -> None:  # fmt: skip
         chain = wf.Spin(name="chain", count=SPINS)
-        H = Op()
-        for x, h in fields.items():
-            H = H + h * getattr(chain, f"s{x}").sum()
+        terms = [h * getattr(chain, f"s{x}").sum() for x, h in fields.items()]
         for x, J in bonds.items():
             one = getattr(chain, f"s{x}")
-            H = H + J / 2 * wf.couple(one, wf.NearestNeighbour(periodic=ring), one)
+            terms.append(J / 2 * wf.couple(one, wf.NearestNeighbour(periodic=ring), one))
+        H: Op = sum(terms[1:], terms[0])
         loss = [wf.Jump(getattr(chain, name), rate) for name, rate in jumps.items()]
         out[name] = chain, wf.Model(H, loss, initial={chain: start}), last, ring
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..phasespace.matrices import covariance, covariance_at, imaginary_part, real_part
 from ..phasespace.system import MatrixInitial
-from .capped import Entries, capped_noise
+from .capped import SMALL, Entries, capped_noise
 from .matrix_loops import PRINTED, LocalLoops
 from .normals import fill
 from .rng import LOCAL
@@ -142,7 +142,7 @@ class MatrixLocal:
             factor = np.zeros((members.size, n, n))
             if noise:
                 C = covariance_at(flow, values[members])
-                factor = _factor(C[:, self.order][:, :, self.order])
+                factor = capped_factor(C[:, self.order][:, :, self.order])
             rows[members, self.moving :] = factor[:, lower[0], lower[1]]
         return rows
 
@@ -239,8 +239,25 @@ class MatrixLocal:
         return lines + [f"{y[j]} = {' + '.join(p)}" for j, p in enumerate(parts)]
 
 
-def _factor(C: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower triangular F with F F^T = C, negative eigenvalues left out; (..., n, n)."""
-    values, vectors = np.linalg.eigh((C + C.swapaxes(-1, -2)) / 2)
-    root = vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
-    return np.asarray(np.linalg.qr(root.swapaxes(-1, -2))[1].swapaxes(-1, -2))
+def capped_factor(C: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower triangular F with F F^T = C where C is no less than zero, capped else; (..., n, n).
+
+    Without LAPACK, whose last digits may depend on the number of its threads.
+    """
+    A, F = (C + C.swapaxes(-1, -2)) / 2, np.zeros_like(C)
+    whole = np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0)
+    left = whole.copy()
+    for q in range(C.shape[-1]):
+        root = np.sqrt(left[..., q])
+        F[..., q, q] = root
+        column = np.divide(
+            A[..., q + 1 :, q], root[..., None], out=np.zeros_like(A[..., q + 1 :, q]),
+            where=root[..., None] > 0,
+        )  # fmt: skip
+        rest, bound = left[..., q + 1 :], np.sqrt(left[..., q + 1 :])
+        column = np.clip(column, -bound, bound)
+        F[..., q + 1 :, q] = column
+        rest -= column**2
+        rest[rest <= SMALL * whole[..., q + 1 :]] = 0
+        A[..., q + 1 :, q + 1 :] -= column[..., :, None] * column[..., None, :]
+    return F

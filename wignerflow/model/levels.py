@@ -348,7 +348,10 @@ def spin_matrix(name: str, d: int) -> Matrix:
 
 def _labels(labels: Any) -> tuple[str, ...]:
     if isinstance(labels, (int, np.integer)) and not isinstance(labels, bool):
-        labels = [str(k) for k in range(_check.integer("labels", labels, 2))]
+        number = _check.integer("labels", labels, 2)
+        if number > MOST:
+            _check.fail("labels", f"be at most {MOST} levels", number)
+        labels = [str(k) for k in range(number)]
     if isinstance(labels, str) or not isinstance(labels, (list, tuple)):
         must = 'be a list of names of levels such as ["g", "e"]'
         _check.fail("labels", must, labels, kind=TypeError)
@@ -371,6 +374,7 @@ class LevelOp(LocalOp):
     r"""A one-emitter operator of ``Levels``, a d x d matrix ``c``; see :class:`LocalOp`."""
 
     sub: Levels
+    summed = "Its sum over all emitters is collective: use op(a, b), pop(a) or matrix(A)."
 
     def _identity(self) -> Matrix:
         return np.eye(self.sub.d, dtype=complex)

@@ -25,6 +25,8 @@ class LocalOp(Symbolic):
     """
 
     __hash__ = None  # type: ignore[assignment]
+    #: What to say where an operator of all emitters is asked for.
+    summed = "Its sum over all emitters is collective: use Jx, Jy, Jz, Jp, Jm."
 
     def __init__(self, sub: Subsystem, c: Any, member: int | None = None):
         self.sub = sub

@@ -105,7 +105,7 @@ class Model:
             elif isinstance(H, LocalOp):
                 must = "be an operator of all emitters"
                 was = _check.Note(f"{H!r} on one emitter of {H.sub.name!r}")
-                hint = "Its sum over all emitters is collective: use Jx, Jy, Jz, Jp, Jm."
+                hint = H.summed
             elif isinstance(H, list):
                 hint = "Add its terms: `H0 + wf.coef(f) * H1`."
             _check.fail("H", must, was, hint, TypeError)

@@ -59,7 +59,7 @@ class Pulse:
             if isinstance(op, ArrayOp):
                 hint = "Sum it over its members first: `chain.Jx.sum()`."
             elif isinstance(op, LocalOp):
-                hint = "Its sum over all emitters is collective: use Jx, Jy, Jz."
+                hint = op.summed
             _check.fail("op", "be an operator", op, hint, TypeError)
         if op.coefficients:
             hint = "A pulse takes no time. What takes time is a term of H: `wf.coef(f) * op`."

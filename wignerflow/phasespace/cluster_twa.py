@@ -23,7 +23,7 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Spin
 from . import lower, pulses
-from .clustering import Clustering, automatic, chosen, crossing, labels_of, listed
+from .clustering import Clustering, automatic, chosen, labels_of, listed, turning
 from .ensemble import spin_initial
 from .matrices import variables
 from .method import Symbol, TrajectoryMethod
@@ -171,7 +171,7 @@ def _share(system: PhaseSpaceSystem, clustering: Clustering, tlist: Any) -> None
 
 
 def _rate(system: PhaseSpaceSystem, clustering: Clustering, tlist: Any) -> float:
-    """About the fastest rate of a cluster: of itself, and what others add to it."""
+    """About the fastest rate of a cluster: of its jumps, and how fast all else turns it."""
     own = 0.0
     for local in system.local:
         if isinstance(local, MatrixStep):
@@ -179,7 +179,7 @@ def _rate(system: PhaseSpaceSystem, clustering: Clustering, tlist: Any) -> float
             for column in np.unique(rates, axis=1).T:
                 G = sum(r * part for r, (*_, part) in zip(column, local.parts, strict=True))
                 own = max(own, float(np.abs(np.linalg.eigvals(G)).max()))
-    return own + max(crossing(clustering.model, clustering.partition), default=0.0) + 1e-9
+    return own + max(turning(clustering.model, clustering.partition), default=0.0) + 1e-9
 
 
 def _largest(rate: Any, tlist: Any) -> Any:

@@ -79,8 +79,8 @@ def strengths(model: Model, places: list[Place]) -> dict[tuple[int, int], float]
     return out
 
 
-def crossing(model: Model, partition: list[list[int]]) -> list[float]:
-    """About how fast each cluster of a partition moves by what couples it to all else."""
+def turning(model: Model, partition: list[list[int]]) -> list[float]:
+    """About how fast H, and jumps that it shares, turn each cluster of a partition."""
     at = {place: n for n, place in enumerate(spins_of(model))}
     cluster = {n: k for k, members in enumerate(partition) for n in members}
     quanta = sum(float(s.size) for s in model.subsystems)
@@ -100,9 +100,8 @@ def crossing(model: Model, partition: list[list[int]]) -> list[float]:
 
     for c, _, factors in model.H.expand():
         found, size = parts(factors)
-        if len(found) > 1:
-            for k in found - {-1}:
-                out[k] += 2 * abs(c) * size
+        for k in found - {-1}:
+            out[k] += 2 * abs(c) * size
     for op, rate in model.channels():
         shares: dict[int, float] = {}
         for c, _, factors in op.expand():

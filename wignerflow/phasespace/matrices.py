@@ -96,7 +96,7 @@ def covariance(flow: Real) -> Real:
 def covariance_at(flow: Real, v: Real) -> Real:
     """The same at variables (..., d^2), without a table: (..., d^2, d^2)."""
     S = symmetrised(round(len(flow) ** 0.5))
-    after, before = (np.einsum("ijk,...k->...ij", S, u, optimize=True) for u in (v @ flow, v))
+    after, before = (np.moveaxis(S @ u.T, -1, 0) if u.ndim > 1 else S @ u for u in (v @ flow, v))
     return np.asarray(after - flow.T @ before @ flow)
 
 
