@@ -224,6 +224,12 @@ def plain_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
             lines[k] = "".join(parts)
 
 
+def thumbnail_texts(app: Any, name: str, source: list[str]) -> None:
+    """Thumbnails of the gallery have the title of their page as alternative text."""
+    pattern = r"(_thumb\.png\n +:alt:)(\n.*?thumbnail-title\">)([^<]+)<"
+    source[0] = re.sub(pattern, r"\1 \3\2\3<", source[0], flags=re.S)
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Write generated sources before Sphinx looks for them."""
     LIVE.mkdir(parents=True, exist_ok=True)
@@ -231,4 +237,5 @@ def setup(app: Any) -> dict[str, bool]:
     write_api(DOCS / "api")
     write_methods_table(DOCS / "_which")
     app.connect("autodoc-process-docstring", plain_bars)
+    app.connect("source-read", thumbnail_texts)
     return {"parallel_read_safe": True}
