@@ -11,8 +11,7 @@ import wignerflow as wf
 from wignerflow.bench import clusters as bench
 
 NTRAJ = 4_000
-#: Largest and rms deviation over time by size, from a code of its own with 1,500 to 6,000
-#: trajectories (sampling errors of 0.005 to 0.014).
+#: Largest and rms deviation over time by size, from a code of its own.
 KNOWN = {
     "Ising chain with loss": {
         "z": ((0.042, 0.030), (0.019, 0.009), (0.019, 0.012)),
@@ -31,7 +30,11 @@ KNOWN = {
         "zz": ((0.088, 0.024), (0.061, 0.016), (0.029, 0.011)),
     },
 }
-LARGEST, RMS = 0.025, 0.01  # by which they may differ: sampling errors of both
+#: Sampling errors of one point there, with 5,000 trajectories, and 1,500 for the Rydberg ring.
+THEIRS = {name: 0.0125 if name == "Rydberg ring" else 0.006 for name in KNOWN}
+OURS = 0.0075
+#: In joint sampling errors: by how much a largest of some fifty points may differ, and an rms.
+LARGEST, RMS = 2.5, 1.0
 
 
 def errors(name: str, method: Any) -> dict[str, tuple[float, float]]:
@@ -53,10 +56,11 @@ def errors(name: str, method: Any) -> dict[str, tuple[float, float]]:
 @pytest.mark.parametrize("name", KNOWN)
 def test_errors_are_those_measured_before_and_fall_with_the_size(name):
     found = [errors(name, wf.ClusterTWA(size=k)) for k in (1, 2, 3)]
+    joint = float(np.hypot(THEIRS[name], OURS))
     for key, rows in KNOWN[name].items():
         for one, (largest, rms) in zip(found, rows, strict=True):
-            assert abs(one[key][0] - largest) < LARGEST
-            assert abs(one[key][1] - rms) < RMS
+            assert abs(one[key][0] - largest) < LARGEST * joint
+            assert abs(one[key][1] - rms) < RMS * joint
     assert found[2]["zz"][0] < found[0]["zz"][0]
     if name == "Ising chain with loss":
         assert found[0]["zz"][1] > bench.GAIN * found[1]["zz"][1]
@@ -68,4 +72,4 @@ def test_pairs_of_spins_that_are_not_coupled_gain_nothing():
     one = errors(name, wf.ClusterTWA(size=1))
     two = errors(name, wf.ClusterTWA(partition=[[0, 3], [1, 4], [2, 5]]))
     assert one["zz"][1] < bench.GAIN * two["zz"][1]
-    assert abs(two["zz"][1] - KNOWN[name]["zz"][1][1]) > RMS
+    assert abs(two["zz"][1] - KNOWN[name]["zz"][1][1]) > RMS * np.hypot(THEIRS[name], OURS)
