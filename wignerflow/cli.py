@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -124,6 +123,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     from .figures import REGISTRY
     from .figures.contract import save, table
     from .run.gpus import choose_device, using_device
+    from .solving import quietly
 
     name = options.figure
     if name not in REGISTRY:
@@ -141,8 +141,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     _prepare(options.out)
     os.environ.setdefault("WIGNERFLOW_TRUNCATION", "off")  # the exact curves stand beside
     start = time.perf_counter()
-    with warnings.catch_warnings(), using_device(device):
-        warnings.simplefilter("ignore", UserWarning)  # they stand in the data and in the table
+    with quietly(), using_device(device):  # warnings stand in the data and in the table
         data = figure.make(
             options.quick, ntraj=options.ntraj, seed=options.seed, threads=options.threads, say=_say
         )

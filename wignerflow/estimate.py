@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -99,7 +99,7 @@ class Listener:
     ``until``: when work that can be left is left (``time.process_time``, so that what is found does
     not hang on what else the machine does); ``compiles``: whether
     kernels may be compiled for it; ``watch``: is told of every step of a calculation how many are
-    done, of how many.
+    done, of how many; ``number``: how many of what is announced there are.
     """
 
     hear: Callable[[Estimate], None]
@@ -107,6 +107,7 @@ class Listener:
     until: float = math.inf
     compiles: bool = True
     watch: Callable[[float, float], None] | None = None
+    number: float = 1.0
 
 
 class TooLong(BaseException):
@@ -129,6 +130,22 @@ def listening(listener: Listener) -> Iterator[None]:
 def heard_by() -> Listener | None:
     """Who listens."""
     return _LISTENER.get()
+
+
+@contextlib.contextmanager
+def repeated(number: float) -> Iterator[None]:
+    """Let every estimate made inside be that of so many alike."""
+    listener = _LISTENER.get()
+    if listener is None:
+        yield
+        return
+    hear = listener.hear
+
+    def more(estimate: Estimate) -> None:
+        hear(replace(estimate, seconds=number * estimate.seconds))
+
+    with listening(replace(listener, hear=more, number=number * listener.number)):
+        yield
 
 
 def announce(seconds: float, need: float, what: str, remedy: str) -> None:

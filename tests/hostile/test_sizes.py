@@ -8,7 +8,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow import cli, estimate, runfile
-from wignerflow.exact import jumps
+from wignerflow.exact.collect import CHUNK
 from wignerflow.exact.engine import Exact
 
 from ..run import cases
@@ -112,10 +112,10 @@ RUNS = {
     "laser, many times": (laser(), np.linspace(0, 1, 1001), {"ntraj": 20_000, "dt": 1e-3}),
     "double": (laser(), TIMES, {"ntraj": 20_000, "dt": 1e-3, "precision": "double"}),
     "chain": (timed_array(100), TIMES, {"ntraj": 2000, "dt": 1e-2}),
-    "exact": (driven(90), np.linspace(0, 0.5, 6), {"method": "exact"}),
+    "exact": (driven(160), np.linspace(0, 0.5, 6), {"method": "exact"}),
     "wave functions": (driven(30), TIMES, {"method": "jumps", "ntraj": 320}),
     "classical jumps": (laser(), TIMES, {"method": "jumps", "ntraj": 6400}),
-    "cumulants": (coupled(40), TIMES, {"method": "cumulant"}),
+    "cumulants": (coupled(60), TIMES, {"method": "cumulant"}),
 }
 
 
@@ -132,9 +132,13 @@ def test_estimates_of_time_are_of_the_right_size(name):
     first = {**options, "ntraj": min(options.get("ntraj", 64), 64)}
     wf.solve(model, times, progress=False, **first)  # compiled
     said = np.median([told() for _ in range(3)])
-    begin = time.process_time()
+    # linear algebra keeps other threads busy with waiting, which nobody estimates
+    clock = (
+        time.thread_time if options.get("method") in ("exact", "cumulant") else time.process_time
+    )
+    begin = clock()
     wf.solve(model, times, progress=False, **options)
-    took = time.process_time() - begin
+    took = clock() - begin
     assert took > 0.1 and said / 3 < took < said * 3
 
 
@@ -304,7 +308,7 @@ def test_a_timeout_of_jumps(monkeypatch):
     with pytest.raises(TimeoutError, match=r"No run was finished within 1e-09 s"):
         wf.solve(model, TIMES, e_ops=e_ops, method="jumps", timeout=1e-9, ntraj=64)
     done = wf.solve(model, TIMES, e_ops=e_ops, method="jumps", timeout=0.5, ntraj=10**6)
-    assert done.stats["stopped_because"] == "timeout" and done.ntraj >= jumps.CHUNK
+    assert done.stats["stopped_because"] == "timeout" and done.ntraj >= CHUNK
 
 
 # ---------------------------------------------------------------- model files

@@ -39,7 +39,7 @@ from ..phasespace.twa import TWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
-from ..solving import solve, trajectories_of
+from ..solving import quietly, solve, trajectories_of, whole
 from ..solving.methods import resolve_method
 from .budget import Budget, expected_inaccurate, largest, step_error
 from .certify_clusters import ClusterCertificate, certify_clusters
@@ -197,16 +197,15 @@ def certify(
         _check.fail("N", "be the size to be certified, such as N=1000", N, kind=TypeError)
     size = _check.integer("N", N, 2)
     count = trajectories_of(ntraj, 2)
-    whole = _made(model, e_ops, size)[0]
-    if whole.links:
+    made = _made(model, e_ops, size)[0]
+    if made.links:
         hint = "Certify the same without delays (`line.at_zero_delay()`), or compare smaller steps."
         must = "have no links with delays, for which there is no exact solution"
-        _check.fail("model", must, whole, hint)
+        _check.fail("model", must, made, hint)
     sizes = _sizes(model, e_ops, size, small)
     points = []
-    alike = _sampled_as(whole, method)
-    with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:
-        warnings.simplefilter("ignore", UserWarning)
+    alike = _sampled_as(made, method)
+    with quietly(), Steps("certify", options.get("progress", True)) as bar:
         for k, n in enumerate(sizes):
             bar.show(k, len(sizes) + 1)
             found = _deviation(model, tlist, e_ops, n, alike, small_ntraj, seed, options)
@@ -325,15 +324,14 @@ def _run(
     extra = {} if isinstance(method, Exact) else dict(options)
     # the truncation is what all of this finds, and one bar is shown for all runs
     extra.update(truncation=False, progress=False)
-    return solve(model, times, e_ops=own, method=method, ntraj=ntraj, seed=seed, **extra)
+    return whole(solve(model, times, e_ops=own, method=method, ntraj=ntraj, seed=seed, **extra))
 
 
 def _deviation(
     model_fn: Any, tlist: Any, e_ops: Any, n: int, method: Any, ntraj: int, seed: Any, options: Any
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Largest deviation from the exact solution by observable, and its sampling error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with quietly():
         found = _run(model_fn, tlist, e_ops, n, method, ntraj, seed, options)
         exact = _run(model_fn, tlist, e_ops, n, Exact(), 2, None, {})
     deviations, errors = {}, {}

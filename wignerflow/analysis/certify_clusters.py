@@ -16,7 +16,7 @@ from ..model.model import Model
 from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
-from ..solving import solve, trajectories_of
+from ..solving import quietly, solve, trajectories_of, whole
 from .budget import Budget, expected_inaccurate, largest, step_error
 
 
@@ -104,13 +104,12 @@ def certify_clusters(
     count = trajectories_of(ntraj, 2)
     ops = e_ops(model) if callable(e_ops) else e_ops
     results: dict[int, Result] = {}
-    with warnings.catch_warnings(), Steps("certify", options.get("progress", True)) as bar:
-        warnings.simplefilter("ignore", UserWarning)
+    with quietly(), Steps("certify", options.get("progress", True)) as bar:
         options = {**options, "progress": False}
         for k, method in methods.items():
             bar.show(len(results), len(methods))
-            results[k] = solve(
-                model, tlist, e_ops=ops, method=method, ntraj=count, seed=seed, **options
+            results[k] = whole(
+                solve(model, tlist, e_ops=ops, method=method, ntraj=count, seed=seed, **options)
             )
     last = results[sizes[-1]]
     lines = {}

@@ -18,7 +18,7 @@ from ..model.model import Model
 from ..observables import Observables
 from ..result import Result, format_value
 from ..result.accuracy import one_warning
-from ..solving import METHODS, resolve_method, seed_of, solve
+from ..solving import METHODS, resolve_method, seed_of, solve, whole
 
 if TYPE_CHECKING:
     import xarray
@@ -241,7 +241,7 @@ def compare(
         for label, engine in engines.items():
             call = {"e_ops": e_ops, "method": engine, "seed": number, **options}
             try:
-                results[label] = solve(model, tlist, **call)
+                results[label] = whole(solve(model, tlist, **call))
             except (ValueError, ImportError) as error:
                 refused[label] = error
     if not results:

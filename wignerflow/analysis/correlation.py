@@ -37,7 +37,14 @@ from ..observables import flatten
 from ..phasespace.twa import TWA
 from ..run.driver import Request
 from ..run.statistics import BATCHES
-from ..solving import check_treats, resolve_method, seed_of, threads_of, trajectories_of
+from ..solving import (
+    check_treats,
+    resolve_method,
+    seed_of,
+    threads_of,
+    trajectories_of,
+    watching,
+)
 from ..solving.options import truncation_of
 from .correlation_result import Asked, Correlation, exact_value
 from .correlation_runs import by_runs, check_order
@@ -140,20 +147,21 @@ def correlation(
         Request(count, number, single, workers, dt=step),
     )  # fmt: skip
     begin = time.perf_counter()
-    if isinstance(engine, Exact):
-        out = _exact(ask, engine)
-    elif isinstance(engine, (TWA, QuantumJumps)):
-        check_order(ask, engine)
-        if start == 0 and delays[-1] == 0:
-            hint = "Nothing moves there; `wf.solve` gives the mean of the product."
-            _check.fail("taus", "reach beyond 0 where `t` is 0", taus, hint)
-        if start is None and not ordered and isinstance(engine, TWA):
-            _even(delays)
-        early = _relaxed(model, every, engine, number, relax) if start is None else start
-        out = by_runs(ask, engine, early)
-    else:
-        what = "correlations of four operators" if ordered else "two-time correlations"
-        raise ValueError(f"Method {engine!r} has no {what}; use 'twa', 'jumps' or 'exact'.")
+    with watching("correlation", told=not isinstance(engine, TWA)):
+        if isinstance(engine, Exact):
+            out = _exact(ask, engine)
+        elif isinstance(engine, (TWA, QuantumJumps)):
+            check_order(ask, engine)
+            if start == 0 and delays[-1] == 0:
+                hint = "Nothing moves there; `wf.solve` gives the mean of the product."
+                _check.fail("taus", "reach beyond 0 where `t` is 0", taus, hint)
+            if start is None and not ordered and isinstance(engine, TWA):
+                _even(delays)
+            early = _relaxed(model, every, engine, number, relax) if start is None else start
+            out = by_runs(ask, engine, early)
+        else:
+            what = "correlations of four operators" if ordered else "two-time correlations"
+            raise ValueError(f"Method {engine!r} has no {what}; use 'twa', 'jumps' or 'exact'.")
     out.stats["wall_time"] = time.perf_counter() - begin
     for message in out.stats.setdefault("warnings", []):
         warnings.warn(message, UserWarning, stacklevel=2)

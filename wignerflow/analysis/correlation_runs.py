@@ -335,7 +335,9 @@ def jumps(ask: Asked, engine: QuantumJumps, start: float) -> Correlation:
         ask.model, X, pieces, start, ask.taus, request.seed, engine.memory, ask.connected
     )
     threads = request.threads or available_threads()
-    _, kept, _ = collected(run, request.ntraj, threads, None, 0.0, True)
+    total, kept, stopped = collected(run, request.ntraj, threads, None, 0.0, True)
+    if stopped != "ntraj":
+        raise KeyboardInterrupt
     sums = CorrelationSums(ask.taus.size)
     for values in kept:
         for part in (values[k : k + BATCHES] for k in range(0, len(values), BATCHES)):
@@ -344,7 +346,7 @@ def jumps(ask: Asked, engine: QuantumJumps, start: float) -> Correlation:
             there = np.arange(BATCHES) < len(part)
             sums.add(rows[:, 0], rows[:, 1], rows[:, 2, 0], there, len(part))
     value, sem, without = sums.result(ask.connected)
-    stats = {"start": start, "origins": 1, "failed": 0, "jumps": sum(run.jumps)}
+    stats = {"start": start, "origins": 1, "failed": 0, "jumps": run.counted(total.n)}
     none = np.zeros(ask.taus.size)
     return Correlation(
         ask.taus, value, sem, ask.order, ask.labels, ask.is_power, engine.name, request.ntraj,

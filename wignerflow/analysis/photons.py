@@ -46,6 +46,7 @@ from ..solving import (
     seed_of,
     threads_of,
     trajectories_of,
+    watching,
 )
 from ..solving.options import truncation_of
 from ..solving.truncation import FULL, SECONDS, SHARE
@@ -156,9 +157,10 @@ def photons(
     begin = time.perf_counter()
     if isinstance(engine, Exact):
         fields = [o.operator() for o in named.values()]
-        found = counting.count(
-            model, fields, edges, steady, g1=g1, g2=g2, rtol=engine.rtol, memory=engine.memory
-        )
+        with watching("photons"):
+            found = counting.count(
+                model, fields, edges, steady, g1=g1, g2=g2, rtol=engine.rtol, memory=engine.memory
+            )
         data = Data(tuple(named), edges, steady, engine.name, estimator)
         for message in found.facts.get("warnings", ()):
             warnings.warn(message, UserWarning, stacklevel=2)
@@ -180,14 +182,15 @@ def photons(
     workers = threads_of(threads)
     step = None if dt is None else _check.positive("dt", dt)
     request = Request(count, number, single, workers, dt=step)
-    if steady:
-        bins_ = edges.size - 1
-        start = _relaxed(model, named, engine, number, relax)
-        edges = start + edges[1] * np.arange(2 * bins_ + 1)
-    run = Run(model, engine, list(named.values()), edges, request)
-    if run.infinite or run.ways:
-        estimator = "bins"
-    sums = run.sums(estimator == "flux", g1, g2, steady)
+    with watching("photons", told=False):
+        if steady:
+            bins_ = edges.size - 1
+            start = _relaxed(model, named, engine, number, relax)
+            edges = start + edges[1] * np.arange(2 * bins_ + 1)
+        run = Run(model, engine, list(named.values()), edges, request)
+        if run.infinite or run.ways:
+            estimator = "bins"
+        sums = run.sums(estimator == "flux", g1, g2, steady)
     failed = count - round(sums.count.sum())
     if failed > FAILED_LIMIT * count:
         raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")

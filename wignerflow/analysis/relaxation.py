@@ -2,6 +2,7 @@ r"""Relaxation of trajectories: averages over quarters of a run, and the tests t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from ..estimate import announce
 from ..exact.jumps import QuantumJumps
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
@@ -28,7 +30,6 @@ from ..run.driver import Prepared, Request, available_threads, simulate
 from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
 from ..run.pilot import Wanted
-from ..run.record import warn_if_long
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
 from ..solving.symmetrized import Symmetrized
 from .controls import Late, late
@@ -121,6 +122,7 @@ class Runner:
         self.lowered: dict[int, Any] = {}
         self.failed = self.work = 0
         self.seconds = 0.0  # per trajectory and step, of the last run
+        self.deadline: float | None = None  # ``time.perf_counter``
         self.step_error: dict[str, NDArray[np.float64]] | None = None
         self.stochastic = engine.stochastic
         if controls is not False:
@@ -203,19 +205,21 @@ class Runner:
         else:
             text = self._text(which, model, times)
             count = ntraj if self.engine.stochastic else 2
-            request = Request(count, seed, self.single, self.threads, None, self.dt)
+            request = Request(count, seed, self.single, self.threads, self._left(), self.dt)
             place(request, self.device or "cpu", runs_trajectories(self.engine))
             # averages over outputs have smaller errors than one; controls correct the rest
             many = count if self.controls else AVERAGED * count
             request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}, self.equal))
             if self.seconds and self.dt:
-                warn_if_long(self.seconds * count * (times[-1] - times[0]) / self.dt, count)
+                seconds = self.seconds * count * (times[-1] - times[0]) / self.dt
+                announce(seconds, 0.0, f"{count} trajectories", "ask for fewer of them")
             if self.stochastic:
                 outcome = simulate(text, times, self.every, request)
             else:
                 columns, step = PlanColumns(self.plan, {}), guess(text.system, times)
                 first = Prepared(self.dt or step)
                 outcome = extrapolated(text, times, self.every, request, first, columns)
+            self._check_whole(outcome.stats["stopped_because"])
             self.dt = outcome.dt
             self.work += outcome.stats["work"]
             self.seconds = outcome.stats["run_time"] / outcome.stats["work"]
@@ -232,6 +236,17 @@ class Runner:
             used = samples.batch_count[0] > 0
             sums = samples.batch_sum[:, used] / samples.batch_count[:, used, None]
             return self.equal.channels(np.moveaxis(sums, 0, 1))
+
+    def _left(self) -> float | None:
+        """Seconds until the deadline, or a little more."""
+        return None if self.deadline is None else max(1e-3, self.deadline - time.perf_counter())
+
+    def _check_whole(self, stopped: str) -> None:
+        """Only whole runs tell whether it has relaxed."""
+        if stopped == "interrupted":
+            raise KeyboardInterrupt
+        if stopped == "timeout":
+            raise TimeoutError("No run was finished within the timeout.")
 
     def _uncontrolled(self) -> str | None:
         if isinstance(self.engine, QuantumJumps) or not self.stochastic:
@@ -268,7 +283,9 @@ class Runner:
             ntraj=ntraj,
             seed=seed,
             threads=self.threads or available_threads(),
+            timeout=self._left(),
         )
+        self._check_whole(solution.stats["stopped_because"])
         runs = gather(self.base, solution.stats["samples"])
         out = np.empty((ntraj, times.size, self.plan.channels))
         for key, slot in self.slots.items():

@@ -52,6 +52,7 @@ from ..solving import (
     seed_of,
     threads_of,
     trajectories_of,
+    watching,
 )
 from ..solving.options import truncation_of
 from ..solving.symmetrized import Symmetrized
@@ -171,31 +172,34 @@ def steady_state(
                 f"Method {engine!r} has no steady states of periodic drives; use 'exact', 'twa' or "
                 "'jumps'."
             )
-    if isinstance(engine, Exact) and phases is not None:
-        out = eigenvector(engine, model, base, plan, phases)
-    elif isinstance(engine, Exact):
-        out = _null_vector(engine, model, base, plan, unique)
-    elif isinstance(engine, Cumulant):
-        out = _moments(engine, model, base, plan, unique, None if limit is None else start + limit)
-    elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
-        average = symmetrize and phases is None
-        same = Symmetrized.of(model, base, plan, engine, 1) if average else Symmetrized(base)
-        given = (same, plan, number, single, workers, step, device)
-        if phases is None:
-            runner = Runner(engine, model, *given, controls)
+    deadline = None if limit is None else start + limit
+    ends = None if isinstance(engine, Exact) else limit
+    with watching("steady_state", told=not runs_trajectories(engine), timeout=ends):
+        if isinstance(engine, Exact) and phases is not None:
+            out = eigenvector(engine, model, base, plan, phases)
+        elif isinstance(engine, Exact):
+            out = _null_vector(engine, model, base, plan, unique)
+        elif isinstance(engine, Cumulant):
+            out = _moments(engine, model, base, plan, unique, deadline)
+        elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
+            average = symmetrize and phases is None
+            same = Symmetrized.of(model, base, plan, engine, 1) if average else Symmetrized(base)
+            given = (same, plan, number, single, workers, step, device)
+            if phases is None:
+                runner = Runner(engine, model, *given, controls)
+            else:
+                runner = PeriodicRunner(phases, engine, phases.repeated(model), *given)
+            if controls and not runner.controls:
+                why_not = f"Controls do not apply: {runner.uncontrolled}."
+                _check.fail("controls", "be None or False for this model and method", True, why_not)
+            out = _relaxed(runner, count, unique, known, deadline)
+            if same.note is not None:
+                out.stats["notes"] = [same.note]
         else:
-            runner = PeriodicRunner(phases, engine, phases.repeated(model), *given)
-        deadline = None if limit is None else start + limit
-        if controls and not runner.controls:
-            why_not = f"Controls do not apply: {runner.uncontrolled}."
-            _check.fail("controls", "be None or False for this model and method", True, why_not)
-        out = _relaxed(runner, count, unique, known, deadline)
-        if same.note is not None:
-            out.stats["notes"] = [same.note]
-    else:
-        raise ValueError(
-            f"Method {engine!r} has no steady states; use 'exact', 'jumps', 'twa' or 'cumulant'."
-        )
+            raise ValueError(
+                f"Method {engine!r} has no steady states; use 'exact', 'jumps', 'twa' or "
+                "'cumulant'."
+            )
     if why is not None:
         out.stats["why"] = why
     out.stats["wall_time"] = time.perf_counter() - start
@@ -299,8 +303,15 @@ def _relaxed(
     share = ntraj // len(starts)
     T = runner.length(runner.first_time() if relax is None else 2 * relax)
     passed = apart = 0
+    runner.deadline = deadline
     for _ in range(DOUBLINGS if relax is None else 1):
-        parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
+        try:
+            parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
+        except TimeoutError as error:
+            raise NotRelaxed(
+                f"The time was up before it was known whether the model comes to rest by "
+                f"t = {T:.4g}: pass a longer `timeout`, or fewer `ntraj`."
+            ) from error
         test = relaxation(parts, runner.stochastic)
         passed = passed + 1 if test.passed else 0
         if passed == (2 if relax is None else 1):

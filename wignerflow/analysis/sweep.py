@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import numpy as np
 
 from .. import _check
 from .._check import Times
+from ..estimate import check_memory, repeated
 from ..model.model import Model
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..result.accuracy import BY_THE_METHOD, one_warning
 from ..run.cluster import check_client
-from ..solving import seed_of, solve
+from ..solving import quietly, seed_of, solve, watching, whole
 from .sweep_data import RESERVED, combined, together
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _NOT_HERE = ("checkpoint", "every", "keep", "start")
 _WAYS = ("up", "down")
+PER_POINT = 1500.0  # bytes, at least
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,12 @@ def sweep(
         ``name_sem``, ``name_std``, and for each point ntraj, seed, dt, failed, wall_time and
         stopped_because. With ``run`` whatever it returned, under the dimensions of ``params``.
 
+        Ctrl-C ends it: points that were not done are then NaN, and ``stopped_because`` says so.
+
     Raises:
         ValueError, TypeError: an argument does not meet its requirement, or observables differ in
-            name or shape from point to point.
+            name or shape from point to point. Of any error after the first point, the attribute
+            ``done`` is the dataset of the points before.
 
     Example:
         >>> import numpy as np, wignerflow as wf
@@ -115,6 +121,8 @@ def sweep(
     for name in options:
         if name in _NOT_HERE:
             _check.fail("options", f"not hold `{name}`, which belongs to one run", name)
+    count = math.prod(len(values) for values in axes.values())
+    check_memory(PER_POINT * float(count), f"A sweep over {count} points", "take fewer values")
     places = list(itertools.product(*axes.values()))
     names = [name for own in axes for name in own]
     named = [dict(zip(names, itertools.chain(*place), strict=True)) for place in places]
@@ -128,33 +136,69 @@ def sweep(
             own["progress"] = False
         work.append(_Work(model_fn, point, tlist, e_ops, run, {**options, **own}))
     found: list[Any] = [None] * len(work)
-    if client is None:
-        with Steps("sweep", progress) as bar:
-            done = 0
-            for line in lines:
-                before = None
-                for k in line:
-                    bar.show(done, len(work))
-                    found[k] = _done(work[k], before, continued is not None)
-                    before, done = found[k] if continued else None, done + 1
-    else:
-        check_client(client)
-        if run is None:
-            for w in work:
-                w.options["threads"] = 1
-        futures = [client.submit(_done, w, None, False, pure=False) for w in work]
-        found = client.gather(futures)
     grid: dict[tuple[str, ...], list[Any]] = dict(axes)
     if continued:
         grid = {("direction",): [(way,) for way in _WAYS], **axes}
+
+    def data() -> xarray.Dataset:
+        if run is not None:
+            return combined(grid, found)
+        return together(grid, found, callable(tlist))
+
+    try:
+        if client is None:
+            _one_by_one(work, lines, continued is not None, progress, found)
+        else:
+            check_client(client)
+            if run is None:
+                for w in work:
+                    w.options["threads"] = 1
+            _on_workers(work, client, found)
+    except KeyboardInterrupt:
+        if all(result is None for result in found):
+            raise
+        warnings.warn("Interrupted: points that were not done hold NaN.", stacklevel=2)
+    except Exception as error:
+        if any(result is not None for result in found):
+            error.done = data()  # type: ignore[attr-defined]
+            error.add_note("The points that were done are in the attribute `done` of this error.")
+        raise
     with one_warning():
         for result in found:
             for text in (getattr(result, "stats", None) or {}).get("warnings", ()):
                 if BY_THE_METHOD in text:
                     warnings.warn(text, AccuracyWarning, stacklevel=2)
-    if run is not None:
-        return combined(grid, found)
-    return together(grid, found, callable(tlist))
+    return data()
+
+
+def _one_by_one(
+    work: list[_Work], lines: list[list[int]], continued: bool, progress: bool, found: list[Any]
+) -> None:
+    """Do the points here, until Ctrl-C."""
+    with Steps("sweep", progress) as bar, watching("sweep", told=False):
+        done = 0
+        for line in lines:
+            before = None
+            for k in line:
+                bar.show(done, len(work))
+                with repeated(len(work) - done):
+                    found[k] = _done(work[k], before, continued)
+                if isinstance(found[k], Result):
+                    whole(found[k])
+                before, done = found[k] if continued else None, done + 1
+
+
+def _on_workers(work: list[_Work], client: Any, found: list[Any]) -> None:
+    """Do the points on the workers of a cluster."""
+    futures = [client.submit(_done, w, None, False, pure=False) for w in work]
+    try:
+        found[:] = client.gather(futures)
+    except BaseException:
+        done = [k for k, future in enumerate(futures) if future.status == "finished"]
+        for k, result in zip(done, client.gather([futures[k] for k in done]), strict=True):
+            found[k] = result
+        client.cancel(futures)
+        raise
 
 
 def _axes(params: Any) -> dict[tuple[str, ...], list[Any]]:
@@ -218,8 +262,7 @@ def _done(work: _Work, before: Result | None, keep: bool) -> Any:
         _check.fail("e_ops", must, "given twice")
     wanted = own if work.e_ops is None else work.e_ops
     wanted = wanted(model) if callable(wanted) else wanted
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # they stand in the dataset
+    with quietly():  # warnings stand in the dataset
         if work.run is not None:
             return work.run(model, *(() if wanted is None else (wanted,)), **work.options)
         if wanted is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _check, store
-from ..result import Result
+from ..result import Result, Values
 
 if TYPE_CHECKING:
     import xarray
@@ -26,7 +27,9 @@ def together(axes: Axes, results: list[Result], own_times: bool) -> xarray.Datas
     import xarray
 
     shape = tuple(len(v) for v in axes.values())
-    first = results[0]
+    first = next(r for r in results if r is not None)
+    absent = _absent(first)
+    results = [absent if r is None else r for r in results]
     for result in results:
         for name in first.expect:
             if list(result.expect) != list(first.expect):
@@ -78,8 +81,9 @@ def combined(axes: Axes, found: list[Any]) -> xarray.Dataset:
 
     shape = tuple(len(v) for v in axes.values())
     grid = _dimensions(axes)
-    points = [_dataset(value) for value in found]
-    first = points[0]
+    first = _dataset(next(value for value in found if value is not None))
+    nothing = _nothing(first)
+    points = [nothing if value is None else _dataset(value) for value in found]
     for point in points:
         if set(point.variables) != set(first.variables) or point.sizes != first.sizes:
             must = "return the same names and shapes at every point"
@@ -98,6 +102,24 @@ def combined(axes: Axes, found: list[Any]) -> xarray.Dataset:
         variables[shown] = ([*grid, *own.dims], _stack(values, shape), own.attrs)
     same = {k: v for k, v in first.attrs.items() if all(p.attrs.get(k) == v for p in points)}
     return xarray.Dataset(variables, coordinates, {**same, **said(found)})
+
+
+def _absent(like: Result) -> Result:
+    """The result of a point that was not done: NaN everywhere."""
+    out = copy.copy(like)
+    parts = {
+        part: Values({n: np.full(v.shape, np.nan) for n, v in getattr(like, part).items()})
+        for part in store.PARTS
+    }
+    out.__dict__.update(parts, times=np.full(like.times.shape, np.nan), ntraj=0)
+    out.__dict__["stats"] = {"stopped_because": "not run"}
+    return out
+
+
+def _nothing(like: xarray.Dataset) -> xarray.Dataset:
+    """Likewise of a point that returned something else."""
+    numbers = {n: v for n, v in like.data_vars.items() if v.dtype.kind in "biufc"}
+    return like.assign({n: v.astype(np.result_type(v, float)) * np.nan for n, v in numbers.items()})
 
 
 def said(found: list[Any]) -> dict[str, str]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from ..analysis.controls import Late, control, late
+from ..crew import Crew
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
@@ -58,8 +58,8 @@ def nets(
     times = made[1][::10]
     grid = Grid.make(times, float(times[1] - times[0]) / 4)
     run = GuidedKernel(text, grid, single=True, batched=np.zeros(0, np.int64))
-    with ThreadPoolExecutor(available_threads()) as pool:
-        found = Directions(run.own, run.kernel, run.K, max(DIRECTIONS), pool).leading(directions)
+    with Crew(available_threads(), lambda: None) as crew:
+        found = Directions(run.own, run.kernel, run.K, max(DIRECTIONS), crew).leading(directions)
         r = len(found.G)
 
         def one(k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,7 +67,7 @@ def nets(
             mean = run.kernel.run_table(k * len(z), 1, found.G, z)[1][:, :, 0]
             return mean.mean(axis=0), mean.reshape(-1, 2, mean.shape[1]).mean(axis=0)
 
-        means = list(pool.map(one, range(repeats * BATCHES)))
+        means = crew.map(one, range(repeats * BATCHES), [run])
     whole = np.stack([m for m, _ in means]).reshape(repeats, BATCHES, -1)
     halves = np.stack([h for _, h in means]).reshape(repeats, BATCHES, 2, -1)
     parted_means = (halves[:, :, 0] + np.roll(halves[:, :, 1], 1, axis=1)) / 2

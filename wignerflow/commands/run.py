@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +91,10 @@ def _dry(options: argparse.Namespace, job: Any) -> int:
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
     from ..checkpoint import CheckpointFailed
     from ..files import write_atomic
-    from ..solving import FailedTrajectories, solve
+    from ..solving import FailedTrajectories, quietly, solve
 
     start, code = time.perf_counter(), 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # they stand in the result, and below
+    with quietly():  # warnings stand in the result, and below
         try:
             result = solve(job.model, job.tlist, e_ops=job.e_ops, method=job.method, **job.options)
         except (FailedTrajectories, CheckpointFailed) as error:

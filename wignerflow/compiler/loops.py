@@ -25,6 +25,11 @@ KINDS = {
 COMPLEX = np.dtype("complex128")
 
 
+def fresh(entry: Any) -> Any:
+    """An entry of an array; compiled, as it is now, should others change it meanwhile."""
+    return entry
+
+
 class Loop:
     """A function whose results are written into its arguments.
 

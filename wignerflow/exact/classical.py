@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from ..compiler.loops import Loop
+from ..compiler.loops import Loop, fresh
 from ..model.coefficients import Coef
 from ..model.mode_states import ModeState
 from ..model.model import Model
@@ -232,13 +232,13 @@ def _word(letters, first, last, J, M, shifted):  # type: ignore[no-untyped-def]
 
 
 def _one(  # type: ignore[no-untyped-def]
-    J, M, stream, times, out, rates, shifted, rate, time, local, dJ, dM, word_first, coefficient,
-    letter_first, letters, emitters, edges, c, degree, bound,
+    leave, J, M, stream, times, out, rates, shifted, rate, time, local, dJ, dM, word_first,
+    coefficient, letter_first, letters, emitters, edges, c, degree, bound,
 ):  # fmt: skip
     """One trajectory from (J, M); out[t, s] becomes (J, M) at times[t]. Returns the jumps made."""
     K, S = rate.size, J.size
     t, n, counter, piece, jumps = times[0], 0, 0, 0, 0
-    while n < times.size:
+    while n < times.size and fresh(leave[0]) == 0:
         while piece < edges.size - 2:
             if edges[piece + 1] > t:
                 break
@@ -299,22 +299,31 @@ def _one(  # type: ignore[no-untyped-def]
 
 @Loop
 def _run(  # type: ignore[no-untyped-def]
-    J, M, seed, numbers, times, out, jumps, rates, shifted, rate, time, local, dJ, dM, word_first,
-    coefficient, letter_first, letters, emitters, edges, c, degree, bound,
+    leave, J, M, seed, numbers, times, out, jumps, rates, shifted, rate, time, local, dJ, dM,
+    word_first, coefficient, letter_first, letters, emitters, edges, c, degree, bound,
 ):  # fmt: skip
     """Trajectories of these numbers from (J, M), one a row; ``jumps`` counts all of theirs."""
     for row in range(numbers.size):
         jumps[0] += _one(
-            J[row], M[row], key(seed, numbers[row]), times, out[row], rates, shifted, rate, time,
-            local, dJ, dM, word_first, coefficient, letter_first, letters, emitters, edges, c,
+            leave, J[row], M[row], key(seed, numbers[row]), times, out[row], rates, shifted, rate,
+            time, local, dJ, dM, word_first, coefficient, letter_first, letters, emitters, edges, c,
             degree, bound,
         )  # fmt: skip
 
 
 def trajectories(
-    basis: Basis, p: Process, pieces: Pieces, seed: int, numbers: range, times: Array
+    basis: Basis,
+    p: Process,
+    pieces: Pieces,
+    seed: int,
+    numbers: range,
+    times: Array,
+    leave: NDArray[np.int64],
 ) -> tuple[Array, int]:
-    """States (J, M) of trajectories at ``times``, shape (n, T, sites, 2), and the jumps made."""
+    """States (J, M) of trajectories at ``times``, shape (n, T, sites, 2), and the jumps made.
+
+    They mean nothing once ``leave``, (1,), is not zero: then it ends as soon as it can.
+    """
     out = np.empty((len(numbers), times.size, len(basis.sites), 2))
     starts = np.empty((len(numbers), len(basis.sites), 2))
     for row, trajectory in enumerate(numbers):
@@ -322,9 +331,9 @@ def trajectories(
         starts[row] = [draw(site, rng) for site in basis.sites]
     jumps = np.zeros(1, np.int64)
     _run(
-        starts[..., 0].copy(), starts[..., 1].copy(), np.uint64(seed), np.array(numbers, np.uint64),
-        times, out, jumps, np.zeros(p.rate.size), np.zeros(len(basis.sites)), *p.arguments,
-        *pieces.arguments,
+        leave, starts[..., 0].copy(), starts[..., 1].copy(), np.uint64(seed),
+        np.array(numbers, np.uint64), times, out, jumps, np.zeros(p.rate.size),
+        np.zeros(len(basis.sites)), *p.arguments, *pieces.arguments,
     )  # fmt: skip
     return out, int(jumps[0])
 

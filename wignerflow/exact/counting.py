@@ -22,6 +22,7 @@ Reference: Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), for the field and
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..estimate import announce, check_time
 from ..model.model import Model
 from ..model.operators import Op
 from . import regression
@@ -300,8 +302,26 @@ class Counter:
         self.rho = [np.zeros((here.size, 1), complex)]
         self.rho[0][np.searchsorted(here, codes), 0] = values
         self.chains: dict[Any, Chain] = {}
-        for j in range(edges.size - 1):
+
+    def begin(self, g1: bool, g2: bool) -> None:
+        """The density matrix at all edges; once it is known how long a bin takes, say so."""
+        A, B = self.e.count, self.edges.size - 1
+        for j in range(B):
+            check_time(j, B)
+            began = time.thread_time()
             self.rho.append(self.free(self.zero, self.rho[j], j))
+            if j:
+                continue
+            wide = 1.0 if self.steady else B / 2  # columns at once
+            each = A * (2 * wide + 4) + wide + 2 if g1 else 0.0
+            each += A * (5 * wide + 12) + wide + 4 if g2 else 0.0
+            advances = B * (1 + A * (each + 8))
+            announce(
+                (time.thread_time() - began) * advances,
+                16.0 * self.rho[0].size * wide * (2 + A),
+                f"photon statistics: {B} bins of {self.rho[0].size} elements of the density matrix",
+                "take fewer or wider bins, fewer outputs, or wf.TWA()",
+            )
 
     def set(self, level: Level) -> Codes:
         """Elements of a level."""
@@ -503,6 +523,7 @@ def count(
     elements = Elements(model, system.basis, fields, memory)
     timed = bool(model.coefficients) or any(K.coefficients for K in fields)
     counter = Counter(elements, known, start, edges, timed, rtol, steady)
+    counter.begin(g1, g2)
     n, flux = counter.numbers()
     coherence = counter.coherence() if g1 else None
     pairs, mixed = counter.pairs() if g2 else (None, None)

@@ -101,8 +101,13 @@ class Correlated(WaveFunctions):
             edges = system.combined(before, early)[1:].real.max(axis=1, initial=0.0)
             out[row, 3:] = edges[:, None]
             total += jumps + self._follow(trajectory, end, after, out[row])
-        self.jumps.append(total)
+        self.jumps[numbers.start] = total
         return out
+
+    def seconds(self) -> float:
+        """Of one run up to t, and of all that follow from it."""
+        follow = sum(1 if left == right else 4 for _, left, right in self.terms) + self.mean
+        return super().seconds() * (1 + follow)
 
     def _follow(self, trajectory: int, end: tuple[int, Values], after: Values, out: Values) -> int:
         """What follows from the state at t; ``out`` (3 + modes, T). Returns the jumps made."""

@@ -9,19 +9,20 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..estimate import announce, check_memory, check_time
+from ..crew import Crew
+from ..estimate import check_memory
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import pulse_times, stirred
 from . import classical, pieces, wave_runs, wavefunctions
+from .collect import Moments, Stoppable, Values, collected
 from .cutoffs import edge_stats, guess_cutoffs, widened
 from .engine import checked_ops
 from .ladder import Basis, Site
@@ -30,14 +31,13 @@ from .pulsed import Pulses
 from .reduction import reduced
 from .solution import ExactSolution
 
-CHUNK = 64
 ENGINES = ("classical", "wavefunctions")
 #: Largest mean population at the edge of a mode that passes without a larger cutoff, runs of the
 #: pilot that settles it first, and times at which the pilot looks.
 EDGE, PILOT, LOOKS = 1e-6, 8, 101
 OVERHEAD = 2e-4  # seconds of a run of wave functions beside its steps
-
-Values = NDArray[np.complex128]
+#: Of the time, in the first run that is timed; seconds of timed runs that are enough.
+SMALLEST, ENOUGH = 2.0**-20, 5e-3
 
 
 class QuantumJumps:
@@ -152,10 +152,10 @@ class QuantumJumps:
             ntraj: number of runs, at least 2.
             seed: 64-bit seed; None draws one (kept in ``stats["seed"]``).
             threads: chunks of 64 runs run in this many threads.
-            timeout: start no new chunk after this many seconds.
+            timeout: return what is done after this many seconds, as Ctrl-C does.
 
         Raises:
-            TimeoutError: not even a first chunk was begun by then.
+            TimeoutError: not even a first chunk was done by then.
             ValueError: the model does not fit into memory.
         """
         times = _check.tlist(tlist)
@@ -177,16 +177,6 @@ class QuantumJumps:
         else:
             run = _Classical(model, named, times, seed)
             why = "nothing couples different M, so runs are a classical jump process."
-        outputs = len(named) * times.size * 16.0
-        began = time.perf_counter()
-        each = run.seconds()
-        begin += time.perf_counter() - began  # it may compile
-        announce(
-            ntraj * each / threads,
-            outputs * (CHUNK * (threads + 1) + (2 * ntraj if self.keep else 0)),
-            f"{ntraj} runs of quantum jumps, {times.size} times",
-            "ask for fewer runs, output times or observables",
-        )
         total, kept, stopped = collected(run, ntraj, threads, timeout, begin, self.keep)
         stats: dict[str, Any] = {
             "engine": "jumps",
@@ -195,7 +185,7 @@ class QuantumJumps:
             "ntraj": total.n,
             "seed": seed,
             "stopped_because": stopped,
-            "jumps": sum(run.jumps),
+            "jumps": run.counted(total.n),
             **run.stats(total),
             "wall_time": time.perf_counter() - begin,
         }
@@ -209,62 +199,6 @@ class QuantumJumps:
         return ExactSolution.build(named, total.mean[:n], stats, total.sem[:n])
 
 
-def collected(
-    run: Any, ntraj: int, threads: int, timeout: float | None, begin: float, keep: bool
-) -> tuple[_Moments, list[Values], str]:
-    """Moments over runs, the values of all in chunks if asked for, and why it stopped."""
-    stopped = "ntraj"
-    while True:
-        total, kept = _Moments(), []
-        with ThreadPoolExecutor(threads) as pool:
-            for group in range(0, ntraj, threads * CHUNK):
-                check_time(group, ntraj)
-                if timeout is not None and time.perf_counter() - begin > timeout:
-                    if not group:
-                        raise TimeoutError(
-                            f"No run was finished within {timeout:g} s: the time went into "
-                            "setting up the matrices and choosing the cutoffs of modes."
-                        )
-                    stopped = "timeout"
-                    break
-                some = range(group, min(group + threads * CHUNK, ntraj), CHUNK)
-                chunks = [range(a, min(a + CHUNK, ntraj)) for a in some]
-                for values in pool.map(run, chunks):
-                    total.add(values)
-                    if keep:
-                        kept.append(values)
-        if stopped == "timeout" or not run.widen(total.mean):
-            return total, kept, stopped
-
-
-class _Moments:
-    """Means and squared deviations over runs, merged chunk by chunk in order (Chan et al. 1983)."""
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.mean: Values = np.zeros(0, complex)
-        self.square: NDArray[np.float64] = np.zeros(0)
-
-    def add(self, values: Values) -> None:
-        """Merge values of shape (runs, K, T)."""
-        n = len(values)
-        mean = values.mean(axis=0)
-        square = (np.abs(values - mean) ** 2).sum(axis=0)
-        if self.n == 0:
-            self.n, self.mean, self.square = n, mean, square
-            return
-        total = self.n + n
-        step = mean - self.mean
-        self.square = self.square + square + np.abs(step) ** 2 * (self.n * n / total)
-        self.mean = self.mean + step * (n / total)
-        self.n = total
-
-    @property
-    def sem(self) -> NDArray[np.float64]:
-        """Standard error of the mean, shape (K, T)."""
-        return np.asarray(np.sqrt(self.square / (self.n - 1) / self.n))
-
-
 def spanned(model: Model, functions: list[pieces.Product], times: Any) -> pieces.Pieces:
     """Functions of time over the whole of a run, of which the first is one."""
     begin, end = float(times[0]), float(times[-1])
@@ -274,7 +208,7 @@ def spanned(model: Model, functions: list[pieces.Product], times: Any) -> pieces
     return pieces.fit(functions, nodes)
 
 
-class _Classical:
+class _Classical(Stoppable):
     """Chunks of a classical jump process."""
 
     name = "classical"
@@ -284,34 +218,57 @@ class _Classical:
         self.process = classical.process(model, self.basis)
         self.pieces = spanned(model, self.process.functions, times)
         self.ops, self.times, self.seed = list(ops.values()), times, seed
-        self.jumps: list[int] = []
+        super().__init__()
+
+    @property
+    def wanted(self) -> int:
+        """See ``Runs``."""
+        return len(self.ops)
 
     def __call__(self, numbers: range) -> Values:
+        found, self.jumps[numbers.start] = self._values(numbers, self.times)
+        return found
+
+    def _values(self, numbers: range, times: NDArray[np.float64]) -> tuple[Values, int]:
         states, jumps = classical.trajectories(
-            self.basis, self.process, self.pieces, self.seed, numbers, self.times
+            self.basis, self.process, self.pieces, self.seed, numbers, times, self.leave
         )
-        self.jumps.append(jumps)
-        found = classical.values(self.basis, self.ops, states, self.times)
-        return np.swapaxes(found, 0, 1)
+        found = classical.values(self.basis, self.ops, states, times)
+        return np.swapaxes(found, 0, 1), jumps
 
     def seconds(self) -> float:
-        """Of one run: the first ones are timed, once that has been compiled."""
-        self(range(1))
-        begin = time.thread_time()
-        self(range(PILOT))
-        self.jumps.clear()
-        return (time.thread_time() - begin) / PILOT
+        """Of one run: the first ones are timed, once that has been compiled.
+
+        However long a run is, that is soon done: they go over ever larger shares of the time.
+        """
+        span, share = float(self.times[-1] - self.times[0]), SMALLEST
+        some = self.times
+        self._values(range(1), some[:1])
+        while True:
+            if share < 1:
+                inside = some[some < some[0] + share * span]
+                some = np.append(inside, some[0] + share * span)
+            begin = time.thread_time()
+            self._values(range(PILOT), some)
+            taken = time.thread_time() - begin
+            if share >= 1 or taken > ENOUGH:
+                return taken / PILOT / share
+            some, share = self.times, min(1.0, 16 * share)
+
+    def settle(self, crew: Crew) -> bool:
+        """Nothing is to be chosen."""
+        return False
 
     def widen(self, mean: Values) -> bool:
         """Modes need no cutoff."""
         return False
 
-    def stats(self, total: _Moments) -> dict[str, Any]:
+    def stats(self, total: Moments) -> dict[str, Any]:
         """Nothing to add."""
         return {}
 
 
-class WaveFunctions:
+class WaveFunctions(Stoppable):
     """Chunks of Monte Carlo wave functions."""
 
     name = "wavefunctions"
@@ -325,17 +282,23 @@ class WaveFunctions:
         memory: float,
     ):
         self.times, self.seed, self.memory = times, seed, memory
-        self.jumps: list[int] = []
+        super().__init__()
         self.model, self.ops = model, list(ops.values())
-        self.cutoffs = guess_cutoffs(model)
+        self.cutoffs, self.settled = guess_cutoffs(model), False
         self._build()
-        if self.cutoffs:  # a pilot of a few runs settles the cutoffs of modes
-            looks = np.linspace(times[0], times[-1], LOOKS)
-            self.times = pulse_times(model, np.union1d(times, looks))
-            while self.widen(self(range(PILOT)).mean(axis=0)):
-                pass
-            self.times = times
-            self.jumps.clear()
+
+    def settle(self, crew: Crew) -> bool:
+        """The cutoffs of modes, by a pilot of a few runs."""
+        if not self.cutoffs or self.settled:
+            return False
+        times = self.times
+        looks = np.linspace(times[0], times[-1], LOOKS)
+        self.times = pulse_times(self.model, np.union1d(times, looks))
+        (values,) = crew.stream(self, [range(PILOT)], [self])
+        widened = self.widen(values.mean(axis=0))
+        self.times, self.settled = times, not widened
+        self.jumps.clear()
+        return widened
 
     #: Operators that states are multiplied by.
     kicks: tuple[Op, ...] = ()
@@ -389,7 +352,7 @@ class WaveFunctions:
                 total += self.pulses.run(self.one, trajectory, start, self.times, out[row])
             else:
                 total += self.one(trajectory, self.seed, start, self.times, out[row])[0]
-        self.jumps.append(total)
+        self.jumps[numbers.start] = total
         return self.system.combined(out, self.times)
 
     def one(
@@ -399,14 +362,14 @@ class WaveFunctions:
         last = np.empty(self.last, complex)
         sector, psi = start
         jumps, sector = wave_runs.run(
-            sector, psi, seed, trajectory, times, out, last, *self.arguments
+            sector, psi, seed, trajectory, times, out, last, self.leave, *self.arguments
         )
         if jumps < 0:
             raise ValueError(f"Run {trajectory} lost norm without any jump being possible.")
         first = self.system.first
         return jumps, (sector, last[: first[sector + 1] - first[sector]])
 
-    def stats(self, total: _Moments) -> dict[str, Any]:
+    def stats(self, total: Moments) -> dict[str, Any]:
         """States, largest sector, and modes' cutoffs with the population at their edge."""
         sizes = np.diff(self.system.first)
         out: dict[str, Any] = {

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..model.coefficients import Coef
 from ..model.model import Model
 
@@ -24,6 +25,7 @@ Function = Callable[[Array], NDArray[np.complex128]]
 DEGREE = 8
 EXACT = 1e-10  # of the largest value of a function
 SMALLEST = 1e-12  # piece, of the whole time
+MOST = 20_000  # pieces between nodes
 LOOKS = 1024  # places at which an interval as long as the whole is looked at
 FEWEST = 17  # and any other
 STRAIGHT = 1e-13  # of the largest value: a function this near to a straight line is one
@@ -91,8 +93,13 @@ def fit(functions: Sequence[Function], nodes: Array) -> Pieces:
     span = end - begin
     todo = [(float(a), float(b)) for a, b in itertools.pairwise(nodes)][::-1]
     largest = np.array([np.abs(f(np.linspace(begin, end, LOOKS + 1))).max() for f in functions])
-    edges, rows = [begin], []
+    edges, rows = [begin], list[NDArray[np.complex128]]()
     while todo:
+        if len(rows) + len(todo) > nodes.size + MOST:
+            must = f"be smooth on {MOST} pieces of the time at most, for this method"
+            hint = "Give samples instead: `wf.coef(values, times)`."
+            was = _check.Note(f"one that is not, near t = {todo[-1][0]:.4g}")
+            _check.fail("function", must, was, hint)
         a, b = todo.pop()
         width = b - a
         looks = max(FEWEST, int(np.ceil(LOOKS * width / span)))

@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 
 #: Seconds per entry of the matrix in a product, and per output beside those of its numbers.
 PER_ENTRY, PER_OUTPUT = 2.5e-9, 2e-5
+#: Steps in which time must advance by this share of the whole.
+STALLED, ADVANCE = 10_000, 1e-6
 _FEWER = "ask for fewer output times or observables"
 
 
@@ -197,10 +199,17 @@ def adaptive(
         rtol=max(rtol, 3e-14),
         atol=0.01 * rtol * scale,
     )
-    done, steps = 1, 0
+    done, steps, mark = 1, 0, float(tlist[0])
     while done < tlist.size:
         check_time(solver.t - tlist[0], span)
         message = solver.step()
+        if steps % STALLED == STALLED - 1:
+            if solver.t - mark < ADVANCE * span:
+                raise ValueError(
+                    f"The integrator does not get on at t = {solver.t:.6g}: a coefficient of the "
+                    "model varies too fast there. Give samples instead, `wf.coef(values, times)`."
+                )
+            mark = float(solver.t)
         if solver.status == "failed":
             raise ValueError(f"The integrator stopped at t = {solver.t:.6g}: {message}")
         steps += 1

@@ -21,6 +21,7 @@ import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..estimate import announce
 from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, populations
@@ -32,6 +33,9 @@ from .solution import ExactSolution
 Array = NDArray[np.float64]
 
 _ROUNDS = 60
+#: Share of the expected entries that factors usually have; seconds per operation of the
+#: factorisation, and per entry of the factors in all applications of them.
+USUAL, PER_OPERATION, PER_ENTRY = 0.3, 1e-9, 1e-7
 
 
 class NotUnique(ValueError):
@@ -62,6 +66,13 @@ def null_state(
             f"The steady state of {y.size} coupled numbers needs about {16 * fill / 1e9:.3g} GB, "
             f"but {memory / 1e9:.3g} GB are allowed; raise `memory` or solve to long times."
         )
+    some = USUAL * fill
+    announce(
+        PER_OPERATION * some**2 / max(1, y.size) + PER_ENTRY * some,
+        16.0 * some,
+        f"the steady state: factors of about {some:.2g} entries for {y.size} coupled numbers",
+        "take wf.TWA(), or a smaller model",
+    )
     size = float(np.asarray(abs(A).sum(axis=0)).max(initial=0.0))
     if size == 0.0:
         return y, {"unique": y.size == 1, "residual": 0.0}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiler.loops import Loop
+from ..compiler.loops import Loop, fresh
 from .rng import key, uniform
 
 _TERMS = 60
@@ -103,11 +103,13 @@ def _jumped(  # type: ignore[no-untyped-def]
 
 @Loop
 def _run(  # type: ignore[no-untyped-def]
-    done, psi, seed, trajectory, times, values, last, terms, vectors, weights, local, now, first,
-    norm, k_ptr, k_ind, k_data, k_time, l_ptr, l_ind, l_data, l_first, l_time, l_rate, target,
-    o_ptr, o_ind, o_data, edges, c, degree, bound,
+    done, leave, psi, seed, trajectory, times, values, last, terms, vectors, weights, local, now,
+    first, norm, k_ptr, k_ind, k_data, k_time, l_ptr, l_ind, l_data, l_first, l_time, l_rate,
+    target, o_ptr, o_ind, o_data, edges, c, degree, bound,
 ):  # fmt: skip
-    """See :func:`run`; ``done``: the sector, and the number of jumps; then come scratch arrays."""
+    """See :func:`run`; ``done``: the sector, and the number of jumps; ``terms`` to ``now`` are
+    scratch.
+    """
     state, other, mixed, part = vectors[0], vectors[1], vectors[2], vectors[3]
     stream = key(seed, np.uint64(trajectory))
     t, n, jumps, piece, sector = times[0], 0, 0, 0, done[0]
@@ -115,7 +117,7 @@ def _run(  # type: ignore[no-untyped-def]
     threshold = uniform(stream, counter)
     for i in range(psi.shape[0]):
         state[i, 0], state[i, 1] = psi[i, 0], psi[i, 1]
-    while True:
+    while fresh(leave[0]) == 0:
         begin, end = first[sector], first[sector + 1]
         d = end - begin
         while piece < edges.size - 2:
@@ -260,6 +262,7 @@ def run(
     times: NDArray[np.float64],
     values: NDArray[np.complex128],
     last: NDArray[np.complex128],
+    leave: NDArray[np.int64],
     *arguments: NDArray[Any],
 ) -> tuple[int, int]:
     """One trajectory; values[op, t] becomes <op>, ``last`` the state at the last time.
@@ -267,6 +270,7 @@ def run(
     Args:
         sector, psi: where it starts, at times[0].
         last: as long as the largest sector.
+        leave: (1,), not zero from some time on: leave the run, whose values mean nothing.
         arguments: first (sectors + 1,): where sectors begin; norm (K, sectors): of the matrices k
             (rows, columns, entries), which are multiplied by the functions k_time; the terms of
             jumps (rows, columns, entries), l_first (jumps + 1,): terms of a jump, l_time: the
@@ -282,7 +286,7 @@ def run(
     terms, vectors = np.zeros((_TERMS, last.size, 2)), np.zeros((4, last.size, 2))
     local, now = np.zeros((len(c), c.shape[2], 2)), np.zeros((len(c), 2))
     _run(
-        done, psi, np.uint64(seed), trajectory, times, values, last, terms, vectors,
+        done, leave, psi, np.uint64(seed), trajectory, times, values, last, terms, vectors,
         np.zeros(len(target)), local, now, *arguments,
     )  # fmt: skip
     return int(done[1]), int(done[0])

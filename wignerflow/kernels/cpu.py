@@ -121,6 +121,8 @@ class CpuKernel:
         self.full = self.start is not None and self.start.shape[1] > self.state_slots
         if self.full:
             text.links.fill(self.o)
+        #: Not zero: whatever is under way is left, and its sums mean nothing.
+        self.leave = np.zeros(1, np.int64)
         self.source = self._source(text, single)
         self._run = self._compile()
 
@@ -180,6 +182,10 @@ class CpuKernel:
             out = self._sums(arguments)
         out.seconds = time.perf_counter() - start
         return out
+
+    def stop(self) -> None:
+        """See ``Kernel``."""
+        self.leave[0] = 1
 
     def _sums(self, arguments: dict[str, Any]) -> Chunks:
         """Run the kernel; what it wrote into its arguments."""
@@ -269,4 +275,5 @@ class CpuKernel:
             "clips": np.zeros(chunks),
             "begin": begin,
             "final": np.zeros((chunks if keep else 0, self.state_slots, n), self.dtype),
+            "leave": self.leave,
         }

@@ -95,6 +95,7 @@ class CudaKernel:
         self.source = source(text, self.shape, single, self.o, self.ct.shape[0] > 1)
         self.sums_source = sums_source(single, self.shape.sum_threads)
         self.compile_seconds = 0.0
+        self.left = False
         if ready:
             self.target = cuda_target()
             self.fitting(free_memory(0))
@@ -204,6 +205,10 @@ class CudaKernel:
             known = self._tables[device] = (now, *sent)
         return known[1:]
 
+    def stop(self) -> None:
+        """See ``Kernel``."""
+        self.left = True
+
     def simulate(
         self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
     ) -> Chunks:
@@ -257,6 +262,8 @@ class CudaKernel:
 
         number = 0
         for i0, i1, j0, j1 in self._launches(width):
+            if self.left:
+                break
             launch(i0, i1, j0, j1, number)
             if j1 == WHOLE:
                 number += int(self.nsteps[max(i0 - 1, 0) : i1 - 1].sum())

@@ -78,7 +78,7 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
         w: "F[]", p: "F[]", o: "i64[]", ct: "F[][]", nsteps: "i64[]", hs: "F[]", rows: "i64[]",
         kd: "u32[]", kl: "u32[]", noise: "F", count: "i64[][]", mean: "f64[][][]",
         m2: "f64[][][]", bcount: "i64[][][]", bsum: "f64[][][][]", bmap: "i64[]",
-        clips: "f64[]", places: "i64[]", g: "F[]", z: "F[]", scratch: "F[]"):
+        clips: "f64[]", places: "i64[]", g: "F[]", z: "F[]", scratch: "F[]", leave: "i64[]"):
     # places: begin of the table, pairs of initial state, collective and local step, of the run,
     # directions, and whether pairs of chunks are guided (0), the table is as it should be (1), or
     # is drawn as it is (2)
@@ -105,6 +105,8 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
         dynamic = places[1]
         counter = places[7]
         for i in range(nsteps.size + 1):
+            if fresh(leave[0]) != 0:
+                break
             if i > 0:
                 h = hs[i - 1]
                 kl[0] = U(counter)
@@ -119,6 +121,8 @@ def run(first: "i64", chunks: "i64", seed0: "u32", seed1: "u32", v: "F[]", q: "F
                     now = ct[number % ct.shape[0]]
                     step(v, q, s, w, p, o, now, h, noise, row, kd, kl, t0)
                     number += 1
+                    if fresh(leave[0]) != 0:
+                        break
             observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
         for l in range(LN):
@@ -210,7 +214,7 @@ class GivenKernel(CpuKernel):
             count, mean, m2, groups, sums, self.bmap, clips, places,
             np.ascontiguousarray(directions, self.dtype).ravel(),
             np.ascontiguousarray(z, self.dtype).ravel(),
-            np.zeros(max(1, len(directions)) * n, self.dtype),
+            np.zeros(max(1, len(directions)) * n, self.dtype), self.leave,
         )  # fmt: skip
         self._run(arguments)
         return count, mean, m2, np.swapaxes(sums, 2, 3), groups, clips

@@ -33,3 +33,6 @@ class Kernel(Protocol):
         self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
     ) -> Chunks:
         """The sums of chunks from number ``first``."""
+
+    def stop(self) -> None:
+        """Leave all that is under way, as soon as may be, and for good: nobody wants the sums."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimate import check_time
 from ..phasespace.system import MatrixStep, Mean
 from .pulses import turned
 
@@ -62,6 +63,7 @@ def settle(
         else (start if means[0].states is None else means[0].states)
     )
     while means[0].times[-1] < end - LONGEST * max(abs(end), 1e-300):
+        check_time()
         t = float(means[0].times[-1])
         stop = min([t + means[0].step, *(p.time for p in text.system.pulses if p.time > t)])
         kernel = make(grid_of(np.array([t, stop]), means[0].step), states)

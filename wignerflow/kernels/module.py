@@ -122,9 +122,10 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
         q: "F[]", s: "F[]", w: "F[]", p: "F[]", o: "i64[]", ct: "F[][]", nsteps: "i64[]",
         hs: "F[]", rows: "i64[]", kd: "u32[]", kh: "u32[]", kf: "u32[]", noise: "F",
         count: "i64[][]", mean: "f64[][][]", m2: "f64[][][]", bcount: "i64[][][]",
-        bsum: "f64[][][][]", bmap: "i64[]", clips: "f64[]", begin: "F[][][]", final: "F[][][]"):
+        bsum: "f64[][][][]", bmap: "i64[]", clips: "f64[]", begin: "F[][][]", final: "F[][][]",
+        leave: "i64[]"):
     # kd, kh, kf: the keys of a collective, half and full local step, two words for every normal
-    # that is summed (one but in pilots)
+    # that is summed (one but in pilots); leave: set from outside, it ends all that is under way
     for c in range(chunks):
         t0 = (first + c) * LN
         run0, run1 = threefry(seed0, seed1, U(t0 >> 32), U(TRAJECTORIES))
@@ -141,6 +142,8 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
         dynamic = 0
         counter = 0
         for i in range(nsteps.size + 1):
+            if fresh(leave[0]) != 0:
+                break
             if i > 0:
                 h = hs[i - 1]
                 if STRANG:
@@ -154,6 +157,8 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
                     row, now = rows[number + i], ct[number % ct.shape[0]]
                     step(v, q, s, w, p, o, now, h, noise, row, kd, kl, t0)
                     number += 1
+                    if fresh(leave[0]) != 0:
+                        break
             observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap)
         total = 0.0
         for l in range(LN):

@@ -30,6 +30,7 @@ def namespace(lanes: int) -> dict[str, Any]:
         "below": lambda x: np.where(x < 0, 1.0, 0.0),
         "pick": lambda c, a, b: np.where(c > 0, a, b),
         "finite": lambda x: np.where(np.isfinite(x), 1.0, 0.0),
+        "fresh": lambda entry: entry,
         "jit": lambda f: f,
     }
 

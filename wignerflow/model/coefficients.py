@@ -98,7 +98,9 @@ class Coef:
         except Exception as error:
             was = _check.Note(f"one that raised {type(error).__name__}: {error}")
             _check.fail("function", must, was, "", TypeError)
-        if np.asarray(raw).dtype.kind not in "iufc" or np.size(raw) != 1:  # text is no number
+        masked = np.any(np.ma.getmaskarray(raw)) if isinstance(raw, np.ma.MaskedArray) else False
+        # text is no number, and what is masked stands for none
+        if masked or np.asarray(raw).dtype.kind not in "iufc" or np.size(raw) != 1:
             hint = _check.AS_NUMBER if np.asarray(raw).dtype.kind == "b" else ""
             _check.fail("function", must, raw, hint, TypeError)
         value = complex(np.asarray(raw).item())

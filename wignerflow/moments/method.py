@@ -18,22 +18,19 @@ from ..model.op import Op
 from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
-from .limits import (
-    COPIES,
-    MEMORY,
-    WORTH_SAYING,
-    derivation_time,
-    needed,
-    too_large,
-    why_not,
-)
+from .limits import COPIES, MEMORY, WORTH_SAYING, needed, too_large, why_not
 from .observe import Readout
 from .physical import Bounds
-from .program import Program
+from .program import EVALUATIONS, Program, least_time
 from .pulsed import through
 from .steady import relax
 from .text import text
 from .variables import Array, Variables
+
+FEWER = (
+    "ask for fewer output times, use fewer array members or levels, write operators with fewer "
+    "entries, or take wf.TWA()"
+)
 
 
 @dataclass
@@ -103,16 +100,17 @@ class Cumulant:
         need = needed(variables)
         if need > self.memory:
             raise too_large(need, self.memory)
-        terms = generator(model, variables)
-        seconds = derivation_time(terms)
+        families = generator(model, variables)
+        seconds = least_time(families, variables)
         if seconds > WORTH_SAYING:
             announce(
                 seconds,
                 need,
-                f"the moment equations of {variables.length} moments: writing them out",
-                "write operators with fewer entries, use fewer levels, or take wf.TWA()",
+                f"the moments: writing out equations of {variables.length} moments, and at least "
+                f"{EVALUATIONS} right-hand sides",
+                FEWER,
             )
-        return Program(variables, terms, self.memory)
+        return Program(variables, families, self.memory)
 
     def equations(self, model: Model) -> str:
         """The moment equations as text, for models of up to 300 moments."""
@@ -217,13 +215,13 @@ def _say_how_long(program: Program, times: Array, derived: float) -> None:
         rate = float(np.linalg.norm(program(float(times[0]), y + step * slope) - slope)) / (
             step * size
         )
-    evaluations = 12 * max(10.0, span * rate)
+    evaluations = max(EVALUATIONS, 12 * span * rate)
     announce(
         derived + evaluations * each + 2e-8 * times.size * y.size,
         16.0 * times.size * y.size + 8.0 * COPIES * program.v.size**2,
         f"the moments: about {evaluations:.2g} right-hand sides of {y.size} moments, "
         f"{times.size} times",
-        "ask for fewer output times, use fewer array members, or take wf.TWA()",
+        FEWER,
     )
 
 

@@ -22,7 +22,7 @@ from .algebra import closed
 from .closure import Factors, Polynomial, Variable
 from .clusters import Index, remaining
 from .generator import Family, Times
-from .limits import too_large
+from .limits import SECONDS_PER_TERM, derivation_time, too_large
 from .variables import Array, Variables
 
 ROUNDING = 1e-14
@@ -31,6 +31,9 @@ SPARSE = 0.1
 #: Entries of a family from which its number of terms is estimated.
 SAMPLE = 200
 _PER_TERM = 120.0  # bytes, while terms are sorted
+#: Of the right-hand side: how often it is needed at least, and seconds per term and per product of
+#: two entries of matrices.
+EVALUATIONS, EACH_TERM, EACH_PRODUCT = 120, 1.5e-8, 5e-11
 
 
 @dataclass
@@ -146,8 +149,7 @@ class Program:
     def __init__(self, variables: Variables, families: list[Family], memory: float = np.inf):
         self.v = variables
         n = variables.size
-        many = [f for f in families if f.index.shape[1] > SAMPLE]  # others are as dear to derive
-        need = _PER_TERM * expected_terms(many, variables)
+        need = _PER_TERM * expected_terms(_many(families), variables)
         if need > memory:
             raise too_large(need, memory)
         what = f"The equations of {variables.length} moments"
@@ -209,6 +211,18 @@ def _evaluate(terms: list[Terms], z: Array, values: dict[Coef, complex], out: Ar
         for c in term.times:
             weight *= values[c]
         term.add(z, -weight.imag if term.imaginary else weight.real, out)
+
+
+def _many(families: list[Family]) -> list[Family]:
+    """Families that a sample tells of; the others are as dear to derive."""
+    return [f for f in families if f.index.shape[1] > SAMPLE]
+
+
+def least_time(families: list[Family], variables: Variables) -> float:
+    """Seconds of writing out the equations and of the fewest evaluations, about, before both."""
+    terms = expected_terms(_many(families), variables)
+    each = EACH_TERM * terms + EACH_PRODUCT * float(variables.size) ** 3
+    return derivation_time(families) + SECONDS_PER_TERM * terms + EVALUATIONS * each
 
 
 def expected_terms(families: list[Family], variables: Variables) -> float:

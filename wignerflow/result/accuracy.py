@@ -22,16 +22,22 @@ class AccuracyWarning(UserWarning):
 @contextmanager
 def one_warning(stacklevel: int = 4) -> Iterator[None]:
     """Of all :class:`AccuracyWarning` inside one is left, and says how many there were."""
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
+    mine: list[Any] = []
+    show = warnings.showwarning
+
+    def keep(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, AccuracyWarning):
+            mine.append(message)
+        else:
+            show(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AccuracyWarning)
+        warnings.showwarning = keep  # type: ignore[assignment]
         yield
-    mine = [w for w in heard if issubclass(w.category, AccuracyWarning)]
-    for w in heard:
-        if not issubclass(w.category, AccuracyWarning):
-            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
     if mine:
         more = f" ({len(mine) - 1} more runs are off likewise.)" if len(mine) > 1 else ""
-        warnings.warn(f"{mine[0].message}{more}", AccuracyWarning, stacklevel=stacklevel)
+        warnings.warn(f"{mine[0]}{more}", AccuracyWarning, stacklevel=stacklevel)
 
 
 def scale(value: NDArray[Any], steady: bool = False) -> float:

@@ -209,10 +209,14 @@ class Cards(Cluster):
         card = self.target.removeprefix("cuda ")
         some = f"{len(crew.cards)} of {len(crew.asked)} workers"
         self.device = f"{card} x {crew.count} on {some}"
-        rooms = [
-            self.line.ask(client.run, _room, numbers, workers=[address], limit=FETCH)[address]
-            for address, numbers in crew.cards.items()
-        ]
+        rooms = []
+        for address, numbers in crew.cards.items():
+            where: dict[str, Any] = {"workers": [address], "on_error": "return", "limit": FETCH}
+            room = self.line.ask(client.run, _room, numbers, **where).get(address)
+            if isinstance(room, (int, float)):  # else it has died, as others will see
+                rooms.append(room)
+        if not rooms:
+            raise CardsLost("No worker with a GPU is left in the cluster.")
         self.most = kernel.fitting(min(rooms))
         wanted = -(-crew.resident // (kernel.lanes * kernel.shape.threads))
         self.least = max(1, min(wanted, self.most, -(-chunks // crew.count)))

@@ -109,17 +109,30 @@ class Line:
                 "`checkpoint` continues where it was."
             )
 
+    def _answers(self) -> bool:
+        """Whether somebody answers from now on."""
+        begin = time.perf_counter()
+        try:
+            while self.heard < begin:
+                self.check()
+                time.sleep(0.02)
+        except SchedulerLost:
+            return False
+        return True
+
     def ask(
         self,
         call: Callable[..., Any],
         *arguments: Any,
         limit: float | None = None,
+        lost: Callable[[], bool] = lambda: False,
         **keywords: Any,
     ) -> Any:
         """The value of a call, or its error; gives up when the scheduler is gone.
 
         Raises:
-            TimeoutError: it did not return for ``limit`` seconds.
+            TimeoutError: it did not return for ``limit`` seconds, or ``lost`` says that it will not
+                soon.
         """
         begin = time.perf_counter()
         answer: list[Any] = []
@@ -136,10 +149,17 @@ class Line:
             thread.join(0.2)
             if not answer:
                 self.check()
-                if limit is not None and time.perf_counter() - begin > limit:
-                    raise TimeoutError(f"The cluster did not answer within {limit:.0f} s.")
+                over = limit is not None and time.perf_counter() - begin > limit
+                if over or (not answer and lost()):
+                    waited = time.perf_counter() - begin
+                    raise TimeoutError(f"The cluster did not answer within {waited:.0f} s.")
         value, error = answer[0]
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        # of a worker, if the scheduler is there
+        if (
+            isinstance(error, OSError)
+            and not isinstance(error, TimeoutError)
+            and not self._answers()
+        ):
             raise SchedulerLost(f"The cluster's scheduler is gone: {error}.") from error
         if error is not None:
             raise error
@@ -209,7 +229,7 @@ class Cluster:
         try:
             if not self.line.done(future, seconds):
                 return None
-            out, found = self.line.ask(future.result, timeout=FETCH)
+            out, found = self.line.ask(future.result, timeout=FETCH, lost=lambda: not future.done())
         except PoolLost:
             raise
         except Exception as error:

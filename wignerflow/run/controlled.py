@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from ..crew import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
@@ -120,6 +121,10 @@ class ControlledKernel:
         first = sum(2 * n.rows.shape[1] for n in self.features.noise[INITIAL])
         return first + self.features.windows.before * self.features.each
 
+    def stop(self) -> None:
+        """See ``Kernel``."""
+        self.kernel.stop()
+
     def simulate(
         self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
     ) -> Chunks:
@@ -207,8 +212,9 @@ def fit(
         raise Declined("there are too many outputs")
     chunks = -(-PER_CONTROL * D // kernel.lanes)
     workers = request.threads or available_threads()
-    with ThreadPoolExecutor(min(workers, chunks)) as pool:
-        parts = list(pool.map(lambda c: kernel.trajectories(c, PILOT_SEED), range(chunks)))
+    compiling = kernel.compile_seconds + prepared.stats.get("compile_time", 0.0)
+    with Crew(min(workers, chunks), partial(request.watch, compiling)) as crew:
+        parts = crew.map(lambda c: kernel.trajectories(c, PILOT_SEED), range(chunks), [kernel])
     if not all(np.all(p[1]) for p in parts):
         raise Declined("a trajectory became non-finite")
     K = text.channels

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,14 +90,22 @@ class Request:
     #: Keep every trajectory's state at the last time.
     keep: bool = False
     keeper: Keeper | None = None
-    #: When the clock of ``timeout`` began (``time.perf_counter``); None: with the run.
-    start: float | None = None
+    #: When the clock of ``timeout`` began (``time.perf_counter``).
+    start: float = field(default_factory=time.perf_counter)
     #: Called with the kernel and the number of chunks: a pool of workers elsewhere.
     pool: Callable[[Any, int], Pool] | None = None
     #: States (samples, variables) where trajectories start; None draws the model's own.
     initial: NDArray[np.float64] | None = None
     #: Makes the kernel, in place of ``CpuKernel``.
     kernel: Callable[..., Kernel] = CpuKernel
+
+    def watch(self, compiling: float, done: str = "preparing it and its pilots") -> None:
+        """Give up before any trajectory: ``compiling`` seconds do not count.
+
+        Raises:
+            TimeoutError: the time is up.
+        """
+        out_of_time(self.start + compiling, self.timeout, done)
 
 
 @dataclass(frozen=True)
@@ -220,11 +229,8 @@ def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> P
         initial = initial[np.isfinite(initial).all(axis=1)]
     threads = request.threads or available_threads()
     wanted = request.wanted or Wanted(request.ntraj)
-
-    def watch(compiling: float) -> None:
-        clock = start if request.start is None else request.start
-        out_of_time(clock + compiling, request.timeout, "preparing it and the pilot of its step")
-
+    what = "preparing it and the pilot of its step"
+    watch = partial(request.watch, done=what)
     wanted = replace(wanted, threads=threads, watch=watch)
     choice = choose(text, tlist, PILOT_SEED, request.single, initial, wanted)
     stats = {
@@ -251,7 +257,7 @@ def simulate(
     prepared: Prepared | None = None,
 ) -> Outcome:
     """Run trajectories until ``ntraj``, the target, the timeout or an interrupt."""
-    start = time.perf_counter() if request.start is None else request.start
+    start = request.start
     stats: dict[str, Any] = {"warnings": []}
     if prepared is None:
         prepared = prepare(text, tlist, request)
@@ -275,7 +281,7 @@ def simulate(
     piloted = (
         f", of that {pilot['pilot_time']:.3g} s into its pilot" if "pilot_time" in pilot else ""
     )
-    out_of_time(clock, request.timeout, f"preparing it{piloted}")
+    request.watch(stats["compile_time"], f"preparing it{piloted}")
     with Interrupts(terminate=request.keeper is not None) as interrupts:
         run = _Run(kernel, text, request, interrupts, batched, schedule)
         interrupts.armed = True
@@ -358,6 +364,7 @@ class _Run:
         self.absorbing = False
 
     def close(self) -> None:
+        self.kernel.stop()  # if anything is under way still, nobody wants it
         self.pool.close([task for _, task in self.pending])
 
     def _task_units(self, chunk_seconds: float) -> int:

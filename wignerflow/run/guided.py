@@ -19,13 +19,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..crew import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
@@ -92,6 +93,10 @@ class GuidedKernel:
         center = np.einsum("ct,ctk->tk", share, mean)
         square = m2.sum(axis=0) + np.einsum("ct,ctk->tk", count, (mean - center) ** 2)
         return total, center, square
+
+    def stop(self) -> None:
+        """See ``Kernel``."""
+        self.kernel.stop()
 
     def simulate(
         self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
@@ -165,8 +170,9 @@ def guide(
     none = np.zeros(0, np.int64)
     kernel = GuidedKernel(text, grid, single=request.single, batched=none)
     steps, threads = int(grid.nsteps.sum()), request.threads or available_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        found = Directions(kernel.own, kernel.kernel, kernel.K, max(DIRECTIONS), pool)
+    compiling = kernel.compile_seconds + prepared.stats.get("compile_time", 0.0)
+    with Crew(threads, partial(request.watch, compiling)) as crew:
+        found = Directions(kernel.own, kernel.kernel, kernel.K, max(DIRECTIONS), crew)
         work = found.work
         best: tuple[Directions, float, NDArray[np.float64]] | None = None
         begin = FIRST_PILOT
@@ -176,7 +182,7 @@ def guide(
                 continue
             kernel.directions = some
             numbers = range(begin, begin + PILOT_NETS)
-            nets = list(pool.map(lambda k: kernel.net(k, request.seed), numbers))
+            nets = crew.map(lambda k: kernel.net(k, request.seed), numbers, [kernel])
             begin += PILOT_NETS
             work += PILOT_NETS * kernel.lanes * steps * text.work
             if not all(np.all(count == kernel.lanes) for count, _, _ in nets):

@@ -13,7 +13,7 @@ from ..kernels.module import Grid, KernelText
 from .driver import Request, available_threads
 
 LEAST = 1e-9  # seconds per trajectory, step and variable, at least
-CRUDE = 20.0  # seconds below which that lower bound will do
+CRUDE = 1.0  # seconds below which that lower bound will do
 LOOK = 2e6  # trajectories times steps times variables that are timed
 _REMEDY = "ask for fewer output times, observables or kept samples"
 
@@ -63,7 +63,7 @@ def announce_run(
     threads = request.threads or available_threads()
     seconds = LEAST * request.ntraj * steps * text.layout.state_slots / threads
     listener, compiling = heard_by(), 0.0
-    if listener is not None and (listener.precise or seconds > CRUDE):
+    if listener is not None and (listener.precise or listener.number * seconds > CRUDE):
         seconds, compiling = _timed(text, tlist, batched, request, dt, steps)
         seconds /= min(threads, -(-request.ntraj // 32))
     announce(

@@ -8,13 +8,13 @@ better than from many times more plain trajectories.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from ..crew import Crew
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
 from .nets import Directions, given_text
@@ -56,8 +56,8 @@ class NetPilot(Pilot):
         points = 1 << int(np.clip(work / (2 * BATCHES * drifts), LEAST, LARGEST)).bit_length() - 1
         K, n = self.text.channels, 2 * points
         fine_of_coarse = (sums[1] @ sums[0].T).tocsr()
-        with ThreadPoolExecutor(self.wanted.threads) as pool:
-            found = Directions(self.own, kernels[0], K, MOST, pool)
+        with Crew(self.wanted.threads, lambda: self.wanted.watch(self.compiling)) as crew:
+            found = Directions(self.own, kernels[0], K, MOST, crew)
             G = found.G
 
             def net(number: int) -> list[NDArray[np.float64]]:
@@ -77,7 +77,7 @@ class NetPilot(Pilot):
                             out[k] += LANES * mean[0, :, :K]
                 return out
 
-            nets = list(pool.map(net, range(BATCHES)))
+            nets = crew.map(net, range(BATCHES), kernels)
         self.work += found.work + BATCHES * n * drifts
         both = [np.stack([x[k] for x in nets], axis=1) for k in range(2)]
         if not all(np.all(np.isfinite(x)) for x in both):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from ..crew import Crew
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
@@ -59,7 +59,7 @@ class Directions:
         kernel: runs it.
         channels: how many come before the variables.
         most: directions at most.
-        pool: of threads.
+        crew: threads that do it.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Directions:
         kernel: GivenKernel,
         channels: int,
         most: int,
-        pool: ThreadPoolExecutor,
+        crew: Crew,
     ):
         rows, records = 2 * kernel.pairs, kernel.nsteps.size
         if rows > NORMALS:
@@ -88,7 +88,7 @@ class Directions:
                 found.append(sums[0][times][:, :, channels : channels + scale.size])
             return ((found[0] - found[1]) / (2 * STEP * scale))[:, : own.size]
 
-        parts = list(pool.map(columns, range(0, rows, LANES)))
+        parts = crew.map(columns, range(0, rows, LANES), [kernel])
         #: Trajectories times steps.
         self.work = 2 * rows * int(kernel.nsteps.sum()) * text.work
         J = np.concatenate(parts, axis=1).transpose(0, 2, 1).reshape(-1, rows)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..crew import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.module import Grid, KernelText
 from ..phasespace.system import SMALL_NOISE
@@ -77,7 +77,7 @@ class Wanted:
         columns: the observables.
         free: steps need not end at outputs.
         threads: of the pilot.
-        watch: called before every pair with the seconds that compiling took; may give up.
+        watch: called meanwhile with the seconds that compiling took; may give up.
         plain: the run takes plain trajectories, as many as its errors need.
         work: steps times trajectories times variables of one run of the pilot, at most.
         schemes: another scheme may be taken, where it is cheaper.
@@ -215,8 +215,8 @@ class Pilot:
         def some(pair: tuple[int, int]) -> Chunks:
             return kernel.simulate(pair[0], pair[1], ntraj, self.seed, draws=draws)
 
-        with ThreadPoolExecutor(workers) as pool:
-            parts = list(pool.map(some, pairs))
+        with Crew(workers, lambda: self.wanted.watch(self.compiling)) as crew:
+            parts = crew.map(some, pairs, [kernel])
         self.work += ntraj * int(grid.nsteps.sum()) * text.work
         if not all(np.all(p.count == kernel.lanes) for p in parts):
             return None

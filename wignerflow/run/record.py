@@ -9,7 +9,6 @@ does not grow with the number of trajectories.
 from __future__ import annotations
 
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +17,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimate import LONG, check_memory, duration
+from ..estimate import announce, check_memory
 from ..kernels.cpu import CpuKernel
 from ..kernels.module import Grid, KernelText
 from .driver import Request, available_threads
+from .needs import announce_run
 from .statistics import BATCHES
 
+FEWER = "ask for fewer trajectories, fewer times or fewer threads"
 T = TypeVar("T")
 Seen = tuple[NDArray[Any], ...]  # of a group of chunks, see ``folded``
 
@@ -84,7 +85,7 @@ def folded(
     times = grid.nsteps.size + 1
     each = 16.0 * BATCHES * times * channels.size  # and a copy
     need = each * (2 * workers + 1) * min(together, chunks)
-    check_memory(need, f"Every trajectory at {times} times", "ask for fewer times or threads")
+    check_memory(need, f"Every trajectory at {times} times", FEWER)
     kernel = CpuKernel(text, grid, single=request.single, batched=channels, lanes=BATCHES)
 
     def group(c: int, stop: int) -> Seen:
@@ -101,6 +102,7 @@ def folded(
         stop = min(start + together * groups, chunks)
         return fold(group(c, stop) for c in range(start, stop, together))
 
+    announce_run(text, grid.records, channels, request, float(grid.hs.max()) * (1 + 1e-12))
     begin, first = time.perf_counter(), True
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(some, k) for k in range(min(2 * workers, number)))
@@ -109,21 +111,13 @@ def folded(
             while waiting:
                 out = waiting.popleft().result()
                 if first:
-                    warn_if_long((time.perf_counter() - begin) * number / workers, request.ntraj)
+                    seconds = (time.perf_counter() - begin) * number / workers
+                    announce(seconds, need, f"{request.ntraj} trajectories", FEWER)
                     first = False
                 if following < number:
                     waiting.append(pool.submit(some, following))
                     following += 1
                 yield out
         finally:
+            kernel.stop()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def warn_if_long(seconds: float, ntraj: int) -> None:
-    """Warn of a run of more than an hour, estimated from a part of it or a shorter one."""
-    if seconds > LONG:
-        warnings.warn(
-            f"These {ntraj} trajectories take about {duration(seconds)}. Ask for fewer of them, or "
-            "for fewer times.",
-            stacklevel=3,
-        )

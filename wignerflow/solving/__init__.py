@@ -6,6 +6,7 @@ and the task that it gives to a method.
 """
 
 from .columns import PlanColumns
+from .costs import quietly, watching, whole
 from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
 from .options import Chosen, seed_of, threads_of, trajectories_of
 from .problem import gather, members
@@ -22,6 +23,7 @@ __all__ = [
     "gather",
     "members",
     "plain_form",
+    "quietly",
     "read_call",
     "register",
     "resolve_method",
@@ -30,4 +32,6 @@ __all__ = [
     "solve",
     "threads_of",
     "trajectories_of",
+    "watching",
+    "whole",
 ]

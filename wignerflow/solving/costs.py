@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..estimate import LONG, MINUTE, Estimate, Listener, check_memory, heard_by, listening
+from ..estimate import (
+    LONG,
+    MINUTE,
+    Estimate,
+    Listener,
+    check_memory,
+    heard_by,
+    listening,
+    out_of_time,
+)
 from ..progress import Steps
+from ..result import Result
 from .methods import runs_trajectories
 from .problem import Problem
 
@@ -30,29 +44,92 @@ def check_outputs(problem: Problem) -> None:
     )
 
 
+class LongRun(UserWarning):
+    """A run takes more than an hour."""
+
+
 @contextlib.contextmanager
-def watching(engine: Any, options: Any) -> Iterator[None]:
-    """Warn before a run of more than an hour; tell on standard error of one of minutes."""
-    if heard_by() is not None:  # somebody only asks
-        yield
+def watching(
+    name: str,
+    *,
+    told: bool = True,
+    timeout: float | None = None,
+    upto: str = "",
+    advice: str = "Ask for less.",
+    clock: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Warn before work of more than an hour; tell on standard error of work of minutes.
+
+    Whoever calls for work that may be long puts it in here; inside another call of this, the outer
+    one warns.
+
+    Args:
+        name: of the work, for its bar.
+        told: whether there is a bar, and a word about minutes.
+        timeout: seconds after which the work ends anyway.
+        upto: "up to " where it may end before.
+        advice: what else to do, in a sentence.
+        clock: is called now and then, and may give up.
+    """
+    outer = heard_by()
+    limit = math.inf if timeout is None else timeout
+    if outer is not None:
+        hear = outer.hear
+        capped = replace(outer, hear=lambda e: hear(replace(e, seconds=min(e.seconds, limit))))
+        with listening(capped):
+            yield
         return
-    said: list[Estimate] = []
+    begin, said = time.perf_counter(), list[float]()
 
     def listen(estimate: Estimate) -> None:
-        limited = options.timeout is not None and options.timeout < LONG
-        if said or (limited and runs_trajectories(engine)):
+        so_far = time.perf_counter() - begin
+        whole = replace(estimate, seconds=so_far + estimate.seconds)
+        if limit < LONG or LONG in said:
             return
-        if estimate.seconds > LONG:
-            said.append(estimate)
-            upto = "up to " if options.target else ""
-            advice = "Set `timeout` or `checkpoint`, or ask for less."
-            warnings.warn(f"This run takes {upto}{estimate!r}. {advice}", stacklevel=2)
-        elif estimate.seconds > MINUTE and options.progress and not runs_trajectories(engine):
-            said.append(estimate)
-            print(f"wignerflow: this takes {estimate!r}", file=sys.stderr, flush=True)
+        if whole.seconds > LONG:
+            said.append(LONG)
+            warnings.warn(f"This run takes {upto}{whole!r}. {advice}", LongRun, stacklevel=2)
+        elif whole.seconds > MINUTE and told and not said:
+            said.append(MINUTE)
+            print(f"wignerflow: this takes {whole!r}", file=sys.stderr, flush=True)
 
-    with (
-        Steps(engine.name, options.progress and not runs_trajectories(engine)) as bar,
-        listening(Listener(listen, watch=bar.show)),
-    ):
+    def watch(done: float, total: float) -> None:
+        clock()
+        bar.show(done, total)
+
+    with Steps(name, told) as bar, listening(Listener(listen, watch=watch)):
         yield
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """No warnings of single runs, which somebody else collects; but of long ones, before them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("always", LongRun)
+        yield
+
+
+def whole(result: Result) -> Result:
+    """The result, for whoever needs all of it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    if result.stats.get("stopped_because") == "interrupted":
+        raise KeyboardInterrupt
+    return result
+
+
+def watching_solve(engine: Any, options: Any) -> contextlib.AbstractContextManager[None]:
+    """The same around a run of ``solve``; only trajectories end with the timeout."""
+    runs = runs_trajectories(engine)
+    return watching(
+        engine.name,
+        told=options.progress and not runs,
+        timeout=options.timeout if runs else None,
+        upto="up to " if options.target else "",
+        advice="Set `timeout` or `checkpoint`, or ask for less.",
+        clock=partial(out_of_time, options.begin, options.timeout, "preparing it")
+        if runs else lambda: None,
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from ..result import AccuracyWarning, Result, Values
 from ..result.accuracy import inaccurate
 from ..run.statistics import Samples
 from .columns import no_error
-from .costs import check_outputs, watching
+from .costs import check_outputs, watching_solve, whole
 from .methods import check_treats, choose, runs_trajectories
 from .options import Options, read_options, truncation_of, unused
 from .problem import Problem, check_problem, gather, members, read_problem
@@ -255,7 +255,7 @@ def solve(
     if start is None:  # else earlier ones have acted
         check_pulses(problem.model, problem.times)
     check_treats(engine, problem.model, problem.base)
-    with watching(engine, options):
+    with watching_solve(engine, options):
         result: Result = engine.run(Task(problem, engine, options), options)
     if why is not None:
         result.stats["why"] = why
@@ -268,7 +268,11 @@ def solve(
         from .truncation import budget
 
         seconds = budget(result, wanted == "full")
-        result.truncation, basis = _stated(problem, engine, result, seconds)
+        try:
+            result.truncation, basis = _stated(problem, engine, result, seconds)
+        except KeyboardInterrupt:  # the result is there, and nobody waits for more
+            none = {name: np.full(v.shape, np.nan) for name, v in result.expect.items()}
+            result.truncation, basis = Values(none), "nothing: interrupted"
         result.stats["truncation"] = basis
     for message in result.stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
@@ -283,7 +287,10 @@ def solve(
 def _stated(problem: Problem, engine: Any, result: Result, seconds: float) -> tuple[Values, str]:
     from .truncation import estimate
 
-    errors, basis = estimate(problem, engine, result, seconds, solve)
+    def run(*arguments: Any, **options: Any) -> Result:
+        return whole(solve(*arguments, **options))
+
+    errors, basis = estimate(problem, engine, result, seconds, run)
     out = Values()
     out.update(errors)
     return out, basis

@@ -245,6 +245,8 @@ class Expressions(Arithmetic):
         name = ast.unparse(node.func)
         if node.keywords:
             self.fail("arguments have no names")
+        if name == "fresh":
+            return self.fresh(node)
         if name in self.module.functions:
             return self.call(name, [self.expression(a) for a in node.args])
         if name == "F" or name in CASTS:
@@ -277,6 +279,16 @@ class Expressions(Arithmetic):
             Value(v.kind, self.emit(f"extractvalue {{ {types} }} {out}, {n}"), v.wide)
             for n, v in enumerate(result)
         )
+
+    def fresh(self, node: ast.Call) -> Value:
+        """An entry as it is now: whoever called may change it while the function runs."""
+        (entry,) = node.args
+        array, at, wide = self.entry(entry) if isinstance(entry, ast.Subscript) else (None, "", 0)
+        if array is None or array.shape or wide:
+            self.fail("`fresh` reads one entry of an array")
+        kind = TYPES[array.kind]
+        load = f"load volatile {kind}, ptr {at}, align {SIZES[array.kind]}"
+        return Value(array.kind, self.emit(load))
 
     def cast(self, kind: str, node: ast.Call) -> Value:
         """A number as another kind."""
