@@ -187,7 +187,8 @@ def solve(
             A run that ends before says in ``stats["notes"]`` how many trajectories it takes.
             Of this and ``dt``, ``precision``, ``timeout``, ``stats["notes"]`` names what the method
             has no use for.
-        timeout: stop after this many seconds and return what is done. Ctrl-C does the same. Setting
+        timeout: stop after this many seconds and return what is done. Ctrl-C does the same, once a
+            first chunk is done (a second one raises). Setting
             up, pilots and chunks count (compiling does not). Methods without trajectories run to
             their end; where that takes more than a minute they say so first on standard error.
         keep: "final" keeps every trajectory's classical variables at the last time, as
