@@ -53,6 +53,10 @@ class Checkpoint:
             _check.fail("checkpoint", "be the path of a file", path, kind=TypeError)
         self.path = Path(path)
         store.check_ending("checkpoint", self.path)
+        try:
+            self.path.exists()
+        except OSError as error:
+            _check.fail("checkpoint", f"be the path of a file ({error.strerror})", str(path))
         if self.path.is_dir() or not self.path.name:
             _check.fail("checkpoint", "be the path of a file", f"the folder {str(path)!r}")
         folder = files.real(self.path).parent

@@ -228,6 +228,8 @@ def check_ending(argument: str, path: str | os.PathLike[str]) -> None:
         ValueError: the ending is that of another format.
     """
     name = os.path.basename(os.fsdecode(path))
+    if "\0" in os.fsdecode(path):
+        _check.fail(argument, "be the name of a file, without null characters", os.fspath(path))
     if os.path.splitext(f"_{name}")[1].lower() in OTHER_FORMATS:  # of ".csv", too
         hint = "`result.save` also writes tables, '.csv'; for others take `result.to_pandas()`."
         _check.fail(argument, "end in '.nc': results are netCDF files", os.fspath(path), hint)

@@ -216,3 +216,12 @@ def test_long_names(tmp_path):
     path = tmp_path / ("x" * 250 + ".nc")
     assert solve(checkpoint=path).digest() == solve().digest()
     assert len(os.listdir(tmp_path)) == 1
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    result = solve(ntraj=64)
+    for name in ("a\0b.nc", "x" * 300 + ".nc"):
+        with pytest.raises(ValueError, match="`checkpoint` must be the"):
+            solve(checkpoint=tmp_path / name)
+        with pytest.raises((ValueError, OSError), match=r"`path` must be|name too long"):
+            result.save(tmp_path / name)

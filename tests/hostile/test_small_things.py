@@ -175,3 +175,44 @@ def test_ctrl_c_while_the_package_is_imported(module):
     command = [sys.executable, "-c", INTERRUPTED, module]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 130 and done.stderr == "wignerflow: interrupted\n", done.stderr
+
+
+def test_a_result_that_fits_nowhere_goes_into_the_temporary_folder(tmp_path, monkeypatch, capsys):
+    """Hours of work are not given up because a disk is full."""
+    import errno
+    import os
+
+    from wignerflow import files
+
+    out, spare = tmp_path / "out", tmp_path / "spare"
+    out.mkdir(), spare.mkdir()
+    whole = files.replacing
+
+    def full(path):
+        if path.parent == out:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(path)
+
+    monkeypatch.setattr(files, "replacing", full)
+    monkeypatch.setattr("tempfile.tempdir", str(spare))
+    assert cli.main(["run", str(LASER), "--ntraj", "64", "--seed", "1", "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    (kept,) = spare.glob("wignerflow-*/laser.nc")
+    assert wf.load(kept).ntraj == 64 and f"Wrote {kept}" in said.out
+    assert said.err.count("No space left on device") == 2 and not list(out.iterdir())
+
+
+def test_ctrl_c_while_the_result_is_written(tmp_path, monkeypatch, capsys):
+    """The first one waits until it is."""
+    import os
+
+    save = wf.Result.save
+
+    def interrupted(self, path):
+        os.kill(os.getpid(), signal.SIGINT)
+        save(self, path)
+
+    monkeypatch.setattr(wf.Result, "save", interrupted)
+    code = cli.main(["run", str(LASER), "--ntraj", "64", "--seed", "1", "--out", str(tmp_path)])
+    assert code == 130 and "the files hold what was done" in capsys.readouterr().err
+    assert wf.load(tmp_path / "laser.nc").ntraj == 64

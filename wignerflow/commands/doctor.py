@@ -137,8 +137,9 @@ def _cache() -> Line:
     advice = "kernels are compiled anew every time; set WIGNERFLOW_CACHE_DIR to a folder"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp"):
-            pass
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp") as draft:
+            draft.write(bytes(2**17))  # as large as a kernel: the disk may be full
+            draft.flush()
     except OSError as error:
         reason = error.strerror or error
         return "PROBLEM", "cache", f"{folder} cannot be written ({reason}): {advice}"

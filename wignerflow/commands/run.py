@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from .. import _check
+from ..files import write_atomic
 from . import UsageError
 
 
@@ -90,7 +92,7 @@ def _dry(options: argparse.Namespace, job: Any) -> int:
 
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
     from ..checkpoint import CheckpointFailed
-    from ..files import write_atomic
+    from ..run.interrupts import Interrupts
     from ..solving import FailedTrajectories, quietly, solve
 
     start, code = time.perf_counter(), 0
@@ -104,16 +106,40 @@ def _solve(source: Path, job: Any, files: list[Path]) -> int:
             result, code = error.result, 1
         except (ValueError, TypeError) as error:
             raise UsageError(f"{source}: {error}") from error
-    write_atomic(files[0], result.save)
-    write_atomic(files[1], lambda path: _draw(result, path))
+    with Interrupts() as interrupts:  # the first Ctrl-C waits until it is written
+        interrupts.armed = True
+        written, failed = _written(result, files)
     print(result)
-    for text in result.stats.get("warnings", ()):
+    for text in [*result.stats.get("warnings", ()), *failed]:
         _say(f"warning: {text}")
-    print(f"Wrote {files[0]} and {files[1]} in {time.perf_counter() - start:.1f} s.")
-    if result.stats.get("stopped_because") == "interrupted":
+    if written:
+        names = " and ".join(map(str, written))
+        print(f"Wrote {names} in {time.perf_counter() - start:.1f} s.")
+    if interrupts.wanted or result.stats.get("stopped_because") == "interrupted":
         _say("interrupted; the files hold what was done")
-        code = 130
-    return code
+        return 130
+    return 1 if failed else code
+
+
+def _written(result: Any, files: list[Path]) -> tuple[list[Path], list[str]]:
+    """Files that were written, and what could not be.
+
+    A result that fits nowhere else goes into the temporary folder: hours may have gone into it.
+    """
+    written, failed = list[Path](), list[str]()
+
+    def write(path: Path, save: Any) -> None:
+        try:
+            write_atomic(path, save)
+            written.append(path)
+        except OSError as error:
+            failed.append(str(error))
+
+    write(files[0], result.save)
+    if not written:
+        write(Path(tempfile.mkdtemp(prefix="wignerflow-")) / files[0].name, result.save)
+    write(files[1], lambda path: _draw(result, path))
+    return written, failed
 
 
 def _say(message: str) -> None:
