@@ -217,20 +217,6 @@ def test_gain_near_threshold_relaxes_in_its_own_time():
     assert 20 < found.stats["relaxed"] < 1e4
 
 
-def test_what_takes_more_than_an_hour_is_said(monkeypatch):
-    """Once the first chunks are done; of photon statistics, too, which run the same way."""
-    from wignerflow.run import record
-
-    mode = wf.Mode(name="a")
-    loss = wf.Jump(mode.a, 1.0)
-    model = wf.Model(jumps=[loss], initial={mode: wf.coherent(1.0)})
-    monkeypatch.setattr(record, "LONG", 0.0)
-    with pytest.warns(UserWarning, match="These 128 trajectories take about .* Ask for fewer"):
-        wf.correlation(model, mode.adag, mode.a, [0.0, 0.5], t=0.5, ntraj=128, seed=1)
-    with pytest.warns(UserWarning, match="These 128 trajectories take about"):
-        wf.photons(model, loss, bins=[0.0, 0.5], ntraj=128, seed=1)
-
-
 def test_one_delay_at_the_initial_state_is_refused():
     mode = wf.Mode(name="a")
     model = wf.Model(jumps=[wf.Jump(mode.a, 1.0)], initial={mode: wf.coherent(1.0)})

@@ -141,12 +141,10 @@ def test_time_dependent_models_are_refused():
 
 def test_lengths_of_more_than_an_hour_are_said(monkeypatch):
     """From the second run on, which is longer and whose pace is known from the first."""
-    from wignerflow.run import record
-
     mode = wf.Mode(name="a")
     model = wf.Model(
         jumps=[wf.Jump(mode.a, 1.0), wf.Jump(mode.adag, 0.2)], initial={mode: wf.vacuum}
     )
-    monkeypatch.setattr(record, "LONG", 0.0)
-    with pytest.warns(UserWarning, match="trajectories take about .* Ask for fewer"):
+    monkeypatch.setattr("wignerflow.solving.costs.LONG", 1e-12)
+    with pytest.warns(UserWarning, match="This run takes about .* trajectories"):
         wf.steady_state(model, {"n": mode.n}, "twa", ntraj=256, seed=1)
