@@ -63,12 +63,12 @@ S = squeezed.quadrature(np.pi / 2)
 figure, axes = new_figure(2)
 above, below = axes.ravel()
 times, one, two = N * burst.times, burst.g2(), exact.g2().value
-for k, label in ((0, "equal times"), (4, "later than by 2 / (N Γ)")):
+for k, label in ((0, "the same bin"), (4, "2 / (N Γ) apart")):
     at = slice(k, None)
     curve = np.diagonal(one.value, k), np.diagonal(one.sem, k)
-    (line,) = above.plot(times[at], np.diagonal(two, k), label=f"{label}, exact")
-    above.errorbar(times[at], *curve, fmt="o", ms=3, color=line.get_color(), label="trajectories")
-above.set(xlabel="N Γ t", ylabel="g2")
+    (line,) = above.plot(times[at], np.diagonal(two, k), label=f"{label}: exact, trajectories")
+    above.errorbar(times[at], *curve, fmt="o", ms=3, color=line.get_color())
+above.set(xlabel="N Γ t (of the later one)", ylabel="g2")
 above.legend()
 below.errorbar(S.omega, S.value, S.sem, fmt="o", ms=3, label="trajectories")
 fine = np.linspace(-6, 6, 400)
