@@ -14,12 +14,14 @@ from wignerflow.atlas import entries, figures, quick, rows
 from wignerflow.atlas.page import summary, text, write
 from wignerflow.compiler import build
 from wignerflow.compiler.loops import Loop
-from wignerflow.estimate import check_time
+from wignerflow.estimate import TooLong, check_time, within
 from wignerflow.exact import populations, propagate, reach
 from wignerflow.result.accuracy import inaccurate, scale
 from wignerflow.solving import truncation
+from wignerflow.solving.comparing import apart
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
+from wignerflow.solving.shorter import Shorter, length
 from wignerflow.solving.smaller import parted
 
 
@@ -145,14 +147,14 @@ def test_work_that_takes_too_long_is_not_begun():
 
 
 def test_work_that_takes_longer_than_announced_is_left():
-    with pytest.raises(truncation.TooLong), truncation.within(time.process_time(), False):
+    with pytest.raises(TooLong), within(time.process_time(), False):
         check_time()
     check_time()  # nobody listens
 
 
 def test_nothing_is_compiled_for_it():
     text = "def run():\n    pass\n"
-    with pytest.raises(truncation.TooLong), truncation.within(np.inf, False):
+    with pytest.raises(TooLong), within(np.inf, False):
         build.load(text)
 
 
@@ -310,7 +312,7 @@ def test_differences_of_large_numbers_are_judged_on_their_own_scale():
     value, own, sem = (x["variance"][-1] for x in (found.expect, found.truncation, found.sem))
     assert abs(value - 850) < own + 2 * sem + found.step_error["variance"][-1]
     assert own < 0.1 * 850
-    off = truncation.apart(found, _cumulants(model, ops))["variance"][-1]
+    off = apart(found, _cumulants(model, ops))["variance"][-1]
     assert off > 500  # what was stated before
     assert found.truncation["of mean"][-1] < 0.05 * 50
 
@@ -354,3 +356,117 @@ def test_quick_atlas(tmp_path):
     assert "| mean-field |" in page.read_text() and len(pictures) == 2
     assert all(p.stat().st_size > 5000 for p in pictures)
     assert "mean-field" in text(summary(found))
+
+
+# ---------------------------------------------------------------- cumulants of higher order
+
+
+def judged(model, ops, times, method, **options):
+    """A result, and its error as stated without the exact solution of the model itself."""
+    problem = read_problem(model, times, ops)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = wf.solve(model, times, e_ops=ops, method=method, truncation=False, **options)
+        own, basis = truncation.estimate(
+            problem, wf.solving.resolve_method(method), run, truncation.FULL, wf.solve, direct=False
+        )
+    return run, own, basis
+
+
+def test_higher_orders_judge_cumulants():
+    """An Ising ring of five spins: cumulants of second order are off by a twentieth."""
+    s = wf.Spin(name="s", count=5)
+    near = wf.NearestNeighbour(periodic=True)
+    H = 0.25 * wf.couple(s.sz, near, s.sz) + 0.5 * s.sx.sum()
+    model = wf.Model(H, [wf.Jump(s.sm, 0.5)], initial={s: wf.down})
+    t, ops = np.linspace(0, 4, 9), {"x": s.sx.sum() / 5, "z": s.sz}
+    run, own, basis = judged(model, ops, t, "cumulant")
+    assert basis == "the difference to cumulants of order 3 and 4" or basis.endswith("order 3")
+    exact = wf.solve(model, t, e_ops=ops, method="exact").expect
+    for name in ops:
+        true = np.abs(run.expect[name] - exact[name])
+        assert true.max() > 0.04
+        assert np.all(true <= own[name] + 1e-6)
+        assert own[name].max() < 5 * true.max()
+
+
+def test_a_laser_that_stays_dark_is_judged_on_the_scale_of_what_it_misses():
+    e, c = wf.CollectiveSpin(2, name="e"), wf.Mode(name="c")
+    H = 0.5 * (c.a * e.Jp + c.adag * e.Jm)
+    jumps = [wf.Jump(c.a, 1.0), wf.Jump(e.Jp, 0.5)]
+    model = wf.Model(H, jumps, initial={e: wf.down, c: wf.vacuum})
+    run, own, _ = judged(model, {"n": c.n}, np.linspace(0, 6, 9), "mean-field")
+    exact = wf.solve(model, run.times, e_ops={"n": c.n}, method="exact").expect["n"]
+    assert np.all(run.expect["n"] == 0) and exact[-1] > 0.1
+    assert np.all(exact <= own["n"] + 1e-9)
+
+
+def test_where_orders_diverge_the_error_is_the_scale_of_what_they_part_in():
+    """A coherent state under a Kerr term: n is conserved, the field revives."""
+    a = wf.Mode(name="a")
+    model = wf.Model(0.5 * a.n * a.n, initial={a: wf.coherent(np.sqrt(3))})
+    ops = {"n": a.n, "x": a.a + a.adag}
+    run, own, basis = judged(model, ops, np.linspace(0, 2 * np.pi, 9), "cumulant")
+    assert "cumulants" in basis
+    assert own["n"].max() < 1e-6 and own["x"][-1] > 1.0
+    assert np.abs(run.expect["x"][-1] + 2 * np.sqrt(3)) < own["x"][-1] + 1.0
+
+
+# ---------------------------------------------------------------- arrays with fewer members
+
+
+def ring(M):
+    s = wf.Spin(name="s", count=M)
+    near = wf.NearestNeighbour(periodic=True)
+    H = 0.25 * wf.couple(s.sz, near, s.sz) + 0.5 * s.sx.sum()
+    jumps = [wf.Jump(s.sm, 0.5 + 0.01 * np.arange(M)), wf.Jump(s.sm.sum(), 1 / M)]
+    model = wf.Model(H, jumps, initial={s: [wf.down] * (M - 1) + [wf.up]})
+    return s, model, {"z": s.sz, "zz": wf.couple(s.sz, near, s.sz) / M, "last": s[M - 1].sx}
+
+
+def test_a_shorter_array_keeps_the_middle_and_the_field_on_a_member():
+    s, model, ops = ring(12)
+    call = write_call(model, ops, wf.TWA(), np.array([0.0, 1.0]))
+    assert length(call) == 12
+    made = Shorter(call, 12, 4)
+    assert made.wide  # the decay of all together is raised
+    small, parts, _ = read_call(made.call)
+    assert small.subsystems[0].count == 4
+    rates = sorted((np.size(j.rate), float(np.max(j.rate))) for j in small.jumps)
+    assert rates == [(1, pytest.approx(0.25)), (4, pytest.approx(0.57))]  # members 4 to 7
+    assert parts["z"].size == 4 and str(parts["last"]) == str(small.subsystems[0][3].sx)
+
+
+def test_sums_coupled_to_a_mode_are_raised_by_the_root():
+    s, c = wf.Spin(name="s", count=12), wf.Mode(name="c")
+    H = 0.2 * (c.adag * s.sm.sum() + c.a * s.sp.sum()) + 0.7 * c.n
+    model = wf.Model(H, [wf.Jump(c.a, 1.0)], initial={s: wf.up, c: wf.vacuum})
+    call = write_call(model, {"n": c.n}, wf.TWA(), np.array([0.0, 1.0]))
+    small, _, _ = read_call(Shorter(call, 12, 3).call)
+    values = {round(max(abs(x) for x in (v.real, v.imag)), 6) for v in small.H.terms.values()}
+    before = {round(max(abs(x) for x in (v.real, v.imag)), 6) for v in model.H.terms.values()}
+    assert values == {round(2 * v, 6) if v < 0.7 else v for v in before}  # sqrt(12 / 3)
+    assert [jump.rate for jump in small.jumps] == [1.0]
+
+
+def test_long_chains_are_judged_by_short_ones():
+    """The same chain of 7 and of 60 spins, of which the first has an exact solution."""
+    errors = {}
+    for M in (7, 60):
+        _, model, ops = ring(M)
+        _, own, basis = judged(model, ops, np.linspace(0, 3, 7), "mean-field")
+        errors[M] = own["zz"].max()
+        assert "exact solutions at sizes" in basis or "cumulants" in basis
+        if M == 7:
+            exact = wf.solve(model, np.linspace(0, 3, 7), e_ops=ops, method="exact").expect
+            run, own, _ = judged(model, ops, np.linspace(0, 3, 7), "mean-field")
+            for name in ops:
+                true = np.abs(run.expect[name] - exact[name])
+                assert np.mean(true <= own[name] + 1e-9) > 0.9
+    assert 0.2 < errors[7] / errors[60] < 10
+
+
+def test_arrays_of_ensembles_are_not_made_shorter():
+    c = wf.Ensemble(50, name="c", count=20)
+    model = wf.Model(jumps=[wf.Jump(c.Jm, 0.1)], initial={c: wf.up})
+    assert length(write_call(model, {"z": c.Jz}, wf.TWA(), np.array([0.0, 1.0]))) == 0

@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -99,7 +100,8 @@ class Listener:
     ``until``: when work that can be left is left (``time.process_time``, so that what is found does
     not hang on what else the machine does); ``compiles``: whether
     kernels may be compiled for it; ``watch``: is told of every step of a calculation how many are
-    done, of how many; ``number``: how many of what is announced there are.
+    done, of how many; ``number``: how many of what is announced there are; ``lanes``: trajectories
+    per block of kernels, which are part of their text: those of a kernel that is there.
     """
 
     hear: Callable[[Estimate], None]
@@ -108,6 +110,7 @@ class Listener:
     compiles: bool = True
     watch: Callable[[float, float], None] | None = None
     number: float = 1.0
+    lanes: int | None = None
 
 
 class TooLong(BaseException):
@@ -125,6 +128,23 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+@contextlib.contextmanager
+def within(until: float, compiles: bool, lanes: int | None = None) -> Iterator[None]:
+    """Leave what is announced to take, or takes, longer; ``compiles``: kernels may be compiled.
+
+    ``lanes``: per block of the kernels.
+    """
+
+    def hear(estimate: Estimate) -> None:
+        if time.process_time() + estimate.seconds > until:
+            raise TooLong
+
+    listener = Listener(hear, until=until, compiles=compiles, lanes=lanes)
+    with listening(listener), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def heard_by() -> Listener | None:

@@ -21,7 +21,7 @@ def solve(model, times, ops, method="cumulant"):
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match=r"`order` must be 2, but was 1\. The first order is"):
+    with pytest.raises(ValueError, match=r"`order` must be 2, 3 or 4, but was 1"):
         wf.Cumulant(order=1)
     with pytest.raises(TypeError, match="`order` must be an integer"):
         wf.Cumulant(order=2.0)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..estimate import TooLong, within
 from ..exact.engine import Exact
 from ..result import AccuracyWarning
 from ..result.accuracy import inaccurate
 from ..run.automatic import density_elements
-from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SECONDS, SHARE, TooLong, load, within
+from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SECONDS, SHARE, load
 from .correlation_result import Asked, Correlation, exact_value
 from .steady_truncation import SLOWER
 

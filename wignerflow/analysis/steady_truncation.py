@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimate import TooLong, within
 from ..exact.engine import Exact
 from ..method import Method
 from ..model.model import Model
@@ -23,27 +24,23 @@ from ..result import AccuracyWarning, Values
 from ..result.accuracy import inaccurate
 from ..run.automatic import density_elements
 from ..solving import gather, members
+from ..solving.comparing import UNSEEN, apart
+from ..solving.orders import ALONE
 from ..solving.provenance import NotPlain, read_call, write_call
 from ..solving.smaller import shrunk
 from ..solving.truncation import (
     APART,
     CERTAIN,
-    CERTAIN_CUMULANTS,
     FULL,
     PER_ELEMENT,
     RTOL,
     SAMPLED,
-    SAMPLED_CUMULANTS,
     SECONDS,
     SHARE,
     SIZES,
-    UNSEEN,
-    TooLong,
-    apart,
     fall,
     load,
     size_of,
-    within,
 )
 from .periodic_state import Phases, exact_values
 from .relaxation import Base
@@ -83,8 +80,7 @@ def steady_truncation(
         return _continued(found, method, smaller, size_of(model))
     other = None if method.name == "cumulant" else _cumulants(model, base, plan, until)
     if other is not None:
-        factor = SAMPLED_CUMULANTS if method.stochastic else CERTAIN_CUMULANTS
-        return {n: factor * e for n, e in apart(found, other).items()}, "second-order cumulants"
+        return {n: ALONE * e for n, e in apart(found, other).items()}, "second-order cumulants"
     nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
     return nothing, "nothing: no reference is quick enough"
 

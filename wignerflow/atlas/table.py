@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact.engine import Exact
+from ..model.model import Model
 from ..result.accuracy import SAMPLING, SHARE, scale
 from ..solving import resolve_method, solve
 from ..solving.problem import read_problem
@@ -58,6 +59,11 @@ class Row:
         return (own > SHARE * self.scale) & (own > SAMPLING * self.sem)
 
 
+def same_forms(model: Model) -> bool:
+    """Whether both forms of the truncated Wigner approximation are one: without single emitters."""
+    return all(sub.kind in ("mode", "collective", "levels") for sub in model.subsystems)
+
+
 def rows(
     entry: Entry, methods: Iterable[str] = MEASURED, ntraj: int = NTRAJ, seconds: float = 0.0
 ) -> Iterator[Row]:
@@ -77,7 +83,9 @@ def rows(
         exact = solve(model, times, e_ops=ops, method=Exact(), truncation=False).expect
         for name in methods:
             method = resolve_method(name)
-            if method.refuses(model, None) is not None:
+            if method.refuses(model, None) is not None or (
+                name == "spin-twa" and same_forms(model)
+            ):
                 continue
             begin = time.perf_counter()
             try:

@@ -7,16 +7,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy
 
 from ..estimate import check_time
-from .physical import Bounds
 from .variables import Array
 
 Rhs = Callable[[float, Array], Array]
+
+
+class Bounds(Protocol):
+    """What moments may be."""
+
+    def diverged(self, y: Array) -> bool:
+        """Whether they are beyond anything that corrects itself."""
+
+    def violated(self, y: Array) -> str | None:
+        """The bound that they miss, in words."""
+
+
 #: Absolute tolerance in units of the relative one: correlations grow from small seeds.
 ATOL = 1e-3
 #: Moments up to which the method may build Jacobians, so that stiff models cost no more.
@@ -24,6 +35,8 @@ SMALL = 500
 #: Steps in which time must advance by this share of the whole; it stands still where moments
 #: become infinite.
 STALLED, ADVANCE = 2000, 1e-9
+#: Steps after which the time is looked at, which takes as long as a step of a small model.
+LOOK = 8
 #: LSODA solves one problem at a time.
 _ALONE = Lock()
 
@@ -66,7 +79,8 @@ def integrate(
         done, steps, diverged, mark = 1, 0, None, float(times[0])
         least = ADVANCE * float(times[-1] - times[0])
         while done < times.size:
-            check_time(solver.t - times[0], times[-1] - times[0])
+            if steps % LOOK == 0:
+                check_time(solver.t - times[0], times[-1] - times[0])
             solver.step()
             steps += 1
             stalled = False
@@ -100,9 +114,9 @@ def _look(run: Trajectory, times: Array, bounds: Bounds) -> None:
         if reason is not None:
             run.unphysical = (float(t), reason)
             run.warnings.append(
-                f"The moments are unphysical from t = {t:.4g} on: {reason}. Second-order cumulants "
-                "fail for this model at such times: compare with wf.Exact() at a smaller size, or "
-                "use wf.TWA()."
+                f"The moments are unphysical from t = {t:.4g} on: {reason}. Cumulants of this "
+                "order fail for this model at such times: compare with wf.Exact() at a smaller "
+                "size, or use wf.TWA()."
             )
             break
     if run.diverged is not None:

@@ -1,4 +1,4 @@
-"""``wf.Cumulant``: closed equations of motion of first and second moments."""
+"""``wf.Cumulant``: closed equations of motion of first and second moments, and of higher ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..model.op import Op
 from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
+from .higher import HigherOrder, HigherReadout
 from .limits import COPIES, MEMORY, WORTH_SAYING, needed, too_large, why_not
 from .observe import Readout
-from .physical import Bounds
 from .program import EVALUATIONS, Program, least_time
 from .pulsed import through
 from .steady import relax
@@ -31,6 +31,7 @@ FEWER = (
     "ask for fewer output times, use fewer array members or levels, write operators with fewer "
     "entries, or take wf.TWA()"
 )
+WORDS = {2: "second", 3: "third", 4: "fourth"}
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Solution:
 class Cumulant:
     r"""Second-order cumulants: means and pair correlations, all higher joint cumulants zero.
 
+    The third and fourth order, for small systems, keep correlations of three and four sites too.
+
     Variables are the means of every site's basic operators and their symmetrised second moments,
 
     .. math:: \frac{d}{dt}\langle X\rangle = \langle\mathcal L^\dagger X\rangle, \qquad
@@ -56,13 +59,17 @@ class Cumulant:
     of the order of M^2 moments, d levels d^4/2; to write their equations takes longer the more
     entries the matrices of H and jumps have, some seconds for full ones of d = 4.
 
+    With order 3 or 4 cumulants up to that order are variables as well, and those above are zero:
+    about n^3/6 or n^4/24 moments of n basic operators, at most 20,000. They correct the second
+    order where that is nearly right, and tend to leave what is physical where it is not.
+
     Args:
-        order: 2 (``wf.MeanField()`` is the first order).
+        order: 2, 3 or 4 (``wf.MeanField()`` is the first order).
         rtol: relative tolerance of one integration step.
         memory: memory in bytes that may be used.
 
     Raises:
-        ValueError: the order is not 2, or a tolerance is not positive.
+        ValueError: the order is not 2, 3 or 4, or a tolerance is not positive.
 
     Reference:
         Kubo, J. Phys. Soc. Jpn. 17, 1100 (1962), for the expansion.
@@ -75,19 +82,19 @@ class Cumulant:
 
     def __init__(self, order: int = 2, *, rtol: float = 1e-8, memory: float = MEMORY):
         self.order = _check.integer("order", order, 1)
-        if self.order != 2:
-            _check.fail("order", "be 2", order, "The first order is `wf.MeanField()`.")
+        if self.order not in WORDS:
+            _check.fail("order", "be 2, 3 or 4", order, "The first order is `wf.MeanField()`.")
         self.rtol = _check.positive("rtol", rtol)
         self.memory = _check.positive("memory", memory)
 
     def __repr__(self) -> str:
-        return "Cumulant()"
+        return "Cumulant()" if self.order == 2 else f"Cumulant(order={self.order})"
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         """Why this method cannot treat ``model``; None if it can."""
         return model.delayed or why_not(model)
 
-    def system(self, model: Model) -> Program:
+    def system(self, model: Model) -> Program | HigherOrder:
         """The moment equations of a model.
 
         Raises:
@@ -110,11 +117,22 @@ class Cumulant:
                 f"{EVALUATIONS} right-hand sides",
                 FEWER,
             )
+        if self.order > 2:
+            return HigherOrder(variables, families, self.order)
         return Program(variables, families, self.memory)
 
     def equations(self, model: Model) -> str:
-        """The moment equations as text, for models of up to 300 moments."""
-        return text(self.system(model))
+        """The moment equations as text, of second order, for models of up to 300 moments."""
+        program = self.system(model)
+        if isinstance(program, HigherOrder):
+            _check.fail("order", "be 2 for equations to be printed", self.order)
+        return text(program)
+
+    def readout(self, program: Program | HigherOrder, ops: Mapping[str, Op]) -> Any:
+        """What gives the values of operators, shape (K, T), of moments of shape (T, length)."""
+        if isinstance(program, HigherOrder):
+            return HigherReadout(program, ops)
+        return Readout(program.v, ops, self.memory)
 
     def run(self, task: Task, options: Options) -> Any:
         """The result of :meth:`solve` for a task of ``wf.solve``."""
@@ -135,15 +153,15 @@ class Cumulant:
         times = _check.tlist(tlist)
         begin, began = time.perf_counter(), time.thread_time()
         program = self.system(model)
-        readout = Readout(program.v, ops, self.memory)
+        readout = self.readout(program, ops)
         derived = time.thread_time() - began
         _say_how_long(program, times, derived)
-        largest = _largest_step(model, times)
-        run = through(model, program, times, Bounds(program.v), self.rtol, largest)
+        largest = largest_step(model, times)
+        run = through(model, program, times, program.bounds(), self.rtol, largest)
         values = readout(run.y)
         stats: dict[str, Any] = {
-            "engine": "second-order cumulants",
-            "moments": program.v.length,
+            "engine": f"{WORDS[self.order]}-order cumulants",
+            "moments": program.length,
             "terms": program.count,
             "steps": run.steps,
             "evaluations": run.evaluations,
@@ -174,16 +192,16 @@ class Cumulant:
         if model.coefficients:
             raise ValueError("A steady state needs a model that is constant in time.")
         program = self.system(model)
-        readout = Readout(program.v, ops, self.memory)
+        readout = self.readout(program, ops)
         y, T, change = relax(program, self.rtol, expired)
         stats: dict[str, Any] = {
-            "engine": "second-order cumulants",
-            "moments": program.v.length,
+            "engine": f"{WORDS[self.order]}-order cumulants",
+            "moments": program.length,
             "relaxed": T,
             "drift": change,
             "warnings": [],
         }
-        reason = Bounds(program.v).violated(y)
+        reason = program.bounds().violated(y)
         if reason is not None:
             stats["unphysical"] = {"what": reason}
             stats["warnings"] = [f"The moments of the steady state are unphysical: {reason}."]
@@ -199,9 +217,9 @@ def named(ops: Mapping[str, Op], values: NDArray[np.complex128]) -> dict[str, ND
     }
 
 
-def _say_how_long(program: Program, times: Array, derived: float) -> None:
+def _say_how_long(program: Program | HigherOrder, times: Array, derived: float) -> None:
     """From one right-hand side, and how fast it changes along itself."""
-    y = program.v.initial()
+    y = program.initial()
     taken = []
     for _ in range(2):  # of processor time, since others may be at work
         begin = time.thread_time()
@@ -225,7 +243,7 @@ def _say_how_long(program: Program, times: Array, derived: float) -> None:
     )
 
 
-def _largest_step(model: Model, times: Array) -> float:
+def largest_step(model: Model, times: Array) -> float:
     """So that no feature of a time coefficient is stepped over."""
     if not model.coefficients:
         return np.inf

@@ -23,6 +23,7 @@ from .closure import Factors, Polynomial, Variable
 from .clusters import Index, remaining
 from .generator import Family, Times
 from .limits import SECONDS_PER_TERM, derivation_time, too_large
+from .physical import Bounds
 from .variables import Array, Variables
 
 ROUNDING = 1e-14
@@ -175,6 +176,23 @@ class Program:
         rows, columns = variables.pairs
         self.places = np.where(drift.place < variables.length, drift.place, variables.length)
         self.flat = rows * n + columns
+
+    @property
+    def length(self) -> int:
+        """Number of real moments."""
+        return self.v.length
+
+    def initial(self) -> Array:
+        """The moments of the initial state, packed."""
+        return self.v.initial()
+
+    def of(self, terms: list[Family]) -> Program:
+        """The equations of the same moments under another generator."""
+        return Program(self.v, terms)
+
+    def bounds(self) -> Bounds:
+        """What moments may be."""
+        return Bounds(self.v)
 
     def entry(self, k: int) -> int:
         """Where entry k of a sparse A stands in the full matrix: n times row + column."""

@@ -6,19 +6,35 @@ same or of smaller ones, so that nothing is left out beyond what the closure lea
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from ..model.model import Model
 from ..model.pulses import alone
-from .generator import generator
-from .integrate import Trajectory, integrate
-from .physical import Bounds
-from .program import Program
-from .variables import Array
+from .generator import Family, generator
+from .integrate import Bounds, Trajectory, integrate
+from .variables import Array, Variables
+
+
+class Moments(Protocol):
+    """Moment equations: a right-hand side, its state at first, and that of other generators."""
+
+    v: Variables
+
+    def __call__(self, t: float, y: Array) -> Array:
+        """dy/dt."""
+
+    def initial(self) -> Array:
+        """The moments of the initial state."""
+
+    def of(self, terms: list[Family]) -> Moments:
+        """The equations of the same moments under another generator."""
+
 
 
 def through(
-    model: Model, program: Program, times: Array, bounds: Bounds, rtol: float, largest: float
+    model: Model, program: Moments, times: Array, bounds: Bounds, rtol: float, largest: float
 ) -> Trajectory:
     """Moments of a model at ``times``, from its initial state, after the pulses at each.
 
@@ -27,12 +43,12 @@ def through(
         program: its moment equations.
         times, bounds, rtol, largest: see ``integrate``.
     """
-    start = program.v.initial()
+    start = program.initial()
     if not model.pulses:
         return integrate(program, times, start, bounds, rtol, largest)
     total = Trajectory(np.full((times.size, start.size), np.nan), 0, 0)
 
-    def run(rhs: Program, when: Array, y: Array, most: float) -> Array:
+    def run(rhs: Moments, when: Array, y: Array, most: float) -> Array:
         part = integrate(rhs, when, y, bounds, rtol, most)
         total.evaluations += part.evaluations
         total.steps += part.steps
@@ -46,8 +62,7 @@ def through(
         for one in model.pulses:
             if one.time == t:
                 families = generator(alone(model, one.generator), program.v)
-                turn = Program(program.v, families)
-                y = run(turn, np.array([0.0, 1.0]), y, np.inf)[-1]
+                y = run(program.of(families), np.array([0.0, 1.0]), y, np.inf)[-1]
         return y
 
     t, end = float(times[0]), float(times[-1])

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .higher import HigherOrder
 from .integrate import integrate
-from .physical import Bounds
 from .program import Program
 from .variables import Array
 
@@ -24,7 +24,7 @@ class NotSettled(ValueError):
 
 
 def relax(
-    program: Program, rtol: float, expired: Callable[[], bool] = lambda: False
+    program: Program | HigherOrder, rtol: float, expired: Callable[[], bool] = lambda: False
 ) -> tuple[Array, float, float]:
     """Moments that no longer change.
 
@@ -42,8 +42,8 @@ def relax(
     Raises:
         NotSettled: the moments diverge, oscillate, or are still changing in the end.
     """
-    y = program.v.initial()
-    bounds = Bounds(program.v)
+    y = program.initial()
+    bounds = program.bounds()
     length = 1.0 / max(_speed(program, y), 1e-12)
     now = 0.0
     for _ in range(DOUBLINGS):
@@ -66,7 +66,7 @@ def relax(
     )
 
 
-def _speed(program: Program, y: Array) -> float:
+def _speed(program: Program | HigherOrder, y: Array) -> float:
     """The fastest rate at which moments of order one change."""
     shifted = y + 0.1 * (1 + np.abs(y)) * np.resize([1.0, -0.7, 0.4], y.size)
     return max(float(np.abs(program(0.0, z)).max() / (1 + np.abs(z).max())) for z in (y, shifted))

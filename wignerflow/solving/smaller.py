@@ -17,8 +17,6 @@ import numpy as np
 
 from ..derived.function import function
 
-#: Couplings between all members: their sums are of weight two, those of neighbours of one.
-WIDE = ("dense", "all")
 LISTS = ("N", "S")
 Whole = Callable[[Mapping[str, Any]], dict[str, Any]]
 
