@@ -425,7 +425,7 @@ def ring(M):
 
 
 def test_a_shorter_array_keeps_the_middle_and_the_field_on_a_member():
-    s, model, ops = ring(12)
+    _, model, ops = ring(12)
     call = write_call(model, ops, wf.TWA(), np.array([0.0, 1.0]))
     assert length(call) == 12
     made = Shorter(call, 12, 4)
@@ -470,3 +470,50 @@ def test_arrays_of_ensembles_are_not_made_shorter():
     c = wf.Ensemble(50, name="c", count=20)
     model = wf.Model(jumps=[wf.Jump(c.Jm, 0.1)], initial={c: wf.up})
     assert length(write_call(model, {"z": c.Jz}, wf.TWA(), np.array([0.0, 1.0]))) == 0
+
+
+def test_steady_cumulants_are_judged_by_higher_orders(monkeypatch):
+    from wignerflow.analysis import steady_truncation
+
+    e = wf.Ensemble(8, name="e")
+    model = wf.Model(jumps=[wf.Jump(e.Jm, 1.0), wf.LocalJump(e.sp, 4.0)], initial={e: wf.up})
+    ops = {"g2": wf.g2(e.Jm), "z": e.Jz}
+    exact = wf.steady_state(model, ops, "exact").expect
+    monkeypatch.setattr(steady_truncation, "_null_vector", lambda *_: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = wf.steady_state(model, ops, "cumulant", unique=False, truncation="full")
+    assert found.stats["truncation"] == "steady cumulants of order 3 and 4"
+    for name in ops:
+        true = abs(found.expect[name] - exact[name])
+        assert 1e-3 * abs(exact[name]) < true < found.truncation[name] < 10 * true
+
+
+def test_steady_states_of_long_arrays_are_judged_by_short_ones():
+    _, model, ops = ring(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = wf.steady_state(model, ops, "cumulant", unique=False, truncation="full")
+    assert found.stats["truncation"] == "exact steady states at sizes 6 and 3, continued to 20"
+    assert found.truncation["z"].shape == (20,)
+    assert 0 < found.truncation["zz"] < abs(found.expect["zz"])
+
+
+def test_correlations_of_large_models_are_judged_by_smaller_ones(monkeypatch):
+    from wignerflow.analysis import correlation_truncation
+
+    a = wf.Mode(name="a")
+    H = 1.0 * a.adag**2 * a.a**2
+    model = wf.Model(H, [wf.Jump(a.a, 0.1)], initial={a: wf.coherent(1.7)})
+    ask = a.a, a.adag, np.linspace(0, 3, 7)
+    exact = wf.correlation(model, *ask, t=0.5, method="exact").value
+    whole = correlation_truncation._exact
+    large = lambda asked, until: None if asked.model is model else whole(asked, until)  # noqa: E731
+    monkeypatch.setattr(correlation_truncation, "_exact", large)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", wf.AccuracyWarning)
+        found = wf.correlation(model, *ask, t=0.5, ntraj=4096, seed=1, truncation="full")
+    assert found.stats["truncation"] == "exact correlations at sizes 2, continued to 2.89"
+    true = np.abs(found.value - exact).max()
+    assert 0.02 * np.abs(exact).max() < true
+    assert true < found.truncation.max() < 10 * true

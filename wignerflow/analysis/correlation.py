@@ -101,8 +101,8 @@ def correlation(
         seed, dt, precision, threads: as in :func:`wignerflow.solve`.
         relax: time after which trajectories count as steady; None detects it by
             :func:`wignerflow.steady_state` on A, B, A^+A and B^+B.
-        truncation: as in :func:`wignerflow.solve`; from the exact correlation only, where that is
-            quick, else NaN.
+        truncation: as in :func:`wignerflow.solve`; from the exact correlation, of the model or of
+            smaller ones, else NaN.
 
     Returns:
         A :class:`Correlation`.

@@ -18,16 +18,17 @@ from ..estimate import TooLong, within
 from ..exact.engine import Exact
 from ..method import Method
 from ..model.model import Model
+from ..moments.higher import size
 from ..moments.method import Cumulant
+from ..moments.variables import Variables
 from ..observables import Plan, assemble_exact, flatten
 from ..result import AccuracyWarning, Values
 from ..result.accuracy import inaccurate
 from ..run.automatic import density_elements
 from ..solving import gather, members
 from ..solving.comparing import UNSEEN, apart
-from ..solving.orders import ALONE
+from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
 from ..solving.provenance import NotPlain, read_call, write_call
-from ..solving.smaller import shrunk
 from ..solving.truncation import (
     APART,
     CERTAIN,
@@ -37,10 +38,10 @@ from ..solving.truncation import (
     SAMPLED,
     SECONDS,
     SHARE,
-    SIZES,
+    Deviation,
     fall,
     load,
-    size_of,
+    smaller_ways,
 )
 from .periodic_state import Phases, exact_values
 from .relaxation import Base
@@ -77,10 +78,10 @@ def steady_truncation(
         return apart(found, exact), "the exact steady state"
     smaller = _smaller(method, model, named, found.ntraj, until, again)
     if smaller:
-        return _continued(found, method, smaller, size_of(model))
-    other = None if method.name == "cumulant" else _cumulants(model, base, plan, until)
-    if other is not None:
-        return {n: ALONE * e for n, e in apart(found, other).items()}, "second-order cumulants"
+        return _continued(found, method, smaller)
+    by_orders = _from_orders(found, method, model, base, plan, until)
+    if by_orders is not None:
+        return by_orders
     nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
     return nothing, "nothing: no reference is quick enough"
 
@@ -145,9 +146,34 @@ def _null_vector(model: Model, base: Base, plan: Plan, until: float) -> Means | 
     return _assembled(base, plan, solution.expect)
 
 
-def _cumulants(model: Model, base: Base, plan: Plan, until: float) -> Means | None:
-    engine = Cumulant()
-    if engine.refuses(model, base) is not None:
+def _from_orders(
+    found: Any, method: Method, model: Model, base: Base, plan: Plan, until: float
+) -> tuple[Means, str] | None:
+    """From steady states of cumulants of other orders: see ``solving.orders``."""
+    own = method.order if isinstance(method, Cumulant) else 0
+    known: dict[int, Means] = {}
+    for order in ORDERS[own]:
+        other = _cumulants(order, model, base, plan, until) if len(known) < ENOUGH else None
+        if other is not None:
+            known[order] = other
+    if not known:
+        return None
+    orders, out, differ = sorted(known, reverse=True), {}, False
+    for name, value in found.expect.items():
+        noise = UNSEEN * np.abs(np.asarray(found.sem[name]))
+        others = [np.asarray(known[k][name]) for k in orders]
+        out[name] = beyond(np.asarray(value), noise, others)
+        differ |= bool(np.any(out[name] > SEEN * np.abs(value)))
+    if own and orders[0] == own + 1 and not differ:
+        return None  # odd cumulants may vanish by symmetry
+    return out, f"steady cumulants of order {' and '.join(map(str, sorted(orders)))}"
+
+
+def _cumulants(order: int, model: Model, base: Base, plan: Plan, until: float) -> Means | None:
+    engine = Cumulant(order)
+    if engine.refuses(model, base) is not None or time.process_time() > until:
+        return None
+    if order > 2 and size(Variables(model).size, order) > MOST:
         return None
     try:
         with within(until, False):
@@ -168,18 +194,18 @@ def _smaller(
     ntraj: int,
     until: float,
     again: Callable[..., Any],
-) -> list[tuple[float, Means]]:
-    """Sizes and deviations there, in units of the exact value; two at most, the larger first."""
-    size = size_of(model)
+) -> list[Deviation]:
+    """Deviations at smaller sizes, in units of the exact value; two at most, the larger first."""
     try:
         call = write_call(model, named, method, np.array([0.0, 1.0]))
     except NotPlain:
         return []
-    out: list[tuple[float, Means]] = []
-    for small in SIZES:
-        if small >= size or (out and small > out[0][0] / APART):
+    whole, candidates, make = smaller_ways(call, model)
+    out: list[Deviation] = []
+    for small in candidates:
+        if out and small > out[0].size / APART:
             continue
-        made = shrunk(call, small / size)
+        made, falls = make(small)
         if made is None or time.process_time() > until or len(out) == 2:
             break
         own, ops, engine = read_call(made)
@@ -192,21 +218,23 @@ def _smaller(
                 run = again(own, ops, engine, ntraj=max(64, ntraj // FEWER))
         except REFUSED:
             continue
-        errors = apart(run, exact, UNSEEN)
+        errors, noise = apart(run, exact, UNSEEN), {}
         for name, error in errors.items():
             unit = np.abs(exact[name])
             errors[name] = np.where(unit > 0, error / np.where(unit > 0, unit, 1.0), 0.0)
-        out.append((float(small), errors))
+            noise[name] = np.asarray(run.sem[name])
+        out.append(Deviation(small, errors, noise, {}, whole, falls))
     return out
 
 
-def _continued(
-    found: Any, method: Method, smaller: list[tuple[float, Means]], size: float
-) -> tuple[Means, str]:
-    factor, out = (SAMPLED if method.stochastic else CERTAIN), {}
+def _continued(found: Any, method: Method, smaller: list[Deviation]) -> tuple[Means, str]:
+    factor, out, whole = (SAMPLED if method.stochastic else CERTAIN), {}, smaller[0].whole
     for name, value in found.expect.items():
-        errors = [float(np.max(d[name])) for _, d in smaller]
-        share = fall([n for n, _ in smaller], errors, size)
-        out[name] = factor * share * smaller[0][1][name] * np.abs(value)
-    sizes = " and ".join(f"{n:.0f}" for n, _ in smaller)
-    return out, f"exact steady states at sizes {sizes}, continued to {size:.0f}"
+        errors = [float(np.max(d.values[name])) for d in smaller]
+        share = fall([d.size for d in smaller], errors, whole) if smaller[0].falls else 1.0
+        own = smaller[0].values[name]
+        if own.shape != np.shape(value):  # of fewer members: the worst of them
+            own = own.max(axis=-1, keepdims=True)
+        out[name] = factor * share * own * np.abs(value)
+    sizes = " and ".join(f"{d.size:g}" for d in smaller)
+    return out, f"exact steady states at sizes {sizes}, continued to {whole:g}"

@@ -102,7 +102,7 @@ def from_orders(
         if not own or unit == 0:  # mean field may have none: a laser that stays dark
             unit = max(unit, scale(others[0]))
         noise = UNSEEN * np.abs(result.sem[name])[some]
-        error = _error(np.asarray(value)[some], noise, [x[at] for x in others])
+        error = beyond(np.asarray(value)[some], noise, [x[at] for x in others])
         differ |= bool(np.nanmax(error, initial=0.0) > SEEN * unit)
         seen = [*others, mine.values[name]] if mine else others
         error = _without_gaps(error, _parted(seen), unit)
@@ -159,10 +159,10 @@ def _padded(value: NDArray[Any], length: int) -> NDArray[Any]:
     return out
 
 
-def _error(
+def beyond(
     value: NDArray[Any], noise: NDArray[np.float64], others: list[NDArray[Any]]
 ) -> NDArray[np.float64]:
-    """The error at outputs from other orders, the highest first; NaN where all are lost."""
+    """The error of values from other orders, the highest first; NaN where all are lost."""
     error = ALONE * distance(value, others[0], noise)
     if len(others) > 1:
         spread = np.abs(others[0] - others[1])

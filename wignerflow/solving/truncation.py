@@ -246,7 +246,7 @@ def size_of(model: Model) -> float:
 Make = Callable[[float], tuple[dict[str, Any] | None, bool]]
 
 
-def _ways(call: Mapping[str, Any], model: Model) -> tuple[float, list[float], Make]:
+def smaller_ways(call: Mapping[str, Any], model: Model) -> tuple[float, list[float], Make]:
     """The size of a model, smaller ones, and what makes a call there: whether errors fall to it."""
     members = length(call)
     if members > LONG:
@@ -294,7 +294,7 @@ def evidence(
         call = write_call(problem.model, named, method, dense)
     except NotPlain:
         return []
-    size, candidates, make = _ways(call, problem.model)
+    size, candidates, make = smaller_ways(call, problem.model)
     begin = time.process_time()
     found: list[Deviation] = []
     for small in candidates:
