@@ -120,7 +120,9 @@ def estimate(
         if exact is not None:
             return apart(result, exact), "the exact solution"
     ways = [_from_smaller, _from_orders]
-    if not method.stochastic:  # high orders know most; and n = 0 of a laser has no scale
+    # high orders know most, but where they diverge; n = 0 of a laser has no scale; and what is off
+    # at less than a few quanta says little
+    if not method.stochastic or _few_quanta(problem.model):
         ways.reverse()
     if isinstance(method, ClusterTWA):
         ways.insert(0, _from_clusters)
@@ -265,10 +267,16 @@ def smaller_ways(call: Mapping[str, Any], model: Model) -> tuple[float, list[flo
     return unit, some, lambda small: (shrunk(call, small / unit), True)
 
 
+def _few_quanta(model: Model) -> bool:
+    """Modes alone, that begin with as many quanta as a small model has, or fewer."""
+    modes = all(isinstance(sub, Mode) for sub in model.subsystems)
+    return modes and size_of(model) <= SIZES[-1]
+
+
 def sizes_below(model: Model, size: float) -> list[float]:
     """Sizes of smaller models, largest first: of modes alone any, in units of 1 from the vacuum."""
     out = [float(s) for s in SIZES if s < size]
-    if not out and all(isinstance(sub, Mode) for sub in model.subsystems):
+    if _few_quanta(model):
         out = [f * (size or 1.0) for f in FRACTIONS]
     return out
 
