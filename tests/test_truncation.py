@@ -440,13 +440,15 @@ def test_a_shorter_array_keeps_the_middle_and_the_field_on_a_member():
 def test_sums_coupled_to_a_mode_are_raised_by_the_root():
     s, c = wf.Spin(name="s", count=12), wf.Mode(name="c")
     H = 0.2 * (c.adag * s.sm.sum() + c.a * s.sp.sum()) + 0.7 * c.n
-    model = wf.Model(H, [wf.Jump(c.a, 1.0)], initial={s: wf.up, c: wf.vacuum})
+    pulses = [wf.pulse(0.5, s.sx.sum(), 1.0), wf.pulse(0.6, s[0].sx, 1.0)]
+    model = wf.Model(H, [wf.Jump(c.a, 1.0)], initial={s: wf.up, c: wf.vacuum}, pulses=pulses)
     call = write_call(model, {"n": c.n}, wf.TWA(), np.array([0.0, 1.0]))
     small, _, _ = read_call(Shorter(call, 12, 3).call)
     values = {round(max(abs(x) for x in (v.real, v.imag)), 6) for v in small.H.terms.values()}
     before = {round(max(abs(x) for x in (v.real, v.imag)), 6) for v in model.H.terms.values()}
     assert values == {round(2 * v, 6) if v < 0.7 else v for v in before}  # sqrt(12 / 3)
     assert [jump.rate for jump in small.jumps] == [1.0]
+    assert [pulse.time for pulse in small.pulses] == [0.5]  # the first member is left out
 
 
 def test_long_chains_are_judged_by_short_ones():

@@ -146,3 +146,14 @@ def test_what_is_too_large_is_refused():
         wf.solve(model, [0, 1.0], e_ops=[s.sz.sum()], method=Cumulant(3))
     with pytest.raises(ValueError, match="`order` must be 2 for equations"):
         Cumulant(3).equations(few_emitters()[0])
+
+
+def test_pulses_turn_moments_of_every_order():
+    A, s = wf.Ensemble(2, name="A"), wf.Spin(name="s")
+    H = 0.5 * (A.Jp * s.sm + A.Jm * s.sp) + 0.3 * A.Jz * s.sz
+    pulses = [wf.pulse(0.7, A.Jx + 0.5 * s.sy, 1.1)]
+    model = wf.Model(H, [wf.Jump(A.Jm, 0.4)], initial={A: wf.down, s: wf.up}, pulses=pulses)
+    ops, times = {"z": A.Jz, "xs": A.Jx * s.sx}, np.array([0, 0.7, 1.5])
+    exact = wf.solve(model, times, e_ops=ops, method=wf.Exact(rtol=1e-9)).expect
+    found = wf.solve(model, times, e_ops=ops, method=Cumulant(3), truncation=False).expect
+    assert max(np.abs(found[k] - exact[k]).max() for k in ops) < 1e-6

@@ -32,7 +32,6 @@ class Moments(Protocol):
         """The equations of the same moments under another generator."""
 
 
-
 def through(
     model: Model, program: Moments, times: Array, bounds: Bounds, rtol: float, largest: float
 ) -> Trajectory:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ..estimate import TooLong, within
 from ..method import Method
 from ..moments.higher import HigherOrder, size
-from ..moments.integrate import integrate
 from ..moments.method import Cumulant, largest_step, named
+from ..moments.pulsed import through
 from ..moments.variables import Variables
 from ..observables import assemble_exact
 from ..result import Result
@@ -55,9 +55,19 @@ class _Watch:
         self.program, self.inner, self.span = program, program.bounds(), span
         self.t, self.mark, self.steps = 0.0, start, 0
 
+        self.v = program.v
+
     def __call__(self, t: float, y: Any) -> Any:
         self.t = t
         return self.program(t, y)
+
+    def initial(self) -> Any:
+        """The moments at first."""
+        return self.program.initial()
+
+    def of(self, terms: Any) -> Any:
+        """The equations under another generator: a pulse."""
+        return self.program.of(terms)
 
     def diverged(self, y: Any) -> bool:
         """Whether moments do, or time all but stands still."""
@@ -138,7 +148,7 @@ def _answer(
             readout = engine.readout(program, ops)
             watch: Any = _Watch(program, float(times[0]), float(times[-1] - times[0]))
             largest = largest_step(model, times)
-            run = integrate(watch, times, program.initial(), watch, RTOL, largest)
+            run = through(model, watch, times, watch, RTOL, largest)
     except (TooLong, ValueError, MemoryError, ArithmeticError):
         return None
     lost = run.diverged is not None

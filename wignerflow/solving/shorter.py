@@ -58,6 +58,10 @@ class Shorter:
                 sub["count"] = m
                 sub["initial"] = self._cut(sub["initial"])
         model["H"] = [t for t in (self._term(t) for t in model.get("H", [])) if t is not None]
+        for pulse in model.get("pulses", []):
+            pulse["op"] = [t for t in (self._term(t) for t in pulse["op"]) if t is not None]
+        if "pulses" in model:
+            model["pulses"] = [pulse for pulse in model["pulses"] if pulse["op"]]
         jumps = [self._jump(jump) for jump in model.get("jumps", [])]
         model["jumps"] = [jump for jump in jumps if jump is not None]
         for entry in out["e_ops"]:
