@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -341,14 +342,14 @@ def test_functions_of_means_are_put_together_again():
 
 
 def test_quick_atlas(tmp_path):
-    """A third of the families by the quick methods: what is wrong is flagged."""
+    """A fifth of the families by the quick methods: what is wrong is flagged."""
     slow = ("two coupled modes", "modulated drive", "pulsed")
     some = [e for e in quick() if e.family.name not in slow]
-    found = [r for e in some[::3] for r in rows(e, ("cumulant", "mean-field"), seconds=5.0)]
+    found = [r for e in some[::5] for r in rows(e, ("cumulant", "mean-field"), seconds=3.0)]
     assert len({e.family.name for e in entries()}) >= 25 and len(entries()) >= 120
     assert sum(e.family.held for e in entries()) >= 40
     own = figures(r for r in found if r.method == "mean-field")
-    assert own.entries > 200 and own.covered > 0.9 and own.clear[0] > 0.95
+    assert own.entries > 150 and own.covered > 0.9 and own.clear[0] > 0.95
     # negative control: without what is stated, most entries are not covered
     blind = figures(dataclasses.replace(r, truncation=0 * r.truncation) for r in found)
     assert blind.covered < 0.6 and blind.clear[0] == 0
@@ -361,14 +362,14 @@ def test_quick_atlas(tmp_path):
 # ---------------------------------------------------------------- cumulants of higher order
 
 
-def judged(model, ops, times, method, **options):
+def judged(model, ops, times, method, seconds=truncation.FULL):
     """A result, and its error as stated without the exact solution of the model itself."""
     problem = read_problem(model, times, ops)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run = wf.solve(model, times, e_ops=ops, method=method, truncation=False, **options)
+        run = wf.solve(model, times, e_ops=ops, method=method, truncation=False)
         own, basis = truncation.estimate(
-            problem, wf.solving.resolve_method(method), run, truncation.FULL, wf.solve, direct=False
+            problem, wf.solving.resolve_method(method), run, seconds, wf.solve, direct=False
         )
     return run, own, basis
 
@@ -451,21 +452,18 @@ def test_sums_coupled_to_a_mode_are_raised_by_the_root():
     assert [pulse.time for pulse in small.pulses] == [0.5]  # the first member is left out
 
 
-def test_long_chains_are_judged_by_short_ones():
-    """The same chain of 7 and of 60 spins, of which the first has an exact solution."""
-    errors = {}
-    for M in (7, 60):
-        _, model, ops = ring(M)
-        _, own, basis = judged(model, ops, np.linspace(0, 3, 7), "mean-field")
-        errors[M] = own["zz"].max()
-        assert "exact solutions at sizes" in basis or "cumulants" in basis
-        if M == 7:
-            exact = wf.solve(model, np.linspace(0, 3, 7), e_ops=ops, method="exact").expect
-            run, own, _ = judged(model, ops, np.linspace(0, 3, 7), "mean-field")
-            for name in ops:
-                true = np.abs(run.expect[name] - exact[name])
-                assert np.mean(true <= own[name] + 1e-9) > 0.9
-    assert 0.2 < errors[7] / errors[60] < 10
+def test_long_chains_are_judged_by_short_ones(monkeypatch):
+    """Seven spins, as if they were many: cumulants take too long, short rings do not."""
+    monkeypatch.setattr(truncation, "PAIRS", 1)
+    _, model, ops = ring(7)
+    times = np.linspace(0, 3, 7)
+    run, own, basis = judged(model, ops, times, "mean-field", seconds=5.0)
+    assert basis == "exact solutions at sizes 6 and 3, continued to 7"
+    exact = wf.solve(model, times, e_ops=ops, method="exact").expect
+    for name in ops:
+        true = np.abs(run.expect[name] - exact[name])
+        assert true.max() > 0.02 and own[name].shape == true.shape
+        assert np.mean(true <= own[name] + 1e-9) > 0.9
 
 
 def test_arrays_of_ensembles_are_not_made_shorter():
@@ -491,14 +489,25 @@ def test_steady_cumulants_are_judged_by_higher_orders(monkeypatch):
         assert 1e-3 * abs(exact[name]) < true < found.truncation[name] < 10 * true
 
 
-def test_steady_states_of_long_arrays_are_judged_by_short_ones():
-    _, model, ops = ring(20)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = wf.steady_state(model, ops, "cumulant", unique=False, truncation="full")
-    assert found.stats["truncation"] == "exact steady states at sizes 6 and 3, continued to 20"
-    assert found.truncation["z"].shape == (20,)
-    assert 0 < found.truncation["zz"] < abs(found.expect["zz"])
+def test_steady_states_of_long_arrays_are_judged_by_short_ones(monkeypatch):
+    from wignerflow.analysis import steady_truncation
+
+    s, near = wf.Spin(name="s", count=8), wf.NearestNeighbour()
+    H = 0.3 * s.sx.sum() + 0.2 * wf.couple(s.sz, near, s.sz)
+    model = wf.Model(H, [wf.Jump(s.sm, 1.0)], initial={s: wf.down})
+    ops = {"z": s.sz, "zz": wf.couple(s.sz, near, s.sz)}
+    monkeypatch.setattr(truncation, "MEMBERS", (3, 2))
+
+    def again(own, ops, method, ntraj):
+        return wf.steady_state(own, ops, method, unique=False, truncation=False)
+
+    small = steady_truncation._smaller(wf.Cumulant(), model, ops, 0, np.inf, again)
+    assert [(d.size, d.whole, d.falls) for d in small] == [(3, 8, False)]
+    assert small[0].values["z"].shape == (3,) and 0 < small[0].values["zz"] < 0.1
+    found = SimpleNamespace(expect={"z": np.full(8, -0.5), "zz": 2.0})
+    own, basis = steady_truncation._continued(found, wf.Cumulant(), small)
+    assert basis == "exact steady states at sizes 3, continued to 8"
+    assert own["z"] == pytest.approx(np.full(8, 1.5 * small[0].values["z"].max()))
 
 
 def test_correlations_of_large_models_are_judged_by_smaller_ones(monkeypatch):
