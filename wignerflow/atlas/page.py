@@ -23,9 +23,9 @@ the error that the result itself states,
 `wf.solve` takes the truncation from the exact solution of the model itself where that is quick,
 which it is for nearly all of these, so that it covers the true error by construction. Here it is
 estimated without, as it is for a large model: from smaller ones (which the smallest here do not
-have), or from cumulants of higher order, in the time that `wf.solve` takes for it, so that a slow or
-busy machine has fewer estimates. Families marked (held out) played no part in choosing any of that.
-Points on the lower edge of a picture have no estimate.
+have), or from cumulants of higher order, in the time that `wf.solve` takes for it, so that a slow
+or busy machine has fewer estimates. Families marked (held out) played no part in choosing any of
+that. Points on the lower edge of a picture have no estimate.
 Find the neighbour of your own model.
 """
 
