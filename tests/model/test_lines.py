@@ -100,6 +100,7 @@ def test_steps_are_no_longer_than_a_delay():
             model, [0, 1, 2], e_ops={"n": modes.n}, method="mean-field", dt=0.5, progress=False
         )
         assert out.dt == pytest.approx(dt)
+        assert out.stats["step_choice"].startswith("lowered from 0.5; ")
 
 
 def test_outputs_that_are_unevenly_spaced_are_interpolated():

@@ -39,7 +39,9 @@ def delayed_step(
     number = int(tried[multiple][0]) if np.any(multiple) else first
     if not np.any(multiple):
         number = max(number, int(np.ceil(1.5 * gap / float(delays.min()) - 1e-9)))
-    note = "step from the rates and delays of links, not checked" if dt is None else "as given"
+    note = "step from the rates and delays of links, not checked"
+    if dt is not None:
+        note = "as given" if gap / number > 0.999 * dt else f"lowered from {dt:g}"
     where = "a part of the output spacing" if even else "outputs interpolated between steps"
     return gap / number, 0 if even else number, f"{note}; {where}, no longer than a delay"
 
