@@ -187,6 +187,44 @@ def test_a_folder_that_cannot_be_written(number, folder, monkeypatch):
     assert cache.load(KEY) == CODE  # and what is there is read
 
 
+@pytest.mark.parametrize("what", ["replace", "fdopen"])
+def test_ctrl_c_while_a_kernel_is_kept(what, folder, monkeypatch):
+    """Nothing is left behind, and the next one is kept."""
+
+    def interrupted(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    before = sorted(os.listdir(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, what, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cache.save("ef" * 16, CODE)
+    assert sorted(os.listdir(folder)) == before
+    assert cache.save("ef" * 16, CODE) and cache.load("ef" * 16) == CODE
+
+
+def test_users_without_a_home(tmp_path, monkeypatch):
+    """As in containers that run as a user whom nobody knows."""
+
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("WIGNERFLOW_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(cache, "_said", set())
+    assert cache.cache_directory().is_relative_to(tmp_path)
+    assert cache.save(KEY, CODE) and cache.load(KEY) == CODE
+
+
+def test_the_name_of_the_folder(monkeypatch):
+    monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", "~/kernels")
+    assert cache.cache_directory() == Path.home() / "kernels"
+    monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", "  ")
+    assert cache.cache_directory().name == "wignerflow"
+
+
 def test_a_file_in_place_of_the_folder(tmp_path, monkeypatch):
     place = tmp_path / "kernels"
     place.write_text("not a folder")

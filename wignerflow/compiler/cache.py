@@ -28,10 +28,14 @@ _said: set[str] = set()
 
 def cache_directory() -> Path:
     """Where kernels are kept: ``WIGNERFLOW_CACHE_DIR``, else the user's cache directory."""
-    chosen = os.environ.get("WIGNERFLOW_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    chosen = os.environ.get("WIGNERFLOW_CACHE_DIR", "").strip()
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # a user without a home, as in containers
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        base = Path(tempfile.gettempdir()) / f"cache-{user}"
     return Path(base) / "wignerflow"
 
 
@@ -136,11 +140,13 @@ def save(key: str, code: bytes) -> bool:
         with os.fdopen(handle, "wb") as file:
             file.write(_sealed(key, code))
         os.replace(temporary, folder / f"{key}.kernel")
+        temporary = ""
     except OSError:
+        return False
+    finally:  # Ctrl-C leaves nothing, either
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        return False
     _clean(folder)
     return True
 
