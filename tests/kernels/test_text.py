@@ -16,6 +16,8 @@ from wignerflow.compiler import build, lower, targets
 from wignerflow.kernels import rng
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.module import Grid
+from wignerflow.kernels.text import Parameters, Prologue, expression
+from wignerflow.phasespace.polynomials import Poly, Var
 
 from .models import chain, couplings, laser, printed, singles
 
@@ -211,3 +213,22 @@ def test_grid():
     assert {f.name for f in dataclasses.fields(grid)} >= {"nsteps", "hs", "times", "lengths"}
     # a step that divides the gap up to rounding is not split
     assert Grid.make(np.linspace(0, 1, 11), 0.1).nsteps.tolist() == [1] * 10
+
+
+def test_sums_of_thousands_of_terms_are_lowered():
+    terms = " + ".join(f"{k} * a[{k % 7}]" for k in range(2_500))
+    source = f"F = np.float64\ndef run(a: 'F[]'):\n    a[7] = {terms}\n"
+    run = targets.Loaded(build.compiled(source, targets.host()), "run")
+    a = np.arange(8.0)
+    run([a])
+    assert a[7] == sum(k * (k % 7) for k in range(2_500))
+
+
+def test_a_polynomial_of_thousands_of_terms_is_printed_in_sums_of_hundreds():
+    leaves = [Var(0, k) for k in range(3_000)]
+    poly = Poly({((), (leaf,)): 1.0 for leaf in leaves})
+    names = {leaf: f"x[{leaf.comp}]" for leaf in leaves}
+    prologue = Prologue(Parameters())
+    source = expression(poly, names, prologue)
+    scalars = dict.fromkeys(prologue.names.values(), 1.0)
+    assert eval(source, {"x": np.arange(3_000.0), **scalars}) == sum(range(3_000))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..phasespace.polynomials import Leaf, Poly, TimePart
 
+MANY = 500  # terms in one sum of a text
 LANE_LOOP = "for l in range(LN):"
 #: Of a step number n as a time coefficient: n // STRIDE and n % STRIDE (singles are exact to 2^24).
 HIGH, LOW, STRIDE = "high", "low", 4096
@@ -195,6 +196,9 @@ def expression(poly: Poly, names: Mapping[Leaf, str], prologue: Prologue, scale:
         if scale:
             scalar += f" * {scale}"
         out.append(" * ".join([prologue.name(scalar), *(names[leaf] for leaf in leaves)]))
+    while len(out) > MANY:  # Python does not read sums of thousands of terms
+        sums = (" + ".join(out[k : k + MANY]) for k in range(0, len(out), MANY))
+        out = [f"({x})" for x in sums]
     return " + ".join(out)
 
 

@@ -90,7 +90,14 @@ class Expressions(Arithmetic):
         return Value("i64", self.emit(f"add nuw nsw {kind} {first.ref}, <{steps}>"), self.wide)
 
     def on_BinOp(self, node: ast.BinOp) -> Value:
-        return self.binary(type(node.op), self.number(node.left), self.number(node.right))
+        chain, first = [node], node.left  # sums of many terms lean to the left: no recursion there
+        while isinstance(first, ast.BinOp):
+            chain.append(first)
+            first = first.left
+        value = self.number(first)
+        for one in reversed(chain):
+            value = self.binary(type(one.op), value, self.number(one.right))
+        return value
 
     def on_UnaryOp(self, node: ast.UnaryOp) -> Value:
         value = self.number(node.operand)
