@@ -204,6 +204,8 @@ def saved_pictures(block: Any, variables: Any, configuration: Any, **options: An
 
         plt.close("all")
         return buttons + str(figure_rst(moved, configuration["src_dir"]))
+    if ".savefig(" in Path(variables["src_file"]).read_text("utf-8"):  # of a later block
+        return buttons
     return str(matplotlib_scraper(block, variables, configuration, **options))
 
 
