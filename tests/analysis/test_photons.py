@@ -228,6 +228,11 @@ def test_the_error_of_the_method_is_that_to_the_exact_chain():
     assert abs(counts.variance - exact.number().variance) < (
         counts.variance_truncation + 2 * counts.variance_sem
     )
+    mode = wf.Mode(name="mode")
+    warm = wf.Jump(mode.a, 1.0, input=wf.thermal(1.0))
+    white = wf.Model(jumps=[warm], initial={mode: wf.vacuum})
+    found = wf.photons(white, warm, bins=[0, 1.0, 2.0], ntraj=64, seed=1, truncation=True)
+    assert found.stats["truncation"].startswith("nothing")  # of white light
     many = wf.Ensemble(12, name="many", count=4)
     jumps = [wf.Jump(many.Jm.sum(), 1.0), wf.LocalJump(many.sm, 0.3 * np.arange(1, 5))]
     large = wf.Model(many[0].Jx, jumps, initial={many: wf.up})

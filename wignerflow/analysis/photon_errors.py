@@ -22,6 +22,7 @@ from ..model.model import Model
 from ..model.outputs import Output
 from ..run.automatic import density_elements
 from ..solving.truncation import PER_ELEMENT, TooLong, load, within
+from .correlation_sums import jackknife
 from .steady_truncation import SLOWER
 
 if TYPE_CHECKING:
@@ -50,22 +51,28 @@ class References:
     exact: Photons | None = None
     certain: bool = False
 
-    def step(self, of: Callable[[Photons], Any], value: Any) -> NDArray[np.float64]:
-        """Of a value, by a function that reads it off."""
+    def step(self, of: Callable[[Photons], Any], name: str, value: Any) -> NDArray[np.float64]:
+        """Of field ``name`` of what a function reads off, its sampling error off in squares."""
         if self.certain:
             return np.zeros(np.shape(value))
         if self.coarse is None or self.fine is None:
             return np.full(np.shape(value), np.nan)
-        return DOUBLED * np.abs(np.asarray(of(self.coarse)) - np.asarray(of(self.fine)))
+        one, two = of(self.coarse), of(self.fine)
+        square = np.abs(np.asarray(getattr(one, name)) - np.asarray(getattr(two, name))) ** 2
+        if getattr(one, "replicas", None) is not None:
+            square = square - np.abs(jackknife((one.replicas - two.replicas)[1:])) ** 2
+        return DOUBLED * np.sqrt(np.maximum(square, 0.0))
 
-    def truncation(self, of: Callable[[Photons], Any], value: Any, sem: Any) -> Any:
+    def truncation(
+        self, of: Callable[[Photons], Any], name: str, value: Any, sem: Any
+    ) -> NDArray[np.float64]:
         """The same of the method: what differs from the exact value, less sampling in squares."""
         if self.certain:
             return np.zeros(np.shape(value))
         if self.exact is None:
             return np.full(np.shape(value), np.nan)
         try:
-            right = np.asarray(of(self.exact))
+            right = np.asarray(getattr(of(self.exact), name))
         except ValueError:  # exact bins have no quadratures, or pairs of them took too long
             return np.full(np.shape(value), np.nan)
         square = np.abs(np.asarray(value) - right) ** 2 - np.abs(np.asarray(sem)) ** 2
@@ -83,16 +90,16 @@ def stated(*fields: str) -> Callable[[Callable[..., Value]], Callable[..., Value
         @functools.wraps(method)
         def found(self: Photons, *args: Any, **kw: Any) -> Value:
             out = method(self, *args, **kw)
+
+            def of(other: Photons) -> Any:
+                return method(other, *args, **kw)
+
             for name in fields:
-
-                def of(other: Photons, name: str = name) -> Any:
-                    return getattr(method(other, *args, **kw), name)
-
                 prefix = "" if hasattr(out, "sem") else f"{name}_"
                 value, sem = getattr(out, name), getattr(out, f"{prefix}sem")
-                own = self.references.truncation(of, value, sem)
+                own = self.references.truncation(of, name, value, sem)
                 setattr(out, f"{prefix}truncation", own)
-                setattr(out, f"{prefix}step_error", self.references.step(of, value))
+                setattr(out, f"{prefix}step_error", self.references.step(of, name, value))
             return out
 
         return found
@@ -120,9 +127,9 @@ def exact_counts(
         return None
     if Exact().refuses(model) is not None:
         return None
-    fields = [o.operator() for o in outputs]
     begin = time.process_time()
     try:
+        fields = [o.operator() for o in outputs]  # not of white light
         with within(begin + seconds, False):
             out = counting.count(model, fields, edges, steady, g1=False, g2=False)
             spent = time.process_time() - begin

@@ -55,6 +55,7 @@ class Moments:
     omega: Real | None = None
     truncation: Real = field(default_factory=lambda: np.full((), np.nan))
     step_error: Real = field(default_factory=lambda: np.full((), np.nan))
+    replicas: Any = field(default=None, repr=False)  # the value, then without each batch
 
     def __repr__(self) -> str:
         flat, errors = np.ravel(self.value), np.ravel(self.sem)
@@ -239,7 +240,7 @@ class Photons:
         else:
             phase = np.exp(1j * np.outer(self.times, w)) * np.sqrt(self.widths)[:, None]
             values = np.einsum("jw,rjk,kw->rw", phase.conj(), replicas, phase, optimize=True).real
-        return Moments(values[0], self._error(values), omega=w)
+        return Moments(values[0], self._error(values), omega=w, replicas=values)
 
     @stated("value")
     def quadrature(self, phase: float = 0.0, name: str | None = None) -> Moments:
@@ -265,7 +266,7 @@ class Photons:
         number = np.arange(T) - T // 2  # S is even: X is Hermitian
         values = half[:, np.abs(number)]
         omega = np.asarray(2 * np.pi * number / (T * float(self.widths.mean())), float)
-        return Moments(values[0], self._error(values), omega=omega)
+        return Moments(values[0], self._error(values), omega=omega, replicas=values)
 
     # -- axes ------------------------------------------------------------------------------------
 
@@ -308,14 +309,14 @@ class Photons:
     def _over_bins(self, replicas: Any) -> Moments:
         if self.steady:
             replicas = replicas.mean(axis=1, keepdims=True)
-            return Moments(replicas[0], self._error(replicas))
-        return Moments(replicas[0], self._error(replicas), times=self.times)
+            return Moments(replicas[0], self._error(replicas), replicas=replicas)
+        return Moments(replicas[0], self._error(replicas), times=self.times, replicas=replicas)
 
     def _over_pairs(self, replicas: Any) -> Moments:
         value, error = replicas[0].copy(), self._error(replicas)
         if self.steady:
-            return Moments(value, error, taus=self.taus)
-        return Moments(value, error, times=self.times)
+            return Moments(value, error, taus=self.taus, replicas=replicas)
+        return Moments(value, error, times=self.times, replicas=replicas)
 
     def _coherence(self, a: int, b: int) -> Any:
         """Replicas of <c_j^+ c_k>: the value, then without each batch."""

@@ -214,7 +214,7 @@ def _compare(
     if out.steady:
         edges = edges[: edges.size // 2 + 1] - edges[0]
     known = exact_counts(model, outputs, edges, out.steady, pairs, seconds)
-    out.stats["truncation"] = "nothing: the exact chain is not quick enough"
+    out.stats["truncation"] = "nothing: there is no exact chain, or none that is quick"
     if known is None:
         return
     out.stats["truncation"] = "the exact chain"
