@@ -30,7 +30,7 @@ from wignerflow.plot import compare_plot
 
 QUICK = "--quick" in sys.argv
 M = 4 if QUICK else 8
-ntraj = 500 if QUICK else 10_000
+ntraj = 500 if QUICK else 3_000
 sizes = (1, 2) if QUICK else (1, 2, 3)
 t = np.linspace(0, 8, 9 if QUICK else 33)
 
