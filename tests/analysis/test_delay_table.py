@@ -78,3 +78,61 @@ def test_a_burst_meets_an_ensemble_in_the_dark():
     assert np.abs(out.expect["z"][:5] + N / 2).max() < 4 * out.sem["z"][:5].max() + 0.02
     silent = wf.solve(late, times, e_ops={"z": target.Jz}, method="mean-field", dt=0.0025)
     assert np.abs(silent.expect["z"][at] - known).max() > 3  # the vacuum starts the burst
+
+
+#: What leaves two inverted ensembles of 20 upward, bins of 0.25/(N Gamma) from tau to 2 tau: exact,
+#: by a cascaded master equation in local clocks.
+UPWARD = [53.01, 55.11, 56.46, 57.0, 56.66, 55.42, 53.32, 50.43, 46.88, 42.84, 38.49, 34.02]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [0.0, 0.7])
+def test_two_inverted_ensembles_before_light_has_gone_round(phase):
+    """Both ends alike, whatever the phase."""
+    N, delay = 20, 3 / 20
+    atoms = wf.Ensemble(N, name="atoms", count=2)
+    line = wf.Line(atoms, delays=delay, rate=1.0, phases=phase)
+    model = wf.Model(jumps=line.jumps, links=line.links, initial={atoms: wf.up})
+    bins = delay + 0.25 / N * np.arange(13)
+    named = dict(zip(("start", "end"), line.outputs, strict=True))
+    light = wf.photons(
+        model, named, bins=bins, ntraj=32768, seed=1, dt=0.25 / N / 8, g1=False, g2=False
+    )
+    for name in named:
+        flux = light.flux(name)
+        assert np.max(np.abs(flux.value - UPWARD) - 4 * flux.sem) < 0.006 * 57
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kt, known", [(0.5, 0.640), (1.0, 0.444), (2.0, 0.250), (4.0, 0.111)])
+def test_what_stays_before_a_mirror(kt, known):
+    """Trajectories, by the public interface; the vacuum around it stays vacuum."""
+    mode = wf.Mode(name="mode", count=1)
+    mirror = wf.Mirror("start", delay=kt, phase=np.pi)
+    line = wf.Line(mode, delays=[], rate=1.0, mirror=mirror)
+    kw = {"e_ops": {"n": mode.n}, "ntraj": 32768, "seed": 1, "dt": kt / 16, "progress": False}
+    for alpha in (2.0, 0.0):
+        initial = {mode: wf.coherent(alpha)}
+        model = wf.Model(jumps=line.jumps, links=line.links, initial=initial)
+        out = wf.solve(model, np.array([0, 12.0, 24.0]) * max(1.0, kt), **kw)
+        n, sem = out.expect["n"][-1, 0], out.sem["n"][-1, 0]
+        assert abs(n - known * alpha**2) < 4 * sem + 1.2e-3 * alpha**2
+
+
+@pytest.mark.slow
+def test_weak_excitation_passes_to_another_ensemble():
+    """As between modes, by the delay equations."""
+    N, quanta = 200, 0.5
+    angle = 2 * np.arcsin(np.sqrt(quanta / N))
+    atoms = wf.Ensemble(N, name="atoms", count=2)
+    line = wf.Line(atoms, delays=1.0, rate=1 / N, phases=0.7)
+    initial = {atoms: [wf.bloch(np.pi - angle, 0.0), wf.down]}
+    model = wf.Model(jumps=line.jumps, links=line.links, initial=initial)
+    out = wf.solve(
+        model, np.arange(7.0), e_ops={"z": atoms.Jz}, ntraj=65536, seed=1, dt=1 / 16,
+        progress=False,
+    )  # fmt: skip
+    n, sem = out.expect["z"] + N / 2, out.sem["z"]
+    known = {2: (0.0677, 0.0460), 3: (0.0306, 0.0677), 4: (0.0303, 0.0568), 6: (0.0403, 0.0333)}
+    for t, values in known.items():
+        assert (np.abs(n[t] - values) < 4 * sem[t] + 0.003).all()
