@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Twice the difference to half the step bounds the error of a scheme of any order from one on.
 DOUBLED = 2.0
 #: Part of the trajectories that the two shorter runs take, and what they take at least.
-PART, LEAST = 6, 128
+PART, LEAST = 12, 256
 
 Value = TypeVar("Value")
 
