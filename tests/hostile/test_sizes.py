@@ -136,9 +136,11 @@ def test_estimates_of_time_are_of_the_right_size(name):
     clock = (
         time.thread_time if options.get("method") in ("exact", "cumulant") else time.process_time
     )
-    begin = clock()
-    wf.solve(model, times, progress=False, **options)
-    took = clock() - begin
+    took = math.inf
+    for _ in range(3):  # threads that wait for each other spin, the longer the busier the machine
+        begin = clock()
+        wf.solve(model, times, progress=False, **options)
+        took = min(took, clock() - begin)
     assert took > 0.1 and said / 3 < took < said * 3
 
 
