@@ -144,7 +144,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     upper.set_ylabel(r"photons per emitter  $\langle a^\dagger a\rangle / N$")
     lower.set(xlabel=r"time  $\omega t$", ylabel=r"$\langle a^\dagger a\rangle$, TWA $-$ exact")
     upper.set_ylim(-0.006, 0.26)
-    upper.legend(loc="lower right", bbox_to_anchor=(1.0, 0.06))
+    upper.legend(loc="lower right", bbox_to_anchor=(1.0, 0.02))
     ntraj = data["photons_N15_spins"].attrs["ntraj"]
     figure.suptitle(
         rf"Tavis-Cummings laser, $N = 15$;  TWA, {in_title(ntraj)} trajectories, "
