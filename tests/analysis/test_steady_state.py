@@ -95,7 +95,15 @@ def test_lasting_oscillations_are_not_steady():
     atoms = wf.Ensemble(10, name="atoms")
     model = wf.Model(1.0 * atoms.Jx, initial={atoms: wf.up})
     with pytest.raises(ValueError, match=r"not come to rest|not unique"):
-        steady_state(model, {"z": atoms.Jz}, "mean-field", timeout=1.0)
+        steady_state(model, {"z": atoms.Jz}, "mean-field", timeout=3.0)
+
+
+@pytest.mark.slow
+def test_lasting_oscillations_are_not_steady_however_long_they_are_followed():
+    atoms = wf.Ensemble(10, name="atoms")
+    model = wf.Model(1.0 * atoms.Jx, initial={atoms: wf.up})
+    with pytest.raises(ValueError, match=r"not come to rest by t = \d{4}"):
+        steady_state(model, {"z": atoms.Jz}, "mean-field")
 
 
 def test_too_short_a_relaxation_is_said():

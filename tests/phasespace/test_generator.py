@@ -15,6 +15,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels import splitting
+from wignerflow.kernels.layout import Layout
 from wignerflow.phasespace.system import PhaseSpaceSystem
 
 from .generator import changes, lowered, monomials
@@ -233,7 +234,9 @@ def test_wrong_noise_is_caught_in_the_means(family, noise):
             check_means(random_world(family, number), noise=noise)
 
 
-def euler(kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int) -> list[str]:
+def euler(
+    layout: Layout, kind: str, tag: str, g: list[str], x: list[str], y: list[str], stage: int
+) -> list[str]:
     """A spin moved by g x J without the second-order part of the rotation."""
     half = "F(0.5)" if stage == 1 else "F(1)"
     G = [f"({a})" if a else "F(0)" for a in g]

@@ -303,11 +303,17 @@ def _relaxed(
     share = ntraj // len(starts)
     T = runner.length(runner.first_time() if relax is None else 2 * relax)
     passed = apart = 0
+    test = None
     runner.deadline = deadline
     for _ in range(DOUBLINGS if relax is None else 1):
         try:
             parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
-        except TimeoutError as error:
+        except (TimeoutError, ValueError) as error:
+            if test is not None:  # too long for the time, the memory or the steps there are
+                T /= 2
+                break
+            if isinstance(error, ValueError):
+                raise
             raise NotRelaxed(
                 f"The time was up before it was known whether the model comes to rest by "
                 f"t = {T:.4g}: pass a longer `timeout`, or fewer `ntraj`."
@@ -323,6 +329,7 @@ def _relaxed(
     else:
         T /= 2
     unit = runner.unit
+    assert test is not None
     if test.drift < test.limit <= test.difference:
         raise NotUnique(
             f"The steady state is not unique, or relaxation is slow: until t = {T:.4g} the model's "

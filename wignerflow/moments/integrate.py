@@ -35,8 +35,9 @@ SMALL = 500
 #: Steps in which time must advance by this share of the whole; it stands still where moments
 #: become infinite.
 STALLED, ADVANCE = 2000, 1e-9
-#: Steps after which the time is looked at, which takes as long as a step of a small model.
-LOOK = 8
+#: Steps, or share of the whole, after which the time is looked at, which takes as long as a step of
+#: a small model.
+LOOK, SHARE = 8, 0.05
 #: LSODA solves one problem at a time.
 _ALONE = Lock()
 
@@ -77,10 +78,12 @@ def integrate(
             rhs, times[0], start, times[-1], max_step=largest, rtol=rtol, atol=ATOL * rtol
         )
         done, steps, diverged, mark = 1, 0, None, float(times[0])
-        least = ADVANCE * float(times[-1] - times[0])
+        whole = float(times[-1] - times[0])
+        least, seen = ADVANCE * whole, float(times[0])
         while done < times.size:
-            if steps % LOOK == 0:
-                check_time(solver.t - times[0], times[-1] - times[0])
+            if steps % LOOK == 0 or solver.t - seen > SHARE * whole:
+                check_time(solver.t - times[0], whole)
+                seen = float(solver.t)
             solver.step()
             steps += 1
             stalled = False
