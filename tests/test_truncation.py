@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import wignerflow as wf
 from wignerflow.atlas import entries, figures, quick, rows
@@ -450,6 +451,36 @@ def test_sums_coupled_to_a_mode_are_raised_by_the_root():
     assert values == {round(2 * v, 6) if v < 0.7 else v for v in before}  # sqrt(12 / 3)
     assert [jump.rate for jump in small.jumps] == [1.0]
     assert [pulse.time for pulse in small.pulses] == [0.5]  # the first member is left out
+
+
+def test_arrays_with_any_coupling_become_shorter():
+    M, m = 12, 5
+    rng = np.random.default_rng(4)
+    K = rng.normal(size=(M, M)) + 1j * rng.normal(size=(M, M))
+    K = K + K.conj().T
+    near = np.abs(np.subtract.outer(np.arange(M), np.arange(M))) == 1
+    for kind in (
+        wf.NearestNeighbour(), wf.NearestNeighbour(periodic=True), wf.AllToAll(), wf.PowerLaw(2.0),
+        wf.Waveguide(0.3), wf.Waveguide(np.cumsum(rng.uniform(size=M))), K, K.real,
+        scipy.sparse.csr_array(K * near), scipy.sparse.csr_array(K.real * near),
+    ):  # fmt: skip
+        s = wf.Spin(name="s", count=M)
+        H = wf.couple(s.sp, kind, s.sm)
+        model = wf.Model(H + H.dag(), [wf.Jump(s.sm, np.eye(M) + 0.1)], initial={s: wf.up})
+        call = write_call(model, {"z": s.sz}, wf.TWA(), np.array([0.0, 1.0]))
+        small, parts, _ = read_call(Shorter(call, M, m).call)
+        assert small.subsystems[0].count == m and parts["z"].size == m and small.H.terms
+
+
+def test_an_estimate_that_fails_costs_no_result(monkeypatch):
+    def broken(*_):
+        raise AttributeError("a fault")
+
+    monkeypatch.setattr(truncation, "estimate", broken)
+    _, model, ops = ring(4)
+    with pytest.warns(UserWarning, match=r"could not be estimated \(AttributeError: a fault"):
+        result = wf.solve(model, [0, 1], ops, ntraj=100, seed=1, truncation=True, progress=False)
+    assert np.all(np.isnan(result.truncation["z"])) and np.all(np.isfinite(result.expect["z"]))
 
 
 def test_long_chains_are_judged_by_short_ones(monkeypatch):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model.reading_operators import read_coupling
+from ..model.couplings import as_coupling, read_coupling
 from .smaller import _times
 
 LONG = 6  # members of an array up to which cumulants of high order are quick
@@ -131,7 +131,7 @@ class Shorter:
         return out
 
     def _field(self, f: Mapping[str, Any], size: int) -> float:
-        K = read_coupling("couple", f["couple"], size)
+        K, _ = as_coupling(read_coupling("couple", f["couple"], size))
         return float(np.abs(K.matrix(size)).sum(axis=1).max())
 
     def _raise(self, coefficient: Any, by: float) -> Any:

@@ -269,11 +269,17 @@ def solve(
         from .truncation import budget
 
         seconds = budget(result, wanted == "full")
+        none = {name: np.full(v.shape, np.nan) for name, v in result.expect.items()}
         try:
             result.truncation, basis = _stated(problem, engine, result, seconds)
         except KeyboardInterrupt:  # the result is there, and nobody waits for more
-            none = {name: np.full(v.shape, np.nan) for name, v in result.expect.items()}
             result.truncation, basis = Values(none), "nothing: interrupted"
+        except Exception as error:  # a fault here costs no result, and is said
+            result.truncation, basis = Values(none), "nothing: its estimate failed"
+            result.stats["warnings"].append(
+                f"The error of the method itself could not be estimated ({type(error).__name__}: "
+                f"{error}); the result stands. Please report the model and this."
+            )
         result.stats["truncation"] = basis
     for message in result.stats["warnings"]:
         warnings.warn(message, UserWarning, stacklevel=2)
