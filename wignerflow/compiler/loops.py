@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import build
+from .lower.language import tree_of
 from .targets import Loaded
 
 #: Kinds of numbers by NumPy's type.
@@ -81,7 +82,7 @@ def _gather(
     function: Any, constants: dict[str, Any], functions: dict[str, ast.FunctionDef]
 ) -> None:
     """A function's tree, and all of its module that it names, into ``constants, functions``."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    (tree,) = tree_of(textwrap.dedent(inspect.getsource(function))).body
     assert isinstance(tree, ast.FunctionDef)
     tree.decorator_list = []
     functions[tree.name] = tree

@@ -33,6 +33,8 @@ Array = NDArray[np.float64]
 PER_COMPILED, PER_ENTRY, PER_OUTPUT = 1.2e-9, 2.5e-9, 2e-5
 #: Steps in which time must advance by this share of the whole.
 STALLED, ADVANCE = 10_000, 1e-6
+#: How many times more steps than expected are no good, if two looks in turn see them.
+HOPELESS, PATIENCE = 1e5, 2
 _FEWER = "ask for fewer output times or observables"
 
 
@@ -200,12 +202,15 @@ def adaptive(
         rtol=max(rtol, 3e-14),
         atol=0.01 * rtol * scale,
     )
+    expected, slow = steps, 0
     done, steps, mark = 1, 0, float(tlist[0])
     while done < tlist.size:
         check_time(solver.t - tlist[0], span)
         message = solver.step()
         if steps % STALLED == STALLED - 1:
-            if solver.t - mark < ADVANCE * span:
+            advance = (solver.t - mark) / span
+            slow = slow + 1 if STALLED > HOPELESS * expected * advance else 0
+            if advance < ADVANCE or slow == PATIENCE:
                 raise ValueError(
                     f"The integrator does not get on at t = {solver.t:.6g}: a coefficient of the "
                     "model varies too fast there. Give samples instead, `wf.coef(values, times)`."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,15 @@ FLAGS = "nsz arcp contract afn reassoc"
 #: In texts without lanes: functions are exact there.
 PLAIN_FLAGS = "nsz arcp contract reassoc"
 LANE, LANES = "l", "LN"
+#: CPython 3.11 counts the depth of trees once for all threads: two that parse at once may fail.
+_PARSING = threading.Lock()
+
+
+def tree_of(text: str) -> ast.Module:
+    """The tree of a text, one thread at a time."""
+    with _PARSING:
+        return ast.parse(text)
+
 
 TYPES = {
     "f32": "float", "f64": "double", "i1": "i1",
@@ -142,7 +152,7 @@ class Module:
 def parse(text: str, width: Callable[[bool, int], int], gpu: str = "") -> Module:
     """Constants and functions of a text; ``width``: lanes per vector, given the precision."""
     module = Module(text, 1, gpu)
-    for node in ast.parse(text).body:
+    for node in tree_of(text).body:
         if isinstance(node, ast.FunctionDef):
             module.functions[node.name] = node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
