@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse
 
 import wignerflow as wf
+from wignerflow.analysis import correlation_truncation, steady_truncation
 from wignerflow.atlas import entries, figures, quick, rows
 from wignerflow.atlas.page import summary, text, write
 from wignerflow.compiler import build
@@ -477,10 +478,24 @@ def test_an_estimate_that_fails_costs_no_result(monkeypatch):
         raise AttributeError("a fault")
 
     monkeypatch.setattr(truncation, "estimate", broken)
-    _, model, ops = ring(4)
-    with pytest.warns(UserWarning, match=r"could not be estimated \(AttributeError: a fault"):
-        result = wf.solve(model, [0, 1], ops, ntraj=100, seed=1, truncation=True, progress=False)
+    monkeypatch.setattr(steady_truncation, "steady_truncation", broken)
+    monkeypatch.setattr(correlation_truncation, "_estimate", broken)
+    s, model, ops = ring(4)
+    c = wf.Ensemble(5)
+    damped = wf.Model(0.2 * c.Jx, [wf.LocalJump(c.sm, 1.0)], initial={c: wf.up})
+    options = {"ntraj": 100, "seed": 1, "truncation": True}
+    said = r"could not be estimated \(AttributeError: a fault"
+    with pytest.warns(UserWarning, match=said):
+        result = wf.solve(model, [0, 1], ops, progress=False, **options)
     assert np.all(np.isnan(result.truncation["z"])) and np.all(np.isfinite(result.expect["z"]))
+    with pytest.warns(UserWarning, match=said):
+        steady = wf.steady_state(damped, {"z": c.Jz}, "mean-field", truncation=True)
+    assert np.isnan(steady.truncation["z"]) and np.isfinite(steady.expect["z"])
+    with pytest.warns(UserWarning, match=said):
+        found = wf.correlation(model, s[0].sz, s[1].sz, [0.0, 0.1], t=0.5, **options)
+    assert np.all(np.isnan(found.truncation)) and np.all(np.isfinite(found.value))
+    for stats in (result.stats, steady.stats, found.stats):
+        assert stats["truncation"] == "nothing: its estimate failed" and len(stats["warnings"]) == 1
 
 
 def test_long_chains_are_judged_by_short_ones(monkeypatch):

@@ -12,7 +12,6 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 #: Seconds after which a draft that nobody locked is one of a killed process.
 ABANDONED = 3600.0
@@ -64,12 +63,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             draft.unlink()
 
 
-def _not_written(path: Path, error: OSError) -> NoReturn:
-    raise OSError(
-        error.errno, f"{error.strerror or error}; nothing was written", str(path)
-    ) from error
-
-
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Call ``write`` with a new file beside ``path``, then rename: whole or not at all.
 
@@ -80,7 +73,8 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         with replacing(path) as draft:
             write(draft)
     except OSError as error:
-        _not_written(path, error)
+        message = f"{error.strerror or error}; nothing was written"
+        raise OSError(error.errno, message, str(path)) from error
 
 
 def _replaceable(target: Path) -> os.stat_result | None:

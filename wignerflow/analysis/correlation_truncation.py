@@ -18,6 +18,7 @@ from ..run.automatic import density_elements
 from ..run.statistics import BATCHES
 from ..solving.comparing import UNSEEN, distance, widened
 from ..solving.provenance import NotPlain, read_call, write_call
+from ..solving.remarks import spared
 from ..solving.truncation import (
     APART,
     FULL,
@@ -56,29 +57,33 @@ def state(found: Correlation, ask: Asked, method: Any, full: bool) -> None:
     until = time.process_time() + limit
     found.truncation = np.full(found.taus.shape, np.nan)
     found.stats["truncation"] = "nothing: the exact correlation is not quick enough"
-    right = _exact(ask, until)
-    if right is not None:
-        found.deviation = found.value - right
-        found.truncation = distance(found.value, right, np.abs(found.sem))
-        found.stats["truncation"] = "the exact correlation"
-    else:
-        smaller = _smaller(found, ask, method, until, full)
-        if not smaller:
-            return
-        sizes, errors, whole, falls = zip(*smaller, strict=True)
-        largest = [float(e.max(initial=0.0)) for e in errors]
-        share = fall(list(sizes), largest, whole[0]) if falls[0] else 1.0
-        scale = float(np.abs(found.value).max(initial=0.0))
-        found.truncation = SAMPLED * share * scale * widened(errors[0])
-        numbers = " and ".join(f"{n:g}" for n in sizes)
-        found.stats["truncation"] = (
-            f"exact correlations at sizes {numbers}, continued to {whole[0]:g}"
-        )
+    with spared(found.stats):
+        _estimate(found, ask, method, until, full)
     value, sem, own = ({found.formula: x} for x in (found.value, found.sem, found.truncation))
     off = inaccurate(value, sem, own, found.taus, "τ")
     if off is not None:
         found.stats["warnings"].append(off)
         warnings.warn(off, AccuracyWarning, stacklevel=3)
+
+
+def _estimate(found: Correlation, ask: Asked, method: Any, until: float, full: bool) -> None:
+    """From the exact correlation of the model, or of smaller ones."""
+    right = _exact(ask, until)
+    if right is not None:
+        found.deviation = found.value - right
+        found.truncation = distance(found.value, right, np.abs(found.sem))
+        found.stats["truncation"] = "the exact correlation"
+        return
+    smaller = _smaller(found, ask, method, until, full)
+    if not smaller:
+        return
+    sizes, errors, whole, falls = zip(*smaller, strict=True)
+    largest = [float(e.max(initial=0.0)) for e in errors]
+    share = fall(list(sizes), largest, whole[0]) if falls[0] else 1.0
+    scale = float(np.abs(found.value).max(initial=0.0))
+    found.truncation = SAMPLED * share * scale * widened(errors[0])
+    numbers = " and ".join(f"{n:g}" for n in sizes)
+    found.stats["truncation"] = f"exact correlations at sizes {numbers}, continued to {whole[0]:g}"
 
 
 def _exact(ask: Asked, until: float) -> NDArray[np.complex128] | None:

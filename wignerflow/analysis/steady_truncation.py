@@ -29,6 +29,7 @@ from ..solving import gather, members
 from ..solving.comparing import UNSEEN, apart
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
 from ..solving.provenance import NotPlain, read_call, write_call
+from ..solving.remarks import spared
 from ..solving.truncation import (
     APART,
     CERTAIN,
@@ -101,11 +102,13 @@ def state(
     load()
     limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
     until = time.process_time() + limit
-    if phases is None or method.order is None:
-        errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
-    else:
-        errors, basis = _over_a_period(found, model, base, plan, until, phases)
-    found.truncation, found.stats["truncation"] = Values(errors), basis
+    found.truncation = Values({n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()})
+    with spared(found.stats):
+        if phases is None or method.order is None:
+            errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
+        else:
+            errors, basis = _over_a_period(found, model, base, plan, until, phases)
+        found.truncation, found.stats["truncation"] = Values(errors), basis
     times = None if phases is None else phases.times
     off = inaccurate(found.expect, found.sem, found.truncation, times)
     if off is not None:

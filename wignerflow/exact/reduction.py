@@ -117,8 +117,7 @@ class Reduction:
                 raise alone
             out.append(LocalJump(LocalOp(self.total, [0, *letters.values()]), own))
         if shared != 0.0:
-            J = {"x": self.total.Jx, "y": self.total.Jy, "z": self.total.Jz}
-            op = sum((J[a] * (self.scale * c) for a, c in letters.items()), Op())
+            op = sum((self._J(a) * c for a, c in letters.items()), Op())
             out.append(Jump(op, shared))
         return out
 

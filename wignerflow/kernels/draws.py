@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiler.lower.language import tree_of
 from .text import Parameters
 
 WORDS = 2**32
@@ -63,12 +64,12 @@ def from_table(functions: str, place: str) -> str:
     Raises:
         NotImplementedError: it draws other numbers, too.
     """
-    return ast.unparse(_FromTable(place).visit(ast.parse(functions))) + "\n"
+    return ast.unparse(_FromTable(place).visit(tree_of(functions))) + "\n"
 
 
 def three_point(functions: str) -> str:
     """The text with three-point numbers in its steps."""
-    return ast.unparse(_ThreePoint().visit(ast.parse(functions))) + "\n"
+    return ast.unparse(_ThreePoint().visit(tree_of(functions))) + "\n"
 
 
 class Draws:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiler.lower.language import tree_of
 from . import rng
 from .dense import ROWS
 from .module import SCALARS, KernelText
@@ -317,7 +318,7 @@ def source(text: KernelText, shape: Shape, single: bool, o: NDArray[np.int64], t
         helpers += TEAM_DENSE.replace("BARRIER()", loops.barrier) + TEAM_HELPERS
     else:
         helpers += DENSE
-    tree = ForThreads(o, shape.spread).visit(ast.parse(text.functions))
+    tree = ForThreads(o, shape.spread).visit(tree_of(text.functions))
     functions = ast.unparse(ast.fix_missing_locations(tree))
     run = _run(shape, space, singles, scratch, loops)
     return "\n".join(head) + "\n" + helpers + functions + "\n\n" + run

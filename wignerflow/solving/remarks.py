@@ -1,8 +1,10 @@
-"""What is said of a run of trajectories: warnings, and that a target was missed."""
+"""What is said of a run: warnings, that a target was missed, that an estimate failed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,23 @@ from ..run.stopping import Target, worst
 SHORT_WARNING = 0.05
 NEGATIVE_WARNING = 0.02
 ROUNDING_STEPS = 5_000_000
+
+
+@contextlib.contextmanager
+def spared(stats: dict[str, Any]) -> Iterator[None]:
+    """A result is there, and stands, whatever becomes of the estimate of its truncation inside."""
+    try:
+        yield
+    except KeyboardInterrupt:  # nobody waits for more
+        stats["truncation"] = "nothing: interrupted"
+    except Exception as error:
+        stats["truncation"] = "nothing: its estimate failed"
+        said = (
+            f"The error of the method itself could not be estimated ({type(error).__name__}: "
+            f"{error}); the result stands. Please report the model and this."
+        )
+        stats["warnings"] = [*(stats.get("warnings") or ()), said]
+        warnings.warn(said, UserWarning, stacklevel=4)
 
 
 def negative_noise(stats: Mapping[str, Any]) -> list[str]:

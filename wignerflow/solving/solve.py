@@ -26,7 +26,7 @@ from .methods import check_treats, choose, runs_trajectories
 from .options import Options, read_options, truncation_of, unused
 from .problem import Problem, check_problem, gather, members, read_problem
 from .provenance import Record
-from .remarks import few_for_derived
+from .remarks import few_for_derived, spared
 from .trajectories import Trajectories
 
 FAILED_LIMIT = 0.01
@@ -265,24 +265,17 @@ def solve(
         missed = engine.stochastic and options.target
         kind = "warnings" if missed else "notes"
         result.stats[kind] = [*result.stats.get(kind, ()), idle]
+    for message in result.stats["warnings"]:
+        warnings.warn(message, UserWarning, stacklevel=2)
     if wanted:
         from .truncation import budget
 
-        seconds = budget(result, wanted == "full")
         none = {name: np.full(v.shape, np.nan) for name, v in result.expect.items()}
-        try:
+        result.truncation = Values(none)
+        with spared(result.stats):
+            seconds = budget(result, wanted == "full")
             result.truncation, basis = _stated(problem, engine, result, seconds)
-        except KeyboardInterrupt:  # the result is there, and nobody waits for more
-            result.truncation, basis = Values(none), "nothing: interrupted"
-        except Exception as error:  # a fault here costs no result, and is said
-            result.truncation, basis = Values(none), "nothing: its estimate failed"
-            result.stats["warnings"].append(
-                f"The error of the method itself could not be estimated ({type(error).__name__}: "
-                f"{error}); the result stands. Please report the model and this."
-            )
-        result.stats["truncation"] = basis
-    for message in result.stats["warnings"]:
-        warnings.warn(message, UserWarning, stacklevel=2)
+            result.stats["truncation"] = basis
     off = inaccurate(result.expect, result.sem, result.truncation, result.times)
     if off is not None:
         result.stats["warnings"].append(off)

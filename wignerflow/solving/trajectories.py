@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -252,8 +253,7 @@ class Trajectories:
             kept = np.union1d(kept, self.symmetrized.equal.changed)
         if self.request.pool is None:  # else it is not this machine that works
             nodes = Schedule.of(self.times, prepared.even).nodes
-            needed = int(prepared.stats.get("pilot_needed", self.request.ntraj)) + 1
-            asked = replace(self.request, ntraj=max(2, min(self.request.ntraj, needed)))
+            asked = replace(self.request, ntraj=max(2, math.ceil(self._needed(prepared))))
             compiling = announce_run(text, nodes, kept, asked, prepared.step)
             compiling += prepared.stats.get("compile_time", 0.0)
             prepared = replace(prepared, stats={**prepared.stats, "compile_time": compiling})
@@ -318,8 +318,7 @@ class Trajectories:
         from ..run.controlled import fit
         from ..run.guided import Declined
 
-        ntraj, found = self.request.ntraj, self.options.found
-        needed = float(min(ntraj, prepared.stats.get("pilot_needed", ntraj)))
+        needed, found = self._needed(prepared), self.options.found
         if found is not None:  # the same controls
             needed = float(found.pilot.get("pilot_needed", needed))
         stats = {**prepared.stats, "pilot_needed": needed}
@@ -342,8 +341,12 @@ class Trajectories:
 
     def _costly(self, prepared: Prepared) -> bool:
         """Whether plain trajectories would take so long that a pilot of nets is worth it."""
-        needed = prepared.stats.get("pilot_needed", self.request.ntraj)
-        return min(needed, self.request.ntraj) > WORTH
+        return self._needed(prepared) > WORTH
+
+    def _needed(self, prepared: Prepared) -> float:
+        """Plain trajectories that the run will take, as its pilot expects."""
+        most = self.request.ntraj
+        return float(min(most, prepared.stats.get("pilot_needed", most)))
 
     def _complete(self, outcome: Outcome, text: KernelText) -> None:
         """Say where it ran, warn of what may be wrong, note what the method made of the model."""
