@@ -58,8 +58,11 @@ napoleon_use_rtype = False
 
 
 sphinx_gallery_conf = {
-    "examples_dirs": [str(HERE.parent / d) for d in ("tutorials", "examples", "docs/_figures")],
-    "gallery_dirs": ["gallery/tutorials", "gallery/examples", "gallery/figures"],
+    "examples_dirs": [
+        str(HERE.parent / d)
+        for d in ("tutorials", "examples", "wignerflow/figures/pages", "docs/_figures")
+    ],
+    "gallery_dirs": ["gallery/tutorials", "gallery/examples", "gallery/live", "gallery/figures"],
     # published figures, and dear examples, are shown as measured, not made anew
     "filename_pattern": catalogue.scripts_that_run(),
     "image_scrapers": (catalogue.saved_pictures,),

@@ -17,6 +17,7 @@ import xarray
 from wignerflow import __version__, bench, cli, figures
 from wignerflow.bench import report, timing
 from wignerflow.figures.contract import Figure, dataset
+from wignerflow.figures.live import PAGES, LivePage
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -53,6 +54,25 @@ def test_list_names_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0 and err == ""
     for name, figure in figures.REGISTRY.items():
         assert name in out and figure.source in out
+    for name, page in PAGES.items():
+        assert re.search(rf"^{name} .*{re.escape(page.title)} \(live page", out, re.M)
+    assert len(PAGES) >= 12 and out.count("as a live page: live-laser") == 1
+    assert {f.live for f in figures.REGISTRY.values()} - {None} <= set(PAGES)
+
+
+def test_live_pages_are_written_where_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "thermal.py"
+    script.write_text(
+        '"""A toy\n====="""\nfrom pathlib import Path\nPath("thermal.html").write_text("x")\n'
+    )
+    monkeypatch.setitem(PAGES, "live-toy", LivePage("live-toy", script))
+    code, out, err = run(capsys, "reproduce", "live-toy", "--out", str(tmp_path / "here"))
+    assert (code, err) == (0, "") and "thermal.html" in out
+    assert (tmp_path / "here" / "thermal.html").read_text() == "x"
+    assert run(capsys, "reproduce", "live-toy", "--quick")[0] == 2
+    assert "Did you mean 'live-laser'?" in run(capsys, "reproduce", "live-lasr")[2]
 
 
 def test_reproduce_writes_files_and_prints_the_table(

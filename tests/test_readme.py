@@ -31,7 +31,7 @@ BLOCKS = [
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 LEVELS = sorted((ROOT / "examples" / "levels").glob("*.py"))
-LIVE = sorted((ROOT / "examples" / "live").glob("*.py"))
+LIVE = sorted((ROOT / "wignerflow" / "figures" / "pages").glob("*.py"))
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 
 

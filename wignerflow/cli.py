@@ -62,14 +62,17 @@ def parser() -> argparse.ArgumentParser:
         dest="command", required=True, metavar="COMMAND", parser_class=_Parser
     )
 
-    listing = commands.add_parser("list", help="list the published figures that can be reproduced")
+    listing = commands.add_parser(
+        "list", help="list what can be reproduced: published figures and live pages"
+    )
     listing.set_defaults(run=_list)
 
     reproduce = commands.add_parser(
         "reproduce",
-        help="reproduce a published figure",
+        help="reproduce a published figure, or write a live page",
         description="Write FIGURE.png and FIGURE.nc, and print each curve's largest deviation from "
-        "the exact one with its standard error.",
+        "the exact one with its standard error. Names that begin with live- are models that run in "
+        "the browser: they write a page and its picture, and take no option but --out.",
     )
     reproduce.set_defaults(run=_reproduce)
     add = reproduce.add_argument
@@ -110,11 +113,15 @@ def _say(message: str) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     from .figures import REGISTRY
+    from .figures.live import PAGES
 
-    width = max(map(len, REGISTRY))
+    width = max(map(len, [*REGISTRY, *PAGES]))
     for figure in REGISTRY.values():
         print(f"{figure.name:<{width}}  {figure.title}")
-        print(f"{'':<{width}}  {figure.source}")
+        live = f" (its model as a live page: {figure.live})" if figure.live else ""
+        print(f"{'':<{width}}  {figure.source}{live}")
+    for page in PAGES.values():
+        print(f"{page.name:<{width}}  {page.title} (live page: runs in the browser, with sliders)")
     return 0
 
 
@@ -122,13 +129,17 @@ def _reproduce(options: argparse.Namespace) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")  # no window is ever opened
     from .figures import REGISTRY
     from .figures.contract import save, table
+    from .figures.live import PAGES
     from .run.gpus import choose_device, using_device
     from .solving import quietly
 
     name = options.figure
+    if name in PAGES:
+        return _write_live_page(options)
     if name not in REGISTRY:
-        near = [n for n in REGISTRY if name and n.startswith(name)]
-        near = near or difflib.get_close_matches(name, REGISTRY, n=1, cutoff=0.4)
+        names = [*REGISTRY, *PAGES]
+        near = [n for n in names if name and n.startswith(name)]
+        near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"no figure is called {name!r}.{hint} `wignerflow list` shows all.")
     figure = REGISTRY[name]
@@ -149,6 +160,19 @@ def _reproduce(options: argparse.Namespace) -> int:
     print(table(figure, data))
     print()
     print(f"Wrote {' and '.join(map(str, files))} in {time.perf_counter() - start:.1f} s.")
+    return 0
+
+
+def _write_live_page(options: argparse.Namespace) -> int:
+    from .figures.live import PAGES
+
+    given = [name for name in ("quick", "ntraj", "seed", "threads") if getattr(options, name)]
+    if given or options.device != "cpu":
+        option = f"--{given[0]}" if given else "--device"
+        raise UsageError(f"{options.figure} is a live page, which takes no {option}.")
+    _prepare(options.out)
+    files = PAGES[options.figure].write(options.out)
+    print(f"Wrote {' and '.join(map(str, files))}.")
     return 0
 
 

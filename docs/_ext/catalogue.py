@@ -51,8 +51,6 @@ figure.draw(data)
 
 #: Pages that run in the browser; the site has them as ``live/NAME.html``.
 LIVE = DOCS / "_live" / "live"
-#: The live page of the model of a published figure.
-LIVE_OF = {"ruks-2a": "laser", "hosseinabadi-3": "tavis_cummings"}
 
 
 def _button(root: str, page: str) -> str:
@@ -80,7 +78,7 @@ def scripts_that_run() -> str:
     """A pattern of the gallery scripts that a build runs: all but those that say that it does not."""
     scripts = [p for d in ("tutorials", "examples") for p in sorted((ROOT / d).rglob("*.py"))]
     kept = [p.stem for p in scripts if "so this page does not run it" in p.read_text("utf-8")]
-    return rf"(examples|tutorials)[/\\](?!.*\b({'|'.join(kept)})\.py)"
+    return rf"(examples|tutorials|pages)[/\\](?!.*\b({'|'.join(kept)})\.py)"
 
 
 def write_figures(folder: Path) -> None:
@@ -104,7 +102,7 @@ def write_figures(folder: Path) -> None:
             line="=" * len(title),
             source=figure.source,
             picture=picture,
-            live=_button("../../", LIVE_OF[name]) if name in LIVE_OF else "",
+            live=_button("../../", figure.live.removeprefix("live-")) if figure.live else "",
             table=_table(measured.get(name, {}).get("checks", [])),
         )
         (folder / f"{name.replace('-', '_')}.py").write_text(script, encoding="utf-8")

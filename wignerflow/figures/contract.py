@@ -91,6 +91,7 @@ class Figure:
         make: computes its data.
         draw: draws the data.
         checks: requirements other than bounds on deviations.
+        live: the live page of its model, a name of ``live.PAGES``.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Figure:
     make: Make
     draw: Callable[[xarray.Dataset], Drawing]
     checks: Callable[[xarray.Dataset], list[Check]] = no_checks
+    live: str | None = None
 
 
 @dataclass(frozen=True)

@@ -161,4 +161,5 @@ FIGURE = Figure(
     make,
     draw,
     checks,
+    live="live-tavis_cummings",
 )

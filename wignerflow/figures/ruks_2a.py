@@ -200,4 +200,5 @@ FIGURE = Figure(
     source=SOURCE,
     make=make,
     draw=draw,
+    live="live-laser",
 )
