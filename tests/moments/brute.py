@@ -7,7 +7,6 @@ not be positive: Tr(O L[R]) tests the moment equations with any means and correl
 from __future__ import annotations
 
 from functools import reduce
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -155,26 +154,23 @@ def pseudo_state(space: Space, rng: np.random.Generator, correlated: float = 0.3
         known[chosen] = out
         return out
 
-    total = np.zeros((int(np.prod(space.dims)),) * 2, complex)
-    order = [*sites, *others]
-    dims = [space.dims[s] for s in order]
-    back = np.argsort(order)
-    for k in range(len(sites) + 1):
-        for subset in combinations(sites, k):
-            for letters in np.ndindex(*[width[owner[s]] for s in subset]):
-                chosen = tuple(zip(subset, letters, strict=True))
-                factors = [duals[s][0] for s in sites]
-                for s, a in chosen:
-                    factors[sites.index(s)] = duals[s][a + 1]
-                strings = reduce(np.kron, factors, np.eye(1))
-                total += _reorder(np.kron(strings, part(chosen)), dims, back)
-    return total
-
-
-def _reorder(matrix: np.ndarray, dims: list[int], back: np.ndarray) -> np.ndarray:
-    n = len(dims)
-    out = matrix.reshape(*dims, *dims).transpose(*back, *(back + n))
-    return out.reshape(matrix.shape)
+    # one axis per site for its string (identity or a letter), then the matrix of the others
+    strings = np.zeros([width[owner[s]] + 1 for s in sites] + list(base.shape), complex)
+    for index in np.ndindex(strings.shape[:-2]):
+        strings[index] = part(tuple((s, j - 1) for s, j in zip(sites, index, strict=True) if j))
+    for s in sites:
+        strings = np.tensordot(strings, duals[s], (0, 0))
+    n = len(sites)
+    dims = [space.dims[s] for s in others]
+    strings = strings.reshape(*dims, *dims, *strings.shape[2:])
+    # axes now: rows, then columns of the others, then row and column of every site in turn
+    row = dict(zip(others, range(len(others)), strict=True))
+    column = {s: len(others) + x for s, x in row.items()}
+    for k, s in enumerate(sites):
+        row[s], column[s] = 2 * len(others) + 2 * k, 2 * len(others) + 2 * k + 1
+    every = range(n + len(others))
+    axes = [row[s] for s in every] + [column[s] for s in every]
+    return strings.transpose(axes).reshape((int(np.prod(space.dims)),) * 2)
 
 
 def _lift(space: Space, others: list[int], site: int) -> list[np.ndarray]:

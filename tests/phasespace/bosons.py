@@ -106,20 +106,28 @@ class Ordering:
         create = x in "AB"
         sign = {(False, True): self.c, (True, True): -self.d,
                 (True, False): self.c, (False, False): -self.d}[create, left]  # fmt: skip
-        return add(mul(leaf(self.n, here), f), scale(diff(f, there), -sign))
+        out = {}
+        for k, c in f.items():
+            key = (*k[:here], k[here] + 1, *k[here + 1 :])
+            out[key] = out.get(key, 0) + c
+            if k[there]:
+                key = (*k[:there], k[there] - 1, *k[there + 1 :])
+                out[key] = out.get(key, 0) - sign * k[there] * c
+        return {k: c for k, c in out.items() if abs(c) > 1e-14}
 
     def sandwich(self, f, left, right):
         """Adjoint of rho -> left rho right: averages of f change by those of the outcome."""
-        out = {}
+        parts = []
         for c, v in left:
+            h = f
+            for m, x in v:
+                h = self.letter(h, m, x, True)
             for d, w in right:
-                g = f
-                for m, x in v:
-                    g = self.letter(g, m, x, True)
+                g = h
                 for m, x in reversed(w):
                     g = self.letter(g, m, x, False)
-                out = add(out, scale(g, c * d))
-        return out
+                parts.append(scale(g, c * d))
+        return add(*parts)
 
     def lindblad(self, f, H, jumps):
         """Every order of derivatives."""

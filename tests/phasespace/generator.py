@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,29 +88,53 @@ class Noise:
         return len(self.nodes)
 
 
+def as_printed(source: str) -> str:
+    """The printed kernel unchanged."""
+    return source
+
+
+def one_step_run(
+    text: KernelText,
+    start: np.ndarray,
+    h: float,
+    edit: Callable[[str], str],
+    noise: float,
+    rule: Noise,
+) -> np.ndarray:
+    """States (slots, lanes) after one output interval of one step."""
+    lanes = start.shape[1]
+    run = LaneRun(text, one_step(h), lanes, normal_pair=rule, unclipped=True, edit=edit)
+    run.noise *= noise
+    run.v[:] = start.ravel()
+    run.local(run.rows[0], [1, 0])
+    run.step(0, h, run.rows[1], [2, 0], [3, 0])
+    return run.state
+
+
+@lru_cache(maxsize=4)
+def asked(text: KernelText, edit: Callable[[str], str]) -> Noise:
+    """The random numbers that a step asks for."""
+    rule = Noise(1)
+    slots = text.layout.state_slots
+    one_step_run(text, np.full((slots, 1), 0.1), 1e-6, edit, 1.0, rule)
+    rule.make()
+    return rule
+
+
 def end_states(
     text: KernelText, points: np.ndarray, h: float, edit: Callable[[str], str], noise: float
 ) -> np.ndarray:
     """States after one output interval of one step, (slots, nodes, points)."""
-    rule = Noise(points.shape[1])
-
-    def go(lanes: int, start: np.ndarray) -> np.ndarray:
-        run = LaneRun(text, one_step(h), lanes, normal_pair=rule, unclipped=True, edit=edit)
-        run.noise *= noise
-        run.v[:] = start.ravel()
-        run.local(run.rows[0], [1, 0])
-        run.step(0, h, run.rows[1], [2, 0], [3, 0])
-        return run.state
-
-    go(points.shape[1], points)
-    nodes = rule.make()
-    out = go(nodes * points.shape[1], np.tile(points, (1, nodes)))
-    return out.reshape(points.shape[0], nodes, points.shape[1])
+    rule = asked(text, edit)
+    count = rule.points = points.shape[1]
+    nodes = len(rule.nodes)
+    out = one_step_run(text, np.tile(points, (1, nodes)), h, edit, noise, rule)
+    return out.reshape(points.shape[0], nodes, count)
 
 
 def mobility(text: KernelText, points: np.ndarray) -> np.ndarray:
     """How far a node of a step of length 1e-6 moves each point, relative to its size."""
-    moved = end_states(text, points, 1e-6, lambda source: source, 1.0) - points[:, None, :]
+    moved = end_states(text, points, 1e-6, as_printed, 1.0) - points[:, None, :]
     return np.abs(moved).max((0, 1)) / (np.abs(points).max(0) + 1e-3)
 
 
@@ -124,7 +149,7 @@ def generator(
     functions: list[Callable[[np.ndarray], np.ndarray]],
     points: np.ndarray,
     *,
-    edit: Callable[[str], str] = lambda source: source,
+    edit: Callable[[str], str] = as_printed,
     noise: float = 1.0,
     levels: int = 5,
 ) -> np.ndarray:
