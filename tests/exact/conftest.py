@@ -19,6 +19,7 @@ class Brute:
     def __init__(self, model):
         self.model = model
         self.dims, self.slots, states = [], {}, []
+        self.letters = {}
         for sub, initial in model.initial.items():
             for m in range(sub.size):
                 first = len(self.dims)
@@ -49,6 +50,11 @@ class Brute:
         return np.kron(np.kron(np.eye(left), matrix), np.eye(right))
 
     def letter(self, sub, m, letter):
+        if (sub, m, letter) not in self.letters:
+            self.letters[sub, m, letter] = self._letter(sub, m, letter)
+        return self.letters[sub, m, letter]
+
+    def _letter(self, sub, m, letter):
         slots = self.slots[sub, m]
         if sub.kind == "mode":
             a = np.diag(np.sqrt(np.arange(1, sub.cutoff)), 1)

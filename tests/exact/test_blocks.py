@@ -185,9 +185,10 @@ def test_time_dependent_drive_and_rates(brute):
     out = blocks.solve(model, t, ops, rtol=1e-9)
     full = brute(model)
     rho, steps = full.rho.ravel().astype(complex), 400
+    c = full.liouvillian(0)
     for n in range(steps):  # classical Runge-Kutta, error of order 1e-9
         h, u = 1 / steps, n / steps
-        a, b, c = (full.liouvillian(u + x * h) for x in (0, 0.5, 1))
+        a, b, c = c, full.liouvillian(u + h / 2), full.liouvillian(u + h)
         k1 = a @ rho
         k2 = b @ (rho + h / 2 * k1)
         k3 = b @ (rho + h / 2 * k2)
