@@ -6,7 +6,9 @@ Light that takes time from one place to the next.
 
 Top: M ensembles of 50 emitters, all inverted, on a waveguide with phases of multiples of 2 pi and a
 delay tau between neighbours. Without delays they emit as one, with a peak of 0.2 (N M)^2; the
-cooperation ends where light needs about as long to cross the array as a burst takes.
+cooperation ends where light needs about as long to cross the array as a burst takes: the exact
+peak without delays, of one ensemble of N M, and that of two ensembles that know of no other, which
+is what reaches the ends when delays are long, are dotted.
 
 Bottom: a mode at the distance d before a mirror, in phase opposition: light that comes back turns
 emission off, and (1 + kappa tau/2)^-2 of the quanta stay for ever, tau = 2 d/v. Methods without
@@ -47,6 +49,16 @@ def burst(M, delay, ntraj):
     return total[k], float(np.hypot(one.sem[k], two.sem[k])), light.times[k]
 
 
+def alone(number):
+    """Exact peak of the light of one ensemble."""
+    atoms = wf.Ensemble(number, name="atoms")
+    emission = wf.Jump(atoms.Jm, 1.0)
+    times = np.linspace(0, 8 / number, 81)
+    model = wf.Model(jumps=[emission], initial={atoms: wf.up})
+    out = wf.solve(model, times, e_ops={"flux": wf.Flux(emission)}, method="exact")
+    return out.expect["flux"].max()
+
+
 figure, axes = new_figure(2)
 above, below = axes.ravel()
 delays = np.array([0.3, 1.0]) if QUICK else np.array([0.03, 0.1, 0.3, 1.0, 3.0])
@@ -54,7 +66,10 @@ print(f"{'M':>4} {'N Γ τ':>6} {'peak':>8}   {'error':<4} {'N Γ t':>6}")
 for M in (2,) if QUICK else (2, 4, 10):
     found = np.array([burst(M, d / N, 128 if QUICK else 4096) for d in delays])
     peaks, errors = found[:, :2].T / (N * M) ** 2
-    above.errorbar(delays, peaks, errors, fmt="o-", ms=3, label=f"M = {M}")
+    line = above.errorbar(delays, peaks, errors, fmt="o-", ms=3, label=f"M = {M}")
+    color = line[0].get_color()
+    for ends, one in ((delays[:1] * [0.6, 1.0], alone(N * M)), (delays[-1:] * [1, 1.7], alone(N))):
+        above.plot(ends, [one / (N * M) ** 2] * 2, ":", color=color)
     for d, (peak, error, when) in zip(delays, found, strict=True):
         print(f"{M:>4} {d:>6g} {peak:8.0f} ± {error:<4.0f} {N * when:6.2f}")
 above.set(xscale="log", xlabel="N Γ τ", ylabel="peak of the flux / (N M)²")

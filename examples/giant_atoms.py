@@ -14,8 +14,8 @@ points; with a delay tau, light that left before the other point could cancel it
 
 Top: one ensemble inverted, the other at rest: trajectories at zero delay beside the exact solution
 (without dissipation they follow it for one swap, longer for more emitters), and with delays from a
-dark waveguide: until light has come from the other point, an ensemble decays. Bottom: the weakly excited limit, modes: what is left after the time of one swap
-and back.
+dark waveguide: until light has come from the other point, an ensemble decays. Bottom: the weakly
+excited limit, modes, with delays of parts of the time pi/Gamma of a swap there and back.
 
 `python giant_atoms.py [--quick]` writes giant_atoms.png and prints a table.
 """
@@ -63,12 +63,13 @@ for x in (0.0, 0.4) if QUICK else (0.0, 0.1, 0.4):
     found = wf.solve(model, times, e_ops=e_ops, ntraj=ntraj, seed=1, dt=0.05 / N)
     a, b = (found.expect[k] / N for k in "AB")
     error = found.sem["A"] / N
-    above.errorbar(N * times, a, error, fmt="o", ms=2.5, label=f"trajectories, N Γ τ = {x:g}")
+    above.errorbar(N * times, a, error, fmt="o-", ms=2.5, lw=0.6,
+                   label=f"trajectories, N Γ τ = {x:g}")  # fmt: skip
     k = int(np.argmin(a))
     print(f"{x:>6g} {a[k]:11.3f} ± {error[k]:.3f}     {-(a + b)[-1]:16.3f}")
 k = int(np.argmin(exact.expect["A"]))
 print(f"{'exact':>6} {exact.expect['A'][k] / N:11.3f}")
-above.set(xlabel="N Γ t", ylabel="Jz of A / N", ylim=(-0.55, 0.95))
+above.set(xlabel="N Γ t", ylabel="⟨Jz⟩ / N of A", ylim=(-0.55, 0.95))
 above.legend(ncols=2, loc="upper center")
 
 # %%
@@ -77,10 +78,11 @@ a, b = wf.Mode(name="a"), wf.Mode(name="b")
 weak = {a: wf.coherent(1.0), b: wf.vacuum}
 swap = np.linspace(0, 2 * np.pi, 161)
 print(f"{'Γ τ':>6} {'n of a after both swaps':>24}")
-for delay in (np.pi / 40,) if QUICK else (0.0, np.pi / 160, np.pi / 40, np.pi / 10):
+for part in (40,) if QUICK else (np.inf, 160, 40, 10):
+    delay = np.pi / part
     model = braided(a, b, "a", weak, delay)
     kept = wf.solve(model, swap, e_ops={"n": a.n}, method="mean-field", dt=np.pi / 320)
-    below.plot(swap, kept.expect["n"], label=f"Γ τ = {delay:.3g}")
+    below.plot(swap, kept.expect["n"], label=f"Γ τ = π/{part:g}" if delay else "τ = 0")
     print(f"{delay:>6.3f} {kept.expect['n'][80]:24.3f}")
 below.set(xlabel="Γ t", ylabel="quanta of a", ylim=(-0.05, 1.6))
 below.legend(ncols=2, loc="upper center")

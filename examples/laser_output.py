@@ -67,7 +67,7 @@ for name, color in (("g1", "C0"), ("g2", "C1")):
     above.plot(taus, known / scale, color=color, label=f"{name}, exact")
     above.errorbar(taus[::6], mean[::6] / scale, error[::6] / scale, fmt="o", ms=3, color=color,
                    label=f"{name}, trajectories")  # fmt: skip
-above.set(xlabel="Γ τ", ylabel="coherence over delays", xlim=(-0.02, 1.5), ylim=(0, 1.4))
+above.set(xlabel="Γ τ", ylabel="g1/g1(0) and g2", xlim=(-0.02, 1.5), ylim=(0, 1.4))
 above.legend()
 omega = np.linspace(-12, 12, 121)
 mean, error = over_runs([light.spectrum(omega=omega).value for light in runs])
@@ -75,8 +75,9 @@ below.plot(omega, exact.spectrum(omega=omega).value, "C0", label="exact")
 below.errorbar(omega, mean, error, fmt="o", ms=2.5, color="C0", label="trajectories")
 half = linewidth(exact) / 2
 flux = float(exact.flux().value[0])
-below.plot(omega, flux * 2 * half / (half**2 + omega**2), "k:", label="Lorentzian of that width")
-below.set(xlabel="ω / Γ", ylabel="spectrum")
+label = f"Lorentzian, width {2 * half:.2f} Γ"
+below.plot(omega, flux * 2 * half / (half**2 + omega**2), "k:", label=label)
+below.set(xlabel="ω / Γ", ylabel="spectrum (photons)", ylim=(0, None))
 below.legend()
 figure.savefig("laser_output.png")
 

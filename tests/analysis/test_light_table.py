@@ -145,3 +145,13 @@ def test_light_of_a_laser():
     for tau, known in ((0.005, 303.2), (0.05, 276.9), (0.1, 255.3)):
         k = int(np.argmin(np.abs(light.taus - tau)))
         assert abs(n[k] - known) < 4 * g1.sem.real[k] / 0.005 + 0.01 * known
+    exact = wf.photons(model, jump, method="exact", g2=False, **kw).g1().value[None]
+    some = light.taus > 0.16  # fluctuations of the amplitude are over
+
+    def width(g1):
+        return -2 * np.polyfit(light.taus[some], np.log(np.abs(g1[:, some])).T, 1)[0]
+
+    assert abs(width(exact)[0] - 2.666) < 0.02
+    all_of_it, *without = width(g1.replicas)
+    spread = np.sqrt(31 / 32 * np.sum((without - np.mean(without)) ** 2))
+    assert spread < 0.15 and abs(all_of_it - width(exact)[0]) < 4 * spread

@@ -146,14 +146,28 @@ def test_inputs_leave_as_they_came():
     assert np.abs(g2.value - 1).max() < 5 * g2.sem.max()
 
 
-def test_few_emitters_are_warned_about():
-    atoms = wf.Ensemble(1, name="atoms")
-    jump = wf.Jump(atoms.Jm, 1.0)
-    model = wf.Model(0.4 * atoms.Jx, [jump], initial={atoms: wf.down})
+def test_antibunching_of_one_driven_emitter_is_outside_and_said():
+    """Exact light is that of the Bloch equations; trajectories warn, and state what is off."""
+    atom, omega = wf.Ensemble(1, name="atom"), 1.0
+    jump = wf.Jump(atom.Jm, 1.0)
+    model = wf.Model(omega * atom.Jx, [jump], initial={atom: wf.down})
+    kw = {"width": 0.1, "window": 4.0, "t": "steady", "g1": False}
+    exact = wf.photons(model, jump, method="exact", **kw)
+    taus, turn = exact.taus, np.sqrt(omega**2 - 1 / 16)
+    known = 1 - np.exp(-0.75 * taus) * (np.cos(turn * taus) + 0.75 / turn * np.sin(turn * taus))
+    np.testing.assert_allclose(exact.flux().value, omega**2 / (1 + 2 * omega**2), rtol=1e-6)
+    np.testing.assert_allclose(exact.g2().value[1:], known[1:], atol=4e-3)  # bins of finite width
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        wf.photons(model, jump, bins=10 + 0.2 * np.arange(4), ntraj=64, seed=2, dt=0.1)
-    assert any("no antibunching" in str(w.message) for w in caught)
+        run = {"ntraj": 8192, "seed": 2, "relax": 12.0, "dt": 0.05, "truncation": "full"}
+        light = wf.photons(model, jump, **run, **kw)
+    told = [str(w.message) for w in caught]
+    assert any("no antibunching" in m for m in told), told
+    assert any("negative by more than 2 standard errors" in m for m in told), told
+    g2, flux = light.g2(), light.flux()
+    assert g2.value[1] < exact.g2().value[1] - 3 * g2.sem[1]
+    off = np.abs(flux.value - exact.flux().value)
+    assert off > 4 * flux.sem and (off < 2 * flux.sem + flux.truncation).all()
 
 
 def test_bad_arguments():
@@ -173,7 +187,7 @@ def test_bad_arguments():
         with pytest.raises(ValueError, match=message):
             wf.photons(model, jump, **kw)
     with pytest.raises(ValueError, match="be made of jumps of the model"):
-        wf.photons(model, wf.Jump(atoms.Jm, 1.0), bins=bins)
+        wf.photons(model, wf.Jump(atoms.Jm, 1.1), bins=bins)
     with pytest.raises(ValueError, match=r"norm of at most 1"):
         wf.photons(model, 1.2 * wf.Output(jump), bins=bins)
     light = wf.photons(model, jump, bins=bins, method="exact", g2=False)

@@ -105,10 +105,10 @@ def test_counts_behind_a_delay_leave_out_the_vacuum_that_entered_before():
     outputs = [wf.Output(j) for j in model.given]
     run = module.Run(model, wf.TWA(), outputs, edges, Request(1024, 1, True, dt=0.01))
     how = (run.text, Grid.make(run.times, run.dt), run.request)
-    chunks = list(folded(*how, lambda seen: run._bins(*next(seen)), 1, 1))
-    c, v = (np.concatenate([getattr(x, k) for x in chunks]) for k in ("c", "v"))
-    out = (np.abs(c[:, 1]) ** 2).sum(axis=1)
-    now, before = ((np.abs(v[:, k]) ** 2).sum(axis=1) for k in (0, 1))
+    chunks = folded(*how, lambda seen: run._bins(*next(seen)).arranged(), 1, 1)
+    squares = np.concatenate(list(chunks), axis=3) ** 2
+    out = squares[:2, 1].sum(axis=(0, 1))
+    now, before = squares[2:4].sum(axis=(0, 2))
     assert np.var(out - before) < 2 and np.var(out - now) > 4
 
 

@@ -193,6 +193,35 @@ def test_the_flux_of_all_emitters_of_a_local_jump():
     np.testing.assert_allclose(out.expect["f"], known, rtol=1e-6)
     with pytest.raises(TypeError, match=r"wf\.Flux\(jump\)"):
         wf.Output(jump)
-    for other in (wf.LocalJump(array.sm, [0.7, 0.1]), wf.Jump(array[0].Jm, 1.0)):
+    for other in (wf.LocalJump(array.sm, [0.7, 0.2]), wf.Jump(array[0].Jm, 1.0)):
         with pytest.raises(ValueError, match=r"of the model, but was .*Give the same object"):
             wf.solve(model, [0, 0.5], e_ops={"f": wf.Flux(other)}, method="exact")
+
+
+def test_an_equal_jump_of_the_model_stands_for_its_own():
+    """The model's copies and jumps made again; not where two are alike, or the input differs."""
+    atoms, mode = wf.Ensemble(4, name="atoms"), wf.Mode(name="mode", cutoff=8)
+    gain = wf.Jump(mode.adag, 0.03, input=wf.thermal(0.2))
+    light, loss = wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sm, 0.4)
+    model = wf.Model(None, [gain, light, loss], initial={atoms: wf.up, mode: wf.vacuum})
+    assert model.jumps[2] is not light
+    same = [light, model.jumps[2], wf.Jump(atoms.Jm, 1.0)]
+    assert all(model.own(j) is light for j in same)
+    again = wf.Jump(mode.adag, 0.03, input=wf.thermal(0.2))
+    assert model.own(again) is gain
+    others = [wf.Jump(atoms.Jm, 1.1), wf.Jump(atoms.Jp, 1.0), wf.Jump(mode.adag, 0.03)]
+    others += [model.jumps[0], model.jumps[1], wf.Jump(atoms.Jm, 1.0, input=wf.coherent(1.0))]
+    assert all(model.own(j) is None for j in others)  # parts of thermal light are no field
+    kw = {"bins": [0, 0.1], "method": "exact"}
+    values = [wf.photons(model, j, **kw).n().value for j in same]
+    np.testing.assert_array_equal(values[1:], [values[0]] * 2)
+    twice = (wf.Output(same[1]) + wf.Output(same[2])) / np.sqrt(2)
+    with pytest.raises(ValueError, match=r"norm of at most 1, but was 1\.41"):
+        wf.photons(model, twice, **kw)
+    ops = {"light": wf.Flux(same[1]), "loss": wf.Flux(wf.LocalJump(atoms.sm, 0.4))}
+    out = wf.solve(model, [0, 0.1], e_ops=ops, method="exact").expect
+    np.testing.assert_allclose([out["light"][0], out["loss"][0]], [4.0, 1.6])
+    pair = wf.Model(jumps=[light, wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.up})
+    assert pair.own(wf.Jump(atoms.Jm, 1.0)) is None and pair.own(pair.jumps[1]) is pair.given[1]
+    with pytest.raises(ValueError, match="of equal jumps each has a field of its own"):
+        wf.photons(pair, wf.Jump(atoms.Jm, 1.0), **kw)

@@ -29,19 +29,37 @@ def arranged(seen: Any, first: Any, scales: Any, records: Any) -> None:
 
 
 @Loop
-def summed(records: Any, squares: Any, entered: Any, photons: Any, gain: Any) -> None:
-    """Add to batches |c|^2, |v|^2 and the photons of each bin, to trajectories what they gain."""
-    for a in range(records.shape[1]):
-        for b in range(records.shape[2]):
-            for c in range(records.shape[3] // BATCHES):
+def summed(
+    seen: Any,
+    first: Any,
+    scales: Any,
+    squares: Any,
+    entered: Any,
+    photons: Any,
+    gain: Any,
+    amplitudes: Any,
+) -> None:
+    """Add to batches |c|^2, |v|^2 and the photons of each bin, to trajectories what they gain.
+
+    Of what a kernel saw, see ``arranged``; it leaves Re c and Im c, (2, A, B, trajectories).
+    """
+    for c in range(seen.shape[0]):
+        for b in range(scales.shape[0]):
+            factor = scales[b]
+            for a in range(gain.shape[0]):
                 for l in range(BATCHES):
-                    i = BATCHES * c + l
-                    re, im = records[0, a, b, i], records[1, a, b, i]
+                    re = factor * seen[c, first + b, RECORDS * a, l]
+                    im = factor * seen[c, first + b, RECORDS * a + 1, l]
+                    amplitudes[0, a, b, BATCHES * c + l] = re
+                    amplitudes[1, a, b, BATCHES * c + l] = im
                     squares[a, b, l] += re * re + im * im
-                    re, im = records[2, a, b, i], records[3, a, b, i]
+                for l in range(BATCHES):
+                    re = factor * seen[c, first + b, RECORDS * a + 2, l]
+                    im = factor * seen[c, first + b, RECORDS * a + 3, l]
                     entered[a, b, l] += re * re + im * im
-                    photons[a, b, l] += records[4, a, b, i]
-                    gain[a, i] += records[5, a, b, i]
+                for l in range(BATCHES):
+                    photons[a, b, l] += seen[c, first + b, RECORDS * a + 4, l]
+                    gain[a, BATCHES * c + l] += seen[c, first + b, RECORDS * a + 5, l]
 
 
 @Loop

@@ -18,7 +18,7 @@ from ..model.outputs import Output, written_out
 from ..phasespace.fields import FieldParts, attach, attach_ports, port
 from ..phasespace.polynomials import Poly
 from ..phasespace.symbols import SymbolMap
-from ..phasespace.system import RECORDS, PhaseSpaceSystem
+from ..phasespace.system import PhaseSpaceSystem
 from ..phasespace.twa import TWA
 from ..run.driver import Request, prepare
 from ..run.pilot import halved
@@ -26,7 +26,6 @@ from ..run.record import Seen, folded
 from ..run.statistics import BATCHES
 from .balance import balanced, defect
 from .photon_errors import LEAST, PART
-from .photon_loops import arranged
 from .photon_sums import ADDED, AT_HAND, GROUPS, Bins, Commutators, Sums
 from .photon_values import Data, Photons, from_sums
 from .ways import several_ways
@@ -129,7 +128,7 @@ class Run:
     ) -> Sums:
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
         out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
-        keep = self.balance is not None and self.text.links.active
+        keep = self.balance is not None and self.text.links.active and draws == (1, 1, 1)
         groups = (1, 1) if g1 or g2 else self._groups()
 
         def part(seen: Iterator[Seen]) -> Sums | Bins:
@@ -145,10 +144,8 @@ class Run:
         self, g1: bool, g2: bool, steady: bool, data: Data
     ) -> tuple[Photons, Photons] | tuple[None, None]:
         """Shorter runs with the step and with half of it, the same noise in both."""
-        given = self.request.dt is not None
-        if given or self.text.links.active:
-            why = "`dt` was given" if given else "light comes with a delay"
-            self.facts["step_error"] = data.stats["step_error"] = f"nothing: {why}"
+        if self.request.dt is not None:
+            self.facts["step_error"] = data.stats["step_error"] = "nothing: `dt` was given"
             return None, None
         request = replace(self.request, ntraj=max(LEAST, self.request.ntraj // PART))
         coarse = Grid.make(self.times, self.dt)
@@ -163,7 +160,7 @@ class Run:
     def _groups(self) -> tuple[int, int]:
         """Chunks of a group, and groups that a worker adds up: for 32 workers, as many at most."""
         each = 8 * BATCHES * self.times.size * self.text.channels
-        some = max(2, min(ADDED, AT_HAND // each))
+        some = max(1, min(ADDED, AT_HAND // each))
         return some, max(1, min(GROUPS, self.request.ntraj // (32 * BATCHES * some)))
 
     def _bins(
@@ -180,10 +177,8 @@ class Run:
                 lengths, under_way = np.array([self.dt]), final[:, self.text.layout.state_slots :]
                 light = np.stack([self.text.links.energy(f, lengths) for f in under_way])
             missing = defect(values, self.balance[1], light)
-        A, B = self.algebra.gamma.shape[0], self.edges.size - 1
-        r = np.empty((RECORDS, A, B, len(values) * BATCHES))
-        arranged(values, self.times.size - self.edges.size + 1, self.scales, r)
-        return Bins(r, counts, missing)
+        first = self.times.size - self.edges.size + 1
+        return Bins(values, first, self.scales, self.algebra.gamma.shape[0], counts, missing)
 
 
 def _overlap(a: Output, b: Output) -> complex:

@@ -16,8 +16,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from ..phasespace.system import RECORDS
 from ..run.statistics import BATCHES
-from .photon_loops import summed, transformed
+from .photon_loops import arranged, summed, transformed
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -36,27 +37,32 @@ SUMMED = (
 
 @dataclass
 class Bins:
-    """Records of trajectories, (RECORDS, A, B, trajectories): one chunk of 32 or more.
+    """What a kernel saw of some trajectories: one chunk of 32 or more.
 
-    Re and Im of the amplitudes c in the modes of bins, and of the part v that enters; photons in
-    the bin by the symbol of the flux; and what the sum over steps of abs(b_out)^2 - abs(b_in)^2
-    makes of it. Zero for trajectories that do not count.
+    ``seen`` (chunks, times, channels, 32) holds the records of A fields (``kernels.records``) over
+    bins from the time of number ``first`` on; ``scales`` (B,) make amplitudes those of the bins'
+    modes. Trajectories that do not count have zeros.
     """
 
-    records: Real
+    seen: Real
+    first: int
+    scales: Real
+    fields: int
     counts: NDArray[np.bool_]  # of each, in chunks: (chunks, 32)
     #: What is missing in the energy balance of each trajectory; None: there is none.
     missing: Real | None = None
 
-    @property
-    def c(self) -> Complex:
-        """Amplitudes of the bins, (trajectories, A, B)."""
-        return np.moveaxis(self.records[0] + 1j * self.records[1], 2, 0)
+    def arranged(self) -> Real:
+        """Records (RECORDS, A, B, trajectories).
 
-    @property
-    def v(self) -> Complex:
-        """What enters of them."""
-        return np.moveaxis(self.records[2] + 1j * self.records[3], 2, 0)
+        Re and Im of the amplitudes c in the modes of bins, and of the part v that enters; photons
+        in the bin by the symbol of the flux; what the sum over steps of abs(b_out)^2 - abs(b_in)^2
+        makes of it.
+        """
+        number = BATCHES * len(self.seen)
+        out = np.empty((RECORDS, self.fields, self.scales.size, number))
+        arranged(self.seen, self.first, self.scales, out)
+        return out
 
 
 @dataclass
@@ -120,6 +126,7 @@ class Sums:
         #: Sum of squares of what is missing in the energy of trajectories, and their number.
         self.missing = np.zeros(2)
         self._waiting: list[tuple[Any, Any, Real, Real]] = []
+        self._room = np.empty((2, A, bins, 0))
 
     def part(self, groups: Iterator[Bins]) -> Sums:
         """Sums of groups without products of bins, to be added to these."""
@@ -142,18 +149,24 @@ class Sums:
             self.missing += [np.sum(some**2), some.size]
         if self.g1 is not None or self.g2 is not None:
             self._pairs(bins)
-        records = bins.records
-        self._waves(records[:2])
-        gain = np.zeros((self.shape[0], records.shape[3]))
-        summed(records, self._squares, self._entered, self._photons, gain)
-        by_chunk = gain.reshape(self.shape[0], -1, BATCHES)
+        A, B = self.shape
+        number = bins.counts.size
+        gain = np.zeros((A, number))
+        if self._room.shape[3] != number:
+            self._room = np.empty((2, A, B, number))
+        amplitudes = self._room
+        sums = self._squares, self._entered, self._photons
+        summed(bins.seen, bins.first, bins.scales, *sums, gain, amplitudes)
+        self._waves(amplitudes)
+        by_chunk = gain.reshape(A, -1, BATCHES)
         self.gain += by_chunk.sum(axis=1).T
         self.square += (by_chunk**2).sum(axis=1).T
 
     def _pairs(self, chunk: Bins) -> None:
         """Products of bins."""
-        c, v = chunk.c, chunk.v
-        C, V, flux = np.abs(c) ** 2, np.abs(v) ** 2, np.moveaxis(chunk.records[4], 2, 0)
+        r = np.moveaxis(chunk.arranged(), 3, 1)
+        c, v, flux = r[0] + 1j * r[1], r[2] + 1j * r[3], r[4]
+        C, V = np.abs(c) ** 2, np.abs(v) ** 2
         at = chunk.counts.reshape(-1, 1, 1)
         own = np.diagonal(self.algebra.gamma).real[None, :, None]
         entering = np.diagonal(self.algebra.entering).real[None, :, None]

@@ -42,7 +42,7 @@ class Moments:
         sem: their standard errors (zero if exact; of a complex one: of both parts).
         truncation: the error of the method itself, by the exact chain; NaN where that is not
             quick, zero if exact.
-        step_error: that of the step; NaN where ``dt`` was given or light comes with a delay.
+        step_error: that of the step; NaN where ``dt`` was given.
         times: centers of the bins, on every axis of ``value``; or
         taus: delays; or
         omega: angular frequencies.

@@ -109,8 +109,8 @@ def photons(
 
     Every moment states the error of the method itself, ``.truncation``, and that of the step,
     ``.step_error``: twice the difference between two shorter runs, one with half the step. They are
-    NaN where there is nothing to compare with: the exact chain takes long, ``dt`` was given, light
-    comes with a delay. ``stats["truncation"]`` and ``stats["step_error"]`` say what they rest on.
+    NaN where there is nothing to compare with: the exact chain takes long, or ``dt`` was given.
+    ``stats["truncation"]`` and ``stats["step_error"]`` say what they rest on.
 
     A bin counts one mode, not photons: it holds all of them only where it is short. Take the widths
     of bins below half a cycle of everything that the light does; ``stats["in_modes"]`` is the part
@@ -239,8 +239,10 @@ def _outputs(outputs: Any, model: Model) -> dict[str, Output]:
     named = {}
     for name, value in items.items():
         output = value if isinstance(value, Output) else Output(value)
-        output.check(f"outputs[{name!r}]" if name else "outputs", model)
+        argument = f"outputs[{name!r}]" if name else "outputs"
+        output.check(argument, model)
         named[str(name)] = output.on(model)
+        named[str(name)].check(argument)
     if not named:
         _check.fail("outputs", "hold at least one output", outputs)
     return named

@@ -77,7 +77,7 @@ class Flux(Derived):
 
     def on(self, argument: str, model: Any) -> Derived:
         """See ``Derived``; light that came with a delay is no operator of now."""
-        if self.local is not None and not any(self.local is jump for jump in model.known):
+        if self.local is not None and model.own(self.local) is None:
             _check.fail(argument, "be of a jump of the model", self, SAME)
         if self.output is None:
             return self

@@ -85,7 +85,8 @@ class CpuKernel:
 
     It can be pickled: source and tables travel, and the other process compiles for its own CPU.
     ``start`` (samples, variables), in the order of ``Layout``, are the initial states of
-    trajectories 0, 1, ..., and from the first on again; None draws them.
+    trajectories 0, 1, ..., and from the first on again; None draws them. Without ``moments`` means
+    and m2 of chunks are left out, which take as long as batch sums.
     """
 
     nets = False
@@ -100,6 +101,7 @@ class CpuKernel:
         lanes: int | None = None,
         start: NDArray[np.float64] | None = None,
         means: bool = True,
+        moments: bool = True,
     ):
         self.compile_seconds = 0.0
         if means:  # False in the run that finds them
@@ -115,7 +117,7 @@ class CpuKernel:
         self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype, start is not None)
         self.bmap = np.full(text.channels_total, -1, np.int64)
         self.bmap[batched] = np.arange(batched.size)
-        self.batched = batched
+        self.batched, self.moments = batched, moments
         self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
         #: Slots of light under way on links: where a run finds it, and where it leaves it.
         begin, end = (
@@ -171,19 +173,21 @@ class CpuKernel:
         *,
         keep: bool = False,
         draws: tuple[int, int, int] = (1, 1, 1),
+        into: NDArray[np.float64] | None = None,
     ) -> Chunks:
         """Run ``chunks`` chunks from number ``first``; trajectories from ``ntraj`` on do not count.
 
         ``keep`` returns the final states; ``draws`` are the normals summed per collective, half
-        local and full local step (step-size pilots).
+        local and full local step (step-size pilots); ``into`` is memory for the batch sums, which
+        is used again and again.
         """
         start = time.perf_counter()
         if self.under_way[0].size and (keep or self.full):
             some = [self._carrying(first + c, ntraj, seed, keep, draws) for c in range(chunks)]
             out = Chunks.joined(some)
         else:
-            arguments = self.arguments(first, chunks, ntraj, seed, keep=keep, draws=draws)
-            out = self._sums(arguments)
+            given: dict[str, Any] = {"keep": keep, "draws": draws, "into": into}
+            out = self._sums(self.arguments(first, chunks, ntraj, seed, **given))
         out.seconds = time.perf_counter() - start
         return out
 
@@ -242,10 +246,11 @@ class CpuKernel:
         *,
         keep: bool = False,
         draws: tuple[int, int, int] = (1, 1, 1),
+        into: NDArray[np.float64] | None = None,
     ) -> dict[str, Any]:
         """What ``run`` is called with, by the names in the kernel's text."""
-        T, K, Kb = self.nsteps.size + 1, self.channels, self.batched.size
-        n = self.lanes
+        T, Kb, n = self.nsteps.size + 1, self.batched.size, self.lanes
+        K = self.channels if self.moments else 0
         begin = np.zeros((0, self.state_slots, n), self.dtype)
         if self.start is not None:
             states = self._states(first, chunks)[:, : self.state_slots]
@@ -274,7 +279,7 @@ class CpuKernel:
             "mean": np.zeros((chunks, T, K)),
             "m2": np.zeros((chunks, T, K)),
             "bcount": np.zeros((chunks, T, 32), np.int64),
-            "bsum": np.zeros((chunks, T, Kb, 32)),
+            "bsum": np.zeros((chunks, T, Kb, 32)) if into is None else into[:chunks],
             "bmap": self.bmap,
             "clips": np.zeros(chunks),
             "begin": begin,

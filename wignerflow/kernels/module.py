@@ -77,6 +77,19 @@ def tally(s, alive, c, i, count, bcount):
 
 
 def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
+    if mean.size > 0:
+        moments(w, at, s, alive, c, i, k, count, mean, m2)
+    b = bmap[k]
+    row = bsum[c, i]
+    if b >= 0:
+        for j in range(32):
+            part = 0.0
+            for r in range(LN // 32):
+                part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
+            row[b, j] = part
+
+
+def moments(w, at, s, alive, c, i, k, count, mean, m2):
     n = count[c, i]
     shift = np.float64(w[at])
     total = 0.0
@@ -99,14 +112,6 @@ def reduce(w, at, s, alive, c, i, k, count, mean, m2, bsum, bmap):
     number = np.float64(max(n, 1))
     mean[c, i, k] = shift + total / number
     m2[c, i, k] = max(square - total * total / number, 0.0)
-    b = bmap[k]
-    row = bsum[c, i]
-    if b >= 0:
-        for j in range(32):
-            part = 0.0
-            for r in range(LN // 32):
-                part += np.float64(pick(s[alive + 32 * r + j], w[at + 32 * r + j], F(0)))
-            row[b, j] = part
 """
 
 RUN = """

@@ -204,6 +204,22 @@ def canonical(jump: Jump | LocalJump) -> Jump | LocalJump:
     return new
 
 
+def alike(one: Jump | LocalJump, two: Jump | LocalJump) -> bool:
+    """Whether two jumps have the same operator, rates and input."""
+    if type(one) is not type(two) or type(one.op) is not type(two.op) or one.op != two.op:
+        return False
+    if isinstance(one.rate, Coef) or isinstance(two.rate, Coef):
+        same = one.rate is two.rate or one.rate == two.rate
+    else:
+        same = np.array_equal(one.rate, two.rate)
+    if not (same and isinstance(one, Jump) and isinstance(two, Jump)):
+        return bool(same)
+    if not np.array_equal(one.matrix, two.matrix):  # type: ignore[arg-type]
+        return False
+    a, b = one.input, two.input
+    return a is b or (a is not None and b is not None and a.to_dict() == b.to_dict())
+
+
 def member_rates(rate: Any, size: int) -> list[float | Coef]:
     """One rate per member."""
     return [rate] * size if isinstance(rate, (float, Coef)) else [float(r) for r in rate]

@@ -14,7 +14,7 @@ from .. import _check
 from .coefficients import Coef
 from .jumps import Jump as Jump
 from .jumps import LocalJump as LocalJump
-from .jumps import canonical, member_rates
+from .jumps import alike, canonical, member_rates
 from .levels import Levels
 from .mode_states import ModeState
 from .operators import ArrayOp, LocalOp, Op
@@ -189,7 +189,21 @@ class Model:
                     SAME_NAME if sub.name in names else "",
                 )
 
-    def number(self, jump: Jump) -> int:
+    def own(self, jump: Jump | LocalJump) -> Jump | LocalJump | None:
+        """The jump of ``known`` that a jump stands for: itself, or the only one like it.
+
+        One of ``jumps`` stands for that of its place. None: there is none, or several.
+        """
+        if any(jump is j for j in self.known):
+            return jump
+        places = [k for k, part in enumerate(self.jumps) if part is jump]
+        if places and self.joined is None:
+            bare = [j for j in self.given if getattr(j, "input", None) is None]
+            return next((j for j in bare if self.number(j) in places), None)
+        like = [j for j in self.known if alike(j, jump)]
+        return like[0] if len(like) == 1 else None
+
+    def number(self, jump: Jump | LocalJump) -> int:
         """The place in ``jumps`` of (the first part of) a jump as it was given."""
         at = 0
         for given in self.given:

@@ -14,7 +14,10 @@ from .model import Jump, LocalJump, Model
 from .operators import ArrayOp, Op
 
 ROUNDING = 1e-12
-SAME = "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`, or one of `model.given`."
+SAME = (
+    "Give the same object: `jump = wf.Jump(...)`, `jumps=[jump, ...]`, or one of `model.given`; of "
+    "equal jumps each has a field of its own."
+)
 
 
 class Output:
@@ -112,14 +115,16 @@ class Output:
                 "Divide by it.",
             )
         for jump, _ in self.terms:
-            if model is not None and not any(jump is j for j in model.known):
+            if model is not None and model.own(jump) is None:
                 _check.fail(argument, "be made of jumps of the model", jump, SAME)
 
     def on(self, model: Model) -> Output:
-        """The same field by the jumps that links without delay have left (``Model.joined``)."""
-        if model.joined is None:
-            return self
-        terms = {model.joined.output("output", key): c for key, c in self.terms.items()}
+        """The same field by the model's own jumps, those that links without delay have left."""
+        terms: dict[tuple[Jump, int | None], complex] = {}
+        for (jump, channel), c in self.terms.items():
+            key: Any = model.own(jump), channel
+            key = key if model.joined is None else model.joined.output("output", key)
+            terms[key] = terms.get(key, 0) + c
         return self._combined(terms)
 
     def operator(self) -> Op:

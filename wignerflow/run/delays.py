@@ -1,4 +1,8 @@
-"""Steps of runs with delayed links."""
+"""Steps of runs with delayed links.
+
+The vacuum that enters at ports, and that comes out of lines until light has crossed them, belongs
+to steps, so that pairs of runs at a step and at half of it have the same noise there too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from numpy.typing import NDArray
 from .. import _check
 from ..kernels.module import KernelText
 from .bounds import guess
-from .schedule import LEAST
+from .pilot import Pilot, pilot_times
+from .schedule import LEAST, Schedule
 
 PARTS = 50  # of the shortest gap between delays, at most, that their common spacing is
 
@@ -16,7 +21,7 @@ PARTS = 50  # of the shortest gap between delays, at most, that their common spa
 def delayed_step(
     text: KernelText, tlist: NDArray[np.float64], dt: float | None
 ) -> tuple[float, int, str]:
-    """The step with delayed links, how many of them make the run, and how it was found.
+    """The step with delayed links, how many of them make the run, and where outputs fall.
 
     It is even and no longer than a delay: ``dt``, or a step from the rates of all members
     together, or the next shorter one of which all delays are multiples, unless that is less than
@@ -39,11 +44,20 @@ def delayed_step(
     number = int(tried[multiple][0]) if np.any(multiple) else first
     if not np.any(multiple):
         number = max(number, int(np.ceil(1.5 * gap / float(delays.min()) - 1e-9)))
-    note = "step from the rates and delays of links, not checked"
-    if dt is not None:
-        note = "as given" if gap / number > 0.999 * dt else f"lowered from {dt:g}"
     where = "a part of the output spacing" if even else "outputs interpolated between steps"
-    return gap / number, 0 if even else number, f"{note}; {where}, no longer than a delay"
+    return gap / number, 0 if even else number, f"{where}, no longer than a delay"
+
+
+class DelayedPilot(Pilot):
+    """Runs pairs of such steps."""
+
+    def plan(self, h: float) -> tuple[Schedule, float]:
+        """See ``Pilot``."""
+        step, even, _ = delayed_step(self.text, self.tlist, h)
+        if even:
+            return Schedule.of(self.tlist, even), step
+        times = pilot_times(self.tlist, step)
+        return Schedule(times, times), step
 
 
 def even_times(

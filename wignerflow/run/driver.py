@@ -218,11 +218,15 @@ def available_threads() -> int:
 
 def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:
     """The step of a run, and what its pilot found."""
-    if text.links.active:
-        step, even, note = delayed_step(text, tlist, request.dt)
-        return Prepared(step, even, stats={"step_choice": note})
-    if request.dt is not None:
-        return Prepared(request.dt)
+    linked, dt = text.links.active, request.dt
+    if linked and (dt is not None or request.initial is not None):
+        step, even, where = delayed_step(text, tlist, dt)
+        how = "step from the rates and delays of links, not checked"
+        if dt is not None:
+            how = "as given" if step > 0.999 * dt else f"lowered from {dt:g}"
+        return Prepared(step, even, stats={"step_choice": f"{how}; {where}"})
+    if dt is not None:
+        return Prepared(dt)
     start = time.perf_counter()
     initial = request.initial
     if initial is not None:  # the others failed
@@ -233,7 +237,7 @@ def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> P
     watch = partial(request.watch, done=what)
     wanted = replace(wanted, threads=threads, watch=watch)
     choice = choose(text, tlist, PILOT_SEED, request.single, initial, wanted)
-    stats = {
+    stats: dict[str, Any] = {
         "pilot_time": time.perf_counter() - start - choice.compile_seconds,
         "pilot_work": choice.work,
         "pilot_needed": choice.needed,
@@ -244,9 +248,11 @@ def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> P
         "step_checked_until": choice.until,
         "step_choice": choice.note,
     }
-    return Prepared(
-        choice.dt, choice.schedule.steps, choice.scheme, stats, dict(choice.errors), choice.exact
-    )
+    step, even = choice.dt, choice.schedule.steps
+    if linked:
+        step, even, where = delayed_step(text, tlist, step)
+        stats["step_choice"] += f"; {where}"
+    return Prepared(step, even, choice.scheme, stats, dict(choice.errors), choice.exact)
 
 
 def simulate(

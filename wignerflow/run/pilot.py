@@ -163,12 +163,11 @@ class Pilot:
     def level(self, h: float) -> Level | None:
         """The pair at step ``h``; None where a trajectory failed."""
         self.wanted.watch(self.compiling)
-        times = pilot_times(self.tlist, h)
-        schedule = Schedule.make(times, h, self.wanted.free)
+        schedule, h = self.plan(h)
         coarse = Grid.make(schedule.nodes, h)
         fine, halves = halved(coarse), schedule
         if schedule.steps:
-            halves = Schedule.of(times, 2 * schedule.steps)
+            halves = Schedule.of(schedule.times, 2 * schedule.steps)
             fine = Grid.make(halves.nodes, float(coarse.hs[0]) / 2)
         steps = int(fine.nsteps.sum())
         pair = self._pair((coarse, fine), steps)
@@ -179,6 +178,10 @@ class Pilot:
             for plan, (ntraj, sums) in zip((schedule, halves), pair, strict=True)
         ]
         return self._judged(float(coarse.hs.max()), schedule, means, pair[0][0])
+
+    def plan(self, h: float) -> tuple[Schedule, float]:
+        """Records of a pilot with steps of at most ``h``, and the step."""
+        return Schedule.make(pilot_times(self.tlist, h), h, self.wanted.free), h
 
     def _pair(
         self, grids: tuple[Grid, Grid], steps: int

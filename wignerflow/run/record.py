@@ -68,7 +68,8 @@ def folded(
         request: number of trajectories, seed, precision and threads.
         fold: called in the worker with an iterator over groups of chunks: the values
             (chunks, T, K, 32) of the real channels, and whether each trajectory counts,
-            (chunks, 32): it exists and stayed finite. Others have zeros.
+            (chunks, 32): it exists and stayed finite. Others have zeros. The next group takes
+            the place of the values in memory.
         together: chunks of a group, which are run in one call.
         groups: how many one call of ``fold`` takes. Neither depends on the machine.
         keep: hand it the final states too, (chunks, variables, 32), with what is under way on
@@ -86,11 +87,15 @@ def folded(
     each = 16.0 * BATCHES * times * channels.size  # and a copy
     need = each * (2 * workers + 1) * min(together, chunks)
     check_memory(need, f"Every trajectory at {times} times", FEWER)
-    kernel = CpuKernel(text, grid, single=request.single, batched=channels, lanes=BATCHES)
+    kernel = CpuKernel(
+        text, grid, single=request.single, batched=channels, lanes=BATCHES, moments=False
+    )
 
-    def group(c: int, stop: int) -> Seen:
+    def group(c: int, stop: int, into: NDArray[np.float64]) -> Seen:
         few = min(together, stop - c)
-        out = kernel.simulate(c, few, request.ntraj, request.seed, keep=keep, draws=draws)
+        out = kernel.simulate(
+            c, few, request.ntraj, request.seed, keep=keep, draws=draws, into=into
+        )
         counts = out.batch_count.min(axis=1) > 0
         values = np.swapaxes(out.batch_sum, 2, 3)  # as they lie in memory: nothing is copied
         if not counts.all():
@@ -100,7 +105,8 @@ def folded(
     def some(k: int) -> T:
         start = k * together * groups
         stop = min(start + together * groups, chunks)
-        return fold(group(c, stop) for c in range(start, stop, together))
+        into = np.empty((min(together, stop - start), times, channels.size, BATCHES))
+        return fold(group(c, stop, into) for c in range(start, stop, together))
 
     announce_run(text, grid.records, channels, request, float(grid.hs.max()) * (1 + 1e-12))
     begin, first = time.perf_counter(), True

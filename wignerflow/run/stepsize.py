@@ -24,6 +24,7 @@ from ..kernels.module import MAX_STEPS, Grid, KernelText
 from ..kernels.small_noise import suits
 from ..phasespace.system import SMALL_NOISE
 from .bounds import guess, varying
+from .delays import DelayedPilot, delayed_step
 from .net_pilot import NetPilot
 from .nets import Declined
 from .pilot import SIGNIFICANT, SURE, Level, Pilot, Wanted
@@ -71,6 +72,13 @@ def choose(
     """
     system = text.system
     wanted = wanted or Wanted(1000)
+    if text.links.active:
+        first = delayed_step(text, tlist, None)[0]
+        wanted = replace(wanted, free=False)
+        delayed = DelayedPilot(text, tlist, seed, single, start, wanted)
+        found = _Search(delayed, first, first).run()
+        assert found is not None
+        return found
     first = min(guess(system, tlist), varying(system, tlist))
     rotors = any(step.rotor for step in system.local)
     jumps = system.channels or system.member_channels or system.diffusions
