@@ -77,9 +77,9 @@ clear = error < 0.5  # elsewhere the light is nearly dark
 below.plot(bright.times, bright.flux().value / N, label="flux / (N Γ), exact")
 below.plot(bright.times, np.diagonal(bright.g2().value), label="g2 at equal times, exact")
 below.errorbar(light.times - tau, flux.value / N, flux.sem / N, fmt="o", ms=3, color="C0",
-               label="the same, trajectories")  # fmt: skip
+               label="flux, trajectories")  # fmt: skip
 below.errorbar(light.times[clear] - tau, value[clear], error[clear], fmt="s", ms=3, color="C1",
-               label="the same, trajectories (error < 0.5)")  # fmt: skip
+               label="g2, trajectories (errors < 0.5)")  # fmt: skip
 below.set(xlabel="local time Γ t behind the target", ylim=(0, None))
 below.legend(loc="upper right", fontsize="small")
 figure.savefig("cascade.png")

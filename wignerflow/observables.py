@@ -184,7 +184,10 @@ Observables: TypeAlias = Mapping[str, Measurable] | Sequence[Measurable]
 
 
 def flatten(
-    e_ops: Observables, subsystems: Iterable[Subsystem] | None = None, model: Model | None = None
+    e_ops: Observables,
+    subsystems: Iterable[Subsystem] | None = None,
+    model: Model | None = None,
+    times: NDArray[np.float64] | None = None,
 ) -> tuple[list[str], dict[str, Operator], Plan]:
     """Split ``e_ops`` into names, base operators and a plan.
 
@@ -193,6 +196,7 @@ def flatten(
             (their printed forms are the names).
         subsystems: the subsystems of the model, to check against; None does not check.
         model: the model, whose links may change what a derived observable means.
+        times: of the outputs, on which derived observables may depend themselves.
 
     Returns:
         The names in order; base operators by key "op0", "op1", …, each operator once however many
@@ -254,6 +258,8 @@ def flatten(
         if isinstance(value, Derived):
             if model is not None:
                 value = value.on(argument, model)
+            if times is not None:
+                value = value.over(times)
             inputs = {n: add(argument, op) for n, op in value.inputs().items()}
             axes = tuple((n, tuple(np.asarray(v, float).tolist())) for n, v in value.axes().items())
             observables.append(Observable(name, value, inputs, axes))

@@ -150,28 +150,53 @@ def test_bad_inputs_and_outputs():
         wf.Output(wf.Jump(chain.a, 1.0), channel=2)
 
 
-def test_the_flux_of_light_that_depends_on_time_is_that_of_bins():
-    """No operator for `e_ops`, which is said; bins have it, by both engines."""
+def test_the_flux_of_light_that_depends_on_time_is_that_of_bins(tmp_path):
+    """In `e_ops` of every method, and in bins by both engines."""
     mode = wf.Mode(name="mode", cutoff=8)
     beta = wf.coef(lambda t: 0.5 + 0.3j * np.sin(2 * t))
     jump = wf.Jump(mode.a, 1.0, input=wf.coherent(beta))
-    with pytest.raises(ValueError, match=r"not depend on time itself.*wf\.photons"):
-        wf.Flux(jump)
     model = wf.Model(0.4 * mode.n, [jump], initial={mode: wf.vacuum})
     bins = 0.2 * np.arange(6)
-    h, a, flux = 0.001, 0j, []  # a' = -(1/2 + 0.4i) a - beta; b = beta + a
+    h, a, flux, edges = 0.001, 0j, [], [0.25]  # a' = -(1/2 + 0.4i) a - beta; b = beta + a
     for k in range(1000):
         t = k * h
         middle = a + h / 2 * (-(0.5 + 0.4j) * a - beta(t))
         nxt = a + h * (-(0.5 + 0.4j) * middle - beta(t + h / 2))
         flux.append(abs(beta(t + h / 2) + (a + nxt) / 2) ** 2)
         a = nxt
+        edges.append(abs(beta(t + h) + a) ** 2)
     known = np.reshape(flux, (5, -1)).mean(axis=1)
     exact = wf.photons(model, jump, bins=bins, method="exact", g1=False, g2=False).flux()
     np.testing.assert_allclose(exact.value, known, atol=2e-4)
     kw = {"ntraj": 4096, "seed": 1, "dt": 0.025, "g1": False, "g2": False}
     found = wf.photons(model, jump, bins=bins, **kw).flux()
     assert (np.abs(found.value - known) < 4.5 * found.sem + 1e-3).all()
+    ops = {"flux": wf.Flux(jump), "part": wf.Flux(0.6 * wf.Output(jump))}
+    for method in ("exact", "jumps", "cumulant", "mean-field", "twa"):
+        n = 256 if method == "jumps" else 2048
+        out = wf.solve(model, bins, e_ops=ops, method=method, ntraj=n, seed=1, progress=False)
+        off = np.abs(out.expect["flux"] - np.array(edges)[::200])
+        assert (off < 4.5 * out.sem["flux"] + 3e-4).all(), method
+        np.testing.assert_allclose(out.expect["part"], 0.36 * out.expect["flux"], rtol=1e-6)
+    out.save(tmp_path / "run.nc")  # with the factors, so that what it evaluates is kept
+    again = wf.load(tmp_path / "run.nc")
+    np.testing.assert_array_equal(again.expect["flux"], out.expect["flux"])
+    other = wf.solve(model, bins, e_ops=ops, ntraj=2048, seed=2, progress=False)
+    both = (again.expect["flux"] + other.expect["flux"]) / 2
+    pooled = again.merge(other).expect["flux"]
+    np.testing.assert_allclose(pooled, both, rtol=1e-12)
+
+
+def test_the_flux_at_a_rate_that_depends_on_time():
+    atoms = wf.Ensemble(3, name="atoms")
+    rate = wf.coef(lambda t: 0.3 + 0.2 * np.cos(t))
+    jump, times = wf.Jump(atoms.Jm, rate), np.linspace(0, 2, 5)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    ops = {"flux": wf.Flux(jump), "n": atoms.Jp * atoms.Jm}
+    out = wf.solve(model, times, e_ops=ops, method="exact").expect
+    np.testing.assert_allclose(out["flux"], (0.3 + 0.2 * np.cos(times)) * out["n"], rtol=1e-12)
+    with pytest.raises(ValueError, match="constant in time"):
+        wf.steady_state(model, ops, "exact")
 
 
 def test_the_flux_of_all_emitters_of_a_local_jump():

@@ -55,6 +55,10 @@ class Derived(Measurable):
         """The same for a model, whose links change what leaves a jump."""
         return self
 
+    def over(self, times: NDArray[np.float64]) -> Derived:
+        """The same at output times, on which it may depend itself."""
+        return self
+
     def evaluate(self, means: Means) -> NDArray:
         """Its value from means of shape (...) for operators and (..., M) for array operators."""
         raise NotImplementedError

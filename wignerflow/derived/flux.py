@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
@@ -22,7 +25,7 @@ class Flux(Derived):
 
     of the jumps :math:`L_k` of plain rates :math:`r_k` in it with their coherent inputs, the vacuum
     left out: :math:`r\langle L^\dagger L\rangle` for one jump. An operator's mean, for every
-    method.
+    method; where an amplitude or a rate depends on time, a sum of means with factors that do.
 
     Args:
         output: a :class:`wignerflow.Output`, or a jump for its whole output; of a
@@ -31,9 +34,8 @@ class Flux(Derived):
 
     Raises:
         TypeError: it is neither.
-        ValueError: an input is thermal or squeezed (infinite flux), a field depends on time, the
-            coefficients of the output have a norm above 1, or (when a run begins) a jump is not in
-            the model.
+        ValueError: an input is thermal or squeezed (infinite flux), the coefficients of the output
+            have a norm above 1, or (when a run begins) a jump is not in the model.
 
     References:
         Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), Eq. (2.22).
@@ -49,6 +51,10 @@ class Flux(Derived):
         1.0
     """
 
+    _timed: Mapping[str, tuple[Coef, ...]] = {}
+    _alone: Mapping[str, complex] = {}
+    _factors: Mapping[str, NDArray[np.complex128]] = {}
+
     def __init__(self, output: Output | Jump | LocalJump):
         #: Local jumps have a field for each emitter, and no output.
         self.local: LocalJump | None = output if isinstance(output, LocalJump) else None
@@ -59,12 +65,18 @@ class Flux(Derived):
             output = Output(output)
         output.check("output")
         K = output.operator()
-        total = K.dag() * K
-        if isinstance(total, Op) and total.coefficients:
-            hint = "Take wf.photons, or the mean of L and of L^+ L."
-            _check.fail("output", "not depend on time itself", output, hint)
+        total = (K.dag() * K).canonical()
+        parts: dict[tuple[Coef, ...], Op] = {}
+        for (coefs, factors), c in total.terms.items():
+            parts[coefs] = parts.get(coefs, Op()) + Op({((), factors): c})
         self.output: Output | None = output
-        self._inputs = {"flux": total}
+        named = {(f"flux {k}" if t else "flux"): t for k, t in enumerate(parts)}
+        #: What means are multiplied by that depend on time; what has no input stands alone.
+        self._timed = {name: coefs for name, coefs in named.items() if coefs}
+        self._inputs = {k: parts[t] for k, t in named.items() if not t or parts[t].subsystems}
+        self._alone = {
+            k: complex(*parts[t].terms.values()) for k, t in named.items() if k not in self._inputs
+        }
         self._label = f"Flux({output!r})"
 
     def _of_all_emitters(self, jump: LocalJump) -> None:
@@ -89,13 +101,36 @@ class Flux(Derived):
             _check.fail(argument, "have no light in it that comes with a delay", self, hint)
         return Flux(output)
 
-    def configure(self, **parameters: Any) -> None:
+    def over(self, times: NDArray[np.float64]) -> Derived:
+        """See ``Derived``."""
+        new = copy.copy(self)
+        new._factors = {
+            name: self._alone.get(name, 1.0) * np.prod([coef(times) for coef in coefs], axis=0)
+            for name, coefs in self._timed.items()
+        }
+        return new
+
+    def parameters(self) -> dict[str, Any]:
+        parts = {k: [f.real.tolist(), f.imag.tolist()] for k, f in self._factors.items()}
+        return {"factors": parts} if parts else {}
+
+    def configure(self, factors: Mapping[str, Any] | None = None, **parameters: Any) -> None:
         super().configure(**parameters)
         self.output = self.local = None
+        self._factors = {
+            str(name): np.array(re, float) + 1j * np.array(im, float)
+            for name, (re, im) in (factors or {}).items()
+        }
 
     @property
     def linear(self) -> bool:
-        return True
+        return not self._factors
 
     def evaluate(self, means: Means) -> NDArray:
-        return means["flux"]
+        if not self._factors:
+            return means["flux"]
+        times = next(iter(means.values())).shape[-1]  # of a pilot only the first ones
+        out = np.asarray(means.get("flux", 0.0))
+        for name, factor in self._factors.items():
+            out = out + (factor[:times] * means.get(name, 1.0)).real
+        return out

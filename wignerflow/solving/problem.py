@@ -51,7 +51,7 @@ def read_problem(model: Any, tlist: Any, e_ops: Any) -> Problem:
     if not isinstance(model, Model):
         _check.fail("model", "be a wf.Model", model, kind=TypeError)
     times = _check.tlist(tlist)
-    names, base, plan = flatten(e_ops, model.subsystems, model)
+    names, base, plan = flatten(e_ops, model.subsystems, model, times)
     values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
     return Problem(model, times, dict(zip(names, values, strict=True)), base, plan)
 
