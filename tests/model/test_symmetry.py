@@ -138,6 +138,14 @@ def spins_at_a_waveguide():
     return wf.Model(H, [*jumps, wf.Jump(spins.sp, 0.6)], initial={spins: wf.down}), spins
 
 
+def test_two_equal_members_are_exchanged():
+    """The mirror of two is their exchange: what treats equal members treats them."""
+    for model in (waveguide(size=2)[0], ring(size=2, periodic=False)[0]):
+        assert kinds(model) == [("permutation", [0, 0])]
+    assert kinds(waveguide(size=2, pump=np.array([1.0, 2.0]))[0]) == []
+    assert kinds(ring(size=2, periodic=False, fields=np.array([1.0, 1.1]))[0]) == []
+
+
 @pytest.mark.parametrize("make", [spins_at_a_waveguide, ring, cavity])
 def test_averages_have_the_means_of_the_exact_solution(make):
     model, spins = make()

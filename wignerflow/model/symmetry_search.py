@@ -53,7 +53,7 @@ def _find(model: Model, arrays: frozenset[Subsystem]) -> Symmetry | None:
     swap = members.copy()
     swap[[0, 1]] = 1, 0
     mirrored = look.stays(mirror(M))
-    if M > 2 and look.stays(np.roll(members, -1)):
+    if look.stays(np.roll(members, -1)):
         kind = "permutation" if look.stays(swap) else "translation"
         return Symmetry(arrays, kind, np.zeros(M, np.int64), mirrored)
     if mirrored:
