@@ -119,7 +119,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
         out.append(Check(what, value, error, "0.8 to 1.25: flat", 0.8 < value < 1.25))
         last = t >= 1.0
         value = float(data["site_emission"].values[last].mean())
-        error = float(data["site_emission_sem"].values[last].mean() / np.sqrt(M))
+        error = float(data["site_emission_sem"].values[last].mean())  # sites are correlated
         met = abs(value - 0.026) <= 0.001 + 2 * error
         out.append(Check("mean site emission / N², Γt > 1", value, error, "0.026 ± 0.001", met))
     p, S = data["momentum"].values, data["structure"].values[late].mean(axis=0)
@@ -136,14 +136,18 @@ def checks(data: xarray.Dataset) -> list[Check]:
 
 
 def _hump(data: xarray.Dataset, first: float, last: float | None = None) -> tuple[float, float]:
-    """Emission of the middle fifth over that of the outer tenths; errors in quadrature."""
+    """Emission of the middle fifth over that of the outer tenths.
+
+    Sites emit in step, and mirror images are the same numbers: errors are added as if all of a
+    part were one, and bound the error of its mean.
+    """
     t = data["time"].values
     rows = slice(k := int(np.argmin(np.abs(t - first))), k + 1 if last is None else len(t))
     y = data["site_emission"].values[rows].mean(axis=0)
     e = data["site_emission_sem"].values[rows].mean(axis=0)
     middle, ends = slice(2 * M // 5, 3 * M // 5), np.r_[0 : M // 10, M - M // 10 : M]
     a, b = y[middle].mean(), y[ends].mean()
-    da, db = (np.sqrt((e[part] ** 2).sum()) / e[part].size for part in (middle, ends))
+    da, db = e[middle].mean(), e[ends].mean()
     return float(a / b), float(a / b * np.hypot(da / a, db / b))
 
 
@@ -153,9 +157,9 @@ def draw(data: xarray.Dataset) -> Drawing:
     figure.set_size_inches(8.2, 9.4)
     t = data["time"].values[1:]
     top, middle, bottom = axes[:, 0]
-    for name, colour in zip(("forward", "backward"), COLOURS, strict=False):
+    for name, colour, style in (("forward", COLOURS[0], "-"), ("backward", COLOURS[1], "--")):
         y, e = (1e3 * data[f"{name}{end}"].values[1:] for end in ("", "_sem"))
-        top.plot(t, y, color=colour, label=name)
+        top.plot(t, y, style, color=colour, label=name)  # equal by symmetry
         top.fill_between(t, y - e, y + e, color=colour, alpha=0.25, linewidth=0)
     top.set_ylabel(r"$\langle L^\dagger L\rangle/N_{\rm tot}^2$  ($10^{-3}$)")
     top.set_ylim(0, None)

@@ -201,7 +201,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     ax.set_ylabel(r"fraction of the emission at $t = 2/\Gamma$")
     ax.annotate("forward", (x[-1], 0.9), ha="right", va="top", color="0.3")
     ax.annotate("backward", (x[-1], 0.1), ha="right", va="bottom", color="0.3")
-    ax.legend(loc="center right")
+    ax.legend(loc="center right", frameon=True, framealpha=1, edgecolor="none")
     figure.suptitle(
         rf"Pumped chains under a forward drive: $M\varphi = 10\pi$, "
         rf"$\Gamma N_{{\rm tot}}/\gamma = 100$;  {in_title(data.attrs['ntraj'])} trajectories",
