@@ -148,7 +148,7 @@ class Spectrum:
     def plot(self, ax: Axes | None = None, label: str | None = None, **options: Any) -> Axes:
         """The spectrum with a band of one standard error, where it stands out of its tails.
 
-        The range that is shown holds all that is above a thousandth of the peak, and no less than
+        The range that is shown holds all that is above a hundredth of the peak, and no less than
         eight widths of it; ``ax.set_xlim`` shows more. ``options`` go to ``ax.plot``.
         """
         from ..plot import new_figure
@@ -164,7 +164,7 @@ class Spectrum:
     def _shown(self) -> tuple[float, float]:
         """Angular frequencies between which a plot shows the line."""
         above = np.flatnonzero(self.value >= self.value.max() / 2)
-        high = np.flatnonzero(self.value >= self.value.max() / 1000)
+        high = np.flatnonzero(self.value >= self.value.max() / 100)
         step = float(self.omega[1] - self.omega[0]) if self.omega.size > 1 else 1.0
         width = float(self.omega[above[-1]] - self.omega[above[0]]) + step
         low, top = self.omega[above[0]] - 4 * width, self.omega[above[-1]] + 4 * width
