@@ -207,7 +207,8 @@ def test_spectra_are_drawn_where_the_line_is(results):
     half = spectrum.omega[spectrum.value > spectrum.value.max() / 2]
     assert low < half.min() and half.max() < high and low < peak < high
     inside = (spectrum.omega >= low) & (spectrum.omega <= high)
-    assert spectrum.value[~inside].max(initial=0.0) < spectrum.value.max() / 500
+    assert spectrum.value[~inside].max(initial=0.0) < spectrum.value.max() / 100
+    assert high - low < 12 * (half.max() - half.min())  # the line, and not its tails alone
     assert axes.lines[0].get_linewidth() == 3 and axes.get_xlabel() == r"$\omega$"
     drawn = results["correlation"].plot(linewidth=3)
     assert all(line.get_linewidth() == 3 for line in drawn.lines)

@@ -1,6 +1,7 @@
 """Photon statistics of trajectories against the exact chain and closed formulas."""
 
 import importlib
+import re
 import warnings
 
 import numpy as np
@@ -239,6 +240,7 @@ def test_the_error_of_the_method_is_that_to_the_exact_chain():
         )
         assert np.all(known.truncation == 0) and np.all(known.step_error == 0)
     counts = light.number()
+    assert re.fullmatch(r"\S+ ± \S+ photons, variance \S+ ± \S+", repr(counts))
     assert abs(counts.variance - exact.number().variance) < (
         counts.variance_truncation + 2 * counts.variance_sem
     )

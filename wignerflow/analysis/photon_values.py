@@ -81,7 +81,7 @@ class Modes:
     step_error: Real = field(default_factory=lambda: np.full((), np.nan))
 
 
-@dataclass
+@dataclass(repr=False)
 class Number:
     """Mean and variance of the number of photons between the first edge and the last.
 
@@ -96,6 +96,10 @@ class Number:
     mean_step_error: float = np.nan
     variance_truncation: float = np.nan
     variance_step_error: float = np.nan
+
+    def __repr__(self) -> str:
+        mean = format_value(self.mean, self.mean_sem)
+        return f"{mean} photons, variance {format_value(self.variance, self.variance_sem)}"
 
 
 class Photons:
