@@ -1,14 +1,15 @@
 """Guided sampling: unbiased, errors from nets, and what it declines."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.bench import calibrate, precision
 from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.rng import LOCAL
-from wignerflow.run.guided import LANES, GuidedKernel
+from wignerflow.run import guided
+from wignerflow.run.guided import LANES, _together
+from wignerflow.run.net_fit import Sums, count, polynomials
 from wignerflow.run.statistics import BATCHES, Samples
 
 N = 200
@@ -74,15 +75,14 @@ def test_long_steps_are_taken_and_their_error_is_stated():
 
 def test_directions_that_are_not_orthonormal_are_seen(plain, monkeypatch):
     """What a mistake in the transformation would do: the noise along them has another size."""
-    from wignerflow.run.nets import Directions
+    keep = guided.directions
 
-    keep = Directions.__init__
+    def spoilt(*args):
+        found = keep(*args)
+        found.G = found.G * 1.1
+        return found
 
-    def spoilt(self, *args):
-        keep(self, *args)
-        self.G = self.G * 1.1
-
-    monkeypatch.setattr(Directions, "__init__", spoilt)
+    monkeypatch.setattr(guided, "directions", spoilt)
     assert scores(solve(), plain, "emission").max() > 6
 
 
@@ -99,6 +99,93 @@ def test_the_same_bits_with_any_number_of_threads(found, tmp_path):
         found.merge(solve("plain", seed=3, ntraj=128))
     with pytest.raises(ValueError, match="come in nets"):
         found.rerun()
+
+
+# ---------------------------------------------------------------- polynomials of the coordinates
+
+
+@pytest.fixture(scope="module")
+def crystal():
+    """A time crystal, whose means an expansion in the noise explains."""
+    return calibrate.net_kernel(precision.crystal(1000), 8)
+
+
+def net_means(run, weights=None, nets=64):
+    run.weights = weights
+    return np.stack([run.net(k, 1)[1][:, 0] for k in range(nets)])[:, 1:]
+
+
+def bias(one, other):
+    """Of means of the same nets with different weights, in standard errors."""
+    difference = one - other
+    return np.abs(difference.mean(axis=0) / difference.std(axis=0, ddof=1)).max() * len(one) ** 0.5
+
+
+def test_polynomials_take_off_what_is_sampled_and_no_more(crystal, monkeypatch):
+    weights, without = calibrate.fitted(crystal, 2), net_means(crystal)
+    taken = net_means(crystal, weights)
+    assert without.var(axis=0).max() > 4 * taken.var(axis=0).max()
+    assert bias(taken, without) < 4.5
+    # weights of nothing in particular cost precision, and no more
+    assert bias(net_means(crystal, weights[::-1]), without) < 4.5
+
+    def off(z, number):
+        return polynomials(z, number) + 0.02
+
+    monkeypatch.setattr(guided, "polynomials", off)
+    assert bias(net_means(crystal, weights), without) > 6
+
+
+def test_hermite_polynomials_are_orthogonal():
+    z = np.random.default_rng(1).normal(size=(5, 100_000))
+    terms = polynomials(z, count(5, 3))
+    assert len(terms) == 5 + 15 + 20
+    scale = terms.std(axis=1)
+    assert np.abs(terms.mean(axis=1) / scale).max() < 4.5 / 100_000**0.5
+    product = terms @ terms.T / 100_000 / np.outer(scale, scale)
+    assert np.abs(product - np.eye(len(terms))).max() < 0.05
+
+
+def test_weights_are_those_of_least_squares():
+    rng = np.random.default_rng(1)
+    z, true = rng.normal(size=(3, 200)), rng.normal(size=(count(3, 2), 4))
+    terms = polynomials(z, len(true))
+    parts = [Sums(len(true), 4) for _ in range(2)]
+    for k, part in enumerate(parts):
+        some = slice(k, None, 2)
+        part.add(terms[:, some], 1.5 + terms[:, some].T @ true)
+    assert np.allclose(Sums.added(parts).weights(len(true)), true, atol=1e-6)
+
+
+def test_directions_of_long_steps_are_carried_to_short_ones():
+    """What noise does to the state is the same, whatever the steps."""
+    from wignerflow.kernels.module import Grid
+    from wignerflow.run.nets import carried, given_text
+
+    atoms = wf.Ensemble(10, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 2.0)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    for scheme in ("splitting", "small-noise"):
+        system, _ = wf.TWA(scheme=scheme).lower(model, {}, np.array([0.0, 1.0]))
+        text = given_text(KernelText(system, []))
+        grids = [Grid.make(np.array([0.0, 1.0, 1.5]), h) for h in (0.5, 0.125)]
+        start, step, local = (2 * n for n in text.pairs)
+
+        def uniform(grid, start=start, step=step, local=local, text=text):
+            """One kind of noise, the same at all times, after the initial normals."""
+            kicks = text._local_steps(grid)[1]
+            steps = np.zeros((grid.lengths.size, step))
+            if text.flows is not None:  # between kicks the same noise goes on
+                steps[:, 0] = np.sqrt(2 / 3 * grid.lengths)
+            every = np.zeros((kicks.size, local))
+            every[:, 0] = np.sqrt(kicks)
+            return np.concatenate([np.zeros(start), steps.ravel(), every.ravel()])
+
+        one = np.stack([np.eye(uniform(grids[0]).size)[0], uniform(grids[0])])
+        found = carried(one, text, *grids)
+        assert np.allclose(found @ found.T, np.eye(2))
+        for own, right in zip(found, [np.eye(found.shape[1])[0], uniform(grids[1])], strict=True):
+            assert np.allclose(np.abs(own), right / np.linalg.norm(right))
 
 
 def test_a_target_takes_few_trajectories(plain):
@@ -197,11 +284,7 @@ def test_the_spread_of_a_net_is_that_of_all_its_trajectories():
     values = rng.normal(size=(4, LANES, 2, 3)) + 2 * rng.normal(size=(4, 1, 2, 3))
     mean = values.mean(axis=1)
     sums = np.full((4, 2), LANES), mean, ((values - mean[:, None]) ** 2).sum(axis=1), None
-    run = object.__new__(GuidedKernel)
-    run.points = 2 * LANES
-    run.directions = SimpleNamespace(points=lambda *_: None, G=np.zeros((1, 1)))
-    run.kernel = SimpleNamespace(run_table=lambda *_: sums)
-    count, center, square = run.net(0, 1)
+    count, center, square = _together(*sums[:3])
     together = values.reshape(-1, 2, 3)
     assert np.all(count == len(together))
     assert np.allclose(center, together.mean(axis=0))

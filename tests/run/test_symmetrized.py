@@ -51,6 +51,22 @@ def test_means_are_those_without(averaged, plain):
     assert averaged.expect["one"] == pytest.approx(averaged.expect["sites"][:, 0], abs=1e-6)
 
 
+def test_efficiency_counts_what_averages_save(averaged, plain):
+    """Of entries averaged after the run; of those averaged before it that is not known."""
+    gain = (4 * plain.sem["sites"].max() / averaged.sem["sites"].max()) ** 2
+    assert averaged.efficiency["sites"] == pytest.approx(gain, rel=0.4)
+    assert averaged.efficiency["sites"] > 0.5 * M and averaged.efficiency["one"] == 1
+    assert set(plain.efficiency.values()) == {1.0}
+
+
+def test_two_equal_members_are_exchanged():
+    spins = wf.Spin(count=2, name="pair")
+    bond = spins[0].sz * spins[1].sz
+    for H, found in ((bond, {2: False}), (bond + 0.3 * spins[0].sz, {})):
+        model = wf.Model(H + spins.sx.sum(), [wf.Jump(spins.sm, 0.4)], initial={spins: wf.down})
+        assert symmetrized.equal_members(model) == found
+
+
 def test_errors_are_smaller_by_the_number_of_members(averaged, plain):
     for name in ("sites", "one", "neighbours"):
         plainly = plain.sem[name][1:] * 4  # for as many trajectories

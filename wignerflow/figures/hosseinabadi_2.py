@@ -22,7 +22,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from ..plot import COLOURS, new_figure
 from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
@@ -105,6 +104,7 @@ def _spin(
 
 def _noiseless(data: xarray.Dataset, decay: float) -> None:
     """The paper's equations with the noise left out, from the same initial vectors."""
+    from scipy.integrate import solve_ivp  # its import takes longer than to draw other figures
 
     def slope(_: float, s: Any) -> Any:
         x, y, z = s

@@ -237,12 +237,13 @@ class Result:
         """By name, how many plain trajectories each of these stands for: the number with which
         plain ones would have the same largest standard error, over ``ntraj``.
 
-        One for plain trajectories; with controls as their pilot saw it. Derived observables, of
-        which that is not known, are left out.
+        One for plain trajectories, but for what averages over symmetries after the run save; with
+        controls as their pilot saw it. Derived observables, of which that is not known, are left
+        out.
         """
-        known = self.stats.get("efficiency")
-        if known is not None:
-            return {str(name): float(value) for name, value in known.items()}
+        known = [p["efficiency"] for p in self.stats.get("parts", [self.stats]) if "efficiency" in p]
+        if known:
+            return {str(n): min(float(k[n]) for k in known if n in k) for n in known[0]}
         if self.samples is None or not self.samples.nets:
             return dict.fromkeys(self.expect, 1.0)
         out = {}

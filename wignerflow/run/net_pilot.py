@@ -1,8 +1,8 @@
 """The pilot of a step by nets: both runs of a pair on guided noise.
 
 The whole noise of a pair stands in units, a normal each for every quarter of a coarse step: both
-tables of normals are sums of units. Directions are found on the coarse grid and lifted, units move
-along them by Sobol points, and the rest has both signs; so the difference of the runs is known
+tables of normals are sums of units. Directions are those of the coarse grid, units move along them
+by Sobol points, and the rest has both signs; so the difference of the runs is known
 better than from many times more plain trajectories.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..crew import Crew
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.module import Grid, KernelText
-from .nets import Directions, given_text
+from .nets import Declined, directions, given_text
 from .pilot import Level, Pilot
 from .statistics import BATCHES
 
@@ -41,13 +41,16 @@ class NetPilot(Pilot):
     def _pair(
         self, grids: tuple[Grid, Grid], steps: int
     ) -> list[tuple[int, NDArray[np.float64]]] | None:
-        """Trajectories and batch sums of the coarse and the fine run."""
-        # derivatives stand in sums of batches
-        batches = np.arange(self.own.channels), np.zeros(0, np.int64)
-        kernels = [
-            GivenKernel(self.own, g, single=self.single, batched=b)
-            for g, b in zip(grids, batches, strict=True)
-        ]
+        """Trajectories and batch sums of the coarse and the fine run; plain ones of long runs."""
+        try:
+            return self._nets(grids)
+        except Declined:
+            return super()._pair(grids, steps)
+
+    def _nets(self, grids: tuple[Grid, Grid]) -> list[tuple[int, NDArray[np.float64]]] | None:
+        """The same by nets."""
+        none = np.zeros(0, np.int64)
+        kernels = [GivenKernel(self.own, g, single=self.single, batched=none) for g in grids]
         self.compiling += sum(k.compile_seconds for k in kernels)
         draws = self.text.pilot_draws
         sums = [units(self.own, g, d) for g, d in zip(grids, draws, strict=True)]
@@ -57,7 +60,7 @@ class NetPilot(Pilot):
         K, n = self.text.channels, 2 * points
         fine_of_coarse = (sums[1] @ sums[0].T).tocsr()
         with Crew(self.wanted.threads, lambda: self.wanted.watch(self.compiling)) as crew:
-            found = Directions(self.own, kernels[0], K, MOST, crew)
+            found = directions(self.own, grids[0], K, MOST, crew, self.single)
             G = found.G
 
             def net(number: int) -> list[NDArray[np.float64]]:

@@ -1,4 +1,8 @@
-"""Nets of trajectories: where noise moves the state, and points along these directions."""
+"""Nets of trajectories: where noise moves the state, and points along these directions.
+
+Directions are found with few long steps and carried over to the steps of a run: a normal of the run
+has the part of those whose time it shares. They need not be exact, only orthonormal.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,16 @@ from numpy.typing import NDArray
 
 from ..crew import Crew
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.module import KernelText
+from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..phasespace.polynomials import Poly, Var
 from ..phasespace.system import AMPLITUDES, MATRIX
 from .bounds import bounds
 
-NORMALS = 20_000  # of a run: more make the derivatives dear
+NORMALS = 20_000  # of a run, at most: each takes memory, and time along every direction
+LONGER, FEWEST = 4, 24  # times longer steps for derivatives, but so many steps
 STEP = 2e-3  # of finite differences, in standard deviations
-SEEN = 1e-4  # singular values of the largest, from which on they are known
+SEEN = 8e-3  # singular values of the largest, from which on they matter
 EQUAL = 0.97  # ratio of singular values that count as a degenerate pair
 TIMES = 64  # records whose derivatives are looked at
 
@@ -51,6 +56,73 @@ def given_text(text: KernelText) -> KernelText:
         raise Declined(str(error)) from error
 
 
+def _spans(text: KernelText, grid: Grid) -> list[list[tuple[NDArray[np.float64], ...]]]:
+    """Times (begins, ends) that normals after the initial ones stand for.
+
+    Lists of what shares its noise, of parts in the order of the table: steps, local steps or kicks.
+    """
+    begin, end = grid.times, grid.times + grid.lengths
+    ends = 1 / 6 if text.flows is not None else 1 / 2  # of a step, at either end of it
+    firsts = np.cumsum([0, *grid.nsteps[:-1]])
+    kicks: list[tuple[float, float]] = []
+    for first, n, h in zip(firsts.tolist(), grid.nsteps.tolist(), grid.hs.tolist(), strict=True):
+        at = grid.times[first] + h * np.arange(n + 1)
+        kicks += zip((at - ends * h).clip(min=at[0]), (at + ends * h).clip(max=at[-1]), strict=True)
+    local = tuple(np.array(kicks).T)
+    if text.flows is None:
+        return [[(begin, end)], [local]]
+    return [[(begin + grid.lengths / 6, end - grid.lengths / 6), local]]
+
+
+def carried(
+    G: NDArray[np.float64], text: KernelText, coarse: Grid, fine: Grid
+) -> NDArray[np.float64]:
+    """Directions of normals (r, normals) on one grid, as orthonormal ones on another."""
+    start, *widths = (2 * pairs for pairs in text.pairs)
+    out, at = [G[:, :start]], start
+    for one, other in zip(_spans(text, coarse), _spans(text, fine), strict=True):
+        width = widths[len(out) - 1] if text.flows is None else widths[1]
+        a, b = (np.concatenate(part) for part in zip(*one, strict=True))
+        own = G[:, at : at + a.size * width].reshape(len(G), a.size, width)
+        at += a.size * width
+        c, d = (np.concatenate(part) for part in zip(*other, strict=True))
+        shared = (np.minimum(d[:, None], b) - np.maximum(c[:, None], a)).clip(min=0)
+        shared /= np.sqrt((d - c)[:, None] * (b - a))
+        out.append(np.einsum("ca,raw->rcw", shared, own).reshape(len(G), -1))
+    return np.linalg.qr(np.concatenate(out, axis=1).T)[0].T
+
+
+def directions(
+    text: KernelText,
+    grid: Grid,
+    channels: int,
+    most: int,
+    crew: Crew,
+    single: bool,
+) -> Directions:
+    """Directions for a run on ``grid``, from derivatives with longer steps; see ``Directions``.
+
+    What coefficients and pulses do between outputs longer steps would not see.
+
+    Raises:
+        Declined: a run has too many normals, or no derivatives.
+    """
+    own, steps = grid, int(grid.nsteps.sum())
+    start, step, local = text.pairs
+    rows = 2 * (start + step * steps + local * (steps + grid.nsteps.size))
+    if rows > NORMALS:
+        raise Declined(f"a trajectory takes {rows} normals, more than {NORMALS}")
+    if not (text.system.coefficients() or text.system.pulses):
+        few = max(FEWEST, steps // LONGER)
+        if few < steps:
+            own = Grid.make(np.linspace(grid.records[0], grid.records[-1], few + 1), np.inf)
+    kernel = GivenKernel(text, own, single=single, batched=np.arange(text.channels))
+    found = Directions(text, kernel, channels, most, crew)
+    if own is not grid:
+        found.G = carried(found.G, text, own, grid)
+    return found
+
+
 class Directions:
     """Right singular vectors (r, normals) of the state's derivatives, and their values.
 
@@ -71,8 +143,6 @@ class Directions:
         crew: Crew,
     ):
         rows, records = 2 * kernel.pairs, kernel.nsteps.size
-        if rows > NORMALS:
-            raise Declined(f"a trajectory takes {rows} normals, more than {NORMALS}")
         times = np.unique(np.linspace(1, records, TIMES).astype(int))
         sizes = zip(text.given.blocks, bounds(text.given), strict=True)
         scale = np.concatenate([np.full(b.components, s.max()) for b, s in sizes])

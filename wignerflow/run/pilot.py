@@ -28,7 +28,8 @@ WITHOUT_NOISE = 2e-4  # accepted there, of the largest value
 FLOOR = 0.01  # accepted error of every mean that observables are made of, of its root mean square
 SIGNIFICANT = 4.0  # sampling errors of the pilot that a difference must exceed to count
 SURE = 2.0  # sampling errors that are added to a difference to bound it
-PILOT_CHUNKS = 4  # at least, per run
+PILOT_CHUNKS = 4  # at least, per run, where that is not
+DEAR = 2e8  # steps times trajectories times variables: a second or so
 PILOT_WORK = 4_000_000  # steps times trajectories times variables of a pilot run, about
 PILOT_WORK_FEW = 1_000_000  # where the run takes few trajectories itself
 PILOT_SHARE = 0.02  # of the trajectories of the run, where that is more
@@ -142,9 +143,9 @@ class Pilot:
     """Runs pairs of a step and its half."""
 
     @property
-    def orders(self) -> tuple[float | None, float]:
-        """With which errors are taken to fall where that is not seen, and at most."""
-        return (2.0, 3.0) if self.text.system.scheme == SMALL_NOISE else (None, 2.0)
+    def orders(self) -> tuple[float | None, float, float]:
+        """With which errors are taken to fall where that is not seen, at most, and may fall."""
+        return (2.0, 3.0, 4.0) if self.text.system.scheme == SMALL_NOISE else (None, 2.0, 2.0)
 
     def __init__(
         self,
@@ -209,7 +210,8 @@ class Pilot:
                 most, work = FEW, PILOT_WORK_FEW
             allowed = min(most, kernel.lanes * self.wanted.work / one)
             share = min(PILOT_SHARE * self.needed, allowed) / kernel.lanes
-            chunks = int(max(PILOT_CHUNKS, min(work / one, 2**14 / kernel.lanes), share))
+            least = PILOT_CHUNKS if PILOT_CHUNKS * one <= DEAR else 1
+            chunks = int(max(least, min(work / one, 2**14 / kernel.lanes), share))
         ntraj = chunks * kernel.lanes
         workers = min(self.wanted.threads, chunks)
         edges = np.linspace(0, chunks, 4 * workers + 1 if workers > 1 else 2).astype(int)

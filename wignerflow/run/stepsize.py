@@ -3,8 +3,9 @@
 The pilot's coarse noise is the sum of its fine noise, so the difference of the two runs is the step
 error almost free of sampling error. Coarse steps are cheap to try, and their error is large enough
 to be seen; from two that are seen the order follows, and with it the error of finer steps whose
-difference drowns in sampling error. The first step is taken whose error, so bounded, stays below a
-fraction of the standard error that the run will reach (or below what ``tol`` allows).
+difference drowns in sampling error. The search ends at the first step whose error, so bounded,
+stays below a fraction of the standard error that the run will reach (or below what ``tol`` allows);
+between it and its double, where the error was larger, a power of the step says which one just does.
 
 Two steps that are far too long may agree by chance. So the means that observables are made of must
 agree, too, and a step whose difference fell faster than any order allows must be borne out by its
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +34,14 @@ from .schedule import LEAST, Schedule
 
 COARSEST = 256  # times the first guess, where the search begins
 LEVELS = 18  # steps that are tried
+LONGER = 1.05  # times a step that passed, from which on a longer one is taken
 #: Steps times trajectories times variables of a run, from which on schemes are compared, where it
 #: takes plain trajectories, and where it may take fewer.
 DEAR, DEAR_FEW = 1e8, 1e7
+SHARE = 0.15  # of a run, that its pilot takes at most, where it is
+DEAR_PILOT = 5e8  # steps times trajectories times variables: two seconds or so
 #: What a step for small noise costs, of one of the present scheme (measured).
-DEARER, DEARER_ARRAYS = 2.5, 4.0
+DEARER, DEARER_ARRAYS = 1.8, 2.8
 
 
 @dataclass
@@ -120,16 +125,26 @@ def _other(search: _Search) -> StepChoice:
     other.needed = pilot.needed
     own = _Search(other, level.h, search.first)
     found = own.run() or _no_step(other, own.h)
-    # what the present scheme needs, if its error falls with the second order from here on
-    expected = level.h / np.sqrt(max(level.ratio(level.stated), 1.0))
-    if found.met and found.dt > (DEARER_ARRAYS if text.layout.arrays else DEARER) * expected:
-        found.scheme = SMALL_NOISE
-        found.work += pilot.work
-        found.compile_seconds += pilot.compiling
-        return found
-    pilot.work += other.work
-    pilot.compiling += other.compiling
-    return search.run() or _no_step(pilot, search.h)
+    dearer = DEARER_ARRAYS if text.layout.arrays else DEARER
+
+    def worthless(*_: Any) -> bool:
+        """Whether the present scheme is dearer, even if its error falls with the second order."""
+        level = search.before
+        assert level is not None
+        return found.met and found.dt > dearer * level.h / np.sqrt(
+            max(level.ratio(level.stated), 1.0)
+        )
+
+    if not worthless():
+        present = search.run(worthless)
+        if present is not None:
+            present.work += other.work
+            present.compile_seconds += other.compiling
+            return present
+    found.scheme = SMALL_NOISE
+    found.work += pilot.work
+    found.compile_seconds += pilot.compiling
+    return found
 
 
 class _Search:
@@ -147,13 +162,16 @@ class _Search:
         self.waiting: Level | None = None  # one that passed, to be borne out by its half
         self.order: float | None = None
         self.left = LEVELS
+        self.last = 0.0  # work of the last pair
 
     def run(self, leave: Callable[[Pilot, float], bool] | None = None) -> StepChoice | None:
         """The choice; None where ``leave`` says so of the next step, to be run on from there."""
         pilot = self.pilot
         while self.left:
             self.left -= 1
+            self.last = -float(pilot.work)
             level = pilot.level(self.h)
+            self.last += pilot.work
             jump = 1
             if level is None:
                 self.before, self.order = None, None
@@ -168,6 +186,8 @@ class _Search:
                     jump = int(np.clip(np.floor(np.log2(ratio) / 2), 1, 3))
                 self.before = level
             finer = self.h / 2.0**jump
+            if self._spent(finer):
+                return self._extrapolated()
             if np.sum(Grid.count(pilot.tlist, finer)) > MAX_STEPS:
                 break
             self.h = finer
@@ -178,9 +198,32 @@ class _Search:
             _no_step(pilot, self.h) if self.before is None else _choice(pilot, self.before, False)
         )
 
+    def _spent(self, finer: float) -> bool:
+        """Whether another pair would make the pilot dear, and long next to the run."""
+        pilot = self.pilot
+        if self.before is None or self.waiting is not None:
+            return False
+        steps = float(np.sum(Grid.count(pilot.tlist[[0, -1]], finer)))
+        most = max(
+            SHARE * pilot.needed * steps * pilot.text.work,
+            DEAR_PILOT / pilot.text.layout.state_slots,
+        )
+        return pilot.work + self.before.h / finer * self.last > most
+
+    def _extrapolated(self) -> StepChoice:
+        """A step that no pair was run at, by the order of the last ones, or the first."""
+        level = self.before
+        assert level is not None
+        order = self.order or self.pilot.orders[0] or 1.0
+        ratio = max(level.ratio(level.stated), 1.0)
+        h = max(level.h * ratio ** (-1 / order), min(self.first, level.h))
+        stated = level.stated * (h / level.h) ** order
+        own = replace(level, h=h, stated=stated)
+        return _choice(self.pilot, own, own.ratio(stated) <= 1 + 1e-9 or not level.seen)
+
     def _judge(self, level: Level) -> StepChoice | None:
         """State the error of a level; the choice, if there is one now."""
-        before, (least, most) = self.before, self.pilot.orders
+        before, (least, most, _) = self.before, self.pilot.orders
         if before is not None and before.seen and level.seen and level.size > 0:
             found = np.log(before.size / level.size) / np.log(before.h / level.h)
             self.order = float(min(found, most)) if found > 0.8 else None
@@ -199,8 +242,14 @@ class _Search:
             self.waiting = None
         elif met:
             if level.h <= self.first or (before is not None and not self._sudden(level)):
-                return _choice(self.pilot, level, True)
+                return _choice(self.pilot, self._between(level), True)
             self.waiting = level
+        ratio = level.ratio(level.stated)
+        if self.waiting is None and order is not None and before is not None:
+            if 1 < ratio <= halving and level.rough <= 1 and not self._sudden(level):
+                # half of this step would be known by the order alone
+                h = level.h * ratio ** (-1 / order)
+                return _choice(self.pilot, replace(level, h=h, stated=level.stated / ratio), True)
         if level.h <= self.first and not level.seen and level.rough <= 1:
             return _choice(self.pilot, level, True)
         return None
@@ -209,8 +258,27 @@ class _Search:
         """Whether the difference fell faster than the scheme's order and one more allow."""
         before = self.before
         assert before is not None
-        most = (before.h / level.h) ** (self.pilot.orders[1] + 1)
+        most = (before.h / level.h) ** (self.pilot.orders[2] + 1)
         return before.seen and before.size > most * level.bounded
+
+    def _between(self, level: Level) -> Level:
+        """A level that passed, or one at a longer step below the one that failed before it.
+
+        Between both, errors follow a power of the step.
+        """
+        before = self.before
+        if before is None or not level.stated.size or before.stated.shape != level.stated.shape:
+            return level
+        ratio = before.h / level.h
+        ends = [np.maximum(x.stated.max(axis=0), 1e-30) for x in (level, before)]
+        power = np.maximum(np.log(ends[1] / ends[0]) / np.log(ratio), 1.0)
+        longer = float(((level.allowed / ends[0]) ** (1 / power)).min(initial=ratio))
+        # of what means may differ by the largest is known alone: it falls with the step at least
+        longer = min(longer, ratio / max(before.rough, 1.0))
+        if longer < LONGER:
+            return level
+        stated = level.stated * longer**power
+        return replace(level, h=level.h * longer, stated=stated)
 
 
 def _no_step(pilot: Pilot, h: float) -> StepChoice:

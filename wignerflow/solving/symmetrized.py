@@ -62,6 +62,14 @@ class Equal:
             m2[:, here] = np.nan_to_num(error) ** 2 * n * (n - 1.0)
         return out
 
+    def gains(self, samples: Samples, averaged: Samples) -> NDArray[np.float64]:
+        """How many times more trajectories every channel would take without averages, (K,).
+
+        From sums before and after: largest squared errors over time.
+        """
+        before, after = (s.m2[:, : self.groups.size].max(axis=0) for s in (samples, averaged))
+        return np.divide(before, after, out=np.ones_like(before), where=after > 0)
+
     def _batches(self, samples: Samples) -> NDArray[np.float64]:
         whole = np.zeros((*samples.batch_sum.shape[:-1], self.groups.size))
         whole[..., samples.batched] = samples.batch_sum
@@ -105,13 +113,14 @@ class Symmetrized:
 def equal_members(model: Model) -> dict[int, bool]:
     """By size, whether members of arrays of that size stand in a ring; else any are exchanged.
 
-    Of sizes whose arrays have all members equal.
+    Of sizes whose arrays have all members equal, as two are that the mirror exchanges.
     """
     out = {}
     for size in {sub.size for sub in model.subsystems if sub.count is not None}:
         own = frozenset(s for s in model.subsystems if s.count is not None and s.size == size)
         for found in symmetries(model):
-            if found.arrays == own and found.kind in ("translation", "permutation"):
+            alike = found.kind in ("translation", "permutation") or (size == 2 and found.mirror)
+            if found.arrays == own and alike:
                 out[size] = found.kind == "translation"
     return out
 

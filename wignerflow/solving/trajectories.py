@@ -120,7 +120,7 @@ class Trajectories:
             self.request.reached = _reached(self.problem.plan, options.target, equal, self.outputs)
         self._keep()
         outcome = self._simulate(text)
-        outcome.samples = self.symmetrized.equal.samples(outcome.samples)
+        self._average(outcome)
         self._complete(outcome, text)
         if not self.method.stochastic:
             return self._deterministic(outcome)
@@ -131,6 +131,15 @@ class Trajectories:
                 outcome.stats["notes"] = [*outcome.stats.get("notes", ()), said]
         kept = {"final": outcome.final, "variables": self._variables(text) if options.keep else ()}
         return self._sampled(outcome.samples, outcome.stats, outcome.dt, **kept)
+
+    def _average(self, outcome: Outcome) -> None:
+        """Average channels of equal means, and say what that saved."""
+        equal, before = self.symmetrized.equal, outcome.samples
+        outcome.samples = equal.samples(before)
+        if equal.some and not before.nets and before.ntraj and "efficiency" not in outcome.stats:
+            columns, gains = self._columns(), equal.gains(before, outcome.samples)
+            names = [o.name for o in self.problem.plan.observables if o.rule is None]
+            outcome.stats["efficiency"] = dict.fromkeys(names, 1.0) | columns.gains(gains)
 
     def _sampled(self, samples: Samples, stats: dict[str, Any], dt: float, **kept: Any) -> Result:
         """The result of samples, finished or not."""
