@@ -241,7 +241,8 @@ class Result:
         controls as their pilot saw it. Derived observables, of which that is not known, are left
         out.
         """
-        known = [p["efficiency"] for p in self.stats.get("parts", [self.stats]) if "efficiency" in p]
+        parts = self.stats.get("parts", [self.stats])
+        known = [part["efficiency"] for part in parts if "efficiency" in part]
         if known:
             return {str(n): min(float(k[n]) for k in known if n in k) for n in known[0]}
         if self.samples is None or not self.samples.nets:
