@@ -171,6 +171,73 @@ def test_antibunching_of_one_driven_emitter_is_outside_and_said():
     assert off > 4 * flux.sem and (off < 2 * flux.sem + flux.truncation).all()
 
 
+@pytest.mark.parametrize(
+    "state, n, g2",
+    [
+        (wf.thermal(1.5), 1.5, 2.0),
+        (wf.coherent(1.2), 1.44, 1.0),
+        (wf.squeezed(0.6, 0.2), np.sinh(0.6) ** 2, 3 + 1 / np.sinh(0.6) ** 2),
+    ],
+    ids=["thermal", "coherent", "squeezed"],
+)
+def test_a_matched_mode_holds_the_state_that_left(state, n, g2):
+    """All of a detuned cavity is in one mode of its light; conjugated, or orthogonal, it is not."""
+    mode, edges, turn = wf.Mode(name="mode"), np.linspace(0, 12, 97), 0.7
+    jump = wf.Jump(mode.a, 1.0)
+    model = wf.Model(turn * mode.n, [jump], initial={mode: state})
+    times = (edges[1:] + edges[:-1]) / 2
+    u = 3.0 * np.exp(-(0.5 + 1j * turn) * times)
+    overlap = np.vdot(u.conj(), u) / np.vdot(u, u)
+    rest = u.conj() - u * overlap.conj()
+    kw = {"bins": edges, "ntraj": 8192, "seed": 1, "dt": 0.0625}
+    light = wf.photons(model, jump, modes=[u, rest], **kw)
+    found, pairs, both = light.n(), light.g2(), light.g1()
+    assert (np.abs(found.value - [n, 0]) < 4 * found.sem + 0.005).all()
+    assert abs(pairs.value[0, 0] - g2) < 4 * pairs.sem[0, 0] and pairs.sem[0, 0] < 0.1 * g2
+    assert abs(both.value[0, 1]) < 4 * abs(both.sem[0, 1])
+    assert light.times[0] == pytest.approx(1.0, abs=0.02)
+    across = wf.photons(model, jump, modes=[u, u.conj()], g2=False, **kw)
+    value = across.g1().value / n
+    known = [[1, overlap], [overlap.conj(), abs(overlap) ** 2]]
+    assert np.abs(value - known).max() < 4 * np.abs(across.g1().sem).max() / n
+    assert abs(overlap) < 0.7
+
+
+def test_modes_of_a_burst_and_between_outputs(burst):
+    """Temporal modes of the exact chain as modes of a run: eigenvalues, no coherence between."""
+    _, exact = burst
+    atoms = wf.Ensemble(100, name="atoms")
+    jump = wf.Jump(atoms.Jm, 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.up})
+    own = exact.modes("F")
+    outputs = {"F": wf.Output(jump), "half": 0.6j * wf.Output(jump)}
+    kw = {"bins": exact.edges, "modes": own.shapes[:2]}
+    chain = wf.photons(model, outputs, method="exact", **kw)
+    np.testing.assert_allclose(chain.n("F").value, own.value[:2], rtol=1e-6)
+    light = wf.photons(model, outputs, ntraj=2048, seed=3, dt=0.001, **kw)
+    for name in outputs:
+        n, g1 = light.n(name), light.g1("F", name)
+        assert (np.abs(n.value - chain.n(name).value) < 4.5 * n.sem + 0.05).all()
+        off = np.abs(g1.value - chain.g1("F", name).value)
+        assert (off < 4.5 * np.abs(g1.sem) + 0.05).all()
+    assert light.number("F").mean == pytest.approx(exact.number("F").mean, rel=0.01)
+    for x in (light, chain):
+        with pytest.raises(ValueError, match="leave out `modes`"):
+            x.flux("F")
+    with pytest.raises(ValueError, match="g2 was left out"):
+        chain.g2("F")
+    bad = [
+        ({"modes": np.ones((1, 3))}, r"have shape \(K, 14\)"),
+        ({"modes": np.zeros(14)}, "not be zero everywhere"),
+        ({"modes": [own.shapes[0], own.shapes[0] + own.shapes[1]]}, "be orthogonal for g2"),
+    ]
+    for given, message in bad:
+        with pytest.raises(ValueError, match=message):
+            wf.photons(model, jump, bins=exact.edges, **given)
+    with pytest.raises(ValueError, match="be None in the steady state"):
+        wf.photons(model, jump, modes=[1.0], width=0.1, window=0.1, t="steady")
+
+
 def test_bad_arguments():
     atoms = wf.Ensemble(20, name="atoms")
     jump = wf.Jump(atoms.Jm, 1.0)

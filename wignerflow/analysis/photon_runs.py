@@ -41,11 +41,13 @@ class Run:
         outputs: list[Output],
         edges: NDArray[np.float64],
         request: Request,
+        shapes: NDArray[np.complex128] | None = None,
     ):
-        self.request, self.edges = request, edges
+        self.request, self.edges, self.shapes = request, edges, shapes
         self.balance = balanced(model, outputs)
         self.scales = 1 / np.sqrt(np.diff(edges))
-        self.ways = False  # whether light has several ways, see ``several_ways``
+        #: Whether light has several ways, see ``several_ways``; modes may lie across each other.
+        self.ways = shapes is not None
         if model.links:
             self._linked(model, engine, outputs)
             return
@@ -91,7 +93,7 @@ class Run:
                 for o in outputs
             ],
         )
-        self.ways = several_ways(model) or any(len(o.terms) > 1 for o in outputs)
+        self.ways |= several_ways(model) or any(len(o.terms) > 1 for o in outputs)
         self.text = self._text(system, values, symbols)
         found = prepare(self.text, self.times, self.request)
         self.dt = found.step
@@ -127,13 +129,14 @@ class Run:
         draws: tuple[int, int, int] = (1, 1, 1),
     ) -> Sums:
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
-        out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways)
+        out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways, self.shapes)
+        single = g1 or g2 or self.shapes is not None
         keep = self.balance is not None and self.text.links.active and draws == (1, 1, 1)
-        groups = (1, 1) if g1 or g2 else self._groups()
+        groups = (1, 1) if single else self._groups()
 
         def part(seen: Iterator[Seen]) -> Sums | Bins:
             bins = (self._bins(*group) for group in seen)
-            return next(bins) if g1 or g2 else out.part(bins)
+            return next(bins) if single else out.part(bins)
 
         for found in folded(self.text, grid, request, part, *groups, keep, draws):
             out.add(found) if isinstance(found, Bins) else out.absorb(found)

@@ -89,6 +89,8 @@ class Sums:
         steady: average products over as many origins as there are delays, half the bins.
         ways: what enters later may be correlated with earlier signals: leave no noise out between
             bins, and take no flux.
+        shapes: amplitudes u of K modes, (K, B); moments and products are then of the sums of
+            u_j^* c_j over bins in place of single bins.
     """
 
     def __init__(
@@ -101,10 +103,11 @@ class Sums:
         g2: bool,
         steady: bool,
         ways: bool = False,
+        shapes: Complex | None = None,
     ):
         self.shape = fields, bins
         A, self.algebra, self.flux, self.steady = fields, algebra, flux and not ways, steady
-        self.ways = ways
+        self.ways, self.shapes = ways, shapes
         self.origins = bins // 2 if steady else 0
         T = bins // 2 if steady else bins
         B = BATCHES
@@ -118,11 +121,13 @@ class Sums:
         # real and imaginary parts in turn
         self._wave, self._power = np.zeros((2, 2, A, half, 2 * B))
         self._cross = np.zeros((A, half, 2 * B))
-        last = (T,) if steady else (T, T)
+        K = bins if shapes is None else len(shapes)
+        last = (T,) if steady else (K, K)
         self.g1 = np.zeros((B, A, A, *last), complex) if g1 else None
         self.g2 = np.zeros((B, A, A, *last)) if g2 else None
-        self.same1 = np.zeros((B, A, A, bins), complex)
-        self.same2 = np.zeros((B, A, A, bins))
+        self.same1 = np.zeros((B, A, A, K), complex)
+        self.same2 = np.zeros((B, A, A, K))
+        self._entered_modes = np.zeros((B, A, K))
         #: Sum of squares of what is missing in the energy of trajectories, and their number.
         self.missing = np.zeros(2)
         self._waiting: list[tuple[Any, Any, Real, Real]] = []
@@ -147,7 +152,7 @@ class Sums:
         if bins.missing is not None:
             some = bins.missing[bins.counts]
             self.missing += [np.sum(some**2), some.size]
-        if self.g1 is not None or self.g2 is not None:
+        if self.shapes is not None or self.g1 is not None or self.g2 is not None:
             self._pairs(bins)
         A, B = self.shape
         number = bins.counts.size
@@ -157,7 +162,8 @@ class Sums:
         amplitudes = self._room
         sums = self._squares, self._entered, self._photons
         summed(bins.seen, bins.first, bins.scales, *sums, gain, amplitudes)
-        self._waves(amplitudes)
+        if self.shapes is None:
+            self._waves(amplitudes)
         by_chunk = gain.reshape(A, -1, BATCHES)
         self.gain += by_chunk.sum(axis=1).T
         self.square += (by_chunk**2).sum(axis=1).T
@@ -166,6 +172,9 @@ class Sums:
         """Products of bins."""
         r = np.moveaxis(chunk.arranged(), 3, 1)
         c, v, flux = r[0] + 1j * r[1], r[2] + 1j * r[3], r[4]
+        if self.shapes is not None:
+            c, v = (y @ self.shapes.conj().T for y in (c, v))
+            self._entered_modes += np.abs(v) ** 2
         C, V = np.abs(c) ** 2, np.abs(v) ** 2
         at = chunk.counts.reshape(-1, 1, 1)
         own = np.diagonal(self.algebra.gamma).real[None, :, None]
@@ -182,12 +191,16 @@ class Sums:
                 self.g2 += self._lags(early, later).real
             return
         self._waiting.append((c, s, early, later.copy()))
-        if len(self._waiting) == TOGETHER:
+        if self.shapes is not None:
+            self._waiting.append((-v, v, 0 * early, 0 * early))
+        if len(self._waiting) >= TOGETHER:
             self.flush()
 
     @property
     def x(self) -> Real:
         """Sums of normally ordered |c|^2, what enters alone left out: (32, A, bins)."""
+        if self.shapes is not None:
+            return np.diagonal(self.same1, axis1=1, axis2=2).real.swapaxes(1, 2)
         known = np.diagonal(self.algebra.entering).real
         return _by_batch(self._squares - self._entered) + self.count[:, None, None] * known[:, None]
 
@@ -200,6 +213,8 @@ class Sums:
     def alone(self) -> Real:
         """Sums of what was left out."""
         known = np.diagonal(self.algebra.known).real
+        if self.shapes is not None:
+            return self._entered_modes - self.count[:, None, None] * known[:, None]
         return _by_batch(self._entered) - self.count[:, None, None] * known[:, None]
 
     def flush(self) -> None:
@@ -221,6 +236,12 @@ class Sums:
             self.g1 += product(c.conj(), s)
         if self.g2 is not None:
             self.g2 += product(early, later)
+
+    @property
+    def overlaps(self) -> Complex:
+        """Products <v_k^* v_l> of what enters modes, of those of single bins."""
+        assert self.shapes is not None
+        return self.shapes @ self.shapes.conj().T
 
     def _lags(self, first: Any, later: Any) -> Any:
         """Mean over origins of first(a, t) later(b, t + tau): (32, A, A, T)."""

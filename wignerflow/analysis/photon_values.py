@@ -31,6 +31,8 @@ class Data:
     seed: int | None = None
     dt: float | None = None
     stats: dict[str, Any] = field(default_factory=dict)
+    #: Amplitudes of modes over bins, (K, B); None: bins are the modes.
+    shapes: NDArray[np.complex128] | None = None
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Moments:
         truncation: the error of the method itself, by the exact chain; NaN where that is not
             quick, zero if exact.
         step_error: that of the step; NaN where ``dt`` was given.
-        times: centers of the bins, on every axis of ``value``; or
+        times: centers of the bins (mean times of modes), on every axis of ``value``; or
         taus: delays; or
         omega: angular frequencies.
     """
@@ -118,7 +120,7 @@ class Photons:
         self.seed, self.dt, self.stats = data.seed, data.dt, data.stats
         self._sums, self._counts, self.infinite = sums, counts, infinite
         self.references = References(certain=counts is not None)
-        self.widths = np.diff(data.edges)
+        self.widths, self.shapes = np.diff(data.edges), data.shapes
 
     def __repr__(self) -> str:
         names = ", ".join(map(repr, self.names)) if self.names != ("",) else "one output"
@@ -130,6 +132,8 @@ class Photons:
     def n(self, name: str | None = None) -> Moments:
         """Mean photons in the mode of each bin, <c^+ c>, (B,); of one bin in the steady state."""
         a = self._at(name)
+        if self._counts is not None and self.shapes is not None:
+            return self._over_bins(np.diagonal(self._coherence(a, a), axis1=1, axis2=2).real)
         if self._counts is not None:
             return self._over_bins(self._counts.n[a][None])
         return self._over_bins(self._left(self._run.x[:, a]))
@@ -138,6 +142,7 @@ class Photons:
     def flux(self, name: str | None = None) -> Moments:
         """Mean photons per time, averaged over each bin, by the symbol of the flux, (B,)."""
         self._finite("flux")
+        self._single_bins("flux")
         a = self._at(name)
         width = self.widths
         if self._counts is not None:
@@ -203,11 +208,14 @@ class Photons:
     @property
     def has_g2(self) -> bool:
         """Whether sums for g2 were made."""
+        if self._counts is not None and self.shapes is not None:
+            return False
         return (self._counts or self._run).g2 is not None
 
     @stated("value")
     def modes(self, name: str | None = None) -> Modes:
         """Temporal modes: eigenvalues and eigenvectors of <c_j^+ c_k>."""
+        self._single_bins("modes")
         if self.steady:
             raise ValueError("Light of a steady state has no temporal modes; give `bins`.")
         a = self._at(name)
@@ -231,6 +239,7 @@ class Photons:
             name: of the output.
             omega: angular frequencies (of b ~ e^{-i omega t}); None takes those of the bins.
         """
+        self._single_bins("spectrum")
         a = self._at(name)
         if omega is None:
             number = self.taus.size if self.steady else self.widths.size
@@ -259,6 +268,7 @@ class Photons:
             phase: of the quadrature in radians: 0 is b + b^+, pi/2 is -i(b - b^+).
             name: of the output.
         """
+        self._single_bins("quadrature")
         angle = _check.real("phase", phase)
         if self._counts is not None:
             raise ValueError("Method 'exact' has no quadratures of bins; take 'twa'.")
@@ -276,8 +286,9 @@ class Photons:
 
     @property
     def times(self) -> Real:
-        """Centers of the bins."""
-        return (self.edges[1:] + self.edges[:-1]) / 2
+        """Centers of the bins, mean times of modes."""
+        centers = (self.edges[1:] + self.edges[:-1]) / 2
+        return centers if self.shapes is None else np.abs(self.shapes) ** 2 @ centers
 
     @property
     def taus(self) -> Real:
@@ -304,6 +315,10 @@ class Photons:
     def _refuse(self, what: str) -> NoReturn:
         raise ValueError(f"White thermal or squeezed light has no finite {what}; take `n` of bins.")
 
+    def _single_bins(self, what: str) -> None:
+        if self.shapes is not None:
+            raise ValueError(f"The {what} is that of bins: leave out `modes`.")
+
     def _left(self, values: Any) -> Any:
         return self._run.left_out(values)
 
@@ -328,12 +343,16 @@ class Photons:
             if self._counts.g1 is None:
                 raise ValueError("g1 was left out of this run (g1=False).")
             found = self._counts.g1[a, b]
+            if self.shapes is not None:
+                found = self.shapes @ found @ self.shapes.conj().T
             return (found[0] if self.steady else found)[None]
         run = self._run
         if run.g1 is None:
             raise ValueError("g1 was left out of this run (g1=False).")
         same = self._left(run.same1[:, a, b])
         upper = self._left(run.g1[:, a, b])
+        if run.shapes is not None:
+            upper = upper + run.algebra.entering[a, b] * run.overlaps
         if self.steady:
             upper[:, 0] = same.mean(axis=1)
             return upper

@@ -58,6 +58,8 @@ from .steady_state import steady_state
 
 #: Two-level emitters below which antibunching matters, which trajectories do not have.
 FEW = 10
+#: Products of different modes up to which they count as orthogonal.
+OVERLAP = 1e-6
 FEWER = "take fewer or wider bins"
 
 
@@ -66,6 +68,7 @@ def photons(
     outputs: Any,
     *,
     bins: Any = None,
+    modes: Any = None,
     width: float | None = None,
     window: float | None = None,
     t: float | str = 0.0,
@@ -88,6 +91,9 @@ def photons(
         outputs: a :class:`wignerflow.Output`, or a dict of them by name; a jump stands for its
             output.
         bins: edges of the bins, ascending from 0 or later, shape (B + 1,); or
+        modes: amplitudes u of K modes over the bins, (K, B), each normalised here. ``n``, ``g1``
+            and ``g2`` are then those of the modes :math:`\sum_j u_j^*c_j`, with K for B. They may
+            overlap for n and g1, not for g2 (``g2=False``); "exact" has no g2 of them.
         width, window: width of all bins and length of time; in the steady state the longest delay.
         t: start of the window, or "steady" for the steady state that the initial state reaches:
             every trajectory is then averaged over as many origins as there are delays.
@@ -144,6 +150,7 @@ def photons(
     engine = resolve_method(method)
     check_treats(engine, model)
     edges, steady = _edges(bins, width, window, t)
+    shapes = _shapes(modes, edges, steady, g2)
     _check.one_of("estimator", estimator, ["flux", "bins"])
     count = trajectories_of(ntraj, 2 * BATCHES)
     wanted = truncation_of(truncation)
@@ -160,9 +167,16 @@ def photons(
         fields = [o.operator() for o in named.values()]
         with watching("photons"):
             found = counting.count(
-                model, fields, edges, steady, g1=g1, g2=g2, rtol=engine.rtol, memory=engine.memory
+                model,
+                fields,
+                edges,
+                steady,
+                g1=g1 or shapes is not None,
+                g2=g2 and shapes is None,
+                rtol=engine.rtol,
+                memory=engine.memory,
             )
-        data = Data(tuple(named), edges, steady, engine.name, estimator)
+        data = Data(tuple(named), edges, steady, engine.name, estimator, shapes=shapes)
         for message in found.facts.get("warnings", ()):
             warnings.warn(message, UserWarning, stacklevel=2)
         data.stats = {**found.facts, "wall_time": time.perf_counter() - begin}
@@ -188,7 +202,7 @@ def photons(
             bins_ = edges.size - 1
             start = _relaxed(model, named, engine, number, relax)
             edges = start + edges[1] * np.arange(2 * bins_ + 1)
-        run = Run(model, engine, list(named.values()), edges, request)
+        run = Run(model, engine, list(named.values()), edges, request, shapes)
         if run.infinite or run.ways:
             estimator = "bins"
         sums = run.sums(estimator == "flux", g1, g2, steady)
@@ -196,12 +210,13 @@ def photons(
     if failed > FAILED_LIMIT * count:
         raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
     data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
-    data.stats = {**run.facts, "failed": failed, "warnings": []}
+    data.stats, data.shapes = {**run.facts, "failed": failed, "warnings": []}, shapes
     out = from_sums(sums, data, run.infinite)
     out.references.coarse, out.references.fine = run.pair(g1, g2, steady, data)
     out.stats["wall_time"] = time.perf_counter() - begin
     if wanted:
-        _compare(out, model, list(named.values()), (g1, g2), wanted == "full")
+        pairs = (g1, g2) if shapes is None else (True, False)
+        _compare(out, model, list(named.values()), pairs, wanted == "full")
     _warn(out, model, named)
     return out
 
@@ -221,9 +236,12 @@ def _compare(
     if known is None:
         return
     out.stats["truncation"] = "the exact chain"
-    data = Data(out.names, edges, out.steady, "exact", out.estimator)
+    data = Data(out.names, edges, out.steady, "exact", out.estimator, shapes=out.shapes)
     out.references.exact = from_counts(known, data)
-    label = "n" if out.infinite else "flux"
+    if out.shapes is not None and known.g1 is None:
+        out.stats["truncation"] = "nothing: the exact chain of modes is not quick"
+        return
+    label = "n" if out.infinite or out.shapes is not None else "flux"
     every = {f"{label}({name})": getattr(out, label)(name) for name in out.names}
     value, sem, own = (
         {k: getattr(m, x) for k, m in every.items()} for x in ("value", "sem", "truncation")
@@ -272,6 +290,30 @@ def _edges(bins: Any, width: Any, window: Any, t: Any) -> tuple[NDArray[np.float
         argument = "t" if bins is None else "bins"
         _check.fail(argument, "begin at 0, where the initial state holds, or later", edges[0])
     return np.asarray(edges, float), steady
+
+
+def _shapes(
+    modes: Any, edges: NDArray[np.float64], steady: bool, g2: bool
+) -> NDArray[np.complex128] | None:
+    """Amplitudes of modes over bins, each of norm one."""
+    if modes is None:
+        return None
+    if steady:
+        _check.fail("modes", "be None in the steady state", _check.Note("given"))
+    u = np.atleast_2d(_check.numeric_array("modes", modes, complex))
+    if u.ndim != 2 or u.shape[1] != edges.size - 1 or len(u) == 0:
+        must = f"have shape (K, {edges.size - 1}), an amplitude for each bin"
+        _check.fail("modes", must, _check.Note(f"of shape {np.shape(modes)}"))
+    norms = np.linalg.norm(u, axis=1)
+    if np.any(norms == 0):
+        _check.fail("modes", "not be zero everywhere", _check.Note(f"number {np.argmin(norms)}"))
+    u = np.asarray(u / norms[:, None], complex)
+    overlaps = np.abs(u @ u.conj().T - np.eye(len(u)))
+    if g2 and overlaps.max() > OVERLAP:
+        j, k = np.unravel_index(int(np.argmax(overlaps)), overlaps.shape)
+        was = _check.Note(f"an overlap of {overlaps[j, k]:.3g} of numbers {j} and {k}")
+        _check.fail("modes", "be orthogonal for g2", was, "Leave g2 out: `g2=False`.")
+    return u
 
 
 def _relaxed(
