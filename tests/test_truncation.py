@@ -512,6 +512,43 @@ def test_long_chains_are_judged_by_short_ones(monkeypatch):
         assert np.mean(true <= own[name] + 1e-9) > 0.9
 
 
+def atoms_on_a_waveguide(M):
+    """Single atoms of three levels, every other one excited, dipoles and a waveguide between."""
+    atoms = wf.Levels(1, ["g", "e", "f"], name="atoms", count=M)
+    H, jumps = wf.waveguide(atoms.op("g", "e"), 0.7 * np.arange(M), 1.0)
+    far = np.abs(np.subtract.outer(np.arange(M), np.arange(M))) + np.eye(M)
+    H = H + wf.couple(atoms.op("e", "g"), 3 / far**3 * (1 - np.eye(M)), atoms.op("g", "e"))
+    jumps = [*jumps, wf.LocalJump(atoms.one("f", "e"), 0.3), wf.LocalJump(atoms.one("g", "f"), 0.4)]
+    start = [wf.level("ge"[m % 2]) for m in range(M)]
+    ops = {"e": atoms.pop("e").sum() / M, "second": atoms.pop("e")[1], "each": atoms.pop("e")}
+    return wf.Model(H, jumps, initial={atoms: start}), ops
+
+
+def test_single_atoms_with_levels_are_judged_by_shorter_arrays():
+    t = np.linspace(0, 4, 9)
+    model, ops = atoms_on_a_waveguide(4)
+    options = {"ntraj": 2_000, "seed": 1, "dt": 0.05, "progress": False}
+    with pytest.warns(wf.AccuracyWarning):
+        run = wf.solve(model, t, ops, method="twa", truncation=True, **options)
+    exact = wf.solve(model, t, ops, method="exact", progress=False).expect
+    off = {name: np.abs(run.expect[name] - exact[name]) for name in ops}
+    assert off["each"].max() > 0.05
+    for name, true in off.items():
+        assert np.all(true <= run.truncation[name] + 5 * run.sem[name])
+    model, ops = atoms_on_a_waveguide(10)
+    call = write_call(model, ops, wf.TWA(), t)
+    assert length(call) == 10
+    for N in (1, [1] * 10):  # emitters of all members, or of each
+        call["model"]["subsystems"][0]["N"] = N
+        small, parts, _ = read_call(Shorter(call, 10, 3).call)
+        assert small.subsystems[0].numbers.tolist() == [1, 1, 1] and parts["each"].size == 3
+    run = wf.solve(model, t, ops, method="twa", truncation=False, **options)
+    problem = read_problem(model, t, ops)
+    own, basis = truncation.estimate(problem, wf.TWA(), run, 2.0, wf.solve, direct=False)
+    assert basis.startswith("exact solutions at size") and basis.endswith("continued to 10")
+    assert own["second"].max() > 0.01 and own["each"].shape == (t.size, 10)
+
+
 def test_arrays_of_ensembles_are_not_made_shorter():
     c = wf.Ensemble(50, name="c", count=20)
     model = wf.Model(jumps=[wf.Jump(c.Jm, 0.1)], initial={c: wf.up})

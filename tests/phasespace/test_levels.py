@@ -165,8 +165,9 @@ def test_wrong_noise_of_collective_jumps_is_caught_in_the_means(noise):
         check_means(one_kind(0, 3, 2), noise=noise)
 
 
+# of two levels; of more see ``test_matrix_low``
 def test_wrong_noise_of_local_channels_is_caught_in_the_second_moments(monkeypatch):
-    world = local_world(0, 3, 2)
+    world = local_world(0, 2, 2)
     check_second_moments(world)
     right = matrix_local.covariance
     monkeypatch.setattr(matrix_local, "covariance", lambda flow: 1.01 * right(flow))
@@ -175,7 +176,7 @@ def test_wrong_noise_of_local_channels_is_caught_in_the_second_moments(monkeypat
 
 
 def test_noise_without_its_correlations_is_caught_in_the_second_moments(monkeypatch):
-    world = local_world(0, 3, 2)
+    world = local_world(0, 2, 2)
     right = capped.capped_noise
 
     def diagonal(tag: str, order: Any, entries: Any, normals: Any, clip: str) -> Any:

@@ -16,6 +16,7 @@ single spins and angular momenta of fixed length, so that every model can be tre
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import comb
 from typing import Any
 
@@ -216,9 +217,7 @@ class Occupations:
         for c, word in op.terms:
             y = Elements(x.source, x.rows, c * x.value)
             for k, A in reversed(word) if left else word:
-                one = np.eye(len(A))
-                f = np.kron(A, one) if left else np.kron(one, A.T)
-                y = self.space.act(y, k, _sparse(f))
+                y = self.space.act(y, k, _from_side(A.tobytes(), A.dtype.char, len(A), left))
             parts.append(y)
         return _joined(parts, x)
 
@@ -410,6 +409,13 @@ class System:
             f = complex(np.prod([complex(c(np.asarray(t))[()]) for c in times])) if times else 1.0
             out[g] = f.imag if imaginary else f.real
         return out
+
+
+@lru_cache(maxsize=256)
+def _from_side(A: bytes, kind: str, d: int, left: bool) -> sp.csc_matrix:
+    """A rho, or rho A, as a map of the entries of rho; all elements need the same few."""
+    matrix, one = np.frombuffer(A, kind).reshape(d, d), np.eye(d)
+    return _sparse(np.kron(matrix, one) if left else np.kron(one, matrix.T))
 
 
 def _sparse(f: NDArray[Any]) -> sp.csc_matrix:

@@ -99,7 +99,7 @@ class Fields:
             theta = K.phases(size)  # type: ignore[attr-defined]
             for values in (w * np.cos(theta), w * np.sin(theta)):
                 scale = float(values[np.argmax(np.abs(values))]) or 1.0
-                form = layout.system.form(field.mono, np.round(values / scale, 14) + 0.0)
+                form = layout.system.form(field.mono, values / scale)
                 field.sums.append((form, parameters.scalar(scale), layout.member_value(values)))
             field.sums += [
                 (-1, "", layout.member_value(np.cos(theta))),

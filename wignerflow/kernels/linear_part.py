@@ -139,7 +139,7 @@ def _take(
             continue
         leaf: Leaf = Var(block, comp)
         if system.blocks[block].count is not None:
-            leaf = Form(system.form(((block, comp),), np.round(weights / scale, 14) + 0.0))
+            leaf = Form(system.form(((block, comp),), weights / scale))
         out = out + Poly({(times, (leaf,)): scale})
     return out
 

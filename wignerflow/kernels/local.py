@@ -12,6 +12,7 @@ from ..phasespace.system import LocalStep, MatrixStep
 from .capped import SMALL, clamp
 from .layout import Layout
 from .matrix_local import MatrixLocal
+from .matrix_low import MatrixLow
 from .normals import fill
 from .rng import LOCAL
 from .text import LANE_LOOP, Lines
@@ -150,7 +151,9 @@ class LocalPrinter:
         self.pairs = {k: self._reserve(k) for k in self.spins}
         #: Blocks of matrices have a printer each.
         self.matrices = {
-            k: MatrixLocal(layout, s) for k, s in self.steps.items() if isinstance(s, MatrixStep)
+            k: (MatrixLow if s.low else MatrixLocal)(layout, s)
+            for k, s in self.steps.items()
+            if isinstance(s, MatrixStep)
         }
 
     def _reserve(self, k: int) -> tuple[str, ...]:

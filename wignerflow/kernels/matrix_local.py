@@ -1,7 +1,8 @@
 """The local step of a block of Hermitian matrices: tables of numbers, and the lines that use them.
 
 New variables are linear in the old, and so is the covariance of the noise; only what can be other
-than zero for some rates has a place in the tables and in the text.
+than zero for some rates has a place in the tables and in the text. This is the step of two levels,
+of clusters, which share the factor of a covariance, and without noise; others: ``matrix_low``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ..phasespace.matrices import covariance, covariance_at, imaginary_part, real_part
 from ..phasespace.system import MatrixInitial
 from .capped import SMALL, Entries, capped_noise
-from .matrix_loops import PRINTED, LocalLoops
+from .matrix_loops import PRINTED, LocalLoops, Stepping
 from .normals import fill
 from .rng import LOCAL
 from .text import Lines
@@ -49,6 +50,19 @@ class MatrixLocal:
             bool(rows.size == 1 and rows[0] == j and not self.moves[j])
             for j, rows in enumerate(self.flow)
         ]
+        moving = sum(rows.size for j, rows in enumerate(self.flow) if not self.kept[j])
+        self.moving = moving
+        self.width = moving + self._plan()
+        self._flows: dict[tuple[bytes, float], NDArray[np.float64]] = {}
+        self.first = ""
+        if self.pairs:
+            self.first = layout.draws.first(LOCAL, block.name, self.pairs * block.size)
+        for i in range(2 * self.pairs):  # in one piece
+            layout.s(f"local{self.k}_{i}")
+        self.loops = self._loops()
+
+    def _plan(self) -> int:
+        """Variables with noise and what their covariance depends on; numbers in the table."""
         populations = [real_part(a, a) for a in range(self.levels)]
         self.spread = [i for i in populations if self.noisy[i, i].any()]
         #: Variables with noise of their own, in groups: both parts of coherences, then populations
@@ -61,22 +75,17 @@ class MatrixLocal:
             for j in self.order[: at + 1]
             if i == j or self.noisy[i, j].any()
         ]
-        #: Places of a factor that is the same for all trajectories, lower triangle.
-        self.shared = step.shared is not None and bool(self.order)
+        #: Whether a factor stands in the table that is the same for all trajectories.
+        self.shared = self.step.shared is not None and bool(self.order)
         size = len(self.order)
-        factor = size * (size + 1) // 2 if self.shared else 0
-        moving = sum(rows.size for j, rows in enumerate(self.flow) if not self.kept[j])
-        self.moving = moving
-        own = 0 if self.shared else sum(m.size for _, _, m in self.entries)
-        self.width = moving + factor + own
-        self._flows: dict[tuple[bytes, float], NDArray[np.float64]] = {}
-        self.pairs = (len(self.order) + 1) // 2
-        self.first = ""
-        if self.pairs:
-            self.first = layout.draws.first(LOCAL, block.name, self.pairs * block.size)
-        for i in range(2 * self.pairs):  # in one piece
-            layout.s(f"local{self.k}_{i}")
-        self.loops = LocalLoops(self) if self.levels > PRINTED else None
+        self.pairs = (size + 1) // 2
+        if self.shared:  # the lower triangle of a factor
+            return size * (size + 1) // 2
+        return sum(m.size for _, _, m in self.entries)
+
+    def _loops(self) -> Stepping | None:
+        """Prints the step of many levels."""
+        return LocalLoops(self) if self.levels > PRINTED else None
 
     def _structure(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which entries of flow and covariance are not zero for some rates."""
@@ -92,8 +101,9 @@ class MatrixLocal:
             self.moves |= np.any(np.abs(G) > NOTHING, axis=0)
             one = scipy.linalg.expm(0.3 * G)
             flow |= np.abs(one) > NOTHING * np.abs(one).max()
-            C = covariance(one)
-            noise |= np.abs(C) > NOTHING * max(np.abs(C).max(), NOTHING)
+            if self.layout.system.noise:
+                C = covariance(one)
+                noise |= np.abs(C) > NOTHING * max(np.abs(C).max(), NOTHING)
         return flow, noise
 
     def _coherences(self) -> list[tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""Large matrices of variables: the lines of ``turn`` and ``capped`` as loops over tables.
+"""Large matrices of variables: the lines of ``turn`` and of shared noise as loops over tables.
 
 Printed term by term, the step of d levels has some d^6 lines, and compiling them takes minutes from
 d = 6 on. The same arithmetic in loops is as short for every d. Loops lie within that over lanes, so
@@ -8,12 +8,11 @@ every number is a vector of lanes; what they address lies in scratch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..phasespace.matrices import imaginary_part, real_part
-from .capped import COUNTED, TINY, clamp, remainder, together
 from .text import Lines
 from .turn import turning
 
@@ -174,10 +173,18 @@ def _product(
 # -- local steps -------------------------------------------------------------------------------
 
 
+class Stepping(Protocol):
+    """Prints a step in loops."""
+
+    def lines(self, x: list[str], y: list[str]) -> list[str]:
+        """In lane: names ``y`` from names ``x``."""
+
+
 class LocalLoops:
     """Lines of a local step of many levels, its tables in the order of ``MatrixLocal``."""
 
     def __init__(self, local: MatrixLocal):
+        assert local.shared or not local.order
         self.local, self.layout = local, local.layout
         layout, k, n = self.layout, local.k, len(local.order)
         self.moved = [j for j, keep in enumerate(local.kept) if not keep]
@@ -188,35 +195,6 @@ class LocalLoops:
         self.old, self.new = (Room(layout.room(f"local{k} {x}", local.levels**2)) for x in "xy")
         self.z = Room(layout.room(f"local{k} z", n))
         self.normal = Room(layout.scratch.get(f"local{k}_0", 0))
-        if local.order and not local.shared:
-            self._plan()
-
-    def _plan(self) -> None:
-        """Where a factor has entries, column by column, and rooms for it."""
-        local, layout, n = self.local, self.layout, len(self.local.order)
-        place = {variable: q for q, variable in enumerate(local.order)}
-        entries = {(place[j], place[i]): m for i, j, m in local.entries}  # row of its pivot first
-        below: list[set[int]] = [set() for _ in range(n)]
-        for q, i in entries:
-            if i > q:
-                below[q].add(i)
-        for q in range(n):
-            for i in below[q]:
-                below[i] |= {j for j in below[q] if j > i}
-        groups = [(place[g[0]], place[g[1]]) for g in local.groups if len(g) == 2]
-        pairs = [[ab for ab in groups if set(ab) <= below[q]] for q in range(n)]
-        cells = [(q, i) for q in range(n) for i in (q, *sorted(below[q]))]
-        # entries first in the order of the table, then places that start from zero
-        known = [(place[j], place[i]) for i, j, _ in local.entries]
-        cells = [*known, *(c for c in cells if c not in entries)]
-        empty: list[list[int]] = [[] for _ in cells[len(known) :]]
-        self.cells = rows(layout, [*(entries[c] for c in known), *empty])
-        self.at = layout.parameters.indices(np.array([q * n + i for q, i in cells]))
-        self.number = layout.parameters.integer(len(cells))
-        self.below = rows(layout, (sorted(x) for x in below))
-        self.pairs = rows(layout, ([v for ab in x for v in ab] for x in pairs))
-        self.A = Room(layout.room(f"local{local.k} A", n * n))
-        self.e, self.w, self.k = (Room(layout.room(f"local{local.k} {x}", n)) for x in "ewk")
 
     def lines(self, x: list[str], y: list[str]) -> list[str]:
         """In lane: names ``y`` from names ``x``."""
@@ -228,10 +206,7 @@ class LocalLoops:
         out.add(f"{self.new[f'o[{self.targets} + cj]']} = cs")
         out.close()
         if local.order:
-            if local.shared:
-                self._shared(out, f"b{k} + {local.moving}")
-            else:
-                self._capped(out, f"b{k} + {local.moving}")
+            self._shared(out, f"b{k} + {local.moving}")
             self._add_noise(out)
         out.add(*(f"{name} = {self.new[j]}" for j, name in enumerate(y)))
         return out.lines
@@ -253,61 +228,6 @@ class LocalLoops:
         out.add(f"cs = cs + p[{base} + cn + ci] * {self.normal['ci']}")
         out.close()
         out.add(f"{self.z['cj']} = cs", "cn = cn + cj + 1")
-        out.close()
-
-    def _capped(self, out: Lines, base: str) -> None:
-        """Noise by the factorisation of ``capped``."""
-        n, (start, below) = self.sizes[1], self.below
-        out.open(f"for cj in range({self.number}):")
-        self._sum(out, self.cells, "cj", base)
-        out.add(f"{self.A[f'o[{self.at} + cj]']} = cs")
-        out.close()
-        out.add("ct = F(0)")
-        out.open(f"for cq in range({n}):")
-        out.add(f"cs = fmax0({self.A[f'cq * {n} + cq']})", "ct = ct + cs")
-        out.add(f"{self.w['cq']} = cs", f"{self.k['cq']} = cs", f"{self.z['cq']} = F(0)")
-        out.close()
-        out.add(f"ct = F({COUNTED}) * ct", "cc = F(0)")
-        out.open(f"for cq in range({n}):")
-        out.add(f"cc = cc + below({self.A[f'cq * {n} + cq']} + ct)")
-        out.close()
-        out.open(f"for cq in range({n}):")
-        out.add(f"cw = {self.w['cq']}", f"cv = {self.normal['cq']}", "cd = np.sqrt(cw)")
-        out.add(f"{self.z['cq']} = {self.z['cq']} + cd * cv")
-        large = f"cw - F({TINY}) * ct - F(1e-20)"
-        out.add(f"cr = pick({large}, F(1) / (cd + F(1e-30)), F(0) * cw)")
-        out.add(f"ca = o[{start} + cq]", f"cb = o[{start} + cq + 1]")
-        out.open("for cx in range(ca, cb):")
-        out.add(f"ci = o[{below} + cx]", f"{self.e['ci']} = {self.A[f'cq * {n} + ci']} * cr")
-        out.close()
-        self._pairs(out)
-        out.open("for cx in range(ca, cb):")
-        out.add(f"ci = o[{below} + cx]", f"ce = {self.e['ci']}", f"cw = {self.w['ci']}")
-        out.add("cu = cw - ce * ce", "cc = cc + below(cu + ct)", "cd = np.sqrt(cw)")
-        out.add(f"ce = {clamp('ce', 'cd')}", f"{self.e['ci']} = ce")
-        out.add(f"{self.w['ci']} = {remainder('cu', self.k['ci'])}")
-        out.add(f"{self.z['ci']} = {self.z['ci']} + ce * cv")
-        out.close()
-        out.open("for cx in range(ca, cb):")
-        out.add(f"cj = o[{below} + cx]", f"ce = {self.e['cj']}")
-        out.open("for cy in range(cx + 1, cb):")
-        out.add(f"ci = o[{below} + cy]", f"cn = cj * {n} + ci")
-        out.add(f"{self.A['cn']} = {self.A['cn']} - {self.e['ci']} * ce")
-        out.close()
-        out.close()
-        out.close()
-        out.add(f"{self.layout.clip(self.local.k)} += below(F(0) - cc)")
-
-    def _pairs(self, out: Lines) -> None:
-        """Limit both parts of coherences together."""
-        n, (start, entries) = self.sizes[1], self.pairs
-        out.open(f"for cx in range(o[{start} + cq], o[{start} + cq + 1], 2):")
-        out.add(f"ci = o[{entries} + cx]", f"cj = o[{entries} + cx + 1]")
-        out.add(f"pf = {self.e['ci']}", f"pg = {self.e['cj']}")
-        out.add(f"pv = {self.w['ci']}", f"pw = {self.w['cj']}", f"pb = {self.A[f'ci * {n} + cj']}")
-        scale = f"{self.k['ci']} * {self.k['cj']}"
-        out.add(*together("p", ("pf", "pg", "pv", "pw"), "pb", scale, "cc"))
-        out.add(f"{self.e['ci']} = pf", f"{self.e['cj']} = pg")
         out.close()
 
     def _add_noise(self, out: Lines) -> None:

@@ -27,7 +27,7 @@ from .clustering import Clustering, automatic, chosen, labels_of, listed, turnin
 from .ensemble import spin_initial
 from .matrices import variables
 from .method import Symbol, TrajectoryMethod
-from .system import MATRIX, MatrixInitial, MatrixStep, Mean, PhaseSpaceSystem
+from .system import MatrixInitial, MatrixStep, Mean, PhaseSpaceSystem
 
 MOST = 3  # spins in a cluster
 PILOT_ANGLE = 0.2  # step of the run that finds the mean, times the largest rate
@@ -118,8 +118,11 @@ class ClusterTWA(TrajectoryMethod):
         clustered = clustering.clustered()
         system, symbols = lower.build(clustered)
         lower.set_initial(system, clustered, "auto", "discrete")
-        for block, spec in zip(system.blocks, system.initial, strict=True):
-            if block.kind == MATRIX and isinstance(spec, MatrixInitial):
+        groups = set(clustering.groups.values())
+        for sub, block, spec in zip(
+            clustered.subsystems, system.blocks, system.initial, strict=True
+        ):
+            if sub in groups and isinstance(spec, MatrixInitial):
                 _sites(spec, clustering, block.levels)
         _share(system, clustering, tlist)
         system.pulses = pulses.pulse_maps(system, clustered)
@@ -164,9 +167,11 @@ def _share(system: PhaseSpaceSystem, clustering: Clustering, tlist: Any) -> None
     step = max(PILOT_ANGLE / _rate(system, clustering, tlist), span / PILOT_STEPS)
     begin = 0.0 if tlist is None else float(np.min(tlist))
     for local in system.local:
-        if isinstance(local, MatrixStep):
-            spec = system.initial[local.block]
-            assert isinstance(spec, MatrixInitial)
+        spec = system.initial[local.block]
+        if isinstance(local, MatrixStep) and isinstance(spec, MatrixInitial):
+            if spec.sites is None:
+                continue
+            local.low = False
             local.shared = Mean(np.array([begin]), spec.mean[None].copy(), step)
 
 

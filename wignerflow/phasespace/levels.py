@@ -19,6 +19,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from ..model.coefficients import Coef
 from ..model.level_states import LevelState
 from ..model.level_words import levels_of
 from ..model.levels import Levels
@@ -26,13 +27,15 @@ from ..model.model import Jump, LocalJump
 from ..model.words import LEVEL
 from .matrices import generator, units, variables
 from .one_by_one import one_by_one
-from .system import DISCRETE, FIXED, GAUSSIAN, MatrixInitial
+from .system import DISCRETE, FIXED, GAUSSIAN, MatrixInitial, MatrixStep
 
 Matrix = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
 #: Pure states of fewer emitters start with Gaussian fluctuations, of more with a fixed length.
 FIXED_FROM = 10
+#: Levels from which the noise of local channels is made from a factor of R.
+LOW_LEVELS = 3
 
 
 def alone(jump: Jump) -> tuple[Levels, Matrix] | None:
@@ -59,18 +62,29 @@ def _unit(d: int, word: str) -> Matrix:
     return out
 
 
-def parts_of(matrices: Matrix) -> list[tuple[Real, Real]]:
-    """Jumps (size, d, d) at rate one as (members on which it acts, generator) pairs."""
+def step_of(block: int, sub: Levels, noise: bool) -> MatrixStep:
+    """The local step of a block, without channels."""
+    return MatrixStep(block, [], low=noise and sub.d >= LOW_LEVELS)
+
+
+def parts_of(matrices: Matrix) -> list[tuple[Real, Matrix]]:
+    """Jumps (size, d, d) as (members on which it acts, matrix) pairs."""
     unique, which = np.unique(matrices.reshape(len(matrices), -1), axis=0, return_inverse=True)
     d = matrices.shape[1]
     rows = [(np.asarray(which.ravel() == u, float), row) for u, row in enumerate(unique)]
-    return [(where, generator(row.reshape(d, d))) for where, row in rows if np.any(row)]
+    return [(where, row.reshape(d, d)) for where, row in rows if np.any(row)]
 
 
-def local_part(jump: LocalJump, size: int) -> tuple[Real, Real]:
+def local_part(jump: LocalJump, size: int) -> tuple[Real, Matrix]:
     """The same of a local jump."""
     where = np.ones(size) if jump.op.member is None else np.eye(size)[jump.op.member]
-    return where, generator(jump.op.matrix())
+    return where, jump.op.matrix()
+
+
+def add_part(step: MatrixStep, rate: Real | Coef, where: Real, jump: Matrix) -> None:
+    """Give a local step a channel."""
+    step.parts.append((rate, where, generator(jump)))
+    step.jumps.append(jump)
 
 
 def level_initial(sub: Levels, states: list[LevelState], sampling: str) -> MatrixInitial:

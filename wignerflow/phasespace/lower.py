@@ -94,11 +94,14 @@ def build(
             collective.append(jump)
             numbers.append(n)
             continue
-        alone_step = matrices.setdefault(emitters[0], MatrixStep(block_of[emitters[0]], []))
+        emitter, each = emitters
         rate = jump.rate
         if not isinstance(rate, Coef):
-            rate = np.broadcast_to(rate, emitters[0].size).copy()
-        alone_step.parts += [(rate, where, G) for where, G in levels.parts_of(emitters[1])]
+            rate = np.broadcast_to(rate, emitter.size).copy()
+        made = levels.step_of(block_of[emitter], emitter, noise)
+        alone_step = matrices.setdefault(emitter, made)
+        for where, acting in levels.parts_of(each):
+            levels.add_part(alone_step, rate, where, acting)
     alone_jumps = {
         k: found for k, j in enumerate(collective) if bloch_spins and (found := alone(j))
     }
@@ -157,8 +160,8 @@ def build(
         sub = lj.op.sub
         rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
         if isinstance(sub, Levels):
-            matrix_step = matrices.setdefault(sub, MatrixStep(block_of[sub], []))
-            matrix_step.parts.append((rate, *levels.local_part(lj, sub.size)))
+            matrix_step = matrices.setdefault(sub, levels.step_of(block_of[sub], sub, noise))
+            levels.add_part(matrix_step, rate, *levels.local_part(lj, sub.size))
             continue
         assert isinstance(sub, Ensemble)
         step = local.setdefault(sub, LocalStep(block_of[sub], sub.numbers.astype(float), []))

@@ -141,7 +141,7 @@ class SymbolMap:
                 if not mono:
                     parts.append(Poly.constant(unit * float(part.sum())))
                     continue
-                index = self.system.form(mono, np.round(part / scale, 14) + 0.0)
+                index = self.system.form(mono, part / scale)
                 parts.append(Poly.leaf(Form(index), unit * scale))
         return poly_sum(parts)
 

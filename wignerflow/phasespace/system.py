@@ -279,8 +279,12 @@ class MatrixStep:
     rotor: ClassVar[tuple[RotorPart, ...]] = ()
     block: int
     parts: list[tuple[NDArray[np.float64] | Coef, NDArray[np.float64], NDArray[np.float64]]]
+    #: The one-emitter matrices of ``parts``.
+    jumps: list[NDArray[np.complex128]] = field(default_factory=list)
     #: Noise by the covariance at the mean of all trajectories, the same for every one of them.
     shared: Mean | None = None
+    #: Noise by a factor of R itself, see ``kernels.matrix_low``.
+    low: bool = False
 
 
 @dataclass
@@ -352,6 +356,7 @@ class CoupledSpec:
 GAUSSIAN, FIXED, DISCRETE, FOCK = 0, 1, 2, 3
 DISPLACED, PINNED, GAMMA = 4, 5, 6  # of AMPLITUDES
 RANGE = 7.0  # normals beyond this do not occur
+WEIGHT_DIGITS = 12  # decimals of the weights of sums
 
 
 @dataclass
@@ -387,7 +392,8 @@ class PhaseSpaceSystem:
     _names: dict[str, int] = field(default_factory=dict)
 
     def form(self, mono: tuple[tuple[int, int], ...], weights: NDArray[np.float64]) -> int:
-        """Index of a weighted sum, registered once."""
+        """Index of a weighted sum, registered once; weights of about one are equal to rounding."""
+        weights = np.round(weights, WEIGHT_DIGITS) + 0.0
         key = (mono, weights.tobytes())
         if key not in self._form_index:
             self._form_index[key] = len(self.forms)

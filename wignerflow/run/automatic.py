@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact import populations
+from ..exact.balanced import reached
 from ..exact.cutoffs import guess_cutoffs
 from ..exact.engine import Exact
 from ..exact.reduction import reduced
@@ -29,8 +30,9 @@ CHEAP_ELEMENTS = 15_000  # elements of the density matrix: seconds
 def density_elements(model: Model, guess: bool = False) -> float:
     """Elements of the permutation-invariant density matrix that the model can fill, at most.
 
-    (N+1)^2 for N emitters that stay in the symmetric states, (N+1)(N+2)(N+3)/6 otherwise; infinity
-    with a mode whose ``cutoff`` is not given, or what exact methods try first (``guess``).
+    (N+1)^2 for N emitters that stay in the symmetric states, (N+1)(N+2)(N+3)/6 otherwise, of more
+    levels what phases let be reached (``exact.balanced``); infinity with a mode whose ``cutoff`` is
+    not given, or what exact methods try first (``guess``).
     """
     tried = guess_cutoffs(model) if guess else {}
     local = {jump.op.sub for jump in model.local_jumps}
@@ -45,8 +47,11 @@ def density_elements(model: Model, guess: bool = False) -> float:
             symmetric = pure and sub not in local
             sizes = (N + 1) ** 2 if symmetric else (N + 1) * (N + 2) * (N + 3) / 6
         elif isinstance(sub, Levels):
-            boxes = sub.d**2 - 1
-            sizes = np.array([float(comb(int(n) + boxes, boxes)) for n in sub.numbers])
+            if sub.size == 1:
+                sizes = np.array([reached(model, sub, 0)])
+            else:
+                boxes = sub.d**2 - 1
+                sizes = np.array([float(comb(int(n) + boxes, boxes)) for n in sub.numbers])
         elif isinstance(sub, CollectiveSpin):
             sizes = (2 * np.asarray(sub.lengths, float) + 1) ** 2
         else:

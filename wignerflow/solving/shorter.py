@@ -30,7 +30,8 @@ def length(call: Mapping[str, Any]) -> int:
     """
     counts = set()
     for sub in call["model"]["subsystems"]:
-        if sub["kind"] not in ("spin", "mode", "level") or "N" in sub:
+        single = sub["kind"] == "levels" and np.all(np.asarray(sub["N"]) == 1)
+        if not single and sub["kind"] not in ("spin", "mode"):
             return 0
         if "count" in sub:
             counts.add(int(sub["count"]))
@@ -56,7 +57,7 @@ class Shorter:
         for sub in model["subsystems"]:
             if "count" in sub:
                 sub["count"] = m
-                sub["initial"] = self._cut(sub["initial"])
+                sub |= {k: self._cut(sub[k]) for k in ("initial", "N") if k in sub}
         model["H"] = [t for t in (self._term(t) for t in model.get("H", [])) if t is not None]
         for pulse in model.get("pulses", []):
             pulse["op"] = [t for t in (self._term(t) for t in pulse["op"]) if t is not None]
