@@ -243,3 +243,24 @@ def test_steps_to_the_mean_follow_the_rates_of_a_cluster():
     fast = wf.Model(30 * model.H, model.jumps, initial={chain: wf.down})
     system, _ = wf.ClusterTWA(size=3).lower(fast, {"z": chain.sz.sum()}, [0, 0.1])
     assert abs(0.2 / (3 + 30 * 9) / system.local[0].shared.step - 1) < 1e-6
+
+
+def test_clusters_stand_beside_emitters_with_levels():
+    s, atoms = wf.Spin(name="s", count=2), wf.Levels(3, ["g", "e", "f"], name="atoms")
+    swap = atoms.op("g", "e")
+    H = 0.3 * s.sx.sum() + 0.2 * wf.couple(s.sz, wf.NearestNeighbour(), s.sz)
+    H = H + 0.2 * s.sz.sum() * (swap + swap.dag())
+    jumps = [wf.Jump(s.sm, 0.5), wf.LocalJump(atoms.one("g", "e"), 0.5)]
+    jumps.append(wf.LocalJump(atoms.one("e", "f"), 0.5))
+    model = wf.Model(H, jumps, initial={s: wf.up, atoms: wf.level("f")})
+    system, _ = wf.ClusterTWA(size=2).lower(model, {}, [0, 1])
+    shared = {system.blocks[step.block].name: step.shared is not None for step in system.local}
+    assert shared == {"clusters of 2": True, "atoms": False}
+    ops, t = {"z": s.sz.sum() / 2, "e": atoms.pop("e") / 3}, np.linspace(0, 3, 4)
+    options = {"truncation": False, "progress": False}
+    exact = wf.solve(model, t, e_ops=ops, method="exact", **options).expect
+    run = wf.solve(
+        model, t, e_ops=ops, method=wf.ClusterTWA(), ntraj=2000, seed=1, dt=0.1, **options
+    )
+    for name in ops:
+        assert np.abs(run.expect[name] - exact[name]).max() < 0.06

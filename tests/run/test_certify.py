@@ -167,6 +167,27 @@ def test_growing_clusters_show_the_error_without_an_exact_answer():
     assert "k = 1 to 2" in text and "unchecked" in text and "zz" in text
 
 
+def test_changes_of_clusters_that_sampling_hides_are_bounds_and_no_warning():
+    """Both of a blockaded pair are hardly ever excited: what is there is sampling noise."""
+    V = np.array([[0, 0.1, 0], [0.1, 0, 6], [0, 6, 0]])
+    atoms = wf.Spin(name="atoms", count=3)
+    H = 0.5 * atoms.sx.sum() + 0.125 * wf.couple(atoms.sz, V, atoms.sz)
+    H = H + 0.25 * (V.sum(axis=1) * atoms.sz).sum()
+    model = wf.Model(H, [wf.Jump(atoms.sm, 0.1)], initial={atoms: wf.down})
+    one, two = (0.5 + 0.5 * atoms.sz[m] for m in (1, 2))
+    ops = {"share": 0.5 + atoms.sz.sum() / 6, "both": one * two}
+    with pytest.warns(wf.AccuracyWarning, match="'share'"):
+        found = wf.certify(
+            model, [0, 2, 4], ops, clusters=(1, 2), ntraj=300, seed=1, dt=0.05, progress=False
+        )
+    both, share = found.lines["both"], found.lines["share"]
+    _, _, change, error = both.changes[-1]
+    assert share.resolved and not both.resolved and change <= 2 * error == both.truncation
+    assert f"< {both.truncation:.2g}" in str(found)
+    assert [n for n in found.notes if "not resolved by sampling" in n and "'both'" in n]
+    assert not [n for n in found.notes if "not resolved" in n and "'share'" in n]
+
+
 def test_refusals_of_clusters():
     model, ops = ising()
     free = wf.Spin(name="free", count=3)

@@ -28,7 +28,7 @@ class ClusterLine:
         changes: (size, next size, change of the mean, its sampling error); the largest over time,
             with the sampling error taken off in squares.
         truncation: expected error of the clusters at the largest size: the last change, or two
-            sampling errors of it where that is more.
+            sampling errors of it where that is more and the change is not ``resolved``.
         sampling: standard error of the run at the largest size.
         step: bound on the error of the time step of that run; NaN where it was not checked.
     """
@@ -37,6 +37,12 @@ class ClusterLine:
     truncation: float
     sampling: float
     step: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the last change is more than two sampling errors of it."""
+        _, _, change, error = self.changes[-1]
+        return not change <= 2 * error
 
     @property
     def total(self) -> float:
@@ -70,7 +76,8 @@ class ClusterCertificate(Budget):
         for name, line in self.lines.items():
             changes = tuple(f"{c:.2g}({e:.1g})" for _, _, c, e in line.changes)
             step = "unchecked" if math.isnan(line.step) else f"< {line.step:.2g}"
-            rest = (f"{line.truncation:.2g}", f"{line.sampling:.2g}", step, f"{line.total:.2g}")
+            own = f"{'' if line.resolved else '< '}{line.truncation:.2g}"
+            rest = (own, f"{line.sampling:.2g}", step, f"{line.total:.2g}")
             rows.append((name, *changes, *rest))
         return rows
 
@@ -123,11 +130,21 @@ def certify_clusters(
         truncation = max(changes[-1][2], 2 * changes[-1][3])
         lines[name] = ClusterLine(changes, truncation, sampling, step_error(last, name, scale))
     notes = [*last.stats.get("warnings", ()), *last.stats.get("notes", ())]
-    off = expected_inaccurate(lines, f"With clusters of {sizes[-1]}")
+    notes += [_unresolved(n, line) for n, line in lines.items() if not line.resolved]
+    seen_to_be_off = {n: line for n, line in lines.items() if line.resolved}
+    off = expected_inaccurate(seen_to_be_off, f"With clusters of {sizes[-1]}")
     if off is not None:
         notes.insert(0, off)
         warnings.warn(off, AccuracyWarning, stacklevel=3)
     return ClusterCertificate(last.ntraj, lines, results, tuple(notes))
+
+
+def _unresolved(name: str, line: ClusterLine) -> str:
+    a, b, _, error = line.changes[-1]
+    return (
+        f"The change of {name!r} from clusters of {a} to {b} is not resolved by sampling: an error "
+        f"of less than {2 * error:.2g} of its largest mean would take more trajectories to see."
+    )
 
 
 def _sizes(clusters: Any) -> list[int]:
