@@ -79,6 +79,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "wignerflow"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_extra_path = ["_live"]  # made by gallery scripts, see _ext/catalogue.py
 html_css_files = ["site.css"]

@@ -179,6 +179,10 @@ _ELSEWHERE = {
     "steadystate": "wf.steady_state(model, e_ops)",
     "correlation_2op_1t": "wf.correlation(model, A, B, taus)",
     "piqs": "wf.from_piqs(system)",
+    "destroy": "wf.Mode(name='cav').a",
+    "sigmam": "wf.Ensemble(N).Jm, or wf.Spin().sm",
+    "expect": "the e_ops of wf.solve; means are in result.expect",
+    "wigner": "wf.wigner_density(result)",
 }
 
 __all__ = sorted([*_HOME, *_PARTS, "__version__"])

@@ -42,6 +42,8 @@ def fail(
     argument: str, must: str, was: Any, hint: str = "", kind: type[Exception] = ValueError
 ) -> NoReturn:
     """Raise ``kind`` with the one form of message the library uses."""
+    if not hint and must.startswith("be an operator") and hasattr(was, "operators"):
+        hint = f"Its operators stand after a dot: {', '.join(was.operators())}."
     message = f"Argument `{argument}` must {must}, but was {_show(was)}."
     raise kind(f"{message} {hint}".rstrip())
 

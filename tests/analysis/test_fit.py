@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,25 @@ def test_a_parameter_that_moves_nothing_is_named() -> None:
         found = wf.fit(rounded, noisy(1), {"rate": 0.5, "idle": 2.0}, method="mean-field")
     assert found.values["idle"] == 2.0 and np.isinf(found.errors["idle"])
     assert abs(found.values["rate"] - 0.8) < 4 * found.errors["rate"]
+
+
+def test_the_last_run_alone_warns() -> None:
+    """Where every run of a fit would warn, the fit warns as one run would."""
+
+    def decay(rate: float) -> Any:
+        atoms = wf.Ensemble(6, name="atoms")
+        model = wf.Model(jumps=[wf.LocalJump(atoms.sm, rate)], initial={atoms: wf.up})
+        return model, {"excited": atoms.Jz / 6 + 0.5}
+
+    t = np.linspace(0, 1, 11)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        found = wf.fit(decay, {"time": t, "excited": np.exp(-3 * t)}, {"rate": 2.0}, ntraj=256)
+    said = [str(w.message) for w in seen]
+    assert (
+        found.evaluations > 10
+        and len(said) == len(set(said)) == len(found.result.stats["warnings"]) > 0
+    )
 
 
 @pytest.mark.parametrize("kind", ["dataset", "frame"])

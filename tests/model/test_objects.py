@@ -499,3 +499,13 @@ def test_other_libraries_ways_are_answered_with_this_ones(atoms):
         wf.slove  # noqa: B018
     model = wf.Model(atoms.Jx, initial={atoms: wf.up})
     assert list(wf.solve(model, [0, 1], [atoms.Jz], method="exact").expect) == ["atoms.Jz"]
+    with pytest.raises(AttributeError, match=r"wigner'; use wf\.wigner_density"):
+        wf.wigner  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "take", [lambda a: wf.Jump(a, 1.0), wf.g2, lambda a: wf.pulse(0.0, a, 1.0)]
+)
+def test_a_subsystem_in_the_place_of_an_operator_is_told_its_operators(take):
+    with pytest.raises(TypeError, match=r"after a dot: a, adag, n\."):
+        take(wf.Mode(name="a"))

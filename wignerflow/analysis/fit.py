@@ -16,7 +16,7 @@ from ..model.model import Model
 from ..model.subsystems import real_sizes
 from ..result import Result
 from ..result.text import format_value
-from ..solving import solve, whole
+from ..solving import quietly, solve, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +243,8 @@ class _Problem:
                 options["truncation"] = False
             elif self.given is None:
                 options.pop("dt", None)  # so that the step's error is found
-            result = whole(solve(model, self.times, e_ops=e_ops, seed=self.seed, **options))
+            with nullcontext() if last else quietly():  # the last run speaks for all
+                result = whole(solve(model, self.times, e_ops=e_ops, seed=self.seed, **options))
         if self.options.get("dt") is None and result.dt is not None:
             self.options["dt"] = result.dt  # one step for all: the means stay smooth functions
         return result
