@@ -76,6 +76,31 @@ def test_numbers_of_emitters_are_fitted_like_rates() -> None:
         wf.fit(burst, data, {"N": 70.5, "rate": 1.3}, method="exact")
 
 
+@pytest.mark.slow
+def test_bursts_are_recovered_from_noisy_data() -> None:
+    """Number and pump of 20 exact records with 3 % noise, from guesses far off."""
+
+    def laser(N: float, pump: float) -> Any:
+        atoms = wf.Ensemble(N, name="atoms")
+        jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, pump)]
+        return wf.Model(jumps=jumps, initial={atoms: wf.up}), {"emission": atoms.Jp * atoms.Jm}
+
+    right = {"N": 100.0, "pump": 25.0}
+    t = np.linspace(0, 0.2, 41)
+    model, e_ops = laser(100, 25.0)
+    clean = wf.solve(model, t, e_ops=e_ops, method="exact").expect["emission"]
+    error = np.full(t.size, 0.03 * clean.max())
+    good = 0
+    for seed in range(20):
+        data = clean + error * np.random.default_rng(seed).standard_normal(t.size)
+        table = {"time": t, "emission": data, "emission_sem": error}
+        found = wf.fit(laser, table, {"N": 65.0, "pump": 14.0}, ntraj=2000, seed=seed)
+        off = [abs(found.values[k] - v) < 3 * found.errors[k] for k, v in right.items()]
+        good += all(off)
+        assert all(found.errors[k] < 0.1 * v for k, v in right.items())
+    assert good >= 18
+
+
 def test_a_parameter_that_moves_nothing_is_named() -> None:
     def rounded(rate: float, idle: float) -> Any:
         return cavity(rate, 1.3)
