@@ -20,12 +20,12 @@ from wignerflow.compiler.loops import Loop
 from wignerflow.estimate import TooLong, check_time, within
 from wignerflow.exact import populations, propagate, reach
 from wignerflow.result.accuracy import inaccurate, scale
-from wignerflow.solving import truncation
+from wignerflow.solving import sizes, truncation
 from wignerflow.solving.comparing import apart
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
 from wignerflow.solving.shorter import Shorter, length
-from wignerflow.solving.smaller import parted
+from wignerflow.solving.smaller import parted, shrunk
 
 
 def parametric(e, pairs=0.1):
@@ -111,35 +111,6 @@ def test_sweeps_carry_it():
     assert sum(w.category is wf.AccuracyWarning for w in heard) == 1  # one per call
     assert data["n_truncation"].values[1, -1] > 2
     assert "beyond its sampling error" in data.attrs["warnings"]
-
-
-def test_a_smaller_model_has_the_same_classical_equations():
-    e, c = wf.Ensemble(200, name="e"), wf.Mode(name="c")
-    H = 0.3 * (c.adag * e.Jm + c.a * e.Jp) + 0.02 * e.Jz * e.Jz + 0.5 * (c.a + c.adag) + 0.4 * c.n
-    jumps = [wf.Jump(c.a, 1.0), wf.Jump(e.Jm, 0.01), wf.LocalJump(e.sp, 0.7)]
-    model = wf.Model(H, jumps, initial={e: wf.bloch(0.5, 0), c: wf.coherent(3.0)})
-    call = write_call(model, {"z": e.Jz}, wf.MeanField(), np.array([0.0, 1.0]))
-    plain = truncation.shrunk(call, 0.1)
-    small, _, _ = read_call(plain)
-    sizes = {sub.kind: sub for sub in small.subsystems}
-    assert float(np.max(sizes["ensemble"].numbers)) == 20
-    assert small.initial[sizes["mode"]][0].value == pytest.approx(3.0 * np.sqrt(0.1))
-    before = {tuple(term["factors"]): term["coef"] for term in call["model"]["H"]}
-    after = {tuple(term["factors"]): term["coef"] for term in plain["model"]["H"]}
-    weights = {"e.Jx": 1, "e.Jy": 1, "e.Jz": 1, "c.a": 0.5, "c.adag": 0.5}
-    assert len(after) == len(before) > 5
-    for factors, value in after.items():
-        w = sum(weights[f] for f in factors)
-        assert value == pytest.approx(np.array(before[factors]) * 0.1 ** (1 - w))
-    rates = sorted(jump["rate"] for jump in plain["model"]["jumps"])
-    assert rates == pytest.approx([0.1, 0.7, 1.0])  # of J^-: ten times as large
-
-
-def test_spins_alone_cannot_be_made_smaller():
-    s = wf.Spin(name="s", count=3)
-    model = wf.Model(s.sx.sum(), [wf.Jump(s.sm, 0.1)], initial={s: wf.up})
-    call = write_call(model, {"z": s[0].sz}, wf.TWA(), np.array([0.0, 1.0]))
-    assert truncation.shrunk(call, 0.5) is None
 
 
 def test_work_that_takes_too_long_is_not_begun():
@@ -332,9 +303,7 @@ def test_functions_of_means_are_put_together_again():
     assert sorted(named) == sorted(
         ["variance\x000", "variance\x001", "of mean\x000", "g2\x000", "g2\x001", "n"]
     )
-    small, parts, _ = read_call(
-        truncation.shrunk(write_call(model, named, wf.TWA(), np.array([0, 1.0])), 0.1)
-    )
+    small, parts, _ = read_call(shrunk(write_call(model, named, wf.TWA(), np.array([0, 1.0])), 0.1))
     assert int(next(iter(small.subsystems)).numbers[0]) == 4
     assert [jump.rate for jump in small.jumps] == pytest.approx([10.0, 10.0])  # N Gamma stays
     again = whole(parts)
@@ -579,13 +548,13 @@ def test_steady_states_of_long_arrays_are_judged_by_short_ones(monkeypatch):
     H = 0.3 * s.sx.sum() + 0.2 * wf.couple(s.sz, near, s.sz)
     model = wf.Model(H, [wf.Jump(s.sm, 1.0)], initial={s: wf.down})
     ops = {"z": s.sz, "zz": wf.couple(s.sz, near, s.sz)}
-    monkeypatch.setattr(truncation, "MEMBERS", (3, 2))
+    monkeypatch.setattr(sizes, "MEMBERS", (3, 2))
 
     def again(own, ops, method, ntraj):
         return wf.steady_state(own, ops, method, unique=False, truncation=False)
 
     small = steady_truncation._smaller(wf.Cumulant(), model, ops, 0, np.inf, again)
-    assert [(d.size, d.whole, d.falls) for d in small] == [(3, 8, False)]
+    assert [(d.at.size, d.at.whole, d.at.falls) for d in small] == [(3, 8, False)]
     assert small[0].values["z"].shape == (3,) and 0 < small[0].values["zz"] < 0.1
     found = SimpleNamespace(expect={"z": np.full(8, -0.5), "zz": 2.0})
     own, basis = steady_truncation._continued(found, wf.Cumulant(), small)

@@ -1,15 +1,15 @@
-"""What error budgets share: their units, the error of the step, their tables."""
+"""What error budgets share: their units, the error of the step, their text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..html import table as html_table
-from ..result import Result
+from ..html import table
+from ..result import Result, aligned
 from ..result.accuracy import inaccurate
 
 
@@ -26,11 +26,11 @@ class Budget:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return "\n".join([self._title(), *table(self._rows()), *self.notes])
+        return "\n".join([self._title(), *aligned(self._rows()), *self.notes])
 
     def _repr_html_(self) -> str:
         head, *rows = self._rows()
-        return html_table(self._title(), head, rows, self.notes)
+        return table(self._title(), head, rows, self.notes)
 
 
 def largest(values: Any) -> float:
@@ -57,11 +57,3 @@ def expected_inaccurate(lines: Mapping[str, Any], where: str) -> str | None:
     )
     off = inaccurate({n: np.ones(1) for n in lines}, sampling, truncation)
     return None if off is None else f"{where}, {off.split(';')[0]}."
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows with aligned columns."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

@@ -16,7 +16,7 @@ from ..html import table
 from ..method import AnyMethod
 from ..model.model import Model
 from ..observables import Observables
-from ..result import Result, format_value
+from ..result import Result, aligned, format_value
 from ..result.accuracy import one_warning
 from ..solving import METHODS, resolve_method, seed_of, solve, whole
 
@@ -89,12 +89,8 @@ class Comparison:
         return out
 
     def __repr__(self) -> str:
-        lines, rows = [self._title()], self._rows()
-        widths = [max(len(r[c]) for r in rows) for c in range(5)]
-        for r in rows:
-            cells = (text.ljust(w) for text, w in zip(r, widths, strict=True))
-            lines.append(("  " + "   ".join(cells)).rstrip())
-        return "\n".join([*lines, *("  " + line for line in self._without())])
+        lines = [*aligned(self._rows()), *self._without()]
+        return "\n".join([self._title(), *("  " + line for line in lines)])
 
     def _repr_html_(self) -> str:
         head, *rows = self._rows()

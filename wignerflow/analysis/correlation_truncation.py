@@ -17,21 +17,10 @@ from ..result.accuracy import inaccurate
 from ..run.automatic import density_elements
 from ..run.statistics import BATCHES
 from ..solving.comparing import UNSEEN, distance, widened
-from ..solving.provenance import NotPlain, read_call, write_call
+from ..solving.provenance import read_call
 from ..solving.remarks import spared
-from ..solving.truncation import (
-    APART,
-    FULL,
-    PER_ELEMENT,
-    RTOL,
-    SAMPLED,
-    SAMPLES,
-    SECONDS,
-    SHARE,
-    fall,
-    load,
-    smaller_ways,
-)
+from ..solving.sizes import SAMPLED, Deviation, Smaller, deviations, fall, spelt
+from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SAMPLES, SECONDS, SHARE, load
 from .correlation_result import Asked, Correlation, exact_value
 from .correlation_runs import by_runs
 from .steady_truncation import FEWER, REFUSED, SLOWER
@@ -77,13 +66,11 @@ def _estimate(found: Correlation, ask: Asked, method: Any, until: float, full: b
     smaller = _smaller(found, ask, method, until, full)
     if not smaller:
         return
-    sizes, errors, whole, falls = zip(*smaller, strict=True)
-    largest = [float(e.max(initial=0.0)) for e in errors]
-    share = fall(list(sizes), largest, whole[0]) if falls[0] else 1.0
+    errors = [d.values[found.formula] for d in smaller]
+    share = fall(smaller, [float(e.max(initial=0.0)) for e in errors])
     scale = float(np.abs(found.value).max(initial=0.0))
     found.truncation = SAMPLED * share * scale * widened(errors[0])
-    numbers = " and ".join(f"{n:g}" for n in sizes)
-    found.stats["truncation"] = f"exact correlations at sizes {numbers}, continued to {whole[0]:g}"
+    found.stats["truncation"] = spelt(smaller, "exact correlations")
 
 
 def _exact(ask: Asked, until: float) -> NDArray[np.complex128] | None:
@@ -100,43 +87,27 @@ def _exact(ask: Asked, until: float) -> NDArray[np.complex128] | None:
 
 def _smaller(
     found: Correlation, ask: Asked, method: Any, until: float, full: bool
-) -> list[tuple[float, Array, float, bool]]:
-    """Sizes of two smaller models, the larger first, and deviations there in units of the largest.
-
-    Also the size of the model itself, and whether deviations fall up to it.
-    """
-    if ask.model.links:
-        return []
+) -> list[Deviation]:
+    """Deviations at smaller sizes, in units of the largest correlation there."""
     names = "ABCD"[: len(ask.ops)]
-    start, span = ask.start or 0.0, float(ask.taus[-1])
-    try:
-        times = np.linspace(0.0, start + span, SAMPLES)
-        call = write_call(ask.model, dict(zip(names, ask.ops, strict=True)), method, times)
-    except NotPlain:
-        return []
-    whole, candidates, make = smaller_ways(call, ask.model)
-    out: list[tuple[float, Array, float, bool]] = []
-    for small in candidates:
-        if out and small > out[0][0] / APART:
-            continue
-        if len(out) == 2 or time.process_time() > until:
-            break
-        made, falls = make(small)
-        if made is None:
-            continue
-        model, ops, engine = read_call(made)
+    times = np.linspace(0.0, (ask.start or 0.0) + float(ask.taus[-1]), SAMPLES)
+
+    def judged(small: Smaller, end: float) -> Deviation | None:
+        model, ops, engine = read_call(small.call)
         own = replace(ask, model=model, ops=tuple(ops[n] for n in names))
-        exact = _exact(own, until)
+        exact = _exact(own, end)
         if exact is None:
-            continue
+            return None
         count = max(2 * BATCHES, ask.request.ntraj // (1 if full else FEWER))
         own = replace(own, request=replace(ask.request, ntraj=count))
         try:
             with within(np.inf, full):
                 run = by_runs(own, engine, float(found.stats["start"]))
         except REFUSED:
-            continue
+            return None
         error = distance(run.value, exact, UNSEEN * np.abs(run.sem))
         unit = float(np.abs(exact).max(initial=0.0))
-        out.append((small, error / unit if unit > 0 else error, whole, falls))
-    return out
+        return Deviation(small, {found.formula: error / unit if unit > 0 else error})
+
+    named = dict(zip(names, ask.ops, strict=True))
+    return deviations(ask.model, named, method, times, until, judged)

@@ -28,22 +28,10 @@ from ..run.automatic import density_elements
 from ..solving import gather, members
 from ..solving.comparing import UNSEEN, apart
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
-from ..solving.provenance import NotPlain, read_call, write_call
+from ..solving.provenance import read_call
 from ..solving.remarks import spared
-from ..solving.truncation import (
-    APART,
-    CERTAIN,
-    FULL,
-    PER_ELEMENT,
-    RTOL,
-    SAMPLED,
-    SECONDS,
-    SHARE,
-    Deviation,
-    fall,
-    load,
-    smaller_ways,
-)
+from ..solving.sizes import CERTAIN, SAMPLED, Deviation, Smaller, deviations, fall, spelt
+from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SECONDS, SHARE, load
 from .periodic_state import Phases, exact_values
 from .relaxation import Base
 
@@ -198,46 +186,34 @@ def _smaller(
     until: float,
     again: Callable[..., Any],
 ) -> list[Deviation]:
-    """Deviations at smaller sizes, in units of the exact value; two at most, the larger first."""
-    try:
-        call = write_call(model, named, method, np.array([0.0, 1.0]))
-    except NotPlain:
-        return []
-    whole, candidates, make = smaller_ways(call, model)
-    out: list[Deviation] = []
-    for small in candidates:
-        if out and small > out[0].size / APART:
-            continue
-        made, falls = make(small)
-        if made is None or time.process_time() > until or len(out) == 2:
-            break
-        own, ops, engine = read_call(made)
+    """Deviations at smaller sizes, in units of the exact value."""
+
+    def judged(small: Smaller, end: float) -> Deviation | None:
+        own, ops, engine = read_call(small.call)
         _, base, plan = flatten(ops, own.subsystems, own)
-        exact = _null_vector(own, base, plan, until)
+        exact = _null_vector(own, base, plan, end)
         if exact is None:
-            continue
+            return None
         try:
             with within(np.inf, False):
                 run = again(own, ops, engine, ntraj=max(64, ntraj // FEWER))
         except REFUSED:
-            continue
-        errors, noise = apart(run, exact, UNSEEN), {}
+            return None
+        errors = apart(run, exact, UNSEEN)
         for name, error in errors.items():
             unit = np.abs(exact[name])
             errors[name] = np.where(unit > 0, error / np.where(unit > 0, unit, 1.0), 0.0)
-            noise[name] = np.asarray(run.sem[name])
-        out.append(Deviation(small, errors, noise, {}, whole, falls))
-    return out
+        return Deviation(small, errors)
+
+    return deviations(model, named, method, np.array([0.0, 1.0]), until, judged)
 
 
 def _continued(found: Any, method: Method, smaller: list[Deviation]) -> tuple[Means, str]:
-    factor, out, whole = (SAMPLED if method.stochastic else CERTAIN), {}, smaller[0].whole
+    factor, out = (SAMPLED if method.stochastic else CERTAIN), {}
     for name, value in found.expect.items():
-        errors = [float(np.max(d.values[name])) for d in smaller]
-        share = fall([d.size for d in smaller], errors, whole) if smaller[0].falls else 1.0
+        share = fall(smaller, [float(np.max(d.values[name])) for d in smaller])
         own = smaller[0].values[name]
         if own.shape != np.shape(value):  # of fewer members: the worst of them
             own = own.max(axis=-1, keepdims=True)
         out[name] = factor * share * own * np.abs(value)
-    sizes = " and ".join(f"{d.size:g}" for d in smaller)
-    return out, f"exact steady states at sizes {sizes}, continued to {whole:g}"
+    return out, spelt(smaller, "exact steady states")

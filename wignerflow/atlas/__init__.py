@@ -4,7 +4,7 @@ One file per kind of subsystem holds the families; ``table`` solves them, ``page
 To add a family is to add a function to one of those files.
 """
 
-from . import arrays, emitters, later, modes, unseen
+from . import arrays, emitters, further, later, modes, unseen
 from .entry import FAMILIES, Entry, Family, entries
 from .table import Figures, Row, figures, rows
 
@@ -18,6 +18,7 @@ __all__ = [
     "emitters",
     "entries",
     "figures",
+    "further",
     "later",
     "modes",
     "quick",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..result import aligned
 from .table import Figures, Row, figures
 
 FLOOR = 1e-6  # of the scale, below which errors are drawn at the edge
@@ -71,10 +72,7 @@ def summary(found: Iterable[Row]) -> list[list[str]]:
 
 def text(lines: list[list[str]]) -> str:
     """Cells as columns."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in lines
-    )
+    return "\n".join(aligned(lines))
 
 
 def markdown(lines: list[list[str]]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..kernels.cpu import cpu_target
-from ..result import format_value
+from ..result import aligned, format_value
 from ..run.driver import available_threads
 
 #: Packages whose versions belong to the numbers.
@@ -138,11 +138,7 @@ def from_dict(data: dict[str, Any]) -> list[Section]:
 def text(section: Section) -> str:
     """A section as aligned text."""
     rows = [["", "measured", "required", ""], *(e.cells() for e in section.entries)]
-    widths = [max(len(row[k]) for row in rows) for k in range(4)]
-    lines = [section.title]
-    for row in rows:
-        line = "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))
-        lines.append(f"  {line}".rstrip())
+    lines = [section.title, *(f"  {line}".rstrip() for line in aligned(rows))]
     lines += [f"  {e.what}: {e.note}" for e in section.entries if e.note]
     if section.note:
         lines.append(f"  {section.note}")

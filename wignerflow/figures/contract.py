@@ -9,7 +9,7 @@ that the table can be made from the file alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from .. import files
-from ..result import format_value
+from ..result import aligned, format_value
 
 if TYPE_CHECKING:
     import xarray
@@ -240,14 +240,6 @@ def deviations(data: xarray.Dataset) -> list[Deviation]:
 # ---------------------------------------------------------------- text
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
 def _verdict(met: bool | None) -> str:
     return "open: more trajectories" if met is None else "met" if met else "NOT MET"
 
@@ -273,14 +265,14 @@ def table(figure: Figure, data: xarray.Dataset) -> str:
                     "" if d.required is None else _verdict(d.met),
                 ]
             )
-        lines += _columns(rows)
+        lines += aligned(rows)
     checks = figure.checks(data)
     if checks:
         rows = [["requirement", "found", "required", ""]]
         for c in checks:
             shown = f"{c.value:.2g}" if c.error is None else format_value(c.value, c.error)
             rows.append([c.what, shown, c.required, _verdict(c.met)])
-        lines += ["", *_columns(rows)]
+        lines += ["", *aligned(rows)]
     if data.attrs.get("warnings"):
         lines += ["", "Warnings of the runs:", *data.attrs["warnings"].strip().splitlines()]
     return "\n".join(lines)

@@ -81,7 +81,7 @@ def build(
     system = PhaseSpaceSystem(blocks)
     real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
     symbols = taken(system, block_of, real)
-    system.hamiltonian = symbols.symbol(model.H).real()
+    system.hamiltonian = symbols.symbol(model.H).real().varying()
     local: dict[Subsystem, LocalStep] = {}
     matrices: dict[Subsystem, MatrixStep] = {}
     collective: list[Jump] = []

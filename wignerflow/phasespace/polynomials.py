@@ -148,6 +148,10 @@ class Poly:
         """Imaginary part."""
         return Poly({k: c.imag for k, c in self.terms.items()})
 
+    def varying(self) -> Poly:
+        """Without its constant: one that vanishes in some models only makes kernels differ."""
+        return Poly({k: c for k, c in self.terms.items() if k[1]})
+
     def derivative(self, leaf: Leaf) -> Poly:
         """Partial derivative with respect to a leaf."""
         out: dict[Monomial, complex] = {}

@@ -2,7 +2,7 @@
 
 from .accuracy import AccuracyWarning
 from .result import Result, load, load_record
-from .text import format_value, stated
+from .text import aligned, format_value, stated
 from .values import UnknownObservable, Values
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Result",
     "UnknownObservable",
     "Values",
+    "aligned",
     "format_value",
     "load",
     "load_record",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,3 +154,11 @@ def _final(result: Result, name: str) -> str:
     ends = [int(np.nanargmin(size)), int(np.nanargmax(size))]
     low, high = (f"{format_value(value[k], error[k])} ({dim} {coordinates[k]:.4g})" for k in ends)
     return f"from {low} to {high}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

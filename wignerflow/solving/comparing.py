@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,29 @@ UNSEEN = 2.0  # sampling errors that are taken off a difference to what is not e
 LENT = 1 / 3  # of the largest error, stated at all times
 
 Errors = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Estimated errors by name, and what they rest on.
+
+    ``unsure``: names whose reference is not sure of itself: another one is asked for them.
+    """
+
+    errors: Errors
+    basis: str
+    unsure: frozenset[str] = frozenset()
+
+    def settled(self, other: Found) -> Found:
+        """This, with what another reference says of names that are unsure here."""
+        ask = [n for n in self.unsure - other.unsure if np.all(np.isfinite(other.errors[n]))]
+        if not ask:
+            return self
+        basis = other.basis
+        if len(ask) < len(self.errors):
+            basis = f"{self.basis}; of {', '.join(sorted(ask))}: {other.basis}"
+        errors = {n: other.errors[n] if n in ask else e for n, e in self.errors.items()}
+        return Found(errors, basis, self.unsure.difference(ask))
 
 
 def distance(value: NDArray[Any], other: NDArray[Any], noise: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..result import Result
+from .comparing import Found
 from .problem import Problem
 
 PILOT = 2000  # trajectories of the other size, at most
@@ -18,7 +18,7 @@ PILOT = 2000  # trajectories of the other size, at most
 
 def from_other_size(
     problem: Problem, method: Any, result: Result, solve: Callable[..., Result]
-) -> tuple[dict[str, NDArray[np.float64]], str] | None:
+) -> Found | None:
     """|size k - size k + 1| (k - 1 for the largest) by name, and what it rests on.
 
     Sampling errors of both are taken off in squares. None for other methods, for a partition of
@@ -45,4 +45,4 @@ def from_other_size(
         square = np.abs(value - run.expect[name]) ** 2
         noise = np.abs(result.sem[name]) ** 2 + np.abs(run.sem[name]) ** 2
         out[name] = np.sqrt(np.maximum(square - noise, 0.0))
-    return out, f"clusters of {size} instead of {method.size}"
+    return Found(out, f"clusters of {size} instead of {method.size}")

@@ -23,8 +23,8 @@ from ..moments.pulsed import through
 from ..moments.variables import Variables
 from ..observables import assemble_exact
 from ..result import Result
-from ..result.accuracy import scale
-from .comparing import UNSEEN, Errors, distance, widened
+from ..result.accuracy import SHARE, scale
+from .comparing import UNSEEN, Found, distance, widened
 from .problem import Problem, gather, members
 
 #: Orders that judge other methods (0), and cumulants of an order: in turn, until there are two.
@@ -84,8 +84,12 @@ class _Watch:
 
 def from_orders(
     problem: Problem, method: Method, result: Result, until: float, full: bool
-) -> tuple[Errors, str] | None:
-    """The error by name, and what it rests on; None where no order is quick and good enough."""
+) -> Found | None:
+    """The error by name, and what it rests on; None where no order is quick and good enough.
+
+    Unsure are names of which orders part by more than one warns of: there the expansion does not
+    converge. Of cumulants themselves that is their error.
+    """
     own = method.order if isinstance(method, Cumulant) else 0
     some = np.unique(np.linspace(0, problem.times.size - 1, OUTPUTS).astype(int))
     outputs = problem.times[some]
@@ -105,7 +109,7 @@ def from_orders(
     mine = _answer(problem, times, own, until, None) if lost else None
     if lost and mine is None and len(known) == 1:
         return None  # orders may part before the first output
-    out, differ = {}, False
+    out, differ, unsure = {}, False, set()
     for name, value in result.expect.items():
         others = [known[k].values[name] for k in orders]
         unit = scale(np.asarray(value))
@@ -114,12 +118,16 @@ def from_orders(
         noise = UNSEEN * np.abs(result.sem[name])[some]
         error = beyond(np.asarray(value)[some], noise, [x[at] for x in others])
         differ |= bool(np.nanmax(error, initial=0.0) > SEEN * unit)
+        parted = np.abs(others[0] - others[1])[at] if len(others) > 1 else error
+        if not own and np.nanmax(parted, initial=0.0) > SHARE * unit:
+            unsure.add(name)
         seen = [*others, mine.values[name]] if mine else others
         error = _without_gaps(error, _parted(seen), unit)
         out[name] = _at_all(widened(np.minimum(error, CAP * unit)), outputs, problem.times)
     if own and orders[0] == own + 1 and not differ:
         return None  # odd cumulants may vanish by symmetry
-    return out, f"the difference to cumulants of order {' and '.join(map(str, sorted(orders)))}"
+    basis = f"the difference to cumulants of order {' and '.join(map(str, sorted(orders)))}"
+    return Found(out, basis, frozenset(unsure))
 
 
 def _slow(problem: Problem) -> bool:

@@ -3,8 +3,8 @@ r"""The same classical equations at a smaller size: models whose exact solution 
 A factor s < 1 multiplies N, lengths, quanta and numbers of spins in sums. A coefficient of an
 operator of weight w is multiplied by :math:`s^{1-w}`, a rate of a jump of weight w by
 :math:`s^{1-2w}` (the weight counts one for every J or sum of spins, a half for every a or a^+;
-jumps of single emitters stay), which leaves the classical equations as they are: what differs is
-the size of quantum fluctuations, which truncation gets wrong.
+jumps of single emitters and the squeezing of a mode stay), which leaves the classical equations as
+they are: what differs is the size of quantum fluctuations, which truncation gets wrong.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..derived.function import function
+from ..phasespace.ensemble import GAUSSIAN_BELOW
 
-LISTS = ("N", "S")
+LISTS = (("N", 1), ("S", 2))  # sizes in a plain form, and how many emitters one of each is
+SAMPLED_BY_SIZE = ("TWA", "SpinTWA")  # methods whose start is sampled as its size has it
+ADJOINT = {"a": "adag", "adag": "a", "sp": "sm", "sm": "sp", "Jp": "Jm", "Jm": "Jp"}
 Whole = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -46,13 +49,24 @@ def _times(coefficient: Any, factor: float) -> Any:
 def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
     """A call (see ``write_call``) at a size smaller by ``s``; None where there is no such model."""
     out = copy.deepcopy(dict(call))
-    model = out["model"]
+    model, method = out["model"], out["method"]
+    if method["class"] in SAMPLED_BY_SIZE and method["options"]["sampling"] == "auto":
+        numbers = [
+            np.min(sub[key]) * unit
+            for sub in model["subsystems"]
+            for key, unit in LISTS
+            if key in sub
+        ]
+        if numbers and min(numbers) >= GAUSSIAN_BELOW:
+            method["options"]["sampling"] = "fixed"
     if not all(_subsystem(sub, s) for sub in model["subsystems"]):
         return None
     for term in model.get("H", []):
         if "coef" not in term:
             return None
         term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
+    if any(_ordered(term["factors"]) for term in model.get("H", [])):
+        model["H"] = _hermitian(model["H"], _conjugates(model.get("coefficients", {})))
     for pulse in model.get("pulses", []):
         for term in pulse["op"]:
             term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
@@ -74,6 +88,53 @@ def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
         if number is not None:
             entry["parameters"]["N"] = _number(number, s, 1)
     return out
+
+
+def _ordered(factors: list[Any]) -> bool:
+    """Whether a product holds different letters of an angular momentum, or of atoms with levels."""
+    letters = {f for f in factors if isinstance(f, str) and weight([f]) == 1}
+    return len({f.rsplit(".", 1)[0] for f in letters}) < len(letters)
+
+
+def _conjugates(coefficients: Mapping[str, Any]) -> dict[str, str]:
+    """Names of functions of time, and of their complex conjugates where there are such."""
+    out = {}
+    for name, f in coefficients.items():
+        turned = {k: np.negative(v).tolist() if k == "imag" else v for k, v in f.items()}
+        found = [other for other, g in coefficients.items() if g == turned]
+        if found:
+            out[name] = found[0]
+    return out
+
+
+def _hermitian(terms: list[dict[str, Any]], conjugates: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The Hermitian part of a sum in normal order.
+
+    Ordering leaves terms of smaller weight, J_x J_y - i J_z / 2, which are no longer Hermitian when
+    weights are multiplied by different numbers. Sums over members keep theirs.
+    """
+    out = []
+    for term in terms:
+        times = term.get("times", [])
+        if not all(isinstance(f, str) for f in term["factors"]) or set(times) - set(conjugates):
+            out.append(term)
+            continue
+        real, imag = (float(x) / 2 for x in term["coef"])
+        out.append({**term, "coef": [real, imag]})
+        adjoint = {
+            "coef": [real, -imag],
+            "factors": [_adjoint(f) for f in reversed(term["factors"])],
+        }
+        out.append(adjoint | ({"times": [conjugates[t] for t in times]} if times else {}))
+    return out
+
+
+def _adjoint(name: str) -> str:
+    on, letter = name.rsplit(".", 1)
+    if letter[0] == "|":
+        left, right = letter[1:-1].split("><")
+        letter = f"|{right}><{left}|"
+    return f"{on}.{ADJOINT.get(letter, letter)}"
 
 
 def parted(named: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
@@ -135,12 +196,12 @@ def _subsystem(sub: dict[str, Any], s: float) -> bool:
     """Shrink one in place; False where that cannot be."""
     if sub["kind"] in ("spin", "level"):
         return False
-    for key, unit in (("N", 1), ("S", 2)):
+    for key, unit in LISTS:
         if key in sub:
             sub[key] = _number(sub[key], s, unit)
     states = sub["initial"] if isinstance(sub["initial"], list) else [sub["initial"]]
     for state in states:
-        if "fock" in state or "squeezed" in state:
+        if "fock" in state:
             return False
         if "coherent" in state:
             state["coherent"] = _times(state["coherent"], float(np.sqrt(s)))
