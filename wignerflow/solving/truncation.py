@@ -9,7 +9,8 @@ observable is measured, in this order, by what is quick enough:
    size between 0 and 1, which is followed up to the size of the model (see ``sizes``);
 3. cumulants of second, third and fourth order (see ``orders``). For cumulants themselves, mean
    field and modes of few quanta these come second, and smaller models for what is left: all, or
-   the observables in which orders part.
+   the observables in which orders part;
+4. of mean field, classical trajectories from the fluctuations of the start (see ``starts``).
 
 Runs of clusters of spins are compared with clusters of another size first, one spin more where
 there is such.
@@ -43,8 +44,10 @@ from ..model.subsystems import Ensemble, Mode
 from ..moments.method import Cumulant
 from ..observables import assemble_exact
 from ..phasespace.cluster_twa import ClusterTWA
+from ..phasespace.mean_field import MeanField
 from ..phasespace.system import SMALL_NOISE
 from ..result import Result
+from ..result.accuracy import SHARE as WORTH
 from ..result.accuracy import scale
 from ..run.automatic import density_elements
 from .comparing import UNSEEN, Errors, Found, apart
@@ -67,7 +70,9 @@ from .sizes import (
     unseen_scale,
 )
 from .smaller import Whole, parted
+from .starts import from_starts
 
+LARGE = 1000  # emitters or quanta, from which fluctuations of a start say most of mean field
 SECONDS = 0.3  # of the processor, for an estimate
 SHARE = 0.3  # of the time of 10,000 trajectories, if that is more
 FULL = 60.0  # with truncation="full"
@@ -125,6 +130,8 @@ def estimate(
     # less than a few quanta says little
     if not method.stochastic or few_quanta(problem.model):
         ways.reverse()
+    if isinstance(method, MeanField):
+        ways.insert(0 if size_of(problem.model) >= LARGE else len(ways), _from_starts)
     if isinstance(method, ClusterTWA):
         ways.insert(0, _from_clusters)
     best: Found | None = None
@@ -158,15 +165,17 @@ def _from_smaller(
     found = evidence(problem, method, result, until, full, solve)
     if not found:
         return None
-    out = {}
+    out, unsure = {}, set()
     factor = SAMPLED if method.stochastic else CERTAIN
     for name, value in result.expect.items():
         share = followed(found, name)
+        if UNSEEN * float(np.sqrt(np.mean(found[0].noise[name] ** 2))) > WORTH:
+            unsure.add(name)  # sampling there hides what a warning is for
         if share.shape != value.shape:  # of fewer members: the worst of them
             share = np.broadcast_to(share.max(axis=-1, keepdims=True), value.shape)
         unit = max(scale(np.asarray(value)), unseen_scale(found, name))
         out[name] = factor * share * unit
-    return Found(out, spelt(found, "exact solutions"))
+    return Found(out, spelt(found, "exact solutions"), frozenset(unsure))
 
 
 def _from_orders(
@@ -175,6 +184,12 @@ def _from_orders(
     if sum(sub.size for sub in problem.model.subsystems) > PAIRS and not full:
         return None
     return from_orders(problem, method, result, until, full)
+
+
+def _from_starts(
+    problem: Problem, method: Method, result: Result, until: float, full: bool, solve: Solve
+) -> Found | None:
+    return from_starts(problem, result, until)
 
 
 @functools.cache
