@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.solving import resolve_method, truncation
+from wignerflow.solving import resolve_method, sizes, truncation
 from wignerflow.solving.comparing import Found
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
@@ -135,6 +135,8 @@ def test_what_one_reference_is_unsure_of_another_says():
     assert both.errors["a"] == 0.1 and both.errors["b"] == 2.0
     assert both.unsure == {"b"} and both.basis == "orders; of a: sizes"
     assert first.settled(first) is first
+    third = Found({"a": np.array([np.nan]), "b": np.array([np.nan])}, "sizes", frozenset("ab"))
+    assert third.settled(first).errors == first.errors and third.settled(first).unsure == {"a", "b"}
 
 
 def test_where_orders_part_smaller_models_judge():
@@ -158,3 +160,34 @@ def test_a_kerr_mode_without_loss_is_judged_by_smaller_ones():
     assert true["x"] < own["x"] + 0.05 and max(own.values()) < 0.05
     own, _, true = judged(model, ops, np.linspace(0, 2 * np.pi, 9))  # to the revival
     assert true["x"] > 0.9 and own["x"] > 0.1 and own["n"] < 0.05
+
+
+def test_what_sampling_hides_at_smaller_sizes_is_not_called_right():
+    """A mean that is a tenth of its fluctuations, and off by all of itself."""
+    a = wf.Mode(name="a")
+    n = 0.8
+    H = 0.4 / n * a.adag * a.adag * a.a * a.a - 0.3 * a.n + 0.5 * np.sqrt(n) * (a.a + a.adag)
+    jumps = [wf.Jump(a.a, 1.0), wf.Jump(a.n, 0.2)]
+    model = wf.Model(H, jumps, initial={a: wf.thermal(0.3 * n)})
+    ops = {"x": a.a + a.adag, "n": a.n}
+    own, _, true = judged(model, ops, np.linspace(0, 5, 9))
+    assert true["x"] > 0.8 and own["x"] > 0.4
+
+
+def test_noise_that_hides_an_error_makes_a_reference_unsure(monkeypatch):
+    a = wf.Mode(name="a")
+    model = wf.Model(0.5 * a.n * a.n, initial={a: wf.coherent(3.0)})
+    ops = {"x": a.a + a.adag}
+    problem, t = read_problem(model, [0, 0.1], ops), np.array([0, 0.1])
+    run = wf.solve(model, t, e_ops=ops, ntraj=2048, seed=1, truncation=False, progress=False)
+
+    def unsure(error, noise):
+        one = sizes.Deviation(
+            sizes.Smaller({}, 4.0, 9.0, True, False),
+            {"x": np.full(2, error)}, {"x": np.full(2, noise)}, {"x": (1.0, 1.0)},
+        )  # fmt: skip
+        monkeypatch.setattr(truncation, "evidence", lambda *_: [one])
+        return truncation._from_smaller(problem, wf.TWA(), run, 1.0, False, wf.solve).unsure
+
+    assert unsure(0.0, 0.02) == unsure(0.2, 0.05) == frozenset()
+    assert unsure(0.0, 0.05) == unsure(0.08, 0.05) == {"x"}

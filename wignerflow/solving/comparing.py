@@ -27,15 +27,20 @@ class Found:
     unsure: frozenset[str] = frozenset()
 
     def settled(self, other: Found) -> Found:
-        """This, with what another reference says of names that are unsure here."""
-        ask = [n for n in self.unsure - other.unsure if np.all(np.isfinite(other.errors[n]))]
+        """This, with what another reference says of names that are unsure, or unknown, here."""
+        ask = [
+            n
+            for n in sorted(self.unsure)
+            if np.all(np.isfinite(other.errors[n]))
+            and (n not in other.unsure or np.all(np.isnan(self.errors[n])))
+        ]
         if not ask:
             return self
         basis = other.basis
         if len(ask) < len(self.errors):
-            basis = f"{self.basis}; of {', '.join(sorted(ask))}: {other.basis}"
+            basis = f"{self.basis}; of {', '.join(ask)}: {other.basis}"
         errors = {n: other.errors[n] if n in ask else e for n, e in self.errors.items()}
-        return Found(errors, basis, self.unsure.difference(ask))
+        return Found(errors, basis, (self.unsure - set(ask)) | (other.unsure & set(ask)))
 
 
 def distance(value: NDArray[Any], other: NDArray[Any], noise: NDArray[Any]) -> NDArray[np.float64]:

@@ -168,14 +168,20 @@ def _from_smaller(
     out, unsure = {}, set()
     factor = SAMPLED if method.stochastic else CERTAIN
     for name, value in result.expect.items():
-        share = followed(found, name)
-        if UNSEEN * float(np.sqrt(np.mean(found[0].noise[name] ** 2))) > WORTH:
+        hidden = UNSEEN * float(np.sqrt(np.mean(found[0].noise[name] ** 2)))
+        if hidden > max(WORTH, float(found[0].values[name].max(initial=0.0))):
             unsure.add(name)  # sampling there hides what a warning is for
+            out[name] = np.full(value.shape, np.nan)
+            continue
+        share = followed(found, name)
         if share.shape != value.shape:  # of fewer members: the worst of them
             share = np.broadcast_to(share.max(axis=-1, keepdims=True), value.shape)
         unit = max(scale(np.asarray(value)), unseen_scale(found, name))
         out[name] = factor * share * unit
-    return Found(out, spelt(found, "exact solutions"), frozenset(unsure))
+    basis = spelt(found, "exact solutions")
+    if unsure:
+        basis += f"; of {', '.join(sorted(unsure))}: hidden by sampling there"
+    return Found(out, basis, frozenset(unsure))
 
 
 def _from_orders(
