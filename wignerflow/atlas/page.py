@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,23 @@ have), or from cumulants of higher order, in the time that `wf.solve` takes for 
 or busy machine has fewer estimates. Families marked (held out) played no part in choosing any of
 that. Points on the lower edge of a picture have no estimate.
 Find the neighbour of your own model.
+"""
+
+TRIED = """## For developers: what was tried and not kept
+
+On 47 models of emitters and modes from here, 4096 trajectories, 160 times each, with true errors of
+the truncated Wigner approximation above 5 % of the scale (290 to 1,700 entries):
+
+| estimate from the same model | covered, with 2 sem | estimate / true | flagged of > 5 % |
+| --- | --- | --- | --- |
+| residual of the generator: O(t) - O(0) less the integral of L^+ O over time | 78 % | 0.22 | 27 % |
+| two samplings of the start: fixed length and Gaussian | 66 % | < 0.01 | 32 % |
+| two forms: Bloch vectors and rotor | 76 % | 0.15 | 34 % |
+
+The residual does not see errors that its own symbols share: without jumps it is zero in first
+moments (two excited emitters in a cavity: stated 0, true 0.32), and what it feeds grows or decays
+by a response that it does not hold. Two samplings share all of the dynamics, two forms most of it.
+Exact solutions of smaller models see all of these at less cost, without a second kernel.
 """
 
 
@@ -68,6 +86,18 @@ def summary(found: Iterable[Row]) -> list[list[str]]:
         if held:
             lines.append(_cells(f"{method}, held out", figures(held)))
     return lines
+
+
+def unseen(found: Iterable[Row]) -> Iterator[str]:
+    """A table for every file of families that were held out, under what it says of itself."""
+    files: dict[str, list[Row]] = {}
+    for row in found:
+        if row.entry.family.held:
+            files.setdefault(row.entry.family.make.__module__, []).append(row)
+    for module, some in files.items():
+        doc = (sys.modules[module].__doc__ or "").strip().splitlines()[0]
+        lines = [HEAD, *(_cells(m, figures(own)) for m, own in by_method(some).items())]
+        yield f"{doc}\n\n{markdown(lines)}\n"
 
 
 def text(lines: list[list[str]]) -> str:
@@ -143,7 +173,7 @@ def picture(method: str, found: Iterable[Row], path: Path) -> None:
 def write(found: list[Row], folder: Path, images: str = "img") -> list[Path]:
     """``atlas.md`` and a picture per method in ``images``; what was written."""
     (folder / images).mkdir(parents=True, exist_ok=True)
-    parts = [INTRODUCTION, markdown(summary(found)), ""]
+    parts = [INTRODUCTION, markdown(summary(found)), "", *unseen(found)]
     files = []
     for method, some in by_method(found).items():
         file = folder / images / f"atlas-{method}.png"
@@ -152,6 +182,7 @@ def write(found: list[Row], folder: Path, images: str = "img") -> list[Path]:
         parts.append(f"![{method}: true against stated error]({images}/{file.name})")
     parts += [
         "",
+        TRIED,
         "## Every model",
         "",
         "The worst observable of every method: its largest true error / the error stated there, in "
