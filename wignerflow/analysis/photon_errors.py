@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimate import TooLong, within
 from ..exact import counting
 from ..exact.engine import Exact
 from ..model.model import Model
 from ..model.outputs import Output
 from ..run.automatic import density_elements
-from ..solving.truncation import PER_ELEMENT, TooLong, load, within
+from ..solving.truncation import PER_ELEMENT, load
 from .correlation_sums import jackknife
 from .steady_truncation import SLOWER
 
