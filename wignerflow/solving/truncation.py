@@ -10,7 +10,8 @@ observable is measured, in this order, by what is quick enough:
 3. cumulants of second, third and fourth order (see ``orders``). For cumulants themselves, mean
    field and modes of few quanta these come second, and smaller models for what is left: all, or
    the observables in which orders part;
-4. of mean field, classical trajectories from the fluctuations of the start (see ``starts``).
+4. first of mean field of many emitters, classical trajectories from the fluctuations of the start
+   (see ``starts``).
 
 Runs of clusters of spins are compared with clusters of another size first, one spin more where
 there is such.
@@ -72,7 +73,7 @@ from .sizes import (
 from .smaller import Whole, parted
 from .starts import from_starts
 
-LARGE = 1000  # emitters or quanta, from which fluctuations of a start say most of mean field
+LARGE = 1000  # emitters or quanta, from which classical fluctuations say most of mean field
 SECONDS = 0.3  # of the processor, for an estimate
 SHARE = 0.3  # of the time of 10,000 trajectories, if that is more
 FULL = 60.0  # with truncation="full"
@@ -130,8 +131,8 @@ def estimate(
     # less than a few quanta says little
     if not method.stochastic or few_quanta(problem.model):
         ways.reverse()
-    if isinstance(method, MeanField):
-        ways.insert(0 if size_of(problem.model) >= LARGE else len(ways), _from_starts)
+    if isinstance(method, MeanField) and size_of(problem.model) >= LARGE:
+        ways.insert(0, _from_starts)
     if isinstance(method, ClusterTWA):
         ways.insert(0, _from_clusters)
     best: Found | None = None
