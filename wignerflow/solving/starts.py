@@ -3,9 +3,10 @@ r"""The error of mean field at states that it never leaves: a laser that stays d
 Fluctuations of the start are of the size of a few quanta, but where a state is unstable they grow
 to the whole. Classical trajectories from 2 D points around the start, displaced in one of D
 directions each by :math:`\pm\sqrt D\sigma`, have its mean and its covariance (a cubature of third
-degree). Their average, less the answer of mean field, is what this leaves out: of second order in
-fluctuations, 1/N, where they stay small. Where they are damped, noise would replace them, which
-these trajectories are without: differences up to those of the start itself count as none.
+degree). Their average, less the answer of mean field, is what this leaves out, and large where
+fluctuations grow. Where they are damped, noise would replace them, which these trajectories are
+without: differences up to those of the start itself count as none, and what is below the limit of
+a warning is for other references to say.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..phasespace.polynomials import Leaf, Poly
 from ..phasespace.system import SPIN, InitialSpec
 from ..phasespace.twa import TWA
 from ..result import Result
+from ..result.accuracy import SHARE, scale
 from .comparing import Errors, Found
 from .problem import Problem
 
@@ -68,8 +70,14 @@ def from_starts(problem: Problem, result: Result, until: float) -> Found | None:
         return {n: np.abs(own[n] - v) for n, v in result.expect.items()}
 
     point, average = differ(values[..., 0]), differ(values[..., 1:].mean(axis=-1))
-    errors = {n: np.maximum(average[n] - point[n], 0.0) for n in average}
-    return Found(errors, "classical trajectories from the fluctuations of the start")
+    errors, unsure = {}, set()
+    for name, value in result.expect.items():
+        errors[name] = np.maximum(average[name] - point[name], 0.0)
+        if not np.any(errors[name] > SHARE * scale(np.asarray(value))):
+            errors[name] = np.full(value.shape, np.nan)
+            unsure.add(name)
+    basis = "classical trajectories from the fluctuations of the start"
+    return Found(errors, basis, frozenset(unsure)) if len(unsure) < len(errors) else None
 
 
 def _gaussian(initial: Any) -> bool:
