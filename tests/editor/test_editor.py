@@ -70,6 +70,7 @@ STRANGERS = {"Jx", "Jm", "sp", "a", "n", "Sx", "op", "N", "S"}
 def test_tab_shows_the_operators_of_a_kind_and_no_other(sub):
     shown = {name for name in dir(sub) if not name.startswith("_")}
     assert shown >= set(MEMBERS[sub])
+    assert shown & {"algebra", "letters", "plain_name", "read", "uid", "text"} == set()
     assert all(hasattr(sub, name) for name in shown)
     for name in STRANGERS - shown:
         with pytest.raises(AttributeError, match=f"has no operator or attribute '{name}'"):

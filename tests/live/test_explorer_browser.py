@@ -82,6 +82,20 @@ def test_an_edited_model_is_run_by_several_methods(page):
     assert "2000 trajectories" in page.locator("#progress").inner_text()
 
 
+def test_it_fits_a_telephone_and_needs_no_mouse(page):
+    page.set_viewport_size({"width": 375, "height": 800})
+    run(page, "exact")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    named = "e.innerText?.trim() || e.ariaLabel || e.title || e.labels?.length"
+    controls = "[...document.querySelectorAll('button,a,input,select,textarea')]"
+    assert page.evaluate(f"{controls}.filter((e) => !({named})).map((e) => e.outerHTML)") == []
+    assert page.evaluate("[...document.images].every((i) => i.alt)")
+    page.get_by_role("textbox", name="Model file").focus()
+    page.keyboard.press("Tab")
+    ring = "getComputedStyle(document.activeElement)"
+    assert page.evaluate(f"{ring}.outlineStyle !== 'none' || {ring}.boxShadow !== 'none'")
+
+
 def test_broken_models_say_where(page):
     from playwright.sync_api import expect
 

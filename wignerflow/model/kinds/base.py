@@ -211,6 +211,11 @@ class Subsystem(ABC, Generic[O]):
         """Names of what stands after its dot and makes operators."""
         return [*type(self).letters, *type(self).one_emitter]
 
+    def __dir__(self) -> list[str]:
+        """What users write after the dot; all else is for kinds themselves."""
+        hidden = [n for n in super().__dir__() if n.startswith("_")]
+        return [*hidden, *self.operators(), *self.required, *self.optional, "name", "count"]
+
     def named(self) -> dict[str, Any]:
         """Collective operators by the names of the plain form, and what makes each."""
         return dict(zip(type(self).letters, type(self).letters, strict=True))
