@@ -7,7 +7,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow import NotRelaxed, NotUnique, steady_state
-from wignerflow.analysis.relaxation import relaxation
+from wignerflow.analysis.relaxation import _opposite, other_state, relaxation
 
 pytestmark = pytest.mark.filterwarnings("ignore:Up to:UserWarning")
 
@@ -156,3 +156,44 @@ def test_lengths_of_more_than_an_hour_are_said(monkeypatch):
     monkeypatch.setattr("wignerflow.solving.costs.LONG", 1e-12)
     with pytest.warns(UserWarning, match="This run takes about .* trajectories"):
         wf.steady_state(model, {"n": mode.n}, "twa", ntraj=256, seed=1)
+
+
+def pumped_levels(N):
+    """The three-level superradiant laser."""
+    atoms = wf.Levels(N, ["g", "e", "f"], name="atoms")
+    jumps = [
+        wf.Jump(atoms.op("g", "e"), 1.0),
+        wf.LocalJump(atoms.one("f", "g"), N / 4),
+        wf.LocalJump(atoms.one("e", "f"), N),
+    ]
+    emission = atoms.op("e", "g") * atoms.op("g", "e") / N**2
+    return wf.Model(jumps=jumps, initial={atoms: wf.level("e")}), {"emission": emission}
+
+
+def test_emitters_with_levels_have_a_steady_state():
+    model, ops = pumped_levels(5)
+    exact = wf.steady_state(model, ops, "exact").expect["emission"]
+    found = wf.steady_state(model, ops, "twa", ntraj=2_000, seed=1)
+    off = abs(found.expect["emission"] - exact)
+    assert off < 0.01 + 4 * found.sem["emission"] and exact > 0.05
+
+
+@pytest.mark.parametrize("collective", [False, True])
+def test_other_states_of_levels_are_states_elsewhere(collective):
+    (atoms,) = pumped_levels(3)[0].subsystems
+    for state in (
+        wf.level("e"),
+        wf.levels({"g": 0.6, "f": 0.8j}),
+        wf.mixture({"g": 0.5, "f": 0.5}),
+    ):
+        before = state.density(atoms, "state")
+        for other in (
+            other_state(atoms, state, collective),
+            _opposite(atoms, state, 1.0 if collective else 0.6),
+        ):
+            rho = other.density(atoms, "state")
+            assert np.trace(rho) == pytest.approx(1) and np.linalg.eigvalsh(rho)[0] > -1e-12
+            assert np.abs(rho - before).max() > 0.1
+    if collective:  # of the same purity
+        rho = other_state(atoms, wf.level("e"), True).density(atoms, "state")
+        assert np.trace(rho @ rho) == pytest.approx(1)

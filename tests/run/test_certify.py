@@ -5,6 +5,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.analysis.certify import _sampled_as, extrapolate
+from wignerflow.analysis.certify_clusters import expected
 
 
 def decay(N):
@@ -186,6 +187,34 @@ def test_changes_of_clusters_that_sampling_hides_are_bounds_and_no_warning():
     assert f"< {both.truncation:.2g}" in str(found)
     assert [n for n in found.notes if "not resolved by sampling" in n and "'both'" in n]
     assert not [n for n in found.notes if "not resolved" in n and "'share'" in n]
+
+
+def test_the_error_of_clusters_that_do_not_converge_is_all_that_they_changed():
+    falling = [(1, 2, 0.2, 0.01), (2, 3, 0.06, 0.01)]
+    assert expected(falling) == 0.06
+    assert expected(falling[:1]) == 0.2
+    assert expected([(1, 2, 0.06, 0.01), (2, 3, 0.05, 0.01)]) == pytest.approx(0.11)
+    assert expected([(1, 2, 0.01, 0.02), (2, 3, 0.01, 0.02)]) == 0.04  # hidden by sampling
+
+
+@pytest.mark.slow
+def test_a_lattice_on_which_clusters_do_not_help_says_so():
+    """Two rows of three XYZ spins: larger clusters are worse, by more than the last change."""
+    spins = wf.Spin(name="spins", count=6)
+    at = np.array([(k % 3, k // 3) for k in range(6)])
+    near = (np.abs(at[:, None] - at).sum(axis=2) == 1).astype(float)
+    H = sum(
+        J / 2 * wf.couple(op, near, op)
+        for J, op in ((0.9, spins.sx), (1.2, spins.sy), (1.0, spins.sz))
+    )
+    model = wf.Model(H, [wf.Jump(spins.sm, 1.0)], initial={spins: wf.bloch(0.6, 0.3)})
+    t, ops = np.linspace(0, 6, 7), {"z": spins.sz.sum() / 6}
+    found = wf.certify(model, t, ops, clusters=(1, 2, 3), ntraj=1500, dt=0.05, progress=False)
+    exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False).expect["z"]
+    line, run = found.lines["z"], found.results[3]
+    true = np.abs(run.expect["z"] - exact).max() / np.abs(run.expect["z"]).max()
+    assert true > 0.08
+    assert line.changes[-1][2] < 0.7 * true < line.truncation + 2 * line.sampling
 
 
 def test_refusals_of_clusters():

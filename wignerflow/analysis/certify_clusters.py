@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from ..result import AccuracyWarning, Result
 from ..solving import quietly, solve, trajectories_of, whole
 from .budget import Budget, expected_inaccurate, largest, step_error
 
+#: Of the change before: sizes converge where the next one is less.
+CONVERGING = 0.5
+
 
 @dataclass(frozen=True)
 class ClusterLine:
@@ -27,8 +30,9 @@ class ClusterLine:
     Attributes:
         changes: (size, next size, change of the mean, its sampling error); the largest over time,
             with the sampling error taken off in squares.
-        truncation: expected error of the clusters at the largest size: the last change, or two
-            sampling errors of it where that is more and the change is not ``resolved``.
+        truncation: expected error of the clusters at the largest size: the last change; what all
+            changes add up to where the last is more than half of the one before (sizes do not
+            converge there); two sampling errors of the last where it is not ``resolved``.
         sampling: standard error of the run at the largest size.
         step: bound on the error of the time step of that run; NaN where it was not checked.
     """
@@ -127,8 +131,8 @@ def certify_clusters(
             for a, b in itertools.pairwise(sizes)
         )
         sampling = largest(np.abs(last.sem[name])) / scale if scale else 0.0
-        truncation = max(changes[-1][2], 2 * changes[-1][3])
-        lines[name] = ClusterLine(changes, truncation, sampling, step_error(last, name, scale))
+        step = step_error(last, name, scale)
+        lines[name] = ClusterLine(changes, expected(changes), sampling, step)
     notes = [*last.stats.get("warnings", ()), *last.stats.get("notes", ())]
     notes += [_unresolved(n, line) for n, line in lines.items() if not line.resolved]
     seen_to_be_off = {n: line for n, line in lines.items() if line.resolved}
@@ -137,6 +141,15 @@ def certify_clusters(
         notes.insert(0, off)
         warnings.warn(off, AccuracyWarning, stacklevel=3)
     return ClusterCertificate(last.ntraj, lines, results, tuple(notes))
+
+
+def expected(changes: Sequence[tuple[int, int, float, float]]) -> float:
+    """The error of the largest size, see ``ClusterLine.truncation``."""
+    sizes = [change for _, _, change, _ in changes]
+    last, hidden = sizes[-1], 2 * changes[-1][3]
+    if len(sizes) > 1 and last > max(hidden, CONVERGING * sizes[-2]):
+        return sum(sizes)
+    return max(last, hidden)
 
 
 def _unresolved(name: str, line: ClusterLine) -> str:

@@ -16,14 +16,17 @@ from ..exact.jumps import QuantumJumps
 from ..kernels.module import Grid, KernelText
 from ..kernels.observe import Readout
 from ..model.coefficients import Coef
+from ..model.level_states import LevelState, density
+from ..model.levels import Levels
 from ..model.mode_states import Coherent, ModeState, Thermal
 from ..model.model import LocalJump, Model
 from ..model.operators import ArrayOp, Op
 from ..model.states import BlochState, State
-from ..model.subsystems import CollectiveSpin
+from ..model.subsystems import CollectiveSpin, Subsystem
 from ..observables import Plan
 from ..phasespace.ensemble import bloch_generator
 from ..phasespace.generator import refuses
+from ..phasespace.matrices import generator
 from ..result import Values
 from ..run.bounds import LOCAL, damping, guess, pace
 from ..run.driver import Prepared, Request, available_threads, simulate
@@ -45,8 +48,14 @@ SETTLED = 1e-6  # of the largest value: accepted drift of a deterministic method
 Base = Mapping[str, Op | ArrayOp]
 
 
-def other_state(state: State, collective: bool) -> State:
+def other_state(sub: Subsystem, state: State, collective: bool) -> State:
     """An initial state far from ``state``: opposite and tilted; ``collective``: of equal length."""
+    if isinstance(state, LevelState):
+        assert isinstance(sub, Levels)
+        turn = np.roll(np.eye(sub.d), 1, axis=0)
+        turn[[0, -1]] = np.array([[0.8, 0.6], [-0.6, 0.8]]) @ turn[[0, -1]]
+        rho = turn @ state.density(sub, "state") @ turn.T
+        return density(rho if collective else 0.7 * rho + 0.3 * np.eye(sub.d) / sub.d)
     if isinstance(state, BlochState):
         r = state.vector
         norm = float(np.linalg.norm(r))
@@ -66,31 +75,43 @@ def elsewhere(model: Model) -> Model:
     changing = {jump.op.sub for jump in model.local_jumps}
     for sub, states in model.initial.items():
         fixed = isinstance(sub, CollectiveSpin) or sub not in changing
-        new = [other_state(s, fixed) for s in states]
+        new = [other_state(sub, s, fixed) for s in states]
         initial[sub] = new[0] if sub.count is None else new
     return model.restarted(initial)
 
 
 def opposite(model: Model) -> Model:
-    """The same master equation from opposite Bloch vectors and other photon numbers.
+    """The same master equation from opposite Bloch vectors, other levels and photon numbers.
 
     Means that vanish by a symmetry of the own initial state vanish here, too.
     """
     initial: dict[Any, Any] = {}
     for sub, states in model.initial.items():
         whole = isinstance(sub, CollectiveSpin)
-        new = [_opposite(s, 1.0 if whole else 0.6) for s in states]
+        new = [_opposite(sub, s, 1.0 if whole else 0.6) for s in states]
         initial[sub] = new[0] if sub.count is None else new
     return model.restarted(initial)
 
 
-def _opposite(state: State, length: float) -> State:
+def _opposite(sub: Subsystem, state: State, length: float) -> State:
+    if isinstance(state, LevelState):
+        assert isinstance(sub, Levels)
+        away = (np.eye(sub.d) - state.density(sub, "state")) / (sub.d - 1)
+        return density(length * away + (1 - length) * np.eye(sub.d) / sub.d)
     if isinstance(state, BlochState):
         return BlochState(*map(float, -length * state.vector))
     assert isinstance(state, ModeState)
     if state.kind == "coherent" and state.value != 0:
         return Coherent(-state.value)
     return Thermal(complex(state.quanta + 1))
+
+
+def _decay_rates(jump: LocalJump) -> NDArray[np.float64]:
+    """Rates at which one emitter relaxes under a jump of rate one."""
+    A = jump.op.matrix()
+    if isinstance(jump.op.sub, Levels):
+        return np.asarray(-np.linalg.eigvals(generator(A)).real)
+    return np.asarray(np.linalg.eigvals(bloch_generator(A)[0]).real)
 
 
 class Runner:
@@ -142,7 +163,7 @@ class Runner:
                 rate = rate.rates(self.looks).mean()
             values = np.atleast_1d(np.asarray(rate, complex)).real
             if isinstance(jump, LocalJump):
-                lam = np.linalg.eigvals(bloch_generator(jump.op.matrix())[0]).real
+                lam = _decay_rates(jump)
                 values = np.outer(values, lam[lam > 1e-9 * np.abs(lam).max(initial=0.0)])
             rates += values[values > 0].ravel().tolist()
         return min(rates, default=0.0)
