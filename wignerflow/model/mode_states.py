@@ -61,6 +61,9 @@ class ModeState(State, ABC):
     def text(self) -> str:
         """As a user types it."""
 
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.value!r})" if isinstance(self.value, Coef) else self.text
+
     def to_dict(self) -> dict[str, Any]:
         """Plain form."""
         return {self.kind: self.plain()}
