@@ -42,6 +42,30 @@ def test_an_emitter_decays_by_the_correlation_function():
     assert out[1] < 0.5
 
 
+def test_correlation_functions_are_fitted():
+    """Exponentials are found again; others are followed the closer the more modes there are."""
+    at, g, kappa = np.array([-0.7, 1.1]), np.array([0.4, 0.25]), np.array([0.3, 0.8])
+
+    def two(t):
+        return (g**2 * np.exp(-(1j * at + kappa / 2) * t[:, None])).sum(axis=1)
+
+    spin = wf.Spin(name="spin")
+    found = wf.bath(spin.sm, correlation=two, modes=2, range=(0, 20))
+    np.testing.assert_allclose(found.frequencies, at, atol=1e-6)
+    np.testing.assert_allclose(found.couplings, g, rtol=1e-6)
+    np.testing.assert_allclose(found.rates, kappa, rtol=1e-6)
+    assert found.error < 1e-8 and "of the largest correlation" in repr(found)
+    errors = []
+    for modes in (1, 3, 4):
+        bell = wf.bath(
+            spin.sm, correlation=lambda t: np.exp(-t * (t / 2 + 0.5j)), modes=modes, range=(0, 6)
+        )
+        off = np.abs(bell.correlation(bell.omega) - bell.density)
+        assert off.max() == pytest.approx(bell.error * np.abs(bell.density).max())
+        errors.append(bell.error)
+    assert errors[0] > 2 * errors[1] > 3 * errors[2] and errors[2] < 0.08
+
+
 def test_bad_baths():
     spin = wf.Spin(name="spin")
     with pytest.raises(ValueError, match="be non-negative, and positive somewhere"):
@@ -50,3 +74,11 @@ def test_bad_baths():
         wf.bath(spin.sm, lambda w: 1 + 0 * w, modes=1, range=(1, 0))
     with pytest.raises(TypeError, match="be a function of frequencies"):
         wf.bath(spin.sm, 1.0, modes=1, range=(0, 1))
+    with pytest.raises(TypeError, match="and not both"):
+        wf.bath(spin.sm, modes=1, range=(0, 1))
+    with pytest.raises(TypeError, match="`correlation` must be a function of times"):
+        wf.bath(spin.sm, correlation=1.0, modes=1, range=(0, 1))
+    with pytest.raises(ValueError, match="begin at time 0 or later"):
+        wf.bath(spin.sm, correlation=lambda t: np.exp(-t), modes=1, range=(-1, 1))
+    with pytest.raises(ValueError, match="not be zero everywhere"):
+        wf.bath(spin.sm, correlation=lambda t: 0 * t, modes=1, range=(0, 1))

@@ -16,8 +16,10 @@ from .model import Jump
 from .op import Op
 from .subsystems import Mode
 
-#: Frequencies at which a spectral density is compared.
+#: Frequencies, or times, at which a spectral density or a correlation function is compared.
 POINTS = 400
+#: Part of the largest density above which a correlation function's modes begin.
+PEAKS = 0.05
 
 
 @dataclass
@@ -30,8 +32,10 @@ class Bath:
         jumps: their losses.
         initial: their states, vacuum: ``initial={atoms: wf.up, **bath.initial}``.
         frequencies, couplings, rates: :math:`\omega_k`, :math:`g_k` and :math:`\kappa_k`, (k,).
-        error: largest difference of the two densities in the range, over the largest density.
-        omega, density, fitted: where they were compared, the given one and that of the modes.
+        error: largest difference of the two densities in the range, over the largest density; or
+            of the two correlation functions, over the largest.
+        omega, density, fitted: where they were compared, the given one and that of the modes (of a
+            correlation function times, and complex values).
     """
 
     modes: Mode
@@ -43,44 +47,49 @@ class Bath:
     rates: NDArray[np.float64]
     error: float
     omega: NDArray[np.float64]
-    density: NDArray[np.float64]
-    fitted: NDArray[np.float64]
+    density: NDArray[Any]
+    fitted: NDArray[Any]
 
     def correlation(self, t: Any) -> NDArray[np.complex128]:
         """Correlation function of the modes at times t, at least 0."""
-        times = _check.numeric_array("t", t, float)[..., None]
-        phase = np.exp(-(1j * self.frequencies + self.rates / 2) * times)
-        return np.asarray((self.couplings**2 * phase).sum(axis=-1))
+        times = _check.numeric_array("t", t, float)
+        return _exponentials(times, self.frequencies, self.couplings**2, self.rates)
 
     def __repr__(self) -> str:
-        return f"Bath({self.modes.size} modes, error={self.error:.2g} of the largest density)"
+        what = "correlation" if np.iscomplexobj(self.density) else "density"
+        return f"Bath({self.modes.size} modes, error={self.error:.2g} of the largest {what})"
 
 
 def bath(
     operator: Op,
-    spectral_density: Callable[[Any], Any],
+    spectral_density: Callable[[Any], Any] | None = None,
     *,
+    correlation: Callable[[Any], Any] | None = None,
     modes: int,
     range: tuple[float, float],
     name: str = "bath",
 ) -> Bath:
-    r"""A bath of a given spectral density at zero temperature, as a few damped modes.
+    r"""A bath of a given spectral density or correlation function, as a few damped modes.
 
     .. math:: H = \sum_k \omega_k a_k^\dagger a_k + g_k (O^\dagger a_k + O\,a_k^\dagger),
        \qquad \text{loss of rate } \kappa_k, \qquad
        S(\omega) = \int dt\,e^{i\omega t}\langle B(t)B^\dagger(0)\rangle
        = \sum_k \frac{g_k^2\kappa_k}{(\omega - \omega_k)^2 + \kappa_k^2/4},
 
-    fitted to the given :math:`S(\omega)`, where :math:`B = \sum_k g_k a_k` couples to
-    :math:`O^\dagger`. A bath so broad that S is constant is a jump O of the plain rate S. Positive
-    frequencies are quanta that cost energy: a transition :math:`O = \sigma^-` of frequency
-    :math:`\omega_0` in the frame of H feeds modes about :math:`\omega_0`.
+    fitted to the given :math:`S(\omega)` or :math:`C(t) = \langle B(t)B^\dagger(0)\rangle =
+    \sum_k g_k^2 e^{-i\omega_kt - \kappa_kt/2}`, where :math:`B = \sum_k g_k a_k` couples to
+    :math:`O^\dagger`, at zero temperature. A bath so broad that S is constant is a jump O of the
+    plain rate S. Positive frequencies are quanta that cost energy: a transition
+    :math:`O = \sigma^-` of frequency :math:`\omega_0` in the frame of H feeds modes about
+    :math:`\omega_0`.
 
     Args:
         operator: O, what emits into the bath, such as ``atoms.Jm``.
         spectral_density: S as a function of an array of frequencies (the frame of H), in rates.
+        correlation: in its place, C as a function of an array of times, in rates squared.
         modes: number of modes.
-        range: lowest and highest frequency at which the densities are compared.
+        range: lowest and highest frequency at which the densities are compared; of a correlation
+            function the first and the last time, from 0 on.
         name: of the array of modes.
 
     Returns:
@@ -111,23 +120,34 @@ def bath(
     """
     if not isinstance(operator, Op):
         _check.fail("operator", "be an operator such as atoms.Jm", operator, kind=TypeError)
-    if not callable(spectral_density):
-        must = "be a function of frequencies"
+    if (spectral_density is None) == (correlation is None):
+        must = "be a function of frequencies, or `correlation` one of times, and not both"
         _check.fail("spectral_density", must, spectral_density, kind=TypeError)
+    given = spectral_density if correlation is None else correlation
+    if not callable(given):
+        argument = "spectral_density" if correlation is None else "correlation"
+        what = "frequencies" if correlation is None else "times"
+        _check.fail(argument, f"be a function of {what}", given, kind=TypeError)
     count = _check.integer("modes", modes, 1)
     low, high = (_check.real(f"range[{k}]", x) for k, x in enumerate(range))
     if not low < high:
         _check.fail("range", "ascend", range)
     omega = np.linspace(low, high, POINTS)
-    density = _check.numeric_array("spectral_density", spectral_density(omega), float)
-    density = np.broadcast_to(density, omega.shape).astype(float)
-    if np.any(density < 0) or not np.any(density > 0):
-        at = omega[int(np.argmin(density))]
-        was = _check.Note(f"{density.min():.6g} at {at:.6g}")
-        _check.fail("spectral_density", "be non-negative, and positive somewhere", was)
-    frequencies, couplings, rates = _fit(omega, density, count)
-    fitted = _lorentzians(omega, frequencies, couplings**2, rates)
-    error = float(np.abs(fitted - density).max() / density.max())
+    density: NDArray[Any]
+    if correlation is None:
+        density = _density(given(omega), omega)
+        frequencies, couplings, rates = _fit(omega, density, count)
+        fitted: NDArray[Any] = _lorentzians(omega, frequencies, couplings**2, rates)
+    else:
+        if low < 0:
+            _check.fail("range", "begin at time 0 or later", range)
+        density = _check.numeric_array("correlation", given(omega), complex)
+        density = np.broadcast_to(density, omega.shape).astype(complex)
+        if not np.any(density):
+            _check.fail("correlation", "not be zero everywhere", _check.Note("zero"))
+        frequencies, couplings, rates = _fit_times(omega, density, count)
+        fitted = _exponentials(omega, frequencies, couplings**2, rates)
+    error = float(np.abs(fitted - density).max() / np.abs(density).max())
     array = Mode(name=name, count=count)
     H = (frequencies * array.n).sum()
     for k in np.arange(count):
@@ -137,6 +157,21 @@ def bath(
         array, H, [Jump(array.a, rates)], {array: vacuum}, frequencies, couplings, rates, error,
         omega, density, fitted,
     )  # fmt: skip
+
+
+def _density(values: Any, omega: NDArray[np.float64]) -> NDArray[np.float64]:
+    density = _check.numeric_array("spectral_density", values, float)
+    density = np.broadcast_to(density, omega.shape).astype(float)
+    if np.any(density < 0) or not np.any(density > 0):
+        at = omega[int(np.argmin(density))]
+        was = _check.Note(f"{density.min():.6g} at {at:.6g}")
+        _check.fail("spectral_density", "be non-negative, and positive somewhere", was)
+    return density
+
+
+def _exponentials(times: Any, at: Any, weight: Any, rate: Any) -> NDArray[np.complex128]:
+    phase = np.exp(-(1j * at + rate / 2) * np.asarray(times)[..., None])
+    return np.asarray((weight * phase).sum(axis=-1))
 
 
 def _lorentzians(omega: Any, at: Any, weight: Any, rate: Any) -> NDArray[np.float64]:
@@ -166,6 +201,46 @@ def _fit(
         start = [(middle - omega[0]) / span, np.full(count, -0.5), np.full(count, np.log(width))]
         found = scipy.optimize.least_squares(
             residual, np.concatenate(start), max_nfev=2000, xtol=1e-14, ftol=1e-14
+        )
+        if best is None or found.cost < best.cost:
+            best = found
+    assert best is not None
+    at, weight, rate = numbers(best.x)
+    order = np.argsort(at)
+    return at[order], np.sqrt(weight[order]), rate[order]
+
+
+def _fit_times(
+    times: NDArray[np.float64], values: NDArray[np.complex128], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The same of a correlation function, from the peaks of its Fourier transform."""
+    T, step, scale = float(times[-1] - times[0]), times[1] - times[0], float(np.abs(values).max())
+    omega = 2 * np.pi * np.fft.fftshift(np.fft.fftfreq(8 * times.size, step))
+    window = np.cos(np.linspace(0, np.pi / 2, times.size)) ** 2
+    spectrum = np.fft.fftshift(np.fft.ifft(values * window, omega.size)).real
+    share = np.cumsum(np.where(spectrum > PEAKS * spectrum.max(), spectrum, 0.0))
+    middle = np.interp((np.arange(count) + 0.5) / count, share / share[-1], omega)
+
+    def numbers(x: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+        at, height, rate = x.reshape(3, count)
+        return middle + at / T, np.exp(height) * scale / count, np.exp(rate) / T
+
+    def residual(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        off = (_exponentials(times, *numbers(x)) - values) / scale
+        return np.concatenate([off.real, off.imag])
+
+    def slopes(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        at, weight, rate = numbers(x)
+        t = times[:, None]
+        each = weight * np.exp(-(1j * at + rate / 2) * t) / scale
+        out = np.concatenate([-1j * t / T * each, each, -rate * t / 2 * each], axis=1)
+        return np.concatenate([out.real, out.imag])
+
+    best = None
+    for width in (0.5, 2.0, 8.0):
+        start = np.concatenate([np.zeros(2 * count), np.full(count, np.log(width))])
+        found = scipy.optimize.least_squares(
+            residual, start, slopes, max_nfev=400, xtol=1e-10, ftol=1e-10
         )
         if best is None or found.cost < best.cost:
             best = found
