@@ -51,6 +51,8 @@ def delayed_step(
 class DelayedPilot(Pilot):
     """Runs pairs of such steps."""
 
+    powers = False  # some divide delays, others pass filters
+
     def plan(self, h: float) -> tuple[Schedule, float]:
         """See ``Pilot``."""
         step, even, _ = delayed_step(self.text, self.tlist, h)

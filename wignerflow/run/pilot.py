@@ -142,6 +142,9 @@ def pilot_times(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
 class Pilot:
     """Runs pairs of a step and its half."""
 
+    #: Whether errors follow a power of the step between those that were tried.
+    powers = True
+
     @property
     def orders(self) -> tuple[float | None, float, float]:
         """With which errors are taken to fall where that is not seen, at most, and may fall."""

@@ -245,7 +245,7 @@ class _Search:
                 return _choice(self.pilot, self._between(level), True)
             self.waiting = level
         ratio = level.ratio(level.stated)
-        if self.waiting is None and order is not None and before is not None:
+        if self.waiting is None and order is not None and before is not None and self.pilot.powers:
             if 1 < ratio <= halving and level.rough <= 1 and not self._sudden(level):
                 # half of this step would be known by the order alone
                 h = level.h * ratio ** (-1 / order)
@@ -268,6 +268,8 @@ class _Search:
         """
         before = self.before
         if before is None or not level.stated.size or before.stated.shape != level.stated.shape:
+            return level
+        if not self.pilot.powers:
             return level
         ratio = before.h / level.h
         ends = [np.maximum(x.stated.max(axis=0), 1e-30) for x in (level, before)]
