@@ -44,9 +44,14 @@ left.set(xlabel=r"time $\sigma t$", ylabel="mean dipole")
 left.legend()
 
 # %%
-# A burst needs all dipoles in phase for its delay, :math:`\ln N/N\Gamma`. Widths above :math:`N\Gamma` stop it. Twelve
-# emitters in three bins of four have an exact solution, beside which trajectories can be judged; for large widths each bin
-# has a burst of its own. Ten thousand in 21 bins do without either: no estimate of the truncation then, and a burst that ends.
+# A burst needs all dipoles in phase for its delay, :math:`\ln N/N\Gamma`. The light of inverted emitters grows at the rate s
+# for which
+#
+# .. math:: 1 = \frac{N\Gamma}{2}\int\frac{g(\omega)\,d\omega}{s + i\omega}, \qquad\text{so that it does where}\qquad
+#           \sigma < \sqrt{\pi/8}\,N\Gamma .
+#
+# Twelve emitters in three bins of four have an exact solution; beyond the threshold each bin still has a small burst of its
+# own. Ten thousand in 21 bins are beyond exact solutions, and cost the same.
 for N, bins, colour in ((12, 3, "C0"), (10_000, 21, "C1")):
     times = np.linspace(0, 2 * np.log(N) / N, 41)
     peaks, errors, exact = [], [], []
@@ -66,6 +71,7 @@ for N, bins, colour in ((12, 3, "C0"), (10_000, 21, "C1")):
     if exact:
         right.plot(widths, exact, "k--", lw=1, label=f"exact, N = {N}")
     print(f"N = {N}: peak {peaks[1]:.4f} ± {errors[1]:.4f} N² at a width of N Γ / 4")
+right.axvline(np.sqrt(np.pi / 8), color="0.6", ls=":", label=r"$\sqrt{\pi/8}$")
 right.set(xlabel=r"width $\sigma/N\Gamma$", ylabel="peak of the emission $/N^2$", ylim=(0, None))
 right.legend()
 plt.show()
