@@ -83,7 +83,7 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_extra_path = ["_live"]  # made by gallery scripts, see _ext/catalogue.py
 html_css_files = ["site.css"]
-html_js_files = [("which.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("which.js", "names.js")]
 html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
