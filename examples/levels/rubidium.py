@@ -10,7 +10,7 @@ has a collective jump with Clebsch-Gordan coefficients (``wf.zeeman``)::
 All atoms start in e+1/2, where the weights of pi and sigma+ light are 2/3 and 1/3: the two compete, and
 the stronger one takes more than its weight. Every atom also decays by itself, at a tenth of what the
 N atoms do together. Six levels reach many elements of the exact solution, so that N is 5 here;
-errors of so few atoms are large (the final share of g+1/2 is 0.09 off for N = 3).
+errors of so few atoms are large (the final share of g+1/2 is 0.08 off for N = 3).
 
 `python rubidium.py [--quick]` writes rubidium.png and prints a table.
 

@@ -25,6 +25,7 @@ from ..phasespace.twa import TWA
 
 CHEAP_POPULATIONS = 50_000  # states p(J, M): a second or so
 CHEAP_ELEMENTS = 15_000  # elements of the density matrix: seconds
+FEW_MEMBERS = 16  # of all subsystems, whose operators are quickly written out
 
 
 def density_elements(model: Model, guess: bool = False) -> float:
@@ -36,6 +37,7 @@ def density_elements(model: Model, guess: bool = False) -> float:
     """
     tried = guess_cutoffs(model) if guess else {}
     local = {jump.op.sub for jump in model.local_jumps}
+    members = sum(sub.size for sub in model.subsystems)
     out = 1.0
     for sub, states in model.initial.items():
         if isinstance(sub, Mode):
@@ -47,7 +49,7 @@ def density_elements(model: Model, guess: bool = False) -> float:
             symmetric = pure and sub not in local
             sizes = (N + 1) ** 2 if symmetric else (N + 1) * (N + 2) * (N + 3) / 6
         elif isinstance(sub, Levels):
-            if sub.size == 1:
+            if sub.size == 1 and members <= FEW_MEMBERS:
                 sizes = np.array([reached(model, sub, 0)])
             else:
                 boxes = sub.d**2 - 1
