@@ -341,7 +341,7 @@ def propagated(
         if constant is not None:
             return propagate.constant(constant, W, y, times, rtol, lost)
         start, stop = float(times[0]), float(times[-1])
-        largest = min((stop - start) / 200, visible_step(coefficients, start, stop, UNSEEN)[0])
+        largest = min((stop - start) / 40, visible_step(coefficients, start, stop, UNSEEN)[0])
         matrices = system.matrices, system.weights
         return propagate.adaptive(*matrices, W, y, times, rtol, largest, lost)
 
