@@ -27,7 +27,7 @@ which it is for nearly all of these, so that it covers the true error by constru
 estimated without, as it is for a large model: from smaller ones (which the smallest here do not
 have), or from cumulants of higher order, in the time that `wf.solve` takes for it, so that a slow
 or busy machine has fewer estimates. Families marked (held out) played no part in choosing any of
-that. Points on the lower edge of a picture have no estimate.
+that. Grey points have no estimate of the truncation.
 Find the neighbour of your own model.
 """
 
@@ -155,9 +155,12 @@ def picture(method: str, found: Iterable[Row], path: Path) -> None:
     some = [r for r in found if r.scale > 0]
     figure = Figure(figsize=(5, 4.4), layout="constrained")
     ax: Any = figure.subplots()
-    for flagged, colour, label in ((False, "C0", "not flagged"), (True, "C3", "flagged")):
-        true = [np.ravel(r.true / r.scale)[np.ravel(r.flagged) == flagged] for r in some]
-        stated = [np.ravel(r.stated / r.scale)[np.ravel(r.flagged) == flagged] for r in some]
+    kinds = [np.ravel(np.where(np.isnan(r.truncation), 0, 1 + r.flagged)) for r in some]
+    for kind, colour, label in (
+        (0, "0.7", "no estimate"), (1, "C0", "not flagged"), (2, "C3", "flagged"),
+    ):  # fmt: skip
+        true = [np.ravel(r.true / r.scale)[k == kind] for r, k in zip(some, kinds, strict=True)]
+        stated = [np.ravel(r.stated / r.scale)[k == kind] for r, k in zip(some, kinds, strict=True)]
         x, y = (np.maximum(np.concatenate(v), FLOOR) for v in (true, stated))
         ax.plot(x, y, ".", color=colour, ms=3, alpha=0.5, label=label)
     ax.plot([FLOOR, 10], [FLOOR, 10], "k-", lw=0.8)
