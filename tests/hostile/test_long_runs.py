@@ -207,8 +207,21 @@ def test_cumulants_say_it_before_they_are_derived(monkeypatch):
     with pytest.warns(LongRun, match="the moments: writing out equations of"):
         with pytest.raises(ZeroDivisionError):
             wf.solve(model, [0, 1], e_ops=[spins.sz.sum()], method="cumulant")
+    monkeypatch.setattr("wignerflow.moments.method.SOON", 1.0)
     needed = model.estimate([0, 1], e_ops=[spins.sz.sum()], method="cumulant")
     assert 3 < needed.seconds < 300
+
+
+def test_higher_cumulants_say_how_long_they_are_derived(monkeypatch):
+    """From some rows of their generator, before the others."""
+    monkeypatch.setattr("wignerflow.moments.limits.WORTH_SAYING", 0.0)
+    spins = wf.Spin(name="spins", count=6)
+    model = wf.Model(wf.couple(spins.sx, np.ones((6, 6)), spins.sx), initial={spins: wf.down})
+    options = {"e_ops": [spins.sz.sum()], "method": wf.Cumulant(order=3)}
+    needed = model.estimate([0, 0.1], **options)
+    assert "writing out 693 equations" in needed.what
+    took = wf.solve(model, [0, 0.1], progress=False, **options).stats["derivation_time"]
+    assert took / 10 < needed.seconds < 10 * took  # of a moment, on a machine that may be busy
 
 
 # ---------------------------------------------------------------- several runs
@@ -296,6 +309,89 @@ def test_ctrl_c_in_the_estimate_of_the_truncation_keeps_the_result(monkeypatch):
     assert result.stats["truncation"] == "nothing: interrupted"
 
 
+def interrupted_soon(monkeypatch, after=3):
+    """Ctrl-C when so many chunks were read."""
+    from wignerflow.run.record import UntilCtrlC
+
+    whole = UntilCtrlC.__iter__
+
+    def parts(self):
+        for k, part in enumerate(whole(self)):
+            if k == after - 1:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield part
+
+    monkeypatch.setattr(UntilCtrlC, "__iter__", parts)
+
+
+@pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
+@pytest.mark.parametrize("order", ["symmetric", "plain"])
+def test_ctrl_c_in_correlations_hands_over_what_is_done(order, monkeypatch):
+    model, e_ops = laser()
+    z = e_ops["z"]
+    options = {"t": 0.1, "order": order, "seed": 1, "dt": 0.01, "truncation": False}
+    before = signal.getsignal(signal.SIGINT)
+    known = wf.correlation(model, z, z, [0, 0.1], ntraj=96, **options)
+    interrupted_soon(monkeypatch)
+    found = wf.correlation(model, z, z, [0, 0.1], ntraj=10**7, **{**options, "truncation": None})
+    assert found.ntraj == 96 and found.stats["stopped_because"] == "interrupted"
+    assert np.array_equal(found.value, known.value) and np.array_equal(found.sem, known.sem)
+    assert np.isnan(found.truncation).all() and known.stats["stopped_because"] == "ntraj"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
+def test_ctrl_c_in_correlations_by_jumps_hands_over_what_is_done():
+    model, e_ops = laser()
+    z = e_ops["z"]
+    options = {"t": 0.1, "seed": 1, "method": "jumps", "truncation": False}
+    wf.correlation(model, z, z, [0, 0.1], ntraj=64, **options)  # compiled
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    found = wf.correlation(model, z, z, [0, 0.1], ntraj=10**7, **options)
+    timer.join()
+    assert found.stats["stopped_because"] == "interrupted" and 64 <= found.ntraj < 10**7
+    again = wf.correlation(model, z, z, [0, 0.1], ntraj=found.ntraj, **options)
+    assert np.allclose(found.value, again.value, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
+@pytest.mark.parametrize("pairs", [True, False])
+def test_ctrl_c_in_photons_hands_over_what_is_done(pairs, monkeypatch):
+    """With g2 chunk by chunk, without it group by group."""
+    model, _ = laser()
+    jump = model.given.jumps[0]
+    options = {"bins": np.linspace(0, 0.1, 4), "g1": pairs, "g2": pairs, "seed": 1, "dt": 0.01}
+    before = signal.getsignal(signal.SIGINT)
+    interrupted_soon(monkeypatch)
+    found = wf.photons(model, jump, ntraj=10**7, **options)
+    assert found.stats["stopped_because"] == "interrupted"
+    assert found.stats["truncation"] == found.stats["step_error"] == "nothing: interrupted"
+    assert 96 <= found.ntraj < 10**7 and (found.ntraj == 96) == pairs
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.undo()
+    known = wf.photons(model, jump, ntraj=found.ntraj, **options)
+    assert np.allclose(found.flux().value, known.flux().value, rtol=1e-12)
+    assert np.allclose(found.flux().sem, known.flux().sem, rtol=1e-9)
+
+
+def test_ctrl_c_in_the_step_error_of_photons_keeps_them(monkeypatch):
+    from wignerflow.analysis.photon_runs import Run
+
+    whole = Run._summed
+
+    def interrupted(self, grid, request, *arguments):
+        if request is not self.request:
+            raise KeyboardInterrupt
+        return whole(self, grid, request, *arguments)
+
+    monkeypatch.setattr(Run, "_summed", interrupted)
+    model, _ = laser()
+    found = wf.photons(model, model.given.jumps[0], bins=np.linspace(0, 0.1, 4), ntraj=128, seed=1)
+    assert found.ntraj == 128 and found.stats["stopped_because"] == "ntraj"
+    assert np.isfinite(found.flux().sem).all() and np.isnan(found.flux().step_error).all()
+
+
 # ---------------------------------------------------------------- functions that never settle
 
 
@@ -313,12 +409,36 @@ def test_rough_functions_end(monkeypatch):
         wf.solve(model, [0, 1], method="jumps", **options)
 
 
-@pytest.mark.slow
-def test_rough_functions_end_for_exact_solutions():
+def now_and_then(t):
+    return noise(t) if 0.4 < t < 0.41 else np.sin(t)
+
+
+def square(t):
+    return 1.0 * (np.sin(40 * t) > 0)
+
+
+@pytest.mark.parametrize("method", ["cumulant", "exact", "mean-field", "twa"])
+@pytest.mark.parametrize("function", [noise, now_and_then])
+def test_rough_functions_end_for_every_method(function, method):
+    """At once, with the coefficient's name; where it is noise for a moment alone, too."""
+    if function is now_and_then and method in ("mean-field", "twa"):
+        return  # a step of given length goes through it
     atoms = wf.Ensemble(4, name="atoms")
-    model = wf.Model(wf.coef(noise) * atoms.Jx, [wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.down})
-    with pytest.raises(ValueError, match=r"varies|coefficient"):
-        wf.solve(model, [0, 1], e_ops=[atoms.Jz], method="exact", progress=False)
+    H = wf.coef(function) * atoms.Jx
+    model = wf.Model(H, [wf.Jump(atoms.Jm, 1.0)], initial={atoms: wf.down})
+    begin = time.process_time()
+    with pytest.raises(ValueError, match=rf"must be .*coef\({function.__name__}\)"):
+        wf.solve(model, [0, 1], e_ops=[atoms.Jz], method=method, ntraj=64, progress=False)
+    assert time.process_time() - begin < LIMIT
+
+
+def test_functions_that_jump_are_no_noise():
+    from wignerflow.model.timescales import is_noise
+
+    for function in (np.sin, square, lambda t: np.sin(1e9 * t), lambda t: float(np.float32(t))):
+        assert not is_noise(wf.coef(function), 0.3, 0.3 + 1e-9)
+    assert not is_noise(wf.coef(square), 0.0, 1.0)
+    assert is_noise(wf.coef(noise), 0.3, 0.3 + 1e-9)
 
 
 def test_masked_numbers_are_no_numbers():

@@ -105,7 +105,8 @@ def correlation(
             smaller ones, else NaN.
 
     Returns:
-        A :class:`Correlation`.
+        A :class:`Correlation`. Ctrl-C ends it with the trajectories that are done, once there are
+        any: ``stats["stopped_because"]`` is then "interrupted", and errors of method and step NaN.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement; the method has no
@@ -165,7 +166,10 @@ def correlation(
     out.stats["wall_time"] = time.perf_counter() - begin
     for message in out.stats.setdefault("warnings", []):
         warnings.warn(message, UserWarning, stacklevel=2)
-    if stated:
+    if stated and out.stats.get("stopped_because") == "interrupted":
+        out.truncation = np.full(out.taus.shape, np.nan)
+        out.stats["truncation"] = "nothing: interrupted"
+    elif stated:
         from .correlation_truncation import state
 
         state(out, ask, engine, stated == "full")

@@ -24,7 +24,7 @@ from ..run.bounds import pace
 from ..run.delays import even_times
 from ..run.driver import Request, available_threads, prepare
 from ..run.pilot import Wanted
-from ..run.record import records
+from ..run.record import UntilCtrlC, records
 from ..run.statistics import BATCHES
 from ..solving import FAILED_LIMIT, PlanColumns
 from .correlation_result import Asked, Correlation
@@ -116,14 +116,21 @@ class Runs:
             for unit, (strength, part) in _hermitian_parts(list(self.base.values())[-1]):
                 factors.append(0.5j * unit / (2 * strength))
                 runs += [self._kicked(sign * strength * part) for sign in (1, -1)]
-        for (C, A, B, counts), *kicked in zip(*runs, strict=True):
-            for k, factor in enumerate(factors):
-                (plus, alive), (minus, other) = kicked[2 * k : 2 * k + 2]
-                C = C + factor * (plus - minus)
-                counts = counts & alive & other
-            out.add(C, A, B, counts, min(left, BATCHES))
-            left -= BATCHES
+        with UntilCtrlC(*runs) as parts:
+            for (C, A, B, counts), *kicked in parts:
+                for k, factor in enumerate(factors):
+                    (plus, alive), (minus, other) = kicked[2 * k : 2 * k + 2]
+                    C = C + factor * (plus - minus)
+                    counts = counts & alive & other
+                out.add(C, A, B, counts, min(left, BATCHES))
+                left -= BATCHES
+        self._noted(parts)
         return out
+
+    def _noted(self, parts: UntilCtrlC[Any]) -> None:
+        """How many trajectories there were, and why they ended."""
+        self.done = min(parts.parts * BATCHES, self.request.ntraj)
+        self.stopped = "interrupted" if parts.interrupted else "ntraj"
 
     def _products(self, values: Any, counts: Any) -> Any:
         a, b = (slot.read(values) for slot in self.slots)
@@ -206,26 +213,28 @@ class OrderedRuns(Runs):
                     self._twice(x * p[0] * p[1], y * q[0] * q[1]) for x in (1, -1) for y in (1, -1)
                 ]
         left = self.request.ntraj
-        for (C, counts), *kicked in zip(*runs, strict=True):
-            for k, (unit_a, e, unit_d, f) in enumerate(weights):
-                pp, pm, mp, mm = kicked[4 * k : 4 * k + 4]
-                for run in (pp, pm, mp, mm):
-                    counts = counts & run[3]
-                (app, dpp, xpp), (apm, dpm, xpm), (amp, dmp, xmp), (amm, dmm, xmm) = (
-                    (a[:, None], d[:, None], x) for a, d, x, _ in (pp, pm, mp, mm)
-                )
-                # each first derivative once: from the first kick on the other side
-                if k % len(last) == 0:
-                    by_a = (dpp * xpp + dpm * xpm - dmp * xmp - dmm * xmm) / (4 * e)
-                    C = C - 0.5j * unit_a * by_a
-                if k < len(last):
-                    by_d = (app * xpp - apm * xpm + amp * xmp - amm * xmm) / (4 * f)
-                    C = C + 0.5j * unit_d * by_d
-                both = (xpp - xpm - xmp + xmm) / (4 * e * f)
-                C = C + 0.25 * unit_a * unit_d * both
-            none = np.zeros(len(C), complex)
-            out.add(C, np.zeros_like(C), none, counts, min(left, BATCHES))
-            left -= BATCHES
+        with UntilCtrlC(*runs) as parts:
+            for (C, counts), *kicked in parts:
+                for k, (unit_a, e, unit_d, f) in enumerate(weights):
+                    pp, pm, mp, mm = kicked[4 * k : 4 * k + 4]
+                    for run in (pp, pm, mp, mm):
+                        counts = counts & run[3]
+                    (app, dpp, xpp), (apm, dpm, xpm), (amp, dmp, xmp), (amm, dmm, xmm) = (
+                        (a[:, None], d[:, None], x) for a, d, x, _ in (pp, pm, mp, mm)
+                    )
+                    # each first derivative once: from the first kick on the other side
+                    if k % len(last) == 0:
+                        by_a = (dpp * xpp + dpm * xpm - dmp * xmp - dmm * xmm) / (4 * e)
+                        C = C - 0.5j * unit_a * by_a
+                    if k < len(last):
+                        by_d = (app * xpp - apm * xpm + amp * xmp - amm * xmm) / (4 * f)
+                        C = C + 0.5j * unit_d * by_d
+                    both = (xpp - xpm - xmp + xmm) / (4 * e * f)
+                    C = C + 0.25 * unit_a * unit_d * both
+                none = np.zeros(len(C), complex)
+                out.add(C, np.zeros_like(C), none, counts, min(left, BATCHES))
+                left -= BATCHES
+        self._noted(parts)
         return out
 
     def _plain(self, values: Any, counts: Any) -> Any:
@@ -293,22 +302,31 @@ def trajectories(ask: Asked, engine: TWA, start: float) -> Correlation:
     steady = ask.start is None and kind is Runs
     run = kind(ask.model, engine, base, plan, ask.request, start, ask.taus, steady)
     sums = run.sums(ask.order == "plain")
-    _check_failed(sums.failed, ask.request.ntraj)
+    _check_failed(sums.failed, run.done)
     value, sem, without = sums.result(ask.connected)
-    stats = {"start": start, "origins": run.origins, "failed": sums.failed}
+    stats = {
+        "start": start,
+        "origins": run.origins,
+        "failed": sums.failed,
+        "stopped_because": run.stopped,
+    }
     return Correlation(
         ask.taus, value, sem, ask.order, ask.labels, ask.is_power, engine.name,
-        ask.request.ntraj, ask.request.seed, run.dt, stats, without,
-        step_error=_step_error(run, value),
+        run.done, ask.request.seed, run.dt, stats, without, step_error=_step_error(run, value),
     )  # fmt: skip
 
 
 def _step_error(run: Runs, value: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """The relative errors of the factors, added; NaN where a step was given."""
-    if not run.errors:
-        return np.full(value.shape, np.nan)
+    """The relative errors of the factors, added; NaN where a step was given, or after a Ctrl-C."""
+    unknown = np.full(value.shape, np.nan)
+    if not run.errors or run.stopped == "interrupted":
+        return unknown
+    try:
+        sizes = run.sizes()
+    except KeyboardInterrupt:  # the result is there
+        return unknown
     total = 0.0
-    for name, size in run.sizes().items():
+    for name, size in sizes.items():
         errors = run.errors[name][run.first :]
         total += float(errors.max(initial=0.0)) / size if size > 0 else 0.0
     return np.full(value.shape, total * float(np.abs(value).max(initial=0.0)))
@@ -336,8 +354,6 @@ def jumps(ask: Asked, engine: QuantumJumps, start: float) -> Correlation:
     )
     threads = request.threads or available_threads()
     total, kept, stopped = collected(run, request.ntraj, threads, None, 0.0, True)
-    if stopped != "ntraj":
-        raise KeyboardInterrupt
     sums = CorrelationSums(ask.taus.size)
     for values in kept:
         for part in (values[k : k + BATCHES] for k in range(0, len(values), BATCHES)):
@@ -346,9 +362,15 @@ def jumps(ask: Asked, engine: QuantumJumps, start: float) -> Correlation:
             there = np.arange(BATCHES) < len(part)
             sums.add(rows[:, 0], rows[:, 1], rows[:, 2, 0], there, len(part))
     value, sem, without = sums.result(ask.connected)
-    stats = {"start": start, "origins": 1, "failed": 0, "jumps": run.counted(total.n)}
+    stats = {
+        "start": start,
+        "origins": 1,
+        "failed": 0,
+        "jumps": run.counted(total.n),
+        "stopped_because": stopped,
+    }
     none = np.zeros(ask.taus.size)
     return Correlation(
-        ask.taus, value, sem, ask.order, ask.labels, ask.is_power, engine.name, request.ntraj,
+        ask.taus, value, sem, ask.order, ask.labels, ask.is_power, engine.name, total.n,
         request.seed, None, stats, without, step_error=none,
     )  # fmt: skip

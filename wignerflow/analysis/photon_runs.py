@@ -22,7 +22,7 @@ from ..phasespace.system import PhaseSpaceSystem
 from ..phasespace.twa import TWA
 from ..run.driver import Request, prepare
 from ..run.pilot import halved
-from ..run.record import Seen, folded
+from ..run.record import Seen, UntilCtrlC, folded
 from ..run.statistics import BATCHES
 from .balance import balanced, defect
 from .photon_errors import LEAST, PART
@@ -112,7 +112,7 @@ class Run:
         return KernelText(system, [Readout(p, False) for p in seen], diagnostic=False)
 
     def sums(self, flux: bool, g1: bool, g2: bool, steady: bool) -> Sums:
-        """Run all trajectories."""
+        """Run all trajectories, or up to a Ctrl-C: see ``done`` and ``stopped``."""
         out = self._summed(Grid.make(self.times, self.dt), self.request, flux, g1, g2, steady)
         if out.missing[1]:
             self.facts["balance"] = float(np.sqrt(out.missing[0] / out.missing[1]))
@@ -138,24 +138,36 @@ class Run:
             bins = (self._bins(*group) for group in seen)
             return next(bins) if single else out.part(bins)
 
-        for found in folded(self.text, grid, request, part, *groups, keep, draws):
-            out.add(found) if isinstance(found, Bins) else out.absorb(found)
+        runs = folded(self.text, grid, request, part, *groups, keep, draws)
+        with UntilCtrlC(runs) as parts:
+            for (found,) in parts:
+                out.add(found) if isinstance(found, Bins) else out.absorb(found)
         out.flush()
+        self.done = min(parts.parts * groups[0] * groups[1] * BATCHES, request.ntraj)
+        self.stopped = "interrupted" if parts.interrupted else "ntraj"
         return out
 
     def pair(
         self, g1: bool, g2: bool, steady: bool, data: Data
     ) -> tuple[Photons, Photons] | tuple[None, None]:
         """Shorter runs with the step and with half of it, the same noise in both."""
-        if self.request.dt is not None:
-            self.facts["step_error"] = data.stats["step_error"] = "nothing: `dt` was given"
+        given, ended = self.request.dt is not None, "interrupted"
+        if given or self.stopped == ended:
+            why = ended if self.stopped == ended else "`dt` was given"
+            data.stats["step_error"] = f"nothing: {why}"
             return None, None
         request = replace(self.request, ntraj=max(LEAST, self.request.ntraj // PART))
         coarse = Grid.make(self.times, self.dt)
-        sums = [
-            self._summed(grid, request, data.estimator == "flux", g1, g2, steady, draws)
-            for grid, draws in zip((coarse, halved(coarse)), self.text.pilot_draws, strict=True)
-        ]
+        sums = []
+        try:
+            for grid, draws in zip((coarse, halved(coarse)), self.text.pilot_draws, strict=True):
+                flux = data.estimator == "flux"
+                sums.append(self._summed(grid, request, flux, g1, g2, steady, draws))
+                if self.stopped == ended:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:  # the result is there
+            data.stats["step_error"] = f"nothing: {ended}"
+            return None, None
         data.stats["step_error"] = f"half the step on {request.ntraj} trajectories"
         one, two = (from_sums(x, replace(data, stats={}), self.infinite) for x in sums)
         return one, two

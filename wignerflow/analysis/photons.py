@@ -113,6 +113,9 @@ def photons(
         :class:`Photons`, with methods ``n``, ``flux``, ``g1``, ``g2``, ``modes``, ``spectrum``,
         ``quadrature`` and ``number``, each by name of an output.
 
+    Ctrl-C ends it with the trajectories that are done, once there are any: ``stats`` says so under
+    "stopped_because".
+
     Every moment states the error of the method itself, ``.truncation``, and that of the step,
     ``.step_error``: twice the difference between two shorter runs, one with half the step. They are
     NaN where there is nothing to compare with: the exact chain takes long, or ``dt`` was given.
@@ -206,15 +209,19 @@ def photons(
         if run.infinite or run.ways:
             estimator = "bins"
         sums = run.sums(estimator == "flux", g1, g2, steady)
+    count, stopped = run.done, run.stopped
     failed = count - round(sums.count.sum())
     if failed > FAILED_LIMIT * count:
         raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
     data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
-    data.stats, data.shapes = {**run.facts, "failed": failed, "warnings": []}, shapes
+    data.stats = {**run.facts, "failed": failed, "stopped_because": stopped, "warnings": []}
+    data.shapes = shapes
     out = from_sums(sums, data, run.infinite)
     out.references.coarse, out.references.fine = run.pair(g1, g2, steady, data)
     out.stats["wall_time"] = time.perf_counter() - begin
-    if wanted:
+    if wanted and out.stats["step_error"] == "nothing: interrupted":
+        out.stats["truncation"] = "nothing: interrupted"
+    elif wanted:
         pairs = (g1, g2) if shapes is None else (True, False)
         _compare(out, model, list(named.values()), pairs, wanted == "full")
     _warn(out, model, named)

@@ -44,6 +44,7 @@ VARIABLES = 8  # of a system with controls, at most
 LIFETIMES = 3  # of the slowest rate: shortest time before averages are taken
 FAMILY = 0.01  # family-wise error rate of the tests at one length
 SETTLED = 1e-6  # of the largest value: accepted drift of a deterministic method
+LASTING, TURNS = 0.9, 4  # a swing that keeps so much of itself, and turns so often, in half a run
 
 Base = Mapping[str, Op | ArrayOp]
 
@@ -138,6 +139,7 @@ class Runner:
         self.device = default_device() if device is None and runs_trajectories(engine) else device
         self.model = model
         self.seed, self.single, self.threads, self.dt = seed, single, threads, dt
+        self.first = dt  # of runs whose steps are extrapolated
         self.slots = plan.slots()
         self.every = np.arange(plan.channels)
         self.lowered: dict[int, Any] = {}
@@ -145,6 +147,10 @@ class Runner:
         self.seconds = 0.0  # per trajectory and step, of the last run
         self.deadline: float | None = None  # ``time.perf_counter``
         self.step_error: dict[str, NDArray[np.float64]] | None = None
+        #: Whether means of a method without noise oscillate for ever, as far as can be seen.
+        self.swings = False
+        #: The largest of their values, to which errors of steps are relative.
+        self.largest = 0.0
         self.stochastic = engine.stochastic
         if controls is not False:
             #: Why there are no controls; None: there are.
@@ -206,6 +212,9 @@ class Runner:
     def quarters(self, which: int, model: Model, T: float, ntraj: int) -> NDArray[np.float64]:
         """Means over the four quarters of [0, T], (batches, 4, K)."""
         values, n = self.values(which, model, np.linspace(0, T, TIMES + 1), ntraj), TIMES // 4
+        if not self.stochastic:
+            self.swings = self.swings or swings(values[0])
+            self.largest = max(self.largest, float(np.abs(values).max()))
         return np.stack([values[:, 1 + k * n : 1 + (k + 1) * n].mean(axis=1) for k in range(4)], 1)
 
     def shaped(self, runs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -238,7 +247,7 @@ class Runner:
                 outcome = simulate(text, times, self.every, request)
             else:
                 columns, step = PlanColumns(self.plan, {}), guess(text.system, times)
-                first = Prepared(self.dt or step)
+                first = Prepared(self.first or step)
                 outcome = extrapolated(text, times, self.every, request, first, columns)
             self._check_whole(outcome.stats["stopped_because"])
             self.dt = outcome.dt
@@ -335,12 +344,28 @@ def _largest(mean: NDArray[np.float64], error: NDArray[np.float64]) -> float:
     return float(flat.max(initial=0.0))
 
 
-def relaxation(parts: list[NDArray[np.float64]], stochastic: bool) -> Test:
-    """Third against last quarter, and start against start."""
+def swings(values: NDArray[np.float64]) -> bool:
+    """Whether means at ``TIMES`` and 0, (times, K), oscillate and do not calm down.
+
+    The largest swing of the second half of a run is about that between a quarter and half of it.
+    """
+    before, after = values[TIMES // 4 : TIMES // 2], values[TIMES // 2 :]
+    sizes = np.ptp(after, axis=0)
+    k = int(np.argmax(sizes))
+    turns = np.diff(np.sign(np.diff(after[:, k])))
+    return bool(
+        sizes[k] > SETTLED * np.abs(values).max()
+        and sizes[k] > LASTING * np.ptp(before[:, k])
+        and np.count_nonzero(turns) >= TURNS
+    )
+
+
+def relaxation(parts: list[NDArray[np.float64]], stochastic: bool, largest: float = 0.0) -> Test:
+    """Third against last quarter, and start against start; ``largest``: value at any time."""
     halves = [p[:, 2:].mean(axis=1) for p in parts]
     changes = [p[:, 3] - p[:, 2] for p in parts]
     if not stochastic:
-        scale = max(float(np.abs(p).max()) for p in parts) or 1.0
+        scale = max(*(float(np.abs(p).max()) for p in parts), 0.1 * largest) or 1.0
         # spread over the second half, so that oscillations do not pass
         drift = max(float(np.abs(c[0]).max()) for c in changes) / (SETTLED * scale)
         difference = float(np.abs(halves[0][0] - halves[-1][0]).max()) / (SETTLED * scale)

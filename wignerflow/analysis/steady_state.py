@@ -302,10 +302,11 @@ def _relaxed(
     starts = [runner.model, elsewhere(runner.model)] if unique else [runner.model]
     share = ntraj // len(starts)
     T = runner.length(runner.first_time() if relax is None else 2 * relax)
-    passed = apart = 0
+    passed = apart = swinging = 0
     test = None
     runner.deadline = deadline
     for _ in range(DOUBLINGS if relax is None else 1):
+        runner.swings = False
         try:
             parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
         except (TimeoutError, ValueError) as error:
@@ -318,10 +319,18 @@ def _relaxed(
                 f"The time was up before it was known whether the model comes to rest by "
                 f"t = {T:.4g}: pass a longer `timeout`, or fewer `ntraj`."
             ) from error
-        test = relaxation(parts, runner.stochastic)
+        test = relaxation(parts, runner.stochastic, runner.largest)
         passed = passed + 1 if test.passed else 0
         if passed == (2 if relax is None else 1):
             return _finish(runner, parts, test, T, share, unique, starts)
+        swinging = swinging + 1 if runner.swings and relax is None else 0
+        if swinging == 2:
+            raise NotRelaxed(
+                f"The model does not come to rest, because it oscillates: until t = {T:.4g} the "
+                "means swing to and fro, in the second half of that time no less than before. Look "
+                "at it with `wf.solve`, and average there over its periods. If it calms down far "
+                "more slowly than its rates say, pass the time that it needs as `relax`."
+            )
         apart = apart + 1 if test.drift < test.limit <= test.difference else 0
         if apart == PATIENCE or (deadline is not None and time.perf_counter() > deadline):
             break

@@ -343,7 +343,7 @@ def propagated(
         start, stop = float(times[0]), float(times[-1])
         largest = min((stop - start) / 40, visible_step(coefficients, start, stop, UNSEEN)[0])
         matrices = system.matrices, system.weights
-        return propagate.adaptive(*matrices, W, y, times, rtol, largest, lost)
+        return propagate.adaptive(*matrices, W, y, times, rtol, largest, coefficients, lost)
 
     if not pulses:
         return between(system.y, tlist)

@@ -16,7 +16,7 @@ Reference: Al-Mohy and Higham, SIAM J. Sci. Comput. 33, 488 (2011), who choose s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from ..compiler.loops import Loop
 from ..estimate import announce, check_time
+from ..model.coefficients import Coef
+from ..model.timescales import Looks
 
 Array = NDArray[np.float64]
 
@@ -33,8 +35,6 @@ Array = NDArray[np.float64]
 PER_COMPILED, PER_ENTRY, PER_OUTPUT = 1.2e-9, 2.5e-9, 2e-5
 #: Steps in which time must advance by this share of the whole.
 STALLED, ADVANCE = 10_000, 1e-6
-#: How many times more steps than expected are no good, if two looks in turn see them.
-HOPELESS, PATIENCE = 1e5, 2
 _FEWER = "ask for fewer output times or observables"
 
 
@@ -168,9 +168,10 @@ def adaptive(
     tlist: Array,
     rtol: float,
     max_step: float,
+    coefs: Sequence[Coef],
     lost: Callable[[Array], bool] = never,
 ) -> tuple[Array, Array, dict[str, float]]:
-    """As :func:`constant` for A(t) = sum_g weights(t)[g] * matrices[g]."""
+    """As :func:`constant` for A(t) = sum_g weights(t)[g] * matrices[g], which hold ``coefs``."""
 
     def slope(t: float, x: Array) -> Array:
         f = weights(t)
@@ -202,15 +203,13 @@ def adaptive(
         rtol=max(rtol, 3e-14),
         atol=0.01 * rtol * scale,
     )
-    expected, slow = steps, 0
+    looks = Looks(coefs, float(tlist[0]), span)
     done, steps, mark = 1, 0, float(tlist[0])
     while done < tlist.size:
         check_time(solver.t - tlist[0], span)
         message = solver.step()
         if steps % STALLED == STALLED - 1:
-            advance = (solver.t - mark) / span
-            slow = slow + 1 if STALLED > HOPELESS * expected * advance else 0
-            if advance < ADVANCE or slow == PATIENCE:
+            if solver.t - mark < ADVANCE * span:
                 raise ValueError(
                     f"The integrator does not get on at t = {solver.t:.6g}: a coefficient of the "
                     "model varies too fast there. Give samples instead, `wf.coef(values, times)`."
@@ -219,6 +218,7 @@ def adaptive(
         if solver.status == "failed":
             raise ValueError(f"The integrator stopped at t = {solver.t:.6g}: {message}")
         steps += 1
+        looks.look(int(steps), float(solver.t))
         if solver.t >= tlist[done]:
             between = solver.dense_output()
             while done < tlist.size and tlist[done] <= solver.t:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from .coefficients import Coef
 
 Array = NDArray[np.float64]
@@ -19,6 +20,10 @@ UNSEEN = 0.5
 #: What counts as a jump: so much of the largest value within so much of the time; and how many
 #: samples of a coefficient, or jumps, become nodes of their own.
 JUMP, SHARP, BENDS = 0.02, 1e-12, 512
+#: Noise is looked for every so many steps of an integrator, where they are shorter than this share
+#: of the whole; at so many places, as changes of so much of the largest value that a thousandth of
+#: a step brings about as well as a step.
+EVERY, CREEP, PLACES, NOISY, FINER, SAME = 64, 1e-6, 16, 1e-4, 1e-3, 0.3
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
@@ -117,3 +122,47 @@ def _visible(coef: Coef, start: float, stop: float, share: float, count: int) ->
             break
         step /= 2
     return step
+
+
+class Looks:
+    """Looks out for coefficients that are noise, while an integrator takes steps.
+
+    Args:
+        coefs: coefficients; samples are no noise.
+        start: the time at first.
+        span: the whole time.
+    """
+
+    def __init__(self, coefs: Iterable[Coef], start: float, span: float):
+        self.coefs = [c for c in dict.fromkeys(coefs) if c.function is not None]
+        self.mark, self.least = start, CREEP * EVERY * span
+
+    def look(self, steps: int, t: float) -> None:
+        """So many steps have led to time t.
+
+        Raises:
+            ValueError: they are short, since a coefficient is noise here.
+        """
+        if steps % EVERY or not self.coefs:
+            return
+        begin, self.mark = self.mark, t
+        if t - begin > self.least:
+            return
+        for coef in self.coefs:
+            if is_noise(coef, begin, t):
+                must = "be smooth, piecewise, for this method to follow it"
+                was = _check.Note(f"noise near t = {t:.4g} ({coef!r})")
+                hint = "Give samples instead: `wf.coef(values, times)`."
+                _check.fail("function", must, was, hint)
+
+
+def is_noise(coef: Coef, start: float, stop: float) -> bool:
+    """Whether a coefficient changes in no time by about as much as in a step of ``EVERY``."""
+    at = points(start, stop, PLACES)
+    step = (stop - start) / EVERY * (0.5 + np.arange(at.size) * _GOLDEN % 1)
+    least = 1e2 * np.finfo(float).eps * max(abs(start), abs(stop))
+    if FINER * float(step.min()) < least:
+        return False
+    values = coef(at)
+    far, near = (float(np.median(np.abs(coef(at + d) - values))) for d in (step, FINER * step))
+    return near > NOISY * float(np.abs(values).max()) and near > SAME * far

@@ -15,6 +15,7 @@ judge the second order.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from itertools import combinations, combinations_with_replacement
 from math import comb, prod
@@ -23,16 +24,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..estimate import check_time
+from ..estimate import announce, check_time
 from ..model.op import Op
 from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin
-from . import closure
+from . import closure, limits
 from .algebra import LETTERS, closed, symmetric
 from .closure import MAX_DEGREE, TooHigh
 from .clusters import operator
 from .generator import Family, Times, families
-from .limits import TooLarge
 from .physical import Bounds
 from .variables import Array, Variables
 
@@ -40,6 +40,8 @@ from .variables import Array, Variables
 LIMIT = 20_000
 #: Rows of the generator after which the time is looked at.
 LOOK = 20
+#: Rows that tell how long all take.
+SAMPLE = 40
 #: Coefficients of the generator, in units of the largest of their kind, that are rounding.
 ROUNDING = 1e-13
 
@@ -60,7 +62,7 @@ class HigherOrder:
         order: of the highest cumulants that are kept.
 
     Raises:
-        TooLarge: there are more than ``LIMIT`` moments.
+        limits.TooLarge: there are more than ``LIMIT`` moments.
         TooHigh: the equations hold products of too many operators.
     """
 
@@ -68,7 +70,7 @@ class HigherOrder:
         self.v, self.order = variables, order
         many = size(variables.size, order)
         if many > LIMIT:
-            raise TooLarge(
+            raise limits.TooLarge(
                 f"Cumulants of order {order} have up to {many} moments (limit {LIMIT}): use fewer "
                 "array members, or wf.Cumulant(order=2)."
             )
@@ -84,6 +86,7 @@ class HigherOrder:
         self._joint = self._splittings(self.monos[: self.length])
         entries: dict[Times, list[tuple[int, int, complex]]] = {}
         near = [_by_class(family) for family in terms]
+        self._say_how_long(terms, near)
         for row in range(self.length):
             if row % LOOK == 0:
                 check_time()
@@ -163,6 +166,19 @@ class HigherOrder:
         return out
 
     # ------------------------------------------------------------ the generator
+
+    def _say_how_long(self, terms: list[Family], near: list[dict[int, list[int]]]) -> None:
+        """Before the equations are written out, from some of them."""
+        some = np.unique(np.linspace(0, self.length - 1, SAMPLE).astype(int)).tolist()
+        begin = time.thread_time()
+        for row in some:
+            for f, family in enumerate(terms):
+                self._acted(f, family, near[f], self.monos[row])
+        seconds = (time.thread_time() - begin) * self.length / len(some)
+        if seconds > limits.WORTH_SAYING:
+            need = limits.COPIES * 8.0 * self.length
+            what = f"the moments: writing out {self.length} equations"
+            announce(seconds, need, what, "use fewer array members, or wf.Cumulant(order=2)")
 
     def _acted(
         self, f: int, family: Family, near: Mapping[int, list[int]], mono: Mono

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,9 +14,18 @@ import numpy as np
 import scipy
 
 from ..estimate import check_time
+from ..model.coefficients import Coef
+from ..model.timescales import Looks
 from .variables import Array
 
-Rhs = Callable[[float, Array], Array]
+
+class Rhs(Protocol):
+    """dy/dt, and the coefficients in it."""
+
+    times: list[Coef]
+
+    def __call__(self, t: float, y: Array) -> Array:
+        """dy/dt."""
 
 
 class Bounds(Protocol):
@@ -38,6 +48,8 @@ STALLED, ADVANCE = 2000, 1e-9
 #: Steps, or share of the whole, after which the time is looked at, which takes as long as a step of
 #: a small model.
 LOOK, SHARE = 8, 0.05
+#: Seconds of the processor after which a run tells how long it takes.
+TRIAL = 0.2
 #: LSODA solves one problem at a time.
 _ALONE = Lock()
 
@@ -54,8 +66,50 @@ class Trajectory:
     warnings: list[str] = field(default_factory=list)
 
 
+class Trial:
+    """Tells once how long a run takes: from how far it comes in the second half of a moment.
+
+    What is left is taken in steps as long as the next, or at the pace of that half where that is
+    faster: steps grow at first.
+
+    Args:
+        end: time up to which it runs.
+        say: takes the seconds of all of it.
+    """
+
+    def __init__(self, end: float, say: Callable[[float], None]):
+        self.end, self.say, self.told = end, say, False
+        self.begin, self.steps, self.half = time.thread_time(), 0, (0.0, 0, -np.inf)
+
+    def look(self, t: float, step: float) -> None:
+        """One more step has led to time t; the next is as long as ``step``."""
+        if self.told:
+            return
+        self.steps += 1
+        spent, (before, mark, since) = time.thread_time() - self.begin, self.half
+        if mark == 0 or spent < TRIAL / 2:
+            self.half = (spent, self.steps, t)
+        elif spent > TRIAL:
+            steps = self.steps - mark
+            each = (spent - before) / steps
+            self.told = True
+            self.say(spent + (self.end - t) * each / max(step, (t - since) / steps))
+
+    def over(self) -> None:
+        """The run has ended."""
+        if not self.told:
+            self.told = True
+            self.say(time.thread_time() - self.begin)
+
+
 def integrate(
-    rhs: Rhs, times: Array, start: Array, bounds: Bounds, rtol: float, largest: float = np.inf
+    rhs: Rhs,
+    times: Array,
+    start: Array,
+    bounds: Bounds,
+    rtol: float,
+    largest: float = np.inf,
+    trial: Trial | None = None,
 ) -> Trajectory:
     """Moments at ``times``: LSODA for small models, which also treats stiff ones, else DOP853.
 
@@ -68,6 +122,10 @@ def integrate(
         bounds: what moments may be.
         rtol: relative tolerance of one step.
         largest: largest step.
+        trial: is told how far it has come.
+
+    Raises:
+        ValueError: a coefficient is noise, which no integrator can follow.
     """
     out = np.full((times.size, start.size), np.nan)
     out[0] = start
@@ -79,6 +137,7 @@ def integrate(
         )
         done, steps, diverged, mark = 1, 0, None, float(times[0])
         whole = float(times[-1] - times[0])
+        looks = Looks(rhs.times, float(times[0]), whole)
         least, seen = ADVANCE * whole, float(times[0])
         while done < times.size:
             if steps % LOOK == 0 or solver.t - seen > SHARE * whole:
@@ -86,6 +145,9 @@ def integrate(
                 seen = float(solver.t)
             solver.step()
             steps += 1
+            looks.look(steps, float(solver.t))
+            if trial is not None:
+                trial.look(float(solver.t), getattr(solver, "h_abs", solver.step_size))
             stalled = False
             if steps % STALLED == 0:
                 stalled, mark = solver.t - mark < least, float(solver.t)

@@ -21,8 +21,11 @@ MEMORY = 4e9
 #: For a map of the generator and a pair of basic operators on its sites, while equations are made;
 #: and for every term of them.
 SECONDS_PER_PAIR, SECONDS_PER_TERM = 3e-5, 9e-7
-#: Seconds from which that is announced before the run itself.
-WORTH_SAYING = 1.0
+#: Seconds from which that is announced before the run itself, and within which equations are
+#: written out where only an estimate is asked for.
+WORTH_SAYING, SOON = 1.0, 10.0
+#: Seconds per moment and time, for reading out.
+PER_OUTPUT = 2e-8
 #: Vectors and matrices of the size of the state that the integrator holds.
 COPIES = 25
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..estimate import announce
+from ..estimate import announce, check_memory, heard_by
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.op import Op
@@ -19,9 +19,10 @@ from ..model.subsystems import Mode
 from ..model.timescales import UNSEEN, visible_step
 from .generator import generator
 from .higher import HigherOrder, HigherReadout
-from .limits import COPIES, MEMORY, WORTH_SAYING, needed, too_large, why_not
+from .integrate import Trial
+from .limits import COPIES, MEMORY, PER_OUTPUT, SOON, WORTH_SAYING, needed, too_large, why_not
 from .observe import Readout
-from .program import EVALUATIONS, Program, least_time
+from .program import EVALUATIONS, Program, least_times
 from .pulsed import through
 from .steady import relax
 from .text import text
@@ -108,8 +109,10 @@ class Cumulant:
         if need > self.memory:
             raise too_large(need, self.memory)
         families = generator(model, variables)
-        seconds = least_time(families, variables)
-        if seconds > WORTH_SAYING:
+        derivation, seconds = least_times(families, variables)
+        listener = heard_by()
+        soon = listener is not None and listener.precise and derivation < SOON
+        if seconds > WORTH_SAYING and not soon:
             announce(
                 seconds,
                 need,
@@ -155,9 +158,18 @@ class Cumulant:
         program = self.system(model)
         readout = self.readout(program, ops)
         derived = time.thread_time() - began
-        _say_how_long(program, times, derived)
+        size = program.length
+        need = 16.0 * times.size * size + 8.0 * COPIES * program.v.size**2
+        what = f"the moments: {size} of them, {times.size} times"
+        check_memory(need, what, FEWER)
+
+        def say(seconds: float) -> None:
+            announce(derived + seconds + PER_OUTPUT * times.size * size, need, what, FEWER)
+
+        trial = Trial(float(times[-1]), say)
         largest = largest_step(model, times)
-        run = through(model, program, times, program.bounds(), self.rtol, largest)
+        run = through(model, program, times, program.bounds(), self.rtol, largest, trial)
+        trial.over()
         values = readout(run.y)
         stats: dict[str, Any] = {
             "engine": f"{WORDS[self.order]}-order cumulants",
@@ -215,32 +227,6 @@ def named(ops: Mapping[str, Op], values: NDArray[np.complex128]) -> dict[str, ND
         name: row.real.copy() if op.is_hermitian() else row
         for (name, op), row in zip(ops.items(), values, strict=True)
     }
-
-
-def _say_how_long(program: Program | HigherOrder, times: Array, derived: float) -> None:
-    """From one right-hand side, and how fast it changes along itself."""
-    y = program.initial()
-    taken = []
-    for _ in range(2):  # of processor time, since others may be at work
-        begin = time.thread_time()
-        slope = program(float(times[0]), y)
-        taken.append(time.thread_time() - begin)
-    each = min(taken)
-    size = float(np.linalg.norm(slope))
-    span, rate = float(times[-1] - times[0]), 0.0
-    if size > 0:
-        step = 1e-6 * max(1.0, float(np.linalg.norm(y))) / size
-        rate = float(np.linalg.norm(program(float(times[0]), y + step * slope) - slope)) / (
-            step * size
-        )
-    evaluations = max(EVALUATIONS, 12 * span * rate)
-    announce(
-        derived + evaluations * each + 2e-8 * times.size * y.size,
-        16.0 * times.size * y.size + 8.0 * COPIES * program.v.size**2,
-        f"the moments: about {evaluations:.2g} right-hand sides of {y.size} moments, "
-        f"{times.size} times",
-        FEWER,
-    )
 
 
 def largest_step(model: Model, times: Array) -> float:

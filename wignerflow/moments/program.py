@@ -236,11 +236,12 @@ def _many(families: list[Family]) -> list[Family]:
     return [f for f in families if f.index.shape[1] > SAMPLE]
 
 
-def least_time(families: list[Family], variables: Variables) -> float:
-    """Seconds of writing out the equations and of the fewest evaluations, about, before both."""
+def least_times(families: list[Family], variables: Variables) -> tuple[float, float]:
+    """Seconds of writing out the equations, and with the fewest evaluations, before both, about."""
     terms = expected_terms(_many(families), variables)
     each = EACH_TERM * terms + EACH_PRODUCT * float(variables.size) ** 3
-    return derivation_time(families) + SECONDS_PER_TERM * terms + EVALUATIONS * each
+    derivation = derivation_time(families) + SECONDS_PER_TERM * terms
+    return derivation, derivation + EVALUATIONS * each
 
 
 def expected_terms(families: list[Family], variables: Variables) -> float:

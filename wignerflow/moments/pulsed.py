@@ -10,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.pulses import alone
 from .generator import Family, generator
-from .integrate import Bounds, Trajectory, integrate
+from .integrate import Bounds, Trajectory, Trial, integrate
 from .variables import Array, Variables
 
 
@@ -21,6 +22,7 @@ class Moments(Protocol):
     """Moment equations: a right-hand side, its state at first, and that of other generators."""
 
     v: Variables
+    times: list[Coef]
 
     def __call__(self, t: float, y: Array) -> Array:
         """dy/dt."""
@@ -33,25 +35,32 @@ class Moments(Protocol):
 
 
 def through(
-    model: Model, program: Moments, times: Array, bounds: Bounds, rtol: float, largest: float
+    model: Model,
+    program: Moments,
+    times: Array,
+    bounds: Bounds,
+    rtol: float,
+    largest: float,
+    trial: Trial | None = None,
 ) -> Trajectory:
     """Moments of a model at ``times``, from its initial state, after the pulses at each.
 
     Args:
         model: the model.
         program: its moment equations.
-        times, bounds, rtol, largest: see ``integrate``.
+        times, bounds, rtol, largest, trial: see ``integrate``.
     """
     start = program.initial()
     if not model.pulses:
-        return integrate(program, times, start, bounds, rtol, largest)
+        return integrate(program, times, start, bounds, rtol, largest, trial)
     total = Trajectory(np.full((times.size, start.size), np.nan), 0, 0)
 
     def run(rhs: Moments, when: Array, y: Array, most: float) -> Array:
-        part = integrate(rhs, when, y, bounds, rtol, most)
+        # the time within a pulse is none
+        part = integrate(rhs, when, y, bounds, rtol, most, trial if rhs is program else None)
         total.evaluations += part.evaluations
         total.steps += part.steps
-        if rhs is program:  # the time within a pulse is none
+        if rhs is program:
             total.unphysical = total.unphysical or part.unphysical
             total.diverged = part.diverged
             total.warnings += part.warnings

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from ..estimate import announce, check_memory
 from ..kernels.cpu import CpuKernel
 from ..kernels.module import Grid, KernelText
 from .driver import Request, available_threads
+from .interrupts import Interrupts
 from .needs import announce_run
 from .statistics import BATCHES
 
@@ -36,7 +37,7 @@ def records(
     request: Request,
     reduce: Callable[..., T],
     keep: bool = False,
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """What ``reduce`` makes of every chunk of 32 trajectories, in order.
 
     It is called with the values (32, T, K) of the real channels, and whether each trajectory
@@ -59,7 +60,7 @@ def folded(
     groups: int,
     keep: bool = False,
     draws: tuple[int, int, int] = (1, 1, 1),
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """What ``fold`` makes of successive chunks of 32 trajectories, in order.
 
     Args:
@@ -127,3 +128,39 @@ def folded(
         finally:
             kernel.stop()
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class UntilCtrlC(Generic[T]):
+    """Parts of runs that go together, up to the first Ctrl-C once there is one of each.
+
+    Args:
+        runs: generators of as many parts, which are closed on leaving.
+
+    Attributes:
+        parts: how many there were.
+        interrupted: whether they ended before they were through.
+    """
+
+    def __init__(self, *runs: Generator[T, None, None]):
+        self.runs, self.parts, self.interrupted = runs, 0, False
+        self._wish = Interrupts()
+
+    def __enter__(self) -> UntilCtrlC[T]:
+        self._wish.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            for run in self.runs:
+                run.close()
+        finally:
+            self._wish.__exit__(*error)
+
+    def __iter__(self) -> Iterator[tuple[T, ...]]:
+        for part in zip(*self.runs, strict=True):
+            yield part
+            self.parts += 1
+            self._wish.armed = True
+            if self._wish.wanted:
+                self.interrupted = True
+                return

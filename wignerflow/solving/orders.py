@@ -54,8 +54,7 @@ class _Watch:
     def __init__(self, program: Any, start: float, span: float):
         self.program, self.inner, self.span = program, program.bounds(), span
         self.t, self.mark, self.steps = 0.0, start, 0
-
-        self.v = program.v
+        self.v, self.times = program.v, program.times
 
     def __call__(self, t: float, y: Any) -> Any:
         self.t = t
