@@ -49,6 +49,9 @@ class Beyond(ValueError):
         super().__init__(message)
         self.estimate = estimate
 
+    def __reduce__(self) -> tuple[type[Beyond], tuple[str, Estimate]]:
+        return type(self), (self.args[0], self.estimate)  # from worker processes
+
 
 def duration(seconds: float) -> str:
     """Seconds in a unit that people use."""

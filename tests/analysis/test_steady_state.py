@@ -111,7 +111,14 @@ def off_its_frame():
     return wf.Model(H, jumps, initial=initial), {"x": atoms.Jx}
 
 
-@pytest.mark.parametrize("made", [lambda: ring(0.0), lambda: ring(0.0, 0.3), off_its_frame])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: ring(0.0),
+        lambda: ring(0.0, 0.3),
+        pytest.param(off_its_frame, marks=pytest.mark.slow),
+    ],
+)
 def test_lasting_oscillations_are_not_steady(made):
     """Undamped ones, and limit cycles: said once they have been seen twice, not after minutes."""
     model, e_ops = made()
@@ -122,11 +129,11 @@ def test_lasting_oscillations_are_not_steady(made):
 
 
 def test_oscillations_that_calm_down_are_waited_for():
-    """The control of the above: ten turns within the time of the damping."""
-    model, e_ops = ring(0.2, 3.0)
+    """The control of the above: some turns within the time of the damping."""
+    model, e_ops = ring(1.0, 6.0)
     found = steady_state(model, e_ops, "mean-field")
-    late = wf.solve(model, [0, 80, 160], e_ops=e_ops, method="mean-field", truncation=False)
-    assert found.expect["x"] == pytest.approx(late.expect["x"][-1], rel=1e-5)
+    late = wf.solve(model, [0, 20, 40], e_ops=e_ops, method="mean-field", truncation=False)
+    assert found.expect["x"] == pytest.approx(late.expect["x"][-1], abs=2e-5)
 
 
 def test_too_short_a_relaxation_is_said():

@@ -333,7 +333,7 @@ def test_ctrl_c_in_correlations_hands_over_what_is_done(order, monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     known = wf.correlation(model, z, z, [0, 0.1], ntraj=96, **options)
     interrupted_soon(monkeypatch)
-    found = wf.correlation(model, z, z, [0, 0.1], ntraj=10**7, **{**options, "truncation": None})
+    found = wf.correlation(model, z, z, [0, 0.1], ntraj=10**7, **{**options, "truncation": True})
     assert found.ntraj == 96 and found.stats["stopped_because"] == "interrupted"
     assert np.array_equal(found.value, known.value) and np.array_equal(found.sem, known.sem)
     assert np.isnan(found.truncation).all() and known.stats["stopped_because"] == "ntraj"
@@ -341,16 +341,22 @@ def test_ctrl_c_in_correlations_hands_over_what_is_done(order, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
-def test_ctrl_c_in_correlations_by_jumps_hands_over_what_is_done():
+def test_ctrl_c_in_correlations_by_jumps_hands_over_what_is_done(monkeypatch):
+    from wignerflow.exact.collect import Moments
+
     model, e_ops = laser()
-    z = e_ops["z"]
+    z, whole = e_ops["z"], Moments.with_more
+
+    def with_more(self, values):
+        if self.n:
+            os.kill(os.getpid(), signal.SIGINT)
+        return whole(self, values)
+
     options = {"t": 0.1, "seed": 1, "method": "jumps", "truncation": False}
-    wf.correlation(model, z, z, [0, 0.1], ntraj=64, **options)  # compiled
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    found = wf.correlation(model, z, z, [0, 0.1], ntraj=10**7, **options)
-    timer.join()
-    assert found.stats["stopped_because"] == "interrupted" and 64 <= found.ntraj < 10**7
+    monkeypatch.setattr(Moments, "with_more", with_more)
+    found = wf.correlation(model, z, z, [0, 0.1], ntraj=10**5, **options)
+    monkeypatch.undo()
+    assert found.stats["stopped_because"] == "interrupted" and 64 <= found.ntraj < 10**5
     again = wf.correlation(model, z, z, [0, 0.1], ntraj=found.ntraj, **options)
     assert np.allclose(found.value, again.value, rtol=1e-12)
 
@@ -360,11 +366,11 @@ def test_ctrl_c_in_correlations_by_jumps_hands_over_what_is_done():
 def test_ctrl_c_in_photons_hands_over_what_is_done(pairs, monkeypatch):
     """With g2 chunk by chunk, without it group by group."""
     model, _ = laser()
-    jump = model.given.jumps[0]
+    jump = model.given[0]
     options = {"bins": np.linspace(0, 0.1, 4), "g1": pairs, "g2": pairs, "seed": 1, "dt": 0.01}
     before = signal.getsignal(signal.SIGINT)
     interrupted_soon(monkeypatch)
-    found = wf.photons(model, jump, ntraj=10**7, **options)
+    found = wf.photons(model, jump, ntraj=10**7, truncation=True, **options)
     assert found.stats["stopped_because"] == "interrupted"
     assert found.stats["truncation"] == found.stats["step_error"] == "nothing: interrupted"
     assert 96 <= found.ntraj < 10**7 and (found.ntraj == 96) == pairs
@@ -387,7 +393,7 @@ def test_ctrl_c_in_the_step_error_of_photons_keeps_them(monkeypatch):
 
     monkeypatch.setattr(Run, "_summed", interrupted)
     model, _ = laser()
-    found = wf.photons(model, model.given.jumps[0], bins=np.linspace(0, 0.1, 4), ntraj=128, seed=1)
+    found = wf.photons(model, model.given[0], bins=np.linspace(0, 0.1, 4), ntraj=128, seed=1)
     assert found.ntraj == 128 and found.stats["stopped_because"] == "ntraj"
     assert np.isfinite(found.flux().sem).all() and np.isnan(found.flux().step_error).all()
 

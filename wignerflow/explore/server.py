@@ -22,6 +22,7 @@ from ..solving import METHODS
 from . import work
 
 MOST = 2_000_000  # bytes of a model file in the page
+SECONDS = 60.0  # that a browser may take to send what it announced
 KINDS = {"nc": "application/x-netcdf", "png": "image/png", "py": "text/x-python"}
 TEMPLATE = """# A superradiant laser: change anything, and run it.
 [[subsystems]]
@@ -50,6 +51,10 @@ method = "twa"
 ntraj = 4000
 seed = 7
 """
+
+
+class NoSuchPath(Exception):
+    """Nothing is served there."""
 
 
 class Explorer:
@@ -114,12 +119,14 @@ class Explorer:
         """Content type and content that a request for a path below the token gets.
 
         Raises:
-            LookupError: there is no such path.
-            ValueError, TypeError, RuntimeError, OSError: what the page shows as an error.
+            NoSuchPath: there is nothing.
+            Exception: any other is shown by the page as an error.
         """
         if path == "":
             return "text/html; charset=utf-8", self.page().encode()
         given = json.loads(body or b"{}")
+        if not isinstance(given, dict):
+            _check.fail("body", "be an object", given, kind=TypeError)
         text, method = str(given.get("text", "")), str(given.get("method", ""))
         if path in ("check", "live"):
             found = self.do(path, text)
@@ -128,7 +135,7 @@ class Explorer:
             return "application/json", json.dumps(found).encode()
         kind = path.removeprefix("export.")
         if path != "run" and kind not in KINDS:
-            raise LookupError(path)
+            raise NoSuchPath(path)
         _check.one_of("method", method, METHODS)
         if path == "run":
             return "application/json", json.dumps(self.do("run", text, method)).encode()
@@ -137,6 +144,8 @@ class Explorer:
 
 def _handler(explorer: Explorer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = SECONDS
+
         def do_GET(self) -> None:
             self._reply(b"", self.path.partition("/")[2].partition("/")[2] == "")
 
@@ -162,9 +171,9 @@ def _handler(explorer: Explorer) -> type[BaseHTTPRequestHandler]:
         def _answer(self, path: str, body: bytes) -> None:
             try:
                 self._send(200, *explorer.answer(path, body))
-            except LookupError:
+            except NoSuchPath:
                 self._send(404, "text/plain", b"not found")
-            except (ValueError, TypeError, RuntimeError, OSError) as error:
+            except Exception as error:  # whatever is wrong with a model, the page goes on
                 said = {"error": str(error), "kind": type(error).__name__}
                 self._send(422, "application/json", json.dumps(said).encode())
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import time
 import warnings
 from typing import Any
 
 import numpy as np
 
+from ..estimate import TooLong, within
 from ..live import file_page
 from ..runfile import parse, read_run
 from ..solving import resolve_method, solve
@@ -45,14 +48,23 @@ def _named(job: Any) -> str:
 def _solved(text: str, method: str) -> Any:
     job, engine = _job(text), resolve_method(method)
     options = {k: v for k, v in job.options.items() if k in KEPT}
+    limit: Any = contextlib.nullcontext()
     if "timeout" in engine.uses:
         options["timeout"] = SECONDS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # they stand in the result
-        return solve(
-            job.model, job.tlist, e_ops=job.e_ops, method=engine, progress=False,
-            **options,
-        )  # fmt: skip
+    else:
+        limit = within(time.process_time() + SECONDS, True)
+    try:
+        with limit, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # they stand in the result
+            return solve(
+                job.model, job.tlist, e_ops=job.e_ops, method=engine, progress=False,
+                **options,
+            )  # fmt: skip
+    except TooLong:
+        raise TimeoutError(
+            f"Method {method!r} takes more than {SECONDS:g} s for this model: run it with "
+            "`wignerflow run`."
+        ) from None
 
 
 def check(text: str) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class FailedTrajectories(RuntimeError):
         super().__init__(message)
         self.result = result
 
+    def __reduce__(self) -> tuple[type[FailedTrajectories], tuple[str, Result]]:
+        return type(self), (self.args[0], self.result)  # from worker processes
+
 
 @dataclass
 class Task:
