@@ -3,9 +3,11 @@
 import html
 import json
 import re
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import wignerflow as wf
@@ -81,3 +83,55 @@ def test_a_page_is_written_where_its_name_says(tmp_path, capsys):
     assert main(["export", str(own), "--html", str(own)]) == 2
     assert "must end in '.html'" in capsys.readouterr().err
     assert own.read_bytes() == LASER.read_bytes()
+
+
+def coupled(members):
+    spins = wf.Ensemble(50, name="spins", count=members)
+    A = np.random.default_rng(1).normal(size=(members, members)) / members
+    H = wf.couple(spins.Jp, A + A.T, spins.Jm)
+    jumps = [wf.LocalJump(spins.sm, 1.0)]
+    return wf.Model(H, jumps, initial={spins: wf.up}), {"z": spins.Jz.sum()}
+
+
+REQUESTS = {
+    "times": (lambda: cases.laser(20), np.linspace(0, 1, 10**6), {}, "hold at most .* times"),
+    "steps": (lambda: cases.laser(20), [0, 1], {"dt": 1e-8}, "`dt` must be at least"),
+    "members": (lambda: coupled(100), [0, 0.1], {"dt": 0.05}, "have tables of at most"),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_pages_that_no_browser_opens_are_refused(name, monkeypatch):
+    """Before work of minutes. A hundred members stand for thousands here."""
+    monkeypatch.setattr("wignerflow.live.page.TABLES", 20_000)
+    make, times, options, must = REQUESTS[name]
+    begin = time.process_time()
+    with pytest.raises(ValueError, match=must):
+        live_page(make, times, {}, reference=None, **options)
+    assert time.process_time() - begin < 30
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_sliders_and_subsystems_stay_text(name):
+    atoms = wf.Ensemble(20, name=name)
+
+    def make(**given):
+        jumps = [wf.Jump(atoms.Jm, given[name])]
+        return wf.Model(0.1 * atoms.Jx, jumps, initial={atoms: wf.up}), {"z": atoms.Jz}
+
+    page = live_page(make, [0.0, 0.1], {name: (0.1, 0.2)}, dt=0.05, reference=None)
+    found = Elements()
+    found.feed(page)
+    assert [label for label, _ in found.scripts] == ["data", "host", "worker", None]
+    assert found.running == [] and "<" not in found.scripts[0][1]
+    assert json.loads(found.scripts[0][1])["sliders"][0]["name"] == name
+
+
+def test_pages_put_text_in_as_text():
+    """Scripts of the pages never write markup: names reach them as data."""
+    root = Path(wf.__file__).parent
+    scripts = [p for part in ("live", "explore") for p in (root / part).glob("*.js")]
+    assert len(scripts) >= 3
+    for path in scripts:
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert way not in path.read_text(encoding="utf-8"), (path.name, way)

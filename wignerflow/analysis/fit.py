@@ -120,14 +120,15 @@ def fit(
         solve_options: of :func:`wignerflow.solve`, such as ``method`` and ``ntraj``.
 
     Returns:
-        A :class:`Fit` with ``values``, ``errors``, ``covariance`` and ``plot()``.
+        A :class:`Fit` with ``values``, ``errors``, ``covariance`` and ``plot()``. Ctrl-C ends it
+        with the best parameters so far, whose errors are then NaN, and a warning.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement; no variable of ``data`` is
             named like an observable; fewer points than parameters.
 
     Warns:
-        UserWarning: a parameter moves no curve, or the search did not converge.
+        UserWarning: a parameter moves no curve, the search did not converge, or Ctrl-C ended it.
 
     Example:
         >>> import numpy as np, wignerflow as wf
@@ -159,13 +160,25 @@ def fit(
         _warn(f"No curve moves with {', '.join(still)}: nothing can be said of it. Does `model_of` "
               "use it, and not round it?")  # fmt: skip
     scale = np.where(begin == 0, 1.0, np.abs(begin))
-    found = least_squares(
-        problem.residuals, begin, problem.jacobian, method="trf", x_scale=scale,
-        xtol=1e-6, ftol=1e-8, gtol=1e-10, max_nfev=60,
-    )  # fmt: skip
-    if not found.success:
-        _warn(f"The search did not converge: {found.message}")
-    return problem.finish(found.x)
+    try:
+        found = least_squares(
+            problem.residuals, begin, problem.jacobian, method="trf", x_scale=scale,
+            xtol=1e-6, ftol=1e-8, gtol=1e-10, max_nfev=60,
+        )  # fmt: skip
+        if not found.success:
+            _warn(f"The search did not converge: {found.message}")
+        return problem.finish(found.x)
+    except KeyboardInterrupt:
+        out = problem.so_far()
+        if out is None:
+            raise
+        _warn("Interrupted: these are the best parameters so far, whose errors are not known.")
+        return out
+    except Exception as error:
+        if problem.best is not None:
+            best = dict(zip(origin, problem.best[1].tolist(), strict=True))
+            error.add_note(f"The best parameters until then: {best}.")
+        raise
 
 
 def _warn(text: str) -> None:
@@ -229,6 +242,8 @@ class _Problem:
         self.skip = 1 if time[0] > 0 else 0
         self.times = np.concatenate([[0.0], time]) if self.skip else time
         self.evaluations = 0
+        #: chi2, parameters and result of the best run so far.
+        self.best: tuple[float, NDArray[np.float64], Result] | None = None
 
     def solve(self, x: NDArray[np.float64], last: bool = False) -> Result:
         """The model's result at the parameters x; ``last``: with all that is said of errors."""
@@ -295,7 +310,10 @@ class _Problem:
             if self.evaluations < 2:
                 raise
             return np.full(self.measured.size, np.inf)
-        return (self.curves(result) - self.measured) / self.sigma
+        r = (self.curves(result) - self.measured) / self.sigma
+        if self.best is None or r @ r < self.best[0]:
+            self.best = float(r @ r), x.copy(), result
+        return np.asarray(r)
 
     def jacobian(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Central differences, one-sided at the border of what the model allows."""
@@ -330,6 +348,19 @@ class _Problem:
         curves = np.concatenate([np.asarray(errors[n])[self.skip :] for n in self.observed])
         most = np.abs(weight) @ (curves / self.sigma)
         return dict(zip(self.names, map(float, most), strict=True))
+
+    def so_far(self) -> Fit | None:
+        """The best parameters that were tried, without errors."""
+        if self.best is None:
+            return None
+        chi2, x, result = self.best
+        values = dict(zip(self.names, x.tolist(), strict=True))
+        errors = dict.fromkeys(self.names, np.nan)
+        return Fit(
+            values, errors, np.full((x.size, x.size), np.nan), chi2,
+            self.measured.size - x.size, self.absolute,
+            result, self.evaluations, self.table, dict(errors), dict(errors),
+        )  # fmt: skip
 
     def finish(self, x: NDArray[np.float64]) -> Fit:
         """The fit at its end, with the covariance of the parameters."""

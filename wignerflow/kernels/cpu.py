@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler import build, targets
-from ..estimate import heard_by
+from ..estimate import check_memory, heard_by
 from . import rng
 from .means import settle
 from .module import Grid, KernelText
@@ -114,6 +114,10 @@ class CpuKernel:
         self.state_slots, self.scratch = layout.state_slots, len(layout.scratch)
         self.wide_slots, self.channels = text.wide_slots(grid), text.channels_total
         self.noise = 1.0 if text.system.noise else 0.0
+        if text.links.active:
+            rings = float(self.wide_slots) * self.lanes * np.dtype(self.dtype).itemsize
+            remedy = "ask for shorter delays of links, or longer steps"
+            check_memory(rings, "Light under way on links", remedy)
         self.p, self.o, self.ct, self.rows = text.tables(grid, self.dtype, start is not None)
         self.bmap = np.full(text.channels_total, -1, np.int64)
         self.bmap[batched] = np.arange(batched.size)

@@ -31,7 +31,7 @@ from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue
 
 #: Numbers of a field: w_0, w_1, and with records those of its vacuum part and its ordering term.
 PLAIN, RECORDED = 2, 5
-#: More steps than any delay has.
+#: More steps than any delay may have.
 FULL = 2**40
 
 
@@ -346,4 +346,7 @@ def delays_in_steps(
         least = shortest / 1.5
         must = f"be at most {least:.6g}, or {shortest:.6g} where delays are multiples of it"
         _check.fail("dt", must, h)
+    if np.any(whole >= FULL):
+        longest = _check.Note(f"{h * float(delays.max()):.3g}, {float(whole.max()):.3g} steps")
+        _check.fail("delay", f"be shorter than {FULL:.2g} steps", longest)
     return whole.astype(np.int64), alpha

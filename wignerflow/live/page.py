@@ -34,6 +34,8 @@ from .sliders import Interpolant, Point, Rough, Slider, interpolate
 HERE = Path(__file__).parent
 REFERENCES = ("auto", "exact", "cumulant")
 SECONDS = 60.0
+#: Means that a page shows, times times observables; and bytes of a kernel's tables in it.
+MEANS, TABLES = 100_000, 20_000_000
 
 
 def live_page(
@@ -86,6 +88,9 @@ def live_page(
     if not names:
         must = "hold an operator (the page makes no derived observables)"
         _check.fail("e_ops", must, list(e_ops))
+    if times.size * len(names) > MEANS:
+        was = _check.Note(f"{times.size} of {len(names)} observables")
+        _check.fail("tlist", f"hold at most {MEANS // len(names)} times for a live page", was)
     try:
         kernel = live_kernel(model_of, sliders, times, method, names, dt)
     except Rough as error:
@@ -95,6 +100,9 @@ def live_page(
         )
         must = "change the numbers of the model smoothly, and nothing else"
         _check.fail("sliders", must, _check.Note(str(error)), hint)
+    if len(kernel.module.tables) > TABLES:
+        was = _check.Note(f"one of {len(kernel.module.tables) / 1e6:.0f} MB")
+        _check.fail("model", f"have tables of at most {TABLES / 1e6:.0f} MB for a live page", was)
     seconds = SECONDS if reference == "auto" else math.inf
     behind = curves_behind(model_of, sliders, times, names, reference, seconds)
     plain = _file(model, {n: e_ops[n] for n in names}, times, method)

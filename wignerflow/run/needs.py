@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimate import announce, check_memory, heard_by
-from ..kernels.cpu import CpuKernel
+from ..kernels.cpu import CpuKernel, lanes_for
 from ..kernels.module import Grid, KernelText
 from .driver import Request, available_threads
 
 LEAST = 1e-9  # seconds per trajectory, step and variable, at least
 CRUDE = 1.0  # seconds below which that lower bound will do
 LOOK = 2e6  # trajectories times steps times variables that are timed
-_REMEDY = "ask for fewer output times, observables or kept samples"
+_REMEDY = "ask for fewer output times, observables or kept samples, or shorter delays of links"
 
 
 def memory(
@@ -31,10 +31,13 @@ def memory(
     sums = 8.0 * times * (2 * text.channels_total + 40 + 32 * batched)
     grid = steps * (24.0 + 8 * len(text.layout.parameters.time_parts))
     state = text.layout.state_slots
+    rings = 0.0
     if dt is not None and text.links.active:
-        state += text.links.wide(np.array([dt]))
+        wide = text.links.wide(np.array([dt]))
+        state += wide
+        rings = float(wide) * lanes_for(text) * (4 if request.single else 8)  # of a task
     kept = 12.0 * state * request.ntraj if request.keep else 0.0
-    return sums * (2 * threads + 2) + grid + kept
+    return sums * (2 * threads + 2) + rings * threads + grid + kept
 
 
 def check_outputs(text: KernelText, tlist: NDArray[np.float64], request: Request) -> None:
@@ -61,17 +64,15 @@ def announce_run(
     """
     steps = float(np.sum(Grid.checked(tlist, dt)))
     threads = request.threads or available_threads()
+    need = memory(text, tlist.size, batched.size, steps, request, dt)
+    what = f"{request.ntraj} trajectories of {steps:.0f} steps and {tlist.size} times"
+    check_memory(need, what, _REMEDY)  # before any is timed
     seconds = LEAST * request.ntraj * steps * text.layout.state_slots / threads
     listener, compiling = heard_by(), 0.0
     if listener is not None and (listener.precise or listener.number * seconds > CRUDE):
         seconds, compiling = _timed(text, tlist, batched, request, dt, steps)
         seconds /= min(threads, -(-request.ntraj // 32))
-    announce(
-        seconds,
-        memory(text, tlist.size, batched.size, steps, request, dt),
-        f"{request.ntraj} trajectories of {steps:.0f} steps and {tlist.size} times",
-        _REMEDY,
-    )
+    announce(seconds, need, what, _REMEDY)
     return compiling
 
 
