@@ -327,7 +327,7 @@ def _relaxed(
         if swinging == 2:
             raise NotRelaxed(
                 f"The model does not come to rest, because it oscillates: until t = {T:.4g} the "
-                "means swing to and fro, in the second half of that time no less than before. Look "
+                "means swing, in the second half of that time no less than before. Look "
                 "at it with `wf.solve`, and average there over its periods. If it calms down far "
                 "more slowly than its rates say, pass the time that it needs as `relax`."
             )
