@@ -171,8 +171,8 @@ AGREEING = {1.0: 100.0, 0.5: 60.0, 0.25: 0.01, 0.125: 8.0, 0.0625: 2.0, 0.03125:
 class Agreeing:
     """A pilot whose runs at one step and its half agree by chance."""
 
-    tlist, compiling, orders = np.array([0.0, 1.0]), 0.0, (None, 2.0, 2.0)
-    work, needed = 0.0, 1.0
+    tlist, compiling, orders = np.array([0.0, 1.0]), 0.0, (1.0, 2.0, 2.0)
+    work, needed, powers = 0.0, 1.0, True
     text = SimpleNamespace(work=1, layout=SimpleNamespace(state_slots=1))
 
     def level(self, h):

@@ -10,9 +10,10 @@ are the fractions :math:`\langle I_F\rangle/\langle I_F + I_B\rangle` and
 Eq. (8), L_F = sum_m e^{+i phi m} J^-_m, emitters that follow that field radiate into L_B. Here the
 drive is forward in the sense of L_F.
 
+The scheme is that for small noise, whose steps may be twelve times as long as with the splitting.
 The step is fixed first, by halving it on the shortest chain under a strong drive until the fraction
 and the emission change by less than the tolerance; N_tot Gamma dt is the same for all chains, whose
-rates all scale with N_tot.
+rates all scale with N_tot. At N_tot Gamma dt = 32 the first trajectories diverge.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ QUICK_DRIVES = (0.0, 0.05, 0.1, 0.2, 0.3)
 NTRAJ, QUICK_NTRAJ = 500, 128
 TIME = 2.0
 #: N_tot Gamma dt, tried in this order; the first that passes is taken.
-STEPS = (2.0, 1.0, 0.5)
+STEPS = (24.0, 12.0, 6.0)
 #: Largest change of the forward fraction, and of the emission relative to itself, by halving.
 TOLERANCE = 0.01
 PILOT_NTRAJ, QUICK_PILOT = 4096, 1024
@@ -65,7 +66,10 @@ def run(M: int, drive: float, scaled_step: float, **sampling: Any) -> wf.Result:
         "emission": forward + backward,
     }
     step = scaled_step / (N * M)
-    return wf.solve(model, [0.0, TIME], e_ops=e_ops, dt=step, progress=False, **sampling)
+    # averages over the mirror of the chain without drive would make its fractions 1/2 untested
+    how: dict[str, Any] = {"method": wf.TWA(scheme="small-noise"), "symmetrize": False}
+    how |= {"truncation": False, "progress": False}
+    return wf.solve(model, [0.0, TIME], e_ops=e_ops, dt=step, **how, **sampling)
 
 
 def choose_step(say: Say, **sampling: Any) -> tuple[float, list[list[float]]]:

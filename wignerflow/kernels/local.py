@@ -184,12 +184,12 @@ class LocalPrinter:
         return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(AXIAL if self.axial[k] else 22)]
 
     def noise_single(self, k: int, out: Lines) -> None:
-        """Normals of a single block into scratch."""
+        """Normals of a single block into scratch: three of two pairs."""
         if k in self.matrices:
             self.matrices[k].noise("0", out)
             return
         for e, pair in enumerate(self.pairs[k]):
-            slots = [self.layout.s(f"local{k}_{2 * e + i}") for i in range(2)]
+            slots = [self.layout.s(f"local{k}_{i}") for i in range(2 * e, min(2 * e + 2, 3))]
             fill(out, "kl", pair, slots)
 
     def noise_member(self, k: int, out: Lines) -> None:

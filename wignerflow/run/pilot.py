@@ -146,9 +146,9 @@ class Pilot:
     powers = True
 
     @property
-    def orders(self) -> tuple[float | None, float, float]:
+    def orders(self) -> tuple[float, float, float]:
         """With which errors are taken to fall where that is not seen, at most, and may fall."""
-        return (2.0, 3.0, 4.0) if self.text.system.scheme == SMALL_NOISE else (None, 2.0, 2.0)
+        return (2.0, 3.0, 4.0) if self.text.system.scheme == SMALL_NOISE else (1.0, 2.0, 2.0)
 
     def __init__(
         self,

@@ -123,7 +123,7 @@ def _other(search: _Search) -> StepChoice:
         with contextlib.suppress(Declined):
             other = NetPilot(*what)
     other.needed = pilot.needed
-    own = _Search(other, level.h, search.first)
+    own = _Search(other, max(level.h, search.begin), search.first)
     found = own.run() or _no_step(other, own.h)
     dearer = DEARER_ARRAYS if text.layout.arrays else DEARER
 
@@ -157,7 +157,7 @@ class _Search:
     """
 
     def __init__(self, pilot: Pilot, h: float, first: float):
-        self.pilot, self.h, self.first = pilot, h, first
+        self.pilot, self.h, self.first, self.begin = pilot, h, first, h
         self.before: Level | None = None
         self.waiting: Level | None = None  # one that passed, to be borne out by its half
         self.order: float | None = None
@@ -186,14 +186,14 @@ class _Search:
                     jump = int(np.clip(np.floor(np.log2(ratio) / 2), 1, 3))
                 self.before = level
             finer = self.h / 2.0**jump
-            if self._spent(finer):
-                return self._extrapolated()
             if np.sum(Grid.count(pilot.tlist, finer)) > MAX_STEPS:
                 break
             self.h = finer
             ready = self.before is not None and self.waiting is None
             if leave is not None and ready and leave(pilot, finer):
                 return None
+            if self._spent(finer):
+                return self._extrapolated()
         return (
             _no_step(pilot, self.h) if self.before is None else _choice(pilot, self.before, False)
         )
@@ -201,7 +201,7 @@ class _Search:
     def _spent(self, finer: float) -> bool:
         """Whether another pair would make the pilot dear, and long next to the run."""
         pilot = self.pilot
-        if self.before is None or self.waiting is not None:
+        if self.before is None or self.waiting is not None or not pilot.powers:
             return False
         steps = float(np.sum(Grid.count(pilot.tlist[[0, -1]], finer)))
         most = max(
@@ -211,12 +211,17 @@ class _Search:
         return pilot.work + self.before.h / finer * self.last > most
 
     def _extrapolated(self) -> StepChoice:
-        """A step that no pair was run at, by the order of the last ones, or the first."""
+        """A step that no pair was run at, by the order of the last ones.
+
+        Not below the first guess where no error is seen.
+        """
         level = self.before
         assert level is not None
-        order = self.order or self.pilot.orders[0] or 1.0
+        order = self.order or self.pilot.orders[0]
         ratio = max(level.ratio(level.stated), 1.0)
-        h = max(level.h * ratio ** (-1 / order), min(self.first, level.h))
+        h = level.h * ratio ** (-1 / order)
+        if not level.seen:
+            h = max(h, min(self.first, level.h))
         stated = level.stated * (h / level.h) ** order
         own = replace(level, h=h, stated=stated)
         return _choice(self.pilot, own, own.ratio(stated) <= 1 + 1e-9 or not level.seen)
@@ -227,13 +232,14 @@ class _Search:
         if before is not None and before.seen and level.seen and level.size > 0:
             found = np.log(before.size / level.size) / np.log(before.h / level.h)
             self.order = float(min(found, most)) if found > 0.8 else None
-            least = None  # it is seen
         order = least if self.order is None else self.order
-        halving = 2.0 ** (order if order is not None else 1.0)
-        level.stated = (level.difference + SURE * level.error) * halving / (halving - 1)
-        if before is not None and order is not None:
+        halving = 2.0**order
+        whole = halving / (halving - 1)
+        level.stated = (level.difference + SURE * level.error) * whole
+        if before is not None and (self.pilot.powers or self.order is not None):
             fallen = before.stated.max(axis=0) * (level.h / before.h) ** order
-            if level.ratio(fallen) < level.ratio(level.stated):
+            sure = level.ratio((level.difference - SIGNIFICANT * level.error) * whole)
+            if sure <= level.ratio(fallen) < level.ratio(level.stated):
                 level.stated = np.broadcast_to(fallen, level.stated.shape)
         met = level.ratio(level.stated) <= 1 and level.rough <= 1
         if self.waiting is not None:
@@ -245,7 +251,7 @@ class _Search:
                 return _choice(self.pilot, self._between(level), True)
             self.waiting = level
         ratio = level.ratio(level.stated)
-        if self.waiting is None and order is not None and before is not None and self.pilot.powers:
+        if self.waiting is None and before is not None and self.pilot.powers:
             if 1 < ratio <= halving and level.rough <= 1 and not self._sudden(level):
                 # half of this step would be known by the order alone
                 h = level.h * ratio ** (-1 / order)
