@@ -67,3 +67,27 @@ def test_photons_behind_delays_state_the_error_of_the_step(monkeypatch):
     assert (off > 6 * sem).any()  # it is the step, and much of it
     assert (off < found.step_error + 4 * sem).all()
     assert found.step_error.max() < 4 * off.max()
+
+
+def test_a_run_goes_on_with_the_step_it_came_with():
+    modes, _, model = line((0.3137, 0.1713))
+    kw = {"e_ops": {"n": modes.n}, "ntraj": 64, "progress": False}
+    first = wf.solve(model, EVEN, keep="final", seed=1, **kw)
+    later = wf.solve(model, EVEN, start=first, seed=2, **kw)
+    assert first.dt == later.dt and first.dt > 0
+    np.testing.assert_allclose(later.expect["n"][0], first.expect["n"][-1], rtol=1e-5)
+
+
+def test_checkpoints_hold_outputs_on_steps(tmp_path):
+    """Even outputs go on as one run; uneven ones lie between steps, which is said before any."""
+    modes, _, model = line((0.3137, 0.1713))
+    path = tmp_path / "run.wf"
+    kw = {"e_ops": {"n": modes.n}, "seed": 1, "progress": False}
+    with pytest.raises(ValueError, match="`tlist` must be evenly spaced for a checkpoint"):
+        wf.solve(model, UNEVEN, checkpoint=path, ntraj=64, **kw)
+    wf.solve(model, EVEN, checkpoint=path, ntraj=64, **kw)
+    more = wf.solve(model, EVEN, checkpoint=path, ntraj=128, **kw)
+    whole = wf.solve(model, EVEN, ntraj=128, **kw)
+    assert more.dt == whole.dt
+    np.testing.assert_array_equal(more.expect["n"], whole.expect["n"])
+    np.testing.assert_array_equal(more.step_error["n"], whole.step_error["n"])

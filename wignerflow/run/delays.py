@@ -18,6 +18,12 @@ from .schedule import LEAST, Schedule
 PARTS = 50  # of the shortest gap between delays, at most, that their common spacing is
 
 
+def even(tlist: NDArray[np.float64]) -> bool:
+    """Whether times are evenly spaced."""
+    gaps = np.diff(tlist)
+    return bool(np.ptp(gaps) <= 1e-9 * max(float(gaps.mean()), float(np.abs(tlist).max())))
+
+
 def delayed_step(
     text: KernelText, tlist: NDArray[np.float64], dt: float | None
 ) -> tuple[float, int, str]:
@@ -28,15 +34,13 @@ def delayed_step(
     half as long. Where outputs are evenly spaced it is a part of their spacing (and the number is
     0), else outputs are interpolated between steps.
     """
-    gaps = np.diff(tlist)
-    gap, even = float(gaps.mean()), True
-    if np.ptp(gaps) > 1e-9 * max(gap, float(np.abs(tlist).max())):
-        gap, even = float(tlist[-1] - tlist[0]), False
+    on_steps = even(tlist)
+    gap = float(np.diff(tlist).mean()) if on_steps else float(tlist[-1] - tlist[0])
     links = text.system.links
     delays = np.array([link.delay for link in links])
     members = max(block.size for block in text.system.blocks)
     wanted = guess(text.system, tlist) / members if dt is None else dt
-    first = max(1 if even else LEAST, int(np.ceil(gap / min(wanted, gap) - 1e-9)))
+    first = max(1 if on_steps else LEAST, int(np.ceil(gap / min(wanted, gap) - 1e-9)))
     first = max(first, int(np.ceil(gap / float(delays.min()) - 1e-9)))
     tried = first + np.arange(min(first, 1000) + 1)
     rest = np.abs(np.outer(tried, delays) / gap % 1)
@@ -44,8 +48,8 @@ def delayed_step(
     number = int(tried[multiple][0]) if np.any(multiple) else first
     if not np.any(multiple):
         number = max(number, int(np.ceil(1.5 * gap / float(delays.min()) - 1e-9)))
-    where = "a part of the output spacing" if even else "outputs interpolated between steps"
-    return gap / number, 0 if even else number, f"{where}, no longer than a delay"
+    where = "a part of the output spacing" if on_steps else "outputs interpolated between steps"
+    return gap / number, 0 if on_steps else number, f"{where}, no longer than a delay"
 
 
 class DelayedPilot(Pilot):

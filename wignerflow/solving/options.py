@@ -190,6 +190,9 @@ def read_options(
         _check.one_of("keep", keep, ["final"])
         if not runs_trajectories(method):
             _check.fail("keep", "be None for a method without phase-space trajectories", keep)
+    origin = None if start is None else _read_start(start, method, model, count, number)
+    if model.links and start is not None and step is None:
+        step = start.dt  # light under way belongs to steps
     return Options(
         begin,
         count,
@@ -206,7 +209,7 @@ def read_options(
         limit,
         target,
         keep == "final",
-        None if start is None else _read_start(start, method, model, count, number),
+        origin,
         kept,
         found,
         client,

@@ -25,6 +25,7 @@ from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
 from ..result import Result
 from ..run.bounds import guess, varying
+from ..run.delays import even
 from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
 from ..run.extrapolated import coefficient_times, extrapolated
 from ..run.gpus import place
@@ -73,6 +74,10 @@ class Trajectories:
         self.without = self._place(options.device)
         #: Step and pilot; a continued run takes the step that it chose before.
         self.prepared: Prepared | None = None
+        if problem.model.links and options.checkpoint is not None and not even(problem.times):
+            # it holds sums at outputs, and these lie between steps
+            must = "be evenly spaced for a checkpoint with delayed links"
+            _check.fail("tlist", must, problem.times)
         if options.dt is not None and not problem.model.links:
             chosen = options.chosen
             self.prepared = Prepared(options.dt)
