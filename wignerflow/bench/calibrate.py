@@ -57,7 +57,7 @@ def net_kernel(made: Made, some: int, points: int = LEAST_POINTS) -> GuidedKerne
     """A short run by nets along ``some`` directions."""
     text, _ = _text(made)
     times = made[1][::10]
-    grid = Grid.make(times, float(times[1] - times[0]) / 4)
+    grid = Grid.make(times, float(times[1] - times[0]) / 2)
     run = GuidedKernel(text, grid, single=True, batched=np.zeros(0, np.int64), points=points)
     with Crew(1, lambda: None) as crew:
         run.directions = directions(run.own, grid, run.K, some, crew, True)
