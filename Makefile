@@ -45,8 +45,8 @@ test-browser: $(STAMP)-test $(STAMP)-browser
 	$(BIN)/python -m pytest -q -m "slow or not slow" tests/live
 
 hostile: $(STAMP)-test
-	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" tests/hostile tests/run/test_checkpoint.py \
-		tests/run/test_cards.py
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow" --durations=12 -o faulthandler_timeout=400 \
+		tests/hostile tests/run/test_checkpoint.py tests/run/test_cards.py
 
 mutate: $(STAMP)-test
 	nice $(BIN)/python -m tests.mutate $(PACKAGES) --number $(or $(NUMBER),60) --seed $(or $(SEED),1)
