@@ -48,3 +48,14 @@ def test_the_conda_recipe_has_the_requirements_of_the_package() -> None:
         re.findall(r"^ +- ([a-z0-9_-]+)", recipe.split("  run:")[1].split("\ntest:")[0], re.M)
     )
     assert {n.replace("matplotlib", "matplotlib-base") for n in names} - given == set()
+
+
+def test_tutorials_finish_their_figures_in_one_block() -> None:
+    """The gallery shows and closes every figure at the end of its block."""
+    late = []
+    for path in sorted((ROOT / "tutorials").glob("*.py")):
+        for k, block in enumerate(re.split(r"(?m)^# %%$", path.read_text(encoding="utf-8"))):
+            draws = re.search(r"(?m)^\s*(?:ax|axes|left|right)\b[.[]", block)
+            if draws and not re.search(r"subplots\(|\.plot\(\)|new_figure|compare_plot", block):
+                late.append(f"{path.name}, block {k}")
+    assert late == []

@@ -32,16 +32,17 @@ def broadened(N, width, bins, state, rate=1.0, by="frequency"):
 
 
 t = np.linspace(0, 4, 33)
-fig, (left, right) = plt.subplots(1, 2, layout="constrained", figsize=(9, 3.8))
+fig, ax = plt.subplots()
 for bins, mark in ((7, "s"), (31, "o")):
     model, e_ops = broadened(10_000, 1.0, bins, wf.bloch(np.pi / 2, 0.0), rate=0.0)
     free = wf.solve(model, t, e_ops=e_ops, ntraj=256, seed=1, dt=0.05, progress=False)
-    left.errorbar(
+    ax.errorbar(
         t, free.expect["dipole"], free.sem["dipole"], fmt=mark, ms=4, label=f"TWA, {bins} bins"
     )
-left.plot(t, np.exp(-(t**2) / 2), "k--", lw=1, label=r"$e^{-\sigma^2t^2/2}$")
-left.set(xlabel=r"time $\sigma t$", ylabel="mean dipole")
-left.legend()
+ax.plot(t, np.exp(-(t**2) / 2), "k--", lw=1, label=r"$e^{-\sigma^2t^2/2}$")
+ax.set(xlabel=r"time $\sigma t$", ylabel="mean dipole")
+ax.legend()
+plt.show()
 
 # %%
 # A burst needs all dipoles in phase for its delay, :math:`\ln N/N\Gamma`. The light of inverted emitters grows at the rate s
@@ -52,6 +53,7 @@ left.legend()
 #
 # Twelve emitters in three bins of four have an exact solution; beyond the threshold each bin still has a small burst of its
 # own. Ten thousand in 21 bins are beyond exact solutions, and cost the same.
+fig, ax = plt.subplots()
 for N, bins, colour in ((12, 3, "C0"), (10_000, 21, "C1")):
     times = np.linspace(0, 2 * np.log(N) / N, 41)
     peaks, errors, exact = [], [], []
@@ -67,13 +69,13 @@ for N, bins, colour in ((12, 3, "C0"), (10_000, 21, "C1")):
         if N == 12:
             both = wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)
             exact.append(both.expect["emission"].max())
-    right.errorbar(widths, peaks, errors, fmt="o", color=colour, label=f"TWA, N = {N}")
+    ax.errorbar(widths, peaks, errors, fmt="o", color=colour, label=f"TWA, N = {N}")
     if exact:
-        right.plot(widths, exact, "k--", lw=1, label=f"exact, N = {N}")
+        ax.plot(widths, exact, "k--", lw=1, label=f"exact, N = {N}")
     print(f"N = {N}: peak {peaks[1]:.4f} ± {errors[1]:.4f} N² at a width of N Γ / 4")
-right.axvline(np.sqrt(np.pi / 8), color="0.6", ls=":", label=r"$\sqrt{\pi/8}$")
-right.set(xlabel=r"width $\sigma/N\Gamma$", ylabel="peak of the emission $/N^2$", ylim=(0, None))
-right.legend()
+ax.axvline(np.sqrt(np.pi / 8), color="0.6", ls=":", label=r"$\sqrt{\pi/8}$")
+ax.set(xlabel=r"width $\sigma/N\Gamma$", ylabel="peak of the emission $/N^2$", ylim=(0, None))
+ax.legend()
 plt.show()
 
 # %%

@@ -30,15 +30,16 @@ exact = wf.photons(model, emission, bins=bins, method="exact", g1=False)
 light = wf.photons(model, emission, bins=bins, ntraj=8192, seed=1, g1=False)
 print(light.number())
 
-fig, (left, middle, right) = plt.subplots(1, 3, layout="constrained", figsize=(11, 3.6))
+fig, (left, right) = plt.subplots(1, 2, layout="constrained", figsize=(9, 3.8))
 flux, g2 = light.flux(), light.g2()
 left.errorbar(flux.times, flux.value, flux.sem, fmt="o", ms=4, label="TWA")
 left.plot(flux.times, exact.flux().value, "k--", lw=1, label="exact")
 left.set(xlabel=r"time $\Gamma t$", ylabel=r"photons per time $/\Gamma$", ylim=(0, None))
 left.legend()
-middle.errorbar(g2.times, np.diag(g2.value), np.diag(g2.sem), fmt="o", ms=4)
-middle.plot(g2.times, np.diag(exact.g2().value), "k--", lw=1)
-middle.set(xlabel=r"time $\Gamma t$", ylabel=r"$g^{(2)}$ within a bin", ylim=(0.5, 2.5))
+right.errorbar(g2.times, np.diag(g2.value), np.diag(g2.sem), fmt="o", ms=4)
+right.plot(g2.times, np.diag(exact.g2().value), "k--", lw=1)
+right.set(xlabel=r"time $\Gamma t$", ylabel=r"$g^{(2)}$ within a bin", ylim=(0.5, 2.5))
+plt.show()
 
 # %%
 # A parametric oscillator
@@ -62,11 +63,12 @@ squeezed = wf.photons(
     oscillator, mirror, bins=window, ntraj=512, seed=1, dt=0.125, g1=False, g2=False
 )
 spectrum = squeezed.quadrature(np.pi / 2)
+fig, ax = plt.subplots()
 omega = np.linspace(-4, 4, 201)
-right.errorbar(spectrum.omega, spectrum.value, spectrum.sem, fmt=".", label="TWA")
-right.plot(omega, 1 - 4 * x / ((1 + x) ** 2 + (2 * omega) ** 2), "k--", lw=1, label="closed form")
-right.set(xlabel=r"$\omega/\kappa$", ylabel="noise of the quadrature", xlim=(-4, 4), ylim=(0, 1.1))
-right.legend(loc="lower right")
+ax.errorbar(spectrum.omega, spectrum.value, spectrum.sem, fmt=".", label="TWA")
+ax.plot(omega, 1 - 4 * x / ((1 + x) ** 2 + (2 * omega) ** 2), "k--", lw=1, label="closed form")
+ax.set(xlabel=r"$\omega/\kappa$", ylabel="noise of the quadrature", xlim=(-4, 4), ylim=(0, 1.1))
+ax.legend(loc="lower right")
 plt.show()
 
 # %%

@@ -39,7 +39,7 @@ twa = wf.solve(model, t, e_ops=e_ops, ntraj=4096, seed=1, progress=False)
 exact = wf.solve(model, t, e_ops=e_ops, method="exact", progress=False)
 print(twa)
 
-fig, axes = plt.subplots(1, 3, layout="constrained", figsize=(11, 3.6))
+fig, axes = plt.subplots(1, 2, layout="constrained", figsize=(9, 3.8))
 for ax, names in ((axes[0], ("first", "second")), (axes[1], ("in f", "in e", "in g"))):
     for k, name in enumerate(names):
         ax.errorbar(
@@ -50,19 +50,21 @@ for ax, names in ((axes[0], ("first", "second")), (axes[1], ("in f", "in e", "in
     ax.legend()
 axes[0].set(ylabel="emission $/N^2$", title=f"N = {N}, dashed: exact")
 axes[1].set(ylabel="share of the emitters")
+plt.show()
 
 # %%
 # For ten thousand a trajectory costs the same, and the second burst comes apart from the first: the delays grow as ln N.
+fig, ax = plt.subplots()
 for k, N in enumerate((100, 10_000)):
     model, e_ops = cascade(N)
     scaled = np.linspace(0, 40, 81)
     run = wf.solve(model, scaled / N, e_ops=e_ops, ntraj=512, seed=2, progress=False)
     for name, style in (("first", "-"), ("second", "--")):
-        axes[2].plot(scaled, run.expect[name], style, color=f"C{k}", label=f"{name}, N = {N}")
+        ax.plot(scaled, run.expect[name], style, color=f"C{k}", label=f"{name}, N = {N}")
         low, high = (run.expect[name] + s * run.sem[name] for s in (-1, 1))
-        axes[2].fill_between(scaled, low, high, color=f"C{k}", alpha=0.3, lw=0)
-axes[2].set(xlabel=r"time $N\Gamma_1t$", title="larger N")
-axes[2].legend()
+        ax.fill_between(scaled, low, high, color=f"C{k}", alpha=0.3, lw=0)
+ax.set(xlabel=r"time $N\Gamma_1t$", ylabel="emission $/N^2$")
+ax.legend()
 plt.show()
 
 # %%
