@@ -176,7 +176,7 @@ BAD_MODELS = {
     "short ring": (ValueError, "`K`", "3 members", "2"),
     "state outside the ball": (ValueError, "(x, y, z)", "at most 1", "1"),
     "state with NaN": (ValueError, "`theta`", "finite", "nan"),
-    "state of a mode": (TypeError, "initial['atoms']", "spin state", "Coherent"),
+    "state of a mode": (TypeError, "initial['atoms']", "spin state", "vacuum"),
     "no initial state": (TypeError, "`initial`", "every subsystem", ""),
     "thermal(-1)": (ValueError, "`n`", "non-negative", "-1"),
     "fock(0.5)": (TypeError, "`n`", "integer", "0.5"),
