@@ -234,7 +234,7 @@ def largest_step(model: Model, times: Array) -> float:
     if not model.coefficients:
         return np.inf
     start, stop = float(times[0]), float(times[-1])
-    return min((stop - start) / 200, visible_step(model.coefficients, start, stop, UNSEEN)[0])
+    return min((stop - start) / 40, visible_step(model.coefficients, start, stop, UNSEEN)[0])
 
 
 def _initial_notes(model: Model) -> list[str]:
