@@ -583,6 +583,18 @@ def test_steady_states_of_long_arrays_are_judged_by_short_ones(monkeypatch):
     assert own["z"] == pytest.approx(np.full(8, 1.5 * small[0].values["z"].max()))
 
 
+def test_single_emitters_with_levels_cannot_be_made_smaller():
+    """Beside many others they stay one, whose coupling is not that of a smaller ensemble."""
+    made = []
+    for N in (1, 8):
+        one, many = wf.Levels(N, 3, name="one"), wf.Ensemble(100, name="many")
+        H = one.op("0", "1") * many.Jp
+        model = wf.Model(H + H.dag(), initial={one: wf.level("1"), many: wf.down})
+        call = write_call(model, {"n": one.pop("1")}, wf.TWA(), np.array([0.0, 1.0]))
+        made.append(shrunk(call, 0.5))
+    assert made[0] is None and made[1] is not None
+
+
 def test_correlations_of_large_models_are_judged_by_smaller_ones(monkeypatch):
     from wignerflow.analysis import correlation_truncation
 

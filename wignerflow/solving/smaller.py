@@ -194,7 +194,7 @@ def _number(value: Any, s: float, unit: int) -> Any:
 
 def _subsystem(sub: dict[str, Any], s: float) -> bool:
     """Shrink one in place; False where that cannot be."""
-    if sub["kind"] in ("spin", "level"):
+    if sub["kind"] == "spin" or (sub["kind"] == "levels" and np.all(np.asarray(sub["N"]) == 1)):
         return False
     for key, unit in LISTS:
         if key in sub:
