@@ -21,7 +21,7 @@ class _ComplexRoots:
 
     @staticmethod
     def sqrt(x: Any) -> Any:
-        return np.emath.sqrt(x)
+        return np.sqrt(np.asarray(x, complex))
 
 
 def by_order() -> Callable[..., Any]:
