@@ -17,7 +17,8 @@ import wignerflow as wf
 from wignerflow.figures.ruks import laser
 from wignerflow.figures.ruks_2a import PUMP
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid, KernelText, Readout
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText, Readout
 from wignerflow.run.pilot import halved
 
 PAGE = "docs/precision.md"

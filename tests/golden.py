@@ -17,7 +17,8 @@ import numpy as np
 import scipy.sparse as sp
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.observables import flatten
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 from wignerflow.run.driver import Request
 from wignerflow.run.record import folded
 

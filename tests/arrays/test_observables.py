@@ -7,7 +7,8 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels import numpy_lanes
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.model import plain_ops
 from wignerflow.model.products import FourierProducts, PairProducts

@@ -26,7 +26,7 @@ def path(tmp_path):
 @pytest.fixture
 def each(monkeypatch):
     """Every chunk is a task and can be kept."""
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
 
 
 def meanwhile(monkeypatch, act):

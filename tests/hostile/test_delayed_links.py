@@ -71,7 +71,7 @@ def test_a_killed_run_with_links_ends_with_the_same_bits(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "write", kill)
-        patch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+        patch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
         with pytest.raises(Killed):
             solve(checkpoint=path, every="1 chunks")
     resumed = solve(checkpoint=path)

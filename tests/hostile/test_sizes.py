@@ -285,7 +285,7 @@ def test_a_timeout_covers_setting_up():
 
 
 def test_a_timeout_covers_the_first_chunk(monkeypatch):
-    monkeypatch.setattr("wignerflow.run.driver.Threads.wait", lambda self, task, seconds: None)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.wait", lambda self, task, seconds: None)
     with pytest.raises(TimeoutError, match="into its first chunk"):
         cases.solve(timeout=0.5)
 

@@ -141,7 +141,7 @@ def test_ctrl_c_before_the_first_trajectory(monkeypatch):
     import os
     import threading
 
-    from wignerflow.run.driver import Threads
+    from wignerflow.run.pool import Threads
 
     def waiting(self, kernel, workers, initializer=None):
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()

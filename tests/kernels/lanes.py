@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from wignerflow.kernels import numpy_lanes, rng
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 SEED, INITIAL, DYNAMICS, LOCAL = (0, 0), 0, 1, 2
 

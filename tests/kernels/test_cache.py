@@ -12,7 +12,7 @@ import pytest
 
 from wignerflow.compiler import build, cache
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 
 from .models import laser, printed
 

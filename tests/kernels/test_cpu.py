@@ -7,7 +7,8 @@ import pytest
 
 from wignerflow.kernels import rng
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 from .lanes import LaneRun
 from .models import chain, couplings, laser, printed, singles

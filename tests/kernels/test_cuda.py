@@ -16,7 +16,7 @@ import wignerflow as wf
 from wignerflow.compiler import build, targets
 from wignerflow.kernels import card, cuda, threads
 from wignerflow.kernels.card import Function
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.threads import Shape
 from wignerflow.run import driver, gpus, stopping
 

@@ -7,7 +7,8 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels import dense
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace import lower
 
 from .compiled import compiled

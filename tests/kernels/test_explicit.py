@@ -7,7 +7,8 @@ import pytest
 from scipy.linalg import expm
 from scipy.special import ndtri
 
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.numpy_lanes import load
 from wignerflow.kernels.observe import Readout
 from wignerflow.model.couplings import NearestNeighbour

@@ -7,7 +7,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 from wignerflow.run.statistics import Samples
 
 from .lanes import LaneRun

@@ -7,7 +7,8 @@ import pytest
 from scipy import special, stats
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.ensemble import dawson, fixed_length
 
 from .lanes import LaneRun

@@ -6,7 +6,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.analysis.photon_runs import Run
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.phasespace.polynomials import Form, Poly
 from wignerflow.run.driver import Request

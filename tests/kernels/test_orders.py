@@ -11,7 +11,8 @@ from scipy.integrate import solve_ivp
 
 import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 from ..phasespace.generator import Noise
 from .lanes import LaneRun, one_step

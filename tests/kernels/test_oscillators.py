@@ -9,7 +9,8 @@ import pytest
 import scipy.linalg
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.oscillators import step_numbers
 from wignerflow.run.bounds import guess
 

@@ -17,7 +17,8 @@ from wignerflow.bench.gpu import KINDS, one, spills
 from wignerflow.compiler.targets import nvidia
 from wignerflow.kernels import cuda
 from wignerflow.kernels.cuda import CudaKernel
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.observables import flatten
 

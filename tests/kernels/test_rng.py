@@ -13,7 +13,8 @@ import wignerflow as wf
 from wignerflow.kernels import rng
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.draws import Draws
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.text import Parameters
 
 from .compiled import compiled

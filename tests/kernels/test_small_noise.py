@@ -11,7 +11,8 @@ from scipy.integrate import solve_ivp
 
 import wignerflow as wf
 from wignerflow.kernels import small_noise
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.system import SMALL_NOISE
 
 from ..phasespace.generator import changes, lowered, monomials

@@ -13,7 +13,7 @@ import pytest
 from wignerflow.compiler import build, lower, targets
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.cuda import CudaKernel
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 
 from .models import chain, laser, printed
 

@@ -15,7 +15,7 @@ import wignerflow as wf
 from wignerflow.compiler import build, lower, targets
 from wignerflow.kernels import rng
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.text import Parameters, Prologue, expression
 from wignerflow.phasespace.polynomials import Poly, Var
 

@@ -16,7 +16,7 @@ import wignerflow as wf
 from wignerflow.compiler import targets
 from wignerflow.kernels import wasm_link
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.module import Grid
+from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.wasm import WasmModule
 
 from .models import chain, couplings, laser, printed, singles

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 CODE = """
 import sys

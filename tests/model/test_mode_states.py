@@ -8,7 +8,8 @@ from scipy.linalg import expm
 
 import wignerflow as wf
 from wignerflow.exact import mode_states as exact
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.model.mode_states import MODE_STATES, ModeState
 
 from ..kernels.lanes import LaneRun

@@ -9,8 +9,9 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.exact.engine import Exact
+from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.means import settle
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.phasespace.clustering import Clustering
 

@@ -11,7 +11,8 @@ import scipy.linalg
 
 import wignerflow as wf
 from wignerflow.kernels import local as local_module
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 from ..kernels.lanes import LaneRun, one_step
 from .generator import Noise, Slots, cloud, lowered, monomials

@@ -12,7 +12,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.compiler import build
 from wignerflow.kernels import matrix_local, matrix_loops, moves
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.matrices import covariance, covariance_at, generator, variables
 
 from ..kernels.lanes import LaneRun

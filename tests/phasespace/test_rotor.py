@@ -11,7 +11,8 @@ from scipy.stats import ks_2samp
 
 import wignerflow as wf
 from wignerflow.kernels import numpy_lanes
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.ensemble import bloch_generator
 from wignerflow.phasespace.rotor import local_symbols
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.mean_field import MeanField
 from wignerflow.phasespace.shared import matrix_share
 

@@ -7,7 +7,8 @@ import pytest
 import scipy.linalg
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 from ..kernels.lanes import LaneRun
 from .generator import changes, monomials

@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 
 from ..kernels.lanes import LaneRun, by_order
 

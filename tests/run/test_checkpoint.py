@@ -44,7 +44,7 @@ def stopped(path, monkeypatch, chunks=3, **options):
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "write", write)
-        patch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+        patch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
         with pytest.raises(Killed):
             solve(checkpoint=path, every="1 chunks", **options)
     return wf.load(path)
@@ -145,9 +145,9 @@ def test_another_machine_is_refused(what, path, monkeypatch):
 
 
 def test_targets_are_mixed_only_on_request(path, monkeypatch):
-    monkeypatch.setattr("wignerflow.run.driver.cpu_target", lambda: "first cpu")
+    monkeypatch.setattr("wignerflow.run.pool.cpu_target", lambda: "first cpu")
     solve(ntraj=200, checkpoint=path)
-    monkeypatch.setattr("wignerflow.run.driver.cpu_target", lambda: "second cpu")
+    monkeypatch.setattr("wignerflow.run.pool.cpu_target", lambda: "second cpu")
     with pytest.raises(ValueError, match="mix_targets=True"):
         solve(checkpoint=path)
     with pytest.warns(UserWarning, match="continued on another CPU target"):
@@ -192,7 +192,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(path, monkeypatch):
         path.write_bytes(other.read_bytes())
 
     monkeypatch.setattr(FileKeeper, "save", save)
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
     with pytest.raises(wf.CheckpointFailed, match="another seed, 8 there and 3 here") as error:
         solve(checkpoint=path, every="1 chunks")
     assert error.value.result.ntraj >= 128 and error.value.result.seed == 3
@@ -209,7 +209,7 @@ def test_a_full_disk_keeps_everything_before_it(path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         fsync(handle)
 
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(wf.CheckpointFailed, match="No space left on device") as error:

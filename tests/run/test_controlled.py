@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels.module import Grid, KernelText
+from wignerflow.kernels.grid import Grid
+from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.observables import flatten
 from wignerflow.phasespace.twa import TWA

@@ -159,7 +159,7 @@ def test_weights_are_those_of_least_squares():
 
 def test_directions_of_long_steps_are_carried_to_short_ones():
     """What noise does to the state is the same, whatever the steps."""
-    from wignerflow.kernels.module import Grid
+    from wignerflow.kernels.grid import Grid
     from wignerflow.run.nets import carried, given_text
 
     atoms = wf.Ensemble(10, name="atoms")
@@ -254,7 +254,7 @@ def test_errors_come_from_the_spread_of_nets():
 @pytest.mark.parametrize("scheme", ["splitting", "small-noise"])
 def test_both_runs_of_a_pair_of_nets_have_the_same_noise(scheme):
     """Normals are orthonormal sums of units, whose increments are the same on both grids."""
-    from wignerflow.kernels.module import Grid
+    from wignerflow.kernels.grid import Grid
     from wignerflow.run.net_pilot import units
     from wignerflow.run.nets import given_text
     from wignerflow.run.pilot import halved

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels.module import MAX_STEPS, Grid
+from wignerflow.kernels.grid import MAX_STEPS, Grid
 from wignerflow.run.pilot import FIRST_STEPS, PILOT_STEPS, pilot_times
 from wignerflow.solving.remarks import ROUNDING_STEPS, diagnose
 

@@ -34,9 +34,9 @@ def test_a_file_repeats_its_run(case, tmp_path):
 def test_threads_and_tasks_change_no_bit(monkeypatch):
     digest = solve(threads=1).digest()
     assert solve(threads=5).digest() == digest
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
     assert solve(threads=2).digest() == digest
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e9)
     assert solve(threads=1).digest() == digest
     assert solve(threads=1, seed=4).digest() != digest
 
@@ -65,7 +65,7 @@ def test_long_runs_have_the_same_bits(monkeypatch, tmp_path):
         "wignerflow.run.driver.Units.of",
         lambda kernel, chunks: kernels.append(kernel) or Units(chunks, 16),
     )
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
     again = solve(ntraj=LONG, threads=3)
     assert again.digest() == whole.digest() and again.stats["digests"] == whole.stats["digests"]
     assert again.stats["short_spins"] == whole.stats["short_spins"]
@@ -95,7 +95,7 @@ def test_targets_of_long_runs(monkeypatch):
     }
     first = solve(threads=1, **options)
     assert 128 < first.stats["chunks"] < 400 and Units(9999, 16).whole(first.stats["chunks"])
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
     assert solve(threads=3, **options).digest() == first.digest()
 
 
@@ -111,7 +111,7 @@ def test_slow_chunks_are_added_one_by_one():
 
 def test_diagnostics_do_not_depend_on_tasks(monkeypatch):
     first = solve("chain", threads=1).stats
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e-9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
     second = solve("chain", threads=3).stats
     for key in ("short_spins", "clipped", "digests", "chunks"):
         assert first.get(key) == second.get(key)

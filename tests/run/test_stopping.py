@@ -57,7 +57,7 @@ def test_target_is_met_at_the_same_chunk_whatever_the_threads(monkeypatch):
     assert first.ntraj < 100_000 and first.stats["chunks"] in {next_check(k) for k in range(900)}
     for name in first.expect:
         assert np.nanmax(first.sem[name]) <= 0.015 * np.nanmax(np.abs(first.expect[name]))
-    monkeypatch.setattr("wignerflow.run.driver.Threads.task_seconds", 1e9)
+    monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e9)
     assert solve(threads=3, **options).digest() == first.digest()
     assert first.rerun().digest() == first.digest()
 

@@ -22,8 +22,9 @@ from ..observables import Plan, flatten
 from ..phasespace.twa import TWA
 from ..run.bounds import pace
 from ..run.delays import even_times
-from ..run.driver import Request, available_threads, prepare
+from ..run.driver import Request, prepare
 from ..run.pilot import Wanted
+from ..run.pool import available_threads
 from ..run.record import UntilCtrlC, records
 from ..run.statistics import BATCHES
 from ..solving import FAILED_LIMIT, PlanColumns

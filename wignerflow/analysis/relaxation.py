@@ -13,7 +13,8 @@ from scipy.special import stdtrit
 
 from ..estimate import announce
 from ..exact.jumps import QuantumJumps
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..model.coefficients import Coef
 from ..model.level_states import LevelState, density
@@ -29,10 +30,11 @@ from ..phasespace.generator import refuses
 from ..phasespace.matrices import generator
 from ..result import Values
 from ..run.bounds import LOCAL, damping, guess, pace
-from ..run.driver import Prepared, Request, available_threads, simulate
+from ..run.driver import Prepared, Request, simulate
 from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
 from ..run.pilot import Wanted
+from ..run.pool import available_threads
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
 from ..solving.symmetrized import Symmetrized
 from .controls import Late, late

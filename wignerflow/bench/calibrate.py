@@ -24,13 +24,15 @@ import wignerflow as wf
 
 from ..analysis.controls import Late, control, late
 from ..crew import Crew
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
-from ..run.driver import Request, available_threads
+from ..run.driver import Request
 from ..run.guided import FIRST_PILOT, LEAST_POINTS, GuidedKernel
 from ..run.net_fit import Sums, count
 from ..run.nets import directions
+from ..run.pool import available_threads
 from ..run.statistics import BATCHES
 from .precision import Made, cavity, crystal, laser
 

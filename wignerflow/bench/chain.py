@@ -14,7 +14,7 @@ import wignerflow as wf
 from ..compiler import build
 from ..figures.ruks_chain import chain_model, emissions
 from ..kernels import rng
-from ..run.driver import available_threads
+from ..run.pool import available_threads
 from .report import Entry, Section
 from .startup import fresh
 from .timing import Time, entry, measure

@@ -29,7 +29,8 @@ from ..figures.ruks import laser
 from ..figures.ruks_chain import chain_model, emissions
 from ..kernels.card import about, unavailable
 from ..kernels.cuda import CudaKernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
 from ..run.gpus import using_device

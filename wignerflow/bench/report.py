@@ -12,7 +12,7 @@ from typing import Any
 
 from ..kernels.cpu import cpu_target
 from ..result import aligned, format_value
-from ..run.driver import available_threads
+from ..run.pool import available_threads
 
 #: Packages whose versions belong to the numbers.
 PACKAGES = ("wignerflow", "numpy", "llvmlite", "jax", "jaxlib", "diffrax", "qutip")

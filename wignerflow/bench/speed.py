@@ -14,7 +14,7 @@ import wignerflow as wf
 from ..figures.ruks import laser
 from ..figures.ruks_2a import NUMBERS
 from ..method import Precision
-from ..run.driver import available_threads
+from ..run.pool import available_threads
 from . import peers
 from .peers import PUMP, Job
 from .report import Entry, Section

@@ -12,8 +12,9 @@ import numpy as np
 import wignerflow as wf
 
 from ..kernels.cpu import CpuKernel
-from ..kernels.module import Grid, KernelText
-from ..run.driver import available_threads
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
+from ..run.pool import available_threads
 from .report import Entry, Section
 from .startup import fresh
 from .timing import Time, entry, measure

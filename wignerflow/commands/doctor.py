@@ -101,7 +101,7 @@ def _processor() -> Iterator[Line]:
     import llvmlite.binding as llvm
 
     from ..kernels.cpu import cpu_target
-    from ..run.driver import available_threads
+    from ..run.pool import available_threads
 
     try:
         features = dict(llvm.get_host_cpu_features())

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ..compiler import build, targets
 from ..estimate import check_memory, heard_by
 from . import rng
+from .grid import Grid
 from .means import settle
-from .module import Grid, KernelText
+from .module import KernelText
 
 MANY_LANES, FEW_LANES = 128, 32
 LINE = 64  # bytes of a line of the cache

@@ -19,8 +19,9 @@ from ..phasespace.system import MATRIX
 from . import rng
 from .card import DriverError, Function, Memory, about, count, current, free_memory, function
 from .cpu import Chunks, kernel_digest
+from .grid import Grid
 from .kernel import NoDevice
-from .module import Grid, KernelText
+from .module import KernelText
 from .thread_sums import sums_source
 from .threads import Shape, room, source
 

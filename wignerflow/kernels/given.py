@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from . import rng
 from .cpu import CpuKernel
-from .module import Grid, KernelText
+from .grid import Grid
+from .module import KernelText
 
 #: A chunk: few, so that a table stays in the cache.
 LANES = 32

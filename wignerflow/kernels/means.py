@@ -20,7 +20,8 @@ from ..phasespace.system import MatrixStep, Mean
 from .pulses import turned
 
 if TYPE_CHECKING:
-    from .module import Grid, KernelText
+    from .grid import Grid
+    from .module import KernelText
 
 TRAJECTORIES = 1024
 SEED = 0x6D65616E  # of the first interval; one more in every later one

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _check
 from ..model.coefficients import Coef
 from ..phasespace.matrices import matrix_names
 from ..phasespace.system import (
@@ -24,6 +23,7 @@ from ..phasespace.system import (
 from . import dense, rng
 from .draws import from_table, three_point
 from .explicit import ExplicitPrinter
+from .grid import Grid
 from .initial import initial_source
 from .kicks import Kicks
 from .layout import Layout
@@ -39,8 +39,6 @@ from .splitting import StepPrinter
 from .text import HIGH, ROW, STRIDE, Parameters, Prologue
 
 FAR = 2**62 - 1  # see Layout.member_index
-MAX_STEPS = 50_000_000  # of a run: their times take a gigabyte
-PANELS, MAX_PANELS = 1024, 8  # of all steps and of one, in which time coefficients are averaged
 
 #: Small functions that every kernel has, on any device.
 SCALARS = """
@@ -174,63 +172,6 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
                 for l in range(LN):
                     final[c, j, l] = v[j * LN + l]
 """
-
-
-@dataclass
-class Grid:
-    """The step grid of a run: step counts and lengths per output interval."""
-
-    nsteps: NDArray[np.int64]
-    hs: NDArray[np.float64]
-    times: NDArray[np.float64]  # start of every step
-    lengths: NDArray[np.float64]  # length of every step
-
-    @property
-    def records(self) -> NDArray[np.float64]:
-        """Where output intervals begin, and where the last one ends."""
-        first = np.cumsum([0, *self.nsteps[:-1]])
-        return np.append(self.times[first], self.times[-1] + self.lengths[-1])
-
-    @property
-    def panels(self) -> int:
-        """In how many panels time coefficients are averaged over a step: more over a few steps."""
-        return max(1, min(MAX_PANELS, PANELS // max(1, self.times.size)))
-
-    @staticmethod
-    def count(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
-        """Steps per output interval, as whole floats: there may be too many for an integer."""
-        with np.errstate(over="ignore"):
-            return np.maximum(1, np.ceil(np.diff(tlist) / dt - 1e-9))
-
-    @staticmethod
-    def checked(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
-        """Steps per output interval.
-
-        Raises:
-            ValueError: there are more than ``MAX_STEPS`` steps.
-        """
-        count = Grid.count(tlist, dt)
-        if count.sum() > MAX_STEPS:
-            shortest = float(tlist[-1] - tlist[0]) / MAX_STEPS
-            _check.fail(
-                "dt",
-                f"be at least {shortest:.2g} for these times, which makes {MAX_STEPS:.0e} steps",
-                dt,
-            )
-        return count
-
-    @staticmethod
-    def make(tlist: NDArray[np.float64], dt: float) -> Grid:
-        """Largest step ``dt``; outputs fall exactly on ``tlist``.
-
-        Raises:
-            ValueError: there are more than ``MAX_STEPS`` steps.
-        """
-        count = Grid.checked(tlist, dt)
-        gaps, nsteps = np.diff(tlist), count.astype(np.int64)
-        hs = gaps / nsteps
-        starts = [t + h * np.arange(n) for t, h, n in zip(tlist[:-1], hs, nsteps, strict=True)]
-        return Grid(nsteps, hs, np.concatenate(starts), np.repeat(hs, nsteps))
 
 
 class KernelText:

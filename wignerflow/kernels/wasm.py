@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from ..compiler import build, targets
 from ..compiler.build import ENTRY
 from .cpu import CpuKernel
+from .grid import Grid
 from .means import settle
-from .module import Grid, KernelText
+from .module import KernelText
 from .wasm_link import PAGE, Object
 
 SECTION = "wignerflow"

@@ -22,7 +22,7 @@ from .._version import __version__
 from ..kernels.cpu import Chunks
 from ..kernels.cuda import CudaKernel
 from .cluster import FETCH, TRIES, Cluster, ClusterError, Line, light
-from .driver import PoolLost
+from .pool import PoolLost
 
 ABSENCE = 30.0  # seconds that a run waits for workers with GPUs to come back
 

@@ -22,15 +22,17 @@ from numpy.typing import NDArray
 from ..crew import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..kernels.rng import INITIAL
 from ..phasespace.polynomials import Poly, Var
 from ..phasespace.system import AMPLITUDES, MATRIX, MemberObservable, PhaseSpaceSystem
 from .bounds import bounds
-from .driver import Prepared, Request, available_threads
+from .driver import Prepared, Request
 from .martingales import Array, Features
 from .nets import Declined
+from .pool import available_threads
 from .schedule import Schedule
 
 CHUNK = 4  # tables of a chunk

@@ -8,10 +8,8 @@ tasks, the workers and the interruptions. Targets are looked at after fixed numb
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -20,18 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimate import out_of_time
-from ..kernels.cpu import Chunks, CpuKernel, cpu_target
+from ..kernels.cpu import Chunks, CpuKernel
+from ..kernels.grid import Grid
 from ..kernels.kernel import Kernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.module import KernelText
 from .delays import delayed_step
 from .interrupts import Interrupts
 from .pilot import Wanted
+from .pool import Pool, PoolLost, Threads, available_threads
 from .schedule import Schedule
 from .statistics import Samples
 from .stepsize import choose
-from .stopping import MIN_CHUNKS_FOR_TARGET, next_check
+from .stopping import MIN_CHUNKS_FOR_TARGET, next_check, next_digest
 from .units import Units
-from .units import simulate as portions
 
 PILOT_SEED = 0x5EED  # of every pilot: the step follows from what is asked, not from the seed
 POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
@@ -140,80 +139,6 @@ class Outcome:
     final: NDArray[np.float64] | None = None
     #: What was asked of the step; ``dt`` is the largest taken.
     prepared: Prepared = field(default_factory=lambda: Prepared(0.0))
-
-
-class PoolLost(RuntimeError):
-    """The workers of a run are gone; what they finished is kept."""
-
-
-class Pool(Protocol):
-    """Workers that run chunks."""
-
-    target: str
-    #: What a task should take, and at most leave behind.
-    task_seconds: float
-    task_bytes: int
-    device: str
-    #: Chunks of a task: as many as make good use of a worker, and as fit into its memory.
-    least: int
-    most: int
-
-    @property
-    def workers(self) -> int:
-        """Tasks that run at the same time."""
-
-    def submit(self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool) -> Any:
-        """Start portions of so many chunks from number ``first``."""
-
-    def wait(self, task: Any, seconds: float) -> Chunks | None:
-        """The sums of a task, or None if it is not done after ``seconds``."""
-
-    def close(self, tasks: list[Any]) -> None:
-        """Give up what is still waiting."""
-
-
-class Threads:
-    """A pool of threads in this process."""
-
-    task_seconds = 0.1  # so that stopping rules act promptly
-    task_bytes = 2**21
-    device = "cpu"
-    least, most = 1, 2**62
-
-    def __init__(self, kernel: Kernel, workers: int, initializer: Callable[[], None] | None = None):
-        self.kernel, self.workers, self.target = kernel, workers, cpu_target()
-        self.pool = ThreadPoolExecutor(workers, initializer=initializer)
-
-    def submit(
-        self, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
-    ) -> Future[Chunks]:
-        return self.pool.submit(portions, self.kernel, first, sizes, ntraj, seed, keep)
-
-    def wait(self, task: Future[Chunks], seconds: float) -> Chunks | None:
-        try:
-            return task.result(seconds)
-        except TimeoutError:
-            return task.result() if task.done() else None
-
-    def close(self, tasks: list[Future[Chunks]]) -> None:
-        for task in tasks:
-            task.cancel()
-        self.pool.shutdown(wait=True, cancel_futures=True)
-
-
-def next_digest(chunks: int) -> int:
-    """The first number of chunks from ``chunks`` on at which a digest is kept: 1, 4, 16, ..."""
-    out = 1
-    while out < chunks:
-        out *= 4
-    return out
-
-
-def available_threads() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:

@@ -18,7 +18,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.module import MAX_STEPS, Grid, KernelText
+from ..kernels.grid import MAX_STEPS, Grid
+from ..kernels.module import KernelText
 from ..model.timescales import breaks
 from .driver import Outcome, Prepared, Request, simulate
 from .pilot import Channels, Columns

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from ..kernels.cpu import CpuKernel
-from .driver import Request, Threads
+from .driver import Request
+from .pool import Threads
 
 if TYPE_CHECKING:
     from ..kernels.cuda import CudaKernel

@@ -31,10 +31,12 @@ from numpy.typing import NDArray
 from ..crew import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.module import Grid, KernelText
-from .driver import Prepared, Request, available_threads
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
+from .driver import Prepared, Request
 from .net_fit import MOST, Sums, count, polynomials
 from .nets import Declined, Directions, directions, given_text
+from .pool import available_threads
 from .schedule import Schedule
 from .statistics import BATCHES
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from ..estimate import announce, check_memory, heard_by
 from ..kernels.cpu import CpuKernel, lanes_for
-from ..kernels.module import Grid, KernelText
-from .driver import Request, available_threads
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
+from .driver import Request
+from .pool import available_threads
 
 LEAST = 1e-9  # seconds per trajectory, step and variable, at least
 CRUDE = 1.0  # seconds below which that lower bound will do

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..crew import Crew
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from .nets import Declined, directions, given_text
 from .pilot import Level, Pilot
 from .statistics import BATCHES

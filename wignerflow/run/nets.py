@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..crew import Crew
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..phasespace.polynomials import Poly, Var
 from ..phasespace.system import AMPLITUDES, MATRIX

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..crew import Crew
 from ..kernels.cpu import Chunks, CpuKernel
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..phasespace.system import SMALL_NOISE
 from .schedule import Schedule
 from .statistics import BATCHES

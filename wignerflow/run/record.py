@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from ..estimate import announce, check_memory
 from ..kernels.cpu import CpuKernel
-from ..kernels.module import Grid, KernelText
-from .driver import Request, available_threads
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
+from .driver import Request
 from .interrupts import Interrupts
 from .needs import announce_run
+from .pool import available_threads
 from .statistics import BATCHES
 
 FEWER = "ask for fewer trajectories, fewer times or fewer threads"

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.module import Grid
+from ..kernels.grid import Grid
 from .statistics import Samples
 
 DEGREE = 5

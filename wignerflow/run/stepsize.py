@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.module import MAX_STEPS, Grid, KernelText
+from ..kernels.grid import MAX_STEPS, Grid
+from ..kernels.module import KernelText
 from ..kernels.small_noise import suits
 from ..phasespace.system import SMALL_NOISE
 from .bounds import guess, varying

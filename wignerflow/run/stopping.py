@@ -144,3 +144,11 @@ def next_check(chunks: int) -> int:
     while count <= chunks:
         count += max(1, count // 8)
     return count
+
+
+def next_digest(chunks: int) -> int:
+    """The first number of chunks from ``chunks`` on at which a digest is kept: 1, 4, 16, ..."""
+    out = 1
+    while out < chunks:
+        out *= 4
+    return out

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _check
-from ..kernels.module import Grid, KernelText
+from ..kernels.grid import Grid
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..kernels.wasm import Channels, WasmKernel, WasmModule
 from ..model.model import Model

@@ -17,8 +17,8 @@ from ..checkpoint import Checkpoint, Found
 from ..method import STEPS, Method
 from ..model.model import Model
 from ..result import Result
-from ..run.driver import available_threads
 from ..run.gpus import choose_device, default_device
+from ..run.pool import available_threads
 from ..run.stopping import Target, targets
 from .methods import runs_trajectories
 

@@ -15,8 +15,9 @@ from ..checkpoint import FileKeeper
 from ..compiler.build import TooLarge
 from ..estimate import MINUTE, heard_by, out_of_time, showing_compilation
 from ..kernels.cpu import CpuKernel
+from ..kernels.grid import Grid
 from ..kernels.kernel import Kernel, NoDevice
-from ..kernels.module import Grid, KernelText
+from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..model.model import Model
 from ..model.pulses import pulse_times

@@ -1,0 +1,210 @@
+"""Superoperators on elements of a density matrix, and chains of equations of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..model.model import Model
+from ..model.operators import Op
+from .ladder import Basis, Times
+from .liouvillian import Terms, lower
+from .memory import density_matrix
+
+Complex = NDArray[np.complex128]
+Codes = NDArray[np.int64]
+#: How many operators of each field stand on the left, and on the right.
+Level = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class Elements:
+    """Superoperators of a model on complex elements of its density matrix.
+
+    Args:
+        model: the master equation.
+        basis: its sites, with cutoffs.
+        fields: the operators K.
+        memory: limit in bytes.
+    """
+
+    def __init__(self, model: Model, basis: Basis, fields: list[Op], memory: float):
+        self.basis, self.memory, self.count = basis, memory, len(fields)
+        self.generator = lower(model, basis)
+        self.left, self.right, self.jump = [], [], []
+        for K in fields:
+            left, right, jump = Terms(basis), Terms(basis), Terms(basis)
+            words = [(t, w, c) for t, g in basis.expand(K).items() for w, c in g.items()]
+            for t, w, c in words:
+                bar = tuple(x.conj() for x in t)
+                left.add(t, c, w, ())
+                right.add(bar, np.conj(c), (), w)
+                for t2, w2, c2 in words:
+                    both = (*t, *(x.conj() for x in t2))
+                    jump.add(both, c * np.conj(c2), w, w2)
+            self.left.append(left)
+            self.right.append(right)
+            self.jump.append(jump)
+        self.kets = self.generator.kets
+        self._sets: dict[Any, Codes] = {}
+
+    # -- sets of elements -----------------------------------------------------------------------
+
+    def images(self, terms: Terms, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
+        """Targets, positions of their sources, and values of one group of terms."""
+        col, row, block = (
+            codes % self.kets,
+            codes // self.kets % self.kets,
+            codes // self.kets**2,
+        )
+        digit = [row, col]
+        targets, sources, values = [], [], []
+        for (d_block, d_row, d_col), products in terms.groups[times].items():
+            value = np.zeros(codes.size, complex)
+            size = np.zeros(codes.size)
+            for factors, c in products.items():
+                part = np.full(codes.size, complex(c))
+                for site, side, name in factors:
+                    j = block // terms.block_strides[site] % terms.blocks[site]
+                    at = digit[side] // terms.strides[site] % terms.dims[site]
+                    part *= terms.table(site, name)[j, at]
+                value += part
+                size = np.maximum(size, np.abs(part))
+            hit = np.abs(value) > 1e-14 * size
+            place = (block + d_block) * self.kets + row + d_row
+            targets.append((place * self.kets + col + d_col)[hit])
+            sources.append(np.flatnonzero(hit))
+            values.append(value[hit])
+        if not targets:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, complex)
+        return np.concatenate(targets), np.concatenate(sources), np.concatenate(values)
+
+    def closed(self, start: Codes, *families: Terms) -> Codes:
+        """All elements reached from ``start`` under the generator (and ``families``), sorted."""
+        known = frontier = np.unique(start)
+        while frontier.size:
+            found = [
+                self.images(terms, times, frontier)[0]
+                for terms in (self.generator, *families)
+                for times in terms.groups
+            ]
+            frontier = np.setdiff1d(np.concatenate([np.zeros(0, np.int64), *found]), known)
+            known = np.union1d(known, frontier)
+            if known.size * 800.0 > self.memory:
+                raise density_matrix(known.size * 800.0, self.memory)
+        return known
+
+    def level(self, level: Level, start: Codes) -> Codes:
+        """Elements of rho_kl, from those of the density matrix."""
+        key = (level, start.tobytes())
+        if key not in self._sets:
+            if not any(map(any, level)):
+                self._sets[key] = self.closed(start)
+            else:
+                parts = [np.zeros(0, np.int64)]
+                for _, terms, below in self.parents(level):
+                    codes = self.level(below, start)
+                    parts += [self.images(terms, times, codes)[0] for times in terms.groups]
+                self._sets[key] = self.closed(np.concatenate(parts))
+        return self._sets[key]
+
+    def parents(self, level: Level) -> list[tuple[int, Terms, Level]]:
+        """(k, K, level) of every operator that leads to a level, and the level it comes from."""
+        out = []
+        for side, family in enumerate((self.left, self.right)):
+            for a, k in enumerate(level[side]):
+                if k:
+                    less = tuple(x - (i == a) for i, x in enumerate(level[side]))
+                    below = (less, level[1]) if side == 0 else (level[0], less)
+                    out.append((k, family[a], below))
+        return out
+
+    # -- matrices -------------------------------------------------------------------------------
+
+    def matrix(self, terms: Terms, source: Codes, target: Codes) -> dict[Times, sp.csr_matrix]:
+        """From the elements ``source`` to ``target`` (others are dropped), by time coefficients."""
+        out = {}
+        for times in terms.groups:
+            codes, at, values = self.images(terms, times, source)
+            place = np.searchsorted(target, codes)
+            inside = place < target.size
+            inside[inside] = target[place[inside]] == codes[inside]
+            entries = (values[inside], (place[inside], at[inside]))
+            out[times] = sp.csr_matrix(entries, shape=(target.size, source.size))
+        return out
+
+    def trace(self, codes: Codes) -> NDArray[np.float64]:
+        """The trace as a row over elements."""
+        return (codes % self.kets == codes // self.kets % self.kets).astype(float)
+
+
+class Chain:
+    """Linear equations for stacked vectors, block by block.
+
+    Args:
+        sizes: of the blocks.
+        entries: (row, column, factor, matrices by time coefficients).
+    """
+
+    def __init__(
+        self,
+        sizes: list[int],
+        entries: list[tuple[int, int, float, dict[Times, sp.csr_matrix]]],
+        timed: bool,
+        rtol: float,
+    ):
+        self.offsets = np.concatenate([[0], np.cumsum(sizes)])
+        self.rtol = rtol
+        groups: dict[Times, list[tuple[int, int, sp.csr_matrix]]] = {(): []}
+        for row, column, factor, matrices in entries:
+            for times, m in matrices.items():
+                groups.setdefault(times, []).append((row, column, factor * m))
+        self.groups = {t: self._stacked(parts, sizes) for t, parts in groups.items()}
+        self.timed = timed
+
+    def _stacked(self, parts: Any, sizes: list[int]) -> sp.csr_matrix:
+        rows, columns, values = [], [], []
+        for r, c, m in parts:
+            coo = m.tocoo()
+            rows.append(coo.row + self.offsets[r])
+            columns.append(coo.col + self.offsets[c])
+            values.append(coo.data)
+        n = int(self.offsets[-1])
+        if not rows:
+            return sp.csr_matrix((n, n), dtype=complex)
+        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        return sp.csr_matrix(entries, shape=(n, n))
+
+    def advance(self, first: Complex, t0: float, t1: float) -> list[Complex]:
+        """Blocks at t1 from the first block (n, columns) at t0, the others being zero there."""
+        y = np.zeros((int(self.offsets[-1]), first.shape[1]), complex)
+        y[: first.shape[0]] = first
+        if t1 > t0:
+            y = self._integrated(y, t0, t1) if self.timed else self._exponential(y, t1 - t0)
+        return [y[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+
+    def _exponential(self, y: Complex, t: float) -> Complex:
+        A = self.groups[()]
+        trace = complex(A.diagonal().sum()) * t
+        return np.asarray(scipy.sparse.linalg.expm_multiply(A * t, y, traceA=trace))
+
+    def _integrated(self, y: Complex, t0: float, t1: float) -> Complex:
+        shape = y.shape
+
+        def slope(t: float, flat: Complex) -> Complex:
+            out = np.zeros(shape, complex)
+            for times, m in self.groups.items():
+                f = complex(np.prod([complex(c(t)) for c in times])) if times else 1.0
+                if f != 0:
+                    out += f * (m @ flat.reshape(shape))
+            return np.asarray(out.ravel())
+
+        scale = float(np.abs(y).max())
+        kw: dict[str, Any] = {"rtol": self.rtol, "atol": self.rtol * scale * 1e-2}
+        found = scipy.integrate.solve_ivp(
+            slope, (t0, t1), y.ravel(), method="DOP853", max_step=(t1 - t0) / 8, **kw
+        )
+        return np.asarray(found.y[:, -1]).reshape(shape)
