@@ -16,7 +16,7 @@ import wignerflow as wf
 
 T = np.linspace(0, 3, 4)
 TAUS = np.linspace(0, 4, 9)
-RUN = {"ntraj": 512, "seed": 1, "truncation": True}
+RUN = {"ntraj": 2048, "seed": 1, "truncation": True}
 
 #: Public functions of these packages that run no method of their own, or say why they are left out.
 NOT_HERE = {
@@ -148,7 +148,7 @@ e = { coef = 1.0, factors = ["s.Jp", "s.Jm"] }
 
 [run]
 tlist = { start = 0.0, stop = 3.0, points = 4 }
-ntraj = 512
+ntraj = 2048
 seed = 1
 truncation = true
 output = "out"

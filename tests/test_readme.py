@@ -111,10 +111,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_commands_on_the_pages_exist() -> None:
     from wignerflow.figures import REGISTRY
+    from wignerflow.figures.live import PAGES as LIVE
 
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     named = set(re.findall(r"`wignerflow reproduce ([a-z0-9-]+)`", text))
-    assert named and named <= set(REGISTRY)
+    assert named and named <= {*REGISTRY, *LIVE}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)?)`", text)):
         assert re.search(rf"^{target}:", makefile, re.M), target

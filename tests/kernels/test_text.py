@@ -18,6 +18,7 @@ from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.text import Parameters, Prologue, expression
 from wignerflow.phasespace.polynomials import Poly, Var
+from wignerflow.phasespace.system import PhaseSpaceSystem
 
 from .models import chain, couplings, laser, printed, singles
 
@@ -42,6 +43,17 @@ def test_numbers_do_not_change_the_text():
     assert text(laser, 100, 1.0, 0.25) == text(laser, 10**6, 0.3, 7.0) == text(laser, 2, 1.0, 1.0)
     assert text(waveguide, 5, 10, 0.3, 1.0, 2.0) == text(waveguide, 700, 25, 1.1, 0.2, 0.1)
     assert text(singles) == text(singles)
+
+
+def test_sums_that_differ_by_rounding_are_one():
+    """Also next to a tie of decimals, where the last bit decides them; others stay apart."""
+    system, mono = PhaseSpaceSystem([]), ((0, 0),)
+    ties = np.array([1.0, 0.25, *(np.arange(1, 60) + 0.5) * 1e-12])
+    first = system.form(mono, ties)
+    for shift in (1e-16, -1e-16, 1e-14):
+        assert system.form(mono, ties + shift) == first
+    assert system.form(((0, 1),), ties) != first
+    assert system.form(mono, ties[::-1]) != first != system.form(mono, ties + 1e-10)
 
 
 def many_terms(seed):

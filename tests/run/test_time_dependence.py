@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.model.timescales import visible_step
+from wignerflow.model.timescales import reading_step, visible_step
 
 AREA = 0.2 * np.sqrt(np.pi)
 
@@ -54,6 +54,34 @@ def test_visible_steps():
     assert step(lambda t: 1 - np.cos(2 * np.pi * t), 1.0)[0] <= 1 / 16
     ramps = wf.coef([0, 0, 1, 1, 0, 0], [0, 2, 2 + 1e-6, 7, 7 + 1e-6, 10])
     assert visible_step([ramps], 0.0, 10.0, 0.5)[0] > 0.5
+
+
+@pytest.mark.parametrize("method", ["cumulant", "exact"])
+@pytest.mark.parametrize("width", [0.01, 0.003, 0.001])
+def test_a_small_pulse_beside_a_slow_drive_is_not_stepped_over(method, width):
+    """A turn by 0.1, of which nothing is seen a thousandth of the time away."""
+
+    def angle(area):
+        def drive(t):
+            pulse = np.exp(-((t - 0.4137) ** 2) / (2 * width**2)) / (np.sqrt(2 * np.pi) * width)
+            return 3 * np.sin(t) + area * pulse
+
+        spin = wf.CollectiveSpin(0.5, name="spin")
+        model = wf.Model(wf.coef(drive) * spin.Jx, initial={spin: wf.down})
+        found = wf.solve(model, [0, 1.0], e_ops={"z": spin.Jz}, method=method).expect["z"][-1]
+        return found - -0.5 * np.cos(3 * (1 - np.cos(1.0)) + area)
+
+    assert abs(angle(0.1)) < 1e-4 and abs(angle(0.0)) < 1e-4
+
+
+def test_reading_steps():
+    def step(function, reads=1):
+        return reading_step([wf.coef(function)], 0.0, 1.0, reads)
+
+    assert step(lambda t: 2.0) == 1 / 40 == step(np.sin)
+    assert step(lambda t: np.sin(50 * t)) == step(lambda t: np.sin(50 * t), 3) / 3 < 1 / 200
+    assert step(lambda t: np.sin(t) + 0.5 * (0.4 < t < 0.41)) < 1 / 200
+    assert step(lambda t: float(hash(t) % 1000)) == 1 / 1024
 
 
 def test_what_varies_too_fast_wants_a_step():

@@ -20,7 +20,7 @@ from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import pulse_times, stirred
 from ..model.subsystems import Mode
-from ..model.timescales import UNSEEN, points, visible_step
+from ..model.timescales import points, reading_step
 from . import propagate, pulsed, reach
 from .cutoffs import Cutoffs, edge_stats, guess_cutoffs, strides, widened
 from .ladder import Basis, Ladder, Site, Times
@@ -33,6 +33,7 @@ _PER_COMPONENT, _PER_ENTRY = 120, 26
 #: Largest population at the edge of a mode that passes without a larger cutoff, and the number of
 #: times between outputs at which it is looked at.
 EDGE, LOOKS = 1e-7, 201
+READS = 3  # places of a step at least, evenly, at which the integrator reads coefficients
 
 
 @dataclass
@@ -341,7 +342,7 @@ def propagated(
         if constant is not None:
             return propagate.constant(constant, W, y, times, rtol, lost)
         start, stop = float(times[0]), float(times[-1])
-        largest = min((stop - start) / 40, visible_step(coefficients, start, stop, UNSEEN)[0])
+        largest = reading_step(coefficients, start, stop, READS)
         matrices = system.matrices, system.weights
         return propagate.adaptive(*matrices, W, y, times, rtol, largest, coefficients, lost)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,9 @@ Array = NDArray[np.float64]
 
 #: Points at which a callable is looked at; what is narrower than their spacing may go unseen.
 POINTS = 4096
-#: Share of a coefficient that steps of adaptive integrators may miss in their middles: they read it
-#: at more places than that, and shorten steps that are wrong.
-UNSEEN = 0.5
+#: Share of a coefficient that straight lines between the places where an integrator reads it at
+#: least may miss; and the longest and shortest of its steps that follow from that.
+MISSED, LONGEST, SHORTEST = 1e-3, 1 / 40, 1 / 1024
 #: What counts as a jump: so much of the largest value within so much of the time; and how many
 #: samples of a coefficient, or jumps, become nodes of their own.
 JUMP, SHARP, BENDS = 0.02, 1e-12, 512
@@ -97,7 +98,7 @@ def visible_step(
     step, fast = stop - start, None
     for coef in dict.fromkeys(coefs):
         for count in (POINTS, 16 * POINTS):
-            found = _visible(coef, start, stop, share, count)
+            found = _visible(coef, start, stop, share, count, _constant)
             if coef.times is not None or found > (stop - start) / count:
                 break
         else:
@@ -106,7 +107,35 @@ def visible_step(
     return step, fast
 
 
-def _visible(coef: Coef, start: float, stop: float, share: float, count: int) -> float:
+def reading_step(coefs: Iterable[Coef], start: float, stop: float, reads: int) -> float:
+    r"""The longest step with which an integrator steps over no feature of a coefficient.
+
+    It reads coefficients at ``reads`` places of a step at least. Straight lines :math:`l` between
+    them miss so little of every coefficient that :math:`\int |c - l|\,dt \le 0.001 \int |c|\,dt`.
+    """
+    whole = stop - start
+    steps = [_visible(c, start, stop, MISSED, POINTS, _lines) for c in dict.fromkeys(coefs)]
+    return max(SHORTEST * whole, min([LONGEST * whole, *(reads * h for h in steps)]))
+
+
+Shape = Callable[[Array], NDArray[np.complex128]]
+
+
+def _constant(at: Shape, middle: Array, start: float, step: float) -> NDArray[np.complex128]:
+    """The values in the middles of steps."""
+    return at(start + (np.floor((middle - start) / step) + 0.5) * step)
+
+
+def _lines(at: Shape, middle: Array, start: float, step: float) -> NDArray[np.complex128]:
+    """Straight lines between the values at the ends of steps."""
+    before = np.floor((middle - start) / step)
+    x = (middle - start) / step - before
+    return (1 - x) * at(start + before * step) + x * at(start + (before + 1) * step)
+
+
+def _visible(
+    coef: Coef, start: float, stop: float, share: float, count: int, stand_in: Callable[..., Any]
+) -> float:
     t, values = profile(coef, start, stop, count)
     fine = np.union1d(t, points(start, stop, count)) if coef.times is not None else t
     middle, width = (fine[1:] + fine[:-1]) / 2, np.diff(fine)
@@ -117,8 +146,7 @@ def _visible(coef: Coef, start: float, stop: float, share: float, count: int) ->
     c, step = at(middle), stop - start
     allowed = share * float(width @ np.abs(c))
     while step > (stop - start) / 2**20:
-        stand_in = at(start + (np.floor((middle - start) / step) + 0.5) * step)
-        if float(width @ np.abs(c - stand_in)) <= allowed:
+        if float(width @ np.abs(c - stand_in(at, middle, start, step))) <= allowed:
             break
         step /= 2
     return step

@@ -16,7 +16,7 @@ from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.op import Op
 from ..model.subsystems import Mode
-from ..model.timescales import UNSEEN, visible_step
+from ..model.timescales import reading_step
 from .generator import generator
 from .higher import HigherOrder, HigherReadout
 from .integrate import Trial
@@ -234,7 +234,7 @@ def largest_step(model: Model, times: Array) -> float:
     if not model.coefficients:
         return np.inf
     start, stop = float(times[0]), float(times[-1])
-    return min((stop - start) / 40, visible_step(model.coefficients, start, stop, UNSEEN)[0])
+    return reading_step(model.coefficients, start, stop, 1)
 
 
 def _initial_notes(model: Model) -> list[str]:

@@ -356,7 +356,7 @@ class CoupledSpec:
 GAUSSIAN, FIXED, DISCRETE, FOCK = 0, 1, 2, 3
 DISPLACED, PINNED, GAMMA = 4, 5, 6  # of AMPLITUDES
 RANGE = 7.0  # normals beyond this do not occur
-WEIGHT_DIGITS = 12  # decimals of the weights of sums
+SAME = 1e-12  # difference of weights of sums that rounding explains
 
 
 @dataclass
@@ -387,18 +387,22 @@ class PhaseSpaceSystem:
     increments: str = "gaussian"  # or "three-point"; initial states are drawn all the same
     notes: list[str] = field(default_factory=list)  # warnings
     facts: list[str] = field(default_factory=list)  # statements that travel with the result
-    _form_index: dict[Any, int] = field(default_factory=dict)
+    _form_index: dict[Any, list[tuple[float, int]]] = field(default_factory=dict)
     _pair_index: dict[Any, int] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
 
     def form(self, mono: tuple[tuple[int, int], ...], weights: NDArray[np.float64]) -> int:
         """Index of a weighted sum, registered once; weights of about one are equal to rounding."""
-        weights = np.round(weights, WEIGHT_DIGITS) + 0.0
-        key = (mono, weights.tobytes())
-        if key not in self._form_index:
-            self._form_index[key] = len(self.forms)
-            self.forms.append(FormSpec(mono, weights))
-        return self._form_index[key]
+        # not by decimals: numbers that differ by rounding can have others
+        probe = float(weights @ np.cos(np.arange(weights.size)))
+        known = self._form_index.setdefault(mono, [])
+        for other, index in known:
+            near = abs(other - probe) < SAME * weights.size
+            if near and np.abs(self.forms[index].weights - weights).max() < SAME:
+                return index
+        known.append((probe, len(self.forms)))
+        self.forms.append(FormSpec(mono, np.round(weights, 14) + 0.0))
+        return len(self.forms) - 1
 
     def pair(
         self,
