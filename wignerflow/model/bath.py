@@ -196,18 +196,11 @@ def _fit(
         at, weight, rate = numbers(x)
         return (_lorentzians(omega, at, weight, rate) - density) / scale
 
-    best = None
-    for width in (0.03, 0.1, 0.3):
-        start = [(middle - omega[0]) / span, np.full(count, -0.5), np.full(count, np.log(width))]
-        found = scipy.optimize.least_squares(
-            residual, np.concatenate(start), max_nfev=2000, xtol=1e-14, ftol=1e-14
-        )
-        if best is None or found.cost < best.cost:
-            best = found
-    assert best is not None
-    at, weight, rate = numbers(best.x)
-    order = np.argsort(at)
-    return at[order], np.sqrt(weight[order]), rate[order]
+    starts = [
+        np.concatenate([(middle - omega[0]) / span, np.full(count, -0.5), np.full(count, width)])
+        for width in np.log([0.03, 0.1, 0.3])
+    ]
+    return _best(starts, numbers, fun=residual, max_nfev=2000, xtol=1e-14, ftol=1e-14)
 
 
 def _fit_times(
@@ -236,15 +229,19 @@ def _fit_times(
         out = np.concatenate([-1j * t / T * each, each, -rate * t / 2 * each], axis=1)
         return np.concatenate([out.real, out.imag])
 
-    best = None
-    for width in (0.5, 2.0, 8.0):
-        start = np.concatenate([np.zeros(2 * count), np.full(count, np.log(width))])
-        found = scipy.optimize.least_squares(
-            residual, start, slopes, max_nfev=400, xtol=1e-10, ftol=1e-10
-        )
-        if best is None or found.cost < best.cost:
-            best = found
-    assert best is not None
-    at, weight, rate = numbers(best.x)
+    widths = np.log([0.5, 2.0, 8.0])
+    starts = [np.concatenate([np.zeros(2 * count), np.full(count, width)]) for width in widths]
+    options = {"max_nfev": 400, "xtol": 1e-10, "ftol": 1e-10}
+    return _best(starts, numbers, fun=residual, jac=slopes, **options)
+
+
+def _best(
+    starts: list[NDArray[np.float64]],
+    numbers: Callable[[NDArray[np.float64]], tuple[Any, Any, Any]],
+    **problem: Any,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Frequencies, ascending, couplings and rates of the best of several fits."""
+    fits = [scipy.optimize.least_squares(x0=start, **problem) for start in starts]
+    at, weight, rate = numbers(min(fits, key=lambda fit: fit.cost).x)
     order = np.argsort(at)
     return at[order], np.sqrt(weight[order]), rate[order]

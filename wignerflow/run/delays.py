@@ -59,9 +59,9 @@ class DelayedPilot(Pilot):
 
     def plan(self, h: float) -> tuple[Schedule, float]:
         """See ``Pilot``."""
-        step, even, _ = delayed_step(self.text, self.tlist, h)
-        if even:
-            return Schedule.of(self.tlist, even), step
+        step, number, _ = delayed_step(self.text, self.tlist, h)
+        if number:
+            return Schedule.of(self.tlist, number), step
         times = pilot_times(self.tlist, step)
         return Schedule(times, times), step
 

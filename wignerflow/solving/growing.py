@@ -10,7 +10,7 @@ import numpy as np
 
 from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..result import Result
-from .comparing import Found
+from .comparing import Found, distance
 from .problem import Problem
 
 PILOT = 2000  # trajectories of the other size, at most
@@ -42,7 +42,6 @@ def from_other_size(
         return None
     out = {}
     for name, value in result.expect.items():
-        square = np.abs(value - run.expect[name]) ** 2
-        noise = np.abs(result.sem[name]) ** 2 + np.abs(run.sem[name]) ** 2
-        out[name] = np.sqrt(np.maximum(square - noise, 0.0))
+        noise = np.hypot(np.abs(result.sem[name]), np.abs(run.sem[name]))
+        out[name] = distance(value, run.expect[name], noise)
     return Found(out, f"clusters of {size} instead of {method.size}")
