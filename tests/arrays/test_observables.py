@@ -13,7 +13,7 @@ from wignerflow.kernels.observe import Readout
 from wignerflow.model import plain_ops
 from wignerflow.model.products import FourierProducts, PairProducts
 from wignerflow.phasespace import lower
-from wignerflow.phasespace.system import MatrixChannel
+from wignerflow.phasespace.channels import MatrixChannel
 
 M, N = 6, 12
 TIMES = np.linspace(0, 0.2, 4)

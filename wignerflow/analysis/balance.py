@@ -21,7 +21,7 @@ from ..model.op import Op
 from ..model.operators import ArrayOp
 from ..model.outputs import Output
 from ..model.subsystems import Subsystem
-from ..phasespace.system import RECORDS
+from ..phasespace.channels import RECORDS
 
 _NUMBERS = {"mode": ("n", 1.0), "ensemble": ("Jz", 1.0), "collective": ("Jz", 1.0)}
 _NUMBERS["spin"] = ("sz", 0.5)

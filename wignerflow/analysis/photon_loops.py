@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..compiler.loops import Loop
-from ..phasespace.system import RECORDS
+from ..phasespace.channels import RECORDS
 from ..run.statistics import BATCHES
 
 AMPLITUDES = 4  # of the records of a field

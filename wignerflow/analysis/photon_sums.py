@@ -16,7 +16,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..phasespace.system import RECORDS
+from ..phasespace.channels import RECORDS
 from ..run.statistics import BATCHES
 from .photon_loops import arranged, summed, transformed
 

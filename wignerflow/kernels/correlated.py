@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from ..phasespace.system import MatrixChannel
+from ..phasespace.channels import MatrixChannel
 from .dense import ComplexMatrix, padded
 from .layout import Layout
 from .normals import fill

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..phasespace.channels import MemberChannel
 from ..phasespace.polynomials import Form, Leaf, Poly, TimePart, Times, Var
-from ..phasespace.system import MODE, MemberChannel, ModeStep, PhaseSpaceSystem
+from ..phasespace.system import MODE, ModeStep, PhaseSpaceSystem
 
 Mono = tuple[tuple[int, int], ...]
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..phasespace.system import Channel, LinkSpec, MemberChannel, Port
+from ..phasespace.channels import Channel, LinkSpec, MemberChannel, Port
 from .layout import Layout
 from .normals import fill
 from .rng import DYNAMICS

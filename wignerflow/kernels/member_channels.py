@@ -7,8 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from ..model.coefficients import Coef
+from ..phasespace.channels import MatrixChannel, MemberChannel
 from ..phasespace.polynomials import Leaf
-from ..phasespace.system import MatrixChannel, MemberChannel
 from .correlated import CorrelatedPrinter
 from .layout import Layout, Mono, mono_names, times
 from .links import Links

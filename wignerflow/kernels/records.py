@@ -14,8 +14,9 @@ begin at zero with every output interval, and are read by the observables ``Reco
 from __future__ import annotations
 
 from ..model.coefficients import Coef
+from ..phasespace.channels import RECORDS, Field
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, TimePart, Var
-from ..phasespace.system import RECORDS, ROTOR, SPIN, Field
+from ..phasespace.system import ROTOR, SPIN
 from .array_sums import ArraySums
 from .layout import Layout, needed_forms
 from .links import Links

@@ -18,8 +18,8 @@ The order of a step stands here. Gradients are printed by ``single_gradient`` (s
 
 from __future__ import annotations
 
+from ..phasespace.channels import MatrixChannel
 from ..phasespace.polynomials import Form, Leaf, Member, Monomial, Pair, Poly, Var
-from ..phasespace.system import MatrixChannel
 from .array_sums import ArraySums
 from .diffusions import DiffusionPrinter
 from .fields import Fields

@@ -5,21 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..model.coefficients import Coef
+from .channels import MatrixChannel
 from .local_text import local_text
 from .matrices import brackets
 from .names import Names, signed, span
 from .polynomials import Poly, Var, poly_sum
-from .system import (
-    AMPLITUDES,
-    INVERSE_ROOT,
-    MATRIX,
-    MODE,
-    ROTOR,
-    SPIN,
-    Diffusion,
-    MatrixChannel,
-    PhaseSpaceSystem,
-)
+from .system import AMPLITUDES, INVERSE_ROOT, MATRIX, MODE, ROTOR, SPIN, Diffusion, PhaseSpaceSystem
 
 
 def _bracket(system: PhaseSpaceSystem, block: int, comp: int, f: Poly) -> Poly:

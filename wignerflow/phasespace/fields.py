@@ -13,18 +13,10 @@ from ..model.coefficients import Coef
 from ..model.inputs import Part
 from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
+from .channels import RECORDS, Channel, Field, LinkSpec, MemberChannel, Port, PortField
 from .polynomials import Poly, Record
 from .symbols import SymbolMap
-from .system import (
-    RECORDS,
-    Channel,
-    Field,
-    LinkSpec,
-    MemberChannel,
-    PhaseSpaceSystem,
-    Port,
-    PortField,
-)
+from .system import PhaseSpaceSystem
 
 NONLINEAR = "be of jumps with noise of their own, not of a mode that has nonlinear jumps too"
 Terms = dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]

@@ -21,6 +21,7 @@ from ..model.states import BlochState
 from ..model.subsystems import CollectiveSpin, Ensemble, Spin, Subsystem
 from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI
 from . import levels
+from .channels import Channel, MatrixChannel, MemberChannel
 from .ensemble import local_parts, spin_initial
 from .fields import add_links
 from .jump_names import words_of
@@ -35,12 +36,9 @@ from .system import (
     MODE,
     SPIN,
     Block,
-    Channel,
     InitialSpec,
     LocalStep,
-    MatrixChannel,
     MatrixStep,
-    MemberChannel,
     MemberObservable,
     PhaseSpaceSystem,
     ProductObservable,

@@ -23,10 +23,11 @@ from ..model.factors import Site, SumNode
 from ..model.model import Jump
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Spin, Subsystem
+from .channels import Channel, MemberChannel
 from .polynomials import Poly, Var
 from .spins import LETTERS, spin_parts
 from .symbols import Mono, SymbolMap
-from .system import Channel, LocalStep, MemberChannel, PhaseSpaceSystem
+from .system import LocalStep, PhaseSpaceSystem
 
 MAX_LETTERS = 300  # of jumps that are sums over spins, three a spin: beyond, they stay as they are
 SMALLEST = 1e-9  # a share below is zero
