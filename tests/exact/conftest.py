@@ -1,10 +1,11 @@
-"""Brute force in the full 2^N space, written with dense matrices only."""
+"""Brute force in the full Hilbert space, written with dense matrices only."""
 
 import numpy as np
 import pytest
 import scipy.linalg
 
 import wignerflow as wf
+from wignerflow.model.level_words import levels_of
 
 PAULI = {
     "x": np.array([[0, 1], [1, 0]], complex),
@@ -14,7 +15,7 @@ PAULI = {
 
 
 class Brute:
-    """The master equation of a small model, every emitter a two-level system of its own."""
+    """The master equation of a small model, every emitter a system of its own."""
 
     def __init__(self, model):
         self.model = model
@@ -30,6 +31,10 @@ class Brute:
                     psi[0] = 1
                     assert abs(initial[m].value) == 0
                     states.append(np.outer(psi, psi))
+                elif sub.kind == "levels":
+                    count = int(sub.numbers[m])
+                    self.dims += [sub.d] * count
+                    states += [initial[m].density(sub, "state")] * count
                 else:
                     if sub.kind == "ensemble":
                         count = int(sub.numbers[m])
@@ -59,6 +64,10 @@ class Brute:
         if sub.kind == "mode":
             a = np.diag(np.sqrt(np.arange(1, sub.cutoff)), 1)
             return self.one(slots[0], a if letter == "a" else a.T)
+        if sub.kind == "levels":
+            unit = np.zeros((sub.d, sub.d))
+            unit[levels_of(letter)] = 1
+            return sum(self.one(k, unit) for k in slots)
         scale = 1 if sub.kind == "spin" else 0.5
         return scale * sum(self.one(k, PAULI[letter]) for k in slots)
 

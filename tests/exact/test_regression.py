@@ -41,19 +41,49 @@ def model():
     return m, s, q, a
 
 
-def test_against_brute_force(brute):
+def levels():
+    """Two three-level emitters and a mode, with every kind of process; pairs of operators."""
+    atoms, a = wf.Levels(2, ["g", "e", "f"], name="atoms"), wf.Mode(name="a", cutoff=2)
+    ge, ef, gf = atoms.op("g", "e"), atoms.op("e", "f"), atoms.op("g", "f")
+    m = wf.Model(
+        0.7 * (a.adag * ge + a.a * ge.dag()) + 0.4j * (gf - gf.dag()) + 0.3 * atoms.pop("f"),
+        [
+            wf.Jump(ge + 0.4j * ef, rate=0.5),
+            wf.Jump(a.a, rate=0.9),
+            wf.LocalJump(atoms.one("f", "g") + 0.3j * atoms.one_pop("e"), rate=0.4),
+        ],
+        initial={atoms: wf.levels({"g": 0.6, "e": 0.48j, "f": 0.64}), a: wf.vacuum},
+    )
+    pairs = [(ge, ge.dag()), (a.a, a.adag), (atoms.pop("e"), gf), (a.n, ef * gf.dag()), (ef, a.a)]
+    return m, pairs
+
+
+def spins():
+    """The model of two levels and pairs of operators."""
     m, s, q, a = model()
+    return m, [(s.Jm, s.Jp), (a.a, a.adag), (s.Jz, q.sy), (a.n, s.Jx * q.sp), (q.sm, a.a)]
+
+
+@pytest.mark.parametrize(
+    ("case", "engine"),
+    [(spins, "blocks"), (spins, "occupations"), (levels, "occupations")],
+    ids=lambda x: getattr(x, "__name__", x),
+)
+def test_against_brute_force(brute, case, engine):
+    m, pairs = case()
     full = brute(m)
-    pairs = [(s.Jm, s.Jp), (a.a, a.adag), (s.Jz, q.sy), (a.n, s.Jx * q.sp), (q.sm, a.a)]
     step = scipy.linalg.expm(full.liouvillian() * TAUS[1])
     for t, rho in ((0.0, full.rho), (0.5, (step @ full.rho.ravel()).reshape(full.rho.shape))):
         for (A, B), (symmetric, plain) in zip(
             pairs, brute_force(full, pairs, step, rho), strict=True
         ):
-            out = regression.correlation(m, A, B, TAUS, t, rtol=1e-10)
+            out = regression.correlation(m, A, B, TAUS, t, engine=engine, rtol=1e-10)
             np.testing.assert_allclose(out.symmetric, symmetric, atol=1e-8)
             np.testing.assert_allclose(out.plain, plain, atol=1e-8)
+            means = np.array([np.trace(full.matrix(op) @ rho) for op in (A, B)])
+            np.testing.assert_allclose([out.mean_a[0], out.mean_b], means, atol=1e-8)
         assert np.abs(out.plain - out.symmetric).max() > 1e-4  # the two differ
+        assert out.stats["engine"] == engine
 
 
 def test_steady_state_against_qutip(brute):
@@ -70,33 +100,63 @@ def test_steady_state_against_qutip(brute):
 
 
 @pytest.mark.slow
-def test_time_dependence():
+@pytest.mark.parametrize("engine", ["blocks", "occupations"])
+def test_time_dependence(engine):
     """A decaying cavity driven by a chirp: {a(t + tau), a^+}/2 - <a><a^+> = e^{-kappa tau/2}/2."""
     c = wf.Mode(name="c")
     drive = wf.coef(lambda t: np.exp(0.4j * t * t))
     m = wf.Model(
         drive * c.a + (drive * c.a).dag(), [wf.Jump(c.a, rate=0.6)], initial={c: wf.coherent(0.5)}
     )
-    out = regression.correlation(m, c.a, c.adag, TAUS[1:], 1.0)
+    out = regression.correlation(m, c.a, c.adag, TAUS[1:], 1.0, engine=engine)
     decay = np.exp(-0.3 * TAUS[1:])
     np.testing.assert_allclose(out.symmetric - out.mean_a * out.mean_b, decay / 2, atol=1e-5)
     np.testing.assert_allclose(out.plain - out.mean_a * out.mean_b, decay, atol=1e-5)
 
 
-def test_no_unique_steady_state():
+@pytest.mark.parametrize("engine", ["blocks", "occupations"])
+def test_no_unique_steady_state(engine):
     s = wf.Spin(name="s")
     m = wf.Model(s.sz, [wf.Jump(s.sz, rate=1.0)], initial={s: wf.bloch(0.3, 0.1)})
     with pytest.raises(NotUnique):
-        regression.correlation(m, s.sx, s.sx, TAUS, None)
+        regression.correlation(m, s.sx, s.sx, TAUS, None, engine=engine)
 
 
+def test_light_of_a_three_level_laser_in_its_steady_state():
+    """Public entry points: delays, the spectrum's power, and what trajectories are judged by."""
+    atoms, a = wf.Levels(2, ["g", "e", "f"], name="atoms"), wf.Mode(name="a")
+    exchange = a.adag * atoms.op("g", "e")
+    jumps = [
+        wf.Jump(a.a, rate=1.0),
+        wf.LocalJump(atoms.one("f", "g"), rate=0.7),
+        wf.LocalJump(atoms.one("e", "f"), rate=2.0),
+    ]
+    start = {atoms: wf.level("e"), a: wf.vacuum}
+    m = wf.Model(0.6 * (exchange + exchange.dag()), jumps, initial=start)
+    taus = np.linspace(0, 30, 301)
+    out = wf.correlation(m, a.adag, a.a, taus, order="plain", method="exact")
+    photons = wf.steady_state(m, {"n": a.n, "nn": a.adag * a.n * a.a}, "exact")
+    np.testing.assert_allclose(out.value[0], photons.expect["n"], atol=1e-9)
+    four = wf.correlation(m, ops=(a.adag, a.adag, a.a, a.a), taus=taus[::50], method="exact")
+    np.testing.assert_allclose(four.value[0], photons.expect["nn"], atol=1e-9)
+    np.testing.assert_allclose(four.value[-1], photons.expect["n"] ** 2, atol=1e-5)
+    lines = wf.spectrum(m, a.adag, a.a, taus, method="exact")
+    width = lines.omega[1] - lines.omega[0]
+    assert lines.omega[np.argmax(lines.value)] == 0 and lines.value.min() > -1e-6
+    power = lines.value.sum() * width / (2 * np.pi)  # of the symmetrised correlation
+    np.testing.assert_allclose(power, photons.expect["n"] + 0.5, rtol=1e-3)
+    sampled = wf.correlation(m, a.adag, a.a, taus[:3], t=0.5, ntraj=64, seed=1, truncation=True)
+    assert sampled.stats["truncation"] == "the exact correlation"
+
+
+@pytest.mark.parametrize("engine", ["blocks", "occupations"])
 @pytest.mark.parametrize("t", [0.0, 0.1])
-def test_modes_are_wide_enough_for_what_comes_after_t(t):
+def test_modes_are_wide_enough_for_what_comes_after_t(t, engine):
     """A cavity that fills behind t: <a^+(t + tau) a(t)> = alpha^*(t + tau) alpha(t)."""
     c = wf.Mode(name="c")
     m = wf.Model(3 * (c.a + c.adag), [wf.Jump(c.a, 1.0)], initial={c: wf.vacuum})
     alpha = -6j * (1 - np.exp(-(t + TAUS) / 2))
-    out = regression.correlation(m, c.adag, c.a, TAUS, t)
+    out = regression.correlation(m, c.adag, c.a, TAUS, t, engine=engine)
     np.testing.assert_allclose(out.mean_a, alpha.conj(), atol=1e-5)
     first = -6j * (1 - np.exp(-t / 2))
     np.testing.assert_allclose(out.plain, alpha.conj() * first, atol=1e-5)

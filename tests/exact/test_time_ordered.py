@@ -52,6 +52,12 @@ def models():
     model = wf.Model(H, jumps, initial={atoms: wf.bloch(0.8, 0.3), mode: wf.coherent(0.4)})
     yield "cavity", model, (mode.adag, atoms.Jp, atoms.Jm, mode.a)
     yield "mixed", model, (atoms.Jp, mode.adag, mode.a, atoms.Jz + 0.2 * mode.a)
+    three = wf.Levels(2, ["g", "e", "f"], name="three")
+    ge, ef = three.op("g", "e"), three.op("e", "f")
+    H = 0.5 * (ge + ge.dag()) + 0.2j * (ef - ef.dag())
+    jumps = [wf.Jump(ge, 1.0), wf.LocalJump(three.one("f", "g"), 0.6)]
+    start = {three: wf.mixture({"e": 0.5, "g": 0.2, "f": 0.3})}
+    yield "levels", wf.Model(H, jumps, initial=start), (ge.dag(), ef.dag(), ef + 0.3 * ge, ge * ef)
     yield "one", model, (mode.adag + 1j * atoms.Jx, mode.n, atoms.Jz, mode.a)
 
 
@@ -64,7 +70,7 @@ def test_against_qutip(case, t):
     assert np.abs(expected).max() > 1e-3
     assert np.allclose(found.value, expected, atol=2e-6)
     swapped = brute(model, (ops[3].dag(), *ops[1:3], ops[0].dag()), TAUS, t)
-    if case[0] in ("mixed", "one", "spin"):  # the wrong order would be seen
+    if case[0] in ("mixed", "one", "spin", "levels"):  # the wrong order would be seen
         assert not np.allclose(found.value, swapped, atol=1e-4)
 
 

@@ -183,7 +183,7 @@ def _four(ops: Any) -> tuple[Op, ...]:
 
 
 def _exact(ask: Asked, engine: Exact) -> Correlation:
-    value, facts = exact_value(ask, engine.rtol, engine.memory)
+    value, facts = exact_value(ask, engine)
     none = np.zeros(ask.taus.size)
     return Correlation(
         ask.taus, value, none.astype(np.complex128), ask.order, ask.labels, ask.is_power,

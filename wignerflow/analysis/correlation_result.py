@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact import regression
-from ..exact.memory import MEMORY
+from ..exact.engine import Exact
 from ..html import curve, table
 from ..model.model import Model
 from ..model.operators import Op
@@ -159,17 +159,18 @@ class Asked:
         return len(self.ops) == 2 and self.ops[1] == self.ops[0].dag()
 
 
-def exact_value(
-    ask: Asked, rtol: float, memory: float = MEMORY
-) -> tuple[NDArray[np.complex128], dict[str, Any]]:
+def exact_value(ask: Asked, method: Exact) -> tuple[NDArray[np.complex128], dict[str, Any]]:
     """The correlation by quantum regression, and facts about it."""
+    options: dict[str, Any] = {
+        "engine": method.choose(ask.model)[0],
+        "rtol": method.rtol,
+        "memory": method.memory,
+    }
     if len(ask.ops) == 4:
         A, B, C, D = ask.ops
-        return regression.time_ordered(
-            ask.model, (A, B, C, D), ask.taus, ask.start, rtol=rtol, memory=memory
-        )
+        return regression.time_ordered(ask.model, (A, B, C, D), ask.taus, ask.start, **options)
     A, B = ask.ops
-    exact = regression.correlation(ask.model, A, B, ask.taus, ask.start, rtol=rtol, memory=memory)
+    exact = regression.correlation(ask.model, A, B, ask.taus, ask.start, **options)
     value = exact.symmetric if ask.order == "symmetric" else exact.plain
     if ask.connected:
         value = value - exact.mean_a * exact.mean_b

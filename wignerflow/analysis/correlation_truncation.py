@@ -80,7 +80,7 @@ def _exact(ask: Asked, until: float) -> NDArray[np.complex128] | None:
         return None
     try:
         with within(until, False):
-            return exact_value(ask, RTOL)[0]
+            return exact_value(ask, Exact(rtol=RTOL))[0]
     except (TooLong, ValueError, MemoryError, ArithmeticError):
         return None
 

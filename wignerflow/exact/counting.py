@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 from ..estimate import announce, check_time
 from ..model.model import Model
 from ..model.operators import Op
-from . import regression
 from .chain import Chain, Codes, Complex, Elements, Level
 from .memory import MEMORY
+from .regression_blocks import HeldBlocks
 
 
 @dataclass
@@ -323,12 +323,12 @@ def count(
     plain = {name: op for name, op in ops.items() if not op.coefficients}
     t = None if steady else float(edges[0])
     span = float(edges[-1] - edges[0])
-    system, y, facts = regression.state(model, plain, t, span, rtol, memory)
-    codes, values = regression.elements(system, Op.scalar(1), y)
+    held = HeldBlocks(model, plain, t, span, rtol, memory)
+    codes, values = held.rho
     known, where = np.unique(codes, return_inverse=True)
     start = np.zeros(known.size, complex)
     np.add.at(start, where, values)
-    elements = Elements(model, system.basis, fields, memory)
+    elements = Elements(model, held.system.basis, fields, memory)
     timed = bool(model.coefficients) or any(K.coefficients for K in fields)
     counter = Counter(elements, known, start, edges, timed, rtol, steady)
     counter.begin(g1, g2)
@@ -336,5 +336,5 @@ def count(
     coherence = counter.coherence() if g1 else None
     pairs, mixed = counter.pairs() if g2 else (None, None)
     mean, second = np.array([counter.factorial(a) for a in range(len(fields))]).T
-    facts = {**facts, "engine": "counting", "elements": int(counter.set(counter.zero).size)}
+    facts = {**held.facts, "engine": "counting", "elements": int(counter.set(counter.zero).size)}
     return Counts(n, flux, coherence, pairs, mixed, mean, second, facts)

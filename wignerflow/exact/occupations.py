@@ -116,6 +116,14 @@ class Space:
                 out[:, a:b] = rows[:, a:b].reshape(-1, d, d).swapaxes(1, 2).reshape(-1, d * d)
         return out
 
+    def merged(self, x: Elements) -> Elements:
+        """The same matrix with every element once, without those that are rounding."""
+        _, first, at = np.unique(self.keys(x.rows), return_index=True, return_inverse=True)
+        total = np.zeros(first.size, complex)
+        np.add.at(total, at, x.value)
+        kept = np.flatnonzero(np.abs(total) > 1e-15 * np.abs(total).max(initial=0.0))
+        return Elements(kept, x.rows[first[kept]], total[kept])
+
     def act(self, x: Elements, k: int, f: sp.csc_matrix) -> Elements:
         """The sum over the emitters of site k of the map f, (boxes, boxes)."""
         site, first = self.sites[k], self.first[k]
@@ -275,16 +283,19 @@ class Occupations:
         table = _sparse(rate * f)
         return lambda x: self.space.act(x, k, table)
 
-    def walk(self) -> System:
+    def walk(self, start: Elements | None = None) -> System:
         """Every element that is ever reached, and the generator on them.
+
+        Args:
+            start: a Hermitian matrix; None takes the initial density matrix.
 
         Raises:
             TooLarge: they do not fit into memory.
         """
         space = self.space
-        x = space.start(self.memory / PER_ELEMENT)
+        x = space.start(self.memory / PER_ELEMENT) if start is None else start
         keys, order = np.unique(space.keys(x.rows), return_index=True)
-        rows, start = x.rows[order], x.value[order]
+        rows, value = x.rows[order], x.value[order]
         groups = self.groups()
         found: dict[Times, list[Any]] = {times: [] for times in groups}
         fresh, entries, offset = rows, 0, 0
@@ -320,7 +331,7 @@ class Occupations:
             keys = np.union1d(keys, unique)
         rows = np.concatenate(chunks)
         order = np.argsort(space.keys(rows))
-        return System(self, rows[order], order, start, found)
+        return System(self, rows[order], order, value, found)
 
 
 class System:

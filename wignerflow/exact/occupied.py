@@ -44,8 +44,8 @@ class Readings:
         return out
 
 
-def readings(system: System, ops: dict[str, Op], widths: dict[int, int]) -> Readings:
-    """Of all observables, then of the edges of all modes."""
+def readings(system: System, ops: dict[str, Op], widths: dict[int, int] | None = None) -> Readings:
+    """Of all observables, then of the edges of all modes whose width is given."""
     rows: list[Array] = [system.trace]
     pieces, edges = [], []
     for k, op in enumerate(ops.values()):
@@ -53,10 +53,10 @@ def readings(system: System, ops: dict[str, Op], widths: dict[int, int]) -> Read
             row = system.row(words)
             pieces.append((k, times, len(rows)))
             rows += [row.real, row.imag]
-    for (sub, m), k in system.parent.number.items():
-        if isinstance(sub, Mode):
-            edges.append(((sub, m), len(rows)))
-            rows.append(system.edge(k, widths[k]))
+    place = {k: at for at, k in system.parent.number.items()}
+    for k, width in (widths or {}).items():
+        edges.append((place[k], len(rows)))
+        rows.append(system.edge(k, width))
     W = sp.csr_matrix(np.array(rows))
     W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
     return Readings(W, pieces, edges)
@@ -75,19 +75,21 @@ def _widths(model: Model, parent: Occupations) -> dict[int, int]:
     return out
 
 
-def _build(
+def build(
     model: Model, ops: dict[str, Op], cutoffs: Cutoffs, memory: float
 ) -> tuple[System, Readings]:
+    """What the initial state reaches, and what is read off it."""
     parent = Occupations(model, cutoffs, memory)
     system = parent.walk()
     return system, readings(system, ops, _widths(model, parent))
 
 
-def _edges(readings: Readings, numbers: Array) -> dict[tuple[Any, int], float]:
+def edges_of(readings: Readings, numbers: Array) -> dict[tuple[Any, int], float]:
+    """The largest population at the edge of every mode."""
     return {at: float(numbers[:, row].max()) for at, row in readings.edges}
 
 
-def _widen(edges: dict[tuple[Any, int], float], cutoffs: Cutoffs) -> bool:
+def widen(edges: dict[tuple[Any, int], float], cutoffs: Cutoffs) -> bool:
     """Raise the cutoffs that were chosen here and proved too small; False if none did."""
     narrow = [at for at, population in edges.items() if population > EDGE and at in cutoffs]
     for at in narrow:
@@ -95,7 +97,8 @@ def _widen(edges: dict[tuple[Any, int], float], cutoffs: Cutoffs) -> bool:
     return bool(narrow)
 
 
-def _facts(system: System, edges: dict[tuple[Any, int], float]) -> dict[str, Any]:
+def facts_of(system: System, edges: dict[tuple[Any, int], float]) -> dict[str, Any]:
+    """Sizes, cutoffs and what they cut off."""
     out: dict[str, Any] = {
         "engine": "occupations",
         "reached": len(system.rows),
@@ -135,14 +138,14 @@ def solve(
     if any(isinstance(sub, Mode) for sub in model.initial):
         times = pulse_times(model, np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS)))
     while True:
-        system, reads = _build(model, ops, cutoffs, memory)
+        system, reads = build(model, ops, cutoffs, memory)
         numbers, _, counts = propagated(system, reads.W, times, rtol, propagate.never)
-        edges = _edges(reads, numbers)
-        if not _widen(edges, cutoffs):
+        edges = edges_of(reads, numbers)
+        if not widen(edges, cutoffs):
             break
     numbers = numbers[np.searchsorted(times, tlist)]
     stats = {
-        **_facts(system, edges),
+        **facts_of(system, edges),
         **counts,
         "trace_error": float(np.abs(numbers[:, 0] - 1).max()),
     }
@@ -161,12 +164,12 @@ def steady_state(
         raise ValueError("A steady state needs a model that is constant in time.")
     cutoffs = guess_cutoffs(model)
     while True:
-        system, reads = _build(model, ops, cutoffs, memory)
+        system, reads = build(model, ops, cutoffs, memory)
         fill = 45 * system.size ** (4 / 3)
         x, more = null_state(system.generator(), system.trace, system.y, fill, memory)
         numbers = np.asarray(reads.W @ x)[None, :]
-        edges = _edges(reads, numbers)
-        if not _widen(edges, cutoffs):
+        edges = edges_of(reads, numbers)
+        if not widen(edges, cutoffs):
             break
     if not more["residual"] < rtol:
         raise NotUnique(f"No steady state was found: the residual is {more['residual']:.1e}.")
@@ -176,4 +179,4 @@ def steady_state(
             "for the long-time average from the model's initial state, or solve in time."
         )
     values = reads.values(numbers, np.zeros(1), len(ops))[:, 0]
-    return ExactSolution.build(ops, values, {**_facts(system, edges), **more})
+    return ExactSolution.build(ops, values, {**facts_of(system, edges), **more})

@@ -1,9 +1,9 @@
-r"""Two-time correlations by the quantum regression theorem, on block density matrices.
+r"""Two-time correlations by the quantum regression theorem.
 
 .. math:: \langle A(t+\tau) B(t)\rangle = \mathrm{Tr}[A\, e^{\mathcal L\tau} (B\rho(t))]
 
-Block density matrices are stored by their lower half, so :math:`B\rho` is written as a sum of
-Hermitian matrices: with :math:`B = B_1 + iB_2`, each :math:`B_k\rho = S_k - iR_k` with
+Engines hold Hermitian matrices by one half, so :math:`B\rho` is written as a sum of such: with
+:math:`B = B_1 + iB_2`, each :math:`B_k\rho = S_k - iR_k` with
 :math:`S_k = \{B_k, \rho\}/2` and :math:`R_k = i[B_k, \rho]/2`. The S alone give the symmetrised
 correlation :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`.
 """
@@ -11,19 +11,41 @@ correlation :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
-from . import blocks, steady
-from .cutoffs import Cutoffs, edge_stats, guess_cutoffs
-from .ladder import Site
-from .memory import MEMORY, TooLarge
+from .memory import MEMORY
+from .regression_blocks import HeldBlocks
+from .regression_occupations import HeldOccupations
 
 Array = NDArray[np.float64]
+
+
+class Held(Protocol):
+    """The density matrix at time t as an engine holds it, and matrices x that are made of it.
+
+    Attributes:
+        rho: the density matrix.
+        means: of the operators that it was made with.
+        facts: about the run.
+    """
+
+    rho: Any
+    means: NDArray[np.complex128]
+    facts: dict[str, Any]
+
+    def applied(self, op: Op, x: Any) -> Any:
+        """The product op x."""
+
+    def adjoint(self, x: Any) -> Any:
+        """The Hermitian conjugate of x."""
+
+    def after(self, X: Op, x: Any, factor: complex, times: Array) -> NDArray[np.complex128]:
+        """Tr[X exp(L (t' - t)) (f x + h.c.)] at the times t', of which the first is t."""
 
 
 @dataclass
@@ -44,6 +66,7 @@ def correlation(
     taus: Array,
     t: float | None,
     *,
+    engine: str = "blocks",
     rtol: float = 1e-8,
     memory: float = MEMORY,
 ) -> Regression:
@@ -54,6 +77,7 @@ def correlation(
         A, B: operators without time coefficients.
         taus: delays, ascending from 0 or later.
         t: time of B; None takes the steady state, which must be unique.
+        engine: "occupations", or "blocks" for every other.
         rtol: tolerance of the integrator.
         memory: limit in bytes.
 
@@ -61,55 +85,18 @@ def correlation(
         TooLarge: the density matrix, with all coherences that B makes, does not fit into memory.
         NotUnique: the steady state is not unique.
     """
-    hermitian = {"1": (B + B.dag()) / 2, "2": (B - B.dag()) / 2j}
-    ops = {"A": A, "B": B}
-    system, y, facts = state(model, ops, t, float(taus[-1]), rtol, memory)
-    start = 0.0 if t is None else t
-    times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
-    skip = times.size - taus.size
-
-    after = _After(system, model, A, times, skip, rtol, memory)
+    held = _held(engine)(model, {"A": A, "B": B}, t, float(taus[-1]), rtol, memory)
+    times, wanted = _later(t, taus)
     symmetric, response = np.zeros((2, taus.size), complex)
-    for factor, part in ((1, hermitian["1"]), (1j, hermitian["2"])):
+    for factor, part in ((1, (B + B.dag()) / 2), (1j, (B - B.dag()) / 2j)):
         if part.is_zero():
             continue
-        code, value = elements(system, part, y)
-        symmetric += factor * after(*_lower(system, code, value / 2))
-        response += factor * after(*_lower(system, code, 0.5j * value))
-    mean_a = after(system.components, y)
-    W = system.functionals.values((system.functionals.W @ y)[None, :], np.array([start]), 2)
-    return Regression(symmetric, symmetric - 1j * response, mean_a, complex(W[1, 0]), facts)
-
-
-class _After:
-    """Tr(X e^{L tau} sigma) at the delays, for Hermitian sigma."""
-
-    def __init__(
-        self,
-        system: blocks.BlockSystem,
-        model: Model,
-        X: Op,
-        times: Array,
-        skip: int,
-        rtol: float,
-        memory: float,
-    ):
-        sites = system.basis.sites
-        self.cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in sites if s.kind == "mode"}
-        self.model, self.ops, self.times, self.skip = model, {"X": X}, times, skip
-        self.rtol, self.memory = rtol, memory
-
-    def __call__(self, components: NDArray[np.int64], values: Array) -> NDArray[np.complex128]:
-        nothing = np.zeros(self.times.size - self.skip, complex)
-        if not components.size:
-            return nothing
-        start = components, values
-        other = blocks.BlockSystem(self.model, self.ops, self.cutoffs, self.memory, start)
-        other.restrict()
-        if not other.functionals.W.nnz:  # nothing that X sees is ever reached
-            return nothing
-        numbers, _, _ = blocks.evolve(other, self.times, self.rtol, early=False)
-        return np.asarray(other.functionals.values(numbers, self.times, 1)[0, self.skip :])
+        x = held.applied(part, held.rho)
+        symmetric += factor * held.after(A, x, 0.5, times)[wanted]
+        response += factor * held.after(A, x, 0.5j, times)[wanted]
+    mean_a = held.after(A, held.rho, 0.5, times)[wanted]
+    plain = symmetric - 1j * response
+    return Regression(symmetric, plain, mean_a, complex(held.means[1]), held.facts)
 
 
 def time_ordered(
@@ -118,6 +105,7 @@ def time_ordered(
     taus: Array,
     t: float | None,
     *,
+    engine: str = "blocks",
     rtol: float = 1e-8,
     memory: float = MEMORY,
 ) -> tuple[NDArray[np.complex128], dict[str, Any]]:
@@ -134,6 +122,7 @@ def time_ordered(
         ops: A, B, C, D, without time coefficients.
         taus: delays, ascending from 0 or later.
         t: time of A and D; None takes the steady state, which must be unique.
+        engine: "occupations", or "blocks" for every other.
         rtol: tolerance of the integrator.
         memory: limit in bytes.
 
@@ -144,11 +133,8 @@ def time_ordered(
     A, B, C, D = ops
     X = B * C
     names = {"A": A, "X": X, "D": D, "DD": D.dag() * D, "AA": A * A.dag()}
-    system, y, facts = state(model, names, t, float(taus[-1]), rtol, memory)
-    start = 0.0 if t is None else t
-    times = start + np.concatenate([[0.0], taus]) if taus[0] > 0 else start + taus
-    after = _After(system, model, X, times, times.size - taus.size, rtol, memory)
-    rho = full(system, y)
+    held = _held(engine)(model, names, t, float(taus[-1]), rtol, memory)
+    times, wanted = _later(t, taus)
     parts = [(1.0 + 0j, D)]
     if A.dag() != D:
         parts = [(1j**k / 4, D + 1j**k * A.dag()) for k in range(4)]
@@ -156,125 +142,16 @@ def time_ordered(
     for weight, F in parts:
         if F.is_zero():
             continue
-        right = adjoint(system, *applied(system, F, *rho))
-        code, value = applied(system, F, *right)
-        total += weight * after(*_lower(system, code, value / 2))
-    return total, facts
+        right = held.adjoint(held.applied(F, held.rho))
+        total += weight * held.after(X, held.applied(F, right), 0.5, times)[wanted]
+    return total, held.facts
 
 
-def state(
-    model: Model, ops: dict[str, Op], t: float | None, delay: float, rtol: float, memory: float
-) -> tuple[blocks.BlockSystem, Array, dict[str, Any]]:
-    """The density matrix at t (None: steady), with modes wide enough until ``delay`` later."""
-    cutoffs = guess_cutoffs(model)
-    edges: list[tuple[Site, float]] = []
-    times = np.linspace(0.0, t or 0.0, blocks.LOOKS)
-    facts: dict[str, Any] = {"engine": "blocks"}
-    while True:
-        try:
-            system = blocks.BlockSystem(model, ops, cutoffs, memory)
-        except TooLarge as error:
-            raise blocks.uncertified(error, edges) from None
-        y = system.y
-        if t is None:
-            W = system.functionals.W
-            trace = np.asarray(W[system.functionals.trace].todense()).ravel()
-            fill = 45 * system.size ** (4 / 3)
-            y, more = steady.null_state(system.generator(), trace, y, fill, memory)
-            if not more["unique"]:
-                raise steady.NotUnique("The steady state is not unique; give a time `t`.")
-            facts["residual"] = more["residual"]
-            numbers = (W @ y)[None, :]
-        elif t > 0:
-            numbers, y, _ = blocks.evolve(system, times, rtol, early=bool(cutoffs))
-        else:
-            numbers = (system.functionals.W @ y)[None, :]
-        if t is not None and delay > 0 and system.functionals.edges:
-            system.y = y
-            later = np.linspace(t, t + delay, blocks.LOOKS)
-            more_numbers, _, _ = blocks.evolve(system, later, rtol, early=bool(cutoffs))
-            numbers = np.concatenate([numbers, more_numbers])
-        edges = blocks.edge_populations(system, numbers)
-        if not blocks.widen(edges, cutoffs):
-            break
-    facts["components"] = system.size
-    facts |= edge_stats(edges)
-    return system, y, facts
+def _held(engine: str) -> Any:
+    return HeldOccupations if engine == "occupations" else HeldBlocks
 
 
-Elements = tuple[NDArray[np.int64], NDArray[np.complex128]]
-
-
-def elements(system: blocks.BlockSystem, op: Op, y: Array) -> Elements:
-    """Codes and values of the elements of op rho, both halves."""
-    return applied(system, op, *full(system, y))
-
-
-def full(system: blocks.BlockSystem, y: Array) -> Elements:
-    """Codes and values of the elements of rho, both halves."""
-    kets = system.terms.kets
-    code = system.components >> 1
-    value = y * np.where(system.components & 1, 1j, 1.0)
-    off = code % kets != code // kets % kets
-    return (
-        np.concatenate([code, _swapped(system, code[off])]),
-        np.concatenate([value, value[off].conj()]),
-    )
-
-
-def _swapped(system: blocks.BlockSystem, code: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Codes with row and column exchanged."""
-    kets = system.terms.kets
-    col, row, block = code % kets, code // kets % kets, code // kets**2
-    return np.asarray((block * kets + col) * kets + row)
-
-
-def adjoint(
-    system: blocks.BlockSystem, code: NDArray[np.int64], value: NDArray[np.complex128]
-) -> Elements:
-    """Codes and values of X^+, from those of X."""
-    return _swapped(system, code), value.conj()
-
-
-def applied(
-    system: blocks.BlockSystem, op: Op, code: NDArray[np.int64], value: NDArray[np.complex128]
-) -> Elements:
-    """Codes and values of op X, from those of X; a code may appear several times."""
-    terms, basis = system.terms, system.basis
-    col, row, block = code % terms.kets, code // terms.kets % terms.kets, code // terms.kets**2
-    codes, values = [], []
-    for word, c in basis.expand(op).get((), {}).items():
-        amount = c * value
-        for k, text in word:
-            j = block // terms.block_strides[k] % terms.blocks[k]
-            at = row // terms.strides[k] % terms.dims[k]
-            amount = amount * basis.sites[k].table(text)[j, at]
-        move = sum(q * terms.strides[k] for k, q in basis.shifts(word))
-        hit = amount != 0
-        codes.append(((block * terms.kets + row + move) * terms.kets + col)[hit])
-        values.append(amount[hit])
-    if not codes:
-        return np.zeros(0, np.int64), np.zeros(0, complex)
-    return np.concatenate(codes), np.concatenate(values)
-
-
-def _lower(
-    system: blocks.BlockSystem, code: NDArray[np.int64], value: NDArray[np.complex128]
-) -> tuple[NDArray[np.int64], Array]:
-    """Components of X + X^+ for X given by codes and values."""
-    kets = system.terms.kets
-    col, row, block = code % kets, code // kets % kets, code // kets**2
-    upper = row < col
-    lower = (block * kets + np.maximum(row, col)) * kets + np.minimum(row, col)
-    value = np.where(upper, value.conj(), value) * np.where(row == col, 2, 1)
-    known, at = np.unique(lower, return_inverse=True)
-    total = np.zeros(known.size, complex)
-    np.add.at(total, at, value)
-    diagonal = known % kets == known // kets % kets
-    floor = 1e-15 * np.abs(total).max(initial=0.0)
-    re = np.abs(total.real) > floor
-    im = (np.abs(total.imag) > floor) & ~diagonal
-    components = np.concatenate([2 * known[re], 2 * known[im] + 1])
-    values = np.concatenate([total.real[re], total.imag[im]])
-    order = np.argsort(components)
-    return components[order], values[order]
+def _later(t: float | None, taus: Array) -> tuple[Array, slice]:
+    """Times from t on, and which of them are asked for."""
+    skip = 1 if taus[0] > 0 else 0
+    return (t or 0.0) + np.concatenate([np.zeros(skip), taus]), slice(skip, None)

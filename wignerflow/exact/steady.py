@@ -106,6 +106,16 @@ def null_state(
     }
 
 
+def require_unique(facts: dict[str, Any]) -> None:
+    """Refuse what :func:`null_state` found where it depends on the start.
+
+    Raises:
+        NotUnique: it does.
+    """
+    if not facts["unique"]:
+        raise NotUnique("The steady state is not unique; give a time `t`.")
+
+
 def solve(
     model: Model, ops: dict[str, Op], engine: str, *, unique: bool, rtol: float, memory: float
 ) -> ExactSolution:
