@@ -136,6 +136,29 @@ def test_oscillations_that_calm_down_are_waited_for():
     assert found.expect["x"] == pytest.approx(late.expect["x"][-1], abs=2e-5)
 
 
+@pytest.mark.parametrize("levels", [pytest.param(2, marks=pytest.mark.slow), 3])
+def test_a_mean_field_that_stands_where_light_would_grow_says_so_soon(levels):
+    """Inverted emitters beside an empty cavity; the least light leads to another state."""
+    N, cavity = 100, wf.Mode(name="cavity")
+    if levels == 2:
+        atoms = wf.Ensemble(N, name="atoms")
+        lower, inverted, pump = atoms.Jm, wf.up, [wf.LocalJump(atoms.sp, 0.7)]
+    else:
+        atoms = wf.Levels(N, ["g", "e", "f"], name="atoms")
+        lower, inverted = atoms.op("g", "e"), wf.level("e")
+        pump = [wf.LocalJump(atoms.one("f", "g"), 0.7), wf.LocalJump(atoms.one("e", "f"), 2.0)]
+    light = cavity.adag * lower
+    jumps = [wf.Jump(cavity.a, 1.0), *pump]
+    H = (light + light.dag()) / np.sqrt(N)
+    empty = wf.Model(H, jumps, initial={atoms: inverted, cavity: wf.vacuum})
+    with pytest.raises(NotUnique, match=r"wf\.coherent\(0\.1\)") as found:
+        steady_state(empty, {"n": cavity.n}, "mean-field")
+    assert float(str(found.value).split("until t = ")[1].split()[0]) < 600
+    little = wf.Model(H, jumps, initial={atoms: inverted, cavity: wf.coherent(0.1)})
+    lasing = steady_state(little, {"n": cavity.n}, "mean-field", truncation=False)
+    assert lasing.expect["n"] == pytest.approx(28.875 if levels == 2 else 24.57447, rel=1e-5)
+
+
 def test_too_short_a_relaxation_is_said():
     model, e_ops, _ = laser(25, 5.0)
     with pytest.raises(NotRelaxed, match="standard errors"):

@@ -250,7 +250,8 @@ class Runner:
             else:
                 columns, step = PlanColumns(self.plan, {}), guess(text.system, times)
                 first = Prepared(self.first or step)
-                outcome = extrapolated(text, times, self.every, request, first, columns)
+                enough = 0.1 * SETTLED
+                outcome = extrapolated(text, times, self.every, request, first, columns, enough)
             self._check_whole(outcome.stats["stopped_because"])
             self.dt = outcome.dt
             self.work += outcome.stats["work"]

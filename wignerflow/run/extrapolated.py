@@ -24,7 +24,7 @@ from ..model.timescales import breaks
 from .driver import Outcome, Prepared, Request, simulate
 from .pilot import Channels, Columns
 
-SETTLED = 1e-8  # of the largest value of a column: accepted change
+SETTLED = 1e-8  # of the largest value of a column: accepted change, where none is given
 MET = 1e-4  # likewise, above which the result says that no step was found
 LEVELS = 12
 TABULATED = 5  # levels for whose steps callables are tabulated
@@ -53,8 +53,12 @@ def extrapolated(
     request: Request,
     prepared: Prepared,
     columns: Columns | None = None,
+    settled: float = SETTLED,
 ) -> Outcome:
-    """The solution with steps of ``prepared.step`` and less; its error in ``prepared.errors``."""
+    """The solution with steps of ``prepared.step`` and less; its error in ``prepared.errors``.
+
+    ``settled``: accepted change of a column, of its largest value.
+    """
     read = (columns or Channels()).read
     at = nodes(text, tlist)
     where = np.searchsorted(at, tlist)
@@ -80,7 +84,7 @@ def extrapolated(
         if rows:
             last, now = read(rows[-1]), read(new[-1])
             change = np.abs(now - last)
-            allowed = SETTLED * np.abs(now).max(axis=0, initial=0.0)
+            allowed = settled * np.abs(now).max(axis=0, initial=0.0)
             if np.all(change <= np.maximum(allowed, 1e-12 * np.abs(now).max(initial=0.0))):
                 rows = new
                 break
