@@ -35,7 +35,7 @@ def member_index(argument: str, m: Any, size: int, what: str) -> int:
     return int(m) % size
 
 
-class ArrayOp(Symbolic, Measurable):
+class ArrayOp(Measurable, Symbolic):
     """One operator per member of an array: ``terms`` maps a member word to weights, shape (M,).
 
     Arithmetic is element by element, as in NumPy: NumPy arrays of length M multiply from either

@@ -38,7 +38,10 @@ def not_finite() -> NoReturn:
 
 
 class Measurable:
-    """What has a mean: operators, array operators and derived observables."""
+    """What has a mean: operators, array operators and derived observables.
+
+    The first base of each, so that type checkers see a dict of them as one of ``Measurable``.
+    """
 
 
 class Symbolic:
@@ -78,7 +81,7 @@ class Symbolic:
     __rmatmul__ = __matmul__
 
 
-class Op(Symbolic, Measurable):
+class Op(Measurable, Symbolic):
     """A symbolic operator: ``terms`` maps (time coefficients, ordered factors) to a complex number.
 
     Supports ``+ - *``, integer powers, multiplication by scalars and :func:`wignerflow.coef`
