@@ -125,39 +125,41 @@ def test_subsystems_list_their_operators(sub, names):
     assert (".Sx" in shown) == (".Sx" in [f".{n}" for n in names])
 
 
-class Terminal:
-    def isatty(self):
-        return True
-
-    def write(self, text):
-        pass
-
-    def flush(self):
-        pass
-
-
-@pytest.mark.parametrize("what", ["exact", "jumps", "cumulant", "certify", "sweep"])
-def test_work_that_lasts_shows_how_far_it_is(what, monkeypatch):
+@pytest.fixture
+def seen(monkeypatch):
+    """What bars show: (their name, share or text), and "closed"."""
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
     monkeypatch.setattr(progress, "UPDATE_SECONDS", 0.0)
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    seen = []
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    found = []
 
     class Bar:
-        n = 0
+        n, text = 0, None
+
+        def set_postfix_str(self, text, refresh):
+            self.text = text
 
         def refresh(self):
-            seen.append((self.layout, self.n))
+            found.append((self.layout, self.n if self.text is None else self.text))
 
         def close(self):
-            seen.append("closed")
+            found.append("closed")
 
     def new(total, layout):
         bar = Bar()
-        bar.layout = layout.split()[0]
+        bar.layout = layout.split(": {")[0].split(" {")[0]
         return bar
 
     monkeypatch.setattr(progress, "_new_bar", new)
+    return found
+
+
+def shares(seen, bar):
+    return [s[1] for s in seen if s[0] == bar]
+
+
+@pytest.mark.parametrize("what", ["exact", "jumps", "cumulant", "certify", "sweep"])
+def test_work_that_lasts_shows_how_far_it_is(what, seen):
     model, e_ops = laser(6)
     atoms, t = model.subsystems[0], np.linspace(0, 40, 5)
     for wanted in (False, True):
@@ -172,8 +174,69 @@ def test_work_that_lasts_shows_how_far_it_is(what, monkeypatch):
             wf.solve(driven, t, e_ops=e_ops, method=what, progress=wanted, ntraj=2000)
         assert bool(seen) == wanted
     assert {s[0] for s in seen if s != "closed"} == {what} and seen[-1] == "closed"
-    shares = [s[1] for s in seen if s != "closed"]
-    assert shares == sorted(shares) and shares[0] < 50 < shares[-1] <= 100
+    done = shares(seen, what)
+    assert done == sorted(done) and done[0] < 50 < done[-1] <= 100
+
+
+def of_a_cavity(what, progress, seen):
+    """Some calculation of the light of a cavity, and the bars that it is to show."""
+    a = wf.Mode(name="a")
+    out = wf.Jump(a.a, 1.0)
+    model = wf.Model(0.3 * (a.a + a.adag), [out], initial={a: wf.vacuum})
+    options = {"ntraj": 1024, "seed": 1, "dt": 0.1, "truncation": False, "progress": progress}
+    if what == "steady_state":
+        # an average that begins at 3, where the slowest part of n has fallen to 0.2
+        found = wf.steady_state(model, {"n": a.n}, controls=True, **options)
+        T = [f"steady_state, to t = {2.0**-k * 2 * found.stats['relaxed']:.3g}" for k in (1, 0)]
+        return [*T, "steady_state, controls", "steady_state, error of the step"]
+    if what == "photons":
+        wf.photons(model, out, width=0.2, window=1.0, t="steady", **{**options, "dt": None})
+        first = next((s[0] for s in seen if "rest" in s[0]), "no bar")
+        return [first, "photons", "photons, error of the step"]
+    taus = np.linspace(0, 1, 6)
+    if what == "correlation":
+        wf.correlation(model, a.adag, a.a, taus, **options)
+        return [next((s[0] for s in seen if "rest" in s[0]), "no bar"), "correlation"]
+    if what == "spectrum":
+        wf.spectrum(model, a.adag, a.a, taus, relax=3.0, order="plain", **options)
+        return ["correlation"]
+    ops = (a.adag, a.adag, a.a, a.a)
+    wf.correlation(model, ops=ops, taus=taus, t=1.0, method="jumps", **options)
+    return ["correlation"]
+
+
+@pytest.mark.parametrize("what", ["steady_state", "photons", "correlation", "spectrum", "jumps"])
+def test_what_is_made_of_trajectories_shows_how_far_it_is(what, seen):
+    of_a_cavity(what, False, seen)
+    assert not seen
+    bars = of_a_cavity(what, True, seen)
+    for bar in bars:
+        done = shares(seen, bar)
+        assert done == sorted(done) and done[0] < 50 < done[-1] <= 100, (bar, done)
+    assert seen[-1] == "closed" and seen.count("closed") >= len(bars)
+
+
+def test_points_of_a_sweep_show_no_bars_of_their_own(seen):
+    wf.sweep(laser, {"N": [2, 3]}, run=wf.steady_state, ntraj=64, seed=1)
+    assert {s[0] for s in seen if s != "closed"} == {"sweep"}
+
+
+def test_a_fit_shows_its_runs_and_the_best_chi2(seen):
+    def decay(rate):
+        a = wf.Mode(name="a")
+        return wf.Model(jumps=[wf.Jump(a.a, rate)], initial={a: wf.coherent(2)}), {"n": a.n}
+
+    t = np.linspace(0, 2, 9)
+    data = {"time": t, "n": 4 * np.exp(-0.7 * t), "n_sem": np.full(9, 0.05)}
+    for wanted in (False, True):
+        found = wf.fit(decay, data, {"rate": 1.0}, method="mean-field", progress=wanted)
+        assert bool(seen) == wanted
+    texts = shares(seen, "fit")
+    assert len(texts) > 3 and seen[-1] == "closed"
+    best = [float(text.split()[-1]) for text in texts]
+    assert best == sorted(best, reverse=True) and best[0] > 100 * (found.chi2 + 1)
+    runs = [int(text.split()[0]) for text in texts]
+    assert runs == sorted(runs) and runs[-1] <= found.evaluations
 
 
 def ramp(t):

@@ -161,6 +161,25 @@ def test_unknown_names(result):
         result.plot(["nothing"])
 
 
+def test_a_mean_is_not_taken_from_the_result_itself(result):
+    """As it would be one without its error; who tries is told where both are."""
+    both = r"take \.expect\['emission'\], and its error \.sem\['emission'\]"
+    with pytest.raises(TypeError, match=both):
+        result["emission"]
+    with pytest.raises(TypeError, match=both):
+        list(result)
+    with pytest.raises(AttributeError, match=both):
+        result.emission  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'emissions'$"):
+        result.emissions  # noqa: B018
+    assert copy.deepcopy(result).digest() == result.digest()
+    atoms = wf.Ensemble(2, name="atoms")
+    model = wf.Model(jumps=[wf.LocalJump(atoms.sm, 1.0)], initial={atoms: wf.up})
+    steady = wf.steady_state(model, {"z": atoms.Jz}, "exact")
+    with pytest.raises(TypeError, match=r"take \.expect\['z'\], and its error \.sem\['z'\]"):
+        steady["z"]
+
+
 def test_deterministic_results():
     atoms = wf.Ensemble(5, name="atoms")
     _, base, plan = flatten({"z": atoms.Jz, "s": Subradiance(atoms)})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import math
 import numbers
 import reprlib
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,50 @@ def fail(
         hint = f"Its operators stand after a dot: {', '.join(was.operators())}."
     message = f"Argument `{argument}` must {must}, but was {_show(was)}."
     raise kind(f"{message} {hint}".rstrip())
+
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def called(example: str) -> Callable[[C], C]:
+    """Let a call of a constructor that does not fit its arguments end with one that does."""
+
+    def around(function: C) -> C:
+        @functools.wraps(function)
+        def call(*args: Any, **named: Any) -> Any:
+            try:
+                return function(*args, **named)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise  # from inside
+                what = _misfit(function, args, named) or f"{error}."
+            raise TypeError(f"{what} For example `{example}`.")
+
+        return call  # type: ignore[return-value]
+
+    return around
+
+
+def _misfit(
+    function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
+) -> str | None:
+    """What is wrong with the arguments: a name, a place, or one that is lacking."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    kind, names = type(args[0]).__name__, [p.name for p in parameters]
+    for name in named:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(names)}."
+            return f"{kind} has no argument `{name}`; {hint}"
+    places = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    if len(args) - 1 > len(places):
+        others = ", ".join(names[len(places) :]) or "nothing"
+        return f"{kind} takes {', '.join(places)} by place, and {others} by name."
+    given = {*places[: len(args) - 1], *named}
+    lacking = [p.name for p in parameters if p.default is p.empty and p.name not in given]
+    if lacking:
+        return f"{kind} needs the argument `{lacking[0]}`."
+    return None
 
 
 def is_sparse(value: Any) -> bool:

@@ -103,15 +103,16 @@ class Listener:
     ``until``: when work that can be left is left (``time.process_time``, so that what is found does
     not hang on what else the machine does); ``compiles``: whether
     kernels may be compiled for it; ``watch``: is told of every step of a calculation how many are
-    done, of how many; ``number``: how many of what is announced there are; ``lanes``: trajectories
-    per block of kernels, which are part of their text: those of a kernel that is there.
+    done, of how many, and of what part of the work, in words; ``number``: how many of what is
+    announced there are; ``lanes``: trajectories per block of kernels, which are part of their text:
+    those of a kernel that is there.
     """
 
     hear: Callable[[Estimate], None]
     precise: bool = False
     until: float = math.inf
     compiles: bool = True
-    watch: Callable[[float, float], None] | None = None
+    watch: Callable[[float, float, str], None] | None = None
     number: float = 1.0
     lanes: int | None = None
 
@@ -216,8 +217,32 @@ def check_time(done: float = 0.0, total: float = 0.0) -> None:
         return
     if time.process_time() > listener.until:
         raise TooLong
-    if listener.watch is not None:
-        listener.watch(done, total)
+    tell(done, total)
+
+
+def tell(done: float, total: float) -> None:
+    """Say how far the work has come."""
+    listener = _LISTENER.get()
+    if listener is not None and listener.watch is not None:
+        listener.watch(done, total, "")
+
+
+@contextlib.contextmanager
+def part(what: str, number: int = 0, of: int = 1) -> Iterator[None]:
+    """Let what is done inside count as part ``number`` of so many alike, called ``what``."""
+    listener = _LISTENER.get()
+    watch = None if listener is None else listener.watch
+    if listener is None or watch is None:
+        yield
+        return
+    outer = watch
+
+    def share(done: float, total: float, inner: str) -> None:
+        done = done / total if total > 0 else 0.0
+        outer(number + done, of, ", ".join(filter(None, (what, inner))))
+
+    with listening(replace(listener, watch=share)):
+        yield
 
 
 def out_of_time(start: float, timeout: float | None, done: str) -> None:

@@ -20,6 +20,7 @@ from .run.stopping import Target, relative, worst
 
 QUIET_SECONDS = 1.0  # a shorter run shows nothing
 UPDATE_SECONDS = 0.5
+LINE = ": {postfix} [{elapsed}]"
 SHARE = " {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
 BAR = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} trajectories{postfix}"
 
@@ -133,17 +134,37 @@ class Steps:
         self.wanted = wanted and (in_notebook() or sys.stderr.isatty())
         self.start = self.last = time.perf_counter()
         self.bar: Any = None
+        self.part = ""
 
-    def show(self, done: float, total: float) -> None:
-        """So much is done, of so much."""
-        now = time.perf_counter()
-        if not self.wanted or now - self.start < QUIET_SECONDS or now - self.last < UPDATE_SECONDS:
+    def show(self, done: float, total: float, part: str = "") -> None:
+        """So much is done, of so much; every ``part`` of the work, in words, has a bar."""
+        if not self._due():
             return
-        self.last = now
+        if self.bar is not None and part != self.part:
+            self.bar.close()
+            self.bar = None
         if self.bar is None:
-            self.bar = _new_bar(100, self.what + SHARE)
+            self.part = part
+            self.bar = _new_bar(100, ", ".join(filter(None, (self.what, part))) + SHARE)
         self.bar.n = round(100 * done / total, 1) if total > 0 else 0
         self.bar.refresh()
+
+    def say(self, text: str) -> None:
+        """Where work stands whose end is not known."""
+        if not self._due():
+            return
+        if self.bar is None:
+            self.bar = _new_bar(100, self.what + LINE)
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.refresh()
+
+    def _due(self) -> bool:
+        """Whether something is shown now."""
+        now = time.perf_counter()
+        if not self.wanted or now - self.start < QUIET_SECONDS or now - self.last < UPDATE_SECONDS:
+            return False
+        self.last = now
+        return True
 
     def __enter__(self) -> Steps:
         return self

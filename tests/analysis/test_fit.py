@@ -52,6 +52,10 @@ def test_errors_of_data_without_errors_follow_from_the_scatter() -> None:
     bare = {k: v for k, v in data.items() if not k.endswith("_sem")}
     without = wf.fit(cavity, bare, {"rate": 0.5, "detuning": 1.0}, method="mean-field")
     assert not without.absolute
+    with pytest.raises(
+        TypeError, match=r"take \.values\['rate'\], and its error \.errors\['rate'\]"
+    ):
+        without["rate"]  # type: ignore[index]
     ratio = without.errors["rate"] / with_errors.errors["rate"]
     assert ratio == pytest.approx(np.sqrt(with_errors.chi2 / with_errors.dof), rel=0.05)
 

@@ -101,6 +101,12 @@ def test_continuation_shows_both_branches():
     assert len(np.unique(data["seed"])) == 6
 
 
+@pytest.mark.parametrize("method", ["mean-field", "exact", wf.Cumulant(), "auto"])
+def test_without_trajectories_nothing_is_continued(method):
+    with pytest.raises(ValueError, match=r"`continued` must be None for method=.*'twa'"):
+        wf.sweep(decay, {"N": [2, 3], "rate": [1.0]}, [0, 1], continued="N", method=method)
+
+
 def test_what_is_refused():
     refusals = [
         ({"params": {("N", "N"): [(1, 2)]}}, "hold every name once"),
@@ -129,6 +135,8 @@ def test_tables(tmp_path):
     np.testing.assert_array_equal(data["m_sem"], result.sem["m"])
     assert list(data.index) == [0, 0.5, 1.0] and data.index.name == "time"
     result.save(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match=r"means and errors alone: `pandas\.read_csv"):
+        wf.load(tmp_path / "a.csv")
     back = pandas.read_csv(tmp_path / "a.csv", index_col="time")
     np.testing.assert_allclose(back["z[0]"], result.expect["z"][:, 0], rtol=1e-15)
     np.testing.assert_allclose(back["m_imag"], result.expect["m"].imag, rtol=1e-15)

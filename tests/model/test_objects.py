@@ -455,8 +455,33 @@ def test_models_refuse(atoms, chain, mode):
         refuses(message, wf.Model, *arguments, initial=initial)
     with pytest.raises(TypeError):
         wf.Model(None, [], start)
-    with pytest.raises(TypeError, match="unexpected keyword"):
+    with pytest.raises(TypeError, match="no argument `hamiltonian`"):
         wf.Model(hamiltonian=None, initial=start)
+
+
+def test_calls_that_do_not_fit_show_one_that_does(atoms):
+    """What is lacking, has another name, or no place; errors from inside stay as they are."""
+    jump, states = wf.Jump(atoms.Jm, 1.0), {atoms: wf.up}
+    calls = [
+        (lambda: wf.Model(jumps=[jump]), r"^Model needs the argument `initial`\. For .*wf\.up}"),
+        (lambda: wf.Model(jump=[jump], initial=states), "no argument `jump`; did you mean `jumps`"),
+        (lambda: wf.Model(c_ops=[jump], initial=states), "it has H, jumps, initial, links, pulses"),
+        (lambda: wf.Model(None, [jump], states), "takes H, jumps by place, and initial, links"),
+        (lambda: wf.Jump(atoms.Jm), r"needs the argument `rate`\. For example `wf\.Jump\(.*rate="),
+        (lambda: wf.Jump(rate=1.0), "needs the argument `op`"),
+        (lambda: wf.Jump(atoms.Jm, op=atoms.Jp, rate=1.0), r"multiple values.*'op'\. For example"),
+        (lambda: wf.LocalJump(atoms.sm), "needs the argument `rate`"),
+        (lambda: wf.Ensemble(), r"needs the argument `N`\. For example `wf\.Ensemble"),
+        (lambda: wf.Ensemble(n=3), "has no argument `n`; did you mean `N`|it has N, name, count"),
+        (lambda: wf.CollectiveSpin(name="S"), "needs the argument `S`"),
+        (lambda: wf.Levels(3), "needs the argument `labels`"),
+        (lambda: wf.Link(jump, jump), "needs the argument `delay`"),
+    ]
+    for call, message in calls:
+        with pytest.raises(TypeError, match=message):
+            call()
+    with pytest.raises(TypeError, match=r"^Argument `H` must be an operator, but was 3\.$"):
+        wf.Model(3, initial=states)
 
 
 def test_errors_show_large_values_briefly(chain):

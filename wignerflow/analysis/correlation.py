@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
+from ..estimate import part
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
 from ..method import AnyMethod, Precision
@@ -69,6 +70,7 @@ def correlation(
     threads: int | None = None,
     relax: float | None = None,
     truncation: bool | str | None = None,
+    progress: bool = True,
 ) -> Correlation:
     r"""A two-time correlation, with standard errors.
 
@@ -103,6 +105,7 @@ def correlation(
             :func:`wignerflow.steady_state` on A, B, A^+A and B^+B.
         truncation: as in :func:`wignerflow.solve`; from the exact correlation, of the model or of
             smaller ones, else NaN.
+        progress: as in :func:`wignerflow.solve`.
 
     Returns:
         A :class:`Correlation`. Ctrl-C ends it with the trajectories that are done, once there are
@@ -148,7 +151,8 @@ def correlation(
         Request(count, number, single, workers, dt=step),
     )  # fmt: skip
     begin = time.perf_counter()
-    with watching("correlation", told=not isinstance(engine, TWA)):
+    told = progress and not isinstance(engine, TWA)
+    with watching("correlation", told=told, shown=progress):
         if isinstance(engine, Exact):
             out = _exact(ask, engine)
         elif isinstance(engine, (TWA, QuantumJumps)):
@@ -230,5 +234,8 @@ def _relaxed(
         return _check.positive("relax", relax)
     named = {f"{k}": op for k, op in enumerate(ops)}
     named |= {f"{k}{k}": op.dag() * op for k, op in enumerate(ops)}
-    found = steady_state(model, named, engine, ntraj=512, seed=seed, unique=False, truncation=False)
+    with part("coming to rest"):
+        found = steady_state(
+            model, named, engine, ntraj=512, seed=seed, unique=False, truncation=False
+        )
     return float(found.stats["relaxed"])

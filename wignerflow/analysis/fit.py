@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from .. import _check
 from ..model.model import Model
 from ..model.subsystems import real_sizes
-from ..result import Result
+from ..progress import Steps
+from ..result import ByName, Result
 from ..result.text import format_value
 from ..solving import quietly, solve, whole
 
@@ -30,7 +31,7 @@ _NOT_HERE = ("e_ops", "seed", "keep", "start", "checkpoint", "client")
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(ByName):
     """Parameters found by :func:`wignerflow.fit`.
 
     Attributes:
@@ -45,6 +46,8 @@ class Fit:
         result: the model's :class:`Result` at ``values``.
         evaluations: how often the model was solved.
     """
+
+    shelves = ("values", "errors")
 
     values: dict[str, float]
     errors: dict[str, float]
@@ -98,6 +101,7 @@ def fit(
     start: Mapping[str, float],
     *,
     seed: int = 0,
+    progress: bool = True,
     **solve_options: Any,
 ) -> Fit:
     r"""Parameters of a model from measured curves, by weighted least squares:
@@ -117,6 +121,8 @@ def fit(
             state holds at time 0, or at the first time where that is negative.
         start: where to begin, a number per parameter.
         seed: of the model's random numbers.
+        progress: show how many runs there were, and the best chi2 so far, as
+            :func:`wignerflow.solve` shows trajectories.
         solve_options: of :func:`wignerflow.solve`, such as ``method`` and ``ntraj``.
 
     Returns:
@@ -142,8 +148,6 @@ def fit(
         >>> round(found.values["rate"], 3)
         0.7
     """
-    from scipy.optimize import least_squares
-
     if not callable(model_of):
         _check.fail("model_of", "be a function of the parameters", model_of, kind=TypeError)
     for name in solve_options:
@@ -152,6 +156,14 @@ def fit(
     origin = _start(start)
     table = _table(data)
     problem = _Problem(model_of, table, list(origin), int(seed), solve_options)
+    with Steps("fit", progress) as problem.bar:
+        return _search(problem, origin)
+
+
+def _search(problem: _Problem, origin: Mapping[str, float]) -> Fit:
+    """The best fit from where to begin."""
+    from scipy.optimize import least_squares
+
     begin = np.array(list(origin.values()))
     problem.prepare(begin)
     still = [n for n, column in zip(origin, problem.jacobian(begin).T, strict=True)
@@ -182,7 +194,7 @@ def fit(
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=3)
+    warnings.warn(text, UserWarning, stacklevel=4)
 
 
 def _start(start: Any) -> dict[str, float]:
@@ -234,7 +246,7 @@ class _Problem:
         options: dict[str, Any],
     ):
         self.model_of, self.table, self.names, self.seed = model_of, table, names, seed
-        self.options = {"ntraj": 4000, "progress": False, **options}
+        self.options = {"ntraj": 4000, **options, "progress": False}
         method = self.options.get("method", "twa")
         self.given = self.options.get("dt")
         self.analytic = (method if isinstance(method, str) else method.name) not in COUNTING
@@ -242,6 +254,7 @@ class _Problem:
         self.skip = 1 if time[0] > 0 else 0
         self.times = np.concatenate([[0.0], time]) if self.skip else time
         self.evaluations = 0
+        self.bar = Steps("fit", False)
         #: chi2, parameters and result of the best run so far.
         self.best: tuple[float, NDArray[np.float64], Result] | None = None
 
@@ -313,6 +326,7 @@ class _Problem:
         r = (self.curves(result) - self.measured) / self.sigma
         if self.best is None or r @ r < self.best[0]:
             self.best = float(r @ r), x.copy(), result
+        self.bar.say(f"{self.evaluations} runs of the model, chi2 {self.best[0]:.4g}")
         return np.asarray(r)
 
     def jacobian(self, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..estimate import part
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
@@ -161,9 +162,11 @@ class Run:
         coarse = Grid.make(self.times, self.dt)
         sums = []
         try:
-            for grid, draws in zip((coarse, halved(coarse)), self.text.pilot_draws, strict=True):
+            both = zip((coarse, halved(coarse)), self.text.pilot_draws, strict=True)
+            for k, (grid, draws) in enumerate(both):
                 flux = data.estimator == "flux"
-                sums.append(self._summed(grid, request, flux, g1, g2, steady, draws))
+                with part("error of the step", k, 2):
+                    sums.append(self._summed(grid, request, flux, g1, g2, steady, draws))
                 if self.stopped == ended:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # the result is there

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..estimate import check_memory
+from ..estimate import check_memory, part
 from ..exact import counting
 from ..exact.engine import Exact
 from ..method import AnyMethod, Precision
@@ -83,6 +83,7 @@ def photons(
     precision: Precision = "single",
     threads: int | None = None,
     truncation: bool | str | None = None,
+    progress: bool = True,
 ) -> Photons:
     r"""Photon statistics of output fields in bins of time, with jackknife errors.
 
@@ -108,6 +109,7 @@ def photons(
         seed, dt, precision, threads: as in :func:`wignerflow.solve`. ``dt=None`` chooses the step
             by a pilot run; bins end at steps.
         truncation: as in :func:`wignerflow.solve`; from the exact chain only, where that is quick.
+        progress: as in :func:`wignerflow.solve`.
 
     Returns:
         :class:`Photons`, with methods ``n``, ``flux``, ``g1``, ``g2``, ``modes``, ``spectrum``,
@@ -168,7 +170,7 @@ def photons(
     begin = time.perf_counter()
     if isinstance(engine, Exact):
         fields = [o.operator() for o in named.values()]
-        with watching("photons"):
+        with watching("photons", told=progress):
             found = counting.count(
                 model,
                 fields,
@@ -200,7 +202,7 @@ def photons(
     workers = threads_of(threads)
     step = None if dt is None else _check.positive("dt", dt)
     request = Request(count, number, single, workers, dt=step)
-    with watching("photons", told=False):
+    with watching("photons", told=False, shown=progress):
         if steady:
             bins_ = edges.size - 1
             start = _relaxed(model, named, engine, number, relax)
@@ -209,15 +211,16 @@ def photons(
         if run.infinite or run.ways:
             estimator = "bins"
         sums = run.sums(estimator == "flux", g1, g2, steady)
-    count, stopped = run.done, run.stopped
-    failed = count - round(sums.count.sum())
-    if failed > FAILED_LIMIT * count:
-        raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
-    data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
-    data.stats = {**run.facts, "failed": failed, "stopped_because": stopped, "warnings": []}
-    data.shapes = shapes
-    out = from_sums(sums, data, run.infinite)
-    out.references.coarse, out.references.fine = run.pair(g1, g2, steady, data)
+        count, stopped = run.done, run.stopped
+        failed = count - round(sums.count.sum())
+        if failed > FAILED_LIMIT * count:
+            what = f"{failed} of {count} trajectories became non-finite"
+            raise ValueError(f"{what}; use a smaller `dt`.")
+        data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
+        data.stats = {**run.facts, "failed": failed, "stopped_because": stopped, "warnings": []}
+        data.shapes = shapes
+        out = from_sums(sums, data, run.infinite)
+        out.references.coarse, out.references.fine = run.pair(g1, g2, steady, data)
     out.stats["wall_time"] = time.perf_counter() - begin
     if wanted and out.stats["step_error"] == "nothing: interrupted":
         out.stats["truncation"] = "nothing: interrupted"
@@ -336,7 +339,8 @@ def _relaxed(
     for k, jump in enumerate(jumps):
         n = jump.op.dag() * jump.op  # type: ignore[operator]
         ops[str(k)] = n if isinstance(n, Op) else n.sum()
-    found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False)
+    with part("coming to rest"):
+        found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False)
     return float(found.stats["relaxed"])
 
 

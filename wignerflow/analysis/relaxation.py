@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimate import announce
+from ..estimate import announce, tell
 from ..exact.jumps import QuantumJumps
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
@@ -238,6 +238,7 @@ class Runner:
             text = self._text(which, model, times)
             count = ntraj if self.engine.stochastic else 2
             request = Request(count, seed, self.single, self.threads, self._left(), self.dt)
+            request.progress = lambda done, samples: tell(done, count)
             place(request, self.device or "cpu", runs_trajectories(self.engine))
             # averages over outputs have smaller errors than one; controls correct the rest
             many = count if self.controls else AVERAGED * count

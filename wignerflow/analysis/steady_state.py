@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
+from ..estimate import part
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
 from ..exact.steady import NotUnique
@@ -93,6 +94,7 @@ def steady_state(
     period: float | None = None,
     tlist: Times | None = None,
     truncation: bool | Literal["full"] | None = None,
+    progress: bool = True,
 ) -> SteadyState:
     """Expectation values in the steady state of a model, constant or periodic in time.
 
@@ -119,6 +121,8 @@ def steady_state(
             periods; "cumulant" and "mean-field" refuse.
         tlist: with ``period``, times in [0, period], ascending, shape (T,); values have it too.
         truncation: as in :func:`wignerflow.solve`.
+        progress: as in :func:`wignerflow.solve`: how far the run to the present length has come,
+            which doubles until the model has relaxed.
 
     Returns:
         A :class:`SteadyState`; ``stats["known"]`` says how it is known.
@@ -178,7 +182,8 @@ def steady_state(
             )
     deadline = None if limit is None else start + limit
     ends = None if isinstance(engine, Exact) else limit
-    with watching("steady_state", told=not runs_trajectories(engine), timeout=ends):
+    told = progress and not runs_trajectories(engine)
+    with watching("steady_state", told=told, shown=progress, timeout=ends):
         if isinstance(engine, Exact) and phases is not None:
             out = eigenvector(engine, model, base, plan, phases)
         elif isinstance(engine, Exact):
@@ -312,7 +317,10 @@ def _relaxed(
     for _ in range(DOUBLINGS if relax is None else 1):
         runner.swings = False
         try:
-            parts = [runner.quarters(k, m, T, share) for k, m in enumerate(starts)]
+            parts = []
+            for k, m in enumerate(starts):
+                with part(f"to t = {T:.3g}", k, len(starts)):
+                    parts.append(runner.quarters(k, m, T, share))
         except (TimeoutError, ValueError) as error:
             if test is not None:  # too long for the time, the memory or the steps there are
                 T /= 2
@@ -365,7 +373,10 @@ def _relaxed(
 def _controlled(
     runner: Runner, starts: list[Model], T: float, share: int, longer: float = 1.0
 ) -> Controlled:
-    parts = [runner.late(k, m, T, share, longer) for k, m in enumerate(starts)]
+    parts = []
+    for k, m in enumerate(starts):
+        with part("controls" if longer == 1 else "error of the step", k, len(starts)):
+            parts.append(runner.late(k, m, T, share, longer))
     return control(Late.join(parts))
 
 

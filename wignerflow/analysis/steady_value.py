@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..html import table
-from ..result import Values, format_value, stated
+from ..result import ByName, Values, format_value, stated
 
 if TYPE_CHECKING:
     import xarray
 
 
 @dataclass
-class SteadyState:
+class SteadyState(ByName):
     """Expectation values in a steady state with their standard errors.
 
     Attributes:

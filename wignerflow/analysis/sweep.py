@@ -20,7 +20,15 @@ from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..result.accuracy import BY_THE_METHOD, one_warning
 from ..run.cluster import check_client
-from ..solving import quietly, seed_of, solve, watching, whole
+from ..solving import (
+    quietly,
+    resolve_method,
+    runs_trajectories,
+    seed_of,
+    solve,
+    watching,
+    whole,
+)
 from .sweep_data import RESERVED, combined, together
 
 if TYPE_CHECKING:
@@ -75,7 +83,8 @@ def sweep(
             it has an argument of that name.
         continued: name of a parameter along which every run starts where the run at the value
             before ended: once along its values, once back, with a dimension ``direction`` ("up",
-            "down"). Bistable systems show both branches. For methods with trajectories.
+            "down"). Bistable systems show both branches. For methods with trajectories, such as
+            "twa".
         seed: every point's own seed follows from it and from the point's place in the grid.
         client: a ``dask.distributed.Client``: points run on its workers, with the same bits.
         progress: show how many points are done, as :func:`wignerflow.solve` shows trajectories.
@@ -127,12 +136,12 @@ def sweep(
     names = [name for own in axes for name in own]
     named = [dict(zip(names, itertools.chain(*place), strict=True)) for place in places]
     number = seed_of(seed)
-    lines = _lines(axes, continued, run, client)
-    takes_seed = run is None or "seed" in inspect.signature(run).parameters
+    lines = _lines(axes, continued, run, client, options.get("method", "twa"))
+    takes = inspect.signature(solve if run is None else run).parameters
     work: list[_Work] = []
     for k, point in enumerate(named * (2 if continued else 1)):
-        own = {"seed": _point_seed(number, k)} if takes_seed else {}
-        if run is None:
+        own: dict[str, Any] = {"seed": _point_seed(number, k)} if "seed" in takes else {}
+        if "progress" in takes:
             own["progress"] = False
         work.append(_Work(model_fn, point, tlist, e_ops, run, {**options, **own}))
     found: list[Any] = [None] * len(work)
@@ -233,7 +242,11 @@ def _axes(params: Any) -> dict[tuple[str, ...], list[Any]]:
 
 
 def _lines(
-    axes: dict[tuple[str, ...], list[Any]], continued: str | None, run: Any, client: Any
+    axes: dict[tuple[str, ...], list[Any]],
+    continued: str | None,
+    run: Any,
+    client: Any,
+    method: Any,
 ) -> list[list[int]]:
     """Places in the order in which they are done, those that continue each other in one list."""
     shape = [len(v) for v in axes.values()]
@@ -243,6 +256,9 @@ def _lines(
     _check.one_of("continued", continued, [n for names in axes for n in names])
     if run is not None or client is not None:
         _check.fail("continued", "be None with `run` or `client`", continued)
+    if method == "auto" or not runs_trajectories(resolve_method(method)):
+        must = f"be None for method={method!r}, as trajectories alone go on from where others ended"
+        _check.fail("continued", must, continued, "For example `method='twa'`.")
     along = next(k for k, names in enumerate(axes) if continued in names)
     rows = np.moveaxis(places, along, -1).reshape(-1, shape[along])
     return [[*map(int, row), *(places.size + int(k) for k in row[::-1])] for row in rows]

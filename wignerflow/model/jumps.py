@@ -67,6 +67,7 @@ class Jump:
             eigenvalue (named).
     """
 
+    @_check.called("wf.Jump(atoms.Jm, rate=1.0)")
     def __init__(self, op: Op | ArrayOp, rate: ArrayLike | Coef, input: ModeState | None = None):
         if isinstance(op, LocalOp):
             _check.fail(
@@ -173,6 +174,7 @@ class LocalJump:
         LocalJump(atoms.sm, rate=0.5)
     """
 
+    @_check.called("wf.LocalJump(atoms.sm, rate=1.0)")
     def __init__(self, op: LocalOp, rate: ArrayLike | Coef):
         if not isinstance(op, LocalOp):
             _check.fail(

@@ -176,6 +176,7 @@ class Levels(Subsystem[O], LevelOperators[O]):
         *,
         count: int | None,
     ) -> None: ...
+    @_check.called("wf.Levels(100, ['g', 'e', 'f'], name='atoms')")
     def __init__(self, N: Any, labels: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         self.numbers = self._per_member("N", N, 1, 1).astype(np.int64)

@@ -51,6 +51,7 @@ class Link(Connection):
         >>> model = wf.Model(jumps=[out, into], initial=initial, links=[wf.Link(out, into, 0.5)])
     """
 
+    @_check.called("wf.Link(out, into, delay=0.5)")
     def __init__(
         self,
         source: Jump | Output,

@@ -73,6 +73,7 @@ class Model:
             does not list; a state does not suit its subsystem; two subsystems share a name.
     """
 
+    @_check.called("wf.Model(H, [wf.Jump(atoms.Jm, rate=1.0)], initial={atoms: wf.up})")
     def __init__(
         self,
         H: Op | None = None,

@@ -3,10 +3,11 @@
 from .accuracy import AccuracyWarning
 from .result import Result, load, load_record
 from .text import aligned, format_value, stated
-from .values import UnknownObservable, Values
+from .values import ByName, UnknownObservable, Values
 
 __all__ = [
     "AccuracyWarning",
+    "ByName",
     "Result",
     "UnknownObservable",
     "Values",

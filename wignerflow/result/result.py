@@ -17,14 +17,14 @@ from .file import dataset, decode, encode
 from .frame import csv, frame
 from .pool import pooled
 from .text import result_html, result_text
-from .values import Values
+from .values import ByName, Values
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
 
-class Result:
+class Result(ByName):
     """Expectation values over time with standard errors.
 
     Attributes:
@@ -336,7 +336,7 @@ class Result:
             OSError: the file cannot be written; the message names it. The result stays in memory,
                 and what stood there before is untouched.
         """
-        if os.path.splitext(os.fspath(path))[1].lower() == ".csv":
+        if _is_table(path):
             store.write(path, csv(self))
             return
         store.check_ending("path", path)
@@ -355,12 +355,19 @@ class Result:
         return result_html(self)
 
 
+def _is_table(path: str | os.PathLike[str]) -> bool:
+    """Whether a name stands for a CSV file."""
+    return os.path.splitext(os.fspath(path))[1].lower() == ".csv"
+
+
 def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else store.plain(dict(value))
 
 
 def load(path: str | os.PathLike[str]) -> Result:
     """Read a result that :meth:`Result.save` wrote: the same numbers to the bit.
+
+    A table that ends in ".csv" holds less than a result: other programs read it, such as pandas.
 
     The file is checked before any of it is used: checksum, types, shapes and names. Nothing in it
     is executed. A derived observable of the user's own class is read as plain numbers, and such a
@@ -375,6 +382,11 @@ def load(path: str | os.PathLike[str]) -> Result:
 
 def load_record(path: str | os.PathLike[str]) -> tuple[Result, dict[str, Any]]:
     """What :func:`load` gives, and the plain record of the file."""
+    if _is_table(path):
+        _check.fail(
+            "path", "be that of a netCDF file", os.fspath(path),
+            "A CSV file holds means and errors alone: `pandas.read_csv(path)` reads it.",
+        )  # fmt: skip
     found = store.read(path)
     try:
         return Result(**decode(*found)), found[0]

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimate import announce, check_memory
+from ..estimate import announce, check_memory, tell
 from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
@@ -115,7 +115,7 @@ def folded(
     begin, first = time.perf_counter(), True
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(some, k) for k in range(min(2 * workers, number)))
-        following = len(waiting)
+        following, done = len(waiting), 0
         try:
             while waiting:
                 out = waiting.popleft().result()
@@ -127,6 +127,8 @@ def folded(
                     waiting.append(pool.submit(some, following))
                     following += 1
                 yield out
+                done += 1
+                tell(done, number)
         finally:
             kernel.stop()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -53,6 +53,7 @@ def watching(
     name: str,
     *,
     told: bool = True,
+    shown: bool | None = None,
     timeout: float | None = None,
     upto: str = "",
     advice: str = "Ask for less.",
@@ -65,7 +66,8 @@ def watching(
 
     Args:
         name: of the work, for its bar.
-        told: whether there is a bar, and a word about minutes.
+        told: whether there is a word about minutes.
+        shown: whether there is a bar; None: where there is a word.
         timeout: seconds after which the work ends anyway.
         upto: "up to " where it may end before.
         advice: what else to do, in a sentence.
@@ -93,11 +95,14 @@ def watching(
             said.append(MINUTE)
             print(f"wignerflow: this takes {whole!r}", file=sys.stderr, flush=True)
 
-    def watch(done: float, total: float) -> None:
+    def watch(done: float, total: float, part: str) -> None:
         clock()
-        bar.show(done, total)
+        bar.show(done, total, part)
 
-    with Steps(name, told) as bar, listening(Listener(listen, watch=watch)):
+    with (
+        Steps(name, told if shown is None else shown) as bar,
+        listening(Listener(listen, watch=watch)),
+    ):
         yield
 
 

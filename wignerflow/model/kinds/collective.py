@@ -56,6 +56,7 @@ class CollectiveSpin(Vector[O], Angular):
     def __init__(
         self: CollectiveSpin[Any], S: ArrayLike, name: str | None = None, *, count: int | None
     ) -> None: ...
+    @_check.called("wf.CollectiveSpin(10, name='spin')")
     def __init__(self, S: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         self.lengths = self._per_member("S", S, 0.5, 0.5)

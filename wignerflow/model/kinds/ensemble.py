@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ... import _check
 from .. import words
 from ..operators import ArrayOp, LocalOp, Op
 from ..reading_values import per_member
@@ -67,6 +68,7 @@ class Ensemble(Vector[O], Angular, OneEmitter):
     def __init__(
         self: Ensemble[Any], N: ArrayLike, name: str | None = None, *, count: int | None
     ) -> None: ...
+    @_check.called("wf.Ensemble(100, name='atoms')")
     def __init__(self, N: Any, name: str | None = None, *, count: int | None = None):
         super().__init__(name, count)
         numbers = self._per_member("N", N, 1, 1)
