@@ -48,6 +48,13 @@ def test_spins_have_the_angular_momentum_algebra(F):
     assert len(spin.labels) == round(2 * F) + 1
 
 
+def test_unknown_operators_name_those_there_are(atoms):
+    with pytest.raises(AttributeError, match=r"it has op, pop, .*one_matrix.*Levels\.spin.* Sx"):
+        _ = atoms.Sx
+    with pytest.raises(AttributeError, match=r"'pops'.*Did you mean 'pop'"):
+        _ = wf.Levels(2, ["g", "e"], count=2)[0].pops
+
+
 def test_labels_of_spins():
     assert wf.Levels.spin(1, 2).labels == ("-1", "0", "+1")
     assert wf.Levels.spin(1.5, 2).labels == ("-3/2", "-1/2", "+1/2", "+3/2")

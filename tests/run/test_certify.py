@@ -235,3 +235,6 @@ def test_refusals_of_clusters():
         wf.certify(decay, [0, 1], ops, clusters=(1, 2))
     with pytest.raises(ValueError, match="make different clusters"):
         wf.certify(alone, [0, 1], {"z": free.sz.sum()}, clusters=(1, 2))
+    atoms = wf.Ensemble(3)
+    with pytest.raises(ValueError, match="`model` must have single spins"):
+        wf.certify(wf.Model(atoms.Jx, initial={atoms: wf.up}), [0, 1], [atoms.Jz], clusters=(1, 2))

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _check
 from ..model.model import Model
+from ..model.subsystems import Spin
 from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
@@ -102,6 +103,9 @@ def certify_clusters(
     if not isinstance(model, Model):
         must = "be a wf.Model, of which runs with larger and larger clusters are compared"
         _check.fail("model", must, model, kind=TypeError)
+    if not any(isinstance(sub, Spin) for sub in model.subsystems):
+        was = _check.Note("one without")
+        _check.fail("model", "have single spins (wf.Spin), which clusters are made of", was)
     sizes = _sizes(clusters)
     methods = {k: ClusterTWA(size=k) for k in sizes}
     seen: dict[str, int] = {}

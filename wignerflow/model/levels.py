@@ -276,6 +276,14 @@ class Levels(Subsystem[O], LevelOperators[O]):
         a, b = levels_of(x)
         return f"|{self.labels[a]}><{self.labels[b]}|"
 
+    @classmethod
+    def _names(cls) -> list[str]:
+        return list(_METHODS)
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        return f"{super()._unknown(name)} Those of `Levels.spin` have {', '.join(_SPIN)}, too."
+
     def operators(self) -> list[str]:
         """Names of what stands after its dot and makes operators."""
         return [*_METHODS, *(_SPIN if self.is_spin else ())]

@@ -184,8 +184,12 @@ class Subsystem(ABC, Generic[O]):
             raise AttributeError(type(self)._unknown(name))
 
     @classmethod
+    def _names(cls) -> list[str]:
+        return [*cls.letters, *cls.one_emitter]
+
+    @classmethod
     def _unknown(cls, name: str) -> str:
-        names = [*cls.letters, *cls.one_emitter]
+        names = cls._names()
         near = [n for n in names if n.lower() == name.lower()]
         near += difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
