@@ -66,15 +66,30 @@ class Fault:
     apply: Callable[[], None]
 
 
-def _compiled(function: ast.AST) -> bool:
-    decorators = [ast.unparse(d) for d in getattr(function, "decorator_list", ())]
-    return "Loop" in decorators
+def compiled_names(tree: ast.Module) -> frozenset[str]:
+    """Functions of a module that are compiled: loops, and those of the module that they call."""
+    functions = {s.name: s for s in tree.body if isinstance(s, ast.FunctionDef)}
+    loops = {
+        name
+        for name, function in functions.items()
+        if any(ast.unparse(d) == "Loop" for d in function.decorator_list)
+    }
+    todo = list(loops)
+    while todo:
+        called = (n.func for n in ast.walk(functions[todo.pop()]) if isinstance(n, ast.Call))
+        new = {n.id for n in called if isinstance(n, ast.Name)} & functions.keys() - loops
+        loops |= new
+        todo += new
+    return frozenset(loops)
 
 
-def blocks(body: list[ast.stmt], inside: bool, hits: bool) -> Iterator[tuple[ast.stmt, int, bool]]:
+def blocks(
+    body: list[ast.stmt], inside: bool, hits: bool, loops: frozenset[str]
+) -> Iterator[tuple[ast.stmt, int, bool]]:
     """Statements, the block of each, and whether it is compiled.
 
     A block begins with a list of statements, and behind every statement that holds others.
+    ``loops``: functions that are compiled.
     ``hits`` puts a call ``__hit__(line)`` at each beginning.
     """
     begin, marks, at = True, [], 0
@@ -89,14 +104,14 @@ def blocks(body: list[ast.stmt], inside: bool, hits: bool) -> Iterator[tuple[ast
             if not nested:
                 continue
             begin = True
-            if function and _compiled(statement):
-                for s, _, _ in blocks(nested, False, False):
+            if function and statement.name in loops:
+                for s, _, _ in blocks(nested, False, False, loops):
                     yield s, 0, True
             else:
                 within = function or (inside and not isinstance(statement, ast.ClassDef))
-                yield from blocks(nested, within, hits)
+                yield from blocks(nested, within, hits, loops)
         for handler in getattr(statement, "handlers", ()):
-            yield from blocks(handler.body, inside, hits)
+            yield from blocks(handler.body, inside, hits, loops)
     if hits:
         for k, line in reversed(marks):
             body.insert(k, ast.parse(f"__hit__({line})").body[0])
@@ -168,7 +183,7 @@ def _changes(node: Any, parent: ast.AST) -> Iterator[tuple[str, Callable[[], Non
 def faults(tree: ast.Module) -> list[Fault]:
     """All that can be planted in a module, in the order of its text."""
     out = []
-    for statement, block, compiled in list(blocks(tree.body, False, False)):
+    for statement, block, compiled in list(blocks(tree.body, False, False, compiled_names(tree))):
         if "TYPE_CHECKING" in ast.unparse(statement)[:30]:
             continue
         for node, parent in _own(statement):
@@ -287,7 +302,7 @@ def watch(paths: list[str], out: Path) -> None:
     plugin = Watch(out)
 
     def instrument(name: str, tree: ast.Module) -> None:
-        for _ in blocks(tree.body, False, True):
+        for _ in blocks(tree.body, False, True, compiled_names(tree)):
             pass
         hit = ast.parse(f"def __hit__(line):\n    __seen__.add(({name!r}, line))").body[0]
         future = [isinstance(s, ast.ImportFrom) and s.module == "__future__" for s in tree.body]

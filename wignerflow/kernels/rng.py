@@ -132,19 +132,19 @@ def three_point_pair(k0, k1, trajectory, channel):
 
 def threefry_np(k0: Any, k1: Any, c0: Any, c1: Any) -> tuple[Any, Any]:
     """NumPy twin of ``threefry``."""
-    mask = np.uint64(0xFFFFFFFF)
-    key = [np.uint64(k0), np.uint64(k1)]
-    key.append(key[0] ^ key[1] ^ np.uint64(0x1BD11BDA))
-    x0 = (np.asarray(c0, np.uint64) + key[0]) & mask
-    x1 = (np.asarray(c1, np.uint64) + key[1]) & mask
+    key = [np.array([k], np.uint32) for k in (k0, k1)]  # arrays wrap without a word, numbers warn
+    key.append(key[0] ^ key[1] ^ np.uint32(0x1BD11BDA))
+    shape = np.broadcast_shapes(np.shape(c0), np.shape(c1))
+    x0, x1 = (np.atleast_1d(c).astype(np.uint32) for c in (c0, c1))
+    x0, x1 = x0 + key[0], x1 + key[1]
     rotations = ((13, 15, 26, 6), (17, 29, 16, 24), (13, 15, 26, 6))
     for block, rs in enumerate(rotations):
         for r in rs:
-            x0 = (x0 + x1) & mask
-            x1 = (((x1 << np.uint64(r)) | (x1 >> np.uint64(32 - r))) & mask) ^ x0
-        x0 = (x0 + key[(block + 1) % 3]) & mask
-        x1 = (x1 + key[(block + 2) % 3] + np.uint64(block + 1)) & mask
-    return x0.astype(np.uint32), x1.astype(np.uint32)
+            x0 = x0 + x1
+            x1 = (x1 << np.uint32(r) | x1 >> np.uint32(32 - r)) ^ x0
+        x0 = x0 + key[(block + 1) % 3]
+        x1 = x1 + key[(block + 2) % 3] + np.uint32(block + 1)
+    return x0.reshape(shape)[()], x1.reshape(shape)[()]
 
 
 def normal_pair_np(
