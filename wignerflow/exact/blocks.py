@@ -23,6 +23,7 @@ from ..model.subsystems import Mode
 from ..model.timescales import points, reading_step
 from . import propagate, pulsed, reach
 from .cutoffs import Cutoffs, edge_stats, guess_cutoffs, strides, widened
+from .factors import RealFactors
 from .ladder import Basis, Ladder, Site, Times
 from .liouvillian import Terms, lower
 from .memory import MEMORY, TooLarge, check_sites, density_matrix
@@ -212,21 +213,6 @@ class BlockSystem:
             total = total + m
         return total.tocsr()
 
-    def weights(self, t: float) -> NDArray[np.float64]:
-        """The factor of every matrix at time t."""
-        out = np.empty(len(self.groups))
-        for g, (times, imaginary) in enumerate(self.groups):
-            f = complex(_product(times, np.asarray(t))[()]) if times else 1 + 0j
-            out[g] = f.imag if imaginary else f.real
-        return out
-
-
-def _product(times: tuple[Coef, ...], t: Any) -> NDArray[np.complex128]:
-    out = np.ones(np.shape(t), complex)
-    for c in times:
-        out = out * c(t)
-    return out
-
 
 def refuses(model: Model) -> str | None:
     """Why block density matrices cannot treat ``model``; None (memory is checked when solving)."""
@@ -343,7 +329,7 @@ def propagated(
             return propagate.constant(constant, W, y, times, rtol, lost)
         start, stop = float(times[0]), float(times[-1])
         largest = reading_step(coefficients, start, stop, READS)
-        matrices = system.matrices, system.weights
+        matrices = system.matrices, RealFactors(system.groups)
         return propagate.adaptive(*matrices, W, y, times, rtol, largest, coefficients, lost)
 
     if not pulses:

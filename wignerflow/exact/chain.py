@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
+from .factors import Factors
 from .ladder import Basis, Times
 from .liouvillian import Terms, lower
 from .memory import density_matrix
@@ -193,11 +194,11 @@ class Chain:
 
     def _integrated(self, y: Complex, t0: float, t1: float) -> Complex:
         shape = y.shape
+        factors = Factors(self.groups)
 
         def slope(t: float, flat: Complex) -> Complex:
             out = np.zeros(shape, complex)
-            for times, m in self.groups.items():
-                f = complex(np.prod([complex(c(t)) for c in times])) if times else 1.0
+            for f, m in zip(factors(t), self.groups.values(), strict=True):
                 if f != 0:
                     out += f * (m @ flat.reshape(shape))
             return np.asarray(out.ravel())

@@ -413,14 +413,6 @@ class System:
         kept = unmarked(self, self.marks)
         return sum(kept, sp.csr_matrix((self.size, self.size))).tocsr()
 
-    def weights(self, t: float) -> NDArray[np.float64]:
-        """The factor of every matrix at time t."""
-        out = np.empty(len(self.groups))
-        for g, (times, imaginary) in enumerate(self.groups):
-            f = complex(np.prod([complex(c(np.asarray(t))[()]) for c in times])) if times else 1.0
-            out[g] = f.imag if imaginary else f.real
-        return out
-
 
 @lru_cache(maxsize=256)
 def _from_side(A: bytes, kind: str, d: int, left: bool) -> sp.csc_matrix:

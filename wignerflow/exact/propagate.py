@@ -33,6 +33,8 @@ Array = NDArray[np.float64]
 #: Seconds per entry of the matrix in a product (compiled, and of SciPy), and per output beside
 #: those of its numbers.
 PER_COMPILED, PER_ENTRY, PER_OUTPUT = 1.2e-9, 2.5e-9, 2e-5
+#: Components up to which matrices are full.
+SMALL = 24
 #: Steps in which time must advance by this share of the whole.
 STALLED, ADVANCE = 10_000, 1e-6
 _FEWER = "ask for fewer output times or observables"
@@ -172,9 +174,17 @@ def adaptive(
     lost: Callable[[Array], bool] = never,
 ) -> tuple[Array, Array, dict[str, float]]:
     """As :func:`constant` for A(t) = sum_g weights(t)[g] * matrices[g], which hold ``coefs``."""
+    small = y.size <= SMALL
+    full = (
+        np.reshape([m.toarray() for m in matrices], (len(matrices), y.size**2))
+        if small
+        else np.empty(0)
+    )
 
     def slope(t: float, x: Array) -> Array:
         f = weights(t)
+        if small:
+            return np.asarray((f @ full).reshape(x.size, x.size) @ x)
         total = np.zeros_like(x)
         for g, m in enumerate(matrices):
             if f[g] != 0.0:

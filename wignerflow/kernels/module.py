@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
@@ -309,7 +308,7 @@ class KernelText:
         ``started``: pulses at the begin of the run have acted before it.
         """
         self._check_rates(grid)
-        parameters = copy.deepcopy(self.layout.parameters)
+        parameters = self.layout.parameters.copy()
         steps = np.zeros(1, np.int64)  # rows of collective steps
         with np.errstate(
             over="ignore", invalid="ignore"

@@ -9,6 +9,7 @@ lane loop is plain arithmetic, so the same text runs with l an integer (compiled
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -65,6 +66,13 @@ class Parameters:
         self._array_names: dict[bytes, str] = {}
         self._index_arrays: list[tuple[int, NDArray[np.int64]]] = []
         self.time_parts: list[TimePart | str | None] = []
+
+    def copy(self) -> Parameters:
+        """One to which values of a run are given; values are replaced there, never changed."""
+        new = copy.copy(self)
+        for name, entries in vars(self).items():
+            setattr(new, name, entries.copy())
+        return new
 
     def scalar(self, value: float) -> str:
         """Register a number; its name in the text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import itertools
 import numbers
 import warnings
@@ -16,6 +17,8 @@ from .. import _check
 
 # Of callables of one name.
 _serial = itertools.count()
+# Types of values that need no closer look.
+_PLAIN = frozenset((float, complex, np.float64, np.complex128))
 
 
 class Coef:
@@ -80,8 +83,8 @@ class Coef:
         """Values at times ``t`` (any shape), complex."""
         t = np.asarray(t, float)
         if self.function is not None:
-            flat = np.array([self._evaluate(float(s)) for s in t.ravel()], complex)
-            out = flat.reshape(t.shape)
+            flat = [self._evaluate(s) for s in t.ravel().tolist()]
+            out = np.array(flat, complex).reshape(t.shape)
         else:
             assert self.times is not None and self.values is not None
             out = np.interp(t, self.times, self.values.real) + 0j
@@ -92,19 +95,22 @@ class Coef:
 
     def _evaluate(self, t: float) -> complex:
         assert self.function is not None
-        must = f"return a number (here at t = {t:g})"
         try:
             raw = self.function(t)
         except Exception as error:
+            must = f"return a number (here at t = {t:g})"
             was = _check.Note(f"one that raised {type(error).__name__}: {error}")
             _check.fail("function", must, was, "", TypeError)
-        masked = np.any(np.ma.getmaskarray(raw)) if isinstance(raw, np.ma.MaskedArray) else False
-        # text is no number, and what is masked stands for none
-        if masked or np.asarray(raw).dtype.kind not in "iufc" or np.size(raw) != 1:
-            hint = _check.AS_NUMBER if np.asarray(raw).dtype.kind == "b" else ""
-            _check.fail("function", must, raw, hint, TypeError)
-        value = complex(np.asarray(raw).item())
-        if not np.isfinite(value):
+        if type(raw) not in _PLAIN:
+            masked = isinstance(raw, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(raw))
+            # text is no number, and what is masked stands for none
+            if masked or np.asarray(raw).dtype.kind not in "iufc" or np.size(raw) != 1:
+                must = f"return a number (here at t = {t:g})"
+                hint = _check.AS_NUMBER if np.asarray(raw).dtype.kind == "b" else ""
+                _check.fail("function", must, raw, hint, TypeError)
+            raw = np.asarray(raw).item()
+        value = complex(raw)
+        if not cmath.isfinite(value):
             _check.fail(
                 "function",
                 "return a finite number at every time",
