@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from math import comb
 
 import numpy as np
@@ -61,6 +62,15 @@ def test_no_fewer_elements_are_announced_than_are_reached(case):
     assert density_elements(model) == pytest.approx(reached(model, atoms, 0))
     if expected != [0, 1, 2]:  # the control: with every level by itself there would be too few
         assert found > count(int(atoms.numbers[0]), (0, 1, 2))
+
+
+def test_members_of_an_array_count_all_elements():
+    """C(N + d^2 - 1, d^2 - 1) for each, as compositions of N into d^2 parts are listed."""
+    atoms = wf.Levels(3, ["a", "b"], name="atoms", count=2)
+    jump = wf.LocalJump(atoms.one("a", "b"), 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: wf.level("b")})
+    listed = sum(sum(p) == 3 for p in itertools.product(range(4), repeat=4))
+    assert density_elements(model) == pytest.approx(listed**2)
 
 
 def test_pulses_mix_what_they_turn():

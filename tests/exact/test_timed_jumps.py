@@ -105,3 +105,12 @@ def test_solve_and_a_rate_that_is_none():
     out = wf.solve(model, [0, 1.0], e_ops={"z": q.sz}, method="jumps", ntraj=4000, seed=1)
     want = 2 * np.exp(-np.sin(1.0)) - 1
     assert abs(out.expect["z"][1] - want) < LIMIT * out.sem["z"][1]
+
+
+@pytest.mark.parametrize("engine", ["classical", "wavefunctions"])
+def test_a_lone_observable_in_time_is_that(engine):
+    """One product of a coefficient and an operator takes no more rows than observables."""
+    s = wf.Ensemble(4, name="s")
+    model = wf.Model(jumps=[wf.Jump(s.Jm, 0.1)], initial={s: wf.up})
+    z, _ = test_jumps.largest_z(model, T, {"z": wf.coef(np.cos) * s.Jz}, 400, engine, floor=1e-6)
+    assert z < LIMIT

@@ -1,6 +1,7 @@
 """Controls of transients: the same means at any step, honest errors, fewer trajectories."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,6 +133,15 @@ def test_same_bits_with_any_threads_a_file_and_a_checkpoint(controlled, tmp_path
     assert again.efficiency == pytest.approx(controlled.efficiency)
     other = solve(crystal(), controls=True, seed=5)
     assert other.merge(controlled).sem["z"][-1] < 0.8 * controlled.sem["z"][-1]
+
+
+def test_weights_are_part_of_what_a_checkpoint_belongs_to():
+    digests = set()
+    for weights in (None, np.zeros(3, np.float32), np.ones(3, np.float32)):
+        kernel = ControlledKernel.__new__(ControlledKernel)
+        kernel.kernel, kernel.weights = SimpleNamespace(digest="kernel"), weights
+        digests.add(kernel.digest)
+    assert len(digests) == 3
 
 
 def test_a_target_takes_fewer_trajectories():

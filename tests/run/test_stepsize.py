@@ -201,6 +201,17 @@ class Falling(Agreeing):
         return pilot.Level(h, None, size, 1e-3 * size, one, one, 1.0)
 
 
+def test_means_at_two_steps_are_compared_with_what_their_noise_leaves():
+    """Both runs have the same noise: what is left of it in their difference is the error."""
+    rng = np.random.default_rng(0)
+    shared, rest = rng.standard_normal((32, 5, 2)), 1e-3 * rng.standard_normal((32, 5, 2))
+    fine = 1 + 0.1 * shared
+    assert pilot._rough([fine + rest, fine], 3200, True) == 0
+    seen = pilot._rough([fine + rest + 0.01, fine], 3200, True)
+    rms = np.hypot(1, np.sqrt(100 * fine.var(axis=0)))
+    assert seen == pytest.approx(0.01 / rms.mean(), rel=0.2)
+
+
 class Dear(Falling):
     """One whose pairs are dear: the k-th takes 4^k times as long as the first."""
 
