@@ -4,8 +4,9 @@ r"""Rydberg ring from the ground state, four drives: Hosseinabadi, Chelpanova an
 
 with ten atoms and periodic boundaries, decay and dephasing of 0.1 J each (the caption's), all down.
 The drives are chosen here (the text says that TWA agrees from Omega/J of about 0.1 on). Exact
-curves are density matrices of all 2^10 states: six minutes of one core, most of the time. Cumulants
-are those of second order. Clusters of two neighbours, beyond the paper, are exact inside a pair.
+curves are density matrices of all 2^10 states, most of the figure's five minutes of one core.
+Cumulants are those of second order. Clusters of two neighbours, beyond the paper, are exact inside
+a pair: better but at the weakest drive.
 
 Steps of 0.02/J; ones five times as long change curves of the strongest drive by 0.02, of pairs by
 0.06, and those of the weakest by less than their sampling errors.
