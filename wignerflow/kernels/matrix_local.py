@@ -7,12 +7,13 @@ of clusters, which share the factor of a covariance, and without noise; others: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from ..compiler.loops import Loop
 from ..phasespace.matrices import covariance, covariance_at, imaginary_part, real_part
 from ..phasespace.system import MatrixInitial
 from .capped import SMALL, Entries, capped_noise
@@ -250,24 +251,32 @@ class MatrixLocal:
 
 
 def capped_factor(C: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower triangular F with F F^T = C where C is no less than zero, capped else; (..., n, n).
+    """Lower triangular F with F F^T = C where C is no less than zero, capped else; (members, n, n).
 
     Without LAPACK, whose last digits may depend on the number of its threads.
     """
-    A, F = (C + C.swapaxes(-1, -2)) / 2, np.zeros_like(C)
-    whole = np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0)
-    left = whole.copy()
-    for q in range(C.shape[-1]):
-        root = np.sqrt(left[..., q])
-        F[..., q, q] = root
-        column = np.divide(
-            A[..., q + 1 :, q], root[..., None], out=np.zeros_like(A[..., q + 1 :, q]),
-            where=root[..., None] > 0,
-        )  # fmt: skip
-        rest, bound = left[..., q + 1 :], np.sqrt(left[..., q + 1 :])
-        column = np.clip(column, -bound, bound)
-        F[..., q + 1 :, q] = column
-        rest -= column**2
-        rest[rest <= SMALL * whole[..., q + 1 :]] = 0
-        A[..., q + 1 :, q + 1 :] -= column[..., :, None] * column[..., None, :]
+    A = np.ascontiguousarray((C + C.swapaxes(-1, -2)) / 2)
+    whole = np.ascontiguousarray(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0))
+    F = np.zeros_like(A)
+    _factor(A, whole, whole.copy(), F)
     return F
+
+
+@Loop
+def _factor(A: Any, whole: Any, left: Any, F: Any) -> None:
+    """F of A, both (members, n, n), with variances ``whole``; ``left`` begins as these."""
+    n = A.shape[1]
+    for m in range(A.shape[0]):
+        for q in range(n):
+            root = np.sqrt(left[m, q])
+            F[m, q, q] = root
+            if root > 0.0:
+                for i in range(q + 1, n):
+                    x = A[m, i, q]
+                    for p in range(q):
+                        x -= F[m, i, p] * F[m, q, p]
+                    bound = np.sqrt(left[m, i])
+                    x = min(max(x / root, -bound), bound)
+                    F[m, i, q] = x
+                    rest = left[m, i] - x * x
+                    left[m, i] = rest if rest > SMALL * whole[m, i] else 0.0

@@ -17,6 +17,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
@@ -93,10 +94,16 @@ def covariance(flow: Real) -> Real:
     return np.asarray(np.einsum("ijk,mk->ijm", S, flow, optimize=True) - before)
 
 
+@lru_cache
+def _symmetrised_rows(d: int) -> sp.csr_matrix:
+    """The same, few of whose entries are not zero, as a matrix of (d^4, d^2)."""
+    return sp.csr_matrix(symmetrised(d).reshape(d**4, d**2))
+
+
 def covariance_at(flow: Real, v: Real) -> Real:
     """The same at variables (..., d^2), without a table: (..., d^2, d^2)."""
-    S = symmetrised(round(len(flow) ** 0.5))
-    after, before = (np.moveaxis(S @ u.T, -1, 0) if u.ndim > 1 else S @ u for u in (v @ flow, v))
+    S, shape = _symmetrised_rows(round(len(flow) ** 0.5)), (*v.shape, len(flow))
+    after, before = ((S @ u.reshape(-1, len(flow)).T).T.reshape(shape) for u in (v @ flow, v))
     return np.asarray(after - flow.T @ before @ flow)
 
 
