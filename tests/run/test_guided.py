@@ -6,6 +6,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.bench import calibrate, precision
 from wignerflow.kernels.module import KernelText
+from wignerflow.kernels.observe import Readout
 from wignerflow.kernels.rng import LOCAL
 from wignerflow.run import guided
 from wignerflow.run.guided import LANES, _together
@@ -276,6 +277,30 @@ def test_both_runs_of_a_pair_of_nets_have_the_same_noise(scheme):
         total.append(weights @ local)
     # of steps of one length in an interval, a unit has the same share in both
     assert np.allclose(total[0], total[1])
+
+
+def test_the_pilot_by_nets_sees_the_difference_of_plain_pairs_better():
+    """What halving a long step changes: the same within errors, which are smaller."""
+    from wignerflow.phasespace.polynomials import Poly, Var
+    from wignerflow.run.net_pilot import NetPilot
+    from wignerflow.run.pilot import Pilot, Wanted
+
+    atoms = wf.Ensemble(1000, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1e-3), wf.LocalJump(atoms.sp, 0.25)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    system, _ = wf.TWA(scheme="small-noise").lower(model, {}, np.array([0.0, 5.0]))
+    text = KernelText(system, [Readout(Poly.leaf(Var(0, 2)), False)])
+    levels = []
+    for kind in (Pilot, NetPilot):
+        pilot = kind(text, np.array([0.0, 5.0]), 1, False, None, Wanted(10**6, plain=False))
+        pilot.needed = 1e6
+        levels.append(pilot.level(5.0))
+        assert pilot.needed == 1e6 or kind is Pilot
+    plain, nets = levels
+    assert nets.error[-1, 0] < 0.5 * plain.error[-1, 0]
+    assert nets.difference[-1, 0] > 10 * nets.error[-1, 0]
+    off = abs(nets.difference - plain.difference)[-1, 0]
+    assert off < 4 * np.hypot(nets.error, plain.error)[-1, 0]
 
 
 def test_the_spread_of_a_net_is_that_of_all_its_trajectories():
