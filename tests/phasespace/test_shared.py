@@ -131,3 +131,32 @@ def test_what_noise_may_take_leaves_a_rest_that_is_not_negative():
     assert matrix_share(np.eye(3)) == pytest.approx(1.0)
     assert matrix_share(np.ones((3, 3))) == 0.0
     assert matrix_share(np.zeros((2, 2))) == 0.0
+
+
+def test_sums_over_several_kinds_of_spins_are_those_over_one_array():
+    """Two arrays and a spin between them, or five spins of an array; both share a decay."""
+    U, lanes = unitary(5, 1) + 0.3, 4000
+    one = wf.Spin(name="s", count=5)
+    a, b, c = wf.Spin(name="a", count=2), wf.Spin(name="b"), wf.Spin(name="c", count=2)
+
+    def lowering(spins, u, at=0):
+        terms = []
+        for spin in spins:
+            part = u[at : at + spin.size]
+            terms.append(part[0] * spin.sm if spin.count is None else (part * spin.sm).sum())
+            at += spin.size
+        return sum(terms[1:], terms[0])
+
+    found = []
+    for spins in ([one], [a, b, c]):
+        jumps = [wf.Jump(lowering(spins, u), 0.2) for u in U]
+        model = wf.Model(jumps=jumps, initial={spin: wf.bloch(0.4, 0.0) for spin in spins})
+        system, _ = wf.TWA(spin_form="bloch").lower(model, {}, GRID.times)
+        assert system.local and len(system.channels) == 4  # a share of what is each spin's own
+        text = KernelText(system, [])
+        run = dict(zip(text.variables, LaneRun(text, GRID, lanes).run(7)[-1], strict=True))
+        found.append(np.reshape([run[name] for name in sorted(run)], (5, 3, lanes)))
+    error = np.sqrt((found[0].var(-1) + found[1].var(-1)) / lanes)
+    means = [v.mean(-1) for v in found]
+    assert np.all(np.abs(means[0] - means[1]) < 4.5 * error)
+    assert np.ptp(means[0], axis=0).max() > 10 * error.max()  # which spin is which is seen
