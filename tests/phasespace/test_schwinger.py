@@ -673,3 +673,23 @@ def test_time_dependent_rates_and_drives():
 def test_dagger_of_words():
     """The reference's own adjoint."""
     assert dag(spin(0, "+"))[0][1] != spin(0, "+")[0][1]
+
+
+@pytest.mark.parametrize("method", ["schwinger-w", "generalized-p"])
+@pytest.mark.parametrize("count", [None, 2])
+def test_a_constant_beside_a_jump_is_a_hamiltonian(method, count):
+    """L + c, and the Hamiltonian that makes up for it: the same trajectories."""
+    spin, c, rate = wf.CollectiveSpin(2.5, name="spin", count=count), 0.4 + 0.6j, 0.8
+    H, L = 0.7 * spin.Jx, spin.Jz
+    made_up = -0.5j * rate * (np.conj(c) * L - c * L.dag())
+    if count:
+        H, made_up = H.sum(), made_up.sum()
+    found = []
+    for drive, jump in ((H, L), (H + made_up, L + c), (H, L + c)):
+        model = wf.Model(drive, [wf.Jump(jump, rate)], initial={spin: wf.bloch(1.0, 0.4)})
+        e_ops = {"z": spin.Jz, "y": spin.Jy}
+        options = {"ntraj": 64, "seed": 1, "dt": 0.01, "precision": "double", "truncation": False}
+        out = wf.solve(model, [0, 0.5], e_ops=e_ops, method=method, progress=False, **options)
+        found.append(np.array([out.expect[k][-1] for k in e_ops]))
+    assert np.allclose(found[0], found[1], atol=1e-9)
+    assert np.abs(found[0] - found[2]).max() > 0.1  # the control: without it
