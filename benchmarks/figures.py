@@ -1,7 +1,7 @@
 """Every published figure in full: each number that one must reach, next to its requirement.
 
 ``benchmarks/figures.py [NAME ...]`` reproduces the figures named (all without names: an hour on two
-cores, a quarter of it ``ruks-4d``), prints their tables, and leaves the numbers in
+cores, a tenth of it ``ruks-4d``), prints their tables, and leaves the numbers in
 ``benchmarks/figures.json``; ``--write`` puts all that are there into ``docs/figures.md``.
 """
 
@@ -46,6 +46,12 @@ def written(found: dict) -> str:
     return "\n".join(lines)
 
 
+def keep(found: dict) -> None:
+    """Leave the numbers in the store, those of NumPy too."""
+    text = json.dumps(found, indent=1, ensure_ascii=False, default=lambda value: value.item())
+    STORE.write_text(text + "\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -68,7 +74,7 @@ def main() -> int:
         found = json.loads(STORE.read_text()) if STORE.exists() else {}
         checks = [asdict(check) for check in requirements(figure, data)]
         found[name] = {"commit": commit, "checks": checks}
-        STORE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        keep(found)
     if options.write or options.only_write:
         put(PAGE, "figures", written(json.loads(STORE.read_text())))
     return 0
