@@ -273,8 +273,8 @@ def test_spectra_are_drawn_where_the_line_is(results):
     assert spectrum.value[~inside].max(initial=0.0) < spectrum.value.max() / 100
     assert high - low < 12 * (half.max() - half.min())  # the line, and not its tails alone
     assert axes.lines[0].get_linewidth() == 3 and axes.get_xlabel() == r"$\omega$"
-    drawn = results["correlation"].plot(linewidth=3)
-    assert all(line.get_linewidth() == 3 for line in drawn.lines)
+    drawn = results["correlation"].plot(lw=3, ls=":")
+    assert all(line.get_linewidth() == 3 and line.get_linestyle() == ":" for line in drawn.lines)
     import matplotlib.pyplot as plt
 
     plt.close("all")

@@ -665,6 +665,9 @@ def test_plot(result, figures, tmp_path):
     assert axes["S"].get_xlabel() == "$t$"
     one = result.plot("emission", linewidth=3.5, color="black")  # one panel: its axes
     assert one.lines[0].get_linewidth() == 3.5 and one.lines[0].get_color() == "black"
+    one = result.plot("emission", lw=3.5, c="black", ls=":")  # short names, too
+    line = one.lines[0]
+    assert (line.get_linewidth(), line.get_color(), line.get_linestyle()) == (3.5, "black", ":")
 
 
 def test_plot_into_given_axes(result, figures):
@@ -706,7 +709,8 @@ def test_compare_plot(result, figures, tmp_path):
     assert upper.lines[-1].get_color() == "black"
     assert [t.get_text() for t in upper.get_legend().get_texts()] == ["twa", "exact"]
     np.testing.assert_allclose(lower.lines[0].get_ydata(), 0, atol=1e-14)
-    only = compare_plot([result, result], ["emission"])
+    only = compare_plot([result, result], ["emission"], lw=3.5)
+    assert [line.get_linewidth() for line in only.lines] == [3.5, 3.5]
     texts = [t.get_text() for t in only.get_legend().get_texts()]
     assert texts == ["twa", "twa'"]
     with pytest.raises(ValueError, match="Did you mean 'twa'"):

@@ -181,6 +181,8 @@ _ELSEWHERE = {
     "piqs": "wf.from_piqs(system)",
     "destroy": "wf.Mode(name='cav').a",
     "sigmam": "wf.Ensemble(N).Jm, or wf.Spin().sm",
+    "tensor": "products of operators, as in cav.a * atoms.Jp",
+    "Qobj": "operators such as cav.a and atoms.Jm; model.to_qutip() makes matrices of them",
     "expect": "the e_ops of wf.solve; means are in result.expect",
     "wigner": "wf.wigner_density(result)",
 }

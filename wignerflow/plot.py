@@ -39,6 +39,14 @@ STYLE: Any = {
 LINES = 6
 
 
+def styled(usual: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of a curve, of which ``options`` may have short names: ``lw``, ``ls``, ``c``."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return {**usual, **normalize_kwargs(dict(options), Line2D)}
+
+
 def new_figure(rows: int, columns: int = 1, **options: Any) -> tuple[Figure, NDArray[Any]]:
     """A figure in the house style with rows x columns of axes, shown by ``plt.show()``."""
     import matplotlib as mpl
@@ -172,7 +180,7 @@ def _band(
     options: Mapping[str, Any] | None = None,
 ) -> Any:
     """A curve with its band; the colour that it has."""
-    shown = {"color": colour, "linestyle": style, "label": label or None, **(options or {})}
+    shown = styled({"color": colour, "linestyle": style, "label": label or None}, options or {})
     (line,) = ax.plot(t, v, **shown)
     taken = line.get_color()
     if np.any(e > 0):
@@ -296,7 +304,7 @@ def compare_plot(
                 keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
                 for tag, v, e, style in _curves(r, name):
                     shown = tag.replace(name, label) if tag != name else label
-                    wide = {"linewidth": 2.4, **options}
+                    wide = styled({"linewidth": 2.4}, options)
                     _band(upper, r.times[keep], v[keep], e[keep], colour, style, shown, wide)
                 if lower is not None and reference is not None:
                     _deviation(lower, r, labelled[reference], name, keep, colour)

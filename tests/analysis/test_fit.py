@@ -152,7 +152,10 @@ def test_kinds_of_data(kind: str) -> None:
 
 def test_plot_has_one_panel_per_observable() -> None:
     found = wf.fit(cavity, noisy(2), {"rate": 0.5, "detuning": 1.0}, method="mean-field")
-    axes = found.plot()
+    axes = found.plot(c="black")
+    assert {
+        line.get_color() for ax in axes for line in ax.lines if line.get_label() == "model"
+    } == {"black"}
     assert [ax.get_ylabel() for ax in np.atleast_1d(axes)] == ["n", "x"]
 
 

@@ -499,6 +499,7 @@ def test_errors_show_large_values_briefly(chain):
 def test_array_op_types(chain):
     assert isinstance(chain.Jm, ArrayOp) and isinstance(chain[0].Jm, Op)
     assert isinstance(chain.Jm.sum(), Op) and isinstance(chain.Jm[0], Op)
+    assert np.sum(chain.Jm) == chain.Jm.sum()
 
 
 def test_other_libraries_ways_are_answered_with_this_ones(atoms):

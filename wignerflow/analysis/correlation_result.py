@@ -102,7 +102,7 @@ class Correlation:
 
         ``options`` go to ``ax.plot``.
         """
-        from ..plot import new_figure
+        from ..plot import new_figure, styled
 
         if ax is None:
             ax = new_figure(1)[1][0, 0]
@@ -113,8 +113,8 @@ class Correlation:
         ):
             colour = lines[0].get_color() if lines else None
             name = (label or self.method) if not lines else None
-            styled = {"linestyle": style, "label": name, **options}
-            lines += ax.plot(self.taus, part, **({"color": colour} if colour else {}) | styled)
+            usual = {"linestyle": style, "label": name} | ({"color": colour} if colour else {})
+            lines += ax.plot(self.taus, part, **styled(usual, options))
             lower, upper = part - error, part + error
             ax.fill_between(self.taus, lower, upper, color=lines[0].get_color(), alpha=0.25, lw=0)
         ax.set(xlabel=r"$\tau$", ylabel=self.formula)

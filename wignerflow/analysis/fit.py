@@ -80,7 +80,7 @@ class Fit(ByName):
         Returns:
             The axes: one, or an array of them.
         """
-        from ..plot import new_figure, panels
+        from ..plot import new_figure, panels, styled
 
         names = [n for n in self.result.expect if n in self.data]
         _, grid = new_figure(len(names), sharex=True)
@@ -88,7 +88,7 @@ class Fit(ByName):
             sem = self.data.get(f"{name}_sem")
             ax.errorbar(self.data["time"], self.data[name], sem, fmt=".", color="0.4", label="data")
             curve = self.result.expect[name].real
-            ax.plot(self.result.times, curve, **{"label": "model", **options})
+            ax.plot(self.result.times, curve, **styled({"label": "model"}, options))
             ax.set_ylabel(name)
         grid[0, 0].legend()
         grid[-1, 0].set_xlabel("$t$")

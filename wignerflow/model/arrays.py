@@ -171,8 +171,8 @@ class ArrayOp(Measurable, Symbolic):
         index = member_index("index", m, self.size, "the array")
         return Op({((), f): c for f, c in normal.member(self.terms, index).items()})
 
-    def sum(self) -> Op:
-        """sum over the members, one operator."""
+    def sum(self, axis: None = None, out: None = None) -> Op:
+        """sum over the members, one operator; np.sum gives ``axis`` and ``out``."""
         return Op({((), f): c for f, c in normal.array_sum(self.terms).items()})
 
 
