@@ -35,11 +35,12 @@ def cpu_target() -> str:
 
 
 def lanes_for(text: KernelText) -> int:
-    """Trajectories per block."""
+    """Trajectories per block: few where there is but one, without noise."""
     listener = heard_by()
     if listener is not None and listener.lanes is not None:
         return listener.lanes
-    return MANY_LANES if text.layout.state_slots <= MANY_LANES_SLOTS else FEW_LANES
+    many = text.system.noise and text.layout.state_slots <= MANY_LANES_SLOTS
+    return MANY_LANES if many else FEW_LANES
 
 
 @dataclass

@@ -59,6 +59,12 @@ def finite(x):
 
 """
 
+#: Of methods without noise, which multiply every normal by zero.
+STILL = """
+def normal_pair(k0, k1, trajectory, channel):
+    return F(0), F(0)
+"""
+
 TALLY = """
 def tally(s, alive, c, i, count, bcount):
     live = F(0)
@@ -432,7 +438,7 @@ class KernelText:
             f"TRAJECTORIES = {TRAJECTORIES}",
             *(f"{name} = {value}" for name, value in (constants or {}).items()),
         ]
-        helpers = rng.TEXT + SCALARS + TALLY + dense.TEXT
+        helpers = rng.TEXT + ("" if self.system.noise else STILL) + SCALARS + TALLY + dense.TEXT
         return "\n".join(head) + "\n" + helpers + self.functions + run
 
     def plain(self) -> str:
