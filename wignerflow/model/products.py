@@ -106,12 +106,12 @@ class PairProducts(ArrayOp):
         """Hermitian adjoint of every product."""
         return self if self.right is None else PairProducts(self.op, self.right, self.left)
 
-    def sum(self) -> Op:
+    def sum(self, axis: None = None, out: None = None) -> Op:
         """Sum of the products."""
-        out = Op()
+        total = Op()
         for k in range(self.size):
-            out = out + self[k]
-        return out
+            total = total + self[k]
+        return total
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PairProducts) and self.content == other.content
