@@ -116,6 +116,63 @@ def test_rates_that_depend_on_time():
     np.testing.assert_allclose(np.diagonal(short.g1[0, 0]).real, short.n[0], rtol=1e-8)
 
 
+def test_two_levels_by_name_have_the_light_of_an_ensemble():
+    """Occupation numbers against blocks, in time and in the steady state."""
+    edges = np.linspace(0, 1.5, 4)
+    atoms, model = emitter(3, 0.9, lambda a: 0.7 * a.Jx, wf.bloch(0.7, 0.3))
+    model = wf.Model(
+        model.H, [*model.jumps, wf.LocalJump(atoms.sp, 0.4)], initial={atoms: wf.bloch(0.7, 0.3)}
+    )
+    named = wf.Levels(3, ["e", "g"], name="named")
+    Jm = named.op("g", "e")
+    psi = {"e": np.cos(0.35), "g": np.exp(0.3j) * np.sin(0.35)}
+    same = wf.Model(
+        0.35 * (Jm + Jm.dag()),
+        [wf.Jump(Jm, 0.9), wf.LocalJump(named.one("e", "g"), 0.4)],
+        initial={named: wf.levels(psi)},
+    )
+    for steady in (False, True):
+        one = counting.count(model, [atoms.Jm, 0.5 * atoms.Jm + 0.3], edges, steady)
+        two = counting.count(same, [Jm, 0.5 * Jm + 0.3], edges, steady, engine="occupations")
+        for name in ("n", "flux", "g1", "g2", "mixed", "mean", "second"):
+            np.testing.assert_allclose(getattr(two, name), getattr(one, name), atol=1e-9)
+        assert np.ptp(one.flux[0]) > 1e-2 or steady
+        assert two.facts["reached"] == 20 < 4**3
+
+
+def test_an_atom_falls_through_three_levels():
+    """One photon of each colour, the second after the first; trajectories are judged by it."""
+    rate, T = 0.4, 2.0
+    atom = wf.Levels(1, ["g", "e", "f"], name="atom")
+    jumps = [wf.Jump(atom.op("e", "f"), 1.0), wf.Jump(atom.op("g", "e"), rate)]
+    model = wf.Model(jumps=jumps, initial={atom: wf.level("f")})
+    bins = [0, 0.7, T]
+    light = wf.photons(model, {"red": jumps[0], "blue": jumps[1]}, bins=bins, method="exact")
+    emitted = {"red": 1 - np.exp(-T)}
+    emitted["blue"] = 1 - (rate * np.exp(-T) - np.exp(-rate * T)) / (rate - 1)
+    for name, number in emitted.items():
+        assert light.number(name).mean == pytest.approx(number, abs=1e-7)
+        assert light.number(name).variance == pytest.approx(number * (1 - number), abs=1e-7)
+    out = counting.count(
+        model, [atom.op("e", "f"), np.sqrt(rate) * atom.op("g", "e")], np.array(bins, float),
+        engine="occupations",
+    )  # fmt: skip
+    assert out.mixed[1, 0, 0, 1] < 1e-12 < 1e-3 < out.mixed[0, 1, 0, 1]  # blue is never first
+    np.testing.assert_allclose(out.mixed[[0, 1], [0, 1]], 0, atol=1e-12)
+    with pytest.raises(ValueError, match="single emitter with levels have no field"):
+        wf.photons(model, jumps[0], bins=bins, ntraj=64, seed=1)
+
+
+def test_light_of_levels_is_judged_by_exact_light():
+    atoms = wf.Levels(3, ["g", "e", "f"], name="atoms")
+    emission = wf.Jump(atoms.op("g", "e"), 1.0)
+    model = wf.Model(
+        jumps=[emission, wf.LocalJump(atoms.one("e", "f"), 2.0)], initial={atoms: wf.level("f")}
+    )
+    sampled = wf.photons(model, emission, bins=[0, 0.5, 1], ntraj=64, seed=1, truncation=True)
+    assert sampled.stats["truncation"] == "the exact chain"
+
+
 def test_a_density_matrix_too_large_is_refused():
     _, model = emitter(2000, H=lambda a: a.Jx)
     with pytest.raises(ValueError, match="GB are allowed"):

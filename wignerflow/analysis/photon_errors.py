@@ -131,12 +131,14 @@ def exact_counts(
     begin, out = time.process_time(), None
     try:
         fields = [o.operator() for o in outputs]  # not of white light
+        engine = Exact().choose(model)[0]
         with within(begin + seconds, False):
-            out = counting.count(model, fields, edges, steady, g1=False, g2=False)
+            out = counting.count(model, fields, edges, steady, g1=False, g2=False, engine=engine)
             spent = time.process_time() - begin
             one = 1 if steady else edges.size - 1
             if any(pairs) and spent * (1 + 4 * one * len(outputs)) < seconds:
-                out = counting.count(model, fields, edges, steady, g1=pairs[0], g2=pairs[1])
+                wanted: dict[str, Any] = {"g1": pairs[0], "g2": pairs[1], "engine": engine}
+                out = counting.count(model, fields, edges, steady, **wanted)
     except (TooLong, ValueError, MemoryError, ArithmeticError):
         pass  # where pairs took too long, moments of single bins are known all the same
     return out

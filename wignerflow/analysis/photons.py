@@ -178,6 +178,7 @@ def photons(
                 steady,
                 g1=g1 or shapes is not None,
                 g2=g2 and shapes is None,
+                engine=engine.choose(model)[0],
                 rtol=engine.rtol,
                 memory=engine.memory,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import scipy
@@ -14,7 +15,7 @@ from ..model.operators import Op
 from .factors import Factors
 from .ladder import Basis, Times
 from .liouvillian import Terms, lower
-from .memory import density_matrix
+from .memory import TooLarge, density_matrix
 
 Complex = NDArray[np.complex128]
 Codes = NDArray[np.int64]
@@ -22,8 +23,105 @@ Codes = NDArray[np.int64]
 Level = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-class Elements:
-    """Superoperators of a model on complex elements of its density matrix.
+class Family(Protocol):
+    """Terms of a superoperator, by their products of time coefficients."""
+
+    groups: Any
+
+
+F = TypeVar("F", bound=Family)
+
+
+class Elements(Generic[F]):
+    """Superoperators of a model on complex elements of its density matrix, which have codes.
+
+    Attributes:
+        generator: of the model.
+        left, right, jump: of every field, K rho, rho K^+ and K rho K^+.
+        count: number of fields.
+        memory: limit in bytes.
+    """
+
+    generator: F
+    left: list[F]
+    right: list[F]
+    jump: list[F]
+    count: int
+    memory: float
+
+    def images(self, terms: F, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
+        """Targets, positions of their sources, and values of one group of terms."""
+        raise NotImplementedError
+
+    def trace(self, codes: Codes) -> NDArray[np.float64]:
+        """The trace as a row over elements."""
+        raise NotImplementedError
+
+    def too_large(self, need: float) -> TooLarge:
+        """The error where elements need so many bytes."""
+        raise NotImplementedError
+
+    @cached_property
+    def _sets(self) -> dict[Any, Codes]:
+        return {}
+
+    def closed(self, start: Codes, *families: F) -> Codes:
+        """All elements reached from ``start`` under the generator (and ``families``), sorted."""
+        known = frontier = np.unique(start)
+        while frontier.size:
+            found = [
+                self.images(terms, times, frontier)[0]
+                for terms in (self.generator, *families)
+                for times in terms.groups
+            ]
+            frontier = np.setdiff1d(np.concatenate([np.zeros(0, np.int64), *found]), known)
+            known = np.union1d(known, frontier)
+            if known.size * 800.0 > self.memory:
+                raise self.too_large(known.size * 800.0)
+        return known
+
+    def level(self, level: Level, start: Codes) -> Codes:
+        """Elements of rho_kl, from those of the density matrix."""
+        key = (level, start.tobytes())
+        if key not in self._sets:
+            if not any(map(any, level)):
+                self._sets[key] = self.closed(start)
+            else:
+                parts = [np.zeros(0, np.int64)]
+                for _, terms, below in self.parents(level):
+                    codes = self.level(below, start)
+                    parts += [self.images(terms, times, codes)[0] for times in terms.groups]
+                self._sets[key] = self.closed(np.concatenate(parts))
+        return self._sets[key]
+
+    def parents(self, level: Level) -> list[tuple[int, F, Level]]:
+        """(k, K, level) of every operator that leads to a level, and the level it comes from."""
+        out = []
+        for side, family in enumerate((self.left, self.right)):
+            for a, k in enumerate(level[side]):
+                if k:
+                    less = tuple(x - (i == a) for i, x in enumerate(level[side]))
+                    below = (less, level[1]) if side == 0 else (level[0], less)
+                    out.append((k, family[a], below))
+        return out
+
+    # -- matrices -------------------------------------------------------------------------------
+
+    def matrix(self, terms: F, source: Codes, target: Codes) -> dict[Times, sp.csr_matrix]:
+        """From the elements ``source`` to ``target`` (others are dropped), by time coefficients."""
+        out = {}
+        for times in terms.groups:
+            codes, at, values = self.images(terms, times, source)
+            place = np.searchsorted(target, codes)
+            inside = place < target.size
+            inside[inside] = target[place[inside]] == codes[inside]
+            entries = (values[inside], (place[inside], at[inside]))
+            out[times] = sp.csr_matrix(entries, shape=(target.size, source.size))
+        return out
+
+
+class BlockElements(Elements[Terms]):
+    """Of block density matrices.
 
     Args:
         model: the master equation.
@@ -50,12 +148,9 @@ class Elements:
             self.right.append(right)
             self.jump.append(jump)
         self.kets = self.generator.kets
-        self._sets: dict[Any, Codes] = {}
-
-    # -- sets of elements -----------------------------------------------------------------------
 
     def images(self, terms: Terms, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
-        """Targets, positions of their sources, and values of one group of terms."""
+        """See ``Elements``."""
         col, row, block = (
             codes % self.kets,
             codes // self.kets % self.kets,
@@ -83,63 +178,13 @@ class Elements:
             return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, complex)
         return np.concatenate(targets), np.concatenate(sources), np.concatenate(values)
 
-    def closed(self, start: Codes, *families: Terms) -> Codes:
-        """All elements reached from ``start`` under the generator (and ``families``), sorted."""
-        known = frontier = np.unique(start)
-        while frontier.size:
-            found = [
-                self.images(terms, times, frontier)[0]
-                for terms in (self.generator, *families)
-                for times in terms.groups
-            ]
-            frontier = np.setdiff1d(np.concatenate([np.zeros(0, np.int64), *found]), known)
-            known = np.union1d(known, frontier)
-            if known.size * 800.0 > self.memory:
-                raise density_matrix(known.size * 800.0, self.memory)
-        return known
-
-    def level(self, level: Level, start: Codes) -> Codes:
-        """Elements of rho_kl, from those of the density matrix."""
-        key = (level, start.tobytes())
-        if key not in self._sets:
-            if not any(map(any, level)):
-                self._sets[key] = self.closed(start)
-            else:
-                parts = [np.zeros(0, np.int64)]
-                for _, terms, below in self.parents(level):
-                    codes = self.level(below, start)
-                    parts += [self.images(terms, times, codes)[0] for times in terms.groups]
-                self._sets[key] = self.closed(np.concatenate(parts))
-        return self._sets[key]
-
-    def parents(self, level: Level) -> list[tuple[int, Terms, Level]]:
-        """(k, K, level) of every operator that leads to a level, and the level it comes from."""
-        out = []
-        for side, family in enumerate((self.left, self.right)):
-            for a, k in enumerate(level[side]):
-                if k:
-                    less = tuple(x - (i == a) for i, x in enumerate(level[side]))
-                    below = (less, level[1]) if side == 0 else (level[0], less)
-                    out.append((k, family[a], below))
-        return out
-
-    # -- matrices -------------------------------------------------------------------------------
-
-    def matrix(self, terms: Terms, source: Codes, target: Codes) -> dict[Times, sp.csr_matrix]:
-        """From the elements ``source`` to ``target`` (others are dropped), by time coefficients."""
-        out = {}
-        for times in terms.groups:
-            codes, at, values = self.images(terms, times, source)
-            place = np.searchsorted(target, codes)
-            inside = place < target.size
-            inside[inside] = target[place[inside]] == codes[inside]
-            entries = (values[inside], (place[inside], at[inside]))
-            out[times] = sp.csr_matrix(entries, shape=(target.size, source.size))
-        return out
-
     def trace(self, codes: Codes) -> NDArray[np.float64]:
-        """The trace as a row over elements."""
+        """See ``Elements``."""
         return (codes % self.kets == codes // self.kets % self.kets).astype(float)
+
+    def too_large(self, need: float) -> TooLarge:
+        """See ``Elements``."""
+        return density_matrix(need, self.memory)
 
 
 class Chain:

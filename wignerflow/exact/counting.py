@@ -1,4 +1,4 @@
-r"""Exact photon statistics of output fields in temporal modes, for any model of ``blocks``.
+r"""Exact photon statistics of output fields in temporal modes, for any model.
 
 A flat bin of width w holds one mode, :math:`c = w^{-1/2}\int b_\mathrm{out}\,dt`, of the field
 behind K = sum sqrt(r) L. With k operators c from the left and l operators c^+ from the right taken
@@ -15,7 +15,8 @@ Counts of an interval come from the counting superoperator instead, moments with
 :math:`\dot\sigma_n = \mathcal L\sigma_n + n K\sigma_{n-1}K^\dagger`, and
 :math:`\mathrm{Tr}\,\sigma_n = \langle N(N-1)\cdots(N-n+1)\rangle`.
 
-The density matrix is held element by element, complex, as in ``blocks``, but not by halves.
+The density matrix is held element by element, complex, as in ``blocks`` (or, of emitters with
+levels, in ``occupations``), but not by halves.
 
 Reference: Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), for the field and its ordering.
 """
@@ -35,7 +36,7 @@ from ..model.model import Model
 from ..model.operators import Op
 from .chain import Chain, Codes, Complex, Elements, Level
 from .memory import MEMORY
-from .regression_blocks import HeldBlocks
+from .regression import held_by
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Counter:
 
     def __init__(
         self,
-        elements: Elements,
+        elements: Elements[Any],
         codes: Codes,
         values: Complex,
         edges: NDArray[np.float64],
@@ -300,6 +301,7 @@ def count(
     *,
     g1: bool = True,
     g2: bool = True,
+    engine: str = "blocks",
     rtol: float = 1e-8,
     memory: float = MEMORY,
 ) -> Counts:
@@ -312,6 +314,7 @@ def count(
         steady: bins in the steady state, which must be unique; they are of one width, and pairs of
             them are counted with the first one only.
         g1, g2: whether these moments are wanted.
+        engine: "occupations", or "blocks" for every other.
         rtol: of the integrator, for models that depend on time.
         memory: limit in bytes.
 
@@ -323,14 +326,10 @@ def count(
     plain = {name: op for name, op in ops.items() if not op.coefficients}
     t = None if steady else float(edges[0])
     span = float(edges[-1] - edges[0])
-    held = HeldBlocks(model, plain, t, span, rtol, memory)
-    codes, values = held.rho
-    known, where = np.unique(codes, return_inverse=True)
-    start = np.zeros(known.size, complex)
-    np.add.at(start, where, values)
-    elements = Elements(model, held.system.basis, fields, memory)
+    held = held_by(engine)(model, plain, t, span, rtol, memory)
+    elements, codes, values = held.elements(fields)
     timed = bool(model.coefficients) or any(K.coefficients for K in fields)
-    counter = Counter(elements, known, start, edges, timed, rtol, steady)
+    counter = Counter(elements, codes, values, edges, timed, rtol, steady)
     counter.begin(g1, g2)
     n, flux = counter.numbers()
     coherence = counter.coherence() if g1 else None

@@ -247,7 +247,7 @@ class Basis:
             if sub.kind == "levels":
                 raise ValueError(
                     f"{sub.name!r} are emitters with levels, which have no |J, M>: take "
-                    "wf.Exact() for expectation values and correlations, or wf.TWA()."
+                    "wf.Exact(), or wf.TWA()."
                 )
         if reason := unknown_kind(model):
             raise ValueError(f"The exact engines cannot treat this model: {reason}.")

@@ -227,7 +227,7 @@ class Occupations:
             for k, A in reversed(word) if left else word:
                 y = self.space.act(y, k, _from_side(A.tobytes(), A.dtype.char, len(A), left))
             parts.append(y)
-        return _joined(parts, x)
+        return joined(parts, x)
 
     def groups(self) -> dict[Times, list[Any]]:
         """The generator by products of time coefficients: functions of ``Elements``."""
@@ -258,7 +258,7 @@ class Occupations:
             one, two = self.multiply(x, h, True), self.multiply(x, h, False)
             one.value *= -1j
             two.value *= 1j
-            return _joined([one, two], x)
+            return joined([one, two], x)
 
         return apply
 
@@ -273,7 +273,7 @@ class Occupations:
             parts.append(self.multiply(self.multiply(x, dag, False), one, False))
             for part in parts[1:]:
                 part.value *= -0.5
-            return _joined(parts, x)
+            return joined(parts, x)
 
         return apply
 
@@ -307,7 +307,7 @@ class Occupations:
                 index = np.arange(offset + begin, offset + begin + len(part))
                 x = Elements(index, part, np.ones(len(part), complex))
                 for times, functions in groups.items():
-                    y = _joined([f(x) for f in functions], x)
+                    y = joined([f(x) for f in functions], x)
                     target = space.keys(y.rows)
                     found[times].append((target, y.source, y.value))
                     entries += target.size
@@ -427,7 +427,8 @@ def _sparse(f: NDArray[Any]) -> sp.csc_matrix:
     return out
 
 
-def _joined(parts: list[Elements], x: Elements) -> Elements:
+def joined(parts: list[Elements], x: Elements) -> Elements:
+    """All elements of several; of none, those of ``x`` without any."""
     if not parts:
         return Elements(x.source[:0], x.rows[:0], x.value[:0])
     return Elements(

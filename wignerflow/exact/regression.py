@@ -10,6 +10,7 @@ correlation :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
+from .chain import Codes, Complex, Elements
 from .memory import MEMORY
 from .regression_blocks import HeldBlocks
 from .regression_occupations import HeldOccupations
@@ -46,6 +48,9 @@ class Held(Protocol):
 
     def after(self, X: Op, x: Any, factor: complex, times: Array) -> NDArray[np.complex128]:
         """Tr[X exp(L (t' - t)) (f x + h.c.)] at the times t', of which the first is t."""
+
+    def elements(self, fields: list[Op]) -> tuple[Elements[Any], Codes, Complex]:
+        """Superoperators with the fields, and the codes (each once) and values of ``rho``."""
 
 
 @dataclass
@@ -85,7 +90,7 @@ def correlation(
         TooLarge: the density matrix, with all coherences that B makes, does not fit into memory.
         NotUnique: the steady state is not unique.
     """
-    held = _held(engine)(model, {"A": A, "B": B}, t, float(taus[-1]), rtol, memory)
+    held = held_by(engine)(model, {"A": A, "B": B}, t, float(taus[-1]), rtol, memory)
     times, wanted = _later(t, taus)
     symmetric, response = np.zeros((2, taus.size), complex)
     for factor, part in ((1, (B + B.dag()) / 2), (1j, (B - B.dag()) / 2j)):
@@ -133,7 +138,7 @@ def time_ordered(
     A, B, C, D = ops
     X = B * C
     names = {"A": A, "X": X, "D": D, "DD": D.dag() * D, "AA": A * A.dag()}
-    held = _held(engine)(model, names, t, float(taus[-1]), rtol, memory)
+    held = held_by(engine)(model, names, t, float(taus[-1]), rtol, memory)
     times, wanted = _later(t, taus)
     parts = [(1.0 + 0j, D)]
     if A.dag() != D:
@@ -147,7 +152,8 @@ def time_ordered(
     return total, held.facts
 
 
-def _held(engine: str) -> Any:
+def held_by(engine: str) -> Callable[..., Held]:
+    """How an engine holds a density matrix: "occupations", or all others as blocks."""
     return HeldOccupations if engine == "occupations" else HeldBlocks
 
 

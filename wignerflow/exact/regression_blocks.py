@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, steady
+from .chain import BlockElements, Codes, Complex
 from .cutoffs import Cutoffs, edge_stats, guess_cutoffs
 from .ladder import Site
 from .memory import TooLarge
@@ -95,6 +96,13 @@ class HeldBlocks:
         if not codes:
             return np.zeros(0, np.int64), np.zeros(0, complex)
         return np.concatenate(codes), np.concatenate(values)
+
+    def elements(self, fields: list[Op]) -> tuple[BlockElements, Codes, Complex]:
+        """See ``Held``."""
+        known, where = np.unique(self.rho[0], return_inverse=True)
+        value = np.zeros(known.size, complex)
+        np.add.at(value, where, self.rho[1])
+        return BlockElements(self.model, self.system.basis, fields, self.memory), known, value
 
     def after(self, X: Op, x: Elements, factor: complex, times: Array) -> NDArray[np.complex128]:
         """See ``Held``."""

@@ -13,6 +13,8 @@ from ..model.operators import Op
 from ..model.timescales import points
 from . import occupied, propagate, steady
 from .blocks import LOOKS, check_rates, propagated
+from .chain import Codes, Complex
+from .chain_occupations import OccupationElements
 from .cutoffs import guess_cutoffs
 from .occupations import Elements, System, Words
 
@@ -87,6 +89,11 @@ class HeldOccupations:
     def adjoint(self, x: Elements) -> Elements:
         """See ``Held``."""
         return Elements(x.source, self.parent.space.conjugate(x.rows), x.value.conj())
+
+    def elements(self, fields: list[Op]) -> tuple[OccupationElements, Codes, Complex]:
+        """See ``Held``."""
+        found = OccupationElements(self.parent, fields)
+        return found, found.codes(self.rho.rows), self.rho.value
 
     def after(self, X: Op, x: Elements, factor: complex, times: Array) -> NDArray[np.complex128]:
         """See ``Held``."""

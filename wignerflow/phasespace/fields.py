@@ -16,7 +16,7 @@ from ..model.operators import ArrayOp, Op
 from .channels import RECORDS, Channel, Field, LinkSpec, MemberChannel, Port, PortField
 from .polynomials import Poly, Record
 from .symbols import SymbolMap
-from .system import PhaseSpaceSystem
+from .system import MatrixStep, PhaseSpaceSystem
 
 NONLINEAR = "be of jumps with noise of their own, not of a mode that has nonlinear jumps too"
 Terms = dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
@@ -129,6 +129,11 @@ def attach(
                 raise ValueError(
                     "Outputs of nonlinear jumps of modes, or of jumps beside one on the same mode, "
                     "have no field in phase space; wf.Exact() can, for few quanta."
+                )
+            if lost and any(isinstance(step, MatrixStep) for step in system.local):
+                raise ValueError(
+                    "Outputs of a single emitter with levels have no field in phase space: its "
+                    "jumps are local steps; wf.Exact() can."
                 )
             if lost:
                 must = 'be "length" for the output of a jump of a single spin'

@@ -1,0 +1,91 @@
+"""Superoperators on elements of a density matrix in occupation numbers of |a><b|."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.operators import Op
+from . import chain
+from .chain import Codes, Complex
+from .memory import TooLarge, refuse
+from .occupations import Elements, Occupations, Rows, Times, Words, joined
+
+
+@dataclass
+class Functions:
+    """A superoperator: functions of ``occupations.Elements`` by products of time coefficients."""
+
+    groups: dict[Times, list[Any]] = field(default_factory=dict)
+
+    def add(self, times: Times, function: Any) -> None:
+        """One more."""
+        self.groups.setdefault(times, []).append(function)
+
+
+class OccupationElements(chain.Elements[Functions]):
+    """The code of an element is its number in the order in which elements are found.
+
+    Args:
+        parent: the equations of motion.
+        fields: the operators K.
+    """
+
+    def __init__(self, parent: Occupations, fields: list[Op]):
+        self.parent, self.memory, self.count = parent, parent.memory, len(fields)
+        self.generator = Functions(parent.groups())
+        self.left, self.right, self.jump = [], [], []
+        for K in fields:
+            left, right, jump = Functions(), Functions(), Functions()
+            words = parent.words(K)
+            for t, one in words.items():
+                bar = tuple(c.conj() for c in t)
+                left.add(t, partial(self._side, one, True))
+                right.add(bar, partial(self._side, one.dag(), False))
+                for t2, two in words.items():
+                    both = (*t, *(c.conj() for c in t2))
+                    jump.add(both, partial(self._both, one, two.dag()))
+            self.left.append(left)
+            self.right.append(right)
+            self.jump.append(jump)
+        self.rows: Rows = np.zeros((0, parent.space.first[-1]), np.int32)
+        self._keys, self._found = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+
+    def _side(self, op: Words, left: bool, x: Elements) -> Elements:
+        return self.parent.multiply(x, op, left)
+
+    def _both(self, op: Words, dag: Words, x: Elements) -> Elements:
+        return self.parent.multiply(self.parent.multiply(x, op, True), dag, False)
+
+    def codes(self, rows: Rows) -> Codes:
+        """The codes of elements, new ones for those that were not found before."""
+        keys, first, inverse = np.unique(
+            self.parent.space.keys(rows), return_index=True, return_inverse=True
+        )
+        new = np.flatnonzero(~np.isin(keys, self._keys, assume_unique=True))
+        if new.size:
+            self._keys = np.concatenate([self._keys, keys[new]])
+            self._found = np.concatenate([self._found, len(self.rows) + np.arange(new.size)])
+            order = np.argsort(self._keys)
+            self._keys, self._found = self._keys[order], self._found[order]
+            self.rows = np.concatenate([self.rows, rows[first[new]]])
+        return np.asarray(self._found[np.searchsorted(self._keys, keys)][inverse])
+
+    def images(self, terms: Functions, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
+        """See ``Elements``."""
+        x = Elements(np.arange(codes.size), self.rows[codes], np.ones(codes.size, complex))
+        y = joined([function(x) for function in terms.groups[times]], x)
+        return self.codes(y.rows), y.source, y.value
+
+    def trace(self, codes: Codes) -> NDArray[np.float64]:
+        """See ``Elements``."""
+        return self.parent.space.trace(self.rows[codes])
+
+    def too_large(self, need: float) -> TooLarge:
+        """See ``Elements``."""
+        what = "The elements that this model and its light reach need"
+        return refuse(what, need, self.memory, "wf.TWA()")
