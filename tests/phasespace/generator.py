@@ -138,9 +138,12 @@ def mobility(text: KernelText, points: np.ndarray) -> np.ndarray:
     return np.abs(moved).max((0, 1)) / (np.abs(points).max(0) + 1e-3)
 
 
-def small_step(text: KernelText, points: np.ndarray) -> float:
-    """A step in which no node moves any point by more than about a tenth of its size."""
-    share = float(mobility(text, points).max())
+def small_step(moved: np.ndarray) -> float:
+    """A step in which no node moves any point by more than about a tenth of its size, by how far
+
+    one of 1e-6 moves each.
+    """
+    share = float(moved.max())
     return 1e-6 * min(0.1 / share, (0.1 / share) ** 2) if share > 0 else 1.0
 
 
@@ -152,9 +155,13 @@ def generator(
     edit: Callable[[str], str] = as_printed,
     noise: float = 1.0,
     levels: int = 5,
+    moved: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(E[f(v_h)] - f(v_0))/h as h -> 0 on every point, (functions, points)."""
-    h = small_step(text, points)
+    """(E[f(v_h)] - f(v_0))/h as h -> 0 on every point, (functions, points).
+
+    ``moved``: their :func:`mobility`, if it is known.
+    """
+    h = small_step(mobility(text, points) if moved is None else moved)
     table = []
     for level in range(levels):
         step = h / 2**level
@@ -168,8 +175,11 @@ def generator(
 
 def cloud(
     world: World, text: KernelText, slots: Slots, degree: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points (slots, P) and signed weights (P,) with the world's moments up to ``degree``."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (slots, P), signed weights (P,) with the world's moments up to ``degree``, and how far
+
+    a short step moves each point.
+    """
     variables = world.variables()
     monos = monomials(variables, degree)
     rng = np.random.default_rng(seed)
@@ -179,13 +189,15 @@ def cloud(
     count = len(monos) + len(monos) // 4 + 4
     points = scale[:, None] * rng.normal(size=(len(scale), 2 * count))
     # off the Bloch ball a covariance can have a pivot next to zero, and huge (imaginary) noise
-    points = points[:, np.argsort(mobility(text, points))[:count]]
+    moved = mobility(text, points)
+    near = np.argsort(moved)[:count]
+    points, moved = points[:, near], moved[near]
     A = np.array([slots(points, m) for m in monos])
     b = np.array([world.moment(m) for m in monos])
     norm = np.array([np.prod([scale[slots.slot[p]] for p in m]) for m in monos])
     weights = np.linalg.lstsq(A / norm[:, None], b / norm, rcond=None)[0]
     assert np.abs((A @ weights - b) / norm).max() < 1e-10
-    return points, weights
+    return points, weights, moved
 
 
 def changes(
@@ -202,9 +214,9 @@ def changes(
     """
     text = text or lowered(world)
     slots = Slots(world, text)
-    points, weights = cloud(world, text, slots, degree)
+    points, weights, moved = cloud(world, text, slots, degree)
     functions = [lambda v, m=m: slots(v, m) for m in observables]
-    classical = generator(text, functions, points, **options) @ weights
+    classical = generator(text, functions, points, moved=moved, **options) @ weights
     slope = world.slope()
     exact = np.array([world.change(world.product(m), slope) for m in observables])
     return classical, exact

@@ -27,12 +27,12 @@ def difference(world, make=Generator):
         return None
     text, L = lowered(world), make(system)
     slots = Slots(world, text)
-    points, _ = cloud(world, text, slots, 2)
+    points, _, moved = cloud(world, text, slots, 2)
     where = {v: text.layout.slot[v.block] + v.comp for v in L.variables}
     place = {slot: v for v, slot in where.items()}
     worst = 0.0
     monos = [m for m in monomials(world.variables(), 2) if m]
-    found = generator(text, [lambda v, m=m: slots(v, m) for m in monos], points)
+    found = generator(text, [lambda v, m=m: slots(v, m) for m in monos], points, moved=moved)
     for mono, printed in zip(monos, found, strict=True):
         f = Poly({((), tuple(sorted(place[slots.slot[p]] for p in mono))): 1.0})
         own = value(L(f), points, where)

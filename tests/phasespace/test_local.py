@@ -60,7 +60,7 @@ def moments_after(world, h):
     """First and second moments of one local step of length h, by the printed kernel."""
     text = lowered(world)
     slots = Slots(world, text)
-    points, weights = cloud(world, text, slots, 2)
+    points, weights, _ = cloud(world, text, slots, 2)
     rule = Noise(points.shape[1])
     runs = []
     for _ in range(2):

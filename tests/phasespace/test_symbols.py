@@ -23,7 +23,7 @@ def observed(world, twins, degree):
     system, symbols = wf.TWA().lower(model, ops, np.array([0.0, 1.0]))
     text = KernelText(system, [Readout(symbols[k], True) for k in ops])
     slots = Slots(world, text)
-    points, weights = cloud(world, text, slots, degree)
+    points, weights, _ = cloud(world, text, slots, degree)
     run = LaneRun(text, one_step(0.1), points.shape[1])
     run.v[:] = points.ravel()
     values = run.observe() @ weights
