@@ -121,6 +121,11 @@ def test_times_without_trajectories():
     assert np.isnan(empty.average()).all() and np.isnan(empty.std()).all()
 
 
+def test_a_single_trajectory_is_its_own_average():
+    x = rng.normal(size=(1, 3, 2))
+    assert np.array_equal(fold(*chunked(x, 1)).average(), x[0])
+
+
 def test_a_trajectory_that_fails_at_once_is_counted():
     x = rng.normal(size=(10, 2, 1))
     s = fold(*chunked(x, 5, np.array([0] + [2] * 9)), ntraj=10)

@@ -249,6 +249,24 @@ def test_errors_come_from_the_spread_of_nets():
     assert means_of_nets(rng, True) > 5  # partners in different batches: seen
 
 
+def test_nets_grow_with_what_a_target_needs():
+    """As long as a round of them, 32 nets with both signs, is not more than is needed."""
+    found = []
+    for needs in (1e3, 1e5, 1e6, 1e7, 1e9):
+        points = guided._points([(32, needs), (256, needs)], 10**9)  # size makes no difference
+        largest = guided.LEAST_POINTS
+        while 2 * largest <= guided.MOST_POINTS and 128 * largest <= guided.SHORT * needs:
+            largest *= 2
+        assert points == largest
+        found.append(points)
+    assert found == sorted(found) and len(set(found)) >= 4
+    # trajectories that a target needs fall with the points of a net: smaller nets are enough
+    assert guided._points([(32, 8e6), (256, 1e6)], 10**9) < guided._points(
+        [(32, 1e6), (256, 1e6)], 10**9
+    )
+    assert guided._points([(32, 1e9), (256, 1e9)], 10_000) == 128  # as many as are given
+
+
 # ---------------------------------------------------------------- the pilot by nets
 
 

@@ -212,6 +212,22 @@ def test_means_at_two_steps_are_compared_with_what_their_noise_leaves():
     assert seen == pytest.approx(0.01 / rms.mean(), rel=0.2)
 
 
+@pytest.mark.parametrize("asked", [0.02, 0.005])
+def test_the_pilot_knows_how_many_trajectories_an_error_takes(asked):
+    """(std / asked)^2 of them."""
+    columns = pilot.Channels()
+    columns.allowed = lambda mean: np.full(mean.shape[1], asked)
+    own = pilot.Pilot.__new__(pilot.Pilot)
+    own.text = SimpleNamespace(system=SimpleNamespace(noise=True))
+    own.wanted = pilot.Wanted(10**9, columns=columns)
+    x = 3.0 + 0.5 * np.random.default_rng(0).standard_normal((6400, 1, 1))
+    means = x.reshape(32, 200, 1, 1).mean(axis=1)
+    own._judged(0.1, Schedule(np.zeros(1), np.zeros(1)), [means, means], 6400)
+    batches = means.std() * np.sqrt(200 * 32 / 31)
+    assert own.needed == pytest.approx((batches / asked) ** 2, rel=0.02)
+    assert own.needed == pytest.approx((0.5 / asked) ** 2, rel=0.5)
+
+
 class Dear(Falling):
     """One whose pairs are dear: the k-th takes 4^k times as long as the first."""
 
