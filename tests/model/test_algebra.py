@@ -162,10 +162,22 @@ def couplings(tree):
     return (tree[0] == "couple") + sum(couplings(branch) for branch in tree[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
-@settings(FAST, max_examples=6)
+@settings(FAST, max_examples=40)
+@given(one=expressions(1), two=expressions(1), three=expressions(1))
+def test_ring_laws_of_many(system, one, two, three):
+    ring_laws(system, one, two, three)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@settings(FAST, max_examples=3)
 @given(one=expressions(1), two=expressions(1), three=expressions(1))
 def test_ring_laws(system, one, two, three):
+    ring_laws(system, one, two, three)
+
+
+def ring_laws(system, one, two, three):
     subs = system()
     space = Space(*subs)
     (a, *_), (b, *_), (c, *_) = (build(t, subs, space) for t in (one, two, three))

@@ -60,6 +60,15 @@ def test_equal_populations_and_use_in_a_model():
     assert model.H.is_hermitian()
 
 
+def test_frequencies_of_equal_populations_are_their_medians():
+    """In quantiles of samples cut at the span, which know no formula of ours."""
+    draws = np.random.default_rng(0).standard_normal(400_000)
+    draws = np.sort(draws[np.abs(draws) < 3])
+    omega, weights = wf.spread("gaussian", 1.0, bins=8, by="population")
+    medians = [np.median(part) for part in np.array_split(draws, 8)]
+    assert np.allclose(omega, medians, atol=0.01) and np.allclose(weights, 1 / 8)
+
+
 def test_zero_width_is_the_center():
     x, w = wf.spread("gaussian", 0.0, 5, center=3.0)
     np.testing.assert_array_equal(x, 3.0)
