@@ -10,6 +10,13 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 ).split()
 
+#: Labels that stand out of their picture.
+OUTSIDE = """[...document.querySelectorAll("svg text")].filter((label) => {
+  const own = label.getBoundingClientRect();
+  const all = label.closest("svg").getBoundingClientRect();
+  return own.left < all.left - 0.5 || own.right > all.right + 0.5;
+}).map((label) => label.textContent)"""
+
 
 @pytest.fixture(scope="module")
 def browser():

@@ -9,6 +9,7 @@ import pytest
 
 import wignerflow as wf
 
+from .conftest import OUTSIDE
 from .test_sliders import TIMES, laser
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,8 @@ def page(browser, page_file):
     page.on("request", lambda request: asked.append(request.url))
     page.goto(page_file.as_uri())
     page.wait_for_function(DONE, timeout=60_000)
+    assert page.evaluate("document.querySelectorAll('svg text').length") > 5
+    assert page.evaluate(OUTSIDE) == []
     yield page
     assert problems == []
     assert not [url for url in asked if url.startswith("http")]

@@ -13,6 +13,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.explore import TEMPLATE
 
+from .conftest import OUTSIDE
+
 pytestmark = pytest.mark.slow
 FOUND = "window.wignerflow.explorer()"
 
@@ -79,6 +81,8 @@ def test_an_edited_model_is_run_by_several_methods(page):
     assert against_exact(found["twa"], 20, 0.45).max() < 5
     assert against_exact(found["twa"], 20, 0.3).max() > 5  # it is the edited one
     assert page.locator("#plots svg").count() == 2
+    assert page.evaluate("document.querySelectorAll('svg text').length") > 10
+    assert page.evaluate(OUTSIDE) == []
     assert "2000 trajectories" in page.locator("#progress").inner_text()
 
 

@@ -103,7 +103,7 @@ function piece(kind, attributes, text) {
 }
 
 function plot(name) {
-  const W = 640, H = 260, left = 62, right = 12, top = 26, bottom = 30;
+  const W = 640, H = 260, left = 72, right = 12, top = 26, bottom = 30;
   const svg = piece("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${name} over time` });
   const methods = Object.keys(results).filter((m) => name in results[m].curves);
   const finite = methods.flatMap((m) => results[m].curves[name][0]).filter((y) => y !== null);
@@ -116,7 +116,7 @@ function plot(name) {
   svg.append(piece("text", { x: left, y: 17, "font-size": 13, "font-weight": "bold" }, name));
   for (const v of [low, (low + high) / 2, high]) svg.append(piece("text", { x: left - 6, y: y(v) + 4, "font-size": 12, "text-anchor": "end" }, Number(v.toPrecision(3))));
   svg.append(piece("text", { x: x((3 * t0 + t1) / 4), y: H - 10, "font-size": 12, "text-anchor": "middle" }, "time"));
-  for (const v of [t0, (t0 + t1) / 2, t1]) svg.append(piece("text", { x: x(v), y: H - 10, "font-size": 12, "text-anchor": "middle" }, Number(v.toPrecision(3))));
+  for (const v of [t0, (t0 + t1) / 2, t1]) svg.append(piece("text", { x: x(v), y: H - 10, "font-size": 12, "text-anchor": v === t1 ? "end" : "middle" }, Number(v.toPrecision(3))));
   methods.forEach((m, k) => {
     const colour = m === "exact" ? "#1c1c20" : COLOURS[DATA.methods.indexOf(m) % COLOURS.length], [mean, sem, own] = results[m].curves[name];
     const keep = mean.map((v, i) => (v === null ? -1 : i)).filter((i) => i >= 0);

@@ -216,7 +216,8 @@
   function axes(group, x, y, xs, ys) {
     group.append(svg("rect", { x: L, y: T, width: W - L - R, height: H - T - B, fill: "none", stroke: "#666" }));
     for (const v of xs) {
-      const label = svg("text", { x: x(v), y: H - B + 16, "text-anchor": "middle" });
+      const last = x(v) > W - R - 20; // it ends there, so that the picture holds it
+      const label = svg("text", { x: x(v), y: H - B + 16, "text-anchor": last ? "end" : "middle" });
       label.textContent = short(v);
       group.append(svg("path", { d: `M${x(v)} ${H - B}v-4`, stroke: "#666" }), label);
     }
