@@ -81,9 +81,14 @@ def test_an_edited_model_is_run_by_several_methods(page):
     assert against_exact(found["twa"], 20, 0.45).max() < 5
     assert against_exact(found["twa"], 20, 0.3).max() > 5  # it is the edited one
     assert page.locator("#plots svg").count() == 2
-    assert page.evaluate("document.querySelectorAll('svg text').length") > 10
-    assert page.evaluate(OUTSIDE) == []
     assert "2000 trajectories" in page.locator("#progress").inner_text()
+
+
+def test_labels_stay_within_their_picture(page):
+    edit(page, "stop = 15.0", "stop = 0.0125")
+    run(page, "exact")
+    shown = page.evaluate("[...document.querySelectorAll('#plots text')].map((e) => e.textContent)")
+    assert "0.0125" in shown and page.evaluate(OUTSIDE) == []
 
 
 def test_it_fits_a_telephone_and_needs_no_mouse(page):

@@ -15,10 +15,13 @@ where o is half the anticommutator: tables that depend neither on N nor on R.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 Real = NDArray[np.float64]
 Matrix = NDArray[np.complex128]
@@ -97,6 +100,8 @@ def covariance(flow: Real) -> Real:
 @lru_cache
 def _symmetrised_rows(d: int) -> sp.csr_matrix:
     """The same, few of whose entries are not zero, as a matrix of (d^4, d^2)."""
+    import scipy.sparse as sp
+
     return sp.csr_matrix(symmetrised(d).reshape(d**4, d**2))
 
 
