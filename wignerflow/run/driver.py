@@ -347,15 +347,15 @@ class _Run:
         return done >= MIN_CHUNKS_FOR_TARGET and next_check(before) <= done
 
     def _reached(self) -> bool:
-        reached = self.request.reached
-        return reached is not None and reached(self.schedule.outputs(self.state.samples))
+        reached, samples = self.request.reached, self.state.samples
+        return bool(reached and self._check_due() and reached(self.schedule.outputs(samples)))
 
     def loop(self, start: float) -> None:
         """Submit tasks, absorb their sums in order, stop when a rule says so."""
         self.saved = done = self.state.done
         self.begin = self.last = time.perf_counter()
         try:
-            if done and self._check_due() and self._reached():
+            if done and self._reached():
                 self.stopped = "target_sem"
             else:
                 self._loop(start)
@@ -402,7 +402,7 @@ class _Run:
                     stop = u + self._until_event(n - u)
                     self._absorb(out, u, stop)
                     u = stop
-                    if state.done < self.chunks and self._check_due() and self._reached():
+                    if state.done < self.chunks and self._reached():
                         self.stopped = "target_sem"
                         return
                 self.workers = self.pool.workers
@@ -427,7 +427,8 @@ class _Run:
     def _until_event(self, most: int) -> int:
         """Portions up to the next look at the targets, digest, or last one."""
         units, done = self.units, self.state.done
-        event = min(next_check(done), next_digest(done + 1))
+        looks = [next_check(done)] if self.request.reached else []
+        event = min([next_digest(done + 1), *looks])
         here, last = units.at(done), units.count - 1
         upto = units.at(event) + (units.start(units.at(event)) < event)
         if here < last:
