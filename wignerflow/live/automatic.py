@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _check
+from ..model.serialize import copied
 from ..solving.provenance import read_call
 from .kernel import Maker
 from .sliders import Slider
@@ -38,7 +38,7 @@ def automatic(
         sliders.append(Slider.of(name, entry, isinstance(value, int)))
 
     def model_of(**given: float) -> tuple[Any, dict[str, Any]]:
-        plain = copy.deepcopy(dict(call["model"]))
+        plain = copied(dict(call["model"]))
         for name, value in given.items():
             found[name][1](plain, value)
         model, e_ops, _ = read_call({**call, "model": plain})

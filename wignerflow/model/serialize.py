@@ -107,6 +107,19 @@ def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
     return out
 
 
+def copied(plain: Any) -> Any:
+    """A copy of a plain form to change; lists of many numbers are copied at once."""
+    if isinstance(plain, dict):
+        return {key: copied(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return plain.copy() if _numbers(plain) else [copied(entry) for entry in plain]
+    return plain
+
+
+def _numbers(entries: list[Any]) -> bool:
+    return all(isinstance(entry, (float, int)) for entry in entries)
+
+
 def digest(data: dict[str, Any]) -> str:
     """SHA-256 of a plain form, as 64 hexadecimal digits: equal for equal models."""
     plain = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)

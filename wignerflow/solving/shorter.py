@@ -9,7 +9,6 @@ classical equations of a member are about the same.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..model.couplings import as_coupling, read_coupling
+from ..model.serialize import copied
 from .smaller import _times
 
 LONG = 6  # members of an array up to which cumulants of high order are quick
@@ -51,7 +51,7 @@ class Shorter:
     def __init__(self, call: Mapping[str, Any], M: int, m: int):
         self.M, self.m, self.first = M, m, (M - m) // 2
         self.wide = False
-        out = copy.deepcopy(dict(call))
+        out = copied(dict(call))
         model = out["model"]
         self.single = {s["name"] for s in model["subsystems"] if "count" not in s}
         for sub in model["subsystems"]:

@@ -9,13 +9,13 @@ they are: what differs is the size of quantum fluctuations, which truncation get
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..derived.function import function
+from ..model.serialize import copied
 from ..phasespace.ensemble import GAUSSIAN_BELOW
 
 LISTS = (("N", 1), ("S", 2))  # sizes in a plain form, and how many emitters one of each is
@@ -48,7 +48,7 @@ def _times(coefficient: Any, factor: float) -> Any:
 
 def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
     """A call (see ``write_call``) at a size smaller by ``s``; None where there is no such model."""
-    out = copy.deepcopy(dict(call))
+    out = copied(dict(call))
     model, method = out["model"], out["method"]
     if method["class"] in SAMPLED_BY_SIZE and method["options"]["sampling"] == "auto":
         numbers = [
