@@ -163,6 +163,19 @@ def test_an_atom_falls_through_three_levels():
         wf.photons(model, jumps[0], bins=bins, ntraj=64, seed=1)
 
 
+@pytest.mark.parametrize("steady", [False, True])
+def test_an_output_that_stays_dark(steady):
+    """Emitters in their ground state, and a level in which nobody ever is."""
+    atoms, model = emitter(2, state=wf.down)
+    named = wf.Levels(2, ["g", "e", "f"], name="named")
+    jumps = [wf.Jump(named.op("g", "e"), 1.0), wf.Jump(named.op("g", "f"), 1.0)]
+    levels = wf.Model(jumps=jumps, initial={named: wf.level("e")})
+    for dark, field, engine in ((model, atoms.Jm, "blocks"), (levels, jumps[1].op, "occupations")):
+        out = counting.count(dark, [field], np.linspace(0, 1, 3), steady, engine=engine)
+        for name in ("n", "flux", "g1", "g2", "mixed", "mean", "second"):
+            assert not np.any(getattr(out, name))
+
+
 def test_light_of_levels_is_judged_by_exact_light():
     atoms = wf.Levels(3, ["g", "e", "f"], name="atoms")
     emission = wf.Jump(atoms.op("g", "e"), 1.0)

@@ -228,7 +228,7 @@ class Chain:
         """Blocks at t1 from the first block (n, columns) at t0, the others being zero there."""
         y = np.zeros((int(self.offsets[-1]), first.shape[1]), complex)
         y[: first.shape[0]] = first
-        if t1 > t0:
+        if t1 > t0 and y.size:  # nothing is left of light that nobody emits
             y = self._integrated(y, t0, t1) if self.timed else self._exponential(y, t1 - t0)
         return [y[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
 

@@ -24,6 +24,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..estimate import check_time
 from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
@@ -303,6 +304,7 @@ class Occupations:
         while len(fresh):
             new_keys, new_rows = [], []
             for begin in range(0, len(fresh), CHUNK):
+                check_time()
                 part = fresh[begin : begin + CHUNK]
                 index = np.arange(offset + begin, offset + begin + len(part))
                 x = Elements(index, part, np.ones(len(part), complex))
