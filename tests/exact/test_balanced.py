@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.exact.balanced import count, reached, sets
+from wignerflow.exact.balanced import count, reached, sets, symmetric_count
 from wignerflow.exact.occupations import Occupations, compositions
 from wignerflow.run.automatic import density_elements
 
@@ -62,6 +62,27 @@ def test_no_fewer_elements_are_announced_than_are_reached(case):
     assert density_elements(model) == pytest.approx(reached(model, atoms, 0))
     if expected != [0, 1, 2]:  # the control: with every level by itself there would be too few
         assert found > count(int(atoms.numbers[0]), (0, 1, 2))
+
+
+@pytest.mark.parametrize(("N", "groups"), [(4, (0, 1, 2)), (3, (0, 0, 2)), (5, (0, 0, 2, 2))])
+def test_symmetric_states_are_counted_in_pairs(N, groups):
+    states = compositions(N, len(groups))
+    sums = np.array([states[:, np.array(groups) == g].sum(axis=1) for g in sorted(set(groups))])
+    pairs = np.all(sums[:, :, None] == sums[:, None, :], axis=0).sum()
+    assert symmetric_count(N, groups) == pairs
+
+
+@pytest.mark.parametrize("start", [wf.level("e"), wf.levels({"0": 0.6, "e": 0.8})])
+def test_emitters_that_act_together_reach_what_is_announced(start):
+    atoms = wf.Levels(4, ["0", "1", "e"], name="atoms")
+    jumps = [wf.Jump(atoms.op("0", "e"), 1.0), wf.Jump(atoms.op("1", "e"), 0.5)]
+    model = wf.Model(atoms.pop("e"), jumps, initial={atoms: start})
+    found = len(Occupations(model, None, 2**30).walk().rows)
+    announced = reached(model, atoms, 0)
+    assert density_elements(model) == pytest.approx(announced)
+    assert found <= announced <= 15**2
+    if len(start.entries) == 1:
+        assert found == announced == 15
 
 
 def test_members_of_an_array_count_all_elements():

@@ -188,9 +188,49 @@ def test_compositions_are_all_and_different():
     assert np.all(ways.sum(axis=1) == 5)
 
 
+def test_emitters_that_act_together_are_one_of_all_symmetric_states():
+    """Against the same with a local jump of next to no rate, which keeps them apart."""
+    A, B, L, *_ = random_matrices(3)
+    atoms, a = wf.Levels(3, ["g", "e", "f"], name="atoms"), wf.Mode(name="a", cutoff=3)
+    X = atoms.matrix
+    H = X(A + A.conj().T) + 0.2 * X(B) * X(B.conj().T)
+    H = H + 0.5 * (a.adag * atoms.op("g", "e") + a.a * atoms.op("e", "g"))
+    jumps = [wf.Jump(X(L), 0.3), wf.Jump(a.a, 0.5)]
+    initial = {atoms: wf.levels({"g": 0.6, "e": 0.48j, "f": 0.64}), a: wf.vacuum}
+    ops = {"x": X(A), "three": X(A) * X(B) * X(L), "both": a.n * atoms.pop("e"), "n": a.n}
+    together = wf.Model(H, jumps, initial=initial)
+    hardly = wf.LocalJump(atoms.one("g", "e"), 1e-12)
+    apart = wf.Model(H, [*jumps, hardly], initial=initial)
+    t = np.linspace(0, 1, 4)
+    one, other = (Exact(rtol=1e-10).solve(m, t, ops) for m in (together, apart))
+    assert one.stats["reached"] == (10 * 3) ** 2 < other.stats["reached"] == comb(11, 8) * 3**2
+    for name in ops:
+        assert np.abs(one.expect[name] - other.expect[name]).max() < 1e-8
+        assert np.ptp(np.abs(one.expect[name])) > 1e-2
+    # a steady state of symmetric states alone is unique, whatever others there are
+    steady = Exact().steady_state(together, {"n": a.n}).expect["n"]
+    late = Exact().solve(together, [0, 60], {"n": a.n}).expect["n"][-1]
+    assert steady == pytest.approx(late, abs=1e-6)
+
+
+def test_a_hundred_atoms_with_two_collective_decays():
+    """Var n = N (N + 2)/12 where both are as fast: every share is as likely."""
+    N = 100
+    atoms = wf.Levels(N, ["0", "1", "e"], name="atoms")
+    jumps = [wf.Jump(atoms.op(x, "e"), 1.0) for x in "01"]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.level("e")})
+    zero = atoms.pop("0")
+    found = Exact().solve(model, [0, 1], {"n": zero, "nn": zero * zero})
+    n, nn = (found.expect[k][-1] for k in ("n", "nn"))
+    assert n == pytest.approx(N / 2, rel=1e-8)
+    assert nn - n**2 == pytest.approx(N * (N + 2) / 12, rel=1e-7)
+    assert found.stats["reached"] == comb(N + 2, 2)
+
+
 def test_keys_of_elements_differ():
     atoms = wf.Levels(6, 3, name="atoms")
-    model = wf.Model(atoms.op("0", "1") + atoms.op("1", "0"), initial={atoms: wf.level("0")})
+    H = atoms.op("0", "1") + atoms.op("1", "0")
+    model = wf.Model(H, [wf.LocalJump(atoms.one("0", "1"), 1.0)], initial={atoms: wf.level("0")})
     space = Occupations(model, None, 1e9).space
     rows = compositions(6, 9).astype(np.int32)
     assert len(np.unique(space.keys(rows))) == len(rows)

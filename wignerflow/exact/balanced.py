@@ -17,6 +17,7 @@ from ..model.level_words import levels_of
 from ..model.levels import Levels
 from ..model.model import Model
 from ..model.op import Op
+from .symmetric import PURE
 
 #: Numbers that a count may take; beyond, all elements are counted.
 WORK = 2_000_000
@@ -24,7 +25,13 @@ WORK = 2_000_000
 
 def reached(model: Model, sub: Levels, m: int) -> float:
     """Elements that member m of an array of emitters can reach, at most."""
-    return count(int(sub.numbers[m]), tuple(sets(model, sub, m)))
+    N, found = int(sub.numbers[m]), tuple(sets(model, sub, m))
+    state = model.initial[sub][m]
+    assert isinstance(state, LevelState)
+    pure = np.linalg.eigvalsh(state.density(sub, "state"))[-1] > 1 - PURE
+    if pure and not any(c.sub is sub and c.m == m for c in model.local_channels()):
+        return symmetric_count(N, found)
+    return count(N, found)
 
 
 def sets(model: Model, sub: Levels, m: int) -> list[int]:
@@ -69,6 +76,20 @@ def _changes(op: Op, sub: Levels, m: int) -> set[tuple[int, ...]]:
                     change[b] -= 1
         out.add(tuple(change))
     return out
+
+
+@lru_cache(maxsize=256)
+def symmetric_count(N: int, sets: tuple[int, ...]) -> float:
+    """Pairs of symmetric states (see ``symmetric``) with as many emitters in every set.
+
+    The coefficient of x^N in the product of sum_n C(n + d - 1, d - 1)^2 x^n over sets of d levels.
+    """
+    out = np.ones(1)
+    for name in set(sets):
+        d = sets.count(name)
+        own = [float(comb(n + d - 1, d - 1)) ** 2 for n in range(N + 1)]
+        out = np.convolve(out, own)[: N + 1]
+    return float(out[N])
 
 
 @lru_cache(maxsize=256)

@@ -58,7 +58,7 @@ class Exact:
             master equation, N of a thousand and more); "blocks" (any subsystems and channels, time
             dependence; one driven ensemble of a hundred, two of twenty); "occupations" (any model,
             and the only one for emitters with levels: 20 of three levels with diagonal pumping, 10
-            with everything).
+            with everything, 100 and more from one pure state without jumps of single ones).
         rtol: relative tolerance of the integrator of "blocks" (error of the density matrix in the
             1-norm); "populations" is accurate to 1e-10.
         memory: memory in bytes that may be used.

@@ -10,14 +10,16 @@ b_ab taking a boson from box ab, the sum over all emitters of a linear map f of 
 local channels directly, collective operators as products of left and right multiplications. In full
 that is C(N + d^2 - 1, d^2 - 1) elements; a walk from the initial state finds those that are ever
 reached, mostly far fewer. A mode of n Fock states counts as one emitter of n levels, and so do
-single spins and angular momenta of fixed length, so that every model can be treated.
+single spins, angular momenta of fixed length, and emitters that only act together (``symmetric``),
+so that every model can be treated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import reduce
 from math import comb
+from operator import matmul
 from typing import Any
 
 import numpy as np
@@ -30,9 +32,11 @@ from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import stirred
 from ..model.subsystems import Subsystem
+from .box_maps import columns_of, from_side, sparse
 from .memory import TooLarge, refuse
 from .one_emitter import Emitters, Matrix, emitters
 from .pulsed import unmarked
+from .symmetric import compositions, symmetric
 
 Times = tuple[Coef, ...]
 Rows = NDArray[np.int32]
@@ -76,17 +80,16 @@ class Space:
         """
         rows, value = np.zeros((1, 0), np.int32), np.ones(1, complex)
         for site in self.sites:
-            r = site.state.ravel()
-            boxes = np.flatnonzero(np.abs(r) > 1e-16)
+            boxes, r = site.elements()
             if len(rows) * comb(site.number + boxes.size - 1, boxes.size - 1) > limit:
                 raise TooLarge("The initial state has too many elements.")
             if site.number == 1:
-                own, weight = boxes[:, None], r[boxes]
+                own, weight = boxes[:, None], r
             else:
                 occupied = compositions(site.number, boxes.size)
                 own = np.zeros((len(occupied), site.boxes), int)
                 own[:, boxes] = occupied
-                weight = site.norm(occupied) * np.prod(r[boxes] ** occupied, axis=1)
+                weight = site.norm(occupied) * np.prod(r**occupied, axis=1)
             rows = np.concatenate(
                 [np.repeat(rows, len(own), 0), np.tile(own, (len(rows), 1))], axis=1
             ).astype(np.int32)
@@ -98,10 +101,10 @@ class Space:
         out = np.ones(len(rows))
         for k, site in enumerate(self.sites):
             own = rows[:, self.first[k] : self.first[k + 1]]
-            off = ~np.eye(site.levels, dtype=bool).ravel()
             if site.number == 1:
-                out[off[own[:, 0]]] = 0
+                out[own[:, 0] // site.levels != own[:, 0] % site.levels] = 0
             else:
+                off = ~np.eye(site.levels, dtype=bool).ravel()
                 out[own[:, off].any(axis=1)] = 0
                 out *= site.norm(own)
         return out
@@ -129,14 +132,10 @@ class Space:
         """The sum over the emitters of site k of the map f, (boxes, boxes)."""
         site, first = self.sites[k], self.first[k]
         if site.number == 1:
-            box = x.rows[:, first]
-            count = np.diff(f.indptr)[box]
-            source = np.repeat(np.arange(len(box)), count)
-            within = np.arange(source.size) - np.repeat(np.cumsum(count) - count, count)
-            at = f.indptr[box[source]] + within
+            source, to, value = columns_of(f, x.rows[:, first])
             rows = x.rows[source]
-            rows[:, first] = f.indices[at]
-            return Elements(x.source[source], rows, x.value[source] * f.data[at])
+            rows[:, first] = to
+            return Elements(x.source[source], rows, x.value[source] * value)
         parts: list[tuple[Any, Any, Any]] = []
         for beta in range(site.boxes):
             here = np.flatnonzero(x.rows[:, first + beta])
@@ -158,16 +157,16 @@ class Space:
         source, all_rows, values = (np.concatenate(p) for p in zip(*parts, strict=True))
         return Elements(source, all_rows, values)
 
-
-def compositions(total: int, parts: int) -> NDArray[np.int64]:
-    """All ways to write ``total`` as an ordered sum of ``parts`` numbers, (ways, parts)."""
-    if parts == 1:
-        return np.array([[total]])
-    out = []
-    for first in range(total + 1):
-        rest = compositions(total - first, parts - 1)
-        out.append(np.concatenate([np.full((len(rest), 1), first), rest], axis=1))
-    return np.concatenate(out)
+    def side(self, x: Elements, k: int, A: Any, left: bool) -> Elements:
+        """A rho or rho A, for the sum over the emitters of site k of a matrix."""
+        site, first = self.sites[k], self.first[k]
+        if site.number > 1:
+            return self.act(x, k, from_side(A.tobytes(), A.dtype.char, len(A), left))
+        ket, bra = np.divmod(x.rows[:, first], site.levels)
+        source, to, value = columns_of(sp.csc_matrix(A if left else A.T), ket if left else bra)
+        rows = x.rows[source]
+        rows[:, first] = to * site.levels + bra[source] if left else ket[source] * site.levels + to
+        return Elements(x.source[source], rows, x.value[source] * value)
 
 
 @dataclass
@@ -199,15 +198,19 @@ class Occupations:
         self.model, self.marks = stirred(model) if model.pulses else (model, [])
         self.number: dict[tuple[Subsystem, int], int] = {}
         sites: list[Emitters] = []
+        one_by_one = {(c.sub, c.m) for c in model.local_channels()}
         for sub, states in model.initial.items():
             for m in range(sub.size):
                 self.number[sub, m] = len(sites)
-                sites.append(emitters(sub, m, states[m], (cutoffs or {}).get((sub, m), 2)))
+                site = emitters(sub, m, states[m], (cutoffs or {}).get((sub, m), 2))
+                together = site.number > 1 and (sub, m) not in one_by_one
+                sites.append(symmetric(site, memory) if together else site)
         self.space = Space(sites)
 
     def words(self, op: Op) -> dict[Times, Words]:
         """An operator by its products of time coefficients."""
         out: dict[Times, Words] = {}
+        alone: dict[tuple[Times, int], Any] = {}  # sums of what acts on one site by one matrix
         for c, times, factors in op.expand():
             word = []
             for sub, m, letters in factors:
@@ -215,10 +218,24 @@ class Occupations:
                 site = self.space.sites[k]
                 matrices = [site.letter(x) for x in letters]
                 if site.number == 1 and matrices:
-                    matrices = [np.linalg.multi_dot(matrices) if matrices[1:] else matrices[0]]
+                    matrices = [reduce(matmul, matrices)]
                 word += [(k, A) for A in matrices]
-            out.setdefault(times, Words()).terms.append((complex(c), word))
+            words = out.setdefault(times, Words())
+            if len(word) == 1:
+                ((k, A),) = word
+                alone[times, k] = alone.get((times, k), 0) + complex(c) * A
+            else:
+                words.terms.append((complex(c), word))
+        for (times, k), A in alone.items():
+            out[times].terms.append((1.0, [(k, A)]))
+        for words in out.values():
+            for _, word in words.terms:
+                word[:] = [(k, self._ready(k, A)) for k, A in word]
         return out
+
+    def _ready(self, k: int, A: Any) -> Any:
+        """A matrix of site k as products take it: by columns where the site is one emitter."""
+        return sparse(A) if self.space.sites[k].number == 1 else A
 
     def multiply(self, x: Elements, op: Words, left: bool) -> Elements:
         """op rho, or rho op."""
@@ -226,7 +243,7 @@ class Occupations:
         for c, word in op.terms:
             y = Elements(x.source, x.rows, c * x.value)
             for k, A in reversed(word) if left else word:
-                y = self.space.act(y, k, _from_side(A.tobytes(), A.dtype.char, len(A), left))
+                y = self.space.side(y, k, A, left)
             parts.append(y)
         return joined(parts, x)
 
@@ -281,7 +298,7 @@ class Occupations:
     def _local(self, k: int, rate: float, L: Matrix) -> Any:
         product, one = L.conj().T @ L, np.eye(len(L))
         f = np.kron(L, L.conj()) - (np.kron(product, one) + np.kron(one, product.T)) / 2
-        table = _sparse(rate * f)
+        table = sparse(rate * f)
         return lambda x: self.space.act(x, k, table)
 
     def walk(self, start: Elements | None = None) -> System:
@@ -414,19 +431,6 @@ class System:
         """The matrix of a model that is constant in time."""
         kept = unmarked(self, self.marks)
         return sum(kept, sp.csr_matrix((self.size, self.size))).tocsr()
-
-
-@lru_cache(maxsize=256)
-def _from_side(A: bytes, kind: str, d: int, left: bool) -> sp.csc_matrix:
-    """A rho, or rho A, as a map of the entries of rho; all elements need the same few."""
-    matrix, one = np.frombuffer(A, kind).reshape(d, d), np.eye(d)
-    return _sparse(np.kron(matrix, one) if left else np.kron(one, matrix.T))
-
-
-def _sparse(f: NDArray[Any]) -> sp.csc_matrix:
-    out = sp.csc_matrix(np.where(np.abs(f) > 1e-15 * np.abs(f).max(initial=0.0), f, 0))
-    out.eliminate_zeros()
-    return out
 
 
 def joined(parts: list[Elements], x: Elements) -> Elements:

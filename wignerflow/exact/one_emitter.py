@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +19,23 @@ from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
 from . import mode_states
 
 Matrix = NDArray[np.complex128]
+#: Elements of a state below are none.
+NOTHING = 1e-16
 
 
 @dataclass
 class Emitters:
-    """``number`` identical emitters of ``levels`` levels, each in ``state``, (levels, levels)."""
+    """``number`` identical emitters of ``levels`` levels, each in ``state``.
+
+    ``state`` is a density matrix, (levels, levels), or of one emitter a vector; ``letters`` are
+    dense, or sparse by columns.
+    """
 
     label: str
     kind: str
     number: int
     state: Matrix
-    letters: dict[str, Matrix]
+    letters: dict[str, Any]
 
     @property
     def levels(self) -> int:
@@ -40,7 +47,17 @@ class Emitters:
         """Elements |a><b| of one emitter."""
         return self.levels**2
 
-    def letter(self, letter: str) -> Matrix:
+    def elements(self) -> tuple[NDArray[np.int64], Matrix]:
+        """Elements |a><b| of the state that are not zero, by number, and their values."""
+        if self.state.ndim == 1:
+            some = np.flatnonzero(np.abs(self.state) > NOTHING)
+            psi = self.state[some]
+            return np.add.outer(self.levels * some, some).ravel(), np.outer(psi, psi.conj()).ravel()
+        r = self.state.ravel()
+        boxes = np.flatnonzero(np.abs(r) > NOTHING)
+        return boxes, r[boxes]
+
+    def letter(self, letter: str) -> Any:
         """The matrix of one emitter whose sum over all emitters a letter stands for."""
         return self.letters[letter]
 
