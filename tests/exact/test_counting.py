@@ -182,7 +182,7 @@ def test_light_of_levels_is_judged_by_exact_light():
     model = wf.Model(
         jumps=[emission, wf.LocalJump(atoms.one("e", "f"), 2.0)], initial={atoms: wf.level("f")}
     )
-    sampled = wf.photons(model, emission, bins=[0, 0.5, 1], ntraj=64, seed=1, truncation=True)
+    sampled = wf.photons(model, emission, bins=[0, 0.5, 1], ntraj=64, seed=1, truncation="full")
     assert sampled.stats["truncation"] == "the exact chain"
 
 

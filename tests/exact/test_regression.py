@@ -145,7 +145,7 @@ def test_light_of_a_three_level_laser_in_its_steady_state():
     assert lines.omega[np.argmax(lines.value)] == 0 and lines.value.min() > -1e-6
     power = lines.value.sum() * width / (2 * np.pi)  # of the symmetrised correlation
     np.testing.assert_allclose(power, photons.expect["n"] + 0.5, rtol=1e-3)
-    sampled = wf.correlation(m, a.adag, a.a, taus[:3], t=0.5, ntraj=64, seed=1, truncation=True)
+    sampled = wf.correlation(m, a.adag, a.a, taus[:3], t=0.5, ntraj=64, seed=1, truncation="full")
     assert sampled.stats["truncation"] == "the exact correlation"
 
 
