@@ -215,7 +215,7 @@ def check_time(done: float = 0.0, total: float = 0.0) -> None:
     listener = _LISTENER.get()
     if listener is None:
         return
-    if time.process_time() > listener.until:
+    if listener.until < math.inf and time.process_time() > listener.until:
         raise TooLong
     tell(done, total)
 
