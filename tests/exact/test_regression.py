@@ -66,7 +66,11 @@ def spins():
 
 @pytest.mark.parametrize(
     ("case", "engine"),
-    [(spins, "blocks"), (spins, "occupations"), (levels, "occupations")],
+    [
+        (spins, "blocks"),
+        pytest.param(spins, "occupations", marks=pytest.mark.slow),
+        (levels, "occupations"),
+    ],
     ids=lambda x: getattr(x, "__name__", x),
 )
 def test_against_brute_force(brute, case, engine):
