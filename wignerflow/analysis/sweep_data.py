@@ -92,7 +92,7 @@ def combined(axes: Axes, found: list[Any]) -> xarray.Dataset:
     coordinates = _coordinates(axes)
     variables: dict[str, Any] = {}
     for name, own in first.variables.items():
-        values = [point[name].values for point in points]
+        values = [point.variables[name].values for point in points]
         if name in first.coords and all(np.array_equal(v, values[0]) for v in values):
             coordinates[str(name)] = (own.dims, values[0], own.attrs)
             continue
