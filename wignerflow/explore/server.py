@@ -53,6 +53,9 @@ seed = 7
 """
 
 
+POLL = 0.05  # seconds between looks at whether it is to end
+
+
 class NoSuchPath(Exception):
     """Nothing is served there."""
 
@@ -72,7 +75,7 @@ class Explorer:
     def serve(self) -> None:
         """Answer until ``close`` is called, or Ctrl-C."""
         try:
-            self._server.serve_forever()
+            self._server.serve_forever(POLL)
         finally:
             self._server.server_close()
             self._pool.shutdown(wait=False, cancel_futures=True)
