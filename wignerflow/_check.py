@@ -54,7 +54,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 def called(example: str) -> Callable[[C], C]:
-    """Let a call of a constructor that does not fit its arguments end with one that does."""
+    """Let a call that does not fit a constructor or function end with one that does."""
 
     def around(function: C) -> C:
         @functools.wraps(function)
@@ -76,18 +76,23 @@ def _misfit(
     function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
 ) -> str | None:
     """What is wrong with the arguments: a name, a place, or one that is lacking."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    kind, names = type(args[0]).__name__, [p.name for p in parameters]
+    parameters = list(inspect.signature(function).parameters.values())
+    kind = f"wf.{function.__name__}"
+    if parameters[0].name == "self":
+        kind, args, parameters = type(args[0]).__name__, args[1:], parameters[1:]
+    rest = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    names = [p.name for p in parameters]
     for name in named:
-        if name not in names:
+        if name not in names and not rest:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(names)}."
             return f"{kind} has no argument `{name}`; {hint}"
     places = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    if len(args) - 1 > len(places):
+    if len(args) > len(places):
         others = ", ".join(names[len(places) :]) or "nothing"
         return f"{kind} takes {', '.join(places)} by place, and {others} by name."
-    given = {*places[: len(args) - 1], *named}
+    given = {*places[: len(args)], *named}
     lacking = [p.name for p in parameters if p.default is p.empty and p.name not in given]
     if lacking:
         return f"{kind} needs the argument `{lacking[0]}`."

@@ -462,6 +462,7 @@ def test_models_refuse(atoms, chain, mode):
 def test_calls_that_do_not_fit_show_one_that_does(atoms):
     """What is lacking, has another name, or no place; errors from inside stay as they are."""
     jump, states = wf.Jump(atoms.Jm, 1.0), {atoms: wf.up}
+    model, ops = wf.Model(jumps=[jump], initial=states), {"z": atoms.Jz}
     calls = [
         (lambda: wf.Model(jumps=[jump]), r"^Model needs the argument `initial`\. For .*wf\.up}"),
         (lambda: wf.Model(jump=[jump], initial=states), "no argument `jump`; did you mean `jumps`"),
@@ -476,6 +477,11 @@ def test_calls_that_do_not_fit_show_one_that_does(atoms):
         (lambda: wf.CollectiveSpin(name="S"), "needs the argument `S`"),
         (lambda: wf.Levels(3), "needs the argument `labels`"),
         (lambda: wf.Link(jump, jump), "needs the argument `delay`"),
+        (lambda: wf.solve(model, [0, 1]), r"^wf\.solve needs the argument `e_ops`\. For example"),
+        (lambda: wf.solve(model, [0, 1], ops, ntrajs=3), "no argument `ntrajs`; did you mean"),
+        (lambda: wf.compare(model, [0, 1], ops, ntrajs=3), r"^wf\.solve has no argument `ntrajs`"),
+        (lambda: wf.photons(model, [0, 1], ops), "takes model, outputs by place, and bins, modes"),
+        (lambda: wf.pulse(1.0, atoms.Jx), r"^wf\.pulse needs the argument `angle`"),
     ]
     for call, message in calls:
         with pytest.raises(TypeError, match=message):

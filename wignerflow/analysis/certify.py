@@ -124,6 +124,7 @@ class Certificate(Budget):
         return title
 
 
+@_check.called("wf.certify(model_of, t, N=1000)")
 def certify(
     model: Callable[[int], Any] | Model,
     tlist: Times,

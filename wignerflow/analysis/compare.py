@@ -176,6 +176,7 @@ def _largest(values: np.ndarray) -> float:
     return float(sizes[np.isfinite(sizes)].max(initial=0.0))
 
 
+@_check.called("wf.compare(model, t, {'z': atoms.Jz})")
 def compare(
     model: Model,
     tlist: Times,

@@ -52,6 +52,7 @@ from .correlation_runs import by_runs, check_order
 from .steady_state import steady_state
 
 
+@_check.called("wf.correlation(model, atoms.Jp, atoms.Jm, taus)")
 def correlation(
     model: Model,
     A: Op | None = None,

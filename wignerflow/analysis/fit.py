@@ -95,6 +95,7 @@ class Fit(ByName):
         return panels(grid[:, 0])
 
 
+@_check.called("wf.fit(model_of, data, {'N': 500, 'pump': 100})")
 def fit(
     model_of: Callable[..., tuple[Model, Mapping[str, Any]]],
     data: Any,

@@ -188,6 +188,7 @@ def _line(taus: NDArray[np.float64], C: NDArray[np.complex128], guess: Any) -> N
     return np.array([x[0], abs(x[1])])
 
 
+@_check.called("wf.spectrum(model, atoms.Jp, atoms.Jm, taus)")
 def spectrum(
     model: Model | Correlation,
     A: Op | None = None,

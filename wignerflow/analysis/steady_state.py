@@ -75,6 +75,7 @@ class NotRelaxed(ValueError):
     """No steady state was reached in the time allowed."""
 
 
+@_check.called("wf.steady_state(model, {'z': atoms.Jz})")
 def steady_state(
     model: Model,
     e_ops: Observables,

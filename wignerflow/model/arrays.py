@@ -176,6 +176,7 @@ class ArrayOp(Measurable, Symbolic):
         return Op({((), f): c for f, c in normal.array_sum(self.terms).items()})
 
 
+@_check.called("wf.couple(chain.Jp, K, chain.Jm)")
 def couple(A: ArrayOp, K: Any, B: ArrayOp) -> Op:
     r"""The operator :math:`\sum_{mm'} K_{mm'} A_m B_{m'}`.
 

@@ -60,6 +60,7 @@ class Bath:
         return f"Bath({self.modes.size} modes, error={self.error:.2g} of the largest {what})"
 
 
+@_check.called("wf.bath(atoms.Jm, density, modes=2, range=(-1.0, 3.0))")
 def bath(
     operator: Op,
     spectral_density: Callable[[Any], Any] | None = None,

@@ -77,6 +77,7 @@ class Pulse:
         return f"pulse({self.time!r}, {self.op!r}, {self.angle!r})"
 
 
+@_check.called("wf.pulse(0.5, atoms.Jx, np.pi)")
 def pulse(t: float, op: Op, angle: float) -> Pulse:
     """A pulse exp(-i angle op) at time t, for ``Model(..., pulses=[...])``; see :class:`Pulse`."""
     return Pulse(t, op, angle)

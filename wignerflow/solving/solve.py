@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from .._check import Times
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
@@ -119,6 +120,7 @@ class Task:
         }
 
 
+@_check.called("wf.solve(model, t, {'z': atoms.Jz}, ntraj=1000)")
 def solve(
     model: Model,
     tlist: Times,
