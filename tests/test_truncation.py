@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -614,3 +615,39 @@ def test_correlations_of_large_models_are_judged_by_smaller_ones(monkeypatch):
     true = np.abs(found.value - exact).max()
     assert 0.02 * np.abs(exact).max() < true
     assert true < found.truncation.max() < 10 * true
+
+
+# ---------------------------------------------------------------- whom warnings name
+
+
+def warned(what):
+    """A calculation that is off by its method, or a fit that moves nothing."""
+    a = wf.Mode(name="a")
+    H = -3.0 * a.n + 0.5 * a.adag * a.adag * a.a * a.a + 2 * (a.a + a.adag)
+    model, ops = wf.Model(H, [wf.Jump(a.a, 1.0)], initial={a: wf.vacuum}), {"n": a.n}
+    options = {"ntraj": 4096, "seed": 1, "truncation": True}
+    t = np.linspace(0, 4, 5)
+    if what == "solve":
+        wf.solve(model, t, ops, **options)
+    elif what == "steady_state":
+        s = wf.CollectiveSpin(6, name="s")
+        driven = wf.Model(6 * s.Jx, [wf.Jump(s.Jm, 1.0)], initial={s: wf.down})
+        wf.steady_state(driven, {"z": s.Jz}, ntraj=1024, seed=1, unique=False, truncation="full")
+    elif what == "compare":
+        wf.compare(model, t, ops, methods=["twa", "exact"], progress=False, **options)
+    elif what == "sweep":
+        wf.sweep(lambda k: model, {"k": [1, 2]}, t, ops, **options)
+    elif what == "correlation":
+        wf.correlation(model, a.adag, a.a, t, relax=5.0, **options)
+    else:
+        wf.fit(lambda k: (model, ops), {"time": t, "n": t}, {"k": 1.0}, method="cumulant")
+
+
+@pytest.mark.parametrize(
+    "what", ["solve", "steady_state", "compare", "sweep", "correlation", "fit"]
+)
+def test_warnings_name_the_line_of_who_called(what):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warned(what)
+    assert seen and {Path(w.filename).name for w in seen} == {"test_truncation.py"}

@@ -9,6 +9,7 @@ import math
 import numbers
 import reprlib
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
@@ -50,6 +51,8 @@ def fail(
     raise kind(f"{message} {hint}".rstrip())
 
 
+#: Packages whose frames nobody is warned of; of context managers, which call back into this one.
+INSIDE = (__name__.partition(".")[0], "contextlib")
 C = TypeVar("C", bound=Callable[..., Any])
 
 
@@ -97,6 +100,14 @@ def _misfit(
     if lacking:
         return f"{kind} needs the argument `{lacking[0]}`."
     return None
+
+
+def warn(text: str, kind: type[Warning] = UserWarning) -> None:
+    """Warn of the line outside of this package that all began with."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and str(frame.f_globals.get("__name__")).split(".")[0] in INSIDE:
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]
+    warnings.warn(text, kind, stacklevel=level)
 
 
 def is_sparse(value: Any) -> bool:

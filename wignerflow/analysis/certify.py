@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -226,7 +225,7 @@ def certify(
     off = expected_inaccurate(lines, f"At N = {size}")
     if off is not None:
         notes.insert(0, off)
-        warnings.warn(off, AccuracyWarning, stacklevel=2)
+        _check.warn(off, AccuracyWarning)
     return Certificate(size, count, pilot.method, lines, until if partly else None, tuple(notes))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +142,7 @@ def certify_clusters(
     off = expected_inaccurate(seen_to_be_off, f"With clusters of {sizes[-1]}")
     if off is not None:
         notes.insert(0, off)
-        warnings.warn(off, AccuracyWarning, stacklevel=3)
+        _check.warn(off, AccuracyWarning)
     return ClusterCertificate(last.ntraj, lines, results, tuple(notes))
 
 

@@ -18,7 +18,6 @@ The derivative is taken between trajectories with equal random numbers and oppos
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -170,7 +169,7 @@ def correlation(
             raise ValueError(f"Method {engine!r} has no {what}; use 'twa', 'jumps' or 'exact'.")
     out.stats["wall_time"] = time.perf_counter() - begin
     for message in out.stats.setdefault("warnings", []):
-        warnings.warn(message, UserWarning, stacklevel=2)
+        _check.warn(message)
     if stated and out.stats.get("stopped_because") == "interrupted":
         out.truncation = np.full(out.taus.shape, np.nan)
         out.stats["truncation"] = "nothing: interrupted"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..estimate import TooLong, within
 from ..exact.engine import Exact
 from ..result import AccuracyWarning
@@ -52,7 +52,7 @@ def state(found: Correlation, ask: Asked, method: Any, full: bool) -> None:
     off = inaccurate(value, sem, own, found.taus, "τ")
     if off is not None:
         found.stats["warnings"].append(off)
-        warnings.warn(off, AccuracyWarning, stacklevel=3)
+        _check.warn(off, AccuracyWarning)
 
 
 def _estimate(found: Correlation, ask: Asked, method: Any, until: float, full: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -170,8 +169,11 @@ def _search(problem: _Problem, origin: Mapping[str, float]) -> Fit:
     still = [n for n, column in zip(origin, problem.jacobian(begin).T, strict=True)
              if np.abs(column).max() * abs(origin[n] or 1.0) < STILL * problem.size]  # fmt: skip
     if still:
-        _warn(f"No curve moves with {', '.join(still)}: nothing can be said of it. Does `model_of` "
-              "use it, and not round it?")  # fmt: skip
+        names = ", ".join(still)
+        _check.warn(
+            f"No curve moves with {names}: nothing can be said of it. Does `model_of` use it, and "
+            "not round it?"
+        )
     scale = np.where(begin == 0, 1.0, np.abs(begin))
     try:
         found = least_squares(
@@ -179,23 +181,21 @@ def _search(problem: _Problem, origin: Mapping[str, float]) -> Fit:
             xtol=1e-6, ftol=1e-8, gtol=1e-10, max_nfev=60,
         )  # fmt: skip
         if not found.success:
-            _warn(f"The search did not converge: {found.message}")
+            _check.warn(f"The search did not converge: {found.message}")
         return problem.finish(found.x)
     except KeyboardInterrupt:
         out = problem.so_far()
         if out is None:
             raise
-        _warn("Interrupted: these are the best parameters so far, whose errors are not known.")
+        _check.warn(
+            "Interrupted: these are the best parameters so far, whose errors are not known."
+        )
         return out
     except Exception as error:
         if problem.best is not None:
             best = dict(zip(origin, problem.best[1].tolist(), strict=True))
             error.add_note(f"The best parameters until then: {best}.")
         raise
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=4)
 
 
 def _start(start: Any) -> dict[str, float]:

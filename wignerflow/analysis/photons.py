@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -185,7 +184,7 @@ def photons(
             )
         data = Data(tuple(named), edges, steady, engine.name, estimator, shapes=shapes)
         for message in found.facts.get("warnings", ()):
-            warnings.warn(message, UserWarning, stacklevel=2)
+            _check.warn(message)
         data.stats = {**found.facts, "wall_time": time.perf_counter() - begin}
         data.stats["truncation"] = "none: the method is exact"
         return from_counts(found, data)
@@ -261,7 +260,7 @@ def _compare(
     off = inaccurate(value, sem, own, None if out.steady else out.times)
     if off is not None:
         out.stats["warnings"].append(off)
-        warnings.warn(off, AccuracyWarning, stacklevel=3)
+        _check.warn(off, AccuracyWarning)
 
 
 def _outputs(outputs: Any, model: Model) -> dict[str, Output]:
@@ -354,21 +353,17 @@ def _warn(out: Photons, model: Model, named: dict[str, Output]) -> None:
         if isinstance(s, Spin) or (isinstance(s, Ensemble) and int(np.min(s.numbers)) < FEW)
     ]
     if small and out.has_g2:
-        warnings.warn(
+        _check.warn(
             f"Trajectories have no antibunching of single emitters: g2 of light from "
             f"{', '.join(map(repr, small))}, fewer than {FEW} emitters, may be wrong; "
             "compare with method='exact'.",
-            UserWarning,
-            stacklevel=3,
         )
     for name in named if out.has_g2 else ():
         g2 = out.g2(name)
         with np.errstate(invalid="ignore"):
             below = g2.value < -2 * g2.sem
         if np.any(below):
-            warnings.warn(
+            _check.warn(
                 f"g2 of {name or 'the output'!r} is negative by more than 2 standard errors in "
                 f"{int(below.sum())} places: light that trajectories cannot describe.",
-                UserWarning,
-                stacklevel=3,
             )

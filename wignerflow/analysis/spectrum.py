@@ -12,7 +12,6 @@ last delay :math:`\tau_m`: a line narrower than about :math:`4/\tau_m` appears w
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -265,7 +264,7 @@ def spectrum(
             out.stats["warnings"] = [*c.stats.get("warnings", ()), off]
             before = [w for w in c.stats.get("warnings", ()) if BY_THE_METHOD in w]
             if isinstance(model, Correlation) or not before:
-                warnings.warn(off, AccuracyWarning, stacklevel=2)
+                _check.warn(off, AccuracyWarning)
     if c.step_error is not None:
         largest = float(np.abs(c.value).max(initial=0.0))
         share = float(np.max(c.step_error, initial=0.0)) / largest if largest > 0 else 0.0

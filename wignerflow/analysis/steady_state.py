@@ -19,7 +19,6 @@ passes for steady. A deterministic method (mean field) has settled when both mea
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
@@ -217,7 +216,7 @@ def steady_state(
         out.stats["times"] = phases.times
     out.model = plain_form(model, np.linspace(0.0, period or 1.0, 201 if period else 2))
     for message in out.stats.setdefault("warnings", []):
-        warnings.warn(message, UserWarning, stacklevel=2)
+        _check.warn(message)
     if stated:
         from .steady_truncation import state
 

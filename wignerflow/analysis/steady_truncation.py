@@ -7,13 +7,13 @@ the model itself, of the model made smaller, or steady states of second-order cu
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..estimate import TooLong, within
 from ..exact.engine import Exact
 from ..method import Method
@@ -101,7 +101,7 @@ def state(
     off = inaccurate(found.expect, found.sem, found.truncation, times)
     if off is not None:
         found.stats["warnings"] = [*found.stats.get("warnings", ()), off]
-        warnings.warn(off, AccuracyWarning, stacklevel=3)
+        _check.warn(off, AccuracyWarning)
 
 
 def _over_a_period(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -167,7 +166,7 @@ def sweep(
     except KeyboardInterrupt:
         if all(result is None for result in found):
             raise
-        warnings.warn("Interrupted: points that were not done hold NaN.", stacklevel=2)
+        _check.warn("Interrupted: points that were not done hold NaN.")
     except Exception as error:
         if any(result is not None for result in found):
             error.done = data()  # type: ignore[attr-defined]
@@ -177,7 +176,7 @@ def sweep(
         for result in found:
             for text in (getattr(result, "stats", None) or {}).get("warnings", ()):
                 if BY_THE_METHOD in text:
-                    warnings.warn(text, AccuracyWarning, stacklevel=2)
+                    _check.warn(text, AccuracyWarning)
     return data()
 
 

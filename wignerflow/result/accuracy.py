@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
+
 SHARE = 0.05  # of an observable's scale
 SAMPLING = 3.0  # standard errors
 BY_THE_METHOD = "by the method itself"
@@ -20,7 +22,7 @@ class AccuracyWarning(UserWarning):
 
 
 @contextmanager
-def one_warning(stacklevel: int = 4) -> Iterator[None]:
+def one_warning() -> Iterator[None]:
     """Of all :class:`AccuracyWarning` inside one is left, and says how many there were."""
     mine: list[Any] = []
     show = warnings.showwarning
@@ -37,7 +39,7 @@ def one_warning(stacklevel: int = 4) -> Iterator[None]:
         yield
     if mine:
         more = f" ({len(mine) - 1} more runs are off likewise.)" if len(mine) > 1 else ""
-        warnings.warn(f"{mine[0]}{more}", AccuracyWarning, stacklevel=stacklevel)
+        _check.warn(f"{mine[0]}{more}", AccuracyWarning)
 
 
 def scale(value: NDArray[Any], steady: bool = False) -> float:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from .. import _check
 from ..estimate import (
     LONG,
     MINUTE,
@@ -90,7 +91,7 @@ def watching(
             return
         if whole.seconds > LONG:
             said.append(LONG)
-            warnings.warn(f"This run takes {upto}{whole!r}. {advice}", LongRun, stacklevel=2)
+            _check.warn(f"This run takes {upto}{whole!r}. {advice}", LongRun)
         elif whole.seconds > MINUTE and told and not said:
             said.append(MINUTE)
             print(f"wignerflow: this takes {whole!r}", file=sys.stderr, flush=True)

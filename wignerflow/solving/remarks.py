@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..observables import Plan, assemble
 from ..run.statistics import BATCHES, Samples
 from ..run.stopping import Target, worst
@@ -32,7 +32,7 @@ def spared(stats: dict[str, Any]) -> Iterator[None]:
             f"{error}); the result stands. Please report the model and this."
         )
         stats["warnings"] = [*(stats.get("warnings") or ()), said]
-        warnings.warn(said, UserWarning, stacklevel=4)
+        _check.warn(said)
 
 
 def negative_noise(stats: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -271,7 +270,7 @@ def solve(
         kind = "warnings" if missed else "notes"
         result.stats[kind] = [*result.stats.get(kind, ()), idle]
     for message in result.stats["warnings"]:
-        warnings.warn(message, UserWarning, stacklevel=2)
+        _check.warn(message)
     if wanted:
         from .truncation import budget
 
@@ -284,7 +283,7 @@ def solve(
     off = inaccurate(result.expect, result.sem, result.truncation, result.times)
     if off is not None:
         result.stats["warnings"].append(off)
-        warnings.warn(off, AccuracyWarning, stacklevel=2)
+        _check.warn(off, AccuracyWarning)
     check_failed(result)
     return result
 
