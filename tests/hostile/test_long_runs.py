@@ -158,6 +158,9 @@ CALLS = {
     "steady state by trajectories": lambda m, o, j: wf.steady_state(
         m, {"z": o}, ntraj=256, truncation=False
     ),
+    "steady state by mean field": lambda m, o, j: wf.steady_state(
+        m, {"z": o}, "mean-field", unique=False, truncation=False
+    ),
     "a comparison": lambda m, o, j: wf.compare(
         m, [0, 0.1], e_ops={"z": o}, methods=["exact"], progress=False
     ),
@@ -178,6 +181,15 @@ def test_every_entry_point_says_how_long_it_takes(name, monkeypatch):
     jump = wf.Jump(atoms.Jm, 1.0)
     model = wf.Model(jumps=[jump, wf.LocalJump(atoms.sp, 3.0)], initial={atoms: wf.up})
     waiting(lambda: CALLS[name](model, atoms.Jz, jump), monkeypatch)
+
+
+def test_mean_field_says_it_before_its_first_run_to_rest(monkeypatch):
+    """Which is the longest where one rate is far below the others."""
+    monkeypatch.setattr("wignerflow.solving.costs.LONG", 0.0)
+    monkeypatch.setattr("wignerflow.analysis.relaxation.extrapolated", lambda *_: 1 / 0)
+    model, e_ops = laser()
+    with pytest.warns(LongRun, match="takes about"), pytest.raises(ZeroDivisionError):
+        wf.steady_state(model, e_ops, "mean-field")
 
 
 def test_a_sweep_counts_its_points():

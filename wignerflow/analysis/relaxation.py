@@ -33,6 +33,7 @@ from ..run.bounds import LOCAL, damping, guess, pace
 from ..run.driver import Prepared, Request, simulate
 from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
+from ..run.needs import announce_run
 from ..run.pilot import Wanted
 from ..run.pool import available_threads
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
@@ -251,6 +252,7 @@ class Runner:
             else:
                 columns, step = PlanColumns(self.plan, {}), guess(text.system, times)
                 first = Prepared(self.first or step)
+                announce_run(text, times, self.every, request, first.step)
                 enough = 0.1 * SETTLED
                 outcome = extrapolated(text, times, self.every, request, first, columns, enough)
             self._check_whole(outcome.stats["stopped_because"])
