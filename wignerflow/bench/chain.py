@@ -39,8 +39,8 @@ seconds = result.stats["compile_time"]
 
 MEMORY = """
 import resource, sys
-from wignerflow.figures.ruks_4d import run, SIZES
-run(SIZES[-1], 0.1, 500.0, ntraj=500, seed=7)
+from wignerflow.figures.ruks_4d import run, SIZES, STEPS
+run(SIZES[-1], 0.1, STEPS[0], ntraj=500, seed=7)
 unit = 2**20 if sys.platform == "darwin" else 2**10
 mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 """
@@ -63,7 +63,7 @@ def stepping(M: int, threads: int, work: int) -> Callable[[], Time]:
             lambda: found.append(
                 wf.solve(
                     model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, threads=threads,
-                    progress=False,
+                    truncation=False, progress=False,
                 )
             )
         )  # fmt: skip

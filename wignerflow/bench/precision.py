@@ -107,7 +107,7 @@ def ring(M: int = 10) -> Made:
 #: trajectories that are measured, further options of the automatic run.
 CASES: dict[str, tuple[Callable[[], Made], float, int, dict[str, Any]]] = {
     "superradiant laser, N = 1000": (laser, 1e-4, SAMPLE, {}),
-    "time crystal with local decay, N = 1000": (lambda: crystal(1000), 1e-4, SAMPLE, {}),
+    "time crystal with local decay, N = 1000": (lambda: crystal(1000), 5e-5, SAMPLE, {}),
     "the same, N = 50": (lambda: crystal(50), 2e-4, SAMPLE, {}),
     "cavity laser, N = 100": (cavity, 5e-4, SAMPLE, {}),
     "waveguide chain, M = 20, N = 250": (chain, 3e-3, 256, {}),

@@ -50,7 +50,7 @@ def through_solve(
     def work() -> None:
         wf.solve(
             model, times, e_ops=e_ops, ntraj=ntraj, seed=7, dt=dt, precision=precision,
-            threads=threads, progress=False,
+            threads=threads, truncation=False, progress=False,
         )  # fmt: skip
 
     return lambda: measure(work) * (1e9 / (ntraj * steps))
@@ -93,7 +93,7 @@ def alone(quick: bool) -> Section:
         "Wall time per trajectory-step through wf.solve",
         entries,
         f"One ensemble, collective decay and local pump, Gaussian noise; {ntraj} trajectories of "
-        f"{STEPS} steps, compilation apart; median (range) of {repeats}.",
+        f"{STEPS} steps, compilation and truncation estimates apart; median (range) of {repeats}.",
     )
 
 
