@@ -17,7 +17,7 @@ SHORT = {
     "emission_N10": "error of ⟨J⁺J⁻⟩/N², superradiant laser, N = 10",
     "emission_N25": "N = 25",
     "emission_N100": "N = 100",
-    "ns_single_1": "one ensemble, any N: time per trajectory-step, one core, all included",
+    "ns_single_1": "one ensemble, any N: time per trajectory-step on one core, without estimates",
     "jax_ratio": "times faster than JAX (`lax.scan` over `vmap`)",
     "diffrax_ratio": "times faster than diffrax",
     "numpy_ratio": "times faster than vectorised NumPy",

@@ -62,7 +62,7 @@ OVERLAP = 1e-6
 FEWER = "take fewer or wider bins"
 
 
-@_check.called("wf.photons(model, {'out': model.jumps[0]}, bins=np.linspace(0, 5, 31))")
+@_check.called("wf.photons(model, {'out': jump}, bins=np.linspace(0, 5, 31))")
 def photons(
     model: Model,
     outputs: Any,

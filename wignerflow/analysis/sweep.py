@@ -50,7 +50,7 @@ class _Work:
     options: dict[str, Any]
 
 
-@_check.called("wf.sweep(model_of, {'pump': [1, 2, 4]}, t, {'z': atoms.Jz})")
+@_check.called("wf.sweep(model_of, {'pump': [1, 2, 4]}, t)")
 def sweep(
     model_fn: Callable[..., Any],
     params: Mapping[Any, Iterable[Any]],

@@ -23,6 +23,7 @@ from ..model.pulses import refuse_pulses
 from ..model.states import BlochState, State, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
 from . import mode_states
+from .factors import Factors
 
 #: Largest Hilbert-space dimension that is built.
 LARGEST = 2**13
@@ -191,7 +192,8 @@ def _timed(qt: Any, groups: dict[tuple[Coef, ...], Any]) -> Any:
         return constant
 
     def function(times: tuple[Coef, ...]) -> Callable[[float], complex]:
-        return lambda t: complex(np.prod([complex(c(t)) for c in times]))
+        factors = Factors([times])
+        return lambda t: factors(t)[0]
 
     return qt.QobjEvo([constant, *([q, function(times)] for times, q in groups.items())])
 
