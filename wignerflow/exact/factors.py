@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from .ladder import Times
+
+if TYPE_CHECKING:
+    from .ladder import Times
 
 
 class Factors:
