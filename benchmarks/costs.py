@@ -18,7 +18,7 @@ import numpy as np  # noqa: E402
 from pages import command  # noqa: E402
 
 import wignerflow as wf  # noqa: E402
-from wignerflow.bench.timing import measure  # noqa: E402
+from wignerflow.bench.report import measure  # noqa: E402
 from wignerflow.figures import hosseinabadi as paper  # noqa: E402
 from wignerflow.figures import hosseinabadi_3, hosseinabadi_4, hosseinabadi_5  # noqa: E402
 

@@ -15,8 +15,8 @@ import pytest
 import xarray
 
 from wignerflow import __version__, bench, cli, figures
-from wignerflow.bench import report, timing
-from wignerflow.figures.contract import Figure, dataset
+from wignerflow.bench import report
+from wignerflow.figures.contract import Asked, Figure, dataset
 from wignerflow.figures.live import PAGES, LivePage
 
 
@@ -31,10 +31,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A registry with one figure that costs nothing; what it was asked for."""
     seen: dict[str, Any] = {}
 
-    def make(quick: bool = False, *, say: Any, **options: Any) -> xarray.Dataset:
-        seen.update(options, quick=quick)
-        say("working")
-        data = dataset("toy-1", "A paper, Fig. 1", {"time": np.arange(3.0)})
+    def make(asked: Asked) -> xarray.Dataset:
+        seen.update({k: v for k, v in vars(asked).items() if k != "say"})
+        asked.say("working")
+        data = dataset({"time": np.arange(3.0)})
         data["x_twa"] = ("time", [0.0, 1.0, 2.0], {"long_name": "x, twa", "sem": "x_twa_sem"})
         data["x_twa_sem"] = ("time", [0.0, 0.1, 0.1])
         return data
@@ -212,8 +212,8 @@ def test_bench_refuses_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 def test_ratios_share_the_slow_spells_of_the_machine() -> None:
     load = iter([1.0, 1.0, 3.0, 3.0, 1.0, 1.0, 1.0])
-    run = timing.race(
-        lambda: timing.Time(1, 2) * next(load), lambda: timing.Time(10, 30) * next(load), 3
+    run = report.race(
+        lambda: report.Time(1, 2) * next(load), lambda: report.Time(10, 30) * next(load), 3
     )
     assert len(run.ours) == 4 and len(run.theirs) == 3
     assert run.ratios("wall") == [pytest.approx(5.0), pytest.approx(15.0), pytest.approx(10.0)]

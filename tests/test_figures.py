@@ -200,7 +200,7 @@ def result(values: list[float], sem: list[float] | None) -> Result:
 
 @pytest.fixture
 def toy() -> xarray.Dataset:
-    data = dataset("toy", "A paper, Fig. 1", {"time": np.arange(4.0)})
+    data = dataset({"time": np.arange(4.0)})
     exact = result([1, 2, 3, 4], None)
     twa = result([1.0, 2.25, 2.5, 4.0], [0, 0.1, 0.2, 0.3])
     add_curve(data, "x_exact", "time", exact, "x", label="x, exact", N=7)
@@ -216,7 +216,7 @@ def toy_figure(data: xarray.Dataset, checks: list[Check] | None = None) -> Figur
         name="toy",
         title="A toy",
         source="A paper, Fig. 1",
-        make=lambda *a, **k: data,  # type: ignore[arg-type, misc]
+        compute=lambda asked: data,
         draw=lambda d: matplotlib.figure.Figure(),
         checks=lambda d: checks or [],
     )
@@ -249,7 +249,7 @@ def test_table_of_the_toy(toy: xarray.Dataset) -> None:
 
 def test_stated_truncation_stands_beside_the_true_error() -> None:
     """Where the deviation is largest; without an exact curve the largest of all times."""
-    data = dataset("toy", "A paper, Fig. 1", {"time": np.arange(4.0)})
+    data = dataset({"time": np.arange(4.0)})
     twa = result([1.0, 2.25, 2.5, 4.0], [0, 0.1, 0.2, 0.3])
     twa.truncation["x"] = np.array([0.1, 0.2, 0.45, 0.8])
     add_curve(data, "x_exact", "time", result([1, 2, 3, 4], None), "x", label="x, exact", N=7)

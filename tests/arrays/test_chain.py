@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.figures.ruks_chain import chain_model, directions, emissions
+from wignerflow.figures.ruks import chain_model, directions, emissions
 
 PHI = 0.7
 

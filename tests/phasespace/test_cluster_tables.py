@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.bench import clusters as bench
+from wignerflow.bench import accuracy as bench
 
 NTRAJ = 4_000
 #: Largest and rms deviation over time by size, from a code of its own.
@@ -46,7 +46,7 @@ def errors(name: str, method: Any) -> dict[str, tuple[float, float]]:
     options: dict[str, Any] = {"progress": False, "truncation": False}
     exact = wf.solve(model, t, e_ops=ops, method="exact", **options).expect
     run = wf.solve(
-        model, t, e_ops=ops, method=method, ntraj=NTRAJ, seed=11, dt=bench.STEP, **options
+        model, t, e_ops=ops, method=method, ntraj=NTRAJ, seed=11, dt=bench.CLUSTER_STEP, **options
     )
     gaps = {key: np.abs(run.expect[key] - exact[key]) for key in ops}
     return {key: (float(g.max()), float(np.sqrt(np.mean(g**2)))) for key, g in gaps.items()}

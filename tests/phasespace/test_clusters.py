@@ -231,7 +231,7 @@ def test_one_value_per_spin_is_refused():
 
 
 def test_steps_to_the_mean_follow_the_rates_of_a_cluster():
-    from wignerflow.bench.clusters import models
+    from wignerflow.bench.accuracy import models
 
     steps = {}
     chain, model, last, _ = models()["Ising chain with loss"]

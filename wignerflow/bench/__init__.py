@@ -12,7 +12,6 @@ from typing import Any
 from . import (
     accuracy,
     chain,
-    clusters,
     exact,
     levels,
     light,
@@ -34,7 +33,7 @@ PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
     "spins": ("arrays of spins, dense couplings, long Hamiltonians", spins.section),
     "exact": ("exact engines", exact.section),
     "levels": ("emitters with levels", levels.section),
-    "clusters": ("clusters of spins", clusters.section),
+    "clusters": ("clusters of spins", accuracy.clusters),
     "light": ("output fields and delayed links", light.section),
     "waiting": ("what one plot costs here and elsewhere", waiting.section),
     "startup": ("start and memory", startup.section),

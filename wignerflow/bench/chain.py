@@ -12,12 +12,11 @@ import numpy as np
 import wignerflow as wf
 
 from ..compiler import build
-from ..figures.ruks_chain import chain_model, emissions
+from ..figures.ruks import chain_model, emissions
 from ..kernels import rng
 from ..run.pool import available_threads
-from .report import Entry, Section
+from .report import Entry, Section, Time, entry, measure
 from .startup import fresh
-from .timing import Time, entry, measure
 
 SIZES = (10, 100, 1000, 10_000)
 N, PHI = 250, np.pi / 10
@@ -30,7 +29,7 @@ PAIRS = 2
 COMPILE = """
 import numpy as np
 import wignerflow as wf
-from wignerflow.figures.ruks_chain import chain_model, emissions
+from wignerflow.figures.ruks import chain_model, emissions
 chain, model = chain_model(SIZE, 250, 0.3, 250.0)
 ops = {"forward": emissions(chain, 0.3)[0], "site": chain.Jp * chain.Jm}
 result = wf.solve(model, [0, 1e-6], e_ops=ops, ntraj=64, seed=7, dt=1e-6, progress=False)

@@ -15,8 +15,7 @@ import wignerflow as wf
 
 from ..figures.ruks import laser
 from ..figures.ruks_5 import time_crystal
-from .report import Entry, Section
-from .timing import seconds
+from .report import Entry, Section, seconds
 
 SIZE, QUICK_SIZE, LARGE = 50, 20, 100
 TOLERANCE = 1e-6

@@ -25,8 +25,7 @@ import wignerflow as wf
 
 from ..compiler.targets import nvidia
 from ..figures import ruks_4d
-from ..figures.ruks import laser
-from ..figures.ruks_chain import chain_model, emissions
+from ..figures.ruks import chain_model, emissions, laser
 from ..kernels.card import about, unavailable
 from ..kernels.cuda import CudaKernel
 from ..kernels.grid import Grid
@@ -34,8 +33,7 @@ from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
 from ..run.gpus import using_device
-from .report import Entry, Section, as_dict, machine, text
-from .timing import entry
+from .report import Entry, Section, as_dict, entry, machine, text
 
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
 #: printed by nvdisasm): of the laser, of the same with three-point noise; and of an ensemble in a
@@ -204,7 +202,7 @@ def rates(quick: bool) -> Section:
     if not quick:
         start = time.perf_counter()
         with using_device("cuda"):
-            ruks_4d.make()
+            ruks_4d.FIGURE.make()
         seconds = time.perf_counter() - start
         entries.append(Entry("gpu_ruks_4d", "ruks-4d complete", seconds, "s", at_most=90))
     note = "Trajectory-steps, or for chains ensemble-steps, per second; single precision."

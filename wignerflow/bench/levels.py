@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from ..figures import ruks
-from .report import Entry, Section
-from .timing import Time, entry, measure, race
+from .accuracy import off, quiet
+from .report import Entry, Section, Time, entry, measure, race
 
 if TYPE_CHECKING:
     from ..model.op import Op
@@ -117,10 +116,10 @@ def section(quick: bool) -> Section:
     """The figures of the page on levels."""
     entries = []
     for N, (bound, ntraj) in LASER.items():
-        gap, error = _off(laser(N), np.linspace(0, 20, 61) / N, ntraj // (20 if quick else 1))
+        gap, error = _off(*laser(N), np.linspace(0, 20, 61) / N, ntraj // (20 if quick else 1))
         what = f"three-level laser, N = {N}: emission/N²"
         entries.append(Entry(f"laser_{N}", what, gap, sem=error, at_most=bound))
-    gap, error = _off(raman(RAMAN_N), np.linspace(0, 15, 31), 5_000 if quick else 200_000)
+    gap, error = _off(*raman(RAMAN_N), np.linspace(0, 15, 31), 5_000 if quick else 200_000)
     what = f"Raman laser, N = {RAMAN_N}: photons per emitter"
     entries.append(Entry("raman", what, gap, sem=error, at_most=RAMAN))
     ntraj = 2_000 if quick else 40_000
@@ -130,7 +129,7 @@ def section(quick: bool) -> Section:
     }
     for other, values in known.items():
         model, ops = decays(100, other)
-        run = _quiet(model, np.array([0, 0.6]), ops, ntraj)
+        run = quiet(model, np.array([0, 0.6]), ops, ntraj=ntraj, seed=5)
         for key, value, bound in values:
             off, error = abs(float(run.expect[key][-1]) - value), float(run.sem[key][-1])
             what = f"decays 1 : {other:g}, N = 100: {key} of n₁{'' if other == 1 else '/N'}"
@@ -143,19 +142,9 @@ def section(quick: bool) -> Section:
     )
 
 
-def _quiet(model: wf.Model, t: NDArray[np.float64], ops: dict[str, Any], ntraj: int) -> wf.Result:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        run: wf.Result = wf.solve(model, t, e_ops=ops, ntraj=ntraj, seed=5, progress=False)
-    return run
-
-
-def _off(problem: tuple[wf.Model, Any], t: NDArray[np.float64], ntraj: int) -> tuple[float, float]:
-    """Largest deviation from exact over time and its standard error."""
-    model, ops = problem
-    run = _quiet(model, t, ops, ntraj)
-    (name,) = ops
-    exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False).expect[name]
-    gap = np.abs(run.expect[name] - exact)
-    at = int(np.argmax(gap))
-    return float(gap[at]), float(run.sem[name][at])
+def _off(
+    model: wf.Model, ops: dict[str, Any], t: NDArray[np.float64], ntraj: int
+) -> tuple[float, float]:
+    """Largest deviation of the one observable from exact, and its standard error."""
+    run, exact = quiet(model, t, ops, ntraj=ntraj, seed=5), quiet(model, t, ops, method="exact")
+    return off(run, exact, *ops)

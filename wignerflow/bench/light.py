@@ -9,8 +9,7 @@ import numpy as np
 
 import wignerflow as wf
 
-from .report import Section
-from .timing import Time, entry, measure, race
+from .report import Section, Time, entry, measure, race
 
 N, PHI = 50, 0.3
 #: Bins, steps in each, and ensembles of the runs with records.

@@ -203,3 +203,11 @@ def diffrax_runner(job: Job) -> Runner:
 
     key = jax.random.key(7)
     return lambda: float(simulate(key)) / job.N**2
+
+
+#: Package, what runs, and its runner.
+PEERS: dict[str, tuple[str, Callable[[Job], Runner]]] = {
+    "jax": ("JAX, lax.scan over vmapped trajectories", jax_runner),
+    "diffrax": ("diffrax, Heun, UnsafeBrownianPath", diffrax_runner),
+    "numpy": ("NumPy, vectorised over trajectories", numpy_runner),
+}

@@ -23,7 +23,9 @@ import numpy as np
 
 import wignerflow as wf
 
+from ..figures import ruks
 from ..figures.hosseinabadi import rydberg_ring
+from ..figures.ruks_5 import time_crystal
 
 SAMPLE = 20_000  # plain trajectories whose errors are measured
 WITHIN = 0.8  # step error of plain runs, of the standard error asked for
@@ -52,17 +54,13 @@ class Row:
 
 def laser(N: int = 1000) -> Made:
     """Superradiant laser, all up; the step of version 0.1."""
-    atoms = wf.Ensemble(N, name="atoms")
-    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 0.25 * N)]
-    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    atoms, model = ruks.laser(N, 0.25 * N)
     return model, np.linspace(0, 20 / N, 101), {"emission": atoms.Jp * atoms.Jm}, 0.2 / N
 
 
 def crystal(N: int) -> Made:
     """Boundary time crystal with local decay."""
-    atoms = wf.Ensemble(N, name="atoms")
-    jumps: list[wf.Jump | wf.LocalJump] = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sm, 0.2 * N)]
-    model = wf.Model(N * atoms.Jx, jumps, initial={atoms: wf.down})
+    atoms, model = time_crystal(N, "decay", "ground")
     return model, np.linspace(0, 30 / N, 101), {"inversion": atoms.Jz}, 0.077 / N
 
 
@@ -81,9 +79,7 @@ def cavity(N: int = 100) -> Made:
 
 def chain(M: int = 20, N: int = 250) -> Made:
     """Waveguide chain."""
-    atoms = wf.Ensemble(N, count=M, name="chain")
-    H, jumps = wf.waveguide(atoms, np.pi / 10, 1.0)
-    model = wf.Model(H, [*jumps, wf.LocalJump(atoms.sp, 250.0)], initial={atoms: wf.down})
+    atoms, model = ruks.chain_model(M, N, np.pi / 10, 250.0)
     e_ops = {"emission": (atoms.Jp * atoms.Jm).sum()}
     return model, np.linspace(0, 0.1, 21), e_ops, 0.055 / (M * N)
 
@@ -147,13 +143,15 @@ def row(what: str) -> Row:
     start = time.process_time()
     own = run(**asked)
     seconds = time.process_time() - start
+    reached = float(own.sem[name][at].max()) / scale
+    as_many = needed * (target / reached) ** 2  # plain trajectories to the error that was reached
     return Row(
         what,
-        float(own.sem[name][at].max()) / scale,
-        needed * plain.stats["steps"] * (target * scale / float(own.sem[name][at].max())) ** 2,
+        reached,
+        as_many * plain.stats["steps"],
         own.stats["work"],
         seconds,
-        each * needed * (target * scale / float(own.sem[name][at].max())) ** 2,
+        each * as_many,
         float(np.abs(own.step_error[name][at]).max()) / scale,
         f"{plain.stats['steps']} to {own.stats['steps']} steps ({own.stats['scheme']}), "
         f"{needed:.2g} to {own.ntraj:.2g} trajectories ({own.stats.get('variance', 'plain')})",

@@ -15,9 +15,8 @@ from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from ..run.pool import available_threads
-from .report import Entry, Section
+from .report import Entry, Section, Time, entry, measure
 from .startup import fresh
-from .timing import Time, entry, measure
 
 SIZE = 1000
 #: The ring's requirement: this many trajectories and steps in a minute on two cores.

@@ -11,8 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .report import Entry, Section
-from .timing import entry
+from .report import Entry, Section, entry
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

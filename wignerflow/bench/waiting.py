@@ -16,11 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from . import peers
-from .peers import PUMP, Job
+from .peers import PEERS, PUMP, Job
 from .precision import row
-from .report import Entry, Section
-from .timing import measure
+from .report import Entry, Section, measure
 
 LASER = "superradiant laser, N = 1000"
 STEPS, TRAJECTORIES = 480, 8192  # of the part that is timed
@@ -36,11 +34,7 @@ def section(quick: bool) -> Section:
             _entry("plain", "  plain trajectories", ours.plain_seconds),
         ]
         job = Job(1000, TRAJECTORIES // (4 if quick else 1), STEPS, 6.0, 1)
-        for package, what, make in (
-            ("jax", "JAX, lax.scan over vmapped trajectories", peers.jax_runner),
-            ("diffrax", "diffrax, Heun, UnsafeBrownianPath", peers.diffrax_runner),
-            ("numpy", "NumPy, vectorised over trajectories", peers.numpy_runner),
-        ):
+        for package, (what, make) in PEERS.items():
             if importlib.util.find_spec(package) is not None:
                 run = make(job)
                 run()  # compiles

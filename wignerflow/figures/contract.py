@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,27 +34,34 @@ def silent(message: str) -> None:
     """Say nothing."""
 
 
-class Make(Protocol):
-    """Compute a figure's data; nothing is read from or kept for other runs."""
+@dataclass(frozen=True)
+class Asked:
+    """How a figure's data are to be computed.
 
-    def __call__(
-        self,
-        quick: bool = False,
-        *,
-        ntraj: int | None = None,
-        seed: int | None = None,
-        threads: int | None = None,
-        say: Say = silent,
-    ) -> xarray.Dataset:
-        """The data.
+    Attributes:
+        quick: a smaller version that takes seconds.
+        ntraj: trajectories of every sampled curve; None takes the figure's own numbers.
+        seed: of the random numbers; None takes the figure's own.
+        threads: worker threads; the data does not depend on it.
+        say: called with one line at the start of every long part.
+    """
 
-        Args:
-            quick: a smaller version that takes seconds.
-            ntraj: trajectories of every sampled curve; None takes the figure's own numbers.
-            seed: of the random numbers; None takes the figure's own.
-            threads: worker threads; the data does not depend on it.
-            say: called with one line at the start of every long part.
-        """
+    quick: bool = False
+    ntraj: int | None = None
+    seed: int | None = None
+    threads: int | None = None
+    say: Say = silent
+
+    def many(self, full: int, quick: int | None = None) -> int:
+        """Trajectories: those asked for, or the figure's own, fewer where quick."""
+        if self.ntraj is not None:
+            return self.ntraj
+        return full if quick is None or not self.quick else quick
+
+    def sampling(self, ntraj: int, dt: float | None = None, seed: int = 7) -> dict[str, Any]:
+        """Options of ``solve`` for sampled methods; ``seed`` where none is asked for."""
+        seed = seed if self.seed is None else self.seed
+        return {"ntraj": ntraj, "seed": seed, "threads": self.threads, "dt": dt}
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Figure:
         name: author and number, such as "ruks-2a".
         title: what it shows, one line.
         source: paper and figure.
-        make: computes its data.
+        compute: its data; nothing is read from or kept for other runs.
         draw: draws the data.
         checks: requirements other than bounds on deviations.
         live: the live page of its model, a name of ``live.PAGES``.
@@ -97,10 +104,16 @@ class Figure:
     name: str
     title: str
     source: str
-    make: Make
+    compute: Callable[[Asked], xarray.Dataset]
     draw: Callable[[xarray.Dataset], Drawing]
     checks: Callable[[xarray.Dataset], list[Check]] = no_checks
     live: str | None = None
+
+    def make(self, quick: bool = False, **asked: Any) -> xarray.Dataset:
+        """The data; see :class:`Asked` for the options."""
+        data = self.compute(Asked(quick, **asked))
+        data.attrs = {"figure": self.name, "source": self.source} | data.attrs
+        return data
 
 
 @dataclass(frozen=True)
@@ -143,28 +156,63 @@ def keeps(value: float, sem: float, bound: float) -> bool | None:
     return None if value - (4 if sem > bound else 2) * sem <= bound else False
 
 
+def judged(
+    what: str, value: float, error: float | None, *, at_most: float, words: str = "at most"
+) -> Check:
+    """A number that may not exceed a bound."""
+    met = value <= at_most if error is None else keeps(value, error, at_most)
+    return Check(what, value, error, f"{words} {at_most:g}", met)
+
+
+def largest(change: NDArray[Any], error: NDArray[Any]) -> tuple[int, float, float]:
+    """Where a deviation is largest, its absolute value there and its error."""
+    k = int(np.nanargmax(np.abs(change)))
+    return k, abs(float(change[k])), float(error[k])
+
+
 # ---------------------------------------------------------------- data
 
 
-def dataset(
-    figure: str, source: str, coordinates: dict[str, Any], **attributes: Any
-) -> xarray.Dataset:
+def dataset(coordinates: dict[str, Any], **attributes: Any) -> xarray.Dataset:
     """An empty dataset with the facts that every figure's file holds."""
     import xarray
 
-    facts = {"figure": figure, "source": source, "wignerflow": wf.__version__, "warnings": ""}
+    facts = {"wignerflow": wf.__version__, "warnings": ""}
     return xarray.Dataset(coords=coordinates, attrs=facts | attributes)
 
 
-def sampling_of(ntraj: int, seed: int | None, threads: int | None, dt: float) -> dict[str, Any]:
-    """Options of ``solve`` for sampled methods; seed 7 where none is given."""
-    return {"ntraj": ntraj, "seed": 7 if seed is None else seed, "threads": threads, "dt": dt}
+def axis(name: str, values: Any, what: str, symbol: str) -> dict[str, Any]:
+    """A coordinate of a dataset: its name, values, words and symbol."""
+    return {name: (name, values, {"long_name": what, "symbol": symbol, "units": "1"})}
+
+
+def time_axis(last: float, points: int, symbol: str, name: str = "time") -> dict[str, Any]:
+    """Times from zero to ``last``."""
+    return axis(name, np.linspace(0, last, points), f"time {symbol}", symbol)
+
+
+def add_values(
+    data: xarray.Dataset,
+    name: str,
+    dims: str | tuple[str, ...],
+    values: Any,
+    errors: Any = None,
+    *,
+    label: str,
+    **facts: Any,
+) -> None:
+    """Add the variable ``name``, and ``name_sem`` where it has standard errors."""
+    if errors is not None:
+        own = {"long_name": f"{label}, standard error", "units": "1"}
+        data[f"{name}_sem"] = (dims, errors, own)
+        facts = {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"} | facts
+    data[name] = (dims, values, {"long_name": label, "units": "1"} | facts)
 
 
 def add_curve(
     data: xarray.Dataset,
     name: str,
-    dim: str,
+    dim: str | tuple[str, ...],
     result: wf.Result,
     observable: str,
     *,
@@ -174,15 +222,10 @@ def add_curve(
     **attributes: Any,
 ) -> None:
     """Add an observable of a result as the variable ``name``, sampled ones with ``name_sem``."""
-    facts: dict[str, Any] = {"long_name": label, "units": "1", "method": result.method}
-    facts |= attributes
+    facts: dict[str, Any] = {"method": result.method} | attributes
+    error = result.sem[observable] if result.ntraj else None
     if result.ntraj:
-        assert result.dt is not None
         facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
-        facts |= {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"}
-        if np.any(np.isfinite(result.truncation[observable])):
-            facts["truncation"] = f"{name}_truncation"
-            facts["ancillary_variables"] += f" {name}_truncation"
     for text in result.stats.get("warnings", ()):
         line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
         if line not in data.attrs["warnings"]:
@@ -191,13 +234,30 @@ def add_curve(
         facts["reference"] = reference
     if required is not None:
         facts["required"] = required
-    data[name] = (dim, result.expect[observable], facts)
-    if result.ntraj:
-        error = {"long_name": f"{label}, standard error", "units": "1"}
-        data[f"{name}_sem"] = (dim, result.sem[observable], error)
-    if "truncation" in facts:
-        own = {"long_name": f"{label}, error of the method as stated", "units": "1"}
-        data[facts["truncation"]] = (dim, result.truncation[observable], own)
+    own = result.truncation[observable]
+    if result.ntraj and np.any(np.isfinite(own)):
+        stated = f"{name}_truncation"
+        facts |= {"truncation": stated, "ancillary_variables": f"{name}_sem {stated}"}
+        add_values(data, stated, dim, own, label=f"{label}, error of the method as stated")
+    add_values(data, name, dim, result.expect[observable], error, label=label, **facts)
+
+
+def add_sampled_exact(
+    data: xarray.Dataset,
+    name: str,
+    dim: str,
+    result: wf.Result,
+    observable: str,
+    *,
+    label: str,
+    **attributes: Any,
+) -> None:
+    """Add an exact curve that is the mean of a jump process; its error is that of a reference."""
+    facts = {"method": "exact", "engine": result.method, "error": f"{name}_sem"} | attributes
+    facts |= {"runs": result.ntraj, "seed": str(result.seed)}
+    add_values(data, name, dim, result.expect[observable], label=label, **facts)
+    error = {"long_name": f"{label}, standard error", "units": "1"}
+    data[f"{name}_sem"] = (dim, result.sem[observable], error)
 
 
 def sampled(data: xarray.Dataset) -> list[str]:
@@ -225,9 +285,8 @@ def deviations(data: xarray.Dataset) -> list[Deviation]:
         axis = str(data[name].dims[0])
         value = sem = where = stated = math.nan
         if "reference" in facts:
-            change, error = difference(data, name)
-            k = int(np.nanargmax(np.abs(change)))
-            value, sem, where = abs(float(change[k])), float(error[k]), float(data[axis][k])
+            k, value, sem = largest(*difference(data, name))
+            where = float(data[axis][k])
             if "truncation" in facts:
                 stated = float(data[facts["truncation"]].values[k])
         elif "truncation" in facts:
@@ -303,9 +362,6 @@ def save(figure: Figure, data: xarray.Dataset, folder: Path) -> list[Path]:
         buffer = BytesIO()
         drawing.savefig(buffer, format="png")
         plt.close(drawing)
-    files.write_atomic(paths[1], lambda path: _bytes(path, buffer.getvalue()))
+    with files.replacing(paths[1]) as draft:
+        draft.write_bytes(buffer.getvalue())
     return paths
-
-
-def _bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

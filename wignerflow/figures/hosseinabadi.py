@@ -16,7 +16,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import add_curve, difference
+from .contract import add_curve
 
 if TYPE_CHECKING:
     import xarray
@@ -156,12 +156,6 @@ def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[wf.Spin
     return spins, Gamma, wf.Model(H, [wf.Jump(spins.sm, rate=Gamma)], initial={spins: initial})
 
 
-def time_coordinate(name: str, last: float, points: int, symbol: str) -> dict[str, Any]:
-    """A coordinate entry of a dataset: times from zero to ``last``."""
-    facts = {"long_name": f"time {symbol}", "symbol": symbol, "units": "1"}
-    return {name: (name, np.linspace(0, last, points), facts)}
-
-
 def add_methods(
     data: xarray.Dataset,
     stem: str,
@@ -187,16 +181,6 @@ def add_methods(
         )
 
 
-def band(
-    ax: Axes, data: xarray.Dataset, name: str, colour: str, scale: float = 1.0, **style: Any
-) -> None:
-    """A sampled curve with a band of one standard error."""
-    x, y = data[data[name].dims[0]].values, scale * data[name].values
-    error = scale * data[data[name].attrs["sem"]].values
-    ax.plot(x, y, color=colour, **{"linewidth": 2.0} | style)
-    ax.fill_between(x, y - error, y + error, color=colour, alpha=0.3, linewidth=0)
-
-
 def circles(
     ax: Axes, data: xarray.Dataset, name: str, every: int, scale: float = 1.0, **style: Any
 ) -> None:
@@ -215,11 +199,3 @@ def line(
     look |= {"color": colour, "label": label}
     x = data[data[name].dims[0]].values
     ax.plot(x, scale * data[name].values, **look | style)
-
-
-def deviation(ax: Axes, data: xarray.Dataset, name: str, colour: str, **style: Any) -> None:
-    """A sampled curve minus its reference, with a band of one standard error."""
-    x = data[data[name].dims[0]].values
-    change, error = difference(data, name)
-    ax.plot(x, change, color=colour, **{"linewidth": 1.4} | style)
-    ax.fill_between(x, change - error, change + error, color=colour, alpha=0.25, linewidth=0)

@@ -24,19 +24,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
+from .contract import (
+    Asked,
+    Check,
+    Figure,
+    Say,
+    add_values,
+    axis,
+    dataset,
+    difference,
+    in_title,
+    keeps,
+    largest,
+    time_axis,
+)
+from .drawing import band, deviation
 from .hosseinabadi import (
     FORMS,
     METHODS,
     PAPER,
     add_methods,
-    band,
     circles,
-    deviation,
     driven_spin,
     rydberg_ring,
     solved,
-    time_coordinate,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +55,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 2"
 DECAYS = (0.1, 0.5, 1.0, 2.0)
 #: Size of the ring, and its decay rates in units of J.
 RING, RING_DECAYS = 5, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -53,31 +63,21 @@ STEP, RING_STEP = 0.01, 0.02
 REQUIRED = 0.02
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """All panels, with exact curves (3 x 10^5 trajectories of the spin, 4 x 10^4 of the ring)."""
-    facts = {"long_name": "decay of the ring gamma / J", "symbol": "γ/J", "units": "1"}
-    rates = RING_DECAYS[1::3] if quick else RING_DECAYS
-    coordinates = time_coordinate("time", 15.0, 151, "Ωt")
-    coordinates |= time_coordinate("decay_time", 6.0, 61, "γt")
-    data = dataset("hosseinabadi-2", SOURCE, coordinates | {"decay": ("decay", list(rates), facts)})
-    count = (5_000 if quick else 300_000) if ntraj is None else ntraj
-    sampling = sampling_of(count, seed, threads, 0.05 if quick else STEP)
-    say(f"driven spin: {count} trajectories, exact")
+    rates = RING_DECAYS[1::3] if asked.quick else RING_DECAYS
+    coordinates = time_axis(15.0, 151, "Ωt") | time_axis(6.0, 61, "γt", "decay_time")
+    data = dataset(coordinates | axis("decay", list(rates), "decay of the ring gamma / J", "γ/J"))
+    sampling = asked.sampling(asked.many(300_000, 5_000), 0.05 if asked.quick else STEP)
+    asked.say(f"driven spin: {sampling['ntraj']} trajectories, exact")
     for k, decay in enumerate(DECAYS):
         _spin(data, f"driven{k}", "time", 1.0, decay, 0.0, sampling, f"⟨σᶻ⟩, γ/Ω = {decay:g}")
     _spin(data, "pumped", "time", 1.0, 1.0, 1.0, sampling, "⟨σᶻ⟩, γ↑ = γ↓ = Ω")
     _noiseless(data, DECAYS[0])
-    say("undriven decay: both forms")
+    asked.say("undriven decay: both forms")
     _spin(data, "undriven", "decay_time", 0.0, 1.0, 0.0, sampling, "⟨σᶻ⟩, undriven", linear=True)
-    count = (2_000 if quick else 40_000) if ntraj is None else ntraj
-    _ring(data, sampling_of(count, seed, threads, 0.1 if quick else RING_STEP), say)
+    sampling = asked.sampling(asked.many(40_000, 2_000), 0.1 if asked.quick else RING_STEP)
+    _ring(data, sampling, asked.say)
     return data
 
 
@@ -115,8 +115,8 @@ def _noiseless(data: xarray.Dataset, decay: float) -> None:
     starts = [(x, y, -1.0) for x in (-1.0, 1.0) for y in (-1.0, 1.0)]
     runs = [solve_ivp(slope, (0, times[-1]), s, "DOP853", times, rtol=1e-9).y[2] for s in starts]
     label = f"⟨σᶻ⟩, γ/Ω = {decay:g}, without noise"
-    facts = {"long_name": label, "units": "1", "method": "twa without noise"}
-    data["noiseless"] = ("time", np.mean(runs, axis=0), facts)
+    mean = np.mean(runs, axis=0)
+    add_values(data, "noiseless", "time", mean, label=label, method="twa without noise")
 
 
 def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
@@ -130,17 +130,14 @@ def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
             z, model = rydberg_ring(RING, Omega=1.0, J=1.0, loss=float(decay), dephasing=0.1)
             curves[key] = solved(key, model, times, {"z": z.sum() / RING}, sampling)
         for key, values in found.items():
-            change = np.abs(curves[key].expect["z"] - curves["exact"].expect["z"])
-            k = int(np.argmax(change))
-            values.append((float(change[k]), float(curves[key].sem["z"][k])))
+            change = curves[key].expect["z"] - curves["exact"].expect["z"]
+            values.append(largest(change, curves[key].sem["z"])[1:])
+    facts = {"dt": sampling["dt"], "ntraj": sampling["ntraj"], "seed": str(sampling["seed"])}
     for key, values in found.items():
-        name, text = f"ring_{key}", f"ring: largest deviation, {FORMS[key][0]}"
-        attrs = {"long_name": text, "units": "1", "method": METHODS[key].name}
-        attrs |= {"dt": sampling["dt"]}
-        attrs |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"]), "sem": f"{name}_sem"}
-        data[name] = ("decay", [v for v, _ in values], attrs)
-        error = {"long_name": f"{text}, error", "units": "1"}
-        data[f"{name}_sem"] = ("decay", [e for _, e in values], error)
+        label = f"ring: largest deviation, {FORMS[key][0]}"
+        method = METHODS[key].name
+        pairs = np.array(values).T
+        add_values(data, f"ring_{key}", "decay", *pairs, label=label, method=method, **facts)
 
 
 def checks(data: xarray.Dataset) -> list[Check]:
@@ -150,15 +147,8 @@ def checks(data: xarray.Dataset) -> list[Check]:
         change, error = difference(data, f"undriven_{key}")
         value, sem = abs(float(change[-1])), float(error[-1])
         met = keeps(sign * value, sem, -0.1 if sign < 0 else 0.01)
-        out.append(
-            Check(
-                f"undriven decay, steady state, {FORMS[key][0]}: deviation",
-                value,
-                sem,
-                required,
-                met,
-            )
-        )
+        what = f"undriven decay, steady state, {FORMS[key][0]}: deviation"
+        out.append(Check(what, value, sem, required, met))
     for at, better, worse in ((0, "spins", "linear"), (-1, "linear", "spins")):
         low, high = (float(data[f"ring_{key}"][at]) for key in (better, worse))
         errors = [float(data[f"ring_{key}_sem"][at]) for key in (better, worse)]
@@ -179,9 +169,9 @@ def draw(data: xarray.Dataset) -> Drawing:
     _compared(axes[1, 1], data)
     for letter, ax in zip("abcd", axes.flat, strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=12)
-    ntraj = data["driven0_spins"].attrs["ntraj"]
+    ntraj = in_title(data["driven0_spins"].attrs["ntraj"])
     figure.suptitle(
-        f"Single driven spin;  TWA with {in_title(ntraj)} trajectories, bands: one standard error",
+        f"Single driven spin;  TWA with {ntraj} trajectories, bands: one standard error",
         fontsize=13,
     )
     return figure
@@ -192,9 +182,8 @@ def _driven(left: Axes, right: Axes, data: xarray.Dataset) -> None:
     for k, (decay, colour) in enumerate(zip(DECAYS, COLOURS, strict=False)):
         name = f"driven{k}_spins"
         band(left, data, name, colour, label=rf"TWA, $\gamma_\downarrow/\Omega = {decay:g}$")
-        circles(
-            left, data, f"driven{k}_exact", 3, label="exact" if k == 3 else None, markersize=3.5
-        )
+        label = "exact" if k == 3 else None
+        circles(left, data, f"driven{k}_exact", 3, label=label, markersize=3.5)
         deviation(right, data, name, colour, label=rf"$\gamma_\downarrow/\Omega = {decay:g}$")
     left.plot(t, data["noiseless"], ":", color=COLOURS[0], linewidth=1.3, label="0.1, no noise")
     change, _ = difference(data, "pumped_spins")
@@ -236,7 +225,7 @@ def _compared(ax: Axes, data: xarray.Dataset) -> None:
 FIGURE = Figure(
     "hosseinabadi-2",
     "A driven spin with decay, and where each form of TWA is better",
-    SOURCE,
+    f"{PAPER}, Fig. 2",
     make,
     draw,
     checks,

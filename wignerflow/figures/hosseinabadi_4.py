@@ -21,21 +21,30 @@ import numpy as np
 
 import wignerflow as wf
 
-from ..plot import new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
+from .contract import (
+    Asked,
+    Check,
+    Figure,
+    Say,
+    add_values,
+    axis,
+    dataset,
+    difference,
+    in_title,
+    judged,
+    time_axis,
+)
+from .drawing import above_and_below, band, deviation
 from .hosseinabadi import (
     DETERMINISTIC,
     FORMS,
     METHODS,
     PAPER,
     add_methods,
-    band,
     central_spin,
     circles,
-    deviation,
     line,
     solved,
-    time_coordinate,
 )
 
 if TYPE_CHECKING:
@@ -43,16 +52,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 4"
 N = 30
-PARAMETERS: dict[str, float] = {
-    "omega": 1,
-    "epsilon": 1,
-    "kappa": 1,
-    "g": 3,
-    "loss": 0.5,
-    "pump": 1.5,
-}
+PARAMETERS = {"omega": 1.0, "epsilon": 1.0, "kappa": 1.0, "g": 3.0, "loss": 0.5, "pump": 1.5}
 SIZES = (2, 4, 7, 12, 20, 30, 50, 80)
 LAST = 5.0
 STEP = 0.01
@@ -63,30 +64,22 @@ REQUIRED = 0.01
 SAMPLED = ("spins", "bloch")
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Population by both forms of TWA (10^5 trajectories), cumulants, mean field, exactly."""
-    sizes = (2, 30) if quick else SIZES
-    count = (5_000 if quick else 100_000) if ntraj is None else ntraj
-    facts = {"long_name": "satellites N", "symbol": "N", "units": "1"}
-    coordinates = time_coordinate("time", LAST, 101, "ωt") | {"N": ("N", list(sizes), facts)}
-    data = dataset("hosseinabadi-4", SOURCE, coordinates, quick=int(quick), **PARAMETERS)
-    sampling = sampling_of(count, seed, threads, 0.04 if quick else STEP)
-    say(f"N = {N}: {count} trajectories in two forms, cumulants, mean field, exact")
+    sizes = (2, 30) if asked.quick else SIZES
+    coordinates = time_axis(LAST, 101, "ωt") | axis("N", list(sizes), "satellites N", "N")
+    data = dataset(coordinates, quick=int(asked.quick), **PARAMETERS)
+    sampling = asked.sampling(asked.many(100_000, 5_000), 0.04 if asked.quick else STEP)
+    each = f"{sampling['ntraj']} trajectories in two forms, cumulants, mean field, exact"
+    asked.say(f"N = {N}: {each}")
     results = {}
     for key in ("exact", "ce", "mf", *SAMPLED):
         spin, model = central_spin(N, **PARAMETERS, together=key != "spins")
         e_ops = {"population": spin.sp * spin.sm}
         results[key] = solved(key, model, data["time"].values, e_ops, sampling)
     add_methods(data, "population", "time", results, "population", f"population, N = {N}", N=N)
-    sampling["ntraj"] = min(count, STEADY) if ntraj is None else ntraj
-    _steady(data, sampling, say)
+    sampling["ntraj"] = asked.many(min(sampling["ntraj"], STEADY))
+    _steady(data, sampling, asked.say)
     return data
 
 
@@ -101,18 +94,20 @@ def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
             sampled = {} if key in DETERMINISTIC else sampling
             runs.append(wf.steady_state(model, e_ops, METHODS[key], **sampled))
     for key, runs in found.items():
-        name, text = f"steady_{key}", f"steady population, {FORMS[key][0]}"
-        attrs: dict[str, Any] = {"long_name": text, "units": "1"}
-        attrs["method"] = runs[0].method
-        values = [float(r.expect["population"]) for r in runs]
+        facts: dict[str, Any] = {"method": runs[0].method}
+        values, errors = (
+            [float(part["population"]) for part in parts]
+            for parts in zip(*((r.expect, r.sem) for r in runs), strict=True)
+        )
         if key in SAMPLED:
-            attrs |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"])}
-            attrs |= {"dt": sampling["dt"], "sem": f"{name}_sem", "reference": "steady_exact"}
+            facts |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"])}
+            facts |= {"dt": sampling["dt"], "reference": "steady_exact"}
             if key == "spins":
-                attrs["required"] = REQUIRED
-            error = [float(r.sem["population"]) for r in runs]
-            data[f"{name}_sem"] = ("N", error, {"long_name": f"{text}, error", "units": "1"})
-        data[name] = ("N", values, attrs)
+                facts["required"] = REQUIRED
+        add_values(
+            data, f"steady_{key}", "N", values, errors if key in SAMPLED else None,
+            label=f"steady population, {FORMS[key][0]}", **facts,
+        )  # fmt: skip
 
 
 def checks(data: xarray.Dataset) -> list[Check]:
@@ -123,8 +118,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
         change, error = difference(data, f"steady_{key}")
         value, sem = abs(float(change[at])), float(error[at])
         what = f"steady population, N = {N}, {FORMS[key][0]}: deviation"
-        met = keeps(value, sem, REQUIRED)
-        out.append(Check(what, value, sem, f"at most {REQUIRED:g}", met))
+        out.append(judged(what, value, sem, at_most=REQUIRED))
     wrong = float(np.abs(data["steady_ce"] - data["steady_exact"]).min())
     what = f"steady population, {FORMS['ce'][0]}: smallest deviation over N"
     out.append(Check(what, wrong, None, "above 0.03, as in the paper", wrong > 0.03))
@@ -133,8 +127,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Population with the inset of steady states; deviations below."""
-    figure, axes = new_figure(2, 1, gridspec_kw={"height_ratios": [2.4, 1]}, sharex=True)
-    figure.set_size_inches(7.6, 6.8)
+    figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
     upper, lower = axes[:, 0]
     for key in SAMPLED:
         label, colour = FORMS[key]
@@ -147,11 +140,10 @@ def draw(data: xarray.Dataset) -> Drawing:
     upper.legend(loc="upper right")
     _inset(upper.inset_axes((0.45, 0.12, 0.53, 0.36)), data)
     lower.axhspan(-REQUIRED, REQUIRED, color="0.93", linewidth=0, zorder=0)
-    lower.axhline(0, color="0.1", linewidth=0.9, linestyle="--")
     lower.set(xlabel=r"time  $\omega t$", ylabel=r"TWA $-$ exact")
-    ntraj = data["population_spins"].attrs["ntraj"]
+    ntraj = in_title(data["population_spins"].attrs["ntraj"])
     figure.suptitle(
-        rf"Central spin and $N = {N}$ satellites;  TWA with {in_title(ntraj)} trajectories, "
+        rf"Central spin and $N = {N}$ satellites;  TWA with {ntraj} trajectories, "
         "bands: one standard error",
         fontsize=12,
     )
@@ -177,7 +169,7 @@ def _inset(ax: Axes, data: xarray.Dataset) -> None:
 FIGURE = Figure(
     "hosseinabadi-4",
     "Population of a central spin with 30 satellites, and its steady state against N",
-    SOURCE,
+    f"{PAPER}, Fig. 4",
     make,
     draw,
     checks,

@@ -16,26 +16,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..plot import COLOURS, new_figure
-from .contract import Figure, Say, dataset, in_title, sampling_of, silent
-from .hosseinabadi import (
-    FORMS,
-    PAPER,
-    add_methods,
-    band,
-    circles,
-    deviation,
-    line,
-    rydberg_ring,
-    solved,
-    time_coordinate,
-)
+from ..plot import COLOURS
+from .contract import Asked, Figure, dataset, time_axis
+from .drawing import above_and_below, band, deviation, trajectories
+from .hosseinabadi import FORMS, PAPER, add_methods, circles, line, rydberg_ring, solved
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 5"
 N = 10
 DRIVES = (0.1, 0.5, 1.0, 2.0)
 RATES: dict[str, Any] = {"J": 1.0, "loss": 0.1, "dephasing": 0.1}
@@ -45,25 +34,16 @@ STEP = 0.02
 REQUIRED = 0.06
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Inversion by TWA of spins and of pairs (2 x 10^4 trajectories), cumulants and exact.
 
     Six atoms where quick.
     """
-    size = 6 if quick else N
-    count = (2_000 if quick else 20_000) if ntraj is None else ntraj
-    coordinates = time_coordinate("time", LAST, 201, "Jt")
-    data = dataset("hosseinabadi-5", SOURCE, coordinates, N=size, initial="down", **RATES)
-    sampling = sampling_of(count, seed, threads, 2 * STEP if quick else STEP)
+    size = 6 if asked.quick else N
+    data = dataset(time_axis(LAST, 201, "Jt"), N=size, initial="down", **RATES)
+    sampling = asked.sampling(asked.many(20_000, 2_000), 2 * STEP if asked.quick else STEP)
     for k, drive in enumerate(DRIVES):
-        say(f"Ω/J = {drive:g}: {count} trajectories, cumulants, exact")
+        asked.say(f"Ω/J = {drive:g}: {sampling['ntraj']} trajectories, cumulants, exact")
         z, model = rydberg_ring(size, Omega=drive, **RATES)
         e_ops = {"z": z.sum() / size}
         results = {
@@ -79,8 +59,7 @@ def make(
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Inversion above; deviations of TWA and of cumulants below."""
-    figure, axes = new_figure(2, 1, gridspec_kw={"height_ratios": [2.1, 1.2]}, sharex=True)
-    figure.set_size_inches(7.6, 7.2)
+    figure, axes = above_and_below(7.6, 7.2, ratio=1.75)
     upper, lower = axes[:, 0]
     t = data["time"].values
     for k, (drive, colour) in enumerate(zip(DRIVES, COLOURS, strict=False)):
@@ -93,7 +72,6 @@ def draw(data: xarray.Dataset) -> Drawing:
         deviation(lower, data, f"{name}_pairs", colour, linestyle="-.")
         wrong = data[f"{name}_ce"].values - data[f"{name}_exact"].values
         lower.plot(t, wrong, "--", color=colour, linewidth=1.0)
-    lower.axhline(0, color="0.1", linewidth=0.9, linestyle=":")
     upper.set(xlim=(0, LAST), ylim=(-1.04, 1.0), ylabel=r"inversion  $\langle\sigma^z\rangle$")
     lower.set(xlabel=r"time  $Jt$", ylabel="method − exact")
     lower.plot([], [], color="0.4", label=FORMS["spins"][0])
@@ -102,13 +80,18 @@ def draw(data: xarray.Dataset) -> Drawing:
     lower.set_ylim(top=0.1)
     upper.legend(loc="upper right", ncols=2)
     lower.legend(loc="upper right", ncols=2)
-    ntraj = data["inversion0_spins"].attrs["ntraj"]
     figure.suptitle(
         rf"Rydberg ring, $N = {data.attrs['N']}$, $\gamma_\downarrow = \kappa = 0.1\,J$;  "
-        f"TWA with {in_title(ntraj)} trajectories",
+        f"TWA with {trajectories(data)}",
         fontsize=12,
     )
     return figure
 
 
-FIGURE = Figure("hosseinabadi-5", "Inversion of a Rydberg ring for four drives", SOURCE, make, draw)
+FIGURE = Figure(
+    "hosseinabadi-5",
+    "Inversion of a Rydberg ring for four drives",
+    f"{PAPER}, Fig. 5",
+    make,
+    draw,
+)

@@ -19,25 +19,15 @@ from typing import TYPE_CHECKING
 
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
-from .hosseinabadi import (
-    FORMS,
-    PAPER,
-    add_methods,
-    band,
-    chain,
-    circles,
-    deviation,
-    solved,
-    time_coordinate,
-)
+from ..plot import COLOURS
+from .contract import Asked, Check, Figure, dataset, difference, keeps, time_axis
+from .drawing import above_and_below, band, deviation, trajectories
+from .hosseinabadi import FORMS, PAPER, add_methods, chain, circles, solved
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 6"
 N = 8
 SPACING = 0.2
 DRIVES = (0.2, 0.5, 1.0, 2.0)
@@ -47,26 +37,17 @@ STEP = 0.02
 REQUIRED = 0.04
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Excitation by TWA of spins and of pairs (3 x 10^4 trajectories) and exact.
 
     Five atoms where quick.
     """
-    size = 5 if quick else N
-    count = (2_000 if quick else 30_000) if ntraj is None else ntraj
-    coordinates = time_coordinate("time", LAST, 101, "Γ₀t")
+    size = 5 if asked.quick else N
     facts = {"N": size, "spacing": SPACING, "dipole": "perpendicular", "initial": "down"}
-    data = dataset("hosseinabadi-6", SOURCE, coordinates, **facts)
-    sampling = sampling_of(count, seed, threads, 0.1 if quick else STEP)
+    data = dataset(time_axis(LAST, 101, "Γ₀t"), **facts)
+    sampling = asked.sampling(asked.many(30_000, 2_000), 0.1 if asked.quick else STEP)
     for k, drive in enumerate(DRIVES):
-        say(f"Ω/Γ₀ = {drive:g}: {count} trajectories, exact")
+        asked.say(f"Ω/Γ₀ = {drive:g}: {sampling['ntraj']} trajectories, exact")
         spins, _, model = chain(size, SPACING, drive, wf.down)
         e_ops = {"excitation": spins.sz.sum() / (2 * size) + 0.5}
         results = {
@@ -97,8 +78,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Excitation above, deviations below."""
-    figure, axes = new_figure(2, 1, gridspec_kw={"height_ratios": [2.2, 1]}, sharex=True)
-    figure.set_size_inches(7.6, 6.8)
+    figure, axes = above_and_below(7.6, 6.8)
     upper, lower = axes[:, 0]
     for k, (drive, colour) in enumerate(zip(DRIVES, COLOURS, strict=False)):
         name = f"excitation{k}_spins"
@@ -107,21 +87,24 @@ def draw(data: xarray.Dataset) -> Drawing:
         circles(upper, data, f"excitation{k}_exact", 2, label=label, markersize=3.8)
         deviation(lower, data, name, colour)
         deviation(lower, data, f"excitation{k}_pairs", colour, linestyle="-.")
-    lower.axhline(0, color="0.1", linewidth=0.9, linestyle="--")
     upper.set(xlim=(0, LAST), ylim=(0, 0.95), ylabel="excitations per atom")
     lower.set(xlabel=r"time  $\Gamma_0 t$", ylabel=r"TWA $-$ exact")
     lower.plot([], [], "-.", color="0.4", label=FORMS["pairs"][0])
     lower.legend(loc="best")
     upper.legend(loc="upper right", ncols=2)
-    ntraj = data["excitation0_spins"].attrs["ntraj"]
     figure.suptitle(
         rf"Driven chain, $N = {data.attrs['N']}$ atoms, $a = \lambda/5$;  "
-        f"TWA, {in_title(ntraj)} trajectories, bands: one standard error",
+        f"TWA, {trajectories(data)}, bands: one standard error",
         fontsize=12,
     )
     return figure
 
 
 FIGURE = Figure(
-    "hosseinabadi-6", "Driven chain of atoms with correlated decay", SOURCE, make, draw, checks
+    "hosseinabadi-6",
+    "Driven chain of atoms with correlated decay",
+    f"{PAPER}, Fig. 6",
+    make,
+    draw,
+    checks,
 )

@@ -25,16 +25,27 @@ import numpy as np
 
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, sampling_of, silent
-from .hosseinabadi import FORMS, PAPER, band, chain, circles, deviation, solved
+from ..plot import COLOURS
+from .contract import (
+    Asked,
+    Check,
+    Figure,
+    add_values,
+    axis,
+    dataset,
+    difference,
+    in_title,
+    judged,
+    keeps,
+)
+from .drawing import above_and_below, band, deviation
+from .hosseinabadi import FORMS, PAPER, chain, circles, solved
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 7"
 N = 10
 SPACINGS = (0.1, 0.2, 0.5)
 TEX = (r"\lambda/10", r"\lambda/5", r"\lambda/2")
@@ -46,34 +57,23 @@ STEP = 0.01
 REQUIRED = 0.05
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Emission rate by TWA (10^5 trajectories) and exact; six atoms where quick."""
-    size, sizes = (6, {6: 1000}) if quick else (N, SIZES)
-    count = (2_000 if quick else 100_000) if ntraj is None else ntraj
+    size, sizes = (6, {6: 1000}) if asked.quick else (N, SIZES)
     edges = np.linspace(0, LAST, round(LAST / WIDTH) + 1)
-    facts = {"long_name": "time Gamma_0 t", "symbol": "Γ₀t", "units": "1"}
-    data = dataset(
-        "hosseinabadi-7", SOURCE, {"time": ("time", (edges[1:] + edges[:-1]) / 2, facts)}
-    )
-    data.attrs |= {"N": size, "dipole": "perpendicular", "initial": "up", "width": WIDTH}
-    sampling = sampling_of(count, seed, threads, 0.05 if quick else STEP)
+    times = axis("time", (edges[1:] + edges[:-1]) / 2, "time Gamma_0 t", "Γ₀t")
+    data = dataset(times, N=size, dipole="perpendicular", initial="up", width=WIDTH)
+    sampling = asked.sampling(asked.many(100_000, 2_000), 0.05 if asked.quick else STEP)
     for k, spacing in enumerate(SPACINGS):
-        say(f"a/λ = {spacing:g}: {count} trajectories, exact")
+        asked.say(f"a/λ = {spacing:g}: {sampling['ntraj']} trajectories, exact")
         for key in ("exact", "spins"):
             result = _run(key, size, spacing, edges, sampling)
             text = f"emission rate, a/λ = {spacing:g}, {FORMS[key][0]}"
             _rate(data, f"rate{k}", key, result, size, text, spacing=spacing)
     for number, many in sizes.items():
-        say(f"N = {number}: {many if ntraj is None else ntraj} trajectories")
-        options = sampling | {"ntraj": many if ntraj is None else ntraj}
-        result = _run("spins", number, SPACINGS[0], edges, options)
+        sampling["ntraj"] = asked.many(many)
+        asked.say(f"N = {number}: {sampling['ntraj']} trajectories")
+        result = _run("spins", number, SPACINGS[0], edges, sampling)
         text = f"emission rate, N = {number}, {FORMS['spins'][0]}"
         _rate(data, f"size{number}", "spins", result, number, text, N=number)
     peak = float(data["rate0_exact"].max())
@@ -99,21 +99,19 @@ def _rate(
     **attributes: Any,
 ) -> None:
     """Loss of excitation per unit of time and atom."""
-    name = f"{stem}_{key}"
-    rate = -np.diff(result.expect["excitation"]) / WIDTH
-    facts: dict[str, Any] = {"long_name": label, "units": "1", "method": result.method}
+    n = result.expect["excitation"]
+    rate = -np.diff(n) / WIDTH
+    facts: dict[str, Any] = {"method": result.method} | attributes
+    error = None
     if result.ntraj:
         facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
-        facts |= {"sem": f"{name}_sem"}
         if f"{stem}_exact" in data:
             facts["reference"] = f"{stem}_exact"
-        n = result.expect["excitation"]
         inversion = n[1:] + n[:-1] - 1
         noise = np.maximum(rate - inversion / 2, 0) / (number * WIDTH * result.ntraj)
         spread = np.abs(result.sem["rate"])
         error = np.sqrt(noise + np.maximum(spread[1:], spread[:-1]) ** 2)
-        data[f"{name}_sem"] = ("time", error, {"long_name": f"{label}, error", "units": "1"})
-    data[name] = ("time", rate, facts | attributes)
+    add_values(data, f"{stem}_{key}", "time", rate, error, label=label, **facts)
 
 
 def checks(data: xarray.Dataset) -> list[Check]:
@@ -122,10 +120,8 @@ def checks(data: xarray.Dataset) -> list[Check]:
     k = int(np.argmax(exact))
     change, error = difference(data, "rate0_spins")
     value, sem = abs(float(change[k])) / exact[k], float(error[k]) / exact[k]
-    met = keeps(value, sem, REQUIRED)
-    out = [
-        Check("height of the burst, a = λ/10: relative deviation", value, sem, "at most 0.05", met)
-    ]
+    what = "height of the burst, a = λ/10: relative deviation"
+    out = [judged(what, value, sem, at_most=REQUIRED)]
     last = int(np.argmax([int(str(n)[4:-6]) for n in _sizes(data)]))
     name = _sizes(data)[last]
     peak = data[name].values
@@ -148,8 +144,7 @@ def _sizes(data: xarray.Dataset) -> list[str]:
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Emission rates with the inset; deviations below."""
-    figure, axes = new_figure(2, 1, gridspec_kw={"height_ratios": [2.4, 1]}, sharex=True)
-    figure.set_size_inches(7.6, 6.8)
+    figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
     upper, lower = axes[:, 0]
     for k, (text, colour) in enumerate(zip(TEX, COLOURS, strict=False)):
         band(upper, data, f"rate{k}_spins", colour, label=rf"TWA, $a = {text}$")
@@ -158,14 +153,13 @@ def draw(data: xarray.Dataset) -> Drawing:
         deviation(lower, data, f"rate{k}_spins", colour)
     bound = data["rate0_spins"].attrs["required"]
     lower.axhspan(-bound, bound, color="0.93", linewidth=0, zorder=0)
-    lower.axhline(0, color="0.1", linewidth=0.9, linestyle="--")
     upper.set(xlim=(0, LAST), ylim=(0, None), ylabel=r"emission rate per atom  $R/\Gamma_0$")
     lower.set(xlabel=r"time  $\Gamma_0 t$", ylabel=r"TWA $-$ exact")
     upper.legend(loc="upper left", bbox_to_anchor=(0.13, 1.0))
     _inset(upper.inset_axes((0.55, 0.36, 0.44, 0.6)), data)
-    ntraj = data["rate0_spins"].attrs["ntraj"]
+    ntraj = in_title(data["rate0_spins"].attrs["ntraj"])
     figure.suptitle(
-        rf"Inverted chain of $N = {data.attrs['N']}$ atoms;  TWA, {in_title(ntraj)} trajectories, "
+        rf"Inverted chain of $N = {data.attrs['N']}$ atoms;  TWA, {ntraj} trajectories, "
         "bands: one standard error",
         fontsize=12,
     )
@@ -184,7 +178,7 @@ def _inset(ax: Axes, data: xarray.Dataset) -> None:
 FIGURE = Figure(
     "hosseinabadi-7",
     "Superradiant burst of a chain of atoms, ten to a thousand",
-    SOURCE,
+    f"{PAPER}, Fig. 7",
     make,
     draw,
     checks,

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Say, add_curve, difference
+from ..plot import COLOURS
+from .contract import Asked, add_curve
+from .drawing import above_and_below, deviation
 
 if TYPE_CHECKING:
     import xarray
@@ -60,48 +59,43 @@ def add_spin(
     spin: wf.CollectiveSpin,
     model: wf.Model,
     e_ops: Mapping[str, tuple[str, Any]],
-    panel: str,
-    times: Any,
+    asked: Asked,
     methods: Sequence[str],
-    *,
     required: Mapping[str, float] | None = None,
-    suffix: str = "",
-    ntraj: int,
-    seed: int,
-    threads: int | None,
-    say: Say,
-    dt: float | None = None,
-    dim: str = "time",
+    **sampling: Any,
 ) -> None:
-    """Add the exact curves and those of ``methods``: variables quantity_method_suffix.
+    """Add the exact curves and those of ``methods``: variables quantity_method_S10 of panel S = 10.
 
     Args:
         e_ops: by quantity: its label and its observable.
         required: by method: the largest deviation allowed.
     """
-    tag = suffix or f"S{spin.S:g}"
-    say(f"{panel}: exact, then {ntraj} trajectories of {len(methods)} methods")
-    ops = {k: op for k, (_, op) in e_ops.items()}
-    exact = wf.solve(model, times, e_ops=ops, method="exact", progress=False)
-    for quantity, (label, _) in e_ops.items():
-        add_curve(
-            data, f"{quantity}_exact_{tag}", dim, exact, quantity, label=f"{label}, exact, {panel}",
-            panel=panel, quantity=quantity, key="exact",
-        )  # fmt: skip
-    for key in methods:
-        result = wf.solve(
-            model, times, e_ops=ops, method=METHODS[key][1], ntraj=ntraj, seed=seed, dt=dt,
-            threads=threads, progress=False,
-        )  # fmt: skip
+    tag, panel = f"S{spin.S:g}", f"S = {spin.S:g}"
+    asked.say(f"{panel}: exact, then {sampling['ntraj']} trajectories of {len(methods)} methods")
+    options: dict[str, Any] = {"e_ops": {k: op for k, (_, op) in e_ops.items()}, "progress": False}
+    for key in ("exact", *methods):
+        text, method = METHODS[key][:2] if key != "exact" else ("exact", wf.Exact())
+        how = sampling if key != "exact" else {}
+        result = wf.solve(model, data["time"].values, method=method, **options, **how)
+        facts: dict[str, Any] = {}
+        if result.ntraj:
+            found = result.stats
+            facts = {k: float(found.get(k, 0.0)) for k in ("clipped", "length_drift")}
         for quantity, (label, _) in e_ops.items():
+            name = f"{quantity}_{key}_{tag}"
             add_curve(
-                data, f"{quantity}_{key}_{tag}", dim, result, quantity,
-                label=f"{label}, {METHODS[key][0]}, {panel}",
-                reference=f"{quantity}_exact_{tag}", required=(required or {}).get(key),
-                panel=panel, quantity=quantity, key=key,
+                data, name, "time", result, quantity, label=f"{label}, {text}, {panel}",
+                reference=f"{quantity}_exact_{tag}" if result.ntraj else None,
+                required=(required or {}).get(key), panel=panel, quantity=quantity, key=key,
             )  # fmt: skip
-            for fact in ("clipped", "length_drift"):
-                data[f"{quantity}_{key}_{tag}"].attrs[fact] = float(result.stats.get(fact, 0.0))
+            data[name].attrs |= facts
+
+
+def marked(ax: Axes, x: Any, y: Any, key: str, **style: Any) -> None:
+    """A method's curve as markers."""
+    _, _, marker, colour = METHODS[key]
+    look: dict[str, Any] = {"color": colour, "markersize": 5, "fillstyle": "none"}
+    ax.plot(x, y, marker, **look | style)
 
 
 def curves(data: xarray.Dataset, panel: str) -> list[str]:
@@ -120,17 +114,13 @@ def draw_spins(
     **axes_options: Any,
 ) -> Drawing:
     """Curves above, exact as lines and methods as markers; deviations from exact below."""
-    figure, axes = new_figure(
-        2, len(panels), sharex=True, gridspec_kw={"height_ratios": [2.0, 1.0]}
-    )
-    figure.set_size_inches(5.6 * len(panels) + 0.8, 6.8)
+    figure, axes = above_and_below(5.6 * len(panels) + 0.8, 6.8, len(panels), ratio=2.0)
     for column, panel in enumerate(panels):
         upper, lower = axes[:, column]
         _panel(upper, lower, data, panel, quantities or {})
         upper.set_title(panel)
         upper.set(**axes_options)
         lower.set_xlabel(xlabel)
-        lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
     axes[0, 0].set_ylabel(ylabel)
     axes[1, 0].set_ylabel("method − exact")
     handles: dict[str, Any] = {}
@@ -159,19 +149,9 @@ def _panel(
                 upper.annotate(text, (x[-1], curve.values[-1]), xytext=(4, 0), color="0.15",
                                textcoords="offset points", va="center")  # fmt: skip
             continue
-        label, _, marker, colour = METHODS[facts["key"]]
-        offset = list(METHODS).index(facts["key"])
+        key = facts["key"]
         step = max(1, x.size // 16)
-        some = slice(offset % step, None, step)
-        upper.plot(x[some], curve.values[some], marker, color=colour, markersize=5,
-                   fillstyle="none", label=label if q == 0 else None)  # fmt: skip
-        change, error = difference(data, name)
-        lower.plot(x, change, color=colour, linewidth=1.3, linestyle=styles[q % 3])
-        lower.fill_between(x, change - error, change + error, color=colour, alpha=0.2, linewidth=0)
-
-
-def time_axis(last: float, points: int, symbol: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Times and the coordinate entry of a dataset."""
-    times = np.linspace(0, last, points)
-    facts = {"long_name": f"time {symbol}", "symbol": symbol, "units": "1"}
-    return times, {"time": ("time", times, facts)}
+        some = slice(list(METHODS).index(key) % step, None, step)
+        label = METHODS[key][0] if q == 0 else None
+        marked(upper, x[some], curve.values[some], key, label=label)
+        deviation(lower, data, name, METHODS[key][3], linewidth=1.3, linestyle=styles[q % 3])

@@ -14,37 +14,25 @@ from typing import TYPE_CHECKING
 
 import wignerflow as wf
 
-from .contract import Figure, Say, dataset, sampling_of, silent
-from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
+from .contract import Asked, Figure, dataset, time_axis
+from .huber import PAPER, add_spin, draw_spins, spin_model
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 1"
 SPINS = (10, 100)
 REQUIRED = {"w": 0.02, "p": 0.02, "q": 0.02, "c": 0.01, "bloch": 0.01}
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """<S_z> of S = 10 and 100 by every method."""
-    times, coordinates = time_axis(6.0, 61, "Γt")
-    data = dataset("huber-1", SOURCE, coordinates, Gamma=1.0, initial="all up")
-    count = ntraj or (2_000 if quick else 200_000)
-    sampling = sampling_of(count, seed, threads, 0.01)
+    data = dataset(time_axis(6.0, 61, "Γt"), Gamma=1.0, initial="all up")
+    sampling = asked.sampling(asked.many(200_000, 2_000), 0.01)
     for S in SPINS:
         spin, model = spin_model(S, decay=1.0, initial=wf.up)
-        add_spin(
-            data, spin, model, {"z": ("⟨Sz⟩/S", spin.Jz / S)}, f"S = {S}", times,
-            [*REQUIRED, "w0"], required=REQUIRED if S == 100 else None, say=say, **sampling,
-        )  # fmt: skip
+        required, e_ops = REQUIRED if S == 100 else None, {"z": ("⟨Sz⟩/S", spin.Jz / S)}
+        add_spin(data, spin, model, e_ops, asked, [*REQUIRED, "w0"], required, **sampling)
     return data
 
 
@@ -59,4 +47,6 @@ def draw(data: xarray.Dataset) -> Drawing:
     )
 
 
-FIGURE = Figure("huber-1", "Superradiant decay of S = 10 and S = 100", SOURCE, make, draw)
+FIGURE = Figure(
+    "huber-1", "Superradiant decay of S = 10 and S = 100", f"{PAPER}, Fig. 1", make, draw
+)

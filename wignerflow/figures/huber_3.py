@@ -11,54 +11,37 @@ from typing import TYPE_CHECKING
 
 import wignerflow as wf
 
-from .contract import Figure, Say, dataset, sampling_of, silent
-from .huber import PAPER, add_spin, draw_spins, spin_model, time_axis
+from .contract import Asked, Figure, dataset, time_axis
+from .huber import PAPER, add_spin, draw_spins, spin_model
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 3"
 SPINS = (10, 100)
 DRIVE = 2.0
 REQUIRED = {"c": 0.01, "bloch": 0.01}
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """The three components of the spin, by every method."""
-    times, coordinates = time_axis(10.0, 81, "Γt")
-    data = dataset("huber-3", SOURCE, coordinates, Gamma=1.0, Omega=DRIVE, initial="all down")
-    count = ntraj or (2_000 if quick else 100_000)
-    sampling = sampling_of(count, seed, threads, 0.01)
-    for S in (10, 30) if quick else SPINS:
+    data = dataset(time_axis(10.0, 81, "Γt"), Gamma=1.0, Omega=DRIVE, initial="all down")
+    sampling = asked.sampling(asked.many(100_000, 2_000), 0.01)
+    methods = ["w", "p", "q", "c", "bloch"]
+    for S in (10, 30) if asked.quick else SPINS:
         spin, model = spin_model(S, decay=1.0, drive=DRIVE, initial=wf.down)
-        e_ops = {
-            "z": ("⟨Sz⟩/S", spin.Jz / S),
-            "y": ("⟨Sy⟩/S", spin.Jy / S),
-            "x": ("⟨Sx⟩/S", spin.Jx / S),
-        }
-        add_spin(
-            data, spin, model, e_ops, f"S = {S}", times, ["w", "p", "q", "c", "bloch"],
-            required=REQUIRED if S == 100 else None, say=say, **sampling,
-        )  # fmt: skip
+        e_ops = {c: (f"⟨S{c}⟩/S", getattr(spin, f"J{c}") / S) for c in "zyx"}
+        required = REQUIRED if S == 100 else None
+        add_spin(data, spin, model, e_ops, asked, methods, required, **sampling)
     return data
 
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Both spins, deviations below."""
-    panels = list(
-        dict.fromkeys(v.attrs["panel"] for v in data.data_vars.values() if "panel" in v.attrs)
-    )
+    panels = dict.fromkeys(v.attrs["panel"] for v in data.values() if "panel" in v.attrs)
     return draw_spins(
         data,
-        panels,
+        list(panels),
         title=r"Driven, decaying collective spin, $\Omega = 2\,\Gamma$",
         xlabel=r"time  $\Gamma t$",
         ylabel=r"$\langle S_{x,y,z}\rangle/S$",
@@ -66,4 +49,4 @@ def draw(data: xarray.Dataset) -> Drawing:
     )
 
 
-FIGURE = Figure("huber-3", "Driven transient of S = 10 and S = 100", SOURCE, make, draw)
+FIGURE = Figure("huber-3", "Driven transient of S = 10 and S = 100", f"{PAPER}, Fig. 3", make, draw)

@@ -21,26 +21,18 @@ import numpy as np
 
 import wignerflow as wf
 
-from ..plot import new_figure
-from .contract import Figure, Say, dataset, silent
-from .huber import METHODS, PAPER, spin_model
+from .contract import Asked, Figure, add_values, axis, dataset
+from .drawing import above_and_below
+from .huber import METHODS, PAPER, marked, spin_model
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 4"
 S = 1000
 KEYS = ("w", "p", "q", "c", "bloch")
 DRIVES = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.2, 1.5, 2.0)
-LABELS = {
-    "z": "⟨Sz⟩/S",
-    "y": "⟨Sy⟩/S",
-    "x": "⟨Sx⟩/S",
-    "zz": "⟨ΔSz²⟩/S²",
-    "yy": "⟨ΔSy²⟩/S²",
-    "xx": "⟨ΔSx²⟩/S²",
-}
+LABELS = {a: f"⟨S{a}⟩/S" for a in "zyx"} | {a + a: f"⟨ΔS{a}²⟩/S²" for a in "zyx"}
 
 
 def exact_steady_state(spin: float, drive: float, rate: float) -> dict[str, float]:
@@ -76,25 +68,16 @@ def _scaled(values: dict[str, Any]) -> dict[str, Any]:
     return out | {a + a: values[a + a] / S**2 - out[a] ** 2 for a in "zyx"}
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Means and variances against Omega/Gamma."""
-    count = ntraj or (500 if quick else 2_000)
-    seed = 7 if seed is None else seed
-    drives = np.array((0.3, 0.8, 1.5) if quick else DRIVES)
-    facts = {"long_name": "drive Omega/Gamma", "symbol": "Ω/Γ", "units": "1"}
-    data = dataset("huber-4", SOURCE, {"drive": ("drive", drives, facts)}, S=S, Gamma=1.0)
+    dt = 0.02
+    how = asked.sampling(asked.many(2_000, 500), dt)
+    drives = np.array((0.3, 0.8, 1.5) if asked.quick else DRIVES)
+    data = dataset(axis("drive", drives, "drive Omega/Gamma", "Ω/Γ"), S=S, Gamma=1.0)
     times = np.concatenate([[0.0], np.linspace(40, 50, 41)])
     table: dict[str, dict[str, list[Any]]] = {}
-    dt = 0.02
     for drive in drives:
-        say(f"drive {drive:g}")
+        asked.say(f"drive {drive:g}")
         spin, model = spin_model(S, decay=1.0, drive=float(drive), initial=wf.down)
         J = {"x": spin.Jx, "y": spin.Jy, "z": spin.Jz}
         ops = J | {a + a: J[a] * J[a] for a in J}
@@ -105,16 +88,11 @@ def make(
             method = METHODS[key][1]
             if key in ("c", "bloch"):
                 # double: a million steps of single precision round the length away
-                found = wf.steady_state(
-                    model, ops, method, ntraj=min(count, 1000), seed=seed, dt=dt, threads=threads,
-                    precision="double",
-                )  # fmt: skip
+                few = how | {"ntraj": min(how["ntraj"], 1000)}
+                found = wf.steady_state(model, ops, method, precision="double", **few)
                 mean, sem = dict(found.expect), dict(found.sem)
             else:
-                result = wf.solve(
-                    model, times, e_ops=ops, method=method, ntraj=count, seed=seed, dt=dt,
-                    threads=threads, progress=False,
-                )  # fmt: skip
+                result = wf.solve(model, times, e_ops=ops, method=method, progress=False, **how)
                 mean = {k: v[1:].mean() for k, v in result.expect.items()}
                 sem = {k: v[1:].mean() for k, v in result.sem.items()}
             for name, value in _scaled({k: float(mean[k]) for k in ops}).items():
@@ -125,23 +103,22 @@ def make(
     for key, columns in table.items():
         for name, pairs in columns.items():
             values, errors = np.array(pairs).T
-            label = "exact" if key == "exact" else METHODS[key][0]
-            attributes: dict[str, Any] = {
-                "long_name": f"{LABELS[name]}, {label}", "units": "1", "key": key, "quantity": name,
-                "method": "exact" if key == "exact" else METHODS[key][1].name,
-            }  # fmt: skip
-            if key != "exact":
-                attributes |= {"ntraj": count, "seed": str(seed), "dt": dt}
-                attributes |= {"sem": f"{name}_{key}_sem", "reference": f"{name}_exact"}
-                data[f"{name}_{key}_sem"] = ("drive", errors, {"long_name": "error", "units": "1"})
-            data[f"{name}_{key}"] = ("drive", values, attributes)
+            if key == "exact":
+                text, method, errors, facts = "exact", "exact", None, {}
+            else:
+                text, method = METHODS[key][0], METHODS[key][1].name
+                facts = {"ntraj": how["ntraj"], "seed": str(how["seed"]), "dt": dt}
+                facts |= {"reference": f"{name}_exact"}
+            add_values(
+                data, f"{name}_{key}", "drive", values, errors, label=f"{LABELS[name]}, {text}",
+                key=key, quantity=name, method=method, **facts,
+            )  # fmt: skip
     return data
 
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Means left, variances right, deviations below."""
-    figure, axes = new_figure(2, 2, sharex=True, gridspec_kw={"height_ratios": [2.0, 1.0]})
-    figure.set_size_inches(12, 7)
+    figure, axes = above_and_below(12, 7, columns=2, ratio=2.0)
     x = data["drive"].values
     fine = np.linspace(x[0], x[-1], 200)
     exact = [_scaled(exact_steady_state(S, float(d), 1 / S)) for d in fine]
@@ -153,13 +130,11 @@ def draw(data: xarray.Dataset) -> Drawing:
             upper.plot(fine, [e[name] for e in exact], style, color="0.15", linewidth=1.4,
                        label=f"exact, $S_{name[0]}$" if column == 0 else None)  # fmt: skip
             for key in KEYS:
-                label, _, marker, colour = METHODS[key]
                 y, error = data[f"{name}_{key}"].values, data[f"{name}_{key}_sem"].values
-                upper.plot(x, y, marker, color=colour, markersize=5, fillstyle="none",
-                           label=label if (column, name) == (0, "z") else None)  # fmt: skip
+                label, colour = METHODS[key][0], METHODS[key][3]
+                marked(upper, x, y, key, label=label if (column, name) == (0, "z") else None)
                 change = y - data[f"{name}_exact"].values
                 lower.errorbar(x, change, error, color=colour, linewidth=1.1, linestyle=style)
-        lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
         lower.set_xlabel(r"drive  $\Omega/\Gamma$")
     axes[0, 0].set_ylabel(r"$\langle S_{x,y,z}\rangle/S$")
     axes[0, 1].set_ylabel(r"$\langle \Delta S_{x,y,z}^2\rangle/S^2$")
@@ -169,4 +144,4 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-FIGURE = Figure("huber-4", "Steady state of S = 1000 against drive", SOURCE, make, draw)
+FIGURE = Figure("huber-4", "Steady state of S = 1000 against drive", f"{PAPER}, Fig. 4", make, draw)

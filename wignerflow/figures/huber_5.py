@@ -7,6 +7,7 @@ to negative variances.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +15,23 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import Check, Figure, Say, dataset, keeps, sampling_of, silent
-from .huber import METHODS, PAPER, add_spin, spin_model, time_axis
+from .contract import (
+    Asked,
+    Check,
+    Figure,
+    add_values,
+    axis,
+    dataset,
+    judged,
+    largest,
+    time_axis,
+)
+from .huber import METHODS, PAPER, add_spin, marked, spin_model
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 5"
 SPINS = (10, 100)
 RATES = (0.0, 0.0625, 0.125, 0.25, 0.5, 1.0)
 SHOWN = (0.0, 0.125, 0.25, 0.5)
@@ -30,30 +40,17 @@ KEYS = ("w", "q", "c", "bloch")
 REQUIRED = 0.05
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """xi^2 against time for every rate, and its minimum."""
-    times, coordinates = time_axis(8.0, 81, "gt")
-    spins, rates = ((10,), (0.0, 0.25, 0.5)) if quick else (SPINS, RATES)
-    facts = {"long_name": "decay Gamma/g", "symbol": "Γ/g", "units": "1"}
-    data = dataset(
-        "huber-5", SOURCE, coordinates | {"rate": ("rate", np.array(rates), facts)}, g=1.0
-    )
-    count = ntraj or (2_000 if quick else 50_000)
-    sampling = sampling_of(count, seed, threads, 0.02)
+    spins, rates = ((10,), (0.0, 0.25, 0.5)) if asked.quick else (SPINS, RATES)
+    coordinates = time_axis(8.0, 81, "gt")
+    data = dataset(coordinates | axis("rate", np.array(rates), "decay Gamma/g", "Γ/g"), g=1.0)
+    sampling = asked.sampling(asked.many(50_000, 2_000), 0.02)
     for S in spins:
         for i, rate in enumerate(rates):
             spin, model = spin_model(S, decay=rate, twist=1.0, initial=wf.down)
-            add_spin(
-                data, spin, model, {f"xi{i}": (f"ξ², Γ/g = {rate:g}", wf.WinelandSqueezing(spin))},
-                f"S = {S}", times, KEYS, suffix=f"S{S}", say=say, **sampling,
-            )  # fmt: skip
+            e_ops = {f"xi{i}": (f"ξ², Γ/g = {rate:g}", wf.WinelandSqueezing(spin))}
+            add_spin(data, spin, model, e_ops, asked, KEYS, **sampling)
         _optimum(data, S, rates)
     return data
 
@@ -61,40 +58,33 @@ def make(
 def _optimum(data: xarray.Dataset, S: int, rates: tuple[float, ...]) -> None:
     """The smallest xi^2 over time, per method."""
     for key in ("exact", *KEYS):
-        best, error = [], []
-        for i in range(len(rates)):
-            curve = data[f"xi{i}_{key}_S{S}"]
-            at = int(np.argmin(curve.values))
-            best.append(float(curve[at]))
-            error.append(0.0 if key == "exact" else float(data[curve.attrs["sem"]][at]))
-        facts: dict[str, Any] = {
-            k: v for k, v in curve.attrs.items() if k in ("method", "ntraj", "seed", "dt", "units")
-        }
-        label = "exact" if key == "exact" else METHODS[key][0]
-        facts |= {"long_name": f"optimal ξ², S = {S}, {label}"}
+        curves = [data[f"xi{i}_{key}_S{S}"] for i in range(len(rates))]
+        places = [int(np.argmin(curve.values)) for curve in curves]
+        best = [float(curve[at]) for curve, at in zip(curves, places, strict=True)]
+        facts: dict[str, Any] = {"method": curves[0].attrs["method"]}
+        label, error = "exact", None
         if key != "exact":
-            name = f"optimum_{key}_S{S}_sem"
-            facts |= {"sem": name, "reference": f"optimum_exact_S{S}"}
-            data[name] = ("rate", error, {"long_name": "error", "units": "1"})
-        data[f"optimum_{key}_S{S}"] = ("rate", best, facts)
+            label, pairs = METHODS[key][0], zip(curves, places, strict=True)
+            error = [float(data[curve.attrs["sem"]][at]) for curve, at in pairs]
+            facts = {k: curves[0].attrs[k] for k in ("method", "ntraj", "seed", "dt")}
+            facts["reference"] = f"optimum_exact_S{S}"
+        label = f"optimal ξ², S = {S}, {label}"
+        add_values(data, f"optimum_{key}_S{S}", "rate", best, error, label=label, **facts)
 
 
 def checks(data: xarray.Dataset) -> list[Check]:
-    """Relative deviation of the optimum with decay."""
+    """Relative deviation of the optimum with decay, of the forms without Q."""
     out = []
     S = max(s for s in SPINS if f"optimum_exact_S{s}" in data)
     decays = data["rate"].values > 0
     exact = data[f"optimum_exact_S{S}"].values[decays]
-    for key in KEYS:
-        if key == "q":
-            continue
-        change = np.abs(data[f"optimum_{key}_S{S}"].values[decays] / exact - 1)
-        k = int(np.argmax(change))
-        error = float(data[f"optimum_{key}_S{S}_sem"].values[decays][k] / exact[k])
-        value = float(change[k])
+    for key in ("w", "c", "bloch"):
+        name = f"optimum_{key}_S{S}"
+        found, errors = (data[n].values[decays] / exact for n in (name, f"{name}_sem"))
+        _, value, error = largest(found - 1, errors)
         what = f"optimal ξ², S = {S}, {METHODS[key][0]}: largest relative deviation for Γ > 0"
-        met = keeps(value, error, REQUIRED) if S == 100 else None
-        out.append(Check(what, value, error, f"at most {REQUIRED:g}", met))
+        check = judged(what, value, error, at_most=REQUIRED)
+        out.append(check if S == 100 else replace(check, met=None))
     return out
 
 
@@ -112,10 +102,9 @@ def draw(data: xarray.Dataset) -> Drawing:
             i = int(np.argmin(np.abs(rates - rate)))
             upper.plot(t, data[f"xi{i}_exact_S{S}"], color=shade, linewidth=1.8)
             for key in KEYS:
-                _, _, marker, colour = METHODS[key]
-                offset = list(METHODS).index(key) % 4
-                upper.plot(t[offset::5], data[f"xi{i}_{key}_S{S}"].values[offset::5], marker,
-                           color=colour, markersize=4, fillstyle="none")  # fmt: skip
+                some = slice(list(METHODS).index(key) % 4, None, 5)
+                y = data[f"xi{i}_{key}_S{S}"].values
+                marked(upper, t[some], y[some], key, markersize=4)
         upper.set(yscale="log", ylim=(0.01 if S == 100 else 0.1, 3), title=f"S = {S}")
         upper.set_xlabel(r"time  $gt$")
         lower.plot(rates, data[f"optimum_exact_S{S}"], color="0.1", label="exact")
@@ -133,4 +122,6 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-FIGURE = Figure("huber-5", "Spin squeezing with decay, and its optimum", SOURCE, make, draw, checks)
+FIGURE = Figure(
+    "huber-5", "Spin squeezing with decay, and its optimum", f"{PAPER}, Fig. 5", make, draw, checks
+)

@@ -9,47 +9,35 @@ from typing import TYPE_CHECKING
 
 import wignerflow as wf
 
-from ..plot import new_figure
-from .contract import Figure, Say, dataset, sampling_of, silent
-from .huber import METHODS, PAPER, add_spin, spin_model, time_axis
+from .contract import Asked, Figure, dataset, time_axis
+from .drawing import above_and_below
+from .huber import METHODS, PAPER, add_spin, marked, spin_model
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 6"
 SPINS = (10, 100)
 RATES = (0.0, 0.25, 0.5, 1.0)
 KEYS = ("w", "c", "bloch")
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """xi^2 against time for every rate."""
-    times, coordinates = time_axis(5.0, 51, "gt")
-    data = dataset("huber-6", SOURCE, coordinates, g=1.0, initial="all down")
-    sampling = sampling_of(ntraj or (2_000 if quick else 50_000), seed, threads, 0.005)
-    for S in (10,) if quick else SPINS:
+    data = dataset(time_axis(5.0, 51, "gt"), g=1.0, initial="all down")
+    sampling = asked.sampling(asked.many(50_000, 2_000), 0.005)
+    for S in (10,) if asked.quick else SPINS:
         for i, rate in enumerate(RATES):
             spin, model = spin_model(S, dephasing=rate, twist=1.0, initial=wf.down)
-            add_spin(
-                data, spin, model, {f"xi{i}": (f"ξ², Γφ/g = {rate:g}", wf.WinelandSqueezing(spin))},
-                f"S = {S}", times, KEYS, suffix=f"S{S}", say=say, **sampling,
-            )  # fmt: skip
+            e_ops = {f"xi{i}": (f"ξ², Γφ/g = {rate:g}", wf.WinelandSqueezing(spin))}
+            add_spin(data, spin, model, e_ops, asked, KEYS, **sampling)
     return data
 
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Both spins; relative deviations below."""
     spins = [S for S in SPINS if f"xi0_exact_S{S}" in data]
-    figure, axes = new_figure(2, len(spins), sharex=True, gridspec_kw={"height_ratios": [2, 1]})
-    figure.set_size_inches(5.6 * len(spins) + 0.8, 6.8)
+    figure, axes = above_and_below(5.6 * len(spins) + 0.8, 6.8, len(spins), ratio=2.0)
     t = data["time"].values
     shades = ("0.1", "0.35", "0.5", "0.65")
     for column, S in enumerate(spins):
@@ -58,14 +46,12 @@ def draw(data: xarray.Dataset) -> Drawing:
             exact = data[f"xi{i}_exact_S{S}"].values
             upper.plot(t, exact, color=shade, linewidth=1.8, label="exact" if i == 0 else None)
             for key in KEYS:
-                label, _, marker, colour = METHODS[key]
+                label, _, _, colour = METHODS[key]
                 y = data[f"xi{i}_{key}_S{S}"].values
-                offset = list(METHODS).index(key) % 3
-                upper.plot(t[offset::4], y[offset::4], marker, color=colour, markersize=4.5,
-                           fillstyle="none", label=label if i == 0 else None)  # fmt: skip
+                some = slice(list(METHODS).index(key) % 3, None, 4)
+                marked(upper, t[some], y[some], key, label=label if i == 0 else None)
                 lower.plot(t, y / exact - 1, color=colour, linewidth=1.1, alpha=1 - 0.2 * i)
         upper.set(yscale="log", title=f"S = {S}")
-        lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
         lower.set(xlabel=r"time  $gt$", ylim=(-0.2, 0.2))
     axes[0, 0].set_ylabel(r"squeezing  $\xi^2$")
     axes[1, 0].set_ylabel("method/exact − 1")
@@ -77,4 +63,4 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-FIGURE = Figure("huber-6", "Spin squeezing with dephasing", SOURCE, make, draw)
+FIGURE = Figure("huber-6", "Spin squeezing with dephasing", f"{PAPER}, Fig. 6", make, draw)

@@ -18,14 +18,13 @@ import wignerflow as wf
 
 from ..analysis.ball import draw_lines, draw_points, new_ball
 from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, silent
+from .contract import Asked, Check, Figure, add_values, dataset, time_axis
 from .merkel import PAPER, driven
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 1"
 PANELS: dict[str, dict[str, float]] = {"a": {}, "b": {"-": 0.6}, "c": {"z": 0.4}}
 TITLES = {
     "a": "(a) collective channels alone",
@@ -35,43 +34,26 @@ TITLES = {
 AZIMUTH = -1.1
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Lines and fixed points of the three flows; nothing is sampled."""
     field = (-np.sqrt(0.5), 0.0, np.sqrt(0.5))
-    times = np.linspace(0, 12, 301 if quick else 1201)
-    facts = {"long_name": "time B t", "symbol": "Bt", "units": "1"}
+    coordinates = time_axis(12, 301 if asked.quick else 1201, "Bt")
+    times = coordinates["time"][1]
     starts = wf.mean_field.fibonacci_sphere(16)
-    data = dataset(
-        "merkel-1",
-        SOURCE,
-        {"time": ("time", times, facts), "line": np.arange(len(starts)), "axis": list("xyz")},
-        B="(z - x)/sqrt(2)",
-        kappa_plus=0.8,
-    )
+    coordinates |= {"line": np.arange(len(starts)), "axis": list("xyz")}
+    data = dataset(coordinates, B="(z - x)/sqrt(2)", kappa_plus=0.8)
     for panel, gamma in PANELS.items():
-        say(f"panel {panel}")
+        asked.say(f"panel {panel}")
         _, model = driven(100, field, wf.down, kappa={"+": 0.8}, gamma=gamma)
         (flow,) = wf.mean_field.flows(model)
         lines = wf.mean_field.trajectories(flow, starts, times)
         points = wf.mean_field.fixed_points(model)
-        name = f"Bloch vector, panel {panel}"
-        data[f"r_{panel}"] = (
-            ("line", "time", "axis"),
-            lines,
-            {"long_name": name, "units": "1", "method": "mean-field"},
-        )
-        data[f"fixed_{panel}"] = (
-            (f"point_{panel}", "axis"),
-            np.array([p.point for p in points]),
-            {"long_name": f"fixed points, panel {panel}", "kinds": [p.kind for p in points]},
-        )
+        label = f"Bloch vector, panel {panel}"
+        dims: tuple[str, ...] = ("line", "time", "axis")
+        add_values(data, f"r_{panel}", dims, lines, label=label, method="mean-field")
+        label, kinds = f"fixed points, panel {panel}", [p.kind for p in points]
+        places, dims = np.array([p.point for p in points]), (f"point_{panel}", "axis")
+        add_values(data, f"fixed_{panel}", dims, places, label=label, kinds=kinds)
     return data
 
 
@@ -113,10 +95,10 @@ def draw(data: xarray.Dataset) -> Drawing:
 
 
 FIGURE = Figure(
-    name="merkel-1",
-    title="Mean-field flows in the Bloch ball: collective, local decay, local dephasing",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "merkel-1",
+    "Mean-field flows in the Bloch ball: collective, local decay, local dephasing",
+    f"{PAPER}, Fig. 1",
+    make,
+    draw,
+    checks,
 )

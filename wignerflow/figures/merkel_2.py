@@ -15,15 +15,15 @@ from scipy.special import ndtri
 
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, add_curve, dataset, difference, silent
+from ..plot import COLOURS
+from .contract import Asked, Check, Figure, add_curve, dataset, difference, time_axis
+from .drawing import above_and_below
 from .merkel import PAPER, driven
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 2"
 N = 40
 FIELDS = {"a": 0.7, "b": 2.0}
 COMPONENTS = ("x", "y", "z")
@@ -31,59 +31,29 @@ STEP = 0.01  # in 1/kappa_+: the step error is then below 1e-3, far below the sa
 FAMILY = 1e-2  # family-wise error rate of the check on all times, components and regimes
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """2<J>/N by 100 and 10^4 trajectories, and exactly."""
-    many = (2_000 if quick else 10_000) if ntraj is None else ntraj
-    few = 100 if ntraj is None else ntraj
-    seed = 1 if seed is None else seed
-    times = np.linspace(0, 12, 61 if quick else 241)
-    facts = {"long_name": "time kappa_+ t", "symbol": "κ₊t", "units": "1"}
-    data = dataset(
-        "merkel-2",
-        SOURCE,
-        {"time": ("time", times, facts)},
-        N=N,
-        kappa="kappa_z = kappa_+ = 1, kappa_- = 0",
-        initial="all down",
-    )
+    runs = {"few": asked.many(100), "many": asked.many(10_000, 2_000)}
+    coordinates = time_axis(12, 61 if asked.quick else 241, "κ₊t")
+    times = coordinates["time"][1]
+    kappa = "kappa_z = kappa_+ = 1, kappa_- = 0"
+    data = dataset(coordinates, N=N, kappa=kappa, initial="all down")
     for regime, field in FIELDS.items():
-        say(f"regime {regime}: Bx = {field} kappa_+, {many} trajectories")
+        asked.say(f"regime {regime}: Bx = {field} kappa_+, {runs['many']} trajectories")
         atoms, model = driven(N, (field, 0, 0), wf.down, kappa={"+": 1.0, "z": 1.0})
         e_ops = {c: 2 / N * getattr(atoms, f"J{c}") for c in COMPONENTS}
-        exact = wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)
-        for c in COMPONENTS:
-            label = f"2⟨J{c}⟩/N, Bx = {field} κ₊, exact"
-            add_curve(data, f"{c}_{regime}_exact", "time", exact, c, label=label, Bx=field)
-        for name, count in (("few", few), ("many", many)):
-            result = wf.solve(
-                model,
-                times,
-                e_ops=e_ops,
-                method="generalized-p",
-                ntraj=count,
-                seed=seed,
-                dt=STEP,
-                threads=threads,
-                progress=False,
-            )
+        found = {"exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)}
+        for name, count in runs.items():
+            how = asked.sampling(count, STEP, seed=1) | {"method": "generalized-p"}
+            found[name] = wf.solve(model, times, e_ops=e_ops, progress=False, **how)
+        for name, result in found.items():
+            how_many = "exact" if name == "exact" else f"{runs[name]} trajectories"
             for c in COMPONENTS:
                 add_curve(
-                    data,
-                    f"{c}_{regime}_{name}",
-                    "time",
-                    result,
-                    c,
-                    label=f"2⟨J{c}⟩/N, Bx = {field} κ₊, {count} trajectories",
-                    reference=f"{c}_{regime}_exact",
-                    Bx=field,
-                )
+                    data, f"{c}_{regime}_{name}", "time", result, c,
+                    label=f"2⟨J{c}⟩/N, Bx = {field} κ₊, {how_many}",
+                    reference=None if name == "exact" else f"{c}_{regime}_exact", Bx=field,
+                )  # fmt: skip
     return data
 
 
@@ -105,8 +75,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Components over time for both regimes, deviations in standard errors below."""
-    figure, axes = new_figure(2, 2, sharex=True, gridspec_kw={"height_ratios": [2.2, 1]})
-    figure.set_size_inches(11.5, 6.2)
+    figure, axes = above_and_below(11.5, 6.2, columns=2)
     t = data["time"].values
     for column, (regime, field) in enumerate(FIELDS.items()):
         top, low = axes[:, column]
@@ -123,7 +92,6 @@ def draw(data: xarray.Dataset) -> Drawing:
         top.set_title(rf"({regime})  $B_x = {field}\,\kappa_+ {inequality} \kappa_+$")
         top.set(ylim=(-1.08, 1.08), xlim=(t[0], t[-1]))
         low.axhspan(-2, 2, color="0.9", zorder=0)
-        low.axhline(0, color="black", linewidth=0.8)
         low.set(xlabel=r"time  $\kappa_+ t$", ylim=(-4.5, 4.5))
     axes[0, 0].set_ylabel("spin per emitter")
     axes[1, 0].set_ylabel("deviation / sem")
@@ -138,10 +106,10 @@ def draw(data: xarray.Dataset) -> Drawing:
 
 
 FIGURE = Figure(
-    name="merkel-2",
-    title="Generalised P-function against exact, N = 40: 100 and 10^4 trajectories, both regimes",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "merkel-2",
+    "Generalised P-function against exact, N = 40: 100 and 10^4 trajectories, both regimes",
+    f"{PAPER}, Fig. 2",
+    make,
+    draw,
+    checks,
 )

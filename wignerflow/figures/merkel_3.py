@@ -8,7 +8,7 @@ Densities are histograms over cells of equal area, per unit solid angle.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ import wignerflow as wf
 from ..analysis.ball import draw_map, draw_sphere, view
 from ..analysis.distribution import SphereDensity
 from ..plot import STYLE
-from .contract import Check, Figure, Say, dataset, difference, silent
+from .contract import Asked, Check, Figure, add_values, dataset, difference
 from .merkel import PAPER, driven
 from .merkel_2 import FIELDS
 
@@ -25,24 +25,15 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Drawing
 
-SOURCE = f"{PAPER}, Fig. 3"
 NUMBERS = (10, 40, 160)
 BINS = (90, 180)
 DURATION = 15.0  # in 1/kappa_+, from the mean-field fixed point: the state has then settled
 AZIMUTH = -1.3
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Histograms of the final Bloch vectors, and <Jz> next to the exact one."""
-    ntraj = (20_000 if quick else 400_000) if ntraj is None else ntraj
-    seed = 3 if seed is None else seed
+    how = asked.sampling(asked.many(400_000, 20_000), seed=3)
     z_edges = np.linspace(-1, 1, BINS[0] + 1)
     phi_edges = np.linspace(0, 2 * np.pi, BINS[1] + 1)
     coordinates = {
@@ -51,50 +42,36 @@ def make(
         "phi": (phi_edges[1:] + phi_edges[:-1]) / 2,
         "axis": list("xyz"),
     }
-    data = dataset("merkel-3", SOURCE, coordinates, Bx=FIELDS["a"], ntraj=ntraj, seed=str(seed))
+    facts = {"ntraj": how["ntraj"], "seed": str(how["seed"])}
+    data = dataset(coordinates, Bx=FIELDS["a"], **facts)
     densities, errors, means, exact = [], [], [], []
     for N in NUMBERS:
-        say(f"N = {N}: {ntraj} trajectories")
+        asked.say(f"N = {N}: {how['ntraj']} trajectories")
         build = {"kappa": {"+": 1.0, "z": 1.0}}
         _, model = driven(N, (FIELDS["a"], 0, 0), wf.bloch_vector(0, 0, -1), **build)
         stable = next(p for p in wf.mean_field.fixed_points(model) if p.stable)
         atoms, model = driven(N, (FIELDS["a"], 0, 0), wf.bloch_vector(*stable.point), **build)
         e_ops = {c: 2 / N * getattr(atoms, f"J{c}") for c in "xyz"}
         times = np.array([0, DURATION])
-        result = wf.solve(
-            model,
-            times,
-            e_ops=e_ops,
-            method="generalized-p",
-            ntraj=ntraj,
-            seed=seed,
-            threads=threads,
-            keep="final",
-            progress=False,
-        )
+        how |= {"method": "generalized-p", "keep": "final"}
+        result = wf.solve(model, times, e_ops=e_ops, progress=False, **how)
         density = wf.sphere_density(result, BINS)
         densities.append(density.values)
         errors.append(density.errors)
         means.append([[result.expect[c][-1], result.sem[c][-1]] for c in "xyz"])
         reference = wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)
         exact.append([reference.expect[c][-1] for c in "xyz"])
-    about = {"long_name": "P per unit solid angle", "units": "1"}
-    data["density"] = (("N", "z", "phi"), np.array(densities), about)
-    about = {"long_name": "standard error of the density", "units": "1"}
-    data["density_sem"] = (("N", "z", "phi"), np.array(errors), about)
+    dims, label = ("N", "z", "phi"), "P per unit solid angle"
+    add_values(data, "density", dims, np.array(densities), label=label)
+    label = "standard error of the density"
+    add_values(data, "density_sem", dims, np.array(errors), label=label)
     for k, c in enumerate("xyz"):
-        label = {"units": "1", "method": "exact", "long_name": f"2⟨J{c}⟩/N, exact"}
-        data[f"mean_{c}_exact"] = ("N", np.array(exact)[:, k], label)
-        error = {"units": "1", "long_name": f"2⟨J{c}⟩/N, standard error"}
-        data[f"mean_{c}_sem"] = ("N", np.array(means)[:, k, 1], error)
-        facts: dict[str, Any] = {
-            "units": "1",
-            "method": "generalized-p",
-            "long_name": f"2⟨J{c}⟩/N, steady state",
-        }
-        facts |= {"ntraj": ntraj, "seed": str(seed), "reference": f"mean_{c}_exact"}
-        facts |= {"sem": f"mean_{c}_sem", "ancillary_variables": f"mean_{c}_sem"}
-        data[f"mean_{c}"] = ("N", np.array(means)[:, k, 0], facts)
+        name, label = f"mean_{c}_exact", f"2⟨J{c}⟩/N, exact"
+        add_values(data, name, "N", np.array(exact)[:, k], label=label, method="exact")
+        add_values(
+            data, f"mean_{c}", "N", *np.array(means)[:, k].T, label=f"2⟨J{c}⟩/N, steady state",
+            method="generalized-p", reference=name, **facts,
+        )  # fmt: skip
     data["stable"] = ("axis", stable.point, {"long_name": "stable mean-field fixed point"})
     return data
 
@@ -151,10 +128,10 @@ def draw(data: xarray.Dataset) -> Drawing:
 
 
 FIGURE = Figure(
-    name="merkel-3",
-    title="Steady-state P-function on the sphere for N = 10, 40, 160",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "merkel-3",
+    "Steady-state P-function on the sphere for N = 10, 40, 160",
+    f"{PAPER}, Fig. 3",
+    make,
+    draw,
+    checks,
 )

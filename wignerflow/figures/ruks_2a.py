@@ -18,13 +18,13 @@ import numpy as np
 
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
-from .ruks import PAPER, laser
+from ..plot import COLOURS
+from .contract import Asked, Figure, add_curve, add_sampled_exact, axis, dataset, in_title
+from .drawing import above_and_below, band, deviation, exact, trajectories
+from .ruks import PAPER, laser, light_and_inversion
 
 if TYPE_CHECKING:
     import xarray
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
 PUMP = 0.25
@@ -41,7 +41,6 @@ STEP, LONG = 0.05, 0.2
 #: Bounds on the largest deviation of <J+J->/N^2 by N.
 REQUIRED = {10: 0.0035, 25: 0.0015, 100: 0.001}
 QUANTITIES = {"emission": "⟨J⁺J⁻⟩/N²", "inversion": "⟨Jz⟩/N"}
-SOURCE = f"{PAPER}, Fig. 2(a)"
 
 
 def name_of(quantity: str, N: int, method: str) -> str:
@@ -56,90 +55,67 @@ def label_of(quantity: str, N: int, method: str) -> str:
     return f"{QUANTITIES[quantity]}, N = {number}, {method}"
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Emission and inversion by TWA and, up to N = 10^4, exactly."""
-    seed = 7 if seed is None else seed
     scaled = np.linspace(0, 20, 201)
-    facts = {"long_name": "scaled time N Gamma t", "symbol": "NΓt", "units": "1"}
     data = dataset(
-        "ruks-2a",
-        SOURCE,
-        {"scaled_time": ("scaled_time", scaled, facts)},
+        axis("scaled_time", scaled, "scaled time N Gamma t", "NΓt"),
         Gamma=1.0,
         pump="0.25 N Gamma",
         initial="all up",
-        numbers=list(NUMBERS) if quick else sorted({*NUMBERS, JUMPS_AT}),
+        numbers=list(NUMBERS) if asked.quick else sorted({*NUMBERS, JUMPS_AT}),
     )
-    largest = 100 if quick else EXACT_UP_TO
+    largest = 100 if asked.quick else EXACT_UP_TO
     for N in data.attrs["numbers"]:
         atoms, model = laser(N, PUMP * N)
-        e_ops = {"emission": atoms.Jp * atoms.Jm / N**2, "inversion": atoms.Jz / N}
-        options: dict[str, Any] = {"e_ops": e_ops, "progress": False}
+        options: dict[str, Any] = {"e_ops": light_and_inversion(atoms), "progress": False}
         exact = largest >= N
         jumps = N == JUMPS_AT
         known = ", exact populations" if exact else f", {RUNS} quantum jump runs" if jumps else ""
-        count, sampling = _sampling(N, ntraj)
-        say(f"N = {N}: {count} trajectories{known}")
-        sampling |= {"ntraj": count, "seed": seed, "threads": threads}
-        results = {"twa": wf.solve(model, scaled / N, truncation=True, **sampling, **options)}
+        how = _sampling(N, asked)
+        asked.say(f"N = {N}: {how['ntraj']} trajectories{known}")
+        results = {"twa": wf.solve(model, scaled / N, truncation=True, **how, **options)}
         if exact:
             results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
         if jumps:
-            few = RUNS if ntraj is None else min(RUNS, ntraj)
-            runs: dict[str, Any] = {"ntraj": few, "seed": seed, "threads": threads}
-            result = wf.solve(model, scaled / N, method="jumps", **runs, **options)
-            for quantity in QUANTITIES:
-                _reference(data, quantity, N, result)
+            runs = asked.sampling(min(RUNS, asked.many(RUNS)))
+            found = wf.solve(model, scaled / N, method="jumps", **runs, **options)
         for quantity in QUANTITIES:
+            name, label = (f(quantity, N, "exact") for f in (name_of, label_of))
+            if jumps:
+                add_sampled_exact(data, name, "scaled_time", found, quantity, label=label, N=N)
             for method, result in results.items():
                 judged = (exact or jumps) and method == "twa"
                 add_curve(
-                    data,
-                    name_of(quantity, N, method),
-                    "scaled_time",
-                    result,
-                    quantity,
-                    label=label_of(quantity, N, method),
-                    reference=name_of(quantity, N, "exact") if judged else None,
-                    required=REQUIRED.get(N) if judged and quantity == "emission" else None,
-                    N=N,
-                )
+                    data, name_of(quantity, N, method), "scaled_time", result, quantity,
+                    label=label_of(quantity, N, method), reference=name if judged else None,
+                    required=REQUIRED.get(N) if judged and quantity == "emission" else None, N=N,
+                )  # fmt: skip
     return data
 
 
-def _sampling(N: int, ntraj: int | None) -> tuple[int, dict[str, Any]]:
-    """Trajectories at N, and how they are run; as many plain ones as are asked for."""
-    if ntraj is None and N >= GUIDED:
-        small = wf.TWA(scheme="small-noise")
-        return NETS, {"variance": "guided", "dt": LONG / N, "method": small}
-    return NTRAJ if ntraj is None else ntraj, {"dt": STEP / N}
-
-
-def _reference(data: xarray.Dataset, quantity: str, N: int, result: wf.Result) -> None:
-    """An exact curve by quantum jumps, with its sampling error."""
-    name, label = (f(quantity, N, "exact") for f in (name_of, label_of))
-    facts: dict[str, Any] = {"long_name": label, "units": "1", "N": N, "error": f"{name}_sem"}
-    facts |= {"method": "exact", "engine": result.method, "runs": result.ntraj}
-    data[name] = ("scaled_time", result.expect[quantity], facts | {"seed": str(result.seed)})
-    error = {"long_name": f"{label}, standard error", "units": "1"}
-    data[f"{name}_sem"] = ("scaled_time", result.sem[quantity], error)
+def _sampling(N: int, asked: Asked) -> dict[str, Any]:
+    """How trajectories at N are run; plain ones where a number of them is asked for."""
+    if asked.ntraj is None and N >= GUIDED:
+        small = {"variance": "guided", "method": wf.TWA(scheme="small-noise")}
+        return asked.sampling(NETS, LONG / N) | small
+    return asked.sampling(asked.many(NTRAJ), STEP / N)
 
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Curves above, TWA minus exact below, with bands of one standard error."""
-    figure, axes = new_figure(2, 2, sharex=True, gridspec_kw={"height_ratios": [2.1, 1]})
-    figure.set_size_inches(11.5, 6.4)
+    figure, axes = above_and_below(11.5, 6.4, columns=2)
     axes[0, 0].plot([], [], color="0.6", linewidth=2.6, label="TWA")
     for column, quantity in enumerate(QUANTITIES):
-        _curves(axes[0, column], data, quantity)
-        _deviations(axes[1, column], data, quantity)
+        known = [name_of(quantity, N, "exact") for N, _, _ in _numbers(data, quantity)]
+        for _, name, colour in _numbers(data, quantity):
+            band(axes[0, column], data, name, colour)
+            if "reference" in data[name].attrs:
+                deviation(axes[1, column], data, name, colour, 1e3)
+        for k, name in enumerate(n for n in known if n in data):
+            exact(axes[0, column], data, name, label=None if k else "exact")
+        axes[1, column].set_xlabel(r"scaled time  $N\Gamma t$")
+    axes[0, 0].set_xlim(0, 20)
     axes[0, 0].set(ylabel=r"emission  $\langle J^+J^-\rangle / N^2$", ylim=(0, 0.235))
     axes[0, 1].set_ylabel(r"inversion  $\langle J_z\rangle / N$")
     axes[1, 0].set_ylabel(r"TWA $-$ exact  ($10^{-3}$)")
@@ -152,10 +128,9 @@ def draw(data: xarray.Dataset) -> Drawing:
         axes[0, 0].annotate(f"$N = {number}$", where, color=colour, ha="center", fontsize=12)
 
     axes[0, 0].legend(loc="upper right", ncols=2)
-    counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
     figure.suptitle(
         r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$"
-        f"\nTWA with {' and '.join(map(in_title, counts))} trajectories, bands: one standard error",
+        f"\nTWA with {trajectories(data)}, bands: one standard error",
         fontsize=13,
     )
     return figure
@@ -170,35 +145,11 @@ def _numbers(data: xarray.Dataset, quantity: str) -> list[tuple[int, str, str]]:
     ]
 
 
-def _curves(ax: Axes, data: xarray.Dataset, quantity: str) -> None:
-    x = data["scaled_time"].values
-    for _, name, colour in _numbers(data, quantity):
-        y, e = data[name].values, data[f"{name}_sem"].values
-        ax.plot(x, y, color=colour, linewidth=2.6)
-        ax.fill_between(x, y - e, y + e, color=colour, alpha=0.3, linewidth=0)
-    known = [name_of(quantity, N, "exact") for N, _, _ in _numbers(data, quantity)]
-    for k, name in enumerate(n for n in known if n in data):
-        ax.plot(x, data[name].values, "k--", linewidth=1.1, label=None if k else "exact")
-    ax.set_xlim(x[0], x[-1])
-
-
-def _deviations(ax: Axes, data: xarray.Dataset, quantity: str) -> None:
-    x = data["scaled_time"].values
-    for _, name, colour in _numbers(data, quantity):
-        if "reference" in data[name].attrs:
-            change, error = difference(data, name)
-            ax.plot(x, 1e3 * change, color=colour, linewidth=1.4)
-            low, high = 1e3 * (change - error), 1e3 * (change + error)
-            ax.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
-    ax.axhline(0, color="black", linewidth=0.9, linestyle="--")
-    ax.set_xlabel(r"scaled time  $N\Gamma t$")
-
-
 FIGURE = Figure(
-    name="ruks-2a",
-    title="Superradiant laser: emission and inversion for N = 10 to 10^6",
-    source=SOURCE,
-    make=make,
-    draw=draw,
+    "ruks-2a",
+    "Superradiant laser: emission and inversion for N = 10 to 10^6",
+    f"{PAPER}, Fig. 2(a)",
+    make,
+    draw,
     live="live-laser",
 )

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, add_curve, dataset, deviations, sampled, silent
-from .ruks import PAPER, laser
+from .contract import Asked, Check, Figure, add_curve, axis, dataset, deviations, sampled
+from .ruks import PAPER, laser, light_and_inversion
 from .ruks_2a import PUMP, QUANTITIES, REQUIRED, label_of, name_of
 
 if TYPE_CHECKING:
@@ -36,17 +36,9 @@ if TYPE_CHECKING:
 
 #: Trajectories by N.
 NTRAJ = {
-    10: 1_000_000,
-    18: 1_000_000,
-    25: 1_000_000,
-    32: 2_000_000,
-    56: 2**21,
-    100: 2**21,
-    180: 2**22,
-    320: 2**22,
-    560: 2**23,
-    1000: 2**24,
-}
+    10: 1_000_000, 18: 1_000_000, 25: 1_000_000, 32: 2_000_000, 56: 2**21, 100: 2**21,
+    180: 2**22, 320: 2**22, 560: 2**23, 1000: 2**24,
+}  # fmt: skip
 #: From here on trajectories come in nets.
 GUIDED = 56
 #: The same for each rotor form, of which the quick version has none.
@@ -63,93 +55,65 @@ STEP, LONG = 0.0125, 0.1
 #: Deviations below this many standard errors are shown as bounds.
 RESOLVED = 3.0
 EXPONENT = 0.8
-SOURCE = f"{PAPER}, Fig. 2(a), inset"
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Curves of every N by TWA and exactly, and their largest deviations; minutes on two cores."""
-    counts = QUICK if quick else NTRAJ
-    seed = 7 if seed is None else seed
-    step = 4 * STEP if quick else STEP
+    counts = QUICK if asked.quick else NTRAJ
+    step = 4 * STEP if asked.quick else STEP
     numbers = list(counts)
     scaled = np.linspace(0, 20, 101)
-    facts = {"long_name": "scaled time N Gamma t", "symbol": "NΓt", "units": "1"}
     data = dataset(
-        "ruks-2a-inset",
-        SOURCE,
-        {
-            "scaled_time": ("scaled_time", scaled, facts),
-            "N": ("N", numbers, {"long_name": "number of emitters"}),
-        },
+        axis("scaled_time", scaled, "scaled time N Gamma t", "NΓt")
+        | {"N": ("N", numbers, {"long_name": "number of emitters"})},
         Gamma=1.0,
         pump="0.25 N Gamma",
         initial="all up",
         scaled_step=step,
-        quick=int(quick),
+        quick=int(asked.quick),
     )
-    for N, count in counts.items():
-        count = count if ntraj is None else ntraj
-        say(f"N = {N}: {count} trajectories, exact populations")
+    for N in numbers:
+        how = asked.sampling(asked.many(counts[N]), step / N)
+        asked.say(f"N = {N}: {how['ntraj']} trajectories, exact populations")
         atoms, model = laser(N, PUMP * N)
-        e_ops = {"emission": atoms.Jp * atoms.Jm / N**2, "inversion": atoms.Jz / N}
-        options: dict[str, Any] = {"e_ops": e_ops, "progress": False}
-        sampling: dict[str, Any] = {"ntraj": count, "seed": seed, "threads": threads}
+        options: dict[str, Any] = {"e_ops": light_and_inversion(atoms), "progress": False}
+        rotor: dict[str, Any] = how | {"ntraj": asked.many(ROTOR.get(N, 0))}
+        if asked.ntraj is None and N >= GUIDED:
+            small = {"variance": "guided", "method": wf.TWA(scheme="small-noise")}
+            how |= {"dt": LONG / N} | small
         results = {
-            "twa": wf.solve(model, scaled / N, **sampling, **_how(N, ntraj, step), **options),
+            "twa": wf.solve(model, scaled / N, **how, **options),
             "exact": wf.solve(model, scaled / N, method="exact", **options),
         }
-        if not quick and N in ROTOR:
-            sampling["ntraj"] = ROTOR[N] if ntraj is None else ntraj
-            for form, (text, corrected) in FORMS.items():
-                say(f"N = {N}: {sampling['ntraj']} trajectories, {text}")
-                rotor = wf.TWA(form="rotor", corrected=corrected)
-                again = wf.solve(
-                    model, scaled / N, method=rotor, dt=step / N, **sampling, **options
-                )
-                results[form] = again
+        for form, (text, corrected) in FORMS.items() if not asked.quick and N in ROTOR else ():
+            asked.say(f"N = {N}: {rotor['ntraj']} trajectories, {text}")
+            rotor["method"] = wf.TWA(form="rotor", corrected=corrected)
+            results[form] = wf.solve(model, scaled / N, **rotor, **options)
         for quantity in QUANTITIES:
             for method, result in results.items():
-                twa = method != "exact"
+                form = FORMS[method][0] if method in FORMS else method
+                judged = method != "exact"
                 add_curve(
-                    data,
-                    name_of(quantity, N, method),
-                    "scaled_time",
-                    result,
-                    quantity,
-                    label=label_of(quantity, N, FORMS[method][0] if method in FORMS else method),
-                    reference=name_of(quantity, N, "exact") if twa else None,
-                    required=_required(N, method) if quantity == "emission" else None,
-                    N=N,
-                )
+                    data, name_of(quantity, N, method), "scaled_time", result, quantity,
+                    label=label_of(quantity, N, form),
+                    reference=name_of(quantity, N, "exact") if judged else None,
+                    required=_required(N, method) if quantity == "emission" else None, N=N,
+                )  # fmt: skip
     found = dict(zip(sampled(data), deviations(data), strict=True))
     for quantity, text in QUANTITIES.items():
-        for method in ("twa", *(() if quick else FORMS)):
+        for method in ("twa", *(() if asked.quick else FORMS)):
             rows = [found.get(name_of(quantity, N, method)) for N in numbers]
             form = "" if method == "twa" else f", {FORMS[method][0]}"
             label = f"largest deviation of {text} from exact{form}"
             name = deviation_of(quantity, method)
             data[name] = ("N", [d.value if d else np.nan for d in rows], {"long_name": label})
-            data[f"{name}_sem"] = ("N", [d.sem if d else np.nan for d in rows])
-            data[f"{name}_sem"].attrs = {"long_name": f"{label}, standard error at that time"}
+            about = {"long_name": f"{label}, standard error at that time"}
+            data[f"{name}_sem"] = ("N", [d.sem if d else np.nan for d in rows], about)
         value = float(data[f"{quantity}_deviation"][0])
-        data[f"{quantity}_one_over_N"] = ("N", value * numbers[0] / np.array(numbers))
-        data[f"{quantity}_one_over_N"].attrs = {"long_name": "1/N through the first point"}
+        about = {"long_name": "1/N through the first point"}
+        line = value * numbers[0] / np.array(numbers)
+        data[f"{quantity}_one_over_N"] = ("N", line, about)
     return data
-
-
-def _how(N: int, ntraj: int | None, step: float) -> dict[str, Any]:
-    """How trajectories at N are run; plain ones where so many are asked for."""
-    if ntraj is None and N >= GUIDED:
-        small = wf.TWA(scheme="small-noise")
-        return {"variance": "guided", "dt": LONG / N, "method": small}
-    return {"dt": step / N}
 
 
 def deviation_of(quantity: str, method: str) -> str:
@@ -182,30 +146,25 @@ def fit(data: xarray.Dataset, quantity: str) -> tuple[float, float, float]:
     return -float(beta[1]), sigma, float(np.exp(beta[0]))
 
 
-def _range(data: xarray.Dataset) -> str:
-    return f"N = {int(data['N'].min())} to {int(data['N'].max())}"
-
-
-def _values(data: xarray.Dataset, quantity: str) -> tuple[NDArray, NDArray, NDArray]:
-    return (
-        data["N"].values.astype(float),
-        data[f"{quantity}_deviation"].values,
-        data[f"{quantity}_deviation_sem"].values,
-    )
+def _values(data: xarray.Dataset, quantity: str) -> list[NDArray[Any]]:
+    """N, deviations and their errors."""
+    names = ("N", f"{quantity}_deviation", f"{quantity}_deviation_sem")
+    return [data[n].values.astype(float) for n in names]
 
 
 def checks(data: xarray.Dataset) -> list[Check]:
     """How fast the error falls, and how well it is resolved."""
     out = []
+    span = f"N = {int(data['N'].min())} to {int(data['N'].max())}"
     for quantity, text in QUANTITIES.items():
         exponent, sigma, _ = fit(data, quantity)
-        what = f"exponent a of deviation ~ N^-a, {text}, {_range(data)}"
+        what = f"exponent a of deviation ~ N^-a, {text}, {span}"
         met = None if np.isnan(exponent) else bool(exponent >= EXPONENT)
         out.append(Check(what, exponent, sigma, f"at least {EXPONENT:g}", met))
     for quantity, text in QUANTITIES.items() if not data.attrs["quick"] else ():
         _, value, error = _values(data, quantity)
         ratio = float(np.max(error / value))
-        what = f"largest standard error / deviation, {text}, {_range(data)}"
+        what = f"largest standard error / deviation, {text}, {span}"
         out.append(Check(what, ratio, None, "below 1/3", ratio < 1 / 3))
     return out
 
@@ -215,15 +174,8 @@ def draw(data: xarray.Dataset) -> Drawing:
     figure, axes = new_figure(1, 1)
     figure.set_size_inches(7.6, 6.0)
     ax = axes[0, 0]
-    for (quantity, symbol), colour, marker in zip(
-        {
-            "emission": r"$\langle J^+J^-\rangle/N^2$",
-            "inversion": r"$\langle J_z\rangle/N$",
-        }.items(),
-        COLOURS,
-        "os",
-        strict=False,
-    ):
+    symbols = {"emission": r"$\langle J^+J^-\rangle/N^2$", "inversion": r"$\langle J_z\rangle/N$"}
+    for (quantity, symbol), colour, marker in zip(symbols.items(), COLOURS, "os", strict=False):
         _quantity(ax, data, quantity, symbol, colour, marker)
         _rotor_forms(ax, data, quantity, colour)
     if "emission_deviation_rotor" in data:
@@ -231,21 +183,10 @@ def draw(data: xarray.Dataset) -> Drawing:
             dots: dict[str, Any] = {"color": "0.5", "marker": "D", "markersize": 5}
             ax.plot([], [], linestyle=":", fillstyle=style, label=text, **dots)
     ax.plot([], [], color="0.5", linestyle="--", label=r"$1/N$")
-    ax.plot(
-        [],
-        [],
-        color="0.5",
-        linestyle="none",
-        marker="v",
-        fillstyle="none",
-        label="upper bound (deviation + 2 s.e.)",
-    )
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel=r"number of emitters  $N$",
-        xlim=(8, 1.3 * float(data["N"].max())),
-    )
+    bound: dict[str, Any] = {"marker": "v", "fillstyle": "none", "linestyle": "none"}
+    ax.plot([], [], color="0.5", label="upper bound (deviation + 2 s.e.)", **bound)
+    ax.set(xscale="log", yscale="log", xlabel=r"number of emitters  $N$")
+    ax.set_xlim(8, 1.3 * float(data["N"].max()))
     ax.set_ylabel("largest |TWA $-$ exact|")
     ax.set_title("Error of the TWA, superradiant laser; bars: one standard error", fontsize=12)
     ax.legend(loc="lower left")
@@ -259,23 +200,11 @@ def _quantity(
     seen = value > RESOLVED * error
     exponent, sigma, prefactor = fit(data, quantity)
     ax.errorbar(
-        N[seen],
-        value[seen],
-        error[seen],
-        color=colour,
-        marker=marker,
-        linestyle="none",
-        capsize=3,
+        N[seen], value[seen], error[seen], color=colour, marker=marker, linestyle="none", capsize=3,
         label=rf"{symbol}:  fit $N^{{-{exponent:.2f} \pm {sigma:.2f}}}$",
-    )
-    ax.plot(
-        N[~seen],
-        (value + 2 * error)[~seen],
-        color=colour,
-        marker="v",
-        linestyle="none",
-        fillstyle="none",
-    )
+    )  # fmt: skip
+    bound: dict[str, Any] = {"marker": "v", "fillstyle": "none", "linestyle": "none"}
+    ax.plot(N[~seen], (value + 2 * error)[~seen], color=colour, **bound)
     line = N[[0, -1]]
     ax.plot(line, prefactor * line**-exponent, color=colour, linewidth=1.2)
     ax.plot(N, data[f"{quantity}_one_over_N"].values, color=colour, linestyle="--", linewidth=1)
@@ -296,10 +225,10 @@ def _rotor_forms(ax: Axes, data: xarray.Dataset, quantity: str, colour: str) -> 
 
 
 FIGURE = Figure(
-    name="ruks-2a-inset",
-    title="Largest error of emission and inversion against N, with the 1/N line",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "ruks-2a-inset",
+    "Largest error of emission and inversion against N, with the 1/N line",
+    f"{PAPER}, Fig. 2(a), inset",
+    make,
+    draw,
+    checks,
 )

@@ -12,15 +12,16 @@ and is worst where :math:`\langle J^+J^-\rangle` is of order one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, add_curve, dataset, difference, in_title, keeps, silent
-from .ruks import PAPER, laser
+from ..plot import COLOURS
+from .contract import Asked, Check, Figure, add_curve, axis, dataset, difference, judged, largest
+from .drawing import above_and_below, band, deviation, exact, trajectories
+from .ruks import PAPER, laser, light_and_inversion
 
 if TYPE_CHECKING:
     import xarray
@@ -40,57 +41,29 @@ LABELS = {
     "emission": "emission ⟨J⁺J⁻⟩/N²",
     "inversion": "inversion ⟨Jz⟩/N",
 }
-SOURCE = f"{PAPER}, Fig. 2(b)"
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Both parameters by TWA (10^5 trajectories) and exactly, to Gamma t = 8."""
-    ntraj = (10_000 if quick else 100_000) if ntraj is None else ntraj
-    seed = 7 if seed is None else seed
+    how = asked.sampling(asked.many(100_000, 10_000), STEP)
     times = np.concatenate([[0.0], np.geomspace(0.01, LAST, 119)])
-    facts = {"long_name": "time Gamma t", "symbol": "Γt", "units": "1"}
-    data = dataset(
-        "ruks-2b",
-        SOURCE,
-        {"time": ("time", times, facts)},
-        Gamma=1.0,
-        pump=PUMP,
-        N=N,
-        initial="all up",
-    )
+    facts = {"Gamma": 1.0, "pump": PUMP, "N": N, "initial": "all up"}
+    data = dataset(axis("time", times, "time Gamma t", "Γt"), **facts)
     atoms, model = laser(N, PUMP)
-    e_ops: dict[str, Any] = {
-        "squeezing": wf.Squeezing(atoms),
-        "subradiance": wf.Subradiance(atoms),
-        "emission": atoms.Jp * atoms.Jm / N**2,
-        "inversion": atoms.Jz / N,
-    }
-    say(f"N = {N}: {ntraj} trajectories, exact populations")
-    sampling: dict[str, Any] = {"ntraj": ntraj, "seed": seed, "threads": threads, "dt": STEP}
+    e_ops = {"squeezing": wf.Squeezing(atoms), "subradiance": wf.Subradiance(atoms)}
+    e_ops |= light_and_inversion(atoms)
+    asked.say(f"N = {N}: {how['ntraj']} trajectories, exact populations")
     results = {
-        "twa": wf.solve(model, times, e_ops=e_ops, progress=False, **sampling),
+        "twa": wf.solve(model, times, e_ops=e_ops, progress=False, **how),
         "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
     }
     for quantity, label in LABELS.items():
         for method, result in results.items():
             add_curve(
-                data,
-                f"{quantity}_{method}",
-                "time",
-                result,
-                quantity,
-                label=f"{label}, {method}",
+                data, f"{quantity}_{method}", "time", result, quantity, label=f"{label}, {method}",
                 reference=f"{quantity}_exact" if method == "twa" else None,
-                required=REQUIRED if (quantity, method) == ("squeezing", "twa") else None,
-                N=N,
-            )
+                required=REQUIRED if (quantity, method) == ("squeezing", "twa") else None, N=N,
+            )  # fmt: skip
     return data
 
 
@@ -98,23 +71,21 @@ def checks(data: xarray.Dataset) -> list[Check]:
     """The subradiant stage apart: during the burst before it, s itself is above ten."""
     change, error = difference(data, "subradiance_twa")
     quiet = data["subradiance_exact"].values < 1
-    k = int(np.argmax(np.where(quiet, np.abs(change), 0)))
-    value = abs(float(change[k]))
+    k, value, sem = largest(np.where(quiet, change, 0), error)
     what = f"largest deviation of s where s < 1 (at Γt = {float(data['time'][k]):.2g})"
-    met = keeps(value, float(error[k]), REQUIRED)
-    return [Check(what, value, float(error[k]), f"at most {REQUIRED:g}", met)]
+    return [judged(what, value, sem, at_most=REQUIRED)]
 
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Curves above, TWA minus exact below; grey where the method is at its limit."""
-    figure, axes = new_figure(2, 2, sharex=True, gridspec_kw={"height_ratios": [2.1, 1]})
-    figure.set_size_inches(11.5, 6.4)
+    figure, axes = above_and_below(11.5, 6.4, columns=2)
     for column, (quantity, colour) in enumerate(
         zip(("squeezing", "subradiance"), COLOURS, strict=False)
     ):
         upper, lower = axes[:, column]
-        _panel(upper, data, quantity, colour)
-        _deviation(lower, data, quantity, colour)
+        band(upper, data, f"{quantity}_twa", colour, first=1, label="TWA")
+        exact(upper, data, f"{quantity}_exact", first=1, label="exact")
+        deviation(lower, data, f"{quantity}_twa", colour, first=1)
         upper.axhline(1, color="0.4", linewidth=0.9, linestyle=":")
         lower.set_xlabel(r"time  $\Gamma t$")
         for ax in (upper, lower):
@@ -130,29 +101,12 @@ def draw(data: xarray.Dataset) -> Drawing:
         ax.yaxis.set_major_formatter("{x:g}")
     axes[0, 0].xaxis.set_major_formatter("{x:g}")
     axes[0, 0].legend(loc="upper left")
-    ntraj = data["squeezing_twa"].attrs["ntraj"]
     figure.suptitle(
         rf"$N = {N}$ emitters, all up, weak local pumping $\gamma = 0.4\,\Gamma$;  "
-        f"TWA with {in_title(ntraj)} trajectories, bands: one standard error",
+        f"TWA with {trajectories(data)}, bands: one standard error",
         fontsize=13,
     )
     return figure
-
-
-def _panel(ax: Axes, data: xarray.Dataset, quantity: str, colour: str) -> None:
-    t = data["time"].values[1:]
-    y, e = (data[f"{quantity}_twa{end}"].values[1:] for end in ("", "_sem"))
-    ax.plot(t, y, color=colour, linewidth=2.6, label="TWA")
-    ax.fill_between(t, y - e, y + e, color=colour, alpha=0.3, linewidth=0)
-    ax.plot(t, data[f"{quantity}_exact"].values[1:], "k--", linewidth=1.1, label="exact")
-
-
-def _deviation(ax: Axes, data: xarray.Dataset, quantity: str, colour: str) -> None:
-    t = data["time"].values[1:]
-    change, error = (part[1:] for part in difference(data, f"{quantity}_twa"))
-    ax.plot(t, change, color=colour, linewidth=1.4)
-    ax.fill_between(t, change - error, change + error, color=colour, alpha=0.25, linewidth=0)
-    ax.axhline(0, color="black", linewidth=0.9, linestyle="--")
 
 
 def _limit(ax: Axes, data: xarray.Dataset) -> None:
@@ -164,21 +118,16 @@ def _limit(ax: Axes, data: xarray.Dataset) -> None:
         if ax.get_subplotspec().is_first_row():  # type: ignore[union-attr]
             middle = float(np.sqrt(low[0] * low[-1]))
             ax.annotate(
-                "$\\langle J^+J^-\\rangle < 2$",
-                (middle, 0.98),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                va="top",
-                color="0.35",
-                fontsize=10,
-            )
+                r"$\langle J^+J^-\rangle < 2$", (middle, 0.98), xycoords=("data", "axes fraction"),
+                ha="center", va="top", color="0.35", fontsize=10,
+            )  # fmt: skip
 
 
 FIGURE = Figure(
-    name="ruks-2b",
-    title="Squeezing and subradiance for N = 25 under weak pumping",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "ruks-2b",
+    "Squeezing and subradiance for N = 25 under weak pumping",
+    f"{PAPER}, Fig. 2(b)",
+    make,
+    draw,
+    checks,
 )

@@ -15,8 +15,19 @@ import numpy as np
 
 import wignerflow as wf
 
-from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, dataset, difference, in_title, keeps, silent
+from ..plot import COLOURS
+from .contract import (
+    Asked,
+    Check,
+    Figure,
+    add_values,
+    axis,
+    dataset,
+    difference,
+    judged,
+    largest,
+)
+from .drawing import above_and_below, trajectories
 from .ruks import PAPER, laser
 
 if TYPE_CHECKING:
@@ -36,82 +47,53 @@ METHODS: dict[str, tuple[str, Any]] = {
     "leading": ("rotor form, leading order", wf.TWA(form="rotor", corrected=False)),
 }
 REQUIRED = 0.015
-SOURCE = f"{PAPER}, Fig. 2(b), inset"
 LABEL = "steady emission ⟨J⁺J⁻⟩/N"
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Steady emission by all forms and exactly; minutes on two cores."""
-    pumps = PUMPS[::4] if quick else PUMPS
-    seed = 7 if seed is None else seed
-    facts = {"long_name": "pump rate gamma / Gamma", "symbol": "γ/Γ", "units": "1"}
-    data = dataset(
-        "ruks-2b-inset",
-        SOURCE,
-        {"pump": ("pump", pumps, facts)},
-        Gamma=1.0,
-        N=N,
-        quick=int(quick),
-    )
-    common = {"units": "1", "N": N}
+    pumps = PUMPS[::4] if asked.quick else PUMPS
+    coordinates = axis("pump", pumps, "pump rate gamma / Gamma", "γ/Γ")
+    data = dataset(coordinates, Gamma=1.0, N=N, quick=int(asked.quick), known="")
     exact: list[float] = []
     found: dict[str, list[Any]] = {method: [] for method in METHODS}
     for pump in pumps:
         atoms, model = laser(N, float(pump))
         e_ops = {"emission": atoms.Jp * atoms.Jm / N}
-        say(f"pump {pump:.3g}: null vector, Bloch form, both rotor forms")
+        asked.say(f"pump {pump:.3g}: null vector, Bloch form, both rotor forms")
         exact.append(float(wf.steady_state(model, e_ops, "exact").expect["emission"]))
         for method, (text, engine) in METHODS.items():
-            count = (QUICK if quick else NTRAJ[method]) if ntraj is None else ntraj
             step = STEP if method == "twa" else min(STEP, LOCAL_STEP / pump)
-            out = wf.steady_state(
-                model, e_ops, engine, ntraj=count, seed=seed, dt=step, threads=threads
-            )
+            how = asked.sampling(asked.many(NTRAJ[method], QUICK), step)
+            out = wf.steady_state(model, e_ops, engine, **how)
             found[method].append(out)
-            data.attrs["known"] = data.attrs.get("known", "") + (
-                f"pump {pump:.3g}, {text}: {out.stats['known']}\n"
-            )
-    data["emission_exact"] = ("pump", exact, common)
-    data["emission_exact"].attrs |= {"long_name": f"{LABEL}, exact", "method": "exact"}
+            data.attrs["known"] += f"pump {pump:.3g}, {text}: {out.stats['known']}\n"
+    label = f"{LABEL}, exact"
+    add_values(data, "emission_exact", "pump", exact, label=label, method="exact", N=N)
     for method, (text, _) in METHODS.items():
-        name, runs = f"emission_{method}", found[method]
-        data[name] = ("pump", [float(r.expect["emission"]) for r in runs], common)
-        data[name].attrs |= {
-            "long_name": f"{LABEL}, {text}",
-            "method": "twa",
-            "ntraj": runs[0].ntraj,
-            "seed": str(seed),
-            "dt": STEP,
-            "sem": f"{name}_sem",
-            "ancillary_variables": f"{name}_sem",
-            "reference": "emission_exact",
-        }
-        data[f"{name}_sem"] = ("pump", [float(r.sem["emission"]) for r in runs], {"units": "1"})
-        data[f"{name}_sem"].attrs["long_name"] = f"{LABEL}, {text}, standard error"
+        values, errors = (
+            [float(part["emission"]) for part in parts]
+            for parts in zip(*((r.expect, r.sem) for r in found[method]), strict=True)
+        )
+        facts = {"ntraj": found[method][0].ntraj, "seed": str(how["seed"]), "dt": STEP}
+        add_values(
+            data, f"emission_{method}", "pump", values, errors, label=f"{LABEL}, {text}",
+            method="twa", reference="emission_exact", N=N, **facts,
+        )  # fmt: skip
     return data
 
 
 def checks(data: xarray.Dataset) -> list[Check]:
     """The largest relative deviation of the Bloch form, over all pump rates."""
-    change, error = difference(data, "emission_twa")
     exact = data["emission_exact"].values
-    k = int(np.argmax(np.abs(change / exact)))
-    value, sem = abs(float(change[k] / exact[k])), float(error[k] / exact[k])
+    k, value, sem = largest(*(part / exact for part in difference(data, "emission_twa")))
     what = f"largest relative deviation, Bloch form (at γ/Γ = {float(data['pump'][k]):.3g})"
-    return [Check(what, value, sem, f"at most {REQUIRED:g}", keeps(value, sem, REQUIRED))]
+    return [judged(what, value, sem, at_most=REQUIRED)]
 
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Emission above, relative deviation below."""
-    figure, axes = new_figure(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.1, 1.3]})
-    figure.set_size_inches(7.6, 6.8)
+    figure, axes = above_and_below(7.6, 6.8, ratio=1.6)
     upper, lower = axes[:, 0]
     pump, exact = data["pump"].values, data["emission_exact"].values
     for (method, (text, _)), colour, marker in zip(METHODS.items(), COLOURS, "oDs", strict=False):
@@ -124,16 +106,10 @@ def draw(data: xarray.Dataset) -> Drawing:
             pump, 100 * change / exact, 100 * error / exact, linestyle=":", linewidth=1, **marks
         )
     upper.plot(pump, exact, "k--", linewidth=1.1, label="exact")
-    lower.axhline(0, color="black", linewidth=0.9, linestyle="--")
     lower.axhspan(-100 * REQUIRED, 100 * REQUIRED, color="0.92", linewidth=0, zorder=0)
     upper.axhspan(0.5 * min(exact.min(), 1 / N), 2 / N, color="0.9", linewidth=0, zorder=0)
-    upper.annotate(
-        r"$\langle J^+J^-\rangle < 2$",
-        (0.97, 0.03),
-        xycoords="axes fraction",
-        ha="right",
-        color="0.35",
-    )
+    small = r"$\langle J^+J^-\rangle < 2$"
+    upper.annotate(small, (0.97, 0.03), xycoords="axes fraction", ha="right", color="0.35")
     upper.set(xscale="log", yscale="log", ylim=(0.5 * min(exact.min(), 1 / N), None))
     upper.set_ylabel(r"steady emission  $\langle J^+J^-\rangle / N$")
     lower.set_ylabel("deviation (%)")
@@ -141,9 +117,8 @@ def draw(data: xarray.Dataset) -> Drawing:
     lower.xaxis.set_major_formatter("{x:g}")
     upper.yaxis.set_major_formatter("{x:g}")
     upper.legend(loc="upper left")
-    counts = sorted({data[f"emission_{method}"].attrs["ntraj"] for method in METHODS})
     upper.set_title(
-        rf"$N = {N}$ emitters: TWA with {' and '.join(map(in_title, counts))} trajectories, "
+        rf"$N = {N}$ emitters: TWA with {trajectories(data)}, "
         "bars: one standard error",
         fontsize=12,
     )
@@ -151,10 +126,10 @@ def draw(data: xarray.Dataset) -> Drawing:
 
 
 FIGURE = Figure(
-    name="ruks-2b-inset",
-    title="Steady emission against the pump rate, N = 25, in all forms",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "ruks-2b-inset",
+    "Steady emission against the pump rate, N = 25, in all forms",
+    f"{PAPER}, Fig. 2(b), inset",
+    make,
+    draw,
+    checks,
 )

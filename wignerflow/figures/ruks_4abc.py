@@ -1,7 +1,7 @@
 r"""A chain of a hundred pumped ensembles: Ruks, Fig. 4(a), (b) and (c).
 
 M = 100 ensembles of N = 250 emitters, pump gamma = 250 Gamma, phi = pi/10 between neighbours, all
-down (see :mod:`.ruks_chain`). Over logarithmic time: (a) forward and backward emission
+down (see :mod:`.ruks`). Over logarithmic time: (a) forward and backward emission
 :math:`\langle L^\dagger L\rangle/N_{tot}^2`, (b) emission of every site
 :math:`\langle J^+_mJ^-_m\rangle/N^2`, (c) the structure factor
 :math:`S(p) = \sum_{mm'} e^{ip(m-m')}\langle J^+_m J^-_{m'}\rangle`, whose peaks at p = -phi and
@@ -20,9 +20,9 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Check, Figure, Say, add_curve, dataset, in_title, silent
-from .ruks import PAPER
-from .ruks_chain import chain_model, emissions
+from .contract import Asked, Check, Figure, add_curve, axis, dataset
+from .drawing import trajectories
+from .ruks import PAPER, chain_model, emissions
 
 if TYPE_CHECKING:
     import xarray
@@ -36,28 +36,17 @@ STEP = 1.0
 NTRAJ, QUICK = 512, 64
 #: Momenta in (-pi, pi], 20 of them per multiple of phi.
 MOMENTA = 200
-SOURCE = f"{PAPER}, Fig. 4(a), (b), (c)"
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Totals and maps over site and momentum, 512 trajectories; 64 to Gamma t = 0.2 where quick."""
-    ntraj = (QUICK if quick else NTRAJ) if ntraj is None else ntraj
-    seed = 7 if seed is None else seed
-    last = LAST / 10 if quick else LAST
-    times = np.concatenate([[0.0], np.geomspace(FIRST, last, 100 if quick else 160)])
+    how = asked.sampling(asked.many(NTRAJ, QUICK), STEP / (M * N))
+    last, points = (LAST / 10, 100) if asked.quick else (LAST, 160)
+    times = np.concatenate([[0.0], np.geomspace(FIRST, last, points)])
     momenta = np.pi * (np.arange(MOMENTA) + 1 - MOMENTA // 2) / (MOMENTA // 2)
     data = dataset(
-        "ruks-4abc",
-        SOURCE,
-        {
-            "time": ("time", times, {"long_name": "time Gamma t", "symbol": "Γt", "units": "1"}),
+        axis("time", times, "time Gamma t", "Γt")
+        | {
             "site": ("site", np.arange(1, M + 1), {"long_name": "site m"}),
             "momentum": ("momentum", momenta, {"long_name": "momentum p"}),
         },
@@ -67,7 +56,7 @@ def make(
         pump=PUMP,
         phi=PHI,
         initial="all down",
-        quick=int(quick),
+        quick=int(asked.quick),
     )
     chain, model = chain_model(M, N, PHI, PUMP)
     forward, backward = emissions(chain, PHI)
@@ -77,22 +66,15 @@ def make(
         "site_emission": chain.Jp * chain.Jm / N**2,
         "structure": wf.StructureFactor(chain.Jm, momenta),
     }
-    say(f"{M} ensembles of {N}: {ntraj} trajectories")
-    result = wf.solve(
-        model, times, e_ops=e_ops, ntraj=ntraj, seed=seed, threads=threads, dt=STEP / (M * N),
-        progress=False,
-    )  # fmt: skip
-    for name in ("forward", "backward"):
-        add_curve(data, name, "time", result, name, label=f"{name} emission / N_tot²")
-    for name, axis, label in (
-        ("site_emission", "site", "site emission / N²"),
-        ("structure", "momentum", "structure factor S(p)"),
+    asked.say(f"{M} ensembles of {N}: {how['ntraj']} trajectories")
+    result = wf.solve(model, times, e_ops=e_ops, progress=False, **how)
+    for name, dims, label in (
+        ("forward", "time", "forward emission / N_tot²"),
+        ("backward", "time", "backward emission / N_tot²"),
+        ("site_emission", ("time", "site"), "site emission / N²"),
+        ("structure", ("time", "momentum"), "structure factor S(p)"),
     ):
-        facts = {"long_name": label, "units": "1", "method": result.method, "ntraj": ntraj}
-        facts |= {"seed": str(result.seed), "dt": result.dt, "sem": f"{name}_sem"}
-        data[name] = (("time", axis), result.expect[name], facts)
-        data[f"{name}_sem"] = (("time", axis), result.sem[name])
-        data[f"{name}_sem"].attrs = {"long_name": f"{label}, standard error"}
+        add_curve(data, name, dims, result, name, label=label)
     data.attrs["run_seconds"] = result.stats["run_time"]
     data.attrs["ns_per_ensemble_step"] = result.stats["ns_per_trajectory_step"] / M
     return data
@@ -176,7 +158,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     bottom.set_xlim(t[0], t[-1])
     figure.suptitle(
         rf"Chain of $M = {M}$ ensembles of $N = {N}$, pump $\gamma = 250\,\Gamma$, "
-        rf"$\varphi = \pi/10$;  {in_title(data['forward'].attrs['ntraj'])} trajectories",
+        rf"$\varphi = \pi/10$;  {trajectories(data)}",
         fontsize=12,
     )
     return figure
@@ -191,10 +173,10 @@ def _map(ax: Axes, t: Any, y: Any, values: Any, label: str, top: float | None = 
 
 
 FIGURE = Figure(
-    name="ruks-4abc",
-    title="Chain of 100 ensembles: total and site emission and structure factor over log time",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "ruks-4abc",
+    "Chain of 100 ensembles: total and site emission and structure factor over log time",
+    f"{PAPER}, Fig. 4(a), (b), (c)",
+    make,
+    draw,
+    checks,
 )

@@ -2,7 +2,7 @@ r"""A weak forward drive turns the emission of a pumped chain forward: Ruks, Fig
 
 Chains of M = 20, 30, 50, 100 and 500 ensembles of N = 250 emitters with the medium's phase
 M phi = 10 pi and the cooperativity Gamma N_tot/gamma = 100 held fixed, all down at t = 0, and the
-forward drive Omega sum_m (e^{-i phi m} J^+_m + h.c.) switched on (see :mod:`.ruks_chain`). Shown
+forward drive Omega sum_m (e^{-i phi m} J^+_m + h.c.) switched on (see :mod:`.ruks`). Shown
 are the fractions :math:`\langle I_F\rangle/\langle I_F + I_B\rangle` and
 :math:`\langle I_B\rangle/\langle I_F + I_B\rangle` at t = 2/Gamma against Omega/gamma.
 
@@ -28,9 +28,9 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import Check, Figure, Say, dataset, in_title, silent
-from .ruks import PAPER
-from .ruks_chain import chain_model, emissions
+from .contract import Asked, Check, Figure, Say, add_values, axis, dataset, in_title
+from .drawing import shades
+from .ruks import PAPER, chain_model, emissions
 
 if TYPE_CHECKING:
     import xarray
@@ -52,7 +52,6 @@ PILOT_DRIVE = 0.1
 #: Forward fractions to be found: (M, Omega/gamma) -> value.
 EXPECTED = {(50, 0.1): 0.66, (50, 0.3): 0.955, (100, 0.1): 0.78, (100, 0.3): 0.963}
 MEMORY = 2e9
-SOURCE = f"{PAPER}, Fig. 4(d)"
 
 
 def run(M: int, drive: float, scaled_step: float, **sampling: Any) -> wf.Result:
@@ -93,26 +92,17 @@ def choose_step(say: Say, **sampling: Any) -> tuple[float, list[list[float]]]:
     raise RuntimeError(f"No step met the tolerance: {rows}")
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Five sizes and nine drives, 500 trajectories each; two sizes and five drives where quick."""
-    sizes, drives = (QUICK_SIZES, QUICK_DRIVES) if quick else (SIZES, DRIVES)
-    ntraj = (QUICK_NTRAJ if quick else NTRAJ) if ntraj is None else ntraj
-    seed = 7 if seed is None else seed
+    sizes, drives = (QUICK_SIZES, QUICK_DRIVES) if asked.quick else (SIZES, DRIVES)
+    how = asked.sampling(asked.many(NTRAJ, QUICK_NTRAJ))
+    del how["dt"]  # is chosen
     start = time.perf_counter()
-    pilot = QUICK_PILOT if quick else PILOT_NTRAJ
-    step, rows = choose_step(say, ntraj=pilot, seed=seed + 1, threads=threads)
-    facts = {"long_name": "drive Omega / gamma", "symbol": "Ω/γ", "units": "1"}
+    pilot = how | {"ntraj": QUICK_PILOT if asked.quick else PILOT_NTRAJ, "seed": how["seed"] + 1}
+    step, rows = choose_step(asked.say, **pilot)
+    sampling = {"ntraj": how["ntraj"], "seed": str(how["seed"])}
     data = dataset(
-        "ruks-4d",
-        SOURCE,
-        {"drive": ("drive", list(drives), facts), "M": ("M", list(sizes))},
+        axis("drive", list(drives), "drive Omega / gamma", "Ω/γ") | {"M": ("M", list(sizes))},
         Gamma=1.0,
         N=N,
         phi="10 pi / M",
@@ -122,25 +112,23 @@ def make(
         scaled_step=step,
         step_change=rows[-1][1],
         step_change_sem=rows[-1][2],
-        ntraj=ntraj,
-        seed=str(seed),
-        quick=int(quick),
+        quick=int(asked.quick),
+        **sampling,
     )
     names = ("forward_fraction", "backward_fraction", "emission")
     values, errors = np.empty((2, len(names), len(sizes), len(drives)))
     for i, M in enumerate(sizes):
-        say(f"M = {M}: {ntraj} trajectories, {len(drives)} drives")
+        asked.say(f"M = {M}: {how['ntraj']} trajectories, {len(drives)} drives")
         for j, drive in enumerate(drives):
-            result = run(M, drive, step, ntraj=ntraj, seed=seed, threads=threads)
+            result = run(M, drive, step, **how)
             for k, name in enumerate(names):
                 values[k, i, j], errors[k, i, j] = result.expect[name][-1], result.sem[name][-1]
             for text in result.stats["warnings"]:
                 data.attrs["warnings"] += f"M = {M}, drive = {drive}: {text}\n"
     for k, name in enumerate(names):
         label = name.replace("_", " ") + (" / N_tot²" if name == "emission" else "")
-        facts = {"long_name": label, "units": "1", "method": "twa", "sem": f"{name}_sem"}
-        data[name] = (("M", "drive"), values[k], facts | {"ntraj": ntraj, "seed": str(seed)})
-        data[f"{name}_sem"] = (("M", "drive"), errors[k], {"long_name": f"{label}, standard error"})
+        facts = {"label": label, "method": "twa"} | sampling
+        add_values(data, name, ("M", "drive"), values[k], errors[k], **facts)
     data.attrs["seconds"] = time.perf_counter() - start
     data.attrs["peak_memory"] = float(_peak_memory())
     return data
@@ -183,16 +171,12 @@ def checks(data: xarray.Dataset) -> list[Check]:
 
 def draw(data: xarray.Dataset) -> Drawing:
     """Forward fractions solid, backward dashed, dark to light with M."""
-    import matplotlib as mpl
-
     figure, axes = new_figure(1, 1)
     figure.set_size_inches(7.4, 5.4)
     ax = axes[0, 0]
     sizes = data["M"].values
     x = data["drive"].values
-    for M, colour in zip(
-        sizes, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(sizes))), strict=True
-    ):
+    for M, colour in zip(sizes, shades(len(sizes)), strict=True):
         for name, style, marker in (("forward", "-", "o"), ("backward", "--", "s")):
             y = data[f"{name}_fraction"].sel(M=M).values
             e = data[f"{name}_fraction_sem"].sel(M=M).values
@@ -215,10 +199,10 @@ def draw(data: xarray.Dataset) -> Drawing:
 
 
 FIGURE = Figure(
-    name="ruks-4d",
-    title="Directional emission of chains of 20 to 500 ensembles against a weak forward drive",
-    source=SOURCE,
-    make=make,
-    draw=draw,
-    checks=checks,
+    "ruks-4d",
+    "Directional emission of chains of 20 to 500 ensembles against a weak forward drive",
+    f"{PAPER}, Fig. 4(d)",
+    make,
+    draw,
+    checks,
 )

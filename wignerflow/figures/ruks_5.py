@@ -18,7 +18,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Figure, Say, add_curve, dataset, difference, in_title, sampled, silent
+from .contract import Asked, Figure, add_curve, axis, dataset, in_title
+from .drawing import ZERO, band, deviation, exact, trajectories
 from .ruks import PAPER
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ STEP = 0.025
 REQUIRED = {10: 0.02, 50: 0.006}
 CHANNELS = {"none": "no local dissipation", "dephasing": "local dephasing", "decay": "local decay"}
 STARTS = {"ground": wf.down, "inverted": wf.up}
-SOURCE = f"{PAPER}, Fig. 5"
 
 
 def name_of(channel: str, start: str, N: int, method: str) -> str:
@@ -54,55 +54,37 @@ def time_crystal(N: int, channel: str, start: str) -> tuple[wf.Ensemble, wf.Mode
     return atoms, wf.Model(DRIVE * N * atoms.Jx, jumps, initial={atoms: STARTS[start]})
 
 
-def make(
-    quick: bool = False,
-    *,
-    ntraj: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    say: Say = silent,
-) -> xarray.Dataset:
+def make(asked: Asked) -> xarray.Dataset:
     """Inversion by TWA (10^5 trajectories) and, up to N = 50, exactly."""
-    ntraj = (20_000 if quick else 100_000) if ntraj is None else ntraj
-    seed = 7 if seed is None else seed
     scaled = np.linspace(0, LAST, 151)
-    facts = {"long_name": "scaled time N Gamma t", "symbol": "NΓt", "units": "1"}
     data = dataset(
-        "ruks-5",
-        SOURCE,
-        {"scaled_time": ("scaled_time", scaled, facts)},
+        axis("scaled_time", scaled, "scaled time N Gamma t", "NΓt"),
         Gamma=1.0,
         Omega="N Gamma",
         local_rate="0.2 N Gamma",
         numbers=list(NUMBERS),
     )
-    exact_up_to = 10 if quick else EXACT_UP_TO
     for channel, text in CHANNELS.items():
         for N in NUMBERS:
-            exact = exact_up_to >= N
-            say(f"{text}, N = {N}: {ntraj} trajectories" + (", exact blocks" if exact else ""))
+            exact = N <= (10 if asked.quick else EXACT_UP_TO)
+            how = asked.sampling(asked.many(100_000, 20_000), STEP / N)
+            known = ", exact blocks" if exact else ""
+            asked.say(f"{text}, N = {N}: {how['ntraj']} trajectories{known}")
             for start in STARTS:
                 atoms, model = time_crystal(N, channel, start)
                 options: dict[str, Any] = {"e_ops": {"inversion": atoms.Jz / N}, "progress": False}
-                sampling: dict[str, Any] = {"ntraj": ntraj, "seed": seed, "threads": threads}
-                results = {"twa": wf.solve(model, scaled / N, dt=STEP / N, **sampling, **options)}
+                results = {"twa": wf.solve(model, scaled / N, **how, **options)}
                 if exact:
                     results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
                 for method, result in results.items():
                     judged = exact and method == "twa"
                     add_curve(
-                        data,
-                        name_of(channel, start, N, method),
-                        "scaled_time",
-                        result,
-                        "inversion",
-                        label=f"⟨Jz⟩/N, {text}, {start}, N = {N}, {method}",
+                        data, name_of(channel, start, N, method), "scaled_time", result,
+                        "inversion", label=f"⟨Jz⟩/N, {text}, {start}, N = {N}, {method}",
                         reference=name_of(channel, start, N, "exact") if judged else None,
                         required=REQUIRED.get(N) if judged else None,
-                        N=N,
-                        channel=channel,
-                        start=start,
-                    )
+                        N=N, channel=channel, start=start,
+                    )  # fmt: skip
     return data
 
 
@@ -117,7 +99,7 @@ def draw(data: xarray.Dataset) -> Drawing:
             _curves(axes[row, column], data, channel, start)
             _deviations(axes[2, column], data, channel, start)
         axes[0, column].set_title(text)
-        axes[2, column].axhline(0, color="black", linewidth=0.9, linestyle="--")
+        axes[2, column].axhline(0, **ZERO)
         axes[2, column].set_xlabel(r"scaled time  $N\Gamma t$")
     for row, start in enumerate(STARTS):
         axes[row, 0].set_ylabel(rf"$\langle J_z\rangle/N$ from {start}")
@@ -128,10 +110,9 @@ def draw(data: xarray.Dataset) -> Drawing:
         ax.plot([], [], color=colour, linewidth=2.6, label=f"TWA, $N =$ {in_title(N)}")
     ax.plot([], [], "k--", linewidth=1.1, label="exact")
     ax.legend(loc="upper right", ncols=2)
-    counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
     figure.suptitle(
         r"Boundary time crystal: $\Omega = N\Gamma$, local rate $\gamma = 0.2\,N\Gamma$;  "
-        f"TWA with {' and '.join(map(in_title, counts))} trajectories, bands: one standard error",
+        f"TWA with {trajectories(data)}, bands: one standard error",
         fontsize=13,
     )
     return figure
@@ -142,29 +123,21 @@ def _numbers(data: xarray.Dataset) -> list[int]:
 
 
 def _curves(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
-    x = data["scaled_time"].values
     for N, colour in zip(_numbers(data), COLOURS, strict=False):
-        name = name_of(channel, start, N, "twa")
-        y, e = data[name].values, data[f"{name}_sem"].values
-        ax.plot(x, y, color=colour, linewidth=2.6)
-        ax.fill_between(x, y - e, y + e, color=colour, alpha=0.3, linewidth=0)
+        band(ax, data, name_of(channel, start, N, "twa"), colour)
     for N in _numbers(data):
         name = name_of(channel, start, N, "exact")
         if name in data:
-            ax.plot(x, data[name].values, "k--", linewidth=1.1)
+            exact(ax, data, name)
     ax.set_ylim(-0.55, 0.62)
 
 
 def _deviations(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
-    x = data["scaled_time"].values
     style = "-" if start == "ground" else ":"
     for N, colour in zip(_numbers(data), COLOURS, strict=False):
         name = name_of(channel, start, N, "twa")
         if "reference" in data[name].attrs:
-            change, error = difference(data, name)
-            ax.plot(x, 1e3 * change, color=colour, linewidth=1.4, linestyle=style)
-            low, high = 1e3 * (change - error), 1e3 * (change + error)
-            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            deviation(ax, data, name, colour, 1e3, linestyle=style)
     if ax.get_subplotspec().colspan.start == 0 and start == "inverted":  # type: ignore[union-attr]
         ax.plot([], [], color="0.4", linewidth=1.4, label="from ground")
         ax.plot([], [], color="0.4", linewidth=1.4, linestyle=":", label="from inverted")
@@ -172,9 +145,9 @@ def _deviations(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> Non
 
 
 FIGURE = Figure(
-    name="ruks-5",
-    title="Boundary time crystal without and with local dephasing or decay",
-    source=SOURCE,
-    make=make,
-    draw=draw,
+    "ruks-5",
+    "Boundary time crystal without and with local dephasing or decay",
+    f"{PAPER}, Fig. 5",
+    make,
+    draw,
 )
