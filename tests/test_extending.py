@@ -8,7 +8,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.derived import DERIVED
 from wignerflow.model.couplings import COUPLINGS, Coupling
-from wignerflow.model.kinds.declared import Word
+from wignerflow.model.kinds.base import Word
 from wignerflow.model.mode_states import MODE_STATES, ModeState
 from wignerflow.model.subsystems import KINDS, Subsystem
 from wignerflow.phasespace.method import TrajectoryMethod

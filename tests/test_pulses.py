@@ -391,7 +391,7 @@ def test_truncation_and_estimates_know_them():
 
 
 def test_symmetries_know_them():
-    from wignerflow.model.symmetry_search import symmetries
+    from wignerflow.model.symmetry import symmetries
 
     spins = wf.Spin(name="spins", count=4)
 

@@ -76,8 +76,6 @@ if TYPE_CHECKING:
     from .model.level_states import levels as levels
     from .model.level_states import mixture as mixture
     from .model.levels import Levels as Levels
-    from .model.line import Line as Line
-    from .model.line import Mirror as Mirror
     from .model.links import Link as Link
     from .model.mode_states import coherent as coherent
     from .model.mode_states import fock as fock
@@ -101,6 +99,8 @@ if TYPE_CHECKING:
     from .model.subsystems import Ensemble as Ensemble
     from .model.subsystems import Mode as Mode
     from .model.subsystems import Spin as Spin
+    from .model.waveguides import Line as Line
+    from .model.waveguides import Mirror as Mirror
     from .model.waveguides import waveguide as waveguide
     from .model.zeeman import Zeeman as Zeeman
     from .model.zeeman import zeeman as zeeman
@@ -145,7 +145,6 @@ _MODULES = {
     "model.couplings": "AllToAll NearestNeighbour PowerLaw Waveguide",
     "model.level_states": "density level levels mixture",
     "model.levels": "Levels",
-    "model.line": "Line Mirror",
     "model.links": "Link",
     "model.mode_states": "coherent fock squeezed thermal vacuum",
     "model.model": "Jump LocalJump Model",
@@ -155,7 +154,7 @@ _MODULES = {
     "model.spread": "spread",
     "model.states": "bloch bloch_vector down up",
     "model.subsystems": "CollectiveSpin Ensemble Mode Spin",
-    "model.waveguides": "waveguide",
+    "model.waveguides": "Line Mirror waveguide",
     "model.zeeman": "Zeeman zeeman",
     "moments.method": "Cumulant",
     "phasespace.cluster_twa": "ClusterTWA",

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from . import _check
 from .derived import DERIVED, Derived, Operator, hermitian
 from .model.model import Model
-from .model.operators import ArrayOp, CoupleNode, LocalOp, Measurable, Op, Site, SumNode
+from .model.normal import CoupleNode, Site, SumNode
+from .model.operators import ArrayOp, LocalOp, Measurable, Op
 from .model.printing import op_text
 from .model.products import PairProducts
 from .model.subsystems import SAME_NAME, Subsystem, naming

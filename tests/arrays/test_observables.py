@@ -10,8 +10,9 @@ from wignerflow.kernels import numpy_lanes
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
-from wignerflow.model import plain_ops
 from wignerflow.model.products import FourierProducts, PairProducts
+from wignerflow.model.reading import read_with
+from wignerflow.model.serialize import ops_to_dicts
 from wignerflow.phasespace import lower
 from wignerflow.phasespace.channels import MatrixChannel
 
@@ -167,8 +168,8 @@ def test_plain_form_keeps_the_grid():
     chain = wf.Ensemble(N, count=3, name="chain")
     model = wf.Model(initial={chain: wf.up})
     products = wf.StructureFactor(chain.Jm, np.linspace(-1, 2, 7)).inputs()["S"]
-    (plain,) = plain_ops.ops_to_dicts(model, [products], np.array([0.0]))
-    _, (back,) = plain_ops.read(model.to_dict(), [plain])
+    (plain,) = ops_to_dicts(model, [products], np.array([0.0]))
+    _, (back,) = read_with(model.to_dict(), [plain])
     assert isinstance(back, FourierProducts)
     np.testing.assert_array_equal(back.left.toarray(), products.left.toarray())
 

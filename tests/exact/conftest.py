@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 
 import wignerflow as wf
-from wignerflow.model.level_words import levels_of
+from wignerflow.model.words import levels_of
 
 PAULI = {
     "x": np.array([[0, 1], [1, 0]], complex),

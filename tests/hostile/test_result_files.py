@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import wignerflow as wf
 from wignerflow import store
 from wignerflow.checkpoint import Found
-from wignerflow.model.plain_ops import read
+from wignerflow.model.reading import read_with as read
 from wignerflow.result import load_record
 from wignerflow.solving.provenance import read_call
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.model.inputs import vacuum_form
+from wignerflow.model.jumps import vacuum_form
 
 TIMES = np.linspace(0, 3, 4)
 KAPPA, DETUNING = 0.9, 0.4

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 import wignerflow as wf
 from wignerflow.model.display import display_terms, ladder_word
-from wignerflow.model.factors import Site, SumNode
 from wignerflow.model.latex import latex_lines, model_latex, op_latex
+from wignerflow.model.normal import Site, SumNode
 from wignerflow.model.numerals import number
 from wignerflow.model.printing import MAX_TERMS, text
 from wignerflow.model.words import ANGULAR

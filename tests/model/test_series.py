@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.model import series
+from wignerflow.model import links as series
 
 TIMES = np.linspace(0, 3, 7)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.model.symmetry import averaged
-from wignerflow.model.symmetry_search import symmetries
+from wignerflow.model.symmetry import averaged, symmetries
 from wignerflow.observables import flatten
 
 M = 4

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..model.level_words import MOST
 from ..model.levels import Levels, LevelsMember
 from ..model.subsystems import (
     CollectiveMember,
@@ -19,6 +18,7 @@ from ..model.subsystems import (
     Spin,
     Subsystem,
 )
+from ..model.words import MOST
 from .base import Means, Operator, PerMember, divide
 
 #: What has an angular momentum.

@@ -13,10 +13,10 @@ from math import comb
 import numpy as np
 
 from ..model.level_states import LevelState
-from ..model.level_words import levels_of
 from ..model.levels import Levels
 from ..model.model import Model
 from ..model.op import Op
+from ..model.words import levels_of
 from .symmetric import PURE
 
 #: Numbers that a count may take; beyond, all elements are counted.

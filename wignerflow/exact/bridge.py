@@ -14,7 +14,6 @@ import numpy as np
 from .. import _check
 from ..model.coefficients import Coef
 from ..model.level_states import LevelState
-from ..model.level_words import levels_of
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Jump, LocalJump, Model
@@ -22,6 +21,7 @@ from ..model.operators import ArrayOp, Op
 from ..model.pulses import refuse_pulses
 from ..model.states import BlochState, State, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
+from ..model.words import levels_of
 from . import mode_states
 from .factors import Factors
 

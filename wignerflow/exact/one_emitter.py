@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ..model.level_states import LevelState
-from ..model.level_words import letter
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.states import BlochState, State
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
+from ..model.words import letter
 from . import mode_states
 
 Matrix = NDArray[np.complex128]

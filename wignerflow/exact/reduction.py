@@ -22,14 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.arrays import ArrayOp
 from ..model.coefficients import Coef
 from ..model.couplings import Coupling
-from ..model.factors import CoupleNode, Factor, Site, SumNode
 from ..model.jumps import member_rates
-from ..model.local import LocalOp
 from ..model.model import Jump, LocalJump, Model
+from ..model.normal import CoupleNode, Factor, Site, SumNode
 from ..model.op import Op
+from ..model.operators import ArrayOp, LocalOp
 from ..model.pulses import Pulse
 from ..model.states import BlochState
 from ..model.subsystems import Ensemble, Spin, Subsystem

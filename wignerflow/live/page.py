@@ -22,7 +22,7 @@ from ..derived import Derived
 from ..kernels.wasm import WasmModule
 from ..model.latex import latex_lines
 from ..model.model import Model
-from ..model.plain_ops import ops_to_dicts
+from ..model.serialize import ops_to_dicts
 from ..result import Result
 from ..solving import resolve_method, trajectories_of
 from ..solving.provenance import read_call, write_call

@@ -21,6 +21,15 @@ _serial = itertools.count()
 _PLAIN = frozenset((float, complex, np.float64, np.complex128))
 
 
+def scalar(argument: str, value: Any) -> complex | None:
+    """A number, as a complex one; None where it is none."""
+    if isinstance(value, (numbers.Number, np.bool_)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    ):
+        return complex(_check.numeric_array(argument, value, complex))
+    return None
+
+
 class Coef:
     r"""A scalar function of time, :math:`c(t)`, given by a callable or by samples.
 
@@ -233,7 +242,7 @@ class Coef:
         out = {"times": (self.times + 0.0).tolist(), "real": values.real.tolist()}
         return {**out, "imag": values.imag.tolist()} if np.any(values.imag) else out
 
-    if TYPE_CHECKING:  # ``forms`` and ``op`` give them these
+    if TYPE_CHECKING:  # the package and ``op`` give them these
 
         @staticmethod
         def from_dict(data: dict[str, Any]) -> Coef: ...
@@ -284,14 +293,12 @@ class Coef:
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Coef):
             return self.times_coef(other)
-        if isinstance(other, (numbers.Number, np.bool_)) or (
-            isinstance(other, np.ndarray) and other.ndim == 0
-        ):
-            value = complex(_check.numeric_array("scalar", other, complex))
-            new = self._copy()
-            new.factor = self.factor * (value.conjugate() if self.conjugated else value)
-            return new
-        return NotImplemented
+        value = scalar("scalar", other)
+        if value is None:
+            return NotImplemented
+        new = self._copy()
+        new.factor = self.factor * (value.conjugate() if self.conjugated else value)
+        return new
 
     __rmul__ = __mul__
 

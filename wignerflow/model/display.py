@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from .coefficients import Coef
-from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode
+from .normal import CoupleNode, Factor, Factors, Key, MemberWord, Site, SumNode
 from .numerals import number
 from .op import Op
 from .words import ANGULAR, Algebra

@@ -1,24 +1,23 @@
-r"""Operators and master equations as LaTeX; any engine sets every line, mathtext included."""
+r"""Operators and master equations as LaTeX, for any engine, mathtext included, and in notebooks."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .arrays import ArrayOp
+from ..html import Raw, table
 from .coefficients import Coef
 from .display import display_terms, joined, phase_ramp
-from .factors import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
-from .local import LocalOp
+from .model import Jump, LocalJump, Model
+from .normal import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
 from .numerals import latex_name, number, runs
 from .op import Op
+from .operators import ArrayOp, LocalOp
 from .subsystems import Subsystem, naming
-
-if TYPE_CHECKING:
-    from .model import Jump, LocalJump, Model
 
 
 def _latex_numbers(text: str) -> str:
@@ -221,3 +220,35 @@ def model_latex(model: Model) -> str:
         for line in latex_lines(model)
     ]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def op_formula(op: Op | ArrayOp | LocalOp) -> str:
+    """An operator as a formula."""
+    return rf"$\displaystyle {op_latex(op)}$"
+
+
+def model_formula(model: Model) -> str:
+    """The master equation as a formula."""
+    return f"$$\n{model_latex(model)}\n$$"
+
+
+def model_html(model: Model) -> str:
+    """The master equation over a table of subsystems and their initial states."""
+    rows = []
+    for sub, states in model.initial.items():
+        shown = [s.text for s in dict.fromkeys(states)]
+        initially = ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
+        rows.append((model.names[sub], sub.text(None), initially))
+    notes: list[str] = [Raw(model_formula(model))]
+    notes += [f"link: {link!r}" for link in model.links]
+    notes += [repr(one) for one in model.pulses]
+    return table("Model", ("subsystem", "what it is", "initially"), rows, notes)
+
+
+def subsystem_html(sub: Subsystem[Any]) -> str:
+    """What a subsystem is, and the operators that stand after its dot."""
+    rows = [
+        (f".{name}", (inspect.getdoc(getattr(type(sub), name)) or "").split("\n")[0])
+        for name in sub.operators()
+    ]
+    return table(repr(sub), ("operator", "what it does"), rows)

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from .kinds.base import Member, Subsystem
-from .kinds.declared import O
+from .kinds.base import Member, O, Subsystem
 from .level_states import LevelState
-from .level_words import MOST, letter, levels_of
-from .local import LocalOp
 from .numerals import latex_name
-from .operators import ArrayOp, Op
+from .operators import ArrayOp, LocalOp, Op
 from .reading_values import nearest, per_member, sequence
-from .words import LEVEL, LEVELS, Algebra
+from .words import LEVEL, LEVELS, MOST, Algebra, letter, levels_of
 
 if TYPE_CHECKING:
     from typing import Self

@@ -51,7 +51,7 @@ class Connection:
         """Raise where it does not belong to the model."""
 
     def join(self, jumps: tuple[Jump | LocalJump, ...], links: list[Any]) -> Any:
-        """Jumps in which links without delay are made one, see ``series``."""
+        """Jumps in which links without delay are made one, see ``links``."""
         raise NotImplementedError
 
 
@@ -169,7 +169,7 @@ class Model:
                 taken.add((end, key))
         #: Links with delays.
         self.links: tuple[Any, ...] = tuple(link for link in ports if not link.instant)
-        #: What links without delay made of the jumps, see ``series``; None: there are none.
+        #: What links without delay made of the jumps, see ``links``; None: there are none.
         self.joined: Any = None
         instant = [link for link in ports if link.instant]
         if instant:
@@ -278,7 +278,7 @@ class Model:
             out += [LocalChannel(sub, m, jump.op, rates[m]) for m in members]
         return out
 
-    if TYPE_CHECKING:  # models know no form and no method: ``forms`` and ``views`` give them these
+    if TYPE_CHECKING:  # no form and no method: the package and ``views`` give these
 
         def latex(self) -> str: ...
 

@@ -8,22 +8,117 @@ of it costs O(M) for arrays of M members (the cost of K times a vector where a c
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .coefficients import Coef
 from .couplings import Coupling, Sparse
-from .factors import CoupleNode, Factor, Factors, Key, MemberWord, Real, Site, SumNode, array_size
+
+if TYPE_CHECKING:
+    from .subsystems import Subsystem
+
+Real = NDArray[np.float64]
+MemberWord = tuple[tuple["Subsystem", str], ...]
+"""One word per subsystem, on the same member of each; sorted by subsystem."""
+
+
+class Site:
+    """A word on member ``m`` of a subsystem."""
+
+    __slots__ = ("key", "m", "sub", "word")
+
+    def __init__(self, sub: Subsystem, m: int, word: str):
+        self.sub, self.m, self.word = sub, m, word
+        self.key: tuple[Any, ...] = (0, (sub.order,), m, word)
+
+    @property
+    def subs(self) -> frozenset[Subsystem]:
+        """The subsystem, as a set."""
+        return frozenset((self.sub,))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Site) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class SumNode:
+    """sum_m w_m * word_m with real weights w, shape (M,)."""
+
+    __slots__ = ("key", "weights", "word")
+
+    def __init__(self, word: MemberWord, weights: Real):
+        self.word, self.weights = word, weights
+        self.key: tuple[Any, ...] = (1, *_side(word, weights))
+
+    @property
+    def subs(self) -> frozenset[Subsystem]:
+        """The arrays it sums over."""
+        return frozenset(s for s, _ in self.word)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SumNode) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class CoupleNode:
+    """sum_{m != m'} u_m K_mm' v_m' left_m right_m' with real K, u, v (u, v None when all one)."""
+
+    __slots__ = ("coupling", "key", "left", "right", "u", "v")
+
+    def __init__(
+        self,
+        left: MemberWord,
+        coupling: Coupling,
+        right: MemberWord,
+        u: Real | None = None,
+        v: Real | None = None,
+    ):
+        if _side(left, u) > _side(right, v):
+            left, right, u, v, coupling = right, left, v, u, coupling.transpose()
+        self.left, self.coupling, self.right, self.u, self.v = left, coupling, right, u, v
+        self.key: tuple[Any, ...] = (2, _side(left, u), coupling.key, _side(right, v))
+
+    @property
+    def subs(self) -> frozenset[Subsystem]:
+        """The arrays it couples."""
+        return frozenset(s for s, _ in self.left + self.right)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CoupleNode) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+Factor = Site | SumNode | CoupleNode
+Factors = tuple[Factor, ...]
+Key = tuple[tuple[Coef, ...], Factors]
+
+
+def _side(word: MemberWord, weights: Real | None) -> tuple[Any, ...]:
+    return (
+        tuple(s.order for s, _ in word),
+        tuple(w for _, w in word),
+        b"" if weights is None else weights.tobytes(),
+    )
+
+
+def array_size(word: MemberWord) -> int:
+    """Number of members of the arrays in a member word."""
+    return int(word[0][0].size)
+
 
 Weights = NDArray[np.complex128]
 MemberTerms = Mapping[MemberWord, Weights]
 Terms = dict[Factors, complex]
-
-ROUNDING = 1e-15  # what is left of sums that cancel, in units of their largest part
 
 # ---------------------------------------------------------------- one word per member
 
@@ -242,10 +337,11 @@ def _commute(a: Factor, b: Factor) -> bool:
         return (a.sub, a.m) != (b.sub, b.m)
     if a.subs.isdisjoint(b.subs):
         return True
-    return all(_words_commute(s, t) for s in _words(a) for t in _words(b))
+    return all(_words_commute(s, t) for s in words_of(a) for t in words_of(b))
 
 
-def _words(f: Factor) -> tuple[MemberWord, ...]:
+def words_of(f: Factor) -> tuple[MemberWord, ...]:
+    """The words of one factor."""
     if isinstance(f, Site):
         return (((f.sub, f.word),),)
     return (f.word,) if isinstance(f, SumNode) else (f.left, f.right)
@@ -276,7 +372,7 @@ def commutator(a: Factor, b: Factor) -> Terms:
         )
     assert isinstance(b, Site)
     n = b.m
-    one = np.ones(array_size(_words(a)[0]), complex)
+    one = np.ones(array_size(words_of(a)[0]), complex)
     S: MemberTerms = {((b.sub, b.word),): one}
     if isinstance(a, SumNode):
         return member(array_commutator(A, S), n)
@@ -331,118 +427,4 @@ def expand_factor(f: Factor) -> Terms:
         pair = member_factors(f.left, int(m)) + member_factors(f.right, int(n))
         for factors, c in normal(pair):
             _add(out, factors, c * float(matrix[m, n]))
-    return out
-
-
-def merged(terms: dict[Key, complex]) -> dict[Key, complex]:
-    """Add up sums over the same words, and lone general couplings, where all else is equal."""
-    groups: dict[object, list[Key]] = {}
-    for key in terms:
-        times, factors = key
-        if not factors or isinstance(factors[-1], Site):
-            continue
-        last, sites = factors[-1], factors[:-1]
-        if isinstance(last, SumNode) and all(isinstance(f, Site) for f in sites):
-            groups.setdefault((times, sites, last.word), []).append(key)
-        elif not sites and isinstance(last, CoupleNode) and isinstance(last.coupling, Sparse):
-            groups.setdefault((times, last.left, last.right), []).append(key)
-    for keys in groups.values():
-        if len(keys) < 2:
-            continue
-        nodes = [(k[1][-1], terms[k]) for k in keys]
-        rounding = ROUNDING * max(_size(f, c) for f, c in nodes)
-        if len(keys) == 2 and all(_size(f, c) > rounding for f, c in nodes):
-            (_, c), (_, d) = nodes
-            if (c.imag == 0 == d.real) or (c.real == 0 == d.imag):
-                continue  # merging would give the same again, but for rounding
-        times, sites = keys[0][0], keys[0][1][:-1]
-        for key in keys:
-            del terms[key]
-        for node, c in _merge_nodes(nodes, rounding):
-            key = (times, (*sites, node))
-            terms[key] = terms.get(key, 0) + c
-    return terms
-
-
-def _size(f: Factor, c: complex) -> float:
-    if isinstance(f, CoupleNode) and isinstance(f.coupling, Sparse):
-        return abs(c) * f.coupling.largest
-    return abs(c)
-
-
-def _merge_nodes(
-    nodes: list[tuple[Factor, complex]], rounding: float
-) -> Iterable[tuple[Factor, complex]]:
-    first = nodes[0][0]
-    if isinstance(first, SumNode):
-        total = np.zeros(first.weights.size, complex)
-        for f, c in nodes:
-            assert isinstance(f, SumNode)
-            total += c * f.weights
-        for weights, c in real_parts(total):
-            if abs(c) > rounding:
-                yield SumNode(first.word, weights), c
-        return
-    assert isinstance(first, CoupleNode) and isinstance(first.coupling, Sparse)
-    make = first.coupling._make
-    matrix: Any = sum(c * f.coupling.csr for f, c in nodes)  # type: ignore[union-attr]
-    for part, unit in ((matrix.real, 1.0 + 0j), (matrix.imag, 1j)):
-        scale = float(np.abs(part.data).max()) if part.nnz else 0.0
-        if scale > rounding:
-            node = CoupleNode(first.left, make((part / scale).astype(complex)), first.right)
-            yield node, unit * scale
-
-
-# ---------------------------------------------------------------- is it zero?
-
-
-def largest_residue(terms: Mapping[Key, complex]) -> float:
-    """How far a combination is from zero, in units of its coefficients.
-
-    Terms over the same words are linear forms in their weights, and different weights may cancel
-    (two phases of one sum, say). Each group of them is contracted with fixed random vectors, which
-    is zero for all vectors only if the group is: O(M), and independent of how it was written.
-    """
-    groups: dict[object, list[tuple[Factors, complex]]] = {}
-    for (times, factors), c in terms.items():
-        shape = tuple(f.key if isinstance(f, Site) else _words(f) for f in factors)
-        groups.setdefault((times, shape), []).append((factors, c))
-    worst = 0.0
-    for group in groups.values():
-        if len(group) == 1:
-            worst = max(worst, abs(group[0][1]))
-            continue
-        for trial in range(2):
-            total, size = 0j, 0.0
-            for factors, c in group:
-                value, norm = 1.0, 1.0
-                for f in factors:
-                    p, n = _project(f, trial)
-                    value, norm = value * p, norm * n
-                total += c * value
-                size = max(size, norm)
-            if size > 0:
-                worst = max(worst, abs(total) / size)
-    return worst
-
-
-def _project(f: Factor, trial: int) -> tuple[float, float]:
-    """The contraction of a factor's weights with random vectors, and its expected size."""
-    if isinstance(f, Site):
-        return 1.0, 1.0
-    if isinstance(f, SumNode):
-        terms = f.weights * _probe(f.word, trial)
-    else:
-        right = _probe(f.right, trial) * (1.0 if f.v is None else f.v)
-        terms = _probe(f.left, trial) * (1.0 if f.u is None else f.u) * f.coupling.apply(right).real
-    return float(terms.sum()), float(np.linalg.norm(terms))
-
-
-@lru_cache(maxsize=64)
-def _probe(word: MemberWord, trial: int) -> Real:
-    # unnamed ones of a kind by their number, so that no two words have the same vector
-    label = "".join(f"{s.name}{s.uid % 2**32 if s.unnamed else ''}.{w}," for s, w in word)
-    rng = np.random.default_rng([zlib.crc32(label.encode()), trial])
-    out = rng.uniform(0.5, 1.5, array_size(word)) * rng.choice([-1.0, 1.0], array_size(word))
-    out.flags.writeable = False
     return out

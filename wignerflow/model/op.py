@@ -5,20 +5,38 @@ from __future__ import annotations
 import cmath
 import copy
 import numbers
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
 from .. import _check
 from . import normal
-from .coefficients import Coef
-from .factors import Factors, Key, Site
+from .coefficients import Coef, scalar
+from .couplings import Sparse
+from .normal import (
+    CoupleNode,
+    Factor,
+    Factors,
+    Key,
+    MemberWord,
+    Real,
+    Site,
+    SumNode,
+    array_size,
+    real_parts,
+    words_of,
+)
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from .subsystems import Subsystem
 
 MAX_POWER = 64
+ROUNDING = 1e-15  # what is left of sums that cancel, in units of their largest part
 
 
 def _times_key(times: tuple[Coef, ...]) -> tuple[Coef, ...]:
@@ -80,6 +98,20 @@ class Symbolic:
 
     __rmatmul__ = __matmul__
 
+    def __pos__(self) -> Self:
+        return self
+
+    def _one(self) -> Self:
+        raise NotImplementedError
+
+    def __pow__(self, power: int) -> Self:
+        if _check.integer("power", power, 0) > MAX_POWER:
+            _check.fail("power", f"be at most {MAX_POWER}", power)
+        out: Any = self._one()
+        for _ in range(power):
+            out = out * self
+        return out  # type: ignore[no-any-return]
+
 
 class Op(Measurable, Symbolic):
     """A symbolic operator: ``terms`` maps (time coefficients, ordered factors) to a complex number.
@@ -89,7 +121,7 @@ class Op(Measurable, Symbolic):
     """
 
     def __init__(self, terms: Mapping[Key, complex] | None = None):
-        self.terms: dict[Key, complex] = normal.merged(
+        self.terms: dict[Key, complex] = merged(
             {k: complex(c) for k, c in (terms or {}).items() if c != 0}
         )
         if not all(map(cmath.isfinite, self.terms.values())):
@@ -113,10 +145,9 @@ class Op(Measurable, Symbolic):
     def _coerce(self, other: Any, what: str) -> Op | None:
         if isinstance(other, Op):
             return other
-        if isinstance(other, (numbers.Number, np.bool_)) or (
-            isinstance(other, np.ndarray) and other.ndim == 0
-        ):
-            return Op.scalar(complex(_check.numeric_array("scalar", other, complex)))
+        value = scalar("scalar", other)
+        if value is not None:
+            return Op.scalar(value)
         if isinstance(other, Coef):
             unit, factor = other.split()
             return Op({((unit,), ()): factor})
@@ -137,9 +168,6 @@ class Op(Measurable, Symbolic):
         return Op(out)
 
     __radd__ = __add__
-
-    def __pos__(self) -> Op:
-        return self
 
     def __neg__(self) -> Op:
         return Op({k: -c for k, c in self.terms.items()})
@@ -169,22 +197,15 @@ class Op(Measurable, Symbolic):
         return NotImplemented if left is None else left * self
 
     def __truediv__(self, other: Any) -> Op:
-        if isinstance(other, (numbers.Number, np.bool_)) or (
-            isinstance(other, np.ndarray) and other.ndim == 0
-        ):
-            value = complex(_check.numeric_array("divisor", other, complex))
-            if value == 0:
-                raise ZeroDivisionError("Argument `divisor` of an operator must not be zero.")
-            return Op({k: c / value for k, c in self.terms.items()})
-        return NotImplemented
+        value = scalar("divisor", other)
+        if value is None:
+            return NotImplemented
+        if value == 0:
+            raise ZeroDivisionError("Argument `divisor` of an operator must not be zero.")
+        return Op({k: c / value for k, c in self.terms.items()})
 
-    def __pow__(self, power: int) -> Op:
-        if _check.integer("power", power, 0) > MAX_POWER:
-            _check.fail("power", f"be at most {MAX_POWER}", power)
-        out = Op.scalar(1)
-        for _ in range(power):
-            out = out * self
-        return out
+    def _one(self) -> Op:
+        return Op.scalar(1)
 
     def canonical(self) -> Op:
         """The same operator with its terms in an order that follows from what they hold."""
@@ -214,7 +235,7 @@ class Op(Measurable, Symbolic):
 
     def is_zero(self, scale: float = 1.0, tolerance: float = 1e-12) -> bool:
         """True if all coefficients are below ``tolerance * scale``, however terms are written."""
-        return normal.largest_residue(self.terms) <= tolerance * max(scale, 1e-300)
+        return largest_residue(self.terms) <= tolerance * max(scale, 1e-300)
 
     def is_hermitian(self, tolerance: float = 1e-12) -> bool:
         """True if the operator equals its adjoint within rounding.
@@ -255,6 +276,123 @@ class Op(Measurable, Symbolic):
             for (times, factors), c in out.items()
             if c != 0
         ]
+
+
+# ---------------------------------------------------------------- terms that are merged
+
+
+def merged(terms: dict[Key, complex]) -> dict[Key, complex]:
+    """Add up sums over the same words, and lone general couplings, where all else is equal."""
+    groups: dict[object, list[Key]] = {}
+    for key in terms:
+        times, factors = key
+        if not factors or isinstance(factors[-1], Site):
+            continue
+        last, sites = factors[-1], factors[:-1]
+        if isinstance(last, SumNode) and all(isinstance(f, Site) for f in sites):
+            groups.setdefault((times, sites, last.word), []).append(key)
+        elif not sites and isinstance(last, CoupleNode) and isinstance(last.coupling, Sparse):
+            groups.setdefault((times, last.left, last.right), []).append(key)
+    for keys in groups.values():
+        if len(keys) < 2:
+            continue
+        nodes = [(k[1][-1], terms[k]) for k in keys]
+        rounding = ROUNDING * max(_size(f, c) for f, c in nodes)
+        if len(keys) == 2 and all(_size(f, c) > rounding for f, c in nodes):
+            (_, c), (_, d) = nodes
+            if (c.imag == 0 == d.real) or (c.real == 0 == d.imag):
+                continue  # merging would give the same again, but for rounding
+        times, sites = keys[0][0], keys[0][1][:-1]
+        for key in keys:
+            del terms[key]
+        for node, c in _merge_nodes(nodes, rounding):
+            key = (times, (*sites, node))
+            terms[key] = terms.get(key, 0) + c
+    return terms
+
+
+def _size(f: Factor, c: complex) -> float:
+    if isinstance(f, CoupleNode) and isinstance(f.coupling, Sparse):
+        return abs(c) * f.coupling.largest
+    return abs(c)
+
+
+def _merge_nodes(
+    nodes: list[tuple[Factor, complex]], rounding: float
+) -> Iterable[tuple[Factor, complex]]:
+    first = nodes[0][0]
+    if isinstance(first, SumNode):
+        total = np.zeros(first.weights.size, complex)
+        for f, c in nodes:
+            assert isinstance(f, SumNode)
+            total += c * f.weights
+        for weights, c in real_parts(total):
+            if abs(c) > rounding:
+                yield SumNode(first.word, weights), c
+        return
+    assert isinstance(first, CoupleNode) and isinstance(first.coupling, Sparse)
+    make = first.coupling._make
+    matrix: Any = sum(c * f.coupling.csr for f, c in nodes)  # type: ignore[union-attr]
+    for part, unit in ((matrix.real, 1.0 + 0j), (matrix.imag, 1j)):
+        scale = float(np.abs(part.data).max()) if part.nnz else 0.0
+        if scale > rounding:
+            node = CoupleNode(first.left, make((part / scale).astype(complex)), first.right)
+            yield node, unit * scale
+
+
+# ---------------------------------------------------------------- is it zero?
+
+
+def largest_residue(terms: Mapping[Key, complex]) -> float:
+    """How far a combination is from zero, in units of its coefficients.
+
+    Terms over the same words are linear forms in their weights, and different weights may cancel
+    (two phases of one sum, say). Each group of them is contracted with fixed random vectors, which
+    is zero for all vectors only if the group is: O(M), and independent of how it was written.
+    """
+    groups: dict[object, list[tuple[Factors, complex]]] = {}
+    for (times, factors), c in terms.items():
+        shape = tuple(f.key if isinstance(f, Site) else words_of(f) for f in factors)
+        groups.setdefault((times, shape), []).append((factors, c))
+    worst = 0.0
+    for group in groups.values():
+        if len(group) == 1:
+            worst = max(worst, abs(group[0][1]))
+            continue
+        for trial in range(2):
+            total, size = 0j, 0.0
+            for factors, c in group:
+                value, norm = 1.0, 1.0
+                for f in factors:
+                    p, n = _project(f, trial)
+                    value, norm = value * p, norm * n
+                total += c * value
+                size = max(size, norm)
+            if size > 0:
+                worst = max(worst, abs(total) / size)
+    return worst
+
+
+def _project(f: Factor, trial: int) -> tuple[float, float]:
+    """The contraction of a factor's weights with random vectors, and its expected size."""
+    if isinstance(f, Site):
+        return 1.0, 1.0
+    if isinstance(f, SumNode):
+        terms = f.weights * _probe(f.word, trial)
+    else:
+        right = _probe(f.right, trial) * (1.0 if f.v is None else f.v)
+        terms = _probe(f.left, trial) * (1.0 if f.u is None else f.u) * f.coupling.apply(right).real
+    return float(terms.sum()), float(np.linalg.norm(terms))
+
+
+@lru_cache(maxsize=64)
+def _probe(word: MemberWord, trial: int) -> Real:
+    # unnamed ones of a kind by their number, so that no two words have the same vector
+    label = "".join(f"{s.name}{s.uid % 2**32 if s.unnamed else ''}.{w}," for s, w in word)
+    rng = np.random.default_rng([zlib.crc32(label.encode()), trial])
+    out = rng.uniform(0.5, 1.5, array_size(word)) * rng.choice([-1.0, 1.0], array_size(word))
+    out.flags.writeable = False
+    return out
 
 
 def _times_coef(first: Coef, second: Coef) -> Op:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from .coefficients import Coef
-from .inputs import Part, root
+from .jumps import Part, root
 from .model import Jump, LocalJump, Model
 from .operators import ArrayOp, Op
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import ArrayOp
 from .coefficients import Coef
 from .display import display_terms, joined, phase_ramp
-from .factors import Factor, MemberWord, Site, SumNode
-from .local import LocalOp
+from .normal import Factor, MemberWord, Site, SumNode
 from .numerals import number
 from .op import Op
+from .operators import ArrayOp, LocalOp
 from .subsystems import Subsystem, naming
 
 if TYPE_CHECKING:

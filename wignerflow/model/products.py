@@ -12,10 +12,9 @@ import numpy as np
 import scipy
 
 from .. import _check
-from .arrays import ArrayOp, member_index
-from .factors import MemberWord
-from .normal import Weights
+from .normal import MemberWord, Weights
 from .op import Op
+from .operators import ArrayOp, member_index
 
 if TYPE_CHECKING:
     from .subsystems import Subsystem

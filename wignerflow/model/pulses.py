@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _check
-from .arrays import ArrayOp
 from .coefficients import Coef
-from .local import LocalOp
 from .op import Op
+from .operators import ArrayOp, LocalOp
 
 if TYPE_CHECKING:
     from .model import Model

@@ -67,14 +67,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 
 from .. import _check
-from .arrays import ArrayOp
 from .coefficients import Coef
-from .factors import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
-from .limits import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
-from .local import LocalOp
+from .normal import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
 from .op import Op
+from .operators import ArrayOp, LocalOp
+from .products import FourierProducts, PairProducts
+from .reading_values import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
@@ -105,6 +106,43 @@ def model_to_dict(model: Model, times: Any = None) -> dict[str, Any]:
     if model.pulses:
         out["pulses"] = [writer.pulse(f"pulses[{k}]", p) for k, p in enumerate(model.pulses)]
     return out
+
+
+def ops_to_dicts(model: Model, ops: Iterable[Op | ArrayOp], times: Any) -> list[dict[str, Any]]:
+    """The plain forms of operators on the subsystems of ``model``.
+
+    Args:
+        model: whose subsystems they act on.
+        ops: operators without time coefficients.
+        times: as for ``model_to_dict``.
+
+    Raises:
+        ValueError: an operator is too large for the format.
+    """
+    writer = _Writer(model, times)
+    return [_write(writer, f"e_ops[{k}]", op) for k, op in enumerate(ops)]
+
+
+def _write(writer: _Writer, where: str, op: Op | ArrayOp) -> dict[str, Any]:
+    if isinstance(op, Op):
+        return {"type": "single", "op": writer.op(where, op)}
+    if isinstance(op, FourierProducts):
+        grid = {"start": op.start, "step": op.step, "momenta": op.size}
+        return {"type": "fourier", **_array(writer, where, op.op), **grid}
+    if isinstance(op, PairProducts):
+        out = {"type": "pairs", **_array(writer, where, op.op), "left": _matrix(op.left)}
+        return out if op.right is None else {**out, "right": _matrix(op.right)}
+    return {"type": "array", **_array(writer, where, op)}
+
+
+def _array(writer: _Writer, where: str, op: ArrayOp) -> dict[str, Any]:
+    return {"members": op.size, "op": writer.array(where, op)}
+
+
+def _matrix(matrix: scipy.sparse.csr_matrix) -> dict[str, Any]:
+    entries = matrix.tocoo()
+    shape = {"rows": int(matrix.shape[0]), "row": entries.row.tolist(), "col": entries.col.tolist()}
+    return {**shape, **_complex_plain(entries.data)}
 
 
 def copied(plain: Any) -> Any:

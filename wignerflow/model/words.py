@@ -5,7 +5,9 @@ A word is a string of letters acting on one member of one subsystem:
 - ``ANGULAR`` momentum: letters ``x y z`` for J_x, J_y, J_z, sorted x <= y <= z
   (Poincare-Birkhoff-Witt order) with [J_a, J_b] = i eps_abc J_c;
 - ``PAULI`` (one spin-1/2): at most one letter ``x y z``, a Pauli matrix;
-- ``LEVELS`` and ``LEVEL`` (one emitter): see ``level_words``;
+- ``LEVELS``, of emitters with levels: letters for X_ab = sum_n |a><b|_n, sorted, with
+  [X_ab, X_cd] = delta_bc X_ad - delta_ad X_cb; ``LEVEL``, of one emitter alone: one letter at most,
+  X_ab X_cd = delta_bc X_ad;
 - ``BOSON``: letters ``d`` (a^+) and ``a``, normal order, [a, a^+] = 1.
 
 The empty word is the identity.
@@ -18,7 +20,43 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import comb, factorial
 
-from . import level_words
+MOST = 8  # levels
+
+
+def letter(a: int, b: int) -> str:
+    """The letter of X_ab."""
+    return chr(48 + MOST * a + b)
+
+
+def levels_of(x: str) -> tuple[int, int]:
+    """a and b of a letter."""
+    return divmod(ord(x) - 48, MOST)
+
+
+def commutator(x: str, y: str) -> tuple[tuple[str, int], ...]:
+    """[x, y] as letters and factors."""
+    (a, b), (c, d) = levels_of(x), levels_of(y)
+    out = ((letter(a, d), 1),) if b == c else ()
+    return (*out, (letter(c, b), -1)) if a == d else out
+
+
+def _multiply_alone(left: str, right: str) -> Combination:
+    """Of one emitter: |a><b|c><d|."""
+    (a, b), (c, d) = levels_of(left), levels_of(right)
+    return {letter(a, d): 1.0} if b == c else {}
+
+
+@lru_cache(maxsize=100_000)
+def _append_level(word: str, x: str) -> Pieces:
+    if not word or word[-1] <= x:
+        return ((word + x, 1.0),)
+    return _swapped(_append_level, word, x, commutator(word[-1], x))
+
+
+def _adjoint_levels(word: str) -> Combination:
+    turned = "".join(letter(b, a) for a, b in map(levels_of, reversed(word)))
+    return _word_times_word(_append_level, "", turned)
+
 
 Combination = dict[str, complex]
 Pieces = tuple[tuple[str, complex], ...]
@@ -73,15 +111,19 @@ def _append_angular(word: str, letter: str) -> Pieces:
     """A word in normal form times one letter."""
     if not word or word[-1] <= letter:
         return ((word + letter, 1.0),)
+    return _swapped(_append_angular, word, letter, (_cross(word[-1], letter),))
+
+
+def _swapped(append: Append, word: str, letter: str, commutator: Pieces) -> Pieces:
+    """head last letter = (head letter) last + head [last, letter]."""
     head, last = word[:-1], word[-1]
-    # head last letter = (head letter) last + head [last, letter]
-    third, c3 = _cross(last, letter)
     out: Combination = {}
-    for w, c in _append_angular(head, letter):
-        for v, d in _append_angular(w, last):
+    for w, c in append(head, letter):
+        for v, d in append(w, last):
             out[v] = out.get(v, 0) + c * d
-    for w, c in _append_angular(head, third):
-        out[w] = out.get(w, 0) + c * c3
+    for third, factor in commutator:
+        for w, c in append(head, third):
+            out[w] = out.get(w, 0) + c * factor
     return tuple((w, c) for w, c in out.items() if c != 0)
 
 
@@ -146,5 +188,5 @@ PAULI = Algebra(
     _WHOLE,
 )
 BOSON = Algebra("boson", _kept(_multiply_boson), _adjoint_boson)
-LEVELS = Algebra("levels", partial(level_words.multiply, alone=False), level_words.adjoint)
-LEVEL = Algebra("one emitter", partial(level_words.multiply, alone=True), level_words.adjoint)
+LEVELS = Algebra("levels", _kept(partial(_word_times_word, _append_level)), _adjoint_levels)
+LEVEL = Algebra("one emitter", _kept(_multiply_alone), _adjoint_levels)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from .level_words import MOST
 from .levels import LevelOp, Levels, spin_labels
+from .words import MOST
 
 Matrix = NDArray[np.complex128]
 

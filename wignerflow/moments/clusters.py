@@ -19,13 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.arrays import ArrayOp
 from ..model.coefficients import Coef
-from ..model.factors import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
-from ..model.level_words import letter
 from ..model.levels import LevelOp
-from ..model.local import LocalOp
+from ..model.normal import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
 from ..model.op import Op
+from ..model.operators import ArrayOp, LocalOp
+from ..model.words import letter
 from .algebra import emitters
 from .algebra import multiply as product_of_words
 from .variables import Variables, kind_of

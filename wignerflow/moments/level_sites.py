@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.level_words import letter, levels_of
+from ..model.words import letter, levels_of
 
 Words = tuple[tuple[str, complex], ...]
 Symbol = tuple[tuple[tuple[int, ...], complex], ...]

@@ -6,10 +6,10 @@ from math import prod
 
 import numpy as np
 
-from ..model.arrays import ArrayOp
-from ..model.factors import CoupleNode, Factor, Site, SumNode, array_size
 from ..model.model import LocalJump, Model
+from ..model.normal import CoupleNode, Factor, Site, SumNode, array_size
 from ..model.op import Op
+from ..model.operators import ArrayOp
 from .algebra import count
 from .closure import MAX_DEGREE
 from .clusters import LIMIT

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import words
-from ..model.operators import MemberWord
+from ..model.normal import MemberWord
 from ..model.states import BlochState
 from ..model.subsystems import Subsystem
 from .symbols import Mono, SymbolMap, ordered_symbol, word_symbol

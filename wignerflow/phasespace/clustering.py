@@ -14,19 +14,19 @@ import scipy
 from numpy.typing import NDArray
 
 from .. import _check
-from ..model.arrays import ArrayOp, _couple
 from ..model.coefficients import Coef
 from ..model.couplings import Sparse
-from ..model.factors import Site
 from ..model.level_states import LevelState
-from ..model.level_words import letter
 from ..model.levels import Levels
 from ..model.model import Jump, Model
+from ..model.normal import Site
 from ..model.op import Op
+from ..model.operators import ArrayOp, _couple
 from ..model.pulses import Pulse
 from ..model.reading_values import nearest
 from ..model.states import BlochState
 from ..model.subsystems import Member, Mode, Spin, Subsystem
+from ..model.words import letter
 from .product_state import emitters
 
 Matrix = NDArray[np.complex128]

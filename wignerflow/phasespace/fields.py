@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..model.coefficients import Coef
-from ..model.inputs import Part
+from ..model.jumps import Part
 from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
 from .channels import RECORDS, Channel, Field, LinkSpec, MemberChannel, Port, PortField
@@ -24,7 +24,7 @@ Terms = dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
 
 @dataclass(frozen=True)
 class FieldParts:
-    """A field by the jumps of a model: see ``model.inputs.Part``.
+    """A field by the jumps of a model: see ``model.jumps.Part``.
 
     Attributes:
         parts: (number of the jump, c, d): c b + d b^+.

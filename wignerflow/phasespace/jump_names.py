@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..model.display import display_terms
-from ..model.factors import Factor, Site, SumNode
+from ..model.normal import Factor, Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
 

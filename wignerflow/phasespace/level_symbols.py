@@ -17,7 +17,7 @@ from math import factorial
 
 import scipy
 
-from ..model.level_words import commutator, levels_of
+from ..model.words import commutator, levels_of
 from .matrices import imaginary_part, real_part
 
 #: Sorted letters of a symmetrised product -> coefficient.

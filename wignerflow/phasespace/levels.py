@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.level_states import LevelState
-from ..model.level_words import levels_of
 from ..model.levels import Levels
 from ..model.model import Jump, LocalJump
-from ..model.words import LEVEL
+from ..model.words import LEVEL, levels_of
 from .matrices import generator, units, variables
 from .one_by_one import one_by_one
 from .system import DISCRETE, FIXED, GAUSSIAN, MatrixInitial, MatrixStep

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from ..model.factors import CoupleNode, Key
 from ..model.level_states import LevelState
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Jump, Model
+from ..model.normal import CoupleNode, Key
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState

@@ -18,7 +18,8 @@ from ..method import Operators
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Model
-from ..model.operators import ArrayOp, MemberWord, Op
+from ..model.normal import MemberWord
+from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
 from ..model.words import BOSON, PAULI
 from . import lower, pulses

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.model import Jump
-from ..model.operators import ArrayOp, Site
+from ..model.normal import Site
+from ..model.operators import ArrayOp
 from ..model.subsystems import Subsystem
 
 Weights = NDArray[np.complex128]

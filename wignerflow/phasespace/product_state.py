@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.couplings import Coupling
-from ..model.level_words import letter, levels_of
-from ..model.operators import ArrayOp, CoupleNode, Factor, MemberWord, Op
+from ..model.normal import CoupleNode, Factor, MemberWord
+from ..model.operators import ArrayOp, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
-from ..model.words import PAULI
+from ..model.words import PAULI, letter, levels_of
 from .level_symbols import level_symbol
 from .polynomials import Pair, Poly, poly_sum
 from .symbols import Mono, SymbolMap

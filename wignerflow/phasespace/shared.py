@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from ..model.factors import Site, SumNode
 from ..model.model import Jump
+from ..model.normal import Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Spin, Subsystem
 from .channels import Channel, MemberChannel

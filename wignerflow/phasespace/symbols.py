@@ -22,16 +22,8 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.couplings import Sparse
-from ..model.operators import (
-    ArrayOp,
-    CoupleNode,
-    Factor,
-    MemberWord,
-    Op,
-    Site,
-    SumNode,
-    array_size,
-)
+from ..model.normal import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
+from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
 from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI, Algebra
 from .level_symbols import level_symbol

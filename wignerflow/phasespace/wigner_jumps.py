@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from ..model.factors import Factors, Site
 from ..model.model import Jump
+from ..model.normal import Factors, Site
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
 from ..model.words import BOSON, PAULI

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.factors import CoupleNode, Site, SumNode
+from ..model.normal import CoupleNode, Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.products import PairProducts
 from ..model.subsystems import Mode

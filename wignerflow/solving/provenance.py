@@ -26,8 +26,8 @@ from ..derived import DERIVED, Derived
 from ..kernels.cpu import cpu_target
 from ..method import Method
 from ..model.model import Model
-from ..model.plain_ops import ops_to_dicts, read
-from ..model.serialize import digest, model_to_dict
+from ..model.reading import read_with
+from ..model.serialize import digest, model_to_dict, ops_to_dicts
 from ..observables import Plan
 from .methods import classes
 from .options import Options
@@ -103,7 +103,7 @@ def read_call(call: Mapping[str, Any]) -> tuple[Model, dict[str, Any], Any]:
         if not isinstance(operators, dict) or not isinstance(e.get("name"), str):
             _check.fail("e_ops", "hold names and operators", e)
     flat = [form for _, operators in entries for form in operators.values()]  # type: ignore[union-attr]
-    model, found = read(call["model"], flat)
+    model, found = read_with(call["model"], flat)
     supply = iter(found)
     e_ops: dict[str, Any] = {}
     for e, operators in entries:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
-from ..model.symmetry import averaged
-from ..model.symmetry_search import symmetries
+from ..model.symmetry import averaged, symmetries
 from ..observables import Plan
 from ..run.statistics import BATCHES, Samples
 
@@ -93,7 +92,8 @@ class Symmetrized:
     ) -> Symmetrized:
         """What the symmetries of a model allow."""
         same = Symmetrized(base)
-        if not getattr(engine, "equivariant", False) or not engine.stochastic:
+        arrays = any(sub.count is not None for sub in model.subsystems)
+        if not arrays or not getattr(engine, "equivariant", False) or not engine.stochastic:
             return same
         found = symmetries(model)
         operators, labels = averaged(base, found)

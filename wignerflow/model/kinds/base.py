@@ -15,18 +15,73 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import _check
-from ..operators import ArrayOp, LocalOp, Op, Site, member_index
+from ..normal import Site
+from ..numerals import power_text, runs
+from ..operators import ArrayOp, LocalOp, Op, member_index
+from ..states import BlochState
 from ..words import Algebra
-from .declared import LocalWord, O, Word
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from typing_extensions import TypeVar
+
+    #: Operator of a subsystem: ``Op`` of a single one, ``ArrayOp`` of an array.
+    O = TypeVar("O", default=Any)
+else:
+    from typing import TypeVar
+
+    O = TypeVar("O")
+Made = TypeVar("Made", covariant=True)
+
+
+class Owner(Protocol[Made]):
+    """What has operators: a subsystem, or a member of an array."""
+
+    def _operator(self, combination: dict[str, complex]) -> Made: ...
+
+
+class LocalOwner(Protocol):
+    """What has operators of one emitter."""
+
+    def _local(self, c: list[complex]) -> LocalOp: ...
+
+
+class Word:
+    """A declared operator: ``Jm = Word("J_x - i J_y", x=1, y=-1j)``, by words of the algebra."""
+
+    def __init__(self, doc: str, **combination: complex):
+        self.__doc__ = doc
+        self.combination = combination
+
+    @overload
+    def __get__(self, owner: None, kind: Any) -> Self: ...
+    @overload
+    def __get__(self, owner: Owner[O], kind: Any) -> O: ...
+    def __get__(self, owner: Any, kind: Any) -> Any:
+        return self if owner is None else owner._operator(self.combination)
+
+
+class LocalWord:
+    """A declared operator of one emitter: coefficients of 1, sigma^x, sigma^y, sigma^z."""
+
+    def __init__(self, doc: str, *c: complex):
+        self.__doc__ = doc
+        self.c = list(c)
+
+    @overload
+    def __get__(self, owner: None, kind: Any) -> Self: ...
+    @overload
+    def __get__(self, owner: LocalOwner, kind: Any) -> LocalOp: ...
+    def __get__(self, owner: Any, kind: Any) -> Any:
+        return self if owner is None else owner._local(self.c)
+
 
 # Ascending within a process, and different between processes, so that a subsystem sent to another
 # process is never taken for one that was made there.
@@ -320,3 +375,43 @@ class Member:
 
     def __repr__(self) -> str:
         return self.name
+
+
+class Angular:
+    """Operators of an angular momentum."""
+
+    Jx = Word("x component.", x=1)
+    Jy = Word("y component.", y=1)
+    Jz = Word("z component: half the difference of excited and unexcited emitters.", z=1)
+    Jp = Word("Raises: J_x + i J_y.", x=1, y=1j)
+    Jm = Word("Lowers: J_x - i J_y.", x=1, y=-1j)
+
+
+class Vector(Subsystem[O]):
+    """A kind whose letters are x, y, z, and + and - where that is shorter to read."""
+
+    prefix: ClassVar[str] = "J"
+    symbol: ClassVar[str] = "J"
+
+    def plain_name(self, letter: str) -> str:
+        """J_x, J_y or J_z."""
+        return self.prefix + letter
+
+    def word_text(self, owner: str, word: str) -> str:
+        """A word as a user types it."""
+        names = {"+": "p", "-": "m"}
+        return "*".join(
+            f"{owner}.{self.prefix}{names.get(run[0], run[0])}" + power_text(len(run))
+            for run in runs(word)
+        )
+
+    def power_latex(self, letter: str, power: int, below: str) -> str:
+        """A power of one letter."""
+        body = f"{self.symbol}^{{{letter}}}{below}"
+        return body if power == 1 else rf"({body})^{{{power}}}"
+
+    def check_state(self, argument: str, state: Any) -> None:
+        """It takes states of the Bloch ball."""
+        if not isinstance(state, BlochState):
+            must = "be a spin state (wf.up, wf.bloch, …)"
+            _check.fail(argument, must, state, kind=TypeError)

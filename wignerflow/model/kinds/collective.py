@@ -12,9 +12,7 @@ from ... import _check
 from .. import words
 from ..operators import ArrayOp, Op
 from ..reading_values import per_member
-from .base import Member
-from .declared import O
-from .vector import Angular, Vector
+from .base import Angular, Member, O, Vector
 
 
 class CollectiveMember(Member, Angular):

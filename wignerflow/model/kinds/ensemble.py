@@ -12,9 +12,7 @@ from ... import _check
 from .. import words
 from ..operators import ArrayOp, LocalOp, Op
 from ..reading_values import per_member
-from .base import Member
-from .declared import LocalWord, O
-from .vector import Angular, Vector
+from .base import Angular, LocalWord, Member, O, Vector
 
 
 class OneEmitter:

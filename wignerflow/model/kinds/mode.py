@@ -10,8 +10,7 @@ from .. import words
 from ..mode_states import ModeState
 from ..numerals import power_text, runs
 from ..operators import ArrayOp, Op
-from .base import Member, Subsystem
-from .declared import O, Word
+from .base import Member, O, Subsystem, Word
 
 
 class Bosonic:

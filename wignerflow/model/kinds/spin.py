@@ -7,9 +7,7 @@ from typing import Any, overload
 
 from .. import words
 from ..operators import ArrayOp, Op
-from .base import Member
-from .declared import O, Word
-from .vector import Vector
+from .base import Member, O, Vector, Word
 
 
 class Pauli:
