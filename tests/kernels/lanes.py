@@ -109,18 +109,17 @@ class LaneRun:
         counters = {DYNAMICS: 0, LOCAL: 0}
 
         def keys(purpose: int, n: int) -> np.ndarray:
-            out = np.array(
-                [rng.threefry_np(*words, counters[purpose] + r, purpose) for r in range(n)]
-            ).ravel()
+            steps = counters[purpose] + np.arange(n)
             counters[purpose] += n
-            return out
+            out = [(*rng.threefry_np(*words, step, purpose), step % 2) for step in steps]
+            return np.array(out).ravel()
 
         if start:
             self.initial(seed, t0)
         states = [self.state.copy()]
         number = 0
         for i, (n, h) in enumerate(zip(self.grid.nsteps, self.grid.hs, strict=True)):
-            first = keys(LOCAL, draws[1]) if self.text.strang else np.zeros(2, np.uint32)
+            first = keys(LOCAL, draws[1]) if self.text.strang else np.zeros(3, np.uint32)
             self.local(self.rows[number + i], first, t0)
             for j in range(n):
                 kd = keys(DYNAMICS, draws[0])

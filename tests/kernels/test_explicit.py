@@ -178,7 +178,7 @@ def one_step(system, h, columns=2, mixed=False):
     v, q = np.zeros((2, text.layout.state_slots * n))
     v[:n] = 1.0
     s, wide = np.zeros(len(text.layout.scratch) * n), np.zeros(max(1, text.layout.wide_slots) * n)
-    keys = np.zeros(2, np.uint32)
+    keys = np.zeros(3, np.uint32)
     scope["step"](v, q, s, wide, p, o, ct[0], h, 1.0, 0, keys, keys, 0)
     x, y = v.reshape(2, n)
     moments = (x, y, x * x, x * y, y * y) if mixed else (x, y, x * x, y * y)

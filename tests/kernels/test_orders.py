@@ -43,7 +43,7 @@ def test_a_constant_field_turns_by_its_angle(angle):
     run = LaneRun(kernel_text(wf.Model(H, initial={spin: wf.up})), one_step(angle), 5)
     run.initial(1)
     start = run.state.copy()
-    run.step(0, angle, 0, [0, 0], [0, 0])
+    run.step(0, angle, 0, [0, 0, 0], [0, 0, 0])
     generator = np.array([[0, -B[2], B[1]], [B[2], 0, -B[0]], [-B[1], B[0], 0]])
     exact = scipy.linalg.expm(generator * angle) @ start
     assert np.abs(run.state - exact).max() < 50 * (0.06 * (angle / 2) ** 9 + 1e-14)
@@ -170,8 +170,8 @@ def transfer(text, h):
         nodes = 1 if rule.nodes is None else len(rule.nodes)
         run = LaneRun(text, one_step(h), nodes * len(MONOS), normal_pair=rule, unclipped=True)
         run.v[:] = np.tile(points, (1, nodes)).ravel()
-        run.local(run.rows[0], [1, 0])
-        run.step(0, h, run.rows[1], [2, 0], [3, 0])
+        run.local(run.rows[0], [1, 0, 0])
+        run.step(0, h, run.rows[1], [2, 0, 0], [3, 0, 0])
         if rule.nodes is None:
             rule.make()
     end = run.state.reshape(3, nodes, -1)
@@ -263,7 +263,7 @@ def moments_after_a_step(text, h, nodes, weights):
 
     run = LaneRun(text, one_step(h), lanes, normal_pair=pair)
     run.state[:] = np.array([20.0, -16.0, 25.0])[:, None]
-    run.step(0, h, 0, [1, 1], [2, 2])
+    run.step(0, h, 0, [1, 1, 0], [2, 2, 0])
     x, y, z = run.state
     return np.array([f @ chance for f in (x, z, x * x * z, x**4, x**4 * z, y**4)])
 

@@ -60,14 +60,14 @@ def response(text, h, slots):
 
     column = np.full(1, -1)
     run = LaneRun(text, one_step(h), 1, normal_pair=count)
-    run.step(0, h, 0, [1, 0], [2, 0])
+    run.step(0, h, 0, [1, 0, 0], [2, 0, 0])
     n = 2 * len(asked)
     # lanes: no noise from zero; a unit in every variable; a unit in every normal
     lanes = 1 + slots + n
     column = np.concatenate([np.full(1 + slots, -1), np.arange(n)])
     run = LaneRun(text, one_step(h), lanes, normal_pair=count)
     run.state[:, 1 : 1 + slots] = np.eye(slots)
-    run.step(0, h, 0, [1, 0], [2, 0])
+    run.step(0, h, 0, [1, 0, 0], [2, 0, 0])
     f = run.state[:, 0]
     T = run.state[:, 1 : 1 + slots] - f[:, None]
     R = run.state[:, 1 + slots :] - f[:, None]

@@ -158,7 +158,7 @@ def test_a_constant_field_turns_by_its_angle(angle):
     run = LaneRun(text_of(wf.Model(H, initial={spin: wf.up})), one_step(angle), 5)
     run.initial(1)
     start = run.state.copy()
-    run.step(0, angle, 0, [0, 0], [0, 0])
+    run.step(0, angle, 0, [0, 0, 0], [0, 0, 0])
     generator = np.array([[0, -B[2], B[1]], [B[2], 0, -B[0]], [-B[1], B[0], 0]])
     exact = scipy.linalg.expm(generator * angle) @ start
     assert np.abs(run.state - exact).max() < 50 * (0.06 * (angle / 4) ** 9 + 1e-14)
@@ -219,8 +219,8 @@ def interval(model, method, h):
         column = np.concatenate([np.full(3, -1), np.arange(n)])
         run = LaneRun(text, one_step(h), 3 + n, normal_pair=normals)
         run.state[:, 1:3] = np.eye(2)
-        run.local(run.rows[0], [1, 0])
-        run.step(0, h, run.rows[1], [2, 0], [3, 0])
+        run.local(run.rows[0], [1, 0, 0])
+        run.step(0, h, run.rows[1], [2, 0, 0], [3, 0, 0])
     f = run.state[:, 0]
     R = run.state[:, 3:] - f[:, None]
     return run.state[:, 1:3] - f[:, None], f, R @ R.T

@@ -106,8 +106,8 @@ def one_step_run(
     run = LaneRun(text, one_step(h), lanes, normal_pair=rule, unclipped=True, edit=edit)
     run.noise *= noise
     run.v[:] = start.ravel()
-    run.local(run.rows[0], [1, 0])
-    run.step(0, h, run.rows[1], [2, 0], [3, 0])
+    run.local(run.rows[0], [1, 0, 0])
+    run.step(0, h, run.rows[1], [2, 0, 0], [3, 0, 0])
     return run.state
 
 

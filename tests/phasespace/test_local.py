@@ -68,7 +68,7 @@ def moments_after(world, h):
         lanes = nodes * points.shape[1]
         run = LaneRun(text, one_step(2 * h), lanes, normal_pair=rule, unclipped=True)
         run.v[:] = np.tile(points, (1, nodes)).ravel()
-        run.local(run.rows[0], [1, 0])
+        run.local(run.rows[0], [1, 0, 0])
         runs.append(run)
         if rule.nodes is None:
             rule.make()
@@ -158,7 +158,7 @@ def test_moments_of_product_states_are_exact_at_any_N(name, N):
         nodes = 1 if rule.nodes is None else len(rule.nodes)
         run = LaneRun(text, one_step(2 * h), 6 * nodes, normal_pair=rule, unclipped=True)
         run.v[:] = np.tile(start, (1, nodes)).ravel()
-        run.local(run.rows[0], [1, 0])
+        run.local(run.rows[0], [1, 0, 0])
         if rule.nodes is None:
             rule.make()
     J = run.state.real

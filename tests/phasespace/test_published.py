@@ -39,7 +39,7 @@ def by_kernel(model, state):
     def change(which, h):
         run = LaneRun(text, one_step(h), 1, normal_pair=column(which))
         run.v[:] = state
-        run.step(0, h, 0, [1, 0], [2, 0])
+        run.step(0, h, 0, [1, 0, 0], [2, 0, 0])
         return run.state[:, 0] - state
 
     h = 1e-7

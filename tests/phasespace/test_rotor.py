@@ -61,7 +61,7 @@ def printed_generator(N, jump, corrected, J, n, edit=lambda source: source):
         start = np.concatenate([J, n])
         v = np.tile(start[:, None], (1, len(nodes), 1)).ravel()
         s = np.zeros(len(text.layout.scratch) * lanes)
-        scope["local"](v, s, np.zeros(lanes), p, o, rows[0], np.zeros(2, np.uint32), 0)
+        scope["local"](v, s, np.zeros(lanes), p, o, rows[0], np.zeros(3, np.uint32), 0)
         d = v.reshape(6, len(nodes), -1) - start[:, None]
         return np.array([*(d.mean(1) / h), *((d[:, None] * d).mean(2) / h).reshape(36, -1)])
 

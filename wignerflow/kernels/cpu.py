@@ -277,7 +277,7 @@ class CpuKernel:
             "hs": self.hs,
             "rows": self.rows,
             **{
-                k: np.zeros(2 * d, np.uint32)
+                k: np.zeros(3 * d, np.uint32)
                 for k, d in zip(("kd", "kh", "kf"), draws, strict=True)
             },
             "noise": self.dtype(self.noise),

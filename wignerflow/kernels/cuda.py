@@ -197,10 +197,11 @@ class CudaKernel:
         if known is None or known[0] != now:
             total, k0, k1 = int(self.nsteps.sum()), *rng.run_words(seed, high)
             counts = (total, total + self.nsteps.size)
-            keys = [
-                np.stack(rng.threefry_np(k0, k1, np.arange(n), purpose), axis=-1)
-                for n, purpose in zip(counts, (rng.DYNAMICS, rng.LOCAL), strict=True)
-            ]
+            keys = []
+            for n, purpose in zip(counts, (rng.DYNAMICS, rng.LOCAL), strict=True):
+                step = np.arange(n)
+                words = (*rng.threefry_np(k0, k1, step, purpose), (step % 2).astype(np.uint32))
+                keys.append(np.stack(words, axis=-1))
             constants = (self.p, self.o, self.ct, self.nsteps, self.hs, self.rows)
             sent = [Memory.of(x) for x in (*constants, *keys, self.bmap)]
             known = self._tables[device] = (now, *sent)

@@ -211,7 +211,7 @@ class GivenKernel(CpuKernel):
         )
         arguments = (
             first, chunks, k0, k1, v, q, s, w, p, self.o, self.ct, self.nsteps, self.hs,
-            self.rows, np.zeros(2, np.uint32), np.zeros(2, np.uint32), self.dtype(self.noise),
+            self.rows, np.zeros(3, np.uint32), np.zeros(3, np.uint32), self.dtype(self.noise),
             count, mean, m2, groups, sums, self.bmap, clips, places,
             np.ascontiguousarray(directions, self.dtype).ravel(),
             np.ascontiguousarray(z, self.dtype).ravel(),

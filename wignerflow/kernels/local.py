@@ -13,7 +13,7 @@ from .capped import SMALL, clamp
 from .layout import Layout
 from .matrix_local import MatrixLocal
 from .matrix_low import MatrixLow
-from .normals import fill
+from .normals import fill, fill_one
 from .rng import LOCAL
 from .text import LANE_LOOP, Lines
 
@@ -184,13 +184,13 @@ class LocalPrinter:
         return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(AXIAL if self.axial[k] else 22)]
 
     def noise_single(self, k: int, out: Lines) -> None:
-        """Normals of a single block into scratch: three of two pairs."""
+        """Normals of a single block into scratch; two steps share a pair for the third."""
         if k in self.matrices:
             self.matrices[k].noise("0", out)
             return
-        for e, pair in enumerate(self.pairs[k]):
-            slots = [self.layout.s(f"local{k}_{i}") for i in range(2 * e, min(2 * e + 2, 3))]
-            fill(out, "kl", pair, slots)
+        slots = [self.layout.s(f"local{k}_{i}") for i in range(4)]
+        fill(out, "kl", self.pairs[k][0], slots[:2])
+        fill_one(out, "kl", self.pairs[k][1], *slots[2:])
 
     def noise_member(self, k: int, out: Lines) -> None:
         """Normals of member m into scratch; two members share a pair for the third component."""

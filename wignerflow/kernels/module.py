@@ -119,11 +119,12 @@ def moments(w, at, s, alive, c, i, k, count, mean, m2):
 
 RUN = """
 def keys_of(keys, seed0, seed1, counter, purpose):
-    for r in range(keys.size // 2):
+    for r in range(keys.size // 3):
         a, b = threefry(seed0, seed1, U(counter + r), U(purpose))
-        keys[2 * r] = a
-        keys[2 * r + 1] = b
-    return counter + keys.size // 2
+        keys[3 * r] = a
+        keys[3 * r + 1] = b
+        keys[3 * r + 2] = U((counter + r) % 2)
+    return counter + keys.size // 3
 
 
 def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v: "F[]",
@@ -132,8 +133,9 @@ def run(first: "i64", chunks: "i64", ntraj: "i64", seed0: "u32", seed1: "u32", v
         count: "i64[][]", mean: "f64[][][]", m2: "f64[][][]", bcount: "i64[][][]",
         bsum: "f64[][][][]", bmap: "i64[]", clips: "f64[]", begin: "F[][][]", final: "F[][][]",
         leave: "i64[]"):
-    # kd, kh, kf: the keys of a collective, half and full local step, two words for every normal
-    # that is summed (one but in pilots); leave: set from outside, it ends all that is under way
+    # kd, kh, kf: the keys of a collective, half and full local step, for every normal that is
+    # summed (one but in pilots) two words and whether the step's number is odd; leave: set from
+    # outside, it ends all that is under way
     for c in range(chunks):
         t0 = (first + c) * LN
         run0, run1 = threefry(seed0, seed1, U(t0 >> 32), U(TRAJECTORIES))

@@ -6,7 +6,9 @@ TRAJECTORIES))``, made once per chunk. At every step a step key is ``threefry(ru
 counter, purpose))``; pair number ``channel`` of the trajectory is then ``threefry(step key, (low
 word, channel))``: two 32-bit words, two standard normals. Purposes: ``INITIAL``, ``DYNAMICS`` (one
 counter value per collective step), ``LOCAL`` (one per local step), ``READOUT``. Channels follow
-from the names of subsystems and jumps, see ``draws``. A number thus depends on (seed, trajectory,
+from the names of subsystems and jumps, see ``draws``. A single ensemble's local step takes three
+normals, the third from a pair of its own that belongs to two steps: the first half to an even
+counter value and the second to the odd one after it. A number thus depends on (seed, trajectory,
 step, name) alone, never on threads, chunks or what else a model holds.
 
 Normals are computed in single precision (31-bit radius and angle) whatever the precision of the

@@ -220,7 +220,7 @@ class ForThreads(ast.NodeTransformer):
     def visit_For(self, node: ast.For) -> Any:
         # steps draw with one key
         over = ast.unparse(node.iter)
-        once = over in ("range(kd.size // 2)", "range(kl.size // 2)")
+        once = over in ("range(kd.size // 3)", "range(kl.size // 3)")
         self.generic_visit(node)
         if over == LANES:
             node.iter = ast.parse(LANES, mode="eval").body
@@ -254,8 +254,8 @@ class ForThreads(ast.NodeTransformer):
         if name == "o" and isinstance(index, ast.Constant):
             return ast.Constant(int(self.o[ast.literal_eval(index)]))
         if name in ("kd", "kl"):
-            second = isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add)
-            node.slice = ast.Constant(int(second))
+            more = isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add)
+            node.slice = index.right if more else ast.Constant(0)
             return node
         terms = _terms(index)
         by_lane = name in ("s", "v", "q") and ast.unparse(terms[-1]) == "l"

@@ -302,8 +302,9 @@ class _Run:
         """Portions in a task: enough to be worth one, not so many that workers idle at the end."""
         times = self.state.samples.count.size
         each = 8 * times * (2 * self.text.channels_total + 40 + 32 * self.kernel.batched.size)
-        by_time = int(self.pool.task_seconds / max(chunk_seconds * self.units.size, 1e-9))
-        share = -(-self.chunks // (4 * self.workers * self.units.size))
+        portion = chunk_seconds * self.units.largest
+        by_time = int(self.pool.task_seconds / max(portion, 1e-9))
+        share = -(-self.units.count // (4 * self.workers))
         fitting = max(1, min(self.pool.most, self.pool.task_bytes // each))
         return min(fitting, max(self.pool.least, min(by_time, share)))
 

@@ -58,6 +58,11 @@ class Units:
         last = self.at(self.chunks)
         return last + (self.start(last) < self.chunks)
 
+    @property
+    def largest(self) -> int:
+        """Chunks in the largest portion."""
+        return self.size if self.chunks > SINGLE else 1
+
     def sizes(self, first: int, units: int) -> list[int]:
         """Chunks in each of ``units`` portions."""
         return [self.start(u + 1) - self.start(u) for u in range(first, first + units)]
