@@ -398,7 +398,7 @@ def everything(model, times, e_ops, **options):
 
 def test_results_do_not_depend_on_threads_or_task_grouping(monkeypatch):
     """Bit for bit, derived observables included."""
-    from wignerflow.run import driver
+    from wignerflow.run import loop
 
     model, atoms = laser(N=50)
     times = np.linspace(0, 0.4, 4)
@@ -414,7 +414,7 @@ def test_results_do_not_depend_on_threads_or_task_grouping(monkeypatch):
         other = everything(model, times, e_ops, threads=threads, **options)
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
     for seconds in (1e-9, 100.0):
-        monkeypatch.setattr(driver.Threads, "task_seconds", seconds)
+        monkeypatch.setattr(loop.Threads, "task_seconds", seconds)
         other = everything(model, times, e_ops, threads=2, **options)
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
     other = everything(model, times, e_ops, threads=1, **{**options, "ntraj": 3000})

@@ -19,7 +19,8 @@ import numpy as np
 from . import _check, files, store
 from .kernels.kernel import Kernel
 from .result import Result, load_record
-from .run.driver import Every, Prepared, State
+from .run.driver import Prepared
+from .run.loop import Every, State
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _MEANT = "Use the arguments of that run, or another file."

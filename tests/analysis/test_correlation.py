@@ -8,7 +8,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
-from wignerflow.run.driver import Request
+from wignerflow.run.loop import Request
 from wignerflow.run.record import records
 
 TAUS = np.linspace(0, 10, 41)

@@ -7,7 +7,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.grid import Grid
-from wignerflow.run.driver import Request
+from wignerflow.run.loop import Request
 from wignerflow.run.record import folded
 
 module = importlib.import_module("wignerflow.analysis.photon_runs")

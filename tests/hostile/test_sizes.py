@@ -217,7 +217,7 @@ def test_the_terms_of_cumulants_are_known_before():
 def test_long_runs_are_warned_about_before_they_start(monkeypatch):
     model, e_ops = laser()
     options = {"e_ops": e_ops, "dt": 0.05, "seed": 1, "progress": False}
-    monkeypatch.setattr("wignerflow.run.driver._Run.loop", lambda self, start: 1 / 0)
+    monkeypatch.setattr("wignerflow.run.loop.Loop.run", lambda self, start: 1 / 0)
     with pytest.warns(UserWarning, match=r"takes about .* (days|years).*Set `timeout`"):
         with pytest.raises(ZeroDivisionError):
             wf.solve(model, TIMES, ntraj=10**14, **options)

@@ -41,6 +41,36 @@ def with_uniform_noise(text: KernelText) -> KernelText:
     return text
 
 
+def test_two_local_steps_share_a_pair_for_the_third_normal():
+    """The first half belongs to a step of even number, the second to the odd one after it."""
+    lanes, words = 4, rng.run_words(11, 0)
+    drawn: dict[tuple[int, int], list[np.ndarray]] = {}
+
+    def normal_pair(k0, k1, trajectory, channel):
+        pair = rng.normal_pair_np(k0, k1, trajectory, channel)
+        drawn.setdefault((int(k0), int(k1)), []).append(np.array(pair))
+        return pair
+
+    text = printed(*laser(), [0.0, 0.5])
+    run = LaneRun(text, Grid.make(np.array([0.0, 0.5]), 0.5), lanes, normal_pair=normal_pair)
+    steps = [rng.threefry_np(*words, n, rng.LOCAL) for n in range(6)]
+    third = []
+    for n, key in enumerate(steps):
+        run.local(0, [*key, n % 2])
+        assert len(drawn[tuple(map(int, key))]) == (2 if n % 2 == 0 else 1)
+        slot = text.layout.scratch["local0_2"]
+        third.append(run.s[slot * lanes : (slot + 1) * lanes].copy())
+    for n, got in enumerate(third):
+        pair = drawn[tuple(map(int, steps[n - n % 2]))][1]
+        assert np.array_equal(got, pair[n % 2])
+    # one step of the noise of four, as in pilots, from an odd one on: the sum over its root
+    run.local(0, np.ravel([[*key, n % 2] for n, key in enumerate(steps)][1:5]))
+    both = np.array(third[2:5])
+    spare = third[5]  # what the last step before left behind
+    got = run.s[slot * lanes : (slot + 1) * lanes]
+    np.testing.assert_allclose(got, (spare + both.sum(axis=0)) / 2, rtol=1e-6)
+
+
 TIMES = np.array([0.0, 0.1, 0.35])
 CASES = {
     "laser": (laser, {}),

@@ -18,7 +18,7 @@ from wignerflow.kernels import card, cuda, threads
 from wignerflow.kernels.card import Function
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.threads import Shape
-from wignerflow.run import driver, gpus, stopping
+from wignerflow.run import gpus, loop
 
 from .card import emulated_card
 from .models import chain, couplings, laser, printed, singles
@@ -209,8 +209,7 @@ def test_solve_with_a_checkpoint(small, tmp_path):
 
 @needs_cc
 def test_target_stops_after_whole_chunks(small, monkeypatch):
-    monkeypatch.setattr(driver, "MIN_CHUNKS_FOR_TARGET", 1)
-    monkeypatch.setattr(stopping, "MIN_CHUNKS_FOR_TARGET", 1)
+    monkeypatch.setattr(loop, "MIN_CHUNKS_FOR_TARGET", 1)
     model, e_ops = laser()
     options = {**OPTIONS, "e_ops": e_ops, "device": "cuda", "target_sem": 1e3}
     result = wf.solve(model, SHORT, ntraj=10**6, **options)

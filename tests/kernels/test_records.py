@@ -15,7 +15,7 @@ from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.phasespace.polynomials import Form, Poly, Var
-from wignerflow.run.driver import Request
+from wignerflow.run.loop import Request
 
 from .lanes import LaneRun
 

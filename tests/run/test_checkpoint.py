@@ -15,7 +15,7 @@ import pytest
 import wignerflow as wf
 from wignerflow import store
 from wignerflow.checkpoint import FileKeeper, parse_every
-from wignerflow.run.driver import Every
+from wignerflow.run.loop import Every
 
 from . import cases
 
@@ -85,7 +85,7 @@ def test_a_seed_and_a_step_that_were_chosen_are_kept(path):
 def test_targets_and_timeouts_continue(path, monkeypatch):
     whole = solve(ntraj=100_000, target_sem="2%")
     with monkeypatch.context() as patch:  # the time is up after the first chunks
-        patch.setattr("wignerflow.run.driver.out_of_time", lambda *_: None)
+        patch.setattr("wignerflow.run.loop.out_of_time", lambda *_: None)
         patch.setattr("wignerflow.solving.trajectories.out_of_time", lambda *_: None)
         part = solve(ntraj=100_000, target_sem="2%", checkpoint=path, timeout=1e-3)
     assert part.stats["stopped_because"] == "timeout" and path.exists()

@@ -67,7 +67,7 @@ def test_stopping_and_checkpoints(local, tmp_path, monkeypatch):
     path = tmp_path / "run.nc"
     options = {"ntraj": 100_000, "target_sem": "2%"}
     with monkeypatch.context() as patch:  # the time is up after the first chunks
-        patch.setattr("wignerflow.run.driver.out_of_time", lambda *_: None)
+        patch.setattr("wignerflow.run.loop.out_of_time", lambda *_: None)
         patch.setattr("wignerflow.solving.trajectories.out_of_time", lambda *_: None)
         whole = module.Cluster.__init__  # the first worker may take its time
         patch.setattr(module.Cluster, "__init__", lambda self, *a, **_: whole(self, *a))

@@ -13,7 +13,8 @@ from wignerflow.kernels.observe import Readout
 from wignerflow.observables import flatten
 from wignerflow.phasespace.twa import TWA
 from wignerflow.run.controlled import ControlledKernel, fit
-from wignerflow.run.driver import Prepared, Request
+from wignerflow.run.driver import Prepared
+from wignerflow.run.loop import Request
 
 N = 40
 TIMES = np.linspace(0, 12 / N, 9)

@@ -7,7 +7,8 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.run.units import Units
+from wignerflow.run.loop import Units
+from wignerflow.run.pool import Threads
 from wignerflow.solving import METHODS
 from wignerflow.solving.provenance import read_method, write_method
 
@@ -57,12 +58,26 @@ def test_portions_of_chunks():
     assert not Units(1000, 16).whole(140)
 
 
+def test_quick_chunks_share_tasks(monkeypatch):
+    """79 chunks of half a millisecond are some twenty tasks, not one each."""
+    tasks, submit = [], Threads.submit
+
+    def watched(self, first, sizes, *rest):
+        tasks.append(sum(sizes))
+        return submit(self, first, sizes, *rest)
+
+    monkeypatch.setattr(Threads, "submit", watched)
+    monkeypatch.setattr(Threads, "task_seconds", 100.0)  # however slow the machine
+    assert solve(ntraj=10_000, threads=2).stats["chunks"] == sum(tasks) == 79
+    assert max(tasks) == 10 and len(tasks) <= 20
+
+
 def test_long_runs_have_the_same_bits(monkeypatch, tmp_path):
     """Portions of several chunks: threads, tasks, interruptions and targets change nothing."""
     whole = solve(ntraj=LONG, threads=1)
     kernels = []
     monkeypatch.setattr(
-        "wignerflow.run.driver.Units.of",
+        "wignerflow.run.loop.Units.of",
         lambda kernel, chunks: kernels.append(kernel) or Units(chunks, 16),
     )
     monkeypatch.setattr("wignerflow.run.pool.Threads.task_seconds", 1e-9)
@@ -80,7 +95,7 @@ def test_long_runs_have_the_same_bits(monkeypatch, tmp_path):
     assert np.array_equal(rest.samples.batch_count.sum(axis=1), rest.samples.count)
     # negative control: added one by one, the sums round otherwise
     assert kernels[0].lanes == 128
-    monkeypatch.setattr("wignerflow.run.driver.Units.of", lambda kernel, n: Units(n, 1))
+    monkeypatch.setattr("wignerflow.run.loop.Units.of", lambda kernel, n: Units(n, 1))
     other = solve(ntraj=LONG)
     assert other.digest() != whole.digest()
     for name, value in whole.expect.items():

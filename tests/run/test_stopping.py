@@ -12,8 +12,9 @@ import pytest
 import wignerflow as wf
 from wignerflow.compiler import build
 from wignerflow.progress import Progress, duration, seconds_left
-from wignerflow.run import driver
-from wignerflow.run.stopping import Target, next_check, targets, worst
+from wignerflow.run import loop
+from wignerflow.run.loop import next_check
+from wignerflow.run.stopping import Target, targets, worst
 
 from . import cases
 
@@ -94,7 +95,7 @@ def test_a_second_ctrl_c_raises(monkeypatch):
         time.sleep(0.02)
         return None
 
-    monkeypatch.setattr(driver.Threads, "wait", wait)
+    monkeypatch.setattr(loop.Threads, "wait", wait)
     timers = [threading.Timer(s, os.kill, (os.getpid(), signal.SIGINT)) for s in (0.5, 0.8)]
     for timer in timers:
         timer.start()

@@ -25,7 +25,7 @@ from ..phasespace.generator import Generator
 from ..phasespace.polynomials import Poly, Var
 from ..phasespace.system import PhaseSpaceSystem
 from ..run.bounds import bounds
-from ..run.driver import Request
+from ..run.loop import Request
 from ..run.record import records
 from ..run.statistics import BATCHES
 

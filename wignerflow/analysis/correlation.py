@@ -35,7 +35,7 @@ from ..model.operators import Op
 from ..model.pulses import refuse_pulses
 from ..observables import flatten
 from ..phasespace.twa import TWA
-from ..run.driver import Request
+from ..run.loop import Request
 from ..run.statistics import BATCHES
 from ..solving import (
     check_treats,

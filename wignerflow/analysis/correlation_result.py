@@ -14,7 +14,7 @@ from ..html import curve, table
 from ..model.model import Model
 from ..model.operators import Op
 from ..result import format_value, stated
-from ..run.driver import Request
+from ..run.loop import Request
 
 if TYPE_CHECKING:
     import xarray

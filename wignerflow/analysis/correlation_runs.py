@@ -22,7 +22,8 @@ from ..observables import Plan, flatten
 from ..phasespace.twa import TWA
 from ..run.bounds import pace
 from ..run.delays import even_times
-from ..run.driver import Request, prepare
+from ..run.driver import prepare
+from ..run.loop import Request
 from ..run.pilot import Wanted
 from ..run.pool import available_threads
 from ..run.record import UntilCtrlC, records

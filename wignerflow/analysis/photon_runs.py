@@ -22,7 +22,8 @@ from ..phasespace.polynomials import Poly
 from ..phasespace.symbols import SymbolMap
 from ..phasespace.system import PhaseSpaceSystem
 from ..phasespace.twa import TWA
-from ..run.driver import Request, prepare
+from ..run.driver import prepare
+from ..run.loop import Request
 from ..run.pilot import halved
 from ..run.record import Seen, UntilCtrlC, folded
 from ..run.statistics import BATCHES

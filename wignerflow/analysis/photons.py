@@ -36,7 +36,7 @@ from ..model.subsystems import Ensemble, Spin
 from ..phasespace.twa import TWA
 from ..result import AccuracyWarning
 from ..result.accuracy import inaccurate
-from ..run.driver import Request
+from ..run.loop import Request
 from ..run.statistics import BATCHES
 from ..solving import (
     FAILED_LIMIT,

@@ -28,8 +28,8 @@ from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
-from ..run.driver import Request
 from ..run.guided import FIRST_PILOT, LEAST_POINTS, GuidedKernel
+from ..run.loop import Request
 from ..run.net_fit import Sums, count
 from ..run.nets import directions
 from ..run.pool import available_threads

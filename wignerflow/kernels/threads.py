@@ -254,8 +254,8 @@ class ForThreads(ast.NodeTransformer):
         if name == "o" and isinstance(index, ast.Constant):
             return ast.Constant(int(self.o[ast.literal_eval(index)]))
         if name in ("kd", "kl"):
-            more = isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add)
-            node.slice = index.right if more else ast.Constant(0)
+            assert isinstance(index, ast.BinOp)  # 3 * r, or that and 1 or 2
+            node.slice = index.right if isinstance(index.op, ast.Add) else ast.Constant(0)
             return node
         terms = _terms(index)
         by_lane = name in ("s", "v", "q") and ast.unparse(terms[-1]) == "l"

@@ -23,8 +23,7 @@ from .._version import __version__
 from ..compiler.targets import GENERIC
 from ..kernels.cpu import Chunks, CpuKernel, cpu_target
 from ..kernels.kernel import Kernel
-from .pool import PoolLost
-from .units import simulate as portions
+from .pool import PoolLost, portions
 
 SILENCE = 10.0  # seconds without an answer after which a scheduler is gone
 FETCH = 30.0  # seconds for the sums of one task to travel

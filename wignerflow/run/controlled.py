@@ -29,7 +29,8 @@ from ..kernels.rng import INITIAL
 from ..phasespace.polynomials import Poly, Var
 from ..phasespace.system import AMPLITUDES, MATRIX, MemberObservable, PhaseSpaceSystem
 from .bounds import bounds
-from .driver import Prepared, Request
+from .driver import Prepared
+from .loop import Request
 from .martingales import Array, Features
 from .nets import Declined
 from .pool import available_threads

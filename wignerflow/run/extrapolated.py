@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from ..kernels.grid import MAX_STEPS, Grid
 from ..kernels.module import KernelText
 from ..model.timescales import breaks
-from .driver import Outcome, Prepared, Request, simulate
+from .driver import Outcome, Prepared, simulate
+from .loop import Request
 from .pilot import Channels, Columns
 
 SETTLED = 1e-8  # of the largest value of a column: accepted change, where none is given

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from ..kernels.cpu import CpuKernel
-from .driver import Request
+from .loop import Request
 from .pool import Threads
 
 if TYPE_CHECKING:

@@ -33,7 +33,8 @@ from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
-from .driver import Prepared, Request
+from .driver import Prepared
+from .loop import Request
 from .net_fit import MOST, Sums, count, polynomials
 from .nets import Declined, Directions, directions, given_text
 from .pool import available_threads

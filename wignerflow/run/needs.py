@@ -11,7 +11,7 @@ from ..estimate import announce, check_memory, heard_by
 from ..kernels.cpu import CpuKernel, lanes_for
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
-from .driver import Request
+from .loop import Request
 from .pool import available_threads
 
 LEAST = 1e-9  # seconds per trajectory, step and variable, at least

@@ -7,9 +7,36 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..kernels.cpu import Chunks, cpu_target
 from ..kernels.kernel import Kernel
-from .units import simulate as portions
+from .statistics import Samples
+
+
+def portions(
+    kernel: Kernel, first: int, sizes: list[int], ntraj: int, seed: int, keep: bool
+) -> Chunks:
+    """Sums of portions of chunks from number ``first``; the leading axis is the portion."""
+    if max(sizes) == 1:
+        return kernel.simulate(first, len(sizes), ntraj, seed, keep=keep)
+    parts = []
+    for size in sizes:
+        part = kernel.simulate(first, size, ntraj, seed, keep=keep)
+        parts.append(part if size == 1 else _folded(part, kernel))
+        first += size
+    return Chunks.joined(parts)
+
+
+def _folded(out: Chunks, kernel: Kernel) -> Chunks:
+    times, channels = out.mean.shape[1:]
+    sums = Samples.empty(times, channels, kernel.batched)
+    sums.absorb(out.count, out.mean, out.m2, out.batch_sum, out.batch_count)
+    clips = np.array([sum(out.clips.tolist())])
+    return Chunks(
+        sums.count[None], sums.mean[None], sums.m2[None], sums.batch_count[None],
+        sums.batch_sum[None], clips, out.final, out.seconds,
+    )  # fmt: skip
 
 
 class PoolLost(RuntimeError):

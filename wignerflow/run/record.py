@@ -21,8 +21,8 @@ from ..estimate import announce, check_memory, tell
 from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
-from .driver import Request
 from .interrupts import Interrupts
+from .loop import Request
 from .needs import announce_run
 from .pool import available_threads
 from .statistics import BATCHES

@@ -1,4 +1,4 @@
-"""When to stop: target standard errors, and the chunk counts at which they are looked at."""
+"""When to stop: target standard errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-
-MIN_CHUNKS_FOR_TARGET = 10
 
 
 @dataclass(frozen=True)
@@ -132,23 +130,3 @@ def worst(
         if value > ratio:
             name, ratio = own, value
     return name, ratio
-
-
-def next_check(chunks: int) -> int:
-    """The first chunk count after ``chunks`` at which targets are looked at.
-
-    10, 11, … 16, 18, … : steps of one eighth. The counts are fixed, so that where a run stops does
-    not depend on threads, speed or interruptions.
-    """
-    count = MIN_CHUNKS_FOR_TARGET
-    while count <= chunks:
-        count += max(1, count // 8)
-    return count
-
-
-def next_digest(chunks: int) -> int:
-    """The first number of chunks from ``chunks`` on at which a digest is kept: 1, 4, 16, ..."""
-    out = 1
-    while out < chunks:
-        out *= 4
-    return out

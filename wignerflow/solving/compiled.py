@@ -12,7 +12,8 @@ from ..kernels.wasm import Channels, WasmKernel, WasmModule
 from ..model.model import Model
 from ..model.pulses import refuse_pulses
 from ..phasespace.method import TrajectoryMethod
-from ..run.driver import Request, prepare
+from ..run.driver import prepare
+from ..run.loop import Request
 from ..run.pilot import Wanted
 from .columns import PlanColumns
 from .methods import check_treats, resolve_method

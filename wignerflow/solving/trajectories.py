@@ -27,9 +27,10 @@ from ..progress import Progress
 from ..result import Result
 from ..run.bounds import guess, varying
 from ..run.delays import even
-from ..run.driver import Outcome, Prepared, Request, State, prepare, simulate
+from ..run.driver import Outcome, Prepared, prepare, simulate
 from ..run.extrapolated import coefficient_times, extrapolated
 from ..run.gpus import place
+from ..run.loop import Request, State
 from ..run.needs import announce_run, check_outputs
 from ..run.pilot import LOOK, MAX_WORK, Wanted
 from ..run.schedule import Schedule
