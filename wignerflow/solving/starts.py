@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.integrate
+import scipy
 from numpy.typing import NDArray
 
 from ..estimate import TooLong, check_time, within

@@ -85,6 +85,8 @@ SAMPLES = 801  # of a coefficient of time
 PAIRS = 32  # members of a model that is treated by cumulants, at most
 KEPT = 64  # answers for smaller models
 RTOL = 1e-6
+#: References: density matrices, p(J, M) of ensembles, higher orders.
+DENSE, POPULATED, ORDERS = "density matrices", "populations", "orders"
 
 Solve = Callable[..., Result]
 _answers: dict[str, Deviation] = {}
@@ -119,7 +121,7 @@ def estimate(
         if result.stats.get("edge"):
             return edge_errors(problem, result), "the populations at the edges of modes"
         return {n: np.zeros(v.shape) for n, v in result.expect.items()}, "none: the method is exact"
-    load()
+    load(POPULATED if populations.refuses(problem.model) is None else DENSE)
     until = time.process_time() + seconds
     full = seconds >= FULL
     if direct:
@@ -138,6 +140,10 @@ def estimate(
     best: Found | None = None
     for k, way in enumerate(ways):
         now = time.process_time()
+        if way is _from_orders:
+            load(ORDERS)
+            until += time.process_time() - now
+            now = time.process_time()
         end = until if k == len(ways) - 1 else now + FIRST * (until - now)
         found = way(problem, method, result, end, full, solve)
         if found is not None:
@@ -200,14 +206,17 @@ def _from_starts(
 
 
 @functools.cache
-def load() -> None:
-    """Load the exact engines and compile their loops: once, and not in the time of an estimate."""
+def load(reference: str) -> None:
+    """Load a reference and compile its loops: once, and not in the time of an estimate."""
     mode, atoms = Mode(name="m", cutoff=2), Ensemble(2, name="atoms")
     lossy = Model(mode.n, [Jump(mode.a, 1.0)], initial={mode: vacuum})
     pumped = Model(jumps=[Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 1.0)], initial={atoms: up})
-    Exact().solve(lossy, [0.0, 1.0], {"n": mode.n})
-    Cumulant(3).solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
-    Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
+    if reference == DENSE:
+        Exact().solve(lossy, [0.0, 1.0], {"n": mode.n})
+    elif reference == POPULATED:
+        Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
+    else:
+        Cumulant(3).solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
 
 
 def _exact(problem: Problem, until: float, full: bool) -> dict[str, NDArray] | None:
