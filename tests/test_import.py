@@ -30,7 +30,8 @@ assert r.ntraj == 200
 def loaded(code):
     """The modules of a fresh process after some code."""
     text = f"import sys\nimport wignerflow as wf\n{code}\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
 
@@ -46,6 +47,17 @@ def test_a_first_run_loads_what_it_needs():
     assert "llvmlite" in modules
     others = {"wignerflow.exact.engine", "wignerflow.moments.method", "wignerflow.kernels.cuda"}
     assert not modules & {*HEAVY, "scipy.interpolate", "scipy.linalg", *others} - {"llvmlite"}
+
+
+def test_a_first_estimate_loads_its_reference_alone():
+    """SciPy's modules take longer to import than a laser of ten atoms to be solved, both ways."""
+    run = RUN.replace("Ensemble(100", "Ensemble(10").replace(
+        "ntraj=200", "ntraj=200, truncation=True"
+    )
+    exact = "wf.solve(model, [0, 1], e_ops=[atoms.Jz], method='exact')"
+    modules = loaded(f"{run}\nassert r.stats['truncation'] == 'the exact solution'\n{exact}")
+    assert "wignerflow.exact.populations" in modules
+    assert not modules & {*HEAVY, "scipy.integrate", "scipy.linalg"} - {"llvmlite"}
 
 
 def test_every_name_is_there():

@@ -135,8 +135,7 @@ def test_nothing_is_compiled_for_it():
 
 def test_loops_of_exact_engines_are_there_before_an_estimate_begins():
     """A loop that is compiled within it would take its time: other references would be left."""
-    for reference in (truncation.DENSE, truncation.POPULATED, truncation.ORDERS):
-        truncation.load(reference)
+    truncation.load(*truncation.REFERENCES)
     loops = [x for m in (populations, propagate, reach) for x in vars(m).values()]
     loops = [x for x in loops if isinstance(x, Loop)]
     assert len(loops) == 7

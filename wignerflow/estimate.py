@@ -17,8 +17,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 LONG = 3600.0  # seconds from which a run is warned about
 MINUTE = 60.0  # and from which it says on standard error how long it takes
 
@@ -68,6 +66,8 @@ def size(number: float) -> str:
 
 def machine_memory() -> float:
     """Bytes that this process may use at most: of the machine, its container, its limits."""
+    import psutil
+
     limits = [float(psutil.virtual_memory().total)]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):  # of control groups 2 and 1
         with contextlib.suppress(OSError, ValueError):

@@ -20,7 +20,7 @@ from ..solving.comparing import UNSEEN, distance, widened
 from ..solving.provenance import read_call
 from ..solving.remarks import spared
 from ..solving.sizes import SAMPLED, Deviation, Smaller, deviations, fall, spelt
-from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SAMPLES, SECONDS, SHARE, load
+from ..solving.truncation import FULL, PER_ELEMENT, REFERENCES, RTOL, SAMPLES, SECONDS, SHARE, load
 from .correlation_result import Asked, Correlation, exact_value
 from .correlation_runs import by_runs
 from .steady_truncation import FEWER, REFUSED, SLOWER
@@ -41,7 +41,7 @@ def state(found: Correlation, ask: Asked, method: Any, full: bool) -> None:
         found.deviation = np.zeros(found.taus.shape, complex)
         found.stats["truncation"] = "none: the method is exact"
         return
-    load()
+    load(*REFERENCES)
     limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
     until = time.process_time() + limit
     found.truncation = np.full(found.taus.shape, np.nan)

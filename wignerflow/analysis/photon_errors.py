@@ -22,7 +22,7 @@ from ..exact.engine import Exact
 from ..model.model import Model
 from ..model.outputs import Output
 from ..run.automatic import density_elements
-from ..solving.truncation import PER_ELEMENT, load
+from ..solving.truncation import PER_ELEMENT, REFERENCES, load
 from .correlation_sums import jackknife
 from .steady_truncation import SLOWER
 
@@ -123,7 +123,7 @@ def exact_counts(
         pairs: whether g1 and g2 are wanted.
         seconds: of the processor, that it may take.
     """
-    load()
+    load(*REFERENCES)
     if model.links or density_elements(model, guess=True) * PER_ELEMENT * SLOWER > seconds:
         return None
     if Exact().refuses(model) is not None:

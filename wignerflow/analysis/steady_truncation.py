@@ -31,7 +31,7 @@ from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
 from ..solving.provenance import read_call
 from ..solving.remarks import spared
 from ..solving.sizes import CERTAIN, SAMPLED, Deviation, Smaller, deviations, fall, spelt
-from ..solving.truncation import FULL, PER_ELEMENT, RTOL, SECONDS, SHARE, load
+from ..solving.truncation import FULL, PER_ELEMENT, REFERENCES, RTOL, SECONDS, SHARE, load
 from .periodic_state import Phases, exact_values
 from .relaxation import Base
 
@@ -87,7 +87,7 @@ def state(
     phases: Phases | None = None,
 ) -> None:
     """Put the truncation into a steady state, and warn where it is large."""
-    load()
+    load(*REFERENCES)
     limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
     until = time.process_time() + limit
     found.truncation = Values({n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()})

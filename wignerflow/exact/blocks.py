@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
@@ -41,7 +41,7 @@ READS = 3  # places of a step at least, evenly, at which the integrator reads co
 class Functionals:
     """W y are numbers; observable k at time t is the sum over its pieces of f(t) * (Wy)."""
 
-    W: sp.csr_matrix
+    W: scipy.sparse.csr_matrix
     pieces: list[tuple[int, Times, int, int]]  # observable, time coefficients, row of Re, row of Im
     edges: list[int]  # rows with the population at the edge, per mode
     trace: int
@@ -160,7 +160,7 @@ class BlockSystem:
         rows: list[Any] = []
 
         def add(vector: NDArray[np.float64]) -> int:
-            rows.append(sp.csr_matrix(vector))
+            rows.append(scipy.sparse.csr_matrix(vector))
             return len(rows) - 1
 
         def weights(group: dict[Ladder, complex]) -> NDArray[np.complex128]:
@@ -189,7 +189,7 @@ class BlockSystem:
         for k, width in strides(self.model, self.basis).items():
             edges.append(add(diagonal * (kets[k] >= self.basis.sites[k].dim - width)))
         trace = add(diagonal)
-        W = sp.vstack(rows, format="csr")
+        W = scipy.sparse.vstack(rows, format="csr")
         W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
         return Functionals(W, pieces, edges, trace)
 
@@ -206,9 +206,9 @@ class BlockSystem:
         self.matrices = [m[keep][:, keep] for m in self.matrices]
         self.functionals.W = self.functionals.W[:, keep]
 
-    def generator(self) -> sp.csr_matrix:
+    def generator(self) -> scipy.sparse.csr_matrix:
         """The matrix of a model that is constant in time."""
-        total = sp.csr_matrix((self.size, self.size))
+        total = scipy.sparse.csr_matrix((self.size, self.size))
         for m in pulsed.unmarked(self, self.marks):
             total = total + m
         return total.tocsr()
@@ -318,7 +318,7 @@ def evolve(
 
 
 def propagated(
-    system: Any, W: sp.csr_matrix, tlist: NDArray[np.float64], rtol: float, lost: Any
+    system: Any, W: scipy.sparse.csr_matrix, tlist: NDArray[np.float64], rtol: float, lost: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
     """Numbers W y at all times, the state at the last, and counts, of a system of any engine."""
     coefficients, pulses = system.base.coefficients, system.base.pulses

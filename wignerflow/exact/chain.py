@@ -7,7 +7,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import scipy
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..model.model import Model
@@ -107,7 +106,9 @@ class Elements(Generic[F]):
 
     # -- matrices -------------------------------------------------------------------------------
 
-    def matrix(self, terms: F, source: Codes, target: Codes) -> dict[Times, sp.csr_matrix]:
+    def matrix(
+        self, terms: F, source: Codes, target: Codes
+    ) -> dict[Times, scipy.sparse.csr_matrix]:
         """From the elements ``source`` to ``target`` (others are dropped), by time coefficients."""
         out = {}
         for times in terms.groups:
@@ -116,7 +117,7 @@ class Elements(Generic[F]):
             inside = place < target.size
             inside[inside] = target[place[inside]] == codes[inside]
             entries = (values[inside], (place[inside], at[inside]))
-            out[times] = sp.csr_matrix(entries, shape=(target.size, source.size))
+            out[times] = scipy.sparse.csr_matrix(entries, shape=(target.size, source.size))
         return out
 
 
@@ -198,20 +199,20 @@ class Chain:
     def __init__(
         self,
         sizes: list[int],
-        entries: list[tuple[int, int, float, dict[Times, sp.csr_matrix]]],
+        entries: list[tuple[int, int, float, dict[Times, scipy.sparse.csr_matrix]]],
         timed: bool,
         rtol: float,
     ):
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.rtol = rtol
-        groups: dict[Times, list[tuple[int, int, sp.csr_matrix]]] = {(): []}
+        groups: dict[Times, list[tuple[int, int, scipy.sparse.csr_matrix]]] = {(): []}
         for row, column, factor, matrices in entries:
             for times, m in matrices.items():
                 groups.setdefault(times, []).append((row, column, factor * m))
         self.groups = {t: self._stacked(parts, sizes) for t, parts in groups.items()}
         self.timed = timed
 
-    def _stacked(self, parts: Any, sizes: list[int]) -> sp.csr_matrix:
+    def _stacked(self, parts: Any, sizes: list[int]) -> scipy.sparse.csr_matrix:
         rows, columns, values = [], [], []
         for r, c, m in parts:
             coo = m.tocoo()
@@ -220,9 +221,9 @@ class Chain:
             values.append(coo.data)
         n = int(self.offsets[-1])
         if not rows:
-            return sp.csr_matrix((n, n), dtype=complex)
+            return scipy.sparse.csr_matrix((n, n), dtype=complex)
         entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        return sp.csr_matrix(entries, shape=(n, n))
+        return scipy.sparse.csr_matrix(entries, shape=(n, n))
 
     def advance(self, first: Complex, t0: float, t1: float) -> list[Complex]:
         """Blocks at t1 from the first block (n, columns) at t0, the others being zero there."""

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from ..compiler.loops import Loop, fresh
 from ..model.coefficients import Coef
@@ -82,7 +81,7 @@ def draw_along(site: Site, length: float, rng: np.random.Generator) -> tuple[flo
     M = rng.binomial(N, (1 + length) / 2) - N / 2
     lengths = np.arange(abs(M), N / 2 + 1)  # given M, the weight of J is its degeneracy
     log_weight = dicke.log_degeneracy(N, lengths)
-    weight = np.exp(log_weight - logsumexp(log_weight))
+    weight = np.exp(log_weight - log_weight.max())
     return float(rng.choice(lengths, p=weight / weight.sum())), float(M)
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..estimate import announce, check_time
@@ -184,7 +184,7 @@ class Counter:
             here = self.set(level)
             wide = np.union1d(here, self._diagonal(a, here))
             rows = self.e.matrix(self.e.jump[a], here, wide)
-            trace = sp.csr_matrix(self.e.trace(wide))
+            trace = scipy.sparse.csr_matrix(self.e.trace(wide))
             row = {t: (trace @ m).tocsr() for t, m in rows.items()}
             generator = self.e.matrix(self.e.generator, here, here)
             entries = [(0, 0, 1.0, generator), (1, 0, 1.0, row)]

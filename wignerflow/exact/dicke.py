@@ -25,11 +25,11 @@ Reference: Chase and Geremia, Phys. Rev. A 78, 052101 (2008).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import eigh_tridiagonal
-from scipy.special import gammaln, xlogy
 
 Array = NDArray[np.float64]
 
@@ -50,10 +50,24 @@ def quantum_numbers(j_max: float, blocks: int) -> tuple[Array, Array]:
     return J[:, None], M[None, :]
 
 
+#: log Gamma of every element; SciPy's, in a module whose import takes longer than a short run.
+_log_gamma = np.vectorize(math.lgamma, otypes=[float])
+
+
+def log_factorial(n: NDArray[Any] | float) -> Array:
+    """log n!."""
+    return np.asarray(_log_gamma(np.asarray(n) + 1.0))
+
+
+def log_power(x: float, n: NDArray[Any]) -> Array:
+    """n log x for n >= 0, also of zero to the power of zero."""
+    return np.asarray(n * math.log(x) if x > 0 else np.where(n == 0, 0.0, -np.inf), float)
+
+
 def log_degeneracy(N: int, J: Array | float) -> Array:
     """log d_J, d_J = (2J + 1) / (N/2 + J + 1) * binomial(N, N/2 - J)."""
     J = np.asarray(J, float)
-    log_binomial = gammaln(N + 1) - gammaln(N / 2 - J + 1) - gammaln(N / 2 + J + 1)
+    log_binomial = log_factorial(N) - log_factorial(N / 2 - J) - log_factorial(N / 2 + J)
     return np.asarray(np.log((2 * J + 1) / (N / 2 + J + 1)) + log_binomial)
 
 
@@ -111,7 +125,7 @@ def rotation(J: float, theta: float, phi: float) -> NDArray[np.complex128]:
     half = 0.5 * np.sqrt(np.maximum((J - m[:-1]) * (J + m[:-1] + 1), 0))
     if dim == 1:
         return np.ones((1, 1), complex)
-    values, vectors = eigh_tridiagonal(np.zeros(dim), half)
+    values, vectors = scipy.linalg.eigh_tridiagonal(np.zeros(dim), half)
     about_x = (vectors * np.exp(-1j * theta * values)) @ vectors.T
     turn = np.exp(-0.5j * np.pi * m)  # J_y = e^{-i pi/2 J_z} J_x e^{i pi/2 J_z}
     return np.asarray(np.exp(-1j * phi * m)[:, None] * (turn[:, None] * about_x * turn.conj()))
@@ -120,9 +134,9 @@ def rotation(J: float, theta: float, phi: float) -> NDArray[np.complex128]:
 def coherent_state(J: float, theta: float, phi: float) -> NDArray[np.complex128]:
     r"""Spin coherent state along (theta, phi), amplitudes for M = -J … J, shape (2J + 1,)."""
     k = np.arange(round(2 * J) + 1)  # J + M
-    log_binomial = (gammaln(2 * J + 1) - gammaln(k + 1) - gammaln(2 * J - k + 1)) / 2
+    log_binomial = (log_factorial(2 * J) - log_factorial(k) - log_factorial(2 * J - k)) / 2
     c, s = math.cos(theta / 2), math.sin(theta / 2)
-    size = np.exp(log_binomial + xlogy(k, abs(c)) + xlogy(2 * J - k, abs(s)))
+    size = np.exp(log_binomial + log_power(abs(c), k) + log_power(abs(s), 2 * J - k))
     sign = (1.0 if c >= 0 else -1.0) ** k * (1.0 if s >= 0 else -1.0) ** (2 * J - k)
     return np.asarray(size * sign * np.exp(-1j * phi * (k - J)))
 
@@ -145,7 +159,7 @@ def product_populations(N: int, length: float) -> Array:
     """
     J, M = quantum_numbers(N / 2, N // 2 + 1)
     plus, minus = (1 + length) / 2, max((1 - length) / 2, 0.0)
-    log_p = log_degeneracy(N, J) + xlogy(N / 2 + M, plus) + xlogy(N / 2 - M, minus)
+    log_p = log_degeneracy(N, J) + log_power(plus, N / 2 + M) + log_power(minus, N / 2 - M)
     p = np.exp(np.where(np.abs(M) <= J, log_p, -np.inf))
     return np.asarray(p / p.sum())
 

@@ -23,7 +23,7 @@ from operator import matmul
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..estimate import check_time
@@ -128,7 +128,7 @@ class Space:
         kept = np.flatnonzero(np.abs(total) > 1e-15 * np.abs(total).max(initial=0.0))
         return Elements(kept, x.rows[first[kept]], total[kept])
 
-    def act(self, x: Elements, k: int, f: sp.csc_matrix) -> Elements:
+    def act(self, x: Elements, k: int, f: scipy.sparse.csc_matrix) -> Elements:
         """The sum over the emitters of site k of the map f, (boxes, boxes)."""
         site, first = self.sites[k], self.first[k]
         if site.number == 1:
@@ -163,7 +163,9 @@ class Space:
         if site.number > 1:
             return self.act(x, k, from_side(A.tobytes(), A.dtype.char, len(A), left))
         ket, bra = np.divmod(x.rows[:, first], site.levels)
-        source, to, value = columns_of(sp.csc_matrix(A if left else A.T), ket if left else bra)
+        source, to, value = columns_of(
+            scipy.sparse.csc_matrix(A if left else A.T), ket if left else bra
+        )
         rows = x.rows[source]
         rows[:, first] = to * site.levels + bra[source] if left else ket[source] * site.levels + to
         return Elements(x.source[source], rows, x.value[source] * value)
@@ -378,7 +380,7 @@ class System:
         column = np.arange(both.size)
         other = both != partner[both]
         #: From real numbers to the elements.
-        self.spread = sp.csc_matrix(
+        self.spread = scipy.sparse.csc_matrix(
             (
                 np.concatenate([unit, unit[other].conj()]),
                 (
@@ -393,15 +395,15 @@ class System:
         self.y = np.concatenate([full[self.real].real, full[self.imaginary].imag])
         #: (time coefficients, whether their imaginary part counts) and real matrices.
         self.groups: list[tuple[Times, bool]] = []
-        self.matrices: list[sp.csr_matrix] = []
+        self.matrices: list[scipy.sparse.csr_matrix] = []
         for times, pieces in found.items():
             target, source, value = (np.concatenate(p) for p in zip(*pieces, strict=True))
             at = np.searchsorted(self.keys, target)
-            L = sp.csr_matrix((value, (at, place[source])), shape=(n, n)) @ self.spread
+            L = scipy.sparse.csr_matrix((value, (at, place[source])), shape=(n, n)) @ self.spread
             for turn in (1, 1j) if any(not c.is_real for c in times) else (1,):
                 part = turn * L
                 self.groups.append((times, turn == 1j))
-                stacked = sp.vstack([part[self.real].real, part[self.imaginary].imag])
+                stacked = scipy.sparse.vstack([part[self.real].real, part[self.imaginary].imag])
                 stacked = stacked.tocsr()
                 stacked.eliminate_zeros()
                 self.matrices.append(stacked)
@@ -427,10 +429,10 @@ class System:
         top = self.rows[:, self.parent.space.first[k]] // d >= d - width
         return np.asarray((self.parent.space.trace(self.rows) * top) @ self.spread).real
 
-    def generator(self) -> sp.csr_matrix:
+    def generator(self) -> scipy.sparse.csr_matrix:
         """The matrix of a model that is constant in time."""
         kept = unmarked(self, self.marks)
-        return sum(kept, sp.csr_matrix((self.size, self.size))).tocsr()
+        return sum(kept, scipy.sparse.csr_matrix((self.size, self.size))).tocsr()
 
 
 def joined(parts: list[Elements], x: Elements) -> Elements:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..model.model import Model
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 class Readings:
     """Rows W: numbers W y, of which observables and the populations at the edges are made."""
 
-    W: sp.csr_matrix
+    W: scipy.sparse.csr_matrix
     pieces: list[tuple[int, Times, int]]  # observable, time coefficients, row of its real part
     edges: list[tuple[tuple[Any, int], int]]  # mode, row
 
@@ -57,7 +57,7 @@ def readings(system: System, ops: dict[str, Op], widths: dict[int, int] | None =
     for k, width in (widths or {}).items():
         edges.append((place[k], len(rows)))
         rows.append(system.edge(k, width))
-    W = sp.csr_matrix(np.array(rows))
+    W = scipy.sparse.csr_matrix(np.array(rows))
     W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
     return Readings(W, pieces, edges)
 

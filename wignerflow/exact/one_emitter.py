@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from ..model.level_states import LevelState
 from ..model.levels import Levels
@@ -63,7 +63,7 @@ class Emitters:
 
     @cached_property
     def _log_factorials(self) -> NDArray[np.float64]:
-        return np.asarray(gammaln(np.arange(self.number + 1) + 1.0))
+        return np.asarray(scipy.special.gammaln(np.arange(self.number + 1) + 1.0))
 
     def norm(self, occupied: NDArray[np.integer]) -> NDArray[np.float64]:
         """sqrt(N! / prod n!) of occupation numbers (..., boxes)."""

@@ -24,9 +24,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from ..compiler.loops import Loop
 from ..estimate import announce, check_time
@@ -259,7 +258,7 @@ def _poisson(x: float, steps: int) -> tuple[int, Array]:
     spread = 9 * np.sqrt(x) + 40
     first = max(0, int(x - spread))
     k = np.arange(first, min(steps, int(x + spread) + 1))
-    log_weight = (k * np.log(x) if x > 0 else np.where(k == 0, 0.0, -np.inf)) - x - gammaln(k + 1)
+    log_weight = dicke.log_power(x, k) - x - dicke.log_factorial(k)
     return first, np.asarray(np.exp(log_weight))
 
 
@@ -324,7 +323,7 @@ def _windows(p: Array) -> NDArray[np.int64]:
     return np.array([lo, hi], np.int64)
 
 
-def generator(r: Rates) -> tuple[sp.csr_matrix, NDArray[np.int64], Array]:
+def generator(r: Rates) -> tuple[scipy.sparse.csr_matrix, NDArray[np.int64], Array]:
     """The sparse matrix of the master equation on the states that can be reached.
 
     Returns:
@@ -338,7 +337,7 @@ def generator(r: Rates) -> tuple[sp.csr_matrix, NDArray[np.int64], Array]:
         source = flat[rate > 0]
         parts.append((source + dj * dim + q, source, rate[rate > 0]))
     row, column, value = (np.concatenate(p) for p in zip(*parts, strict=True))
-    W = sp.csr_matrix((value, (row, column)), shape=(flat.size, flat.size))
+    W = scipy.sparse.csr_matrix((value, (row, column)), shape=(flat.size, flat.size))
     seen = r.start.ravel() > 0
     while True:  # at most as many rounds as jumps are needed
         more = seen | ((W != 0).astype(float) @ seen.astype(float) > 0)

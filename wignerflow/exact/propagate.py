@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..compiler.loops import Loop
@@ -85,7 +84,7 @@ def _series(  # type: ignore[no-untyped-def]
             break
 
 
-def shifted(A: sp.csr_matrix) -> tuple[sp.csr_matrix, float, float]:
+def shifted(A: scipy.sparse.csr_matrix) -> tuple[scipy.sparse.csr_matrix, float, float]:
     """B = A + sigma, sigma, and the 1-norm of B, sigma minimising that norm (within a percent)."""
     diagonal = A.diagonal()
     others = np.asarray(abs(A).sum(axis=0)).ravel() - np.abs(diagonal)
@@ -101,7 +100,7 @@ def shifted(A: sp.csr_matrix) -> tuple[sp.csr_matrix, float, float]:
         else:
             low = a
     sigma = (low + high) / 2
-    return (A + sigma * sp.identity(A.shape[0], format="csr")).tocsr(), sigma, norm(sigma)
+    return (A + sigma * scipy.sparse.identity(A.shape[0], format="csr")).tocsr(), sigma, norm(sigma)
 
 
 def never(numbers: Array) -> bool:
@@ -110,8 +109,8 @@ def never(numbers: Array) -> bool:
 
 
 def constant(
-    A: sp.csr_matrix,
-    W: sp.csr_matrix,
+    A: scipy.sparse.csr_matrix,
+    W: scipy.sparse.csr_matrix,
     y: Array,
     tlist: Array,
     rtol: float,
@@ -163,9 +162,9 @@ def constant(
 
 
 def adaptive(
-    matrices: list[sp.csr_matrix],
+    matrices: list[scipy.sparse.csr_matrix],
     weights: Callable[[float], Array],
-    W: sp.csr_matrix,
+    W: scipy.sparse.csr_matrix,
     y: Array,
     tlist: Array,
     rtol: float,

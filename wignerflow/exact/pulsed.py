@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
@@ -27,7 +26,7 @@ def run(
     pulses: tuple[Pulse, ...],
     marks: list[Coef],
     between: Run,
-    W: sp.csr_matrix,
+    W: scipy.sparse.csr_matrix,
     tlist: Array,
     rtol: float,
 ) -> tuple[Array, Array, dict[str, float]]:
@@ -71,7 +70,7 @@ def run(
     return out, y, total
 
 
-def unmarked(system: Any, marks: list[Coef]) -> list[sp.csr_matrix]:
+def unmarked(system: Any, marks: list[Coef]) -> list[scipy.sparse.csr_matrix]:
     """The matrices that belong to no pulse."""
     both = zip(system.groups, system.matrices, strict=True)
     return [m for (times, _), m in both if not any(mark in times for mark in marks)]
@@ -104,7 +103,7 @@ class Pulses:
                 K = self.matrices[k][own, own]
                 self.cached[k, sector] = scipy.linalg.expm(K.toarray()) if len(psi) <= DENSE else K
             U = self.cached[k, sector]
-            psi = scipy.sparse.linalg.expm_multiply(U, psi) if sp.issparse(U) else U @ psi
+            psi = scipy.sparse.linalg.expm_multiply(U, psi) if scipy.sparse.issparse(U) else U @ psi
         return psi
 
     def run(

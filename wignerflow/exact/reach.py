@@ -13,7 +13,7 @@ code = (block * kets + row) * kets + col.
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..compiler.loops import Loop
@@ -207,14 +207,16 @@ def _fill(  # type: ignore[no-untyped-def]
             data[starts[n] + k] = values[k]
 
 
-def matrix(known: Ints, turn: int, arguments: Arguments) -> sp.csr_matrix:
+def matrix(known: Ints, turn: int, arguments: Arguments) -> scipy.sparse.csr_matrix:
     """The real matrix of one group of terms on the components ``known`` (sorted, closed)."""
     room, starts = _room(arguments), np.zeros(known.size + 1, np.int64)
     _count(known, starts, turn, *arguments, *room)
     kind = np.int32 if max(starts[-1], known.size) < 2**31 else np.int64
     rows, data = np.empty(starts[-1], kind), np.empty(starts[-1])
     _fill(known, starts, rows, data, turn, *arguments, *room)
-    out = sp.csc_matrix((data, rows, starts.astype(kind)), shape=(known.size, known.size)).tocsr()
+    out = scipy.sparse.csc_matrix(
+        (data, rows, starts.astype(kind)), shape=(known.size, known.size)
+    ).tocsr()
     out.sum_duplicates()
     return out
 
@@ -233,7 +235,7 @@ def _mark(indptr, indices, marked, queue, filled):  # type: ignore[no-untyped-de
         n += 1
 
 
-def needed(matrices: list[sp.csr_matrix], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def needed(matrices: list[scipy.sparse.csr_matrix], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Components on which the ``wanted`` ones ever depend."""
     pattern = matrices[0]
     if len(matrices) > 1:

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import scipy
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..estimate import announce
@@ -43,7 +42,7 @@ class NotUnique(ValueError):
 
 
 def null_state(
-    A: sp.spmatrix, trace: Array, y: Array, fill: float = 0.0, memory: float = np.inf
+    A: scipy.sparse.spmatrix, trace: Array, y: Array, fill: float = 0.0, memory: float = np.inf
 ) -> tuple[Array, dict[str, Any]]:
     """The state reached from y, and numbers about it.
 
@@ -77,7 +76,7 @@ def null_state(
     if size == 0.0:
         return y, {"unique": y.size == 1, "residual": 0.0}
     shift = 1e-9 * size
-    lu = scipy.sparse.linalg.splu((A - shift * sp.identity(A.shape[0])).tocsc())
+    lu = scipy.sparse.linalg.splu((A - shift * scipy.sparse.identity(A.shape[0])).tocsc())
 
     def project(v: Array) -> tuple[Array, float]:
         residual, last = np.inf, np.inf

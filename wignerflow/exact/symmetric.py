@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import comb
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from .one_emitter import Emitters, Matrix
@@ -52,7 +52,7 @@ def symmetric(site: Emitters, memory: float) -> Emitters:
     return Emitters(site.label, site.kind, 1, psi, letters)
 
 
-def _move(occupied: NDArray[np.int64], a: int, b: int) -> sp.csc_matrix:
+def _move(occupied: NDArray[np.int64], a: int, b: int) -> scipy.sparse.csc_matrix:
     """b_a^+ b_b between states of these occupation numbers."""
     n = len(occupied)
     column = np.flatnonzero(occupied[:, b])
@@ -63,11 +63,13 @@ def _move(occupied: NDArray[np.int64], a: int, b: int) -> sp.csc_matrix:
     value = value * np.sqrt(moved[:, a])
     base = (occupied[0].sum() + 1) ** np.arange(occupied.shape[1])[::-1]  # ascending, as they are
     row = np.searchsorted(occupied @ base, moved @ base)
-    return sp.csc_matrix((value, (row, column)), shape=(n, n))
+    return scipy.sparse.csc_matrix((value, (row, column)), shape=(n, n))
 
 
-def _collective(A: Matrix, moves: dict[tuple[int, int], sp.csc_matrix]) -> sp.csc_matrix:
+def _collective(
+    A: Matrix, moves: dict[tuple[int, int], scipy.sparse.csc_matrix]
+) -> scipy.sparse.csc_matrix:
     """The sum over all emitters of a matrix of one."""
     n = moves[0, 0].shape[0]
     parts = (A[ab] * move for ab, move in moves.items() if A[ab] != 0)
-    return sp.csc_matrix(sum(parts, sp.csc_matrix((n, n), dtype=complex)))
+    return scipy.sparse.csc_matrix(sum(parts, scipy.sparse.csc_matrix((n, n), dtype=complex)))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
@@ -103,9 +103,9 @@ class Space:
             unit *= site.dim * site.blocks
         return block, state
 
-    def matrix(self, group: dict[Ladder, complex]) -> sp.csr_matrix:
+    def matrix(self, group: dict[Ladder, complex]) -> scipy.sparse.csr_matrix:
         """The matrix of a sum of ladder words."""
-        out = sp.csr_matrix((self.size, self.size), dtype=complex)
+        out = scipy.sparse.csr_matrix((self.size, self.size), dtype=complex)
         _, strides = self._strides()
         for word, c in group.items():
             value = np.full(self.size, c)
@@ -115,15 +115,15 @@ class Space:
             out = out + self._moved(value, move)
         return out
 
-    def _moved(self, value: Any, move: int) -> sp.csr_matrix:
+    def _moved(self, value: Any, move: int) -> scipy.sparse.csr_matrix:
         source = np.flatnonzero(value)
         target = self.index(self.codes[source] + move)
         shape = (self.size, self.size)
-        return sp.csr_matrix((value[source], (target, source)), shape=shape)
+        return scipy.sparse.csr_matrix((value[source], (target, source)), shape=shape)
 
-    def local(self, site: int, parts: dict[str, complex], dj: int) -> sp.csr_matrix:
+    def local(self, site: int, parts: dict[str, complex], dj: int) -> scipy.sparse.csr_matrix:
         """sum_q c_q T^q from J to J + dj on one site."""
-        out = sp.csr_matrix((self.size, self.size), dtype=complex)
+        out = scipy.sparse.csr_matrix((self.size, self.size), dtype=complex)
         blocks, strides = self._strides()
         for q, c in parts.items():
             table = dicke.local_table(self.basis.sites[site].emitters, q, dj)
@@ -133,7 +133,7 @@ class Space:
 
 
 #: The terms of an operator, matrices by the product of time coefficients that multiplies each.
-Parts = dict[Times, sp.csr_matrix]
+Parts = dict[Times, scipy.sparse.csr_matrix]
 
 
 class System:
@@ -167,7 +167,7 @@ class System:
             for dj in (-1, 0, 1):
                 jumps.append(({(): space.local(site, parts, dj)}, channel.rate))
         K = {self._function(times): -1j * A for times, A in self._parts(H).items()}
-        self.jumps: list[list[tuple[int, sp.csr_matrix]]] = []
+        self.jumps: list[list[tuple[int, scipy.sparse.csr_matrix]]] = []
         self.rates: list[int] = []
         for L, rate in jumps:
             if not isinstance(rate, Coef):
@@ -202,7 +202,7 @@ class System:
         )
         #: Rows of ``ops``: the observable that each is a part of, and its coefficients.
         self.rows: list[tuple[int, Times]] = []
-        self.ops: list[sp.csr_matrix] = []
+        self.ops: list[scipy.sparse.csr_matrix] = []
         for k, op in enumerate(ops):
             for times, A in (self._parts(op) or {(): space.matrix({})}).items():
                 self.rows.append((k, times))
@@ -210,7 +210,7 @@ class System:
         for s, width in strides(model, basis).items():
             edge = (space.digits[s][1] >= basis.sites[s].dim - width).astype(complex)
             self.rows.append((len(ops) + sum(k >= len(ops) for k, _ in self.rows), ()))
-            self.ops.append(_sorted(sp.diags(edge).tocsr(), order))
+            self.ops.append(_sorted(scipy.sparse.diags(edge).tocsr(), order))
 
     def _parts(self, op: Op) -> Parts:
         return {t: self.space.matrix(group) for t, group in self.basis.expand(op).items()}
@@ -219,7 +219,7 @@ class System:
         """The number of a function of time; 0 is one at all times."""
         return self.functions.setdefault(Product.of(right, left, rate), len(self.functions))
 
-    def _targets(self, matrices: Sequence[sp.csr_matrix]) -> NDArray[np.int64]:
+    def _targets(self, matrices: Sequence[scipy.sparse.csr_matrix]) -> NDArray[np.int64]:
         """The sector that each matrix takes every sector into, -1: none, (matrices, sectors)."""
         out = np.full((len(matrices), self.first.size - 1), -1)
         for k, L in enumerate(matrices):
@@ -227,7 +227,9 @@ class System:
             out[k, self.label[at.col]] = self.label[at.row]
         return out
 
-    def _sectors(self, pattern: sp.csr_matrix, jumps: Sequence[sp.csr_matrix]) -> NDArray[np.int64]:
+    def _sectors(
+        self, pattern: scipy.sparse.csr_matrix, jumps: Sequence[scipy.sparse.csr_matrix]
+    ) -> NDArray[np.int64]:
         """Sector of every state: sets closed under K that every jump maps into one set."""
         for s, site in enumerate(self.basis.sites):
             if not site.is_diagonal:
@@ -245,7 +247,7 @@ class System:
             joined = np.concatenate(links, axis=1) if links else np.zeros((2, 0), np.int64)
             if not joined.size:
                 return np.asarray(label, np.int64)
-            graph = sp.coo_matrix(
+            graph = scipy.sparse.coo_matrix(
                 (np.ones(joined.shape[1]), (joined[0], joined[1])), (count, count)
             )
             count, merged = connected_components(graph, directed=False)
@@ -308,11 +310,11 @@ def _draw_site(site: Site, rng: np.random.Generator) -> tuple[int, int, NDArray[
     return j, j, dicke.rotation(J, theta, phi)[:, round(M + J)]
 
 
-def _sorted(A: sp.csr_matrix, order: NDArray[np.int64]) -> sp.csr_matrix:
+def _sorted(A: scipy.sparse.csr_matrix, order: NDArray[np.int64]) -> scipy.sparse.csr_matrix:
     return A.tocsr()[order][:, order]
 
 
-def _stacked(matrices: list[sp.csr_matrix], n: int) -> tuple[NDArray[Any], ...]:
+def _stacked(matrices: list[scipy.sparse.csr_matrix], n: int) -> tuple[NDArray[Any], ...]:
     """Row starts (count, n + 1), columns and data of several matrices of size n."""
     starts = np.zeros((len(matrices), n + 1), np.int64)
     at = 0

@@ -21,7 +21,7 @@ from itertools import combinations, combinations_with_replacement
 from math import comb, prod
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..estimate import announce, check_time
@@ -98,7 +98,9 @@ class HigherOrder:
         self.parts = []
         for times, triples in entries.items():
             matrix = _matrix(triples, (self.length, len(self.monos)))
-            self.parts.append((times, sp.csr_matrix(matrix.real), sp.csr_matrix(matrix.imag)))
+            self.parts.append(
+                (times, scipy.sparse.csr_matrix(matrix.real), scipy.sparse.csr_matrix(matrix.imag))
+            )
         self.times = list(dict.fromkeys(c for times in entries for c in times))
 
     def place(self, mono: Mono) -> int:
@@ -331,9 +333,11 @@ class HigherReadout:
         return np.asarray(self.matrix @ np.array(full).T)
 
 
-def _matrix(entries: list[tuple[int, int, complex]], shape: tuple[int, int]) -> sp.csr_matrix:
+def _matrix(
+    entries: list[tuple[int, int, complex]], shape: tuple[int, int]
+) -> scipy.sparse.csr_matrix:
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
-    return sp.coo_matrix((np.array(values, complex), (rows, columns)), shape).tocsr()
+    return scipy.sparse.coo_matrix((np.array(values, complex), (rows, columns)), shape).tocsr()
 
 
 def _monomials(v: Variables, order: int) -> list[Mono]:

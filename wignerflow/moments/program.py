@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from ..estimate import check_memory
@@ -165,11 +165,11 @@ class Program:
         self.times = list(dict.fromkeys(t for part in parts for x in part for t in x.times))
         self.count = drift.count + jacobian.count + source.count
         used = np.unique(np.concatenate([np.empty(0, np.int64), *(t.rows for t in self.jacobian)]))
-        self.pattern: sp.csr_matrix | None = None
+        self.pattern: scipy.sparse.csr_matrix | None = None
         if used.size < SPARSE * n * n:
             for t in self.jacobian:
                 t.rows = np.searchsorted(used, t.rows)
-            self.pattern = sp.csr_matrix(
+            self.pattern = scipy.sparse.csr_matrix(
                 (np.zeros(used.size), used % n, np.searchsorted(used // n, np.arange(n + 1))),
                 shape=(n, n),
             )

@@ -86,7 +86,7 @@ PAIRS = 32  # members of a model that is treated by cumulants, at most
 KEPT = 64  # answers for smaller models
 RTOL = 1e-6
 #: References: density matrices, p(J, M) of ensembles, higher orders.
-DENSE, POPULATED, ORDERS = "density matrices", "populations", "orders"
+DENSE, POPULATED, ORDERS = REFERENCES = ("density matrices", "populations", "orders")
 
 Solve = Callable[..., Result]
 _answers: dict[str, Deviation] = {}
@@ -205,9 +205,14 @@ def _from_starts(
     return from_starts(problem, result, until)
 
 
+def load(*references: str) -> None:
+    """Load references and compile their loops: once, and not in the time of an estimate."""
+    for reference in references:
+        _load(reference)
+
+
 @functools.cache
-def load(reference: str) -> None:
-    """Load a reference and compile its loops: once, and not in the time of an estimate."""
+def _load(reference: str) -> None:
     mode, atoms = Mode(name="m", cutoff=2), Ensemble(2, name="atoms")
     lossy = Model(mode.n, [Jump(mode.a, 1.0)], initial={mode: vacuum})
     pumped = Model(jumps=[Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 1.0)], initial={atoms: up})
