@@ -14,7 +14,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.compiler import targets
-from wignerflow.kernels import wasm_link
+from wignerflow.kernels import wasm
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.wasm import WasmModule
@@ -176,8 +176,8 @@ def test_a_text_for_no_machine_and_an_object_with_holes_are_refused():
         nowhere.machine()
     ir = "declare float @sinf(float)\ndefine float @run(float %x) {\n"
     ir += "  %y = call float @sinf(float %x)\n  ret float %y\n}"
-    with pytest.raises(wasm_link.NotAlone, match="asks for sinf"):
-        wasm_link.Object.read(targets.object_code(ir, targets.WASM))
+    with pytest.raises(wasm.NotAlone, match="asks for sinf"):
+        wasm.Object.read(targets.object_code(ir, targets.WASM))
 
 
 @needs_node
@@ -198,7 +198,7 @@ define void @run(ptr %words) {
   store double %x, ptr %words
   ret void
 }"""
-    made = wasm_link.Object.read(targets.object_code(ir, targets.WASM))
+    made = wasm.Object.read(targets.object_code(ir, targets.WASM))
     assert made.stack and len(made.segments) == 1
     (tmp_path / "k.wasm").write_bytes(made.module("run", 4, [(made.end, b"\2" + bytes(7))], {}))
     script = """

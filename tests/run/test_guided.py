@@ -10,7 +10,7 @@ from wignerflow.kernels.observe import Readout
 from wignerflow.kernels.rng import LOCAL
 from wignerflow.run import guided
 from wignerflow.run.guided import LANES, _together
-from wignerflow.run.net_fit import Sums, count, polynomials
+from wignerflow.run.nets import Sums, count, polynomials
 from wignerflow.run.statistics import BATCHES, Samples
 
 N = 200

@@ -30,8 +30,7 @@ from ..kernels.observe import Readout
 from ..observables import flatten
 from ..run.guided import FIRST_PILOT, LEAST_POINTS, GuidedKernel
 from ..run.loop import Request
-from ..run.net_fit import Sums, count
-from ..run.nets import directions
+from ..run.nets import Sums, count, directions
 from ..run.pool import available_threads
 from ..run.statistics import BATCHES
 from .precision import Made, cavity, crystal, laser

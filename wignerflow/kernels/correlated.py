@@ -18,9 +18,8 @@ import scipy
 from ..phasespace.channels import MatrixChannel
 from .dense import ComplexMatrix, padded
 from .layout import Layout
-from .normals import fill
 from .products import Target, accumulate, member_values, sparse_rows, zero
-from .text import DRIFT, LANE_LOOP, NOISE, WHOLE, Lines
+from .text import DRIFT, LANE_LOOP, NOISE, WHOLE, Lines, fill
 
 #: A matrix with at most this share of entries is multiplied entry by entry.
 SPARSE = 1 / 16

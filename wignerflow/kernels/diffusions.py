@@ -17,9 +17,8 @@ from ..phasespace.polynomials import Leaf, Number
 from ..phasespace.system import Diffusion
 from .capped import clamp
 from .layout import Layout
-from .normals import fill
 from .rng import DYNAMICS
-from .text import Lines, Prologue, expression
+from .text import Lines, Prologue, expression, fill
 
 CLIP_TOLERANCE = 1e-5  # a pivot below this times the scale of its diffusion counts as clipped
 

@@ -21,10 +21,9 @@ from ..phasespace.system import SQUARE_ROOT, Explicit
 from .array_sums import ArraySums
 from .fields import Field, Fields
 from .layout import Layout, member_loads, needed_forms, single_names
-from .normals import fill
 from .rng import DYNAMICS
 from .splitting import ARGUMENTS
-from .text import LANE_LOOP, Lines, Prologue, expression, plus
+from .text import LANE_LOOP, Lines, Prologue, expression, fill, plus
 from .weak_two import noise_term, spare_normals, suits
 
 START, END = "1", "2"  # tags of the names of roots at the start of a step and at its predicted end

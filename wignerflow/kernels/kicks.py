@@ -32,10 +32,9 @@ from .local import (
     generator,
     step_moments,
 )
-from .normals import fill, fill_many
 from .oscillators import distinct, factor, is_round
 from .rng import LOCAL
-from .text import Lines, Parameters
+from .text import Lines, Parameters, fill
 
 
 def balanced(M: NDArray[np.float64], C: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,7 +181,7 @@ class Kicks(LocalPrinter):
         if single:
             names = [self.layout.block(k).name for k in single]
             at = self.layout.scratch[f"mode{single[0]}_0"]
-            fill_many(self.layout, out, "kl", LOCAL, names, 1, at)
+            self.layout.normals(out, "kl", LOCAL, names, 1, at)
 
     def draw_member(self, k: int, out: Lines) -> None:
         """Normals of member m into scratch."""

@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 from .. import _check
 from ..phasespace.channels import Channel, LinkSpec, MemberChannel, Port
 from .layout import Layout
-from .normals import fill
 from .rng import DYNAMICS
-from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue
+from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue, fill
 
 #: Numbers of a field: w_0, w_1, and with records those of its vacuum part and its ordering term.
 PLAIN, RECORDED = 2, 5

@@ -13,9 +13,8 @@ from .capped import SMALL, clamp
 from .layout import Layout
 from .matrix_local import MatrixLocal
 from .matrix_low import MatrixLow
-from .normals import fill, fill_one
 from .rng import LOCAL
-from .text import LANE_LOOP, Lines
+from .text import LANE_LOOP, Lines, fill, fill_one
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
 LAST = 4.0  # a variance so many times smaller than both others is factorised last

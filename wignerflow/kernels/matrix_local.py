@@ -18,9 +18,8 @@ from ..phasespace.matrices import covariance, covariance_at, imaginary_part, rea
 from ..phasespace.system import MatrixInitial
 from .capped import SMALL, Entries, capped_noise
 from .matrix_loops import PRINTED, LocalLoops, Stepping
-from .normals import fill
 from .rng import LOCAL
-from .text import Lines
+from .text import Lines, fill
 
 if TYPE_CHECKING:
     from ..phasespace.system import MatrixStep

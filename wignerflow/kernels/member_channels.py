@@ -10,12 +10,11 @@ from ..model.coefficients import Coef
 from ..phasespace.channels import MatrixChannel, MemberChannel
 from ..phasespace.polynomials import Leaf
 from .correlated import CorrelatedPrinter
+from .gradient import Terms, derivatives
 from .layout import Layout, Mono, mono_names, times
 from .links import Links
-from .member_gradient import Terms, derivatives
-from .normals import fill
 from .rng import DYNAMICS, LOCAL
-from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, plus
+from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, fill, plus
 
 
 class MemberChannels:

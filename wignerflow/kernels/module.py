@@ -25,11 +25,10 @@ from .explicit import ExplicitPrinter
 from .grid import Grid
 from .initial import initial_source
 from .kicks import Kicks
-from .layout import Layout
+from .layout import Layout, Loops
 from .linear_part import take_linear
 from .links import Links
 from .local import Interval, LocalPrinter, is_constant
-from .loops import Loops
 from .observe import ObservePrinter, Readout, channel_count
 from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from ..phasespace.system import ModeStep
 from .layout import Layout
 from .local import exponential
-from .normals import fill, fill_many
 from .rng import DYNAMICS
-from .text import ROW, Lines, Parameters
+from .text import ROW, Lines, Parameters, fill
 
 ROUND, GENERAL = 8, 18  # numbers per table row
 _BATCH = 2000  # exponentials made at once
@@ -196,7 +195,7 @@ class ModePrinter:
         if noisy:
             at = self.layout.scratch[f"mode{noisy[0]}_0"]
             names = [self.layout.block(k).name for k in noisy]
-            fill_many(self.layout, out, "kd", DYNAMICS, names, 2, at)
+            self.layout.normals(out, "kd", DYNAMICS, names, 2, at)
 
     def noise_member(self, k: int, stage: int, out: Lines) -> None:
         """Normals of member m into the wide scratch array, in stage 1; kept for stage 2."""

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from ..phasespace.system import LocalStep
 from .local import Interval, LocalPrinter
-from .normals import fill
 from .rng import LOCAL
-from .text import Lines
+from .text import Lines, fill
 
 HEAD, CHANNEL = 5, 8  # numbers per table row: of the ensemble, and of every channel
 

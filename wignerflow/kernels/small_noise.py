@@ -27,15 +27,13 @@ from ..phasespace.system import MODE, SPIN, LocalStep, PhaseSpaceSystem
 from .array_sums import ArraySums
 from .fields import Fields
 from .flows import Flows
+from .gradient import MemberGradient, SingleGradient, Terms, derivatives
 from .kicks import Kicks
 from .layout import Layout, needed_forms, single_names, times
 from .links import Links
 from .member_channels import MemberChannels
-from .member_gradient import MemberGradient, Terms, derivatives
 from .moves import move
-from .normals import fill_many
 from .rng import LOCAL
-from .single_gradient import SingleGradient
 from .splitting import ARGUMENTS, split
 from .text import DRIFT, LANE_LOOP, NOISE, Lines, Prologue, plus
 
@@ -290,7 +288,7 @@ class SmallNoisePrinter:
         layout = self.layout
         if self.jumps:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
-            fill_many(layout, out, "kl", LOCAL, names, 1, layout.scratch["noise0_0"])
+            layout.normals(out, "kl", LOCAL, names, 1, layout.scratch["noise0_0"])
         self.kicks.draw_modes(out)
         for k in layout.singles:
             if k in self.kicks.steps:

@@ -11,9 +11,8 @@ the order is half local step, collective step, local step, collective step, ...,
 Strang splitting, of weak order two where the noise is local or additive and one in general, exact
 for constant rotations.
 
-The order of a step stands here. Gradients are printed by ``single_gradient`` (single subsystems),
-``member_gradient`` and ``member_channels`` (members of arrays), what they do to a block by
-``moves``, ``oscillators`` and ``local``.
+The order of a step stands here. Gradients are printed by ``gradient`` and ``member_channels``
+(jumps of members), what they do to a block by ``moves``, ``oscillators`` and ``local``.
 """
 
 from __future__ import annotations
@@ -23,17 +22,15 @@ from ..phasespace.polynomials import Form, Leaf, Member, Monomial, Pair, Poly, V
 from .array_sums import ArraySums
 from .diffusions import DiffusionPrinter
 from .fields import Fields
+from .gradient import MemberGradient, SingleGradient
 from .layout import Layout, needed_forms, single_names
 from .links import Links
 from .local import LocalPrinter
 from .member_channels import MemberChannels
-from .member_gradient import MemberGradient
 from .moves import move
-from .normals import fill_many
 from .oscillators import ModePrinter
 from .records import Recorder
 from .rng import DYNAMICS
-from .single_gradient import SingleGradient
 from .text import LANE_LOOP, Lines, Prologue, plus
 
 ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
@@ -246,7 +243,7 @@ class StepPrinter:
         body = Lines(1)
         if self.jumps:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
-            fill_many(layout, body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
+            layout.normals(body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
         self.records.read_ports(body)
         self.modes.noise_singles(body)
         self.diffusions.before_singles(body)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .loops import Loops
+from .layout import Loops
 from .text import Lines
 
 if TYPE_CHECKING:

@@ -218,3 +218,49 @@ def plus(*parts: str) -> str:
 def product(mono: tuple[str, ...]) -> str:
     """Product of names."""
     return " * ".join(mono)
+
+
+def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
+    """Two standard normals per lane into ``slots``.
+
+    One draw with the key in ``keys``; where several keys are given (step-size pilots), the sum of
+    as many draws over the root of their number, so that coarse noise is the sum of fine noise.
+    """
+    _each_key(out, keys)
+    _draw(out, keys, pair)
+    out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
+    out.close()
+    out.close()
+
+
+def fill_one(out: Lines, keys: str, pair: str, slot: str, spare: str) -> None:
+    """One standard normal per lane into ``slot``: two steps share a pair.
+
+    A step whose number is even takes the first and leaves the second in ``spare``, of a scratch
+    that nothing else writes to; the odd one after it draws none.
+    """
+    _each_key(out, keys)
+    out.open(f"if {keys}[3 * r + 2] == U(0):")
+    _draw(out, keys, pair)
+    out.add(f"{slot} = keep * {slot} + share * n0", f"{spare} = n1")
+    out.close()
+    out.close()
+    out.open("else:")
+    out.open(LANE_LOOP)
+    out.add(f"{slot} = keep * {slot} + share * {spare}")
+    out.close()
+    out.close()
+    out.close()
+
+
+def _each_key(out: Lines, keys: str) -> None:
+    """Open the loop over keys, three words each: see ``module.RUN``."""
+    out.open(f"for r in range({keys}.size // 3):")
+    out.add("keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 3))")
+
+
+def _draw(out: Lines, keys: str, pair: str) -> None:
+    """Open a lane loop with normals n0 and n1 of key number r."""
+    out.add(f"ka = {keys}[3 * r]", f"kb = {keys}[3 * r + 1]", f"kc = U({pair})")
+    out.open(LANE_LOOP)
+    out.add("n0, n1 = normal_pair(ka, kb, U(t0 + l), kc)")

@@ -5,7 +5,7 @@ which have constant places, become arrays of the thread, which live in registers
 when the kernel is made become literals. Around ``step``, ``local`` and ``observe`` stands a loop
 over a range of steps. A launch may end anywhere; what it needs to go on is kept in memory.
 Observables are written out for every trajectory, and ``sums`` adds them up chunk by chunk (see
-``thread_sums``).
+``cuda``).
 """
 
 from __future__ import annotations

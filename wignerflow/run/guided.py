@@ -8,7 +8,8 @@ r"""Guided sampling: quasi Monte Carlo along the noise that matters, both signs 
 3. The points of one net depend on each other; nets have scramblings and noise of their own. Errors
    come from the spread of at least 32 nets. Every point has the distribution of plain noise, so
    means are unbiased with any directions.
-4. What low polynomials of the coordinates explain is taken off the means of nets, see ``net_fit``.
+4. What low polynomials of the coordinates explain is taken off the means of nets, see
+   ``nets.Sums``.
 
 A pilot of 8 nets measures what it gains over plain trajectories, for several r and polynomials
 (fitted to one half of the nets and judged by the other). In a run, a net is
@@ -35,8 +36,7 @@ from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from .driver import Prepared
 from .loop import Request
-from .net_fit import MOST, Sums, count, polynomials
-from .nets import Declined, Directions, directions, given_text
+from .nets import MOST, Declined, Directions, Sums, count, directions, given_text, polynomials
 from .pool import available_threads
 from .schedule import Schedule
 from .statistics import BATCHES
