@@ -18,9 +18,8 @@ from __future__ import annotations
 
 from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, Poly, Var
 from ..phasespace.system import SQUARE_ROOT, Explicit
-from .array_sums import ArraySums
 from .fields import Field, Fields
-from .layout import Layout, member_loads, needed_forms, single_names
+from .layout import ArraySums, Layout, member_loads, needed_forms, single_names
 from .rng import DYNAMICS
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, fill, plus

@@ -20,9 +20,8 @@ import numpy as np
 from ..model.coefficients import Coef
 from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly
 from ..phasespace.system import PhaseSpaceSystem
-from .array_sums import ArraySums
 from .fields import Fields
-from .layout import Layout, Mono, mono_derivative, times
+from .layout import ArraySums, Layout, Mono, mono_derivative, times
 from .links import Links
 from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, expression, plus
 

@@ -13,9 +13,8 @@ import numpy as np
 
 from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Record, Var
 from ..phasespace.system import AMPLITUDES, MemberObservable, ProductObservable
-from .array_sums import ArraySums
 from .fields import Fields
-from .layout import Layout, member_loads, mono_names, needed_forms, single_names, times
+from .layout import ArraySums, Layout, member_loads, mono_names, needed_forms, single_names, times
 from .products import ProductPrinter
 from .pulses import Pulses
 from .text import LANE_LOOP, Lines, Prologue, expression

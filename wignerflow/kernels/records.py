@@ -17,8 +17,7 @@ from ..model.coefficients import Coef
 from ..phasespace.channels import RECORDS, Field
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, TimePart, Var
 from ..phasespace.system import ROTOR, SPIN
-from .array_sums import ArraySums
-from .layout import Layout, needed_forms
+from .layout import ArraySums, Layout, needed_forms
 from .links import Links
 from .member_channels import MemberChannels
 from .text import LANE_LOOP, Lines, Prologue, expression

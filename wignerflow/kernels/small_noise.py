@@ -24,17 +24,15 @@ from __future__ import annotations
 
 from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
 from ..phasespace.system import MODE, SPIN, LocalStep, PhaseSpaceSystem
-from .array_sums import ArraySums
 from .fields import Fields
 from .flows import Flows
 from .gradient import MemberGradient, SingleGradient, Terms, derivatives
 from .kicks import Kicks
-from .layout import Layout, needed_forms, single_names, times
+from .layout import ArraySums, Layout, needed_forms, single_names, times
 from .links import Links
 from .member_channels import MemberChannels
-from .moves import move
 from .rng import LOCAL
-from .splitting import ARGUMENTS, split
+from .splitting import ARGUMENTS, move, split
 from .text import DRIFT, LANE_LOOP, NOISE, Lines, Prologue, plus
 
 STAGES = (1, 2, 3, 4)
