@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.kernels import capped, matrix_local, moves
+from wignerflow.kernels import capped, matrix_local, splitting
 from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.matrices import brackets, units, variables
 from wignerflow.phasespace.system import DISCRETE, FIXED, GAUSSIAN, MatrixStep
@@ -221,7 +221,7 @@ def test_a_turn_without_its_second_order_is_caught(monkeypatch):
             lines.append(f"{y[i]} = " + " + ".join([x[i], *parts]))
         return lines
 
-    monkeypatch.setattr(moves, "turn", euler)
+    monkeypatch.setattr(splitting, "turn", euler)
     with pytest.raises(AssertionError):
         check_means(one_kind(0, 3, 2))
 

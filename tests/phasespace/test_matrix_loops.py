@@ -11,7 +11,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.compiler import build
-from wignerflow.kernels import matrix_local, matrix_loops, moves
+from wignerflow.kernels import matrix_local, matrix_loops, splitting
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.matrices import covariance, covariance_at, generator, variables
@@ -26,7 +26,7 @@ LANES = 64
 
 def limit(monkeypatch: pytest.MonkeyPatch, levels: int) -> None:
     """Print up to so many levels term by term."""
-    for module in (matrix_local, moves):
+    for module in (matrix_local, splitting):
         monkeypatch.setattr(module, "PRINTED", levels)
 
 
