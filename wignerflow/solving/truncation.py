@@ -225,8 +225,10 @@ def _load(reference: str) -> None:
 
 
 def _exact(problem: Problem, until: float, full: bool) -> dict[str, NDArray] | None:
+    populated = populations.refuses(problem.model) is None
+    load(POPULATED if populated else DENSE)  # a smaller model may ask another one
     left = until - time.process_time()
-    if populations.refuses(problem.model) is None:
+    if populated:
         if size_of(problem.model) > POPULATIONS * np.sqrt(max(left, SECONDS) / SECONDS):
             return None
     elif density_elements(problem.model, guess=True) * PER_ELEMENT > left:
