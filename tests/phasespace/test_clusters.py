@@ -246,17 +246,26 @@ def test_steps_to_the_mean_follow_the_rates_of_a_cluster():
     assert abs(0.2 / (3 + 30 * 9) / system.local[0].shared.step - 1) < 1e-6
 
 
-def test_clusters_stand_beside_emitters_with_levels():
+def clusters_and_levels() -> tuple[wf.Spin, wf.Levels, wf.Model]:
     s, atoms = wf.Spin(name="s", count=2), wf.Levels(3, ["g", "e", "f"], name="atoms")
     swap = atoms.op("g", "e")
     H = 0.3 * s.sx.sum() + 0.2 * wf.couple(s.sz, wf.NearestNeighbour(), s.sz)
     H = H + 0.2 * s.sz.sum() * (swap + swap.dag())
     jumps = [wf.Jump(s.sm, 0.5), wf.LocalJump(atoms.one("g", "e"), 0.5)]
     jumps.append(wf.LocalJump(atoms.one("e", "f"), 0.5))
-    model = wf.Model(H, jumps, initial={s: wf.up, atoms: wf.level("f")})
+    return s, atoms, wf.Model(H, jumps, initial={s: wf.up, atoms: wf.level("f")})
+
+
+def test_clusters_share_their_mean_beside_emitters_with_levels_of_their_own():
+    _, _, model = clusters_and_levels()
     system, _ = wf.ClusterTWA(size=2).lower(model, {}, [0, 1])
     shared = {system.blocks[step.block].name: step.shared is not None for step in system.local}
     assert shared == {"clusters of 2": True, "atoms": False}
+
+
+@pytest.mark.slow
+def test_clusters_stand_beside_emitters_with_levels():
+    s, atoms, model = clusters_and_levels()
     ops, t = {"z": s.sz.sum() / 2, "e": atoms.pop("e") / 3}, np.linspace(0, 3, 4)
     options = {"truncation": False, "progress": False}
     exact = wf.solve(model, t, e_ops=ops, method="exact", **options).expect

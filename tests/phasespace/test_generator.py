@@ -25,16 +25,22 @@ from .twins import Twin, World
 TOLERANCE = 1e-8  # relative; rounding in the difference quotient leaves 1e-9
 
 COUNTS = {
-    "one ensemble": 15,
-    "one collective spin": 10,
-    "one spin": 10,
-    "one mode": 10,
-    "mixture": 10,
-    "Tavis-Cummings": 5,
-    "arrays": 7,
-    "waveguide": 6,
+    "one ensemble": 8,
+    "one collective spin": 5,
+    "one spin": 5,
+    "one mode": 5,
+    "mixture": 5,
+    "Tavis-Cummings": 3,
+    "arrays": 3,
+    "waveguide": 3,
 }
-MANY = 40  # times as many in the slow test
+MANY = 80  # times as many in the slow test
+
+
+def models(quick: int, all_of_them: int) -> pytest.MarkDecorator:
+    """So many models in every run of the tests, the others in the slow ones."""
+    slow = [pytest.param(range(quick, all_of_them), marks=pytest.mark.slow, id="more")]
+    return pytest.mark.parametrize("numbers", [pytest.param(range(quick), id="few"), *slow])
 
 
 def assert_equal(classical: np.ndarray, exact: np.ndarray, tolerance: float = TOLERANCE) -> None:
@@ -51,9 +57,10 @@ def test_means_change_exactly(family):
         check_means(random_world(family, number))
 
 
+@models(1, 3)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_means_change_exactly_in_the_scheme_for_small_noise(family):
-    for number in range(3):
+def test_means_change_exactly_in_the_scheme_for_small_noise(family, numbers):
+    for number in numbers:
         world = random_world(family, number)
         check_means(world, text=lowered(world, scheme="small-noise"))
 
@@ -65,9 +72,10 @@ def test_means_change_exactly_in_many_more_models(family):
         check_means(random_world(family, number))
 
 
+@models(1, 4)
 @pytest.mark.parametrize("structure", structures(World(np.random.default_rng(0)), 3))
-def test_means_change_exactly_under_every_coupling(structure):
-    for number in range(4):
+def test_means_change_exactly_under_every_coupling(structure, numbers):
+    for number in numbers:
         world = World(np.random.default_rng([77, number]))
         arrays(world, structure)
         check_means(world)
@@ -210,26 +218,28 @@ def local_decay_halved(system: PhaseSpaceSystem) -> None:
 MUTANTS = [wrong_sign_of_H, gain_for_loss, halved_rate, local_drift_reversed, local_decay_halved]
 
 
+@models(1, 3)
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_spoilt_system_is_caught(mutant):
-    for number in range(3):
-        world = random_world("waveguide", number)
-        check_means(world)
+def test_a_spoilt_system_is_caught(mutant, numbers):
+    for number in numbers:
+        world = random_world("waveguide", number)  # right: ``test_means_change_exactly``
         with pytest.raises(AssertionError):
             check_means(world, text=lowered(world, mutant))
 
 
-def test_a_flipped_phase_is_caught():
-    for number in range(5):
+@models(1, 5)
+def test_a_flipped_phase_is_caught(numbers):
+    for number in numbers:
         with pytest.raises(AssertionError):
             check_means(random_world("waveguide", number), edit=flipped_phase)
 
 
 @pytest.mark.parametrize("family", ["one collective spin", "waveguide"])
 @pytest.mark.parametrize("noise", [0.0, 0.5, np.sqrt(0.5), 1.01])
-def test_wrong_noise_is_caught_in_the_means(family, noise):
+@models(1, 5)
+def test_wrong_noise_is_caught_in_the_means(family, noise, numbers):
     # through the Stratonovich correction, which is linear in the noise's strength
-    for number in range(5):
+    for number in numbers:
         with pytest.raises(AssertionError):
             check_means(random_world(family, number), noise=noise)
 
@@ -247,10 +257,11 @@ def euler(
     ]
 
 
+@models(1, 5)
 @pytest.mark.parametrize("family", ["one ensemble", "waveguide"])
-def test_a_missing_stratonovich_term_is_caught(family, monkeypatch):
+def test_a_missing_stratonovich_term_is_caught(family, numbers, monkeypatch):
     monkeypatch.setattr(splitting, "move", euler)
-    for number in range(5):
+    for number in numbers:
         with pytest.raises(AssertionError):
             check_means(random_world(family, number))
 

@@ -13,6 +13,7 @@ from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.matrices import brackets, units, variables
 from wignerflow.phasespace.system import DISCRETE, FIXED, GAUSSIAN, MatrixStep
 
+from ..few import few
 from ..kernels.lanes import LaneRun, one_step
 from .generator import changes, lowered, monomials
 from .twins import World, level_variables
@@ -105,11 +106,10 @@ def check_second_moments(world: World, seed: int = 0, **options: Any) -> None:
     assert_equal(*changes(world, [pairs[k] for k in chosen], degree=2, **options))
 
 
-MANY = [(2, 2), (3, 1), (3, 2)]
-MORE = [pytest.param(d, N, marks=pytest.mark.slow) for d, N in ((3, 3), (4, 2))]
+SIZES = [(2, 2), (3, 1), (3, 2), (3, 3), (4, 2)]
 
 
-@pytest.mark.parametrize(("d", "N"), [*MANY, *MORE])
+@pytest.mark.parametrize(("d", "N"), few(SIZES, [(2, 2), (3, 2)]))
 def test_means_change_exactly(d, N):
     # full matrices, or those of few entries; both of two levels
     for number in {(3, 1): [0], (3, 2): [1]}.get((d, N), [0, 1]):
@@ -132,7 +132,7 @@ def test_means_change_exactly_in_arrays():
         check_means(array(number))
 
 
-@pytest.mark.parametrize(("d", "N"), [*MANY, *MORE])
+@pytest.mark.parametrize(("d", "N"), few(SIZES, [(2, 2), (3, 1)]))
 def test_second_moments_change_exactly_under_local_channels(d, N):
     for number in range(2):
         check_second_moments(local_world(number, d, N), levels=LEVELS.get(d, 5))

@@ -87,6 +87,7 @@ def test_five_levels_are_not_printed(monkeypatch):
     assert KernelText(kinds(0, 5, 1), []).plain().count("\n") > 1.5 * lines
 
 
+@pytest.mark.slow  # what is printed obeys them, see ``test_levels``
 def test_loops_obey_the_exact_equations(monkeypatch):
     limit(monkeypatch, 1)
     check_means(one_kind(0, 3, 1))

@@ -99,6 +99,7 @@ def turned_spins(F: float, N: int) -> tuple[wf.Model, dict[str, Any]]:
     return wf.Model(atoms.Sx, jumps, initial={atoms: lowest}), ops
 
 
+@pytest.mark.slow
 def test_second_moments_of_large_spins_hold(monkeypatch):
     """N independent spins 3/2: known from one of them. Capped noise misses them, the control."""
     N, t = 5, np.linspace(0, 6, 7)
@@ -132,7 +133,7 @@ def test_it_is_taken_for_more_than_two_levels():
 
 
 def test_bits_do_not_depend_on_threads():
-    model, ops = turned_spins(2, 20)
+    model, ops = turned_spins(1, 20)
     options: Any = {"progress": False, "truncation": False, "ntraj": 600, "seed": 3, "dt": 0.1}
     runs = [wf.solve(model, [0, 1], e_ops=ops, threads=n, **options).expect for n in (1, 2)]
     assert all(np.array_equal(runs[0][k], runs[1][k]) for k in ops)

@@ -222,6 +222,7 @@ def final(N, method, ntraj=20_000, seed=3, **options):
 
 
 @pytest.mark.filterwarnings("ignore:Up to:UserWarning")
+@pytest.mark.slow
 def test_distribution_is_that_of_the_bloch_form_up_to_1_over_N():
     """Kolmogorov distance of J_z and J_x^2 + J_y^2 just after the burst."""
     distance = {}

@@ -10,6 +10,7 @@ import wignerflow as wf
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 
+from ..few import few
 from ..kernels.lanes import LaneRun, by_order
 
 LANES = 6
@@ -93,9 +94,13 @@ def chain_model(K, weights, rng, left="Jp", right="Jm", kind="ensemble"):
     return wf.Model(H + H.dag(), jumps, initial={chain: state})
 
 
-@pytest.mark.parametrize("weights", [False, True])
+KINDS = [(kind, weights) for kind in ("ensemble", "spin", "mode") for weights in (False, True)]
+
+
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["ensemble", "spin", "mode"])
+@pytest.mark.parametrize(
+    ("kind", "weights"), few(KINDS, [("ensemble", False), *((k, True) for k in ("spin", "mode"))])
+)
 def test_a_structure_equals_its_dense_form(kind, name, weights):
     K = structure(name, np.random.default_rng(31))
     runs = [
@@ -110,14 +115,14 @@ def test_a_structure_equals_its_dense_form(kind, name, weights):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_other_components_than_raising_and_lowering(name):
+@pytest.mark.parametrize(("left", "right"), few([("Jz", "Jx"), ("Jx", "Jx"), ("Jy", "Jp")]))
+def test_other_components_than_raising_and_lowering(left, right, name):
     K = structure(name, np.random.default_rng(33))
-    for left, right in (("Jz", "Jx"), ("Jx", "Jx"), ("Jy", "Jp")):
-        runs = [
-            states(text_of(chain_model(k, True, np.random.default_rng(34), left, right)))
-            for k in (K, dense(K))
-        ]
-        assert np.allclose(runs[0], runs[1], rtol=0, atol=1e-11)
+    runs = [
+        states(text_of(chain_model(k, True, np.random.default_rng(34), left, right)))
+        for k in (K, dense(K))
+    ]
+    assert np.allclose(runs[0], runs[1], rtol=0, atol=1e-11)
 
 
 def test_a_hamiltonian_written_with_loops_equals_the_array_form():

@@ -6,6 +6,7 @@ own, and nothing here uses ``wignerflow.phasespace`` or the library's operator a
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,17 +74,19 @@ class Site:
     variables: np.ndarray
     rho: np.ndarray
     emitters: np.ndarray | None = None  # sigma^a_n of an ensemble's emitters, (N, 3, d, d)
+    _moments: dict[tuple[int, ...], float] = field(default_factory=dict)
+
+    def product(self, comps: tuple[int, ...]) -> np.ndarray:
+        """Symmetrised product of variables as a matrix."""
+        orders = sorted(set(itertools.permutations(comps)))
+        factors = [[self.variables[k] for k in order] for order in orders]
+        return sum(functools.reduce(np.matmul, f) for f in factors) / len(orders)
 
     def moment(self, comps: tuple[int, ...]) -> float:
         """Symmetrised moment of a product of variables."""
-        total = 0.0
-        orders = list(itertools.permutations(comps))
-        for order in orders:
-            x = self.rho
-            for k in order:
-                x = x @ self.variables[k]
-            total += np.trace(x).real
-        return total / len(orders)
+        if comps not in self._moments:
+            self._moments[comps] = float(np.sum(self.product(comps) * self.rho.T).real)
+        return self._moments[comps]
 
 
 class Twin:
@@ -232,8 +235,11 @@ class World:
     def embed(self, k: int, matrix: np.ndarray) -> np.ndarray:
         """A matrix of site k in the full space."""
         dims = [s.rho.shape[0] for s in self.sites]
-        left, right = int(np.prod(dims[:k])), int(np.prod(dims[k + 1 :]))
-        return np.kron(np.kron(np.eye(left), matrix), np.eye(right))
+        left, right, d = int(np.prod(dims[:k])), int(np.prod(dims[k + 1 :])), dims[k]
+        out = np.zeros((left, d, right, left, d, right), matrix.dtype)
+        i, j = np.arange(left)[:, None], np.arange(right)
+        out[i, :, j, i, :, j] = matrix
+        return out.reshape(left * d * right, -1)
 
     def index(self, sub: Any, m: int) -> int:
         return next(k for k, s in enumerate(self.sites) if s.sub is sub and s.m == m)
@@ -383,20 +389,16 @@ class World:
         return [(k, c) for k, s in enumerate(self.sites) for c in range(len(s.variables))]
 
     def product(self, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
-        """Symmetrised product of variables as a matrix."""
-        mats = [self.embed(k, self.sites[k].variables[c]) for k, c in pairs]
-        orders = list(itertools.permutations(range(len(mats))))
-        total = np.zeros_like(mats[0])
-        for order in orders:
-            x = mats[order[0]]
-            for i in order[1:]:
-                x = x @ mats[i]
-            total = total + x
-        return total / len(orders)
+        """Symmetrised product of variables as a matrix: those of different sites commute."""
+        out = np.eye(1)
+        for k, site in enumerate(self.sites):
+            comps = tuple(c for j, c in pairs if j == k)
+            out = np.kron(out, site.product(comps) if comps else np.eye(len(site.rho)))
+        return out
 
     def moment(self, pairs: tuple[tuple[int, int], ...]) -> float:
         """Symmetrised moment of a product of variables in the product state."""
         out = 1.0
         for k in {k for k, _ in pairs}:
-            out *= self.sites[k].moment(tuple(c for j, c in pairs if j == k))
+            out *= self.sites[k].moment(tuple(sorted(c for j, c in pairs if j == k)))
         return out
