@@ -7,10 +7,10 @@ import pytest
 
 
 def few(cases: Iterable[Any], quick: int | Container[Any] = 1) -> list[Any]:
-    """The first so many cases, or those named, as they are, and all others marked slow."""
+    """All cases; but for the first so many, or those named, marked slow. A tuple: several values."""
     out = []
     for k, case in enumerate(cases):
         stays = k < quick if isinstance(quick, int) else case in quick
         values = case if isinstance(case, tuple) else (case,)
-        out.append(case if stays else pytest.param(*values, marks=pytest.mark.slow))
+        out.append(pytest.param(*values, marks=() if stays else pytest.mark.slow))
     return out

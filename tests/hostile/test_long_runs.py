@@ -17,6 +17,8 @@ import wignerflow as wf
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.solving.costs import LongRun
 
+from ..few import few
+
 LIMIT = 30.0
 
 
@@ -50,6 +52,9 @@ ENDLESS = {
 }
 
 
+WITHOUT_NETS = ["a chunk", "a pilot", *list(ENDLESS)[3:]]
+
+
 def solve(name, **more):
     made, times, options = ENDLESS[name]
     model, e_ops = made()
@@ -58,7 +63,7 @@ def solve(name, **more):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["a chunk", "a pilot", *list(ENDLESS)[3:]])
+@pytest.mark.parametrize("name", few(WITHOUT_NETS, ["a chunk", "the wave functions"]))
 def test_hours_end_with_the_timeout(name):
     """Whatever is under way is left; that nothing was finished is an error."""
     begin = time.perf_counter()
@@ -68,7 +73,7 @@ def test_hours_end_with_the_timeout(name):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["a chunk", "a pilot", *list(ENDLESS)[3:]])
+@pytest.mark.parametrize("name", few(WITHOUT_NETS))
 def test_hours_end_with_ctrl_c(name):
     """The second one, where the first waits for a first chunk."""
 
@@ -111,7 +116,7 @@ def test_kernels_are_left(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
-@pytest.mark.parametrize("method", ["twa", "jumps"])
+@pytest.mark.parametrize("method", few(["twa", "jumps"]))
 def test_ctrl_c_hands_over_what_is_done(method):
     model, e_ops = laser()
     options = {"e_ops": e_ops, "seed": 1, "progress": False, "method": method}
@@ -174,8 +179,12 @@ CALLS = {
 }
 
 
+QUICK = [name for name in CALLS if "equations" in name or name.startswith("a ")]
+QUICK.remove("a sweep")  # another of them is one
+
+
 @pytest.mark.filterwarnings("ignore:Trajectories have no antibunching")
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", few(CALLS, QUICK))
 def test_every_entry_point_says_how_long_it_takes(name, monkeypatch):
     atoms = wf.Ensemble(6, name="atoms")
     jump = wf.Jump(atoms.Jm, 1.0)
@@ -339,7 +348,7 @@ def interrupted_soon(monkeypatch, after=3):
 
 
 @pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
-@pytest.mark.parametrize("order", ["symmetric", "plain"])
+@pytest.mark.parametrize("order", few(["symmetric", "plain"]))
 def test_ctrl_c_in_correlations_hands_over_what_is_done(order, monkeypatch):
     model, e_ops = laser()
     z = e_ops["z"]

@@ -14,6 +14,7 @@ from wignerflow.compiler import build, cache
 from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.grid import Grid
 
+from ..few import few
 from .models import laser, printed
 
 TIMES = np.array([0.0, 0.1])
@@ -75,7 +76,7 @@ def damage():
     }
 
 
-@pytest.mark.parametrize("how", damage())
+@pytest.mark.parametrize("how", few(damage(), ["halved", "code", "a pickle"]))
 def test_a_damaged_file_is_compiled_anew_and_said_once(folder, made, how):
     want, whole = made[0], made[1].read_bytes()
     folder.mkdir(mode=0o700)
@@ -97,14 +98,15 @@ def test_a_file_under_another_key_is_not_used(folder):
         assert cache.load(other) is None
 
 
-def test_ten_thousand_mutated_files_are_never_believed(folder, monkeypatch):
+@pytest.mark.parametrize("files", few([1_000, 10_000]))
+def test_thousands_of_mutated_files_are_never_believed(folder, monkeypatch, files):
     code = np.random.default_rng(0).bytes(300)
     cache.save(KEY, code)
     (file,) = folder.iterdir()
     whole = file.read_bytes()
     monkeypatch.setattr(cache, "_say", lambda what: None)
     rng = np.random.default_rng(1)
-    for _ in range(10_000):
+    for _ in range(files):
         bad = bytearray(whole)
         match rng.integers(3):
             case 0:

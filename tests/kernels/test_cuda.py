@@ -208,6 +208,7 @@ def test_solve_with_a_checkpoint(small, tmp_path):
 
 
 @needs_cc
+@pytest.mark.slow
 def test_target_stops_after_whole_chunks(small, monkeypatch):
     monkeypatch.setattr(loop, "MIN_CHUNKS_FOR_TARGET", 1)
     model, e_ops = laser()
@@ -251,6 +252,7 @@ print(there.stats["device"], "|", there.stats["target"])
 
 
 @needs_cc
+@pytest.mark.slow
 def test_host_code_through_the_makers_bindings(tmp_path):
     """All but the card: ``driver.c`` stands in for the driver's library, of two cards."""
     pytest.importorskip("cuda.bindings")

@@ -17,7 +17,7 @@ from wignerflow.phasespace.system import SMALL_NOISE
 
 from ..phasespace.generator import changes, lowered, monomials
 from ..phasespace.random_models import FAMILIES, linear, random_world
-from ..phasespace.test_generator import assert_equal, check_means, collective_world
+from ..phasespace.test_generator import assert_equal, check_means, collective_world, models
 from ..phasespace.twins import World
 from .lanes import LaneRun, one_step
 from .test_orders import linear_model, order, transfer
@@ -32,9 +32,10 @@ def text_of(model, method=OWN):
 # ---------------------------------------------------------------------------- generator
 
 
+@models(1, 3)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_means_change_exactly(family):
-    for number in range(3):
+def test_means_change_exactly(family, numbers):
+    for number in numbers:
         world = random_world(family, number)
         check_means(world, text=lowered(world, scheme=SMALL_NOISE))
 
@@ -45,9 +46,10 @@ def half_the_noise(source: str) -> str:
     return out
 
 
+@models(1, 3)
 @pytest.mark.parametrize("family", ["one collective spin", "waveguide"])
-def test_wrong_noise_is_caught_in_the_means(family):
-    for number in range(3):
+def test_wrong_noise_is_caught_in_the_means(family, numbers):
+    for number in numbers:
         world = random_world(family, number)
         with pytest.raises(AssertionError):
             check_means(world, text=lowered(world, scheme=SMALL_NOISE), edit=half_the_noise)

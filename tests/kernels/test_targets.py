@@ -15,6 +15,7 @@ from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.cuda import CudaKernel
 from wignerflow.kernels.grid import Grid
 
+from ..few import few
 from .models import chain, laser, printed
 
 TIMES = np.array([0.0, 0.1])
@@ -28,8 +29,10 @@ def machine(code: bytes) -> int:
     return int.from_bytes(code[MACHINE : MACHINE + 2], "little")
 
 
-@pytest.mark.parametrize("single", [True, False], ids=["single", "double"])
-@pytest.mark.parametrize("make", [laser, chain])
+CASES = [(laser, True), (chain, False), (laser, False), (chain, True)]
+
+
+@pytest.mark.parametrize(("make", "single"), few(CASES, 2))
 def test_arm_processors(make, single):
     text = printed(*make(), TIMES).module(single, 128)
     assert machine(build.object_code(text, targets.ARM)) == AARCH64

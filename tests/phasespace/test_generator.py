@@ -57,14 +57,6 @@ def test_means_change_exactly(family):
         check_means(random_world(family, number))
 
 
-@models(1, 3)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_means_change_exactly_in_the_scheme_for_small_noise(family, numbers):
-    for number in numbers:
-        world = random_world(family, number)
-        check_means(world, text=lowered(world, scheme="small-noise"))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_means_change_exactly_in_many_more_models(family):
