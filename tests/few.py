@@ -7,7 +7,10 @@ import pytest
 
 
 def few(cases: Iterable[Any], quick: int | Container[Any] = 1) -> list[Any]:
-    """All cases; but for the first so many, or those named, marked slow. A tuple: several values."""
+    """All cases, those after the first so many, or not among those named, marked slow.
+
+    A tuple stands for the values of several parameters.
+    """
     out = []
     for k, case in enumerate(cases):
         stays = k < quick if isinstance(quick, int) else case in quick

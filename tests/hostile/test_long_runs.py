@@ -116,7 +116,7 @@ def test_kernels_are_left(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::wignerflow.solving.costs.LongRun")
-@pytest.mark.parametrize("method", few(["twa", "jumps"]))
+@pytest.mark.parametrize("method", few(["jumps", "twa"]))  # see tests/run/test_stopping.py
 def test_ctrl_c_hands_over_what_is_done(method):
     model, e_ops = laser()
     options = {"e_ops": e_ops, "seed": 1, "progress": False, "method": method}

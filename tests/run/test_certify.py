@@ -51,7 +51,7 @@ def test_budget_covers_the_true_error():
     assert "truncation" in text and "N = 6, 8, 12, 16" in text and "emission" in text
     model, e_ops = decay(48)
     exact = wf.solve(model, tlist, e_ops=e_ops, method="exact")
-    found = wf.solve(model, tlist, e_ops=e_ops, ntraj=200_000, seed=5, progress=False)
+    found = wf.solve(model, tlist, e_ops=e_ops, ntraj=50_000, seed=5, progress=False)
     for name, line in budget.lines.items():
         scale = np.abs(exact.expect[name]).max()
         true = np.abs(found.expect[name] - exact.expect[name]).max() / scale

@@ -77,6 +77,7 @@ def test_stopping_and_checkpoints(local, tmp_path, monkeypatch):
     assert rest.digest() == solve(**options).digest() == solve(client=client, **options).digest()
 
 
+@pytest.mark.slow
 def test_a_killed_worker(local):
     _, client = local
     pids = client.run(os.getpid)

@@ -132,6 +132,10 @@ def test_same_bits_with_any_threads_a_file_and_a_checkpoint(controlled, tmp_path
     controlled.save(tmp_path / "kept.nc")
     again = wf.load(tmp_path / "kept.nc")
     assert again.efficiency == pytest.approx(controlled.efficiency)
+
+
+@pytest.mark.slow
+def test_two_runs_are_pooled(controlled):
     other = solve(crystal(), controls=True, seed=5)
     assert other.merge(controlled).sem["z"][-1] < 0.8 * controlled.sem["z"][-1]
 

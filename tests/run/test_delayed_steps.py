@@ -9,6 +9,8 @@ import wignerflow as wf
 from wignerflow.kernels.module import KernelText
 from wignerflow.run.driver import Prepared
 
+from ..few import few
+
 EVEN = np.linspace(0, 3, 13)
 UNEVEN = np.sort(np.append(EVEN[:-1], [0.41, 1.3, 2.9]))
 
@@ -20,8 +22,15 @@ def line(delays):
     return modes, made, wf.Model(jumps=made.jumps, links=made.links, initial=initial)
 
 
-@pytest.mark.parametrize("delays", [(0.3, 0.15), (0.3137, 0.1713)])
-@pytest.mark.parametrize("times", [EVEN, UNEVEN], ids=["even", "uneven"])
+#: Of delays that some step divides, and of others.
+ROUND, ODD = (0.3, 0.15), (0.3137, 0.1713)
+
+
+@pytest.mark.parametrize(
+    ("delays", "times"),
+    few([(ROUND, UNEVEN), (ODD, EVEN), (ROUND, EVEN), (ODD, UNEVEN)], 2),
+    ids=["round-uneven", "odd-even", "round-even", "odd-uneven"],
+)
 def test_the_error_without_noise_is_stated(delays, times):
     """It bounds the difference to far shorter steps, and is no more than some times that."""
     modes, _, model = line(delays)
@@ -35,7 +44,7 @@ def test_the_error_without_noise_is_stated(delays, times):
     assert np.isnan(right.step_error["a"]).all()
 
 
-@pytest.mark.parametrize("delays", [(0.3, 0.15), (0.3137, 0.1713)])
+@pytest.mark.parametrize("delays", few([(ODD,), (ROUND,)]))
 def test_both_runs_of_a_pair_have_the_same_noise(delays, monkeypatch):
     """The vacuum at ports, and what comes out of lines before light has crossed them."""
     modes, _, model = line(delays)

@@ -8,6 +8,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.model.timescales import breaks
 
+from ..few import few
+
 
 def box(t):
     return 3.0 if 1.01 < t < 1.237 else 0.0
@@ -20,7 +22,7 @@ def pulsed(coefficient):
     return model, {"z": s.sz, "y": s.sy}
 
 
-@pytest.mark.parametrize("times", [[0, 10.0], [0, 0.5, 2.0, 10.0]])
+@pytest.mark.parametrize("times", few([[0, 10.0], [0, 0.5, 2.0, 10.0]]))
 def test_a_box_pulse_costs_no_more_than_its_nodes(times):
     model, ops = pulsed(wf.coef(box))
     result = wf.solve(model, times, e_ops=ops, method="mean-field")

@@ -297,6 +297,7 @@ def test_both_runs_of_a_pair_of_nets_have_the_same_noise(scheme):
     assert np.allclose(total[0], total[1])
 
 
+@pytest.mark.slow
 def test_the_pilot_by_nets_sees_the_difference_of_plain_pairs_better():
     """What halving a long step changes: the same within errors, which are smaller."""
     from wignerflow.phasespace.polynomials import Poly, Var

@@ -12,12 +12,13 @@ from wignerflow.run.pool import Threads
 from wignerflow.solving import METHODS
 from wignerflow.solving.provenance import read_method, write_method
 
+from ..few import few
 from . import cases
 
 CASES, TIMES, solve = cases.CASES, cases.TIMES, cases.solve
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", few(CASES))
 def test_a_file_repeats_its_run(case, tmp_path):
     result = solve(case)
     assert result.provenance["repeatable"] is True

@@ -11,6 +11,8 @@ from wignerflow.run import pilot, stepsize
 from wignerflow.run.schedule import LEAST, Schedule, spline
 from wignerflow.run.statistics import Samples
 
+from ..few import few
+
 N = 100
 TIMES = np.linspace(0, 20 / N, 201)
 
@@ -42,14 +44,14 @@ def solve(**options):
 
 @pytest.fixture(scope="module")
 def fine():
-    return solve(ntraj=200_000, dt=TIMES[1] / 4)
+    return solve(ntraj=100_000, dt=TIMES[1] / 4)
 
 
-@pytest.mark.parametrize("options", [{"ntraj": 2000}, {"ntraj": 20_000}, {"tol": 0.02}])
+@pytest.mark.parametrize("options", few([{"ntraj": 2000}, {"ntraj": 20_000}, {"tol": 0.02}]))
 def test_the_step_error_is_covered_by_what_is_stated(fine, options):
     chosen = solve(**options)
     again = solve(
-        ntraj=200_000, dt=chosen.dt
+        ntraj=100_000, dt=chosen.dt
     )  # the same step, sampled well; 201 outputs force less
     assert chosen.stats["step_met"] and chosen.stats["work"] > chosen.stats["pilot_work"] > 0
     for name, stated in chosen.step_error.items():
@@ -153,7 +155,7 @@ def bursting():
     return model, [0, 0.05], derived
 
 
-@pytest.mark.parametrize("case", [decaying, bursting])
+@pytest.mark.parametrize("case", few([bursting, decaying]))
 def test_derived_observables_alone_do_not_hide_steps_far_too_long(case):
     model, times, derived = case()
     for name, observable in derived.items():

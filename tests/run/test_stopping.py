@@ -72,7 +72,7 @@ def test_targets_per_observable():
 
 
 def test_timeout_returns_whole_chunks():
-    result = solve(ntraj=10**9, timeout=1.0)
+    result = solve(ntraj=10**9, timeout=0.5, threads=1)
     assert result.stats["stopped_because"] == "timeout"
     assert result.ntraj > 0 and result.ntraj % result.stats["lanes"] == 0
     assert result.rerun().digest() == result.digest()
@@ -82,7 +82,7 @@ def test_ctrl_c_returns_what_is_done():
     before = signal.getsignal(signal.SIGINT)
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    result = solve(ntraj=10**9)
+    result = solve(ntraj=10**9, threads=1)
     timer.join()
     assert result.stats["stopped_because"] == "interrupted" and result.ntraj > 0
     assert "stopped because: interrupted" in repr(result)

@@ -251,7 +251,8 @@ class Chain:
 
         scale = float(np.abs(y).max())
         kw: dict[str, Any] = {"rtol": self.rtol, "atol": self.rtol * scale * 1e-2}
-        found = scipy.integrate.solve_ivp(
-            slope, (t0, t1), y.ravel(), method="DOP853", max_step=(t1 - t0) / 8, **kw
-        )
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 where squares underflow
+            found = scipy.integrate.solve_ivp(
+                slope, (t0, t1), y.ravel(), method="DOP853", max_step=(t1 - t0) / 8, **kw
+            )
         return np.asarray(found.y[:, -1]).reshape(shape)

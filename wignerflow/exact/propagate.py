@@ -216,7 +216,8 @@ def adaptive(
     done, steps, mark = 1, 0, float(tlist[0])
     while done < tlist.size:
         check_time(solver.t - tlist[0], span)
-        message = solver.step()
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 where squares underflow
+            message = solver.step()
         if steps % STALLED == STALLED - 1:
             if solver.t - mark < ADVANCE * span:
                 raise ValueError(
