@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,16 @@ def noisy(seed: int) -> dict[str, np.ndarray]:
     return data
 
 
+@cache
+def fitted(seed: int) -> wf.Fit:
+    return wf.fit(cavity, noisy(seed), {"rate": 0.5, "detuning": 1.0}, method="mean-field")
+
+
 @pytest.mark.slow
 def test_errors_are_those_of_repeated_fits() -> None:
     z = []
     for seed in range(15):
-        found = wf.fit(cavity, noisy(seed), {"rate": 0.5, "detuning": 1.0}, method="mean-field")
+        found = fitted(seed)
         z += [
             (found.values[k] - v) / found.errors[k] for k, v in (("rate", 0.8), ("detuning", 1.3))
         ]
@@ -48,7 +54,7 @@ def test_errors_are_those_of_repeated_fits() -> None:
 
 def test_errors_of_data_without_errors_follow_from_the_scatter() -> None:
     data = noisy(3)
-    with_errors = wf.fit(cavity, data, {"rate": 0.5, "detuning": 1.0}, method="mean-field")
+    with_errors = fitted(3)
     bare = {k: v for k, v in data.items() if not k.endswith("_sem")}
     without = wf.fit(cavity, bare, {"rate": 0.5, "detuning": 1.0}, method="mean-field")
     assert not without.absolute
@@ -137,7 +143,7 @@ def test_the_last_run_alone_warns() -> None:
 @pytest.mark.parametrize("kind", ["dataset", "frame"])
 def test_kinds_of_data(kind: str) -> None:
     data: Any = noisy(2)
-    plain = wf.fit(cavity, data, {"rate": 0.5, "detuning": 1.0}, method="mean-field")
+    plain = fitted(2)
     if kind == "dataset":
         xarray = pytest.importorskip("xarray")
         table = xarray.Dataset(
@@ -151,7 +157,7 @@ def test_kinds_of_data(kind: str) -> None:
 
 
 def test_plot_has_one_panel_per_observable() -> None:
-    found = wf.fit(cavity, noisy(2), {"rate": 0.5, "detuning": 1.0}, method="mean-field")
+    found = fitted(2)
     axes = found.plot(c="black")
     assert {
         line.get_color() for ax in axes for line in ax.lines if line.get_label() == "model"

@@ -5,6 +5,8 @@ import pytest
 
 import wignerflow as wf
 
+from ..few import few
+
 LIMIT = 4.5
 TAUS = np.array([0.0, 0.3, 1.0, 2.0])
 
@@ -45,6 +47,12 @@ def test_fluorescence_by_jumps():
     assert np.all(found.step_error == 0) and found.order == "time-ordered"
     early = wf.correlation(model, taus=TAUS, ops=ops, t=2.0, method="exact")
     assert z(found, early) > 2 * LIMIT
+
+
+@pytest.mark.slow
+def test_fluorescence_by_jumps_in_the_steady_state():
+    s, model = fluorescence()
+    ops = (s.sp, s.sp, s.sm, s.sm)
     steady, exact = both(model, "jumps", ops=ops)
     assert z(steady, exact) < LIMIT and steady.stats["start"] > 1
 
@@ -60,7 +68,7 @@ def test_operators_that_are_not_adjoint_by_jumps():
     assert z(found, swapped) > 2 * LIMIT
 
 
-@pytest.mark.parametrize("order", ["symmetric", "plain"])
+@pytest.mark.parametrize("order", few(["plain", "symmetric"]))
 def test_two_operators_by_jumps(order):
     s, model = fluorescence()
     found, exact = both(model, "jumps", A=s.sp, B=s.sm, t=0.5, order=order, connected=True)

@@ -6,6 +6,8 @@ from scipy.integrate import solve_ivp
 
 import wignerflow as wf
 
+from ..few import few
+
 LIMIT = 4.5
 OMEGA = 3.0
 T = 2 * np.pi / OMEGA
@@ -73,7 +75,7 @@ def test_a_linear_mode_by_trajectories():
     assert z(found, Moments(1.4)) > 2 * LIMIT
 
 
-@pytest.mark.parametrize("samples", [False, True])
+@pytest.mark.parametrize("samples", few([False, True]))
 def test_a_driven_spin_by_jumps(samples):
     model, s = spin(samples)
     e_ops = {"z": s.sz, "y": s.sy}

@@ -10,6 +10,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.run.driver import Prepared
 
+from ..few import few
+
 
 def deviations(one, exact):
     """Distances in standard errors."""
@@ -22,7 +24,7 @@ def burst():
     jump = wf.Jump(atoms.Jm, 1.0)
     model = wf.Model(jumps=[jump], initial={atoms: wf.up})
     outputs = {"F": wf.Output(jump), "half": 0.6j * wf.Output(jump)}
-    kw = {"bins": 0.006 * np.arange(15)}
+    kw = {"bins": 0.012 * np.arange(8)}
     exact = wf.photons(model, outputs, method="exact", **kw)
     return wf.photons(model, outputs, ntraj=2048, seed=5, dt=0.001, **kw), exact
 
@@ -45,7 +47,7 @@ def test_a_burst(burst):
     both = found.g1("F", "half").value
     np.testing.assert_allclose(both, 0.6j * found.g1("F").value, atol=1e-6)
     z = deviations(found.g2("F", "half"), exact.g2("F", "half").value)
-    assert np.abs(z[~np.eye(14, dtype=bool)]).max() < 5
+    assert np.abs(z[~np.eye(7, dtype=bool)]).max() < 5
     assert 0.99 < found.stats["in_modes"]["F"] < 1.0
 
 
@@ -173,12 +175,14 @@ def test_antibunching_of_one_driven_emitter_is_outside_and_said():
 
 @pytest.mark.parametrize(
     "state, n, g2",
-    [
-        (wf.thermal(1.5), 1.5, 2.0),
-        (wf.coherent(1.2), 1.44, 1.0),
-        (wf.squeezed(0.6, 0.2), np.sinh(0.6) ** 2, 3 + 1 / np.sinh(0.6) ** 2),
-    ],
-    ids=["thermal", "coherent", "squeezed"],
+    few(
+        [
+            (wf.squeezed(0.6, 0.2), np.sinh(0.6) ** 2, 3 + 1 / np.sinh(0.6) ** 2),
+            (wf.thermal(1.5), 1.5, 2.0),
+            (wf.coherent(1.2), 1.44, 1.0),
+        ]
+    ),
+    ids=["squeezed", "thermal", "coherent"],
 )
 def test_a_matched_mode_holds_the_state_that_left(state, n, g2):
     """All of a detuned cavity is in one mode of its light; conjugated, or orthogonal, it is not."""
@@ -227,8 +231,8 @@ def test_modes_of_a_burst_and_between_outputs(burst):
     with pytest.raises(ValueError, match="g2 was left out"):
         chain.g2("F")
     bad = [
-        ({"modes": np.ones((1, 3))}, r"have shape \(K, 14\)"),
-        ({"modes": np.zeros(14)}, "not be zero everywhere"),
+        ({"modes": np.ones((1, 3))}, r"have shape \(K, 7\)"),
+        ({"modes": np.zeros(7)}, "not be zero everywhere"),
         ({"modes": [own.shapes[0], own.shapes[0] + own.shapes[1]]}, "be orthogonal for g2"),
     ]
     for given, message in bad:

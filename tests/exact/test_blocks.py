@@ -5,6 +5,8 @@ import wignerflow as wf
 from wignerflow.exact import blocks
 from wignerflow.exact.memory import TooLarge
 
+from ..few import few
+
 
 def complex_normal(rng, n):
     return rng.normal(size=n) + 1j * rng.normal(size=n)
@@ -63,9 +65,7 @@ def test_one_random_ensemble_against_brute_force(brute, seed):
     assert out.stats["trace_error"] < 1e-9
 
 
-@pytest.mark.parametrize(
-    "seed", [0, 1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("seed", few(range(4)))
 def test_mixed_subsystems_against_brute_force(brute, seed):
     rng = np.random.default_rng(100 + seed)
     s, c = wf.Ensemble(2, name="s"), wf.CollectiveSpin(1, name="c")

@@ -177,7 +177,7 @@ def test_an_output_that_stays_dark(steady):
 
 
 def test_light_of_levels_is_judged_by_exact_light():
-    atoms = wf.Levels(3, ["g", "e", "f"], name="atoms")
+    atoms = wf.Levels(2, ["g", "e", "f"], name="atoms")
     emission = wf.Jump(atoms.op("g", "e"), 1.0)
     model = wf.Model(
         jumps=[emission, wf.LocalJump(atoms.one("e", "f"), 2.0)], initial={atoms: wf.level("f")}

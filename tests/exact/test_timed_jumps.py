@@ -7,6 +7,7 @@ import wignerflow as wf
 from wignerflow.exact import pieces
 from wignerflow.exact.engine import Exact
 
+from ..few import few
 from . import test_jumps
 
 # One family-wise error rate for this file: about 200 numbers are compared.
@@ -59,7 +60,9 @@ def cases(wrong=1.0):
     yield "burst", model, {"z": s.Jz, "e": s.Jp * s.Jm, "t": wf.coef(np.cos) * s.Jz}, "classical"
 
 
-@pytest.mark.parametrize("k", range(4), ids=["driven", "pulse and bath", "mode", "burst"])
+@pytest.mark.parametrize(
+    "k", few(range(4), [0, 3]), ids=["driven", "pulse and bath", "mode", "burst"]
+)
 def test_against_density_matrices_and_a_negative_control(k):
     _, model, ops, runs = list(cases())[k]
     z, out = largest_z(model, ops)
@@ -71,6 +74,7 @@ def test_against_density_matrices_and_a_negative_control(k):
     assert np.max(off) > 2 * LIMIT
 
 
+@pytest.mark.slow
 def test_both_kinds_of_runs_of_one_model():
     _, model, ops, _ = list(cases())[3]
     z, out = largest_z(model, ops, engine="wavefunctions")
