@@ -126,8 +126,7 @@ def test_no_unique_steady_state(engine):
         regression.correlation(m, s.sx, s.sx, TAUS, None, engine=engine)
 
 
-def test_light_of_a_three_level_laser_in_its_steady_state():
-    """Public entry points: delays, the spectrum's power, and what trajectories are judged by."""
+def three_level_laser():
     atoms, a = wf.Levels(2, ["g", "e", "f"], name="atoms"), wf.Mode(name="a")
     exchange = a.adag * atoms.op("g", "e")
     jumps = [
@@ -136,8 +135,12 @@ def test_light_of_a_three_level_laser_in_its_steady_state():
         wf.LocalJump(atoms.one("e", "f"), rate=2.0),
     ]
     start = {atoms: wf.level("e"), a: wf.vacuum}
-    m = wf.Model(0.6 * (exchange + exchange.dag()), jumps, initial=start)
-    taus = np.linspace(0, 30, 301)
+    return a, wf.Model(0.6 * (exchange + exchange.dag()), jumps, initial=start)
+
+
+def test_light_of_a_three_level_laser_in_its_steady_state():
+    """Public entry points: delays, the spectrum's power."""
+    (a, m), taus = three_level_laser(), np.linspace(0, 30, 301)
     out = wf.correlation(m, a.adag, a.a, taus, order="plain", method="exact")
     photons = wf.steady_state(m, {"n": a.n, "nn": a.adag * a.n * a.a}, "exact")
     np.testing.assert_allclose(out.value[0], photons.expect["n"], atol=1e-9)
@@ -149,7 +152,13 @@ def test_light_of_a_three_level_laser_in_its_steady_state():
     assert lines.omega[np.argmax(lines.value)] == 0 and lines.value.min() > -1e-6
     power = lines.value.sum() * width / (2 * np.pi)  # of the symmetrised correlation
     np.testing.assert_allclose(power, photons.expect["n"] + 0.5, rtol=1e-3)
-    sampled = wf.correlation(m, a.adag, a.a, taus[:3], t=0.5, ntraj=64, seed=1, truncation="full")
+
+
+@pytest.mark.slow
+def test_trajectories_of_a_three_level_laser_are_judged_by_the_exact_correlation():
+    a, m = three_level_laser()
+    ask = {"t": 0.5, "ntraj": 64, "seed": 1, "truncation": "full"}
+    sampled = wf.correlation(m, a.adag, a.a, [0, 0.1, 0.2], **ask)
     assert sampled.stats["truncation"] == "the exact correlation"
 
 

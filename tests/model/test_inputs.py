@@ -168,12 +168,12 @@ def test_the_flux_of_light_that_depends_on_time_is_that_of_bins(tmp_path):
     known = np.reshape(flux, (5, -1)).mean(axis=1)
     exact = wf.photons(model, jump, bins=bins, method="exact", g1=False, g2=False).flux()
     np.testing.assert_allclose(exact.value, known, atol=2e-4)
-    kw = {"ntraj": 4096, "seed": 1, "dt": 0.025, "g1": False, "g2": False}
+    kw = {"ntraj": 1024, "seed": 1, "dt": 0.025, "g1": False, "g2": False}
     found = wf.photons(model, jump, bins=bins, **kw).flux()
     assert (np.abs(found.value - known) < 4.5 * found.sem + 1e-3).all()
     ops = {"flux": wf.Flux(jump), "part": wf.Flux(0.6 * wf.Output(jump))}
     for method in ("exact", "jumps", "cumulant", "mean-field", "twa"):
-        n = 256 if method == "jumps" else 2048
+        n = 128 if method == "jumps" else 1024
         out = wf.solve(model, bins, e_ops=ops, method=method, ntraj=n, seed=1, progress=False)
         off = np.abs(out.expect["flux"] - np.array(edges)[::200])
         assert (off < 4.5 * out.sem["flux"] + 3e-4).all(), method
@@ -181,7 +181,7 @@ def test_the_flux_of_light_that_depends_on_time_is_that_of_bins(tmp_path):
     out.save(tmp_path / "run.nc")  # with the factors, so that what it evaluates is kept
     again = wf.load(tmp_path / "run.nc")
     np.testing.assert_array_equal(again.expect["flux"], out.expect["flux"])
-    other = wf.solve(model, bins, e_ops=ops, ntraj=2048, seed=2, progress=False)
+    other = wf.solve(model, bins, e_ops=ops, ntraj=1024, seed=2, progress=False)
     both = (again.expect["flux"] + other.expect["flux"]) / 2
     pooled = again.merge(other).expect["flux"]
     np.testing.assert_allclose(pooled, both, rtol=1e-12)

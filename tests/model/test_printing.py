@@ -174,9 +174,20 @@ def test_ladder_words(word):
     np.testing.assert_allclose(out, _word(space, spin, 0, word), atol=1e-12)
 
 
-@settings(FAST, max_examples=5)
+@settings(FAST, max_examples=2)
 @given(tree=expressions())
 def test_latex_can_be_set(parse, tree):
+    set_in_latex(parse, tree)
+
+
+@pytest.mark.slow
+@settings(FAST, max_examples=20)
+@given(tree=expressions())
+def test_latex_of_many_can_be_set(parse, tree):
+    set_in_latex(parse, tree)
+
+
+def set_in_latex(parse, tree):
     for system in SYSTEMS:
         subs = system()
         op, _, _ = build(tree, subs, Space(*subs, cutoff=2))

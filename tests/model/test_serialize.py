@@ -18,6 +18,7 @@ from wignerflow.model import serialize
 from wignerflow.model.reading import model_from_dict
 from wignerflow.model.serialize import digest, model_to_dict
 
+from ..few import few
 from .matrices import Space
 from .test_algebra import FAST, SYSTEMS, build, expressions
 
@@ -532,10 +533,10 @@ def survive(data):
 SOURCES = [small(), documented(), model_to_dict(rich_model(), TIMES)]
 
 
-@pytest.mark.parametrize("seed", range(600))
-def test_hostile_input(seed):
-    rng = np.random.default_rng(seed)
-    survive(mutate(SOURCES[seed % 3], rng))
+@pytest.mark.parametrize("seeds", few([range(300), range(300, 600)]), ids=["some", "more"])
+def test_hostile_input(seeds):
+    for seed in seeds:
+        survive(mutate(SOURCES[seed % 3], np.random.default_rng(seed)))
 
 
 @pytest.mark.slow
@@ -552,8 +553,19 @@ JSON = st.recursive(
 )
 
 
-@settings(FAST, max_examples=50)
-@given(data=JSON, key=st.sampled_from(["subsystems", "H", "jumps", "coefficients", "format"]))
+KEYS = st.sampled_from(["subsystems", "H", "jumps", "coefficients", "format"])
+
+
+@settings(FAST, max_examples=20)
+@given(data=JSON, key=KEYS)
 def test_arbitrary_json(data, key):
+    survive(data)
+    survive(small(**{key: data}))
+
+
+@pytest.mark.slow
+@settings(FAST, max_examples=200)
+@given(data=JSON, key=KEYS)
+def test_much_arbitrary_json(data, key):
     survive(data)
     survive(small(**{key: data}))

@@ -14,6 +14,7 @@ from wignerflow.moments.method import Cumulant
 from wignerflow.moments.program import Program
 from wignerflow.moments.variables import Variables
 
+from ..few import few
 from .brute import Space, pseudo_state, spin_matrices
 
 
@@ -189,10 +190,10 @@ def test_spins_and_ensembles(make, correlated):
 
 
 LEVELS = [partial(levels, 0), partial(level_array, 3)]
-MORE = [partial(levels, 1, 1, 4), pytest.param(partial(levels, 2, 3), marks=pytest.mark.slow)]
+MORE = [partial(levels, 1, 1, 4), partial(levels, 2, 3)]
 
 
-@pytest.mark.parametrize("make", [*LEVELS, *MORE])
+@pytest.mark.parametrize("make", few([*LEVELS, *MORE], 2))
 def test_emitters_with_levels(make):
     wrong, size = error(make)
     assert wrong < 1e-12 * size
@@ -225,15 +226,16 @@ def random_model(seed):
     return wf.Model(H, jumps, initial={A: wf.up, B: wf.down, s: wf.up})
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(4), *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 16))]
-)
+@pytest.mark.parametrize("seed", few(range(16), 2))
 def test_random_models(seed):
     wrong, size = error(partial(random_model, seed), seed=seed)
     assert wrong < 1e-12 * size
 
 
 # ---------------------------------------------------------------- it can fail
+
+
+NAMES = ["drift", "jacobian", "source"]
 
 
 def _scaled(name, factor):
@@ -244,11 +246,13 @@ def _scaled(name, factor):
     return spoil
 
 
-@pytest.mark.parametrize("name", ["drift", "jacobian", "source"])
-def test_a_flipped_sign_shows(name):
-    for make in (two_ensembles, spin_array, *LEVELS):
-        wrong, size = error(make, spoil=_scaled(name, -1.0))
-        assert wrong > 0.05 * size
+SIGNS = [(name, make) for make in (spin_array, two_ensembles, *LEVELS) for name in NAMES]
+
+
+@pytest.mark.parametrize(("name", "make"), few(SIGNS, len(NAMES)))
+def test_a_flipped_sign_shows(name, make):
+    wrong, size = error(make, spoil=_scaled(name, -1.0))
+    assert wrong > 0.05 * size
 
 
 def test_a_wrong_number_of_emitters_shows(monkeypatch):
@@ -259,7 +263,7 @@ def test_a_wrong_number_of_emitters_shows(monkeypatch):
         self.number = np.where(self.number > 1, self.number + 1, 1)
 
     monkeypatch.setattr(Variables, "__init__", wrong_number)
-    for make in (two_ensembles, ensemble_array, LEVELS[0]):
+    for make in (two_ensembles, LEVELS[0]):
         wrong, size = error(make)
         assert wrong > 0.01 * size
 
