@@ -14,6 +14,8 @@ import pytest
 
 import wignerflow as wf
 
+from .few import few
+
 T = np.linspace(0, 3, 4)
 TAUS = np.linspace(0, 4, 9)
 RUN = {"ntraj": 2048, "seed": 1, "truncation": True}
@@ -185,7 +187,11 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize("entry", TABLE)
+#: What goes through two ways, each of which is in the table, is a slow test.
+SINGLE = [name for name in TABLE if name != "sweep(run=steady_state)"]
+
+
+@pytest.mark.parametrize("entry", few(TABLE, SINGLE))
 def test_the_same_is_said(entry, tmp_path):
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")

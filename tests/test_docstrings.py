@@ -10,6 +10,8 @@ import pytest
 
 import wignerflow
 
+from .few import few
+
 ROOT = Path(wignerflow.__file__).parent
 MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
@@ -17,9 +19,12 @@ MODULES = sorted(
     if ">>> " in path.read_text(encoding="utf-8")
 )
 NEED = {"wignerflow.exact.bridge": "qutip"}
+#: Whose examples run for a second or more.
+DEAR = [f"wignerflow.{x}" for x in ("analysis.sweep", "analysis.certify", "analysis.photons")]
+DEAR.append("wignerflow.exact.bridge")
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", few(MODULES, [m for m in MODULES if m not in DEAR]))
 def test_examples_run(module: str) -> None:
     if module in NEED:
         pytest.importorskip(NEED[module])

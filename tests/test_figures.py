@@ -53,8 +53,8 @@ def data_of(figure: Figure, made: dict[str, xarray.Dataset]) -> xarray.Dataset:
     return made[figure.name]
 
 
-#: Figures whose quick version takes a second or two here; the others are slow tests.
-FAST = ("ruks-2a", "ruks-2a-inset", "ruks-2b")
+#: Figures whose quick version is looked at in every run of the tests; the others are slow tests.
+FAST = ("ruks-2a",)
 registered = pytest.mark.parametrize("figure", REGISTRY.values(), ids=REGISTRY)
 every = pytest.mark.parametrize(
     "figure",

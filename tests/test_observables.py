@@ -673,7 +673,7 @@ def test_spins_of_length_one_half_by_levels_squeeze_like_an_ensemble():
 
 
 def test_coherent_states_of_larger_spins_have_exactly_one():
-    for F in (1, 3 / 2):
+    for F in (3 / 2, 1):
         s = wf.Levels.spin(F, 3, name="s")
         top = s.labels[-1]
         ops = {"t": wf.Squeezing(s), "w": wf.WinelandSqueezing(s)}

@@ -150,6 +150,7 @@ def test_where_orders_part_smaller_models_judge():
     assert true["n"] < 0.03 and own["n"] < 0.05
 
 
+@pytest.mark.slow
 def test_a_kerr_mode_without_loss_is_judged_by_smaller_ones():
     """The constant of n^2 / 2 vanishes at its own size alone; kernels are the same all the same."""
     a = wf.Mode(name="a")

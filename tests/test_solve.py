@@ -379,7 +379,8 @@ def test_a_timeout_returns_what_is_done():
         ntraj=10**9,
         seed=3,
         dt=1e-4,
-        timeout=1.0,
+        timeout=0.5,
+        threads=1,
         progress=False,
     )
     assert time.perf_counter() - start < 20
