@@ -18,7 +18,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Pages whose blocks are one script, with a test of its own.
 ONE_SCRIPT = ("how-it-works",)
 #: Blocks that run for longer than all others.
-DEAR = ("correlations-0", "generalized-p-0", "generalized-p-1", "levels-0", "live-pages-0")
+DEAR = (
+    "coming-from-piqs-0", "coming-from-qutip-0", "correlations-0", "delays-0", "generalized-p-0",
+    "generalized-p-1", "levels-0", "live-pages-0", "long-runs-4", "output-light-0", "pulses-0",
+    "steady-states-0",
+)  # fmt: skip
 BLOCKS = [
     pytest.param(
         block, id=f"{page.stem}-{k}", marks=[pytest.mark.slow] * (f"{page.stem}-{k}" in DEAR)
@@ -68,14 +72,8 @@ def test_readme_example_does_what_it_says(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["laser.nc"]
 
 
-#: A script takes seconds; every sixteenth is looked at in `make test`.
-SOME = [
-    pytest.param(p, id=p.stem, marks=[] if n % 16 == 0 else pytest.mark.slow)
-    for n, p in enumerate(EXAMPLES)
-]
-
-
-@pytest.mark.parametrize("script", SOME)
+@pytest.mark.slow
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda p: p.stem)
 def test_examples_run(script: Path, tmp_path: Path) -> None:
     quick = ["--quick"] if "--quick" in script.read_text(encoding="utf-8") else []
     assert "±" in run([str(script), *quick], tmp_path)

@@ -14,6 +14,7 @@ import pytest
 import wignerflow as wf
 from wignerflow.phasespace.polynomials import Aux, Coupled, Form, Member, Number, Pair, Var
 
+from ..few import few
 from .bosons import (
     Matrices,
     Ordering,
@@ -361,7 +362,7 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("distribution", ORDERS)
+@pytest.mark.parametrize("distribution", few(ORDERS, ["W"]))
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_negative_controls(distribution, spoilt):
     """A spoilt system fails the comparison."""
@@ -583,7 +584,7 @@ def test_initial_states(distribution, sampling):
     ("method", "limit"),
     [
         (wf.Schwinger("W"), 0.013),
-        (wf.Schwinger("W", correlated_noise=True), 0.004),
+        pytest.param(wf.Schwinger("W", correlated_noise=True), 0.004, marks=pytest.mark.slow),
         pytest.param(wf.Schwinger("W", sampling="coherent"), 0.024, marks=pytest.mark.slow),
         pytest.param(wf.Schwinger("P"), 0.022, marks=pytest.mark.slow),
         pytest.param(wf.Schwinger("Q"), 0.016, marks=pytest.mark.slow),
@@ -676,7 +677,7 @@ def test_dagger_of_words():
 
 
 @pytest.mark.parametrize("method", ["schwinger-w", "generalized-p"])
-@pytest.mark.parametrize("count", [None, 2])
+@pytest.mark.parametrize("count", few([2, None]))
 def test_a_constant_beside_a_jump_is_a_hamiltonian(method, count):
     """L + c, and the Hamiltonian that makes up for it: the same trajectories."""
     spin, c, rate = wf.CollectiveSpin(2.5, name="spin", count=count), 0.4 + 0.6j, 0.8
