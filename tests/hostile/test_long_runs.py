@@ -201,6 +201,7 @@ def test_mean_field_says_it_before_its_first_run_to_rest(monkeypatch):
         wf.steady_state(model, e_ops, "mean-field")
 
 
+@pytest.mark.slow
 def test_a_sweep_counts_its_points():
     """A second each is no word worth, an hour of seconds is."""
     model, e_ops = laser()

@@ -77,6 +77,7 @@ def files(tmp_path_factory):
     return [LASER, path]
 
 
+@pytest.mark.slow
 def test_mutated_bytes(files):
     survive_some(READER, files, 150)
 

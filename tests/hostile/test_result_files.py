@@ -76,6 +76,7 @@ def files(tmp_path_factory):
     return [folder / "run.nc", folder / "result.nc"]
 
 
+@pytest.mark.slow
 def test_mutated_bytes(files):
     survive_some(READER, files, 80)
 

@@ -361,6 +361,7 @@ def test_a_dry_run(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_every_analysis_knows_its_limits():
     """What ``solve`` refuses, all others refuse, too: before memory is taken."""
     mode = wf.Mode(name="mode")

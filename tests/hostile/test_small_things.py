@@ -92,6 +92,7 @@ def test_printable_keeps_what_people_write():
     assert _check.printable("a\tb\x00") == "a\\tb\\x00"
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_the_command_line(tmp_path):
     """What is done is written, with a message and exit code 130."""
     file = tmp_path / "laser.toml"  # without a pilot

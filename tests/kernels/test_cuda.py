@@ -157,11 +157,10 @@ def changed(kernel, right, wrong):
     ("right", "wrong"),
     [
         ("U(t0 + l), kc", "U(t0 + l + 1), kc"),
-        pytest.param(
-            "kl = locals_[(number + i if", "kl = locals_[(number if", marks=pytest.mark.slow
-        ),
+        ("kl = locals_[(number + i if", "kl = locals_[(number if"),
     ],
 )
+@pytest.mark.slow
 def test_a_wrong_counter_is_noticed(small, right, wrong):
     kernel = kernel_of()
     true = kernel.simulate(0, 1, 2, SEED, keep=True)
@@ -172,6 +171,7 @@ def test_a_wrong_counter_is_noticed(small, right, wrong):
 
 
 @needs_cc
+@pytest.mark.slow
 def test_failed_trajectories_are_left_out(small):
     kernel = kernel_of()
     every = kernel.simulate(0, 1, 4, SEED, keep=True)

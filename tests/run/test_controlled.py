@@ -56,7 +56,7 @@ def text_of(made):
 
 def solve(made, **options):
     model, times, e_ops, dt = made
-    options = {"ntraj": 30_720, "dt": dt, **QUIET, **options}
+    options = {"ntraj": 15_360, "dt": dt, **QUIET, **options}
     return wf.solve(model, times, e_ops=e_ops, **options)
 
 
@@ -88,7 +88,7 @@ def test_controls_have_the_mean_zero_at_a_long_step(made, equal):
 )
 def test_means_are_those_of_plain_trajectories_and_errors_smaller(made):
     own, plain = (
-        solve(made(), controls=c, seed=s, ntraj=76_800) for c, s in ((True, 1), (False, 2))
+        solve(made(), controls=c, seed=s, ntraj=38_400) for c, s in ((True, 1), (False, 2))
     )
     assert own.stats["variance"] == "controls" and own.stats["controls"] > 50
     for name, value in own.expect.items():
@@ -127,7 +127,7 @@ def test_errors_over_repeats_and_the_control():
 def test_same_bits_with_any_threads_a_file_and_a_checkpoint(controlled, tmp_path):
     assert solve(crystal(), controls=True, threads=1).digest() == controlled.digest()
     path = tmp_path / "run.nc"
-    solve(crystal(), controls=True, ntraj=30_080, checkpoint=path)
+    solve(crystal(), controls=True, ntraj=15_040, checkpoint=path)
     assert solve(crystal(), controls=True, checkpoint=path).digest() == controlled.digest()
     controlled.save(tmp_path / "kept.nc")
     again = wf.load(tmp_path / "kept.nc")
