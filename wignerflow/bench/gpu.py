@@ -36,9 +36,9 @@ from ..run.gpus import using_device
 from .report import Entry, Section, as_dict, entry, machine, text
 
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as
-#: printed by nvdisasm): of the laser, of the same with three-point noise; and of an ensemble in a
-#: chain of 500, all threads together (389 of PTX are executed, as much more as for the laser).
-INSTRUCTIONS = {"one": 369, "three": 263, "chain": 408}
+#: printed by nvdisasm): of the laser, of the same with three-point noise, means of two steps that
+#: share a pair; and of an ensemble in a chain of 500, all threads together.
+INSTRUCTIONS = {"one": 337, "three": 249, "chain": 408}
 SCHEDULERS = 4  # per multiprocessor, each of 32 lanes
 PROBE = 20  # steps over which single trajectories are compared
 
