@@ -55,6 +55,16 @@ def test_local_jumps_are_vector_operators(q, dj):
     np.testing.assert_allclose(commutator, want, atol=1e-12)
 
 
+def test_logarithms_of_factorials_and_powers():
+    for count in (10, dicke.FEW + 1):  # by either library
+        n = np.arange(count)
+        want = np.concatenate([[0.0], np.cumsum(np.log(n[1:]))])
+        np.testing.assert_allclose(dicke.log_factorial(n), want, rtol=1e-12, atol=1e-15)
+    n = np.arange(3.0)
+    np.testing.assert_allclose(np.exp(dicke.log_power(0.5, n)), [1.0, 0.5, 0.25])
+    assert np.exp(dicke.log_power(0.0, n)).tolist() == [1.0, 0.0, 0.0]
+
+
 def test_product_states():
     for r in ([0, 0, 1], [0.6, 0, 0.8], [0.1, -0.3, 0.4], [0, 0, -0.5], [0, 0, 0]):
         parts = dicke.product_blocks(9, np.array(r, float))

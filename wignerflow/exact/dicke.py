@@ -50,13 +50,15 @@ def quantum_numbers(j_max: float, blocks: int) -> tuple[Array, Array]:
     return J[:, None], M[None, :]
 
 
-#: log Gamma of every element; SciPy's, in a module whose import takes longer than a short run.
+#: log Gamma of every element.
 _log_gamma = np.vectorize(math.lgamma, otypes=[float])
+FEW = 2000  # elements, of which this takes less time than to import SciPy's
 
 
 def log_factorial(n: NDArray[Any] | float) -> Array:
     """log n!."""
-    return np.asarray(_log_gamma(np.asarray(n) + 1.0))
+    log_gamma = _log_gamma if np.size(n) < FEW else scipy.special.gammaln
+    return np.asarray(log_gamma(np.asarray(n) + 1.0))
 
 
 def log_power(x: float, n: NDArray[Any]) -> Array:
