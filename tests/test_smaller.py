@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.result.accuracy import Found
 from wignerflow.solving import resolve_method, sizes, truncation
-from wignerflow.solving.comparing import Found
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
 from wignerflow.solving.sizes import size_of

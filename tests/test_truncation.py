@@ -20,13 +20,11 @@ from wignerflow.compiler import build
 from wignerflow.compiler.loops import Loop
 from wignerflow.estimate import TooLong, check_time, within
 from wignerflow.exact import populations, propagate, reach
-from wignerflow.result.accuracy import inaccurate, scale
+from wignerflow.result.accuracy import apart, inaccurate, scale
 from wignerflow.solving import sizes, truncation
-from wignerflow.solving.comparing import apart
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
-from wignerflow.solving.shorter import Shorter, length
-from wignerflow.solving.smaller import parted, shrunk
+from wignerflow.solving.smaller import Shorter, length, parted, shrunk
 
 from .few import few
 

@@ -263,3 +263,17 @@ def test_correlated_family_against_exact(monkeypatch):
     limit = 4 * np.abs(result.sem["g"][:, 0]) + 0.02
     assert np.all(right < limit)
     assert np.any(wrong > limit)  # negative control: Gamma_ji
+
+
+def test_mean_field_reads_couplings_of_products_in_product_states():
+    array = wf.Ensemble(2, name="e", count=3)
+    square = array.Jz * array.Jz
+    pairs = wf.couple(square, wf.NearestNeighbour(), square)
+    states = [wf.bloch(theta) for theta in (0.3, 1.2, 2.0)]
+    model = wf.Model(initial={array: states})
+    found, exact = (
+        wf.solve(model, [0, 1], e_ops={"x": pairs}, method=method, truncation=False).expect["x"][0]
+        for method in ("mean-field", "exact")
+    )
+    classical = sum(2 * np.cos(a) ** 2 * np.cos(b) ** 2 for a, b in ((0.3, 1.2), (1.2, 2.0)))
+    assert abs(found - exact) < 1e-9 < abs(classical - exact)

@@ -13,8 +13,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.model.coefficients import Coef
 from wignerflow.phasespace.linear import linear_blocks
+from wignerflow.phasespace.p_equations import ball_minimum, diffusion, sphere_minimum
 from wignerflow.phasespace.polynomials import Aux, Member, Number, Var
-from wignerflow.phasespace.positivity import ball_minimum, diffusion, sphere_minimum
 from wignerflow.phasespace.system import SQUARE_ROOT
 
 SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], complex)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wignerflow.phasespace.generator import Generator, refuses
+from wignerflow.phasespace.generator import Generator, bracket, refuses
 from wignerflow.phasespace.polynomials import Poly
 from wignerflow.phasespace.twa import TWA
 
@@ -51,7 +51,9 @@ class Spoilt(Generator):
     """Without the drift that dissipation makes."""
 
     def __call__(self, f):
-        return super().__call__(f) + self.bracket(f, self.symbols[0][0]) * self.symbols[0][1]
+        return (
+            super().__call__(f) + bracket(self.system, f, self.symbols[0][0]) * self.symbols[0][1]
+        )
 
 
 def test_a_wrong_one_is_seen():

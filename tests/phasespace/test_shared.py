@@ -8,8 +8,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
+from wignerflow.phasespace.jumps import matrix_share
 from wignerflow.phasespace.mean_field import MeanField
-from wignerflow.phasespace.shared import matrix_share
 
 from ..kernels.lanes import LaneRun
 

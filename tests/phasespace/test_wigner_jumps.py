@@ -13,7 +13,8 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.module import KernelText
-from wignerflow.phasespace import wigner_jumps
+from wignerflow.phasespace.generator import bracket
+from wignerflow.phasespace.polynomials import Poly, Var
 from wignerflow.phasespace.system import PhaseSpaceSystem
 
 from .generator import changes, generator, lowered, monomials
@@ -249,12 +250,10 @@ def test_what_channels_have_exactly_stays_with_them():
 
 
 def test_symmetric_combinations_of_polynomials():
-    f = {((0, 0),): 1.0 + 0j}
-    g = {((0, 1),): 2.0 + 0j}
-    system = PhaseSpaceSystem([])
+    f, g = Poly.leaf(Var(0, 0)), Poly.leaf(Var(0, 1), 2.0)
     mode = wf.Mode(name="m")
     system, _ = wf.TWA().lower(wf.Model(initial={mode: wf.vacuum}), {}, None)
-    assert wigner_jumps.bracket(system, f, g) == {(): 1.0}
+    assert bracket(system, f, g).terms == {((), ()): 1.0}
 
 
 def test_a_rate_that_depends_on_time_is_that_rate():

@@ -13,10 +13,9 @@ from .. import _check
 from ..estimate import TooLong, within
 from ..exact.engine import Exact
 from ..result import AccuracyWarning
-from ..result.accuracy import inaccurate
+from ..result.accuracy import UNSEEN, distance, inaccurate, widened
 from ..run.automatic import density_elements
 from ..run.statistics import BATCHES
-from ..solving.comparing import UNSEEN, distance, widened
 from ..solving.provenance import read_call
 from ..solving.remarks import spared
 from ..solving.sizes import SAMPLED, Deviation, Smaller, deviations, fall, spelt

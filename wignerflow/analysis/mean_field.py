@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .. import _check
 from ..model.model import Model
 from ..phasespace.linear import LinearBlock, NotLinear, linear_blocks
-from ..phasespace.positivity import fibonacci_sphere
+from ..phasespace.p_equations import fibonacci_sphere
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -87,8 +87,7 @@ class Run:
         overlaps = [[_overlap(a, b) for b in outputs] for a in outputs]
         gamma: NDArray[np.complex128] = np.array(overlaps, complex)
         self.algebra = Commutators(gamma, gamma.T / 2)
-        blocks = {sub: k for k, sub in enumerate(model.subsystems)}
-        maps = SymbolMap(system, blocks, frozenset())
+        maps = SymbolMap(system, model)
         values = attach_ports(
             system,
             [

@@ -38,7 +38,7 @@ from ..run.needs import announce_run
 from ..run.pilot import Wanted
 from ..run.pool import available_threads
 from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
-from ..solving.symmetrized import Symmetrized
+from ..solving.columns import Symmetrized
 from .controls import Late, late
 
 TIMES = 64  # outputs of a run, evenly spaced

@@ -35,8 +35,8 @@ from ..exact.steady import NotUnique
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
 from ..model.pulses import refuse_pulses
+from ..moments.integrate import NotSettled
 from ..moments.method import Cumulant
-from ..moments.steady import NotSettled
 from ..observables import Observables, Plan, assemble, assemble_exact, batched, flatten
 from ..result import Values
 from ..run.automatic import choose_method
@@ -54,8 +54,8 @@ from ..solving import (
     trajectories_of,
     watching,
 )
+from ..solving.columns import Symmetrized
 from ..solving.options import truncation_of
-from ..solving.symmetrized import Symmetrized
 from .controls import Controlled, Late, control
 from .periodic_state import PeriodicRunner, Phases, alone, eigenvector
 from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation

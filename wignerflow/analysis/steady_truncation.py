@@ -23,10 +23,9 @@ from ..moments.method import Cumulant
 from ..moments.variables import Variables
 from ..observables import Plan, assemble_exact, flatten
 from ..result import AccuracyWarning, Values
-from ..result.accuracy import inaccurate
+from ..result.accuracy import UNSEEN, apart, inaccurate
 from ..run.automatic import density_elements
 from ..solving import gather, members
-from ..solving.comparing import UNSEEN, apart
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
 from ..solving.provenance import read_call
 from ..solving.remarks import spared

@@ -49,7 +49,6 @@ class LevelState(State):
         return np.outer(values, values.conj())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         if self.kind == "density":
             matrix = np.array(self.entries, complex) + 0.0
             plain = {"real": matrix.real.tolist()}
@@ -62,7 +61,6 @@ class LevelState(State):
 
     @property
     def text(self) -> str:
-        """As a user types it."""
         if self.kind == "density":
             return f"density({len(self.entries)} x {len(self.entries)} matrix)"
         if self.kind == "levels" and [v for _, v in self.entries] == [1]:

@@ -282,7 +282,6 @@ class Levels(Subsystem[O], LevelOperators[O]):
         return f"{super()._unknown(name)} Those of `Levels.spin` have {', '.join(_SPIN)}, too."
 
     def operators(self) -> list[str]:
-        """Names of what stands after its dot and makes operators."""
         return [*_METHODS, *(_SPIN if self.is_spin else ())]
 
     def named(self) -> dict[str, Any]:
@@ -291,31 +290,26 @@ class Levels(Subsystem[O], LevelOperators[O]):
         return {self.plain_name(letter(a, b)): (a, b) for a, b in pairs}
 
     def collective(self, name: str, m: int | None) -> Any:
-        """The collective operator of a name of the plain form, of member m or of all."""
         a, b = self.named()[name]
         return (self if m is None else self[m])._operator({letter(int(a), int(b)): 1.0})
 
     def parameters(self) -> dict[str, Any]:
-        """Constructor arguments besides name and count."""
         n = self.numbers
         N = int(n[0]) if np.all(n == n[0]) else n.tolist()
         return {"N": N, "labels": list(self.labels)}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
-        """From the plain form."""
         N = per_member(f"{where}.N", entry["N"], count)
         return {"N": N, "labels": sequence(f"{where}.labels", entry["labels"], MOST)}
 
     def word_text(self, owner: str, word: str) -> str:
-        """A word as a user types it."""
         pairs = [[self.labels[i] for i in levels_of(x)] for x in word]
         return "*".join(
             f"{owner}.pop({a!r})" if a == b else f"{owner}.op({a!r}, {b!r})" for a, b in pairs
         )
 
     def power_latex(self, letter: str, power: int, below: str) -> str:
-        """A power of one letter."""
         body = rf"\Sigma^{{{self.pair_latex(*levels_of(letter))}}}{below}"
         return body if power == 1 else rf"({body})^{{{power}}}"
 
@@ -389,11 +383,9 @@ class LevelOp(LocalOp):
         return np.asarray(self.c @ other.c)
 
     def dag(self) -> LevelOp:
-        """Hermitian adjoint."""
         return LevelOp(self.sub, self.c.conj().T, self.member)
 
     def over_emitters(self) -> Any:
-        """Its sum over the emitters of the ensemble, or of each member of an array."""
         whole: Any = self.sub if self.member is None else self.sub[self.member]
         total = 0
         for a, b in zip(*np.nonzero(self.c), strict=True):
@@ -405,18 +397,15 @@ class LevelOp(LocalOp):
         return np.asarray(self.c)
 
     def named_terms(self) -> list[tuple[complex, str]]:
-        """(coefficient, name) pairs."""
         labels = self.sub.labels
         entries = zip(*np.nonzero(self.c), strict=True)
         return [(complex(self.c[a, b]), f"one({labels[a]!r}, {labels[b]!r})") for a, b in entries]
 
     def latex_terms(self, index: str) -> list[tuple[complex, str]]:
-        """(coefficient, LaTeX) pairs of the operator of one emitter."""
         return [
             (complex(self.c[a, b]), rf"\sigma^{{{self.sub.pair_latex(a, b)}}}_{{{index}}}")
             for a, b in zip(*np.nonzero(self.c), strict=True)
         ]
 
     def plain_terms(self) -> list[tuple[str, complex]]:
-        """(name, coefficient) pairs of the plain form."""
         return list(zip(self.sub.named(), self.c.ravel().tolist(), strict=True))

@@ -65,7 +65,6 @@ class ModeState(State, ABC):
         return f"{self.kind}({self.value!r})" if isinstance(self.value, Coef) else self.text
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {self.kind: self.plain()}
 
 

@@ -142,6 +142,12 @@ class Op(Measurable, Symbolic):
         """Every time-dependent coefficient in it."""
         return {c for (times, _) in self.terms for c in times}
 
+    @property
+    def degree(self) -> int:
+        """Letters of its longest product of words on sites."""
+        products = ([f.word for f in fs if isinstance(f, Site)] for _, fs in self.terms)
+        return max((sum(map(len, words)) for words in products), default=0)
+
     def _coerce(self, other: Any, what: str) -> Op | None:
         if isinstance(other, Op):
             return other

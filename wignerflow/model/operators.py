@@ -61,6 +61,11 @@ class ArrayOp(Measurable, Symbolic):
         """The arrays it acts on."""
         return {s for word in self.terms for s, _ in word}
 
+    @property
+    def degree(self) -> int:
+        """Letters of its longest product."""
+        return max((sum(len(w) for _, w in word) for word in self.terms), default=0)
+
     def _weights(self, other: Any, argument: str = "weights") -> Weights | None:
         if isinstance(other, (numbers.Number, np.bool_, np.ndarray, list, tuple)):
             w = _check.numeric_array(argument, other, complex)

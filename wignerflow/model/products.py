@@ -61,7 +61,6 @@ class PairProducts(ArrayOp):
 
     @property
     def subsystems(self) -> set[Subsystem]:
-        """The arrays it acts on."""
         return self.op.subsystems
 
     @property

@@ -49,12 +49,10 @@ class BlochState(State):
 
     @property
     def text(self) -> str:
-        """As a user types it."""
         named = {(0.0, 0.0, 1.0): "up", (0.0, 0.0, -1.0): "down"}.get((self.x, self.y, self.z))
         return named or f"bloch_vector({self.x:.6g}, {self.y:.6g}, {self.z:.6g})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {"bloch": [self.x + 0.0, self.y + 0.0, self.z + 0.0]}
 
 

@@ -1,4 +1,9 @@
-"""Integration of the moment equations, with a watch on what moments may be."""
+"""Integration of the moment equations in time, through pulses and to steady states.
+
+In a pulse moments follow their own equations, of unit length, between two runs in time. Operators
+of one site, and quadratic ones of modes, map cumulants of every order onto those of the same or of
+smaller ones, so that nothing is left out beyond what the closure leaves out anyway.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +20,11 @@ import scipy
 
 from ..estimate import check_time
 from ..model.coefficients import Coef
+from ..model.model import Model
+from ..model.pulses import alone
 from ..model.timescales import Looks
-from .variables import Array
-
-
-class Rhs(Protocol):
-    """dy/dt, and the coefficients in it."""
-
-    times: list[Coef]
-
-    def __call__(self, t: float, y: Array) -> Array:
-        """dy/dt."""
+from .generator import Family, generator
+from .variables import Array, Variables
 
 
 class Bounds(Protocol):
@@ -36,6 +35,25 @@ class Bounds(Protocol):
 
     def violated(self, y: Array) -> str | None:
         """The bound that they miss, in words."""
+
+
+class Moments(Protocol):
+    """Moment equations: a right-hand side, its state at first, and that of other generators."""
+
+    v: Variables
+    times: list[Coef]
+
+    def __call__(self, t: float, y: Array) -> Array:
+        """dy/dt."""
+
+    def initial(self) -> Array:
+        """The moments of the initial state."""
+
+    def bounds(self) -> Bounds:
+        """What they may be."""
+
+    def of(self, terms: list[Family]) -> Moments:
+        """The equations of the same moments under another generator."""
 
 
 #: Absolute tolerance in units of the relative one: correlations grow from small seeds.
@@ -103,7 +121,7 @@ class Trial:
 
 
 def integrate(
-    rhs: Rhs,
+    rhs: Moments,
     times: Array,
     start: Array,
     bounds: Bounds,
@@ -188,3 +206,118 @@ def _look(run: Trajectory, times: Array, bounds: Bounds) -> None:
         run.warnings.append(
             f"The moment equations diverged at t = {run.diverged:.4g}; values from then on are NaN."
         )
+
+
+def through(
+    model: Model,
+    program: Moments,
+    times: Array,
+    bounds: Bounds,
+    rtol: float,
+    largest: float,
+    trial: Trial | None = None,
+) -> Trajectory:
+    """Moments of a model at ``times``, from its initial state, after the pulses at each.
+
+    Args:
+        model: the model.
+        program: its moment equations.
+        times, bounds, rtol, largest, trial: see ``integrate``.
+    """
+    start = program.initial()
+    if not model.pulses:
+        return integrate(program, times, start, bounds, rtol, largest, trial)
+    total = Trajectory(np.full((times.size, start.size), np.nan), 0, 0)
+
+    def run(rhs: Moments, when: Array, y: Array, most: float) -> Array:
+        # the time within a pulse is none
+        part = integrate(rhs, when, y, bounds, rtol, most, trial if rhs is program else None)
+        total.evaluations += part.evaluations
+        total.steps += part.steps
+        if rhs is program:
+            total.unphysical = total.unphysical or part.unphysical
+            total.diverged = part.diverged
+            total.warnings += part.warnings
+        return part.y
+
+    def kicked(y: Array, t: float) -> Array:
+        for one in model.pulses:
+            if one.time == t:
+                families = generator(alone(model, one.generator), program.v)
+                y = run(program.of(families), np.array([0.0, 1.0]), y, np.inf)[-1]
+        return y
+
+    t, end = float(times[0]), float(times[-1])
+    y = kicked(start, t)
+    total.y[0] = y
+    for stop in sorted({p.time for p in model.pulses if t < p.time <= end} | {end}):
+        inside = (times > t) & (times < stop)
+        found = run(program, np.array([t, *times[inside], stop]), y, largest)
+        total.y[inside] = found[1:-1]
+        if total.diverged is not None:
+            break
+        y = kicked(found[-1], stop)
+        total.y[times == stop] = y
+        t = stop
+    return total
+
+
+#: Accepted change of any moment over the second half of the time, in units of the largest or 1.
+SETTLED = 1e-6
+#: Largest relative tolerance of a step; the integrator's own noise stays far below ``SETTLED``.
+RTOL = 1e-10
+DOUBLINGS = 16
+SAMPLES = 33
+
+
+class NotSettled(ValueError):
+    """The moments did not become constant."""
+
+
+def relax(
+    program: Moments, rtol: float, expired: Callable[[], bool] = lambda: False
+) -> tuple[Array, float, float]:
+    """Moments that no longer change.
+
+    The time T is doubled until no moment moves by more than ``SETTLED`` between T/2 and T. What
+    decays exponentially is then closer to its limit than it moved.
+
+    Args:
+        program: the moment equations, constant in time.
+        rtol: relative tolerance of one integration step.
+        expired: whether to give up.
+
+    Returns:
+        The moments, the time T, and the change over its second half.
+
+    Raises:
+        NotSettled: the moments diverge, oscillate, or are still changing in the end.
+    """
+    y = program.initial()
+    bounds = program.bounds()
+    length = 1.0 / max(_speed(program, y), 1e-12)
+    now = 0.0
+    for _ in range(DOUBLINGS):
+        times = np.linspace(now, now + length, SAMPLES)
+        run = integrate(program, times, y, bounds, min(rtol, RTOL))
+        if run.diverged is not None:
+            raise NotSettled(f"The moment equations diverged at t = {run.diverged:.4g}.")
+        now, y = float(times[-1]), run.y[-1]
+        scale = max(1.0, float(np.abs(y).max()))
+        change = float(np.abs(run.y - y).max()) / scale
+        if change < SETTLED:
+            return y, now, change
+        if expired():
+            break
+        length = now
+    raise NotSettled(
+        f"No steady state was reached until t = {now:.4g}: over the last half of that time a "
+        f"moment moved by {change:.2g} of the largest. The moments may oscillate for ever, or "
+        "relax more slowly: give a longer `timeout`, or solve in time."
+    )
+
+
+def _speed(program: Moments, y: Array) -> float:
+    """The fastest rate at which moments of order one change."""
+    shifted = y + 0.1 * (1 + np.abs(y)) * np.resize([1.0, -0.7, 0.4], y.size)
+    return max(float(np.abs(program(0.0, z)).max() / (1 + np.abs(z).max())) for z in (y, shifted))

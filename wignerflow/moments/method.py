@@ -19,12 +19,9 @@ from ..model.subsystems import Mode
 from ..model.timescales import reading_step
 from .generator import generator
 from .higher import HigherOrder, HigherReadout
-from .integrate import Trial
+from .integrate import Trial, relax, through
 from .limits import COPIES, MEMORY, PER_OUTPUT, SOON, WORTH_SAYING, needed, too_large, why_not
-from .observe import Readout
-from .program import EVALUATIONS, Program, least_times
-from .pulsed import through
-from .steady import relax
+from .program import EVALUATIONS, Program, Readout, least_times
 from .text import text
 from .variables import Array, Variables
 

@@ -100,7 +100,6 @@ class ClusterTWA(TrajectoryMethod):
         return chosen(model, self.partition)
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
-        """Why the method cannot treat ``model`` or these observables, or None."""
         for name, op in (ops or {}).items():
             if isinstance(op, ArrayOp) and any(isinstance(s, Spin) for s in op.subsystems):
                 return f"observable {name!r} is one of every spin; take its sum, or single members"
@@ -113,7 +112,6 @@ class ClusterTWA(TrajectoryMethod):
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
-        """The classical system and the symbol of every observable."""
         clustering = Clustering(model, self.clusters(model))
         clustered = clustering.clustered()
         system, symbols = lower.build(clustered)

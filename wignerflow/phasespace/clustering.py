@@ -27,16 +27,13 @@ from ..model.reading_values import nearest
 from ..model.states import BlochState
 from ..model.subsystems import Member, Mode, Spin, Subsystem
 from ..model.words import letter
+from . import ensemble
 from .product_state import emitters
 
 Matrix = NDArray[np.complex128]
 Place = tuple[Subsystem, int]
 
-PAULI = {
-    "x": np.array([[0, 1], [1, 0]], complex),
-    "y": np.array([[0, -1j], [1j, 0]]),
-    "z": np.diag([1.0, -1.0]).astype(complex),
-}
+PAULI = dict(zip("xyz", ensemble.PAULI, strict=True))
 
 
 def embedded(A: Matrix, i: int, k: int) -> Matrix:

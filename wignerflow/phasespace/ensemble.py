@@ -23,7 +23,8 @@ from ..model.model import LocalJump
 from ..model.states import BlochState
 from .system import DISCRETE, FIXED, GAUSSIAN, InitialSpec
 
-_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], complex)
+#: sigma_x, sigma_y, sigma_z.
+PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], complex)
 GAUSSIAN_BELOW = 10  # ensembles below this N start with Gaussian, not fixed-length, fluctuations
 
 
@@ -36,12 +37,10 @@ def bloch_generator(
     def dissipator(rho: NDArray[np.complex128]) -> NDArray[np.complex128]:
         return np.asarray(jump @ rho @ jump.conj().T - (product @ rho + rho @ product) / 2)
 
-    images = [dissipator(s) for s in _PAULI]
-    lam = np.array(
-        [[-np.trace(_PAULI[a] @ images[b]).real / 2 for b in range(3)] for a in range(3)]
-    )
+    images = [dissipator(s) for s in PAULI]
+    lam = np.array([[-np.trace(PAULI[a] @ images[b]).real / 2 for b in range(3)] for a in range(3)])
     one = dissipator(np.eye(2, dtype=complex))
-    return lam, np.array([np.trace(s @ one).real / 2 for s in _PAULI])
+    return lam, np.array([np.trace(s @ one).real / 2 for s in PAULI])
 
 
 def local_parts(jump: LocalJump, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

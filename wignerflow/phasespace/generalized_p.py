@@ -12,7 +12,7 @@ For H = B.J, collective jumps linear in J (S and w, see ``linear``) and any one-
    a &= B\times r + \tfrac12 (S - \mathrm{tr}S) r - w - \tfrac{N-1}2 (r^2 w - (w\cdot r) r)
         - \Lambda r + c,
 
-with D of ``positivity``: the real part of C is a random rotation, its imaginary part the drift of
+with D of ``p_equations``: the real part of C is a random rotation, its imaginary part the drift of
 superradiance and a diffusion that may be negative. Where D is positive, sampling the Itô equation
 is exact, and the state is a classical mixture of product states: no entanglement arises.
 ``p_equations`` writes them down. Merkel, Link, Luoma, Strunz, "Phase space theory for open quantum
@@ -35,8 +35,7 @@ from ..model.states import BlochState
 from . import lower, pulses
 from .linear import LinearBlock, NotLinear, linear_blocks
 from .method import Symbol, TrajectoryMethod
-from .p_equations import equations, point
-from .positivity import ROUNDING, Verdict, ball_minimum, sphere_minimum
+from .p_equations import ROUNDING, Verdict, ball_minimum, equations, point, sphere_minimum
 from .product_state import ProductStates, inexact
 from .system import SPIN, Block, PhaseSpaceSystem
 
@@ -119,7 +118,6 @@ class GeneralizedP(TrajectoryMethod):
         return _verdict(model, blocks, times)
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
-        """Why the method cannot treat ``model`` or these observables, or None."""
         if model.delayed:
             return model.delayed
         for op in (ops or {}).values():
@@ -142,7 +140,6 @@ class GeneralizedP(TrajectoryMethod):
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
-        """The classical system and the symbol of every observable."""
         blocks = linear_blocks(model)
         times = np.asarray(tlist, float)
         if not self.mean_field and any(b.varies for b in blocks):
@@ -168,9 +165,7 @@ class GeneralizedP(TrajectoryMethod):
         if not self.mean_field:
             system.facts.append(SEPARABLE)
         system.pulses = pulses.pulse_maps(system, model)
-        real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
-        symbols = ProductStates(system, {s: k for k, s in enumerate(subs)}, real)
-        return system, lower.lower_observables(symbols, ops)
+        return system, lower.lower_observables(ProductStates(system, model), ops)
 
     def __repr__(self) -> str:
         return f"GeneralizedP({'mean_field=True' if self.mean_field else ''})"

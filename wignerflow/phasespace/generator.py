@@ -47,6 +47,27 @@ def refuses(system: PhaseSpaceSystem) -> str | None:
     return None
 
 
+def bracket(system: PhaseSpaceSystem, f: Poly, g: Poly) -> Poly:
+    """{f, g} of polynomials in the variables of spins and modes."""
+    return poly_sum(_brackets(system, f, g))
+
+
+def _brackets(system: PhaseSpaceSystem, f: Poly, g: Poly) -> Iterator[Poly]:
+    one, two = ({x.block for x in h.leaves if isinstance(x, Var)} for h in (f, g))
+    for k in sorted(one & two):
+        block = system.blocks[k]
+        df = [f.derivative(Var(k, c)) for c in range(block.components)]
+        dg = [g.derivative(Var(k, c)) for c in range(block.components)]
+        if block.kind == MODE:
+            yield (df[0] * dg[1] - df[1] * dg[0]) * 0.5
+            continue
+        for c in range(3):
+            a, b = (c + 1) % 3, (c + 2) % 3
+            cross = df[a] * dg[b] - df[b] * dg[a]
+            if cross:
+                yield cross * Poly.leaf(Var(k, c))
+
+
 class Generator:
     """L of a system that ``refuses`` does not refuse."""
 
@@ -64,29 +85,12 @@ class Generator:
         blocks = enumerate(self.system.blocks)
         return [Var(k, c) for k, b in blocks for c in range(b.components)]
 
-    def bracket(self, f: Poly, g: Poly) -> Poly:
-        """{f, g}."""
-        return poly_sum(self._brackets(f, g))
-
-    def _brackets(self, f: Poly, g: Poly) -> Iterator[Poly]:
-        for k, block in enumerate(self.system.blocks):
-            df = [f.derivative(Var(k, c)) for c in range(block.components)]
-            dg = [g.derivative(Var(k, c)) for c in range(block.components)]
-            if block.kind == MODE:
-                yield (df[0] * dg[1] - df[1] * dg[0]) * 0.5
-                continue
-            for c in range(3):
-                a, b = (c + 1) % 3, (c + 2) % 3
-                cross = df[a] * dg[b] - df[b] * dg[a]
-                if cross:
-                    yield cross * Poly.leaf(Var(k, c))
-
     def __call__(self, f: Poly) -> Poly:
         """L f."""
-        parts = [self.bracket(f, self.system.hamiltonian)]
+        parts = [bracket(self.system, f, self.system.hamiltonian)]
         for u, w, rate in self.symbols:
-            fu, fw = self.bracket(f, u), self.bracket(f, w)
-            second = self.bracket(fu, u) + self.bracket(fw, w)
+            fu, fw = bracket(self.system, f, u), bracket(self.system, f, w)
+            second = bracket(self.system, fu, u) + bracket(self.system, fw, w)
             parts.append((w * fu - u * fw + second * 0.5) * rate)
         local = [step for step in self.system.local if isinstance(step, LocalStep)]
         parts += [self._local(step, f) for step in local]

@@ -24,8 +24,8 @@ from ..model.level_states import LevelState
 from ..model.levels import Levels
 from ..model.model import Jump, LocalJump
 from ..model.words import LEVEL, levels_of
+from .jumps import one_by_one
 from .matrices import generator, units, variables
-from .one_by_one import one_by_one
 from .system import DISCRETE, FIXED, GAUSSIAN, MatrixInitial, MatrixStep
 
 Matrix = NDArray[np.complex128]

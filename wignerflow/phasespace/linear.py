@@ -23,7 +23,7 @@ from .ensemble import local_parts
 from .polynomials import Form, Poly, TimePart, Times, Var
 from .product_state import emitters
 from .symbols import SymbolMap
-from .system import MODE, SPIN, Block, PhaseSpaceSystem
+from .system import SPIN, Block, PhaseSpaceSystem
 
 
 class NotLinear(ValueError):
@@ -154,13 +154,8 @@ def jump_blocks(model: Model) -> tuple[list[LinearBlock], SymbolMap]:
             raise NotLinear(f"it holds a mode ({model.names[sub]!r})")
         if isinstance(sub, Levels):
             raise NotLinear(f"it holds emitters with levels ({model.names[sub]!r})")
-    blocks = [
-        Block(MODE if s.algebra == BOSON else SPIN, model.names[s], s.size, s.count, s.kind)
-        for s in model.subsystems
-    ]
-    system = PhaseSpaceSystem(blocks)
-    real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
-    symbols = SymbolMap(system, {s: k for k, s in enumerate(model.subsystems)}, real)
+    blocks = [Block(SPIN, model.names[s], s.size, s.count, s.kind) for s in model.subsystems]
+    symbols = SymbolMap(PhaseSpaceSystem(blocks), model)
     out = []
     for sub in model.subsystems:
         n = sub.size

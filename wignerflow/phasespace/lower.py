@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.display import display_terms
 from ..model.level_states import LevelState
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Jump, Model
-from ..model.normal import CoupleNode, Key
+from ..model.normal import CoupleNode, Factor, Key, Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
 from ..model.states import BlochState
@@ -24,10 +25,8 @@ from . import levels
 from .channels import Channel, MatrixChannel, MemberChannel
 from .ensemble import local_parts, spin_initial
 from .fields import add_links
-from .jump_names import words_of
-from .polynomials import Poly
-from .shared import Sums, matrix_share, step_of, take_own
-from .spins import alone, spin_parts
+from .jumps import Sums, alone, by_member, matrix_share, spin_parts, step_of, take_own
+from .polynomials import Form, Leaf, Pair, Poly, Var
 from .symbols import Mono, SymbolMap
 from .system import (
     FOCK,
@@ -44,6 +43,21 @@ from .system import (
     ProductObservable,
 )
 from .wigner_jumps import take
+
+
+def words_of(op: Op | ArrayOp, named: Mapping[Subsystem, str]) -> str:
+    """The words of a jump's operator, sorted; a family of jumps, one per member, says "each"."""
+    terms = display_terms(op if isinstance(op, Op) else op.sum())
+    words = {"*".join(sorted(_factor(f, named) for f in factors)) for _, _, factors in terms}
+    return " + ".join(sorted(words)) + ("" if isinstance(op, Op) else ", each")
+
+
+def _factor(f: Factor, named: Mapping[Subsystem, str]) -> str:
+    if isinstance(f, Site):
+        return f"{named[f.sub]}[{f.m}].{f.word}"
+    assert isinstance(f, SumNode)  # couplings are refused
+    return "sum " + "*".join(sorted(f"{named[sub]}.{word}" for sub, word in f.word))
+
 
 #: Correlated dissipation of higher rank runs in loops, up to this one as channels written out.
 MATRIX_CHANNELS = 16
@@ -65,37 +79,35 @@ def build(
     """Everything but the initial state: blocks, Hamiltonian, channels, local steps.
 
     ``taken``: the kind of symbols.
-    ``bloch_spins``: jumps of single spins alone are local steps, see ``spins``, and what each does
-    alone in jumps that several share, see ``shared``.
+    ``bloch_spins``: jumps of single spins alone are local steps, see ``jumps``, and what each does
+    alone in jumps that several share.
     ``noise``: False leaves no room for noise (mean field).
     ``corrected``: nonlinear jumps have exact second moments, see ``wigner_jumps``.
     """
-    blocks, block_of = [], {}
-    for k, sub in enumerate(model.subsystems):
-        block_of[sub] = k
+    blocks = []
+    for sub in model.subsystems:
         kind = VARIABLES[sub.algebra]
         labels = sub.labels if isinstance(sub, Levels) else ()
         blocks.append(Block(kind, model.names[sub], sub.size, sub.count, sub.kind, labels))
     system = PhaseSpaceSystem(blocks)
-    real = frozenset(x for c in model.coefficients if c.is_real for x in (c, c.conj()))
-    symbols = taken(system, block_of, real)
+    symbols = taken(system, model)
+    block_of = symbols.block_of
     system.hamiltonian = symbols.symbol(model.H).real().varying()
     local: dict[Subsystem, LocalStep] = {}
     matrices: dict[Subsystem, MatrixStep] = {}
     collective: list[Jump] = []
     numbers: list[int] = []
+    single = any(sub.algebra == LEVEL for sub in model.subsystems)
     for n, jump in enumerate(model.jumps):
         if not isinstance(jump, Jump):
             continue
-        emitters = levels.alone(jump)
+        emitters = levels.alone(jump) if single else None
         if emitters is None:
             collective.append(jump)
             numbers.append(n)
             continue
         emitter, each = emitters
-        rate = jump.rate
-        if not isinstance(rate, Coef):
-            rate = np.broadcast_to(rate, emitter.size).copy()
+        rate = by_member(jump.rate, emitter.size)
         made = levels.step_of(block_of[emitter], emitter, noise)
         alone_step = matrices.setdefault(emitter, made)
         for where, acting in levels.parts_of(each):
@@ -110,7 +122,8 @@ def build(
         if sums.share:
             sums.take(system, local)
     done, silent = set[int](), set[int]()
-    if noise and corrected:
+    bent = any(b.kind == MODE for b in blocks) or any(j.op.degree > 1 for j in collective)
+    if noise and corrected and bent:
         done, silent = take(system, symbols, collective)
     for k, jump in enumerate(collective):
         if k in done:
@@ -143,20 +156,15 @@ def build(
                 _add_matrix(system, symbols, jump.op, matrix)
                 continue
             rate = own
-        if not isinstance(rate, Coef):
-            rate = np.broadcast_to(rate, jump.op.size).copy()
+        rate = by_member(rate, jump.op.size)
         if isinstance(rate, Coef) or np.any(rate > 0):
-            terms, name = (
-                symbols.array_symbol(jump.op),
-                system.unique(words_of(jump.op, model.names)),
-            )
-            alike = MemberChannel(
-                jump.op.size, terms, rate, name, noisy=k not in silent, jump=numbers[k]
-            )
+            terms, name = symbols.array_symbol(jump.op), words_of(jump.op, model.names)
+            given: dict[str, Any] = {"noisy": k not in silent, "jump": numbers[k]}
+            alike = MemberChannel(jump.op.size, terms, rate, system.unique(name), **given)
             system.member_channels.append(alike)
     for lj in model.local_jumps:
         sub = lj.op.sub
-        rate = lj.rate if isinstance(lj.rate, Coef) else np.broadcast_to(lj.rate, sub.size).copy()
+        rate = by_member(lj.rate, sub.size)
         if isinstance(sub, Levels):
             matrix_step = matrices.setdefault(sub, levels.step_of(block_of[sub], sub, noise))
             levels.add_part(matrix_step, rate, *levels.local_part(lj, sub.size))
@@ -165,7 +173,8 @@ def build(
         step = local.setdefault(sub, LocalStep(block_of[sub], sub.numbers.astype(float), []))
         step.parts.append((rate, *local_parts(lj, sub.size)))
     system.local = [*local.values(), *matrices.values()]
-    add_links(system, symbols, model)
+    if model.links:
+        add_links(system, symbols, model)
     if noise and any(isinstance(spin, Spin) for spin in local):
         system.facts.append(
             "single spins in the Bloch form: jumps of a spin alone have exact means; noise "
@@ -184,10 +193,8 @@ def _add_alone(
     rate: float | Coef | NDArray[np.float64],
 ) -> None:
     """Jumps c.(1, sigma) of single spins as a local step."""
-    if not isinstance(rate, Coef):
-        rate = np.broadcast_to(rate, spin.size).copy()
     step = step_of(system, local, symbols.block_of[spin], spin)
-    step.parts.append((rate, *spin_parts(c)))
+    step.parts.append((by_member(rate, spin.size), *spin_parts(c)))
 
 
 def refuses(model: Model) -> str | None:
@@ -320,3 +327,85 @@ def lower_observables(
         else:
             out[name] = symbols.symbol(op)
     return out
+
+
+SHORT = 5  # emitters, or half lengths of a spin, below which 1/N is no small number
+
+
+def validity(system: PhaseSpaceSystem, model: Model) -> list[str]:
+    """Statements about small spins, and about modes that interact, that travel with a result."""
+    out = []
+    small = [repr(sub.name) for sub in model.subsystems if _size(sub) < SHORT]
+    if small:
+        out.append(
+            f"{', '.join(small)}: few emitters, or a short spin; the expansion is in one over "
+            "their number, so compare with an exact method"
+        )
+    modes = _interacting(system)
+    if modes:
+        out.append(
+            f"{', '.join(modes)}: third derivatives in the Wigner equation (from terms of third "
+            "order in H) are left out: leading order in one over the number of quanta"
+        )
+    kinds = {b.name: b.kind for b in system.blocks}
+    jumps = {system.blocks[leaf.block].name for d in system.diffusions for leaf in d.leaves}
+    noisy = sorted(name for name in jumps if kinds[name] == MODE)
+    if noisy:
+        out.append(
+            f"{', '.join(map(repr, noisy))}: under nonlinear jumps means and second moments "
+            "change exactly as long as the noise is not negative; negative noise (near the vacuum) "
+            "is cut, which adds quanta"
+        )
+    return out
+
+
+def _size(sub: Subsystem) -> float:
+    """Emitters that a spin stands for."""
+    if isinstance(sub, (Ensemble, Levels)):
+        return float(np.min(sub.numbers))
+    if isinstance(sub, CollectiveSpin):
+        return float(2 * np.min(sub.lengths))
+    return 1.0 if isinstance(sub, Spin) else np.inf
+
+
+def _interacting(system: PhaseSpaceSystem) -> list[str]:
+    """Names of modes in terms whose third derivatives the equations leave out."""
+    found: set[int] = set()
+    polys = [(system.hamiltonian, 3)] + [(channel.symbol, 3) for channel in system.channels]
+    for poly, order in polys:
+        found |= _blocks(system, poly, order)
+    for channel in system.member_channels:
+        found |= {b for mono in channel.terms if len(mono) >= 3 for b, _ in mono}
+    return [repr(b.name) for k, b in enumerate(system.blocks) if k in found and b.kind == MODE]
+
+
+def has_other_noise(system: PhaseSpaceSystem) -> bool:
+    """Whether a jump, local ones apart, is more than linear loss or gain of modes."""
+    found = [
+        [b for leaf in leaves for b in _of(system, leaf)]
+        for channel in system.channels
+        for _, leaves, _ in channel.symbol.sorted_terms()
+    ]
+    found += [[b for b, _ in mono] for c in system.member_channels for mono in c.terms]
+    return any(len(bs) > 1 or any(system.blocks[b].kind != MODE for b in bs) for bs in found)
+
+
+def _blocks(system: PhaseSpaceSystem, poly: Poly, order: int) -> set[int]:
+    out: set[int] = set()
+    for _, leaves, _ in poly.sorted_terms():
+        blocks = [b for leaf in leaves for b in _of(system, leaf)]
+        if len(blocks) >= order:
+            out |= set(blocks)
+    return out
+
+
+def _of(system: PhaseSpaceSystem, leaf: Leaf) -> list[int]:
+    """The block of every variable that a leaf multiplies."""
+    if isinstance(leaf, Var):
+        return [leaf.block]
+    if isinstance(leaf, Form):
+        return [b for b, _ in system.forms[leaf.index].mono]
+    if isinstance(leaf, Pair):
+        pair = system.pairs[leaf.index]
+        return [b for b, _ in (*pair.left, *pair.right)]
+    return []

@@ -12,22 +12,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..method import Operators
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
 from ..model.model import Model
-from ..model.normal import MemberWord
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
-from ..model.words import BOSON, PAULI
+from ..model.words import BOSON
 from . import lower, pulses
+from .lower import has_other_noise
 from .method import Symbol, TrajectoryMethod
-from .product_state import collective_moment, emitters, level_moment
-from .symbols import Mono, SymbolMap
+from .product_state import Pieces, ProductStates, emitters, level_moment
+from .symbols import SymbolMap
 from .system import PhaseSpaceSystem
-from .validity import has_other_noise
 
 
 class CoherentSymbols(SymbolMap):
@@ -45,56 +43,22 @@ class CoherentSymbols(SymbolMap):
         return super().letters_symbol(sub, letters)
 
 
-class ProductStateSymbols(SymbolMap):
-    """Expectation values in product states as functions of the mean-field variables.
+class MeanStates(ProductStates):
+    """Expectation values in product states as functions of the mean-field variables J, R and a."""
 
-    Exact for words of any length, see ``product_state``.
-    """
-
-    def array_symbol(self, op: ArrayOp) -> dict[Mono, NDArray[np.complex128]]:
-        out: dict[Mono, NDArray[np.complex128]] = {}
-        for word, w in op.terms.items():
-            for mono, c in self._product_word(word, op.size).items():
-                out[mono] = out[mono] + c * w if mono in out else c * w
-        return out
-
-    def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[tuple[int, ...], complex]]:
-        return [(comps, complex(c[0])) for comps, c in self.pieces(sub, letters, 1).items()]
-
-    def _product_word(self, word: MemberWord, size: int) -> dict[Mono, NDArray[np.complex128]]:
-        out: dict[Mono, NDArray[np.complex128]] = {(): np.ones(size, complex)}
-        for sub, letters in word:
-            block = self.block_of[sub]
-            pieces = self.pieces(sub, letters, size)
-            out = {
-                tuple(sorted(mono + tuple((block, k) for k in comps))): c * d
-                for mono, c in out.items()
-                for comps, d in pieces.items()
-            }
-        return out
-
-    def pieces(
-        self, sub: Subsystem, letters: str, size: int
-    ) -> dict[tuple[int, ...], NDArray[np.complex128]]:
-        """Components and per-member coefficients of one word."""
-        one = np.ones(size, complex)
+    def pieces(self, sub: Subsystem, letters: str) -> Pieces:
+        block, one = self.block_of[sub], np.ones(sub.size, complex)
         if sub.algebra == BOSON:
-            return {
-                k: c * one for k, c in _coherent(letters.count("d"), letters.count("a")).items()
-            }
-        if sub.algebra == PAULI:
-            return {tuple("xyz".index(x) for x in letters): 2 * one}
-        if isinstance(sub, Levels):
-            numbers = sub.numbers.astype(float)
-            out = dict[tuple[int, ...], NDArray[np.complex128]]()
-            for comps, k, c in level_moment(letters):
-                falling = np.prod([numbers - i for i in range(k)], axis=0)
-                out[comps] = out.get(comps, 0) + c * falling / numbers ** len(comps)
-            return out
-        N, out = emitters(sub), dict[tuple[int, ...], NDArray[np.complex128]]()
-        for comps, k, c in collective_moment(letters):
-            falling = np.prod([N - i for i in range(k)], axis=0)
-            out[comps] = out.get(comps, 0) + c * falling * (2 / N) ** len(comps)
+            words = _coherent(letters.count("d"), letters.count("a"))
+            return {tuple((block, k) for k in comps): c * one for comps, c in words.items()}
+        if not isinstance(sub, Levels):
+            N = emitters(sub)
+            return {m: c * (2 / N) ** len(m) for m, c in super().pieces(sub, letters).items()}
+        numbers, out = sub.numbers.astype(float), Pieces()
+        for comps, k, c in level_moment(letters):
+            falling = np.prod([numbers - i for i in range(k)], axis=0)
+            mono = tuple((block, a) for a in comps)
+            out[mono] = out.get(mono, 0) + c * falling / numbers ** len(comps)
         return out
 
 
@@ -171,7 +135,6 @@ class MeanField(TrajectoryMethod):
     ordering = None
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
-        """Why the method cannot treat ``model``, or None."""
         return lower.refuses(model) or pulses.refuses(model)
 
     def lower(
@@ -179,14 +142,13 @@ class MeanField(TrajectoryMethod):
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
         """The classical system and the expectation value of every observable."""
         # jumps of one spin alone: its Bloch equations, not a vector of fixed length
-        system, symbols = lower.build(model, bloch_spins=True, taken=CoherentSymbols, noise=False)
+        system, _ = lower.build(model, bloch_spins=True, taken=CoherentSymbols, noise=False)
         system.facts = [DRIFT_ALONE] if has_other_noise(system) else []
         lower.set_initial(system, model, "point", "point")
         system.pulses = pulses.pulse_maps(system, model)
         system.noise = False
         system.notes += _left_out(model)
-        product = ProductStateSymbols(system, symbols.block_of, symbols.real_coefs)
-        return system, lower.lower_observables(product, ops)
+        return system, lower.lower_observables(MeanStates(system, model), ops)
 
     def __repr__(self) -> str:
         return "MeanField()"

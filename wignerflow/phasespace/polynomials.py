@@ -148,6 +148,10 @@ class Poly:
         """Imaginary part."""
         return Poly({k: c.imag for k, c in self.terms.items()})
 
+    def conj(self) -> Poly:
+        """Complex conjugate: leaves and parts of coefficients are real."""
+        return Poly({k: c.conjugate() for k, c in self.terms.items()})
+
     def varying(self) -> Poly:
         """Without its constant: one that vanishes in some models only makes kernels differ."""
         return Poly({k: c for k, c in self.terms.items() if k[1]})

@@ -24,7 +24,7 @@ from ..model.normal import CoupleNode, Factor, MemberWord
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from ..model.words import PAULI, letter, levels_of
-from .level_symbols import level_symbol
+from .moyal import level_symbol
 from .polynomials import Pair, Poly, poly_sum
 from .symbols import Mono, SymbolMap
 

@@ -26,13 +26,13 @@ from ..model.model import Model
 from ..model.op import Op
 from ..model.pulses import alone
 from . import lower, matrices
+from .ensemble import PAULI
 from .polynomials import Form, Leaf, Pair, Var
 from .system import AMPLITUDES, MATRIX, MODE, ROTOR, Block, PairSpec, PhaseSpaceSystem, PulseMap
 
 Real = NDArray[np.float64]
 #: A variable of the symbol: block, member, component.
 Place = tuple[int, int, int]
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 class Nonlinear(ValueError):

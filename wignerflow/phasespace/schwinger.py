@@ -142,7 +142,6 @@ class Schwinger(TrajectoryMethod):
         return self._start if self.sampling == "auto" else self.sampling
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
-        """Why the method cannot treat ``model``, or None."""
         if model.delayed:
             return model.delayed
         for sub in model.subsystems:
@@ -159,7 +158,6 @@ class Schwinger(TrajectoryMethod):
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
-        """The classical system and the symbol of every observable."""
         blocks, spins = jump_blocks(model)
         hamiltonian = spins.symbol(model.H).real()
         system = PhaseSpaceSystem(
@@ -178,7 +176,7 @@ class Schwinger(TrajectoryMethod):
         system.pulses = pulses.pulse_maps(system, model)
         if self.k != 0 and _interacts(hamiltonian, spins.system):
             system.notes.append(POSITIVE.format(name=self.distribution))
-        symbols = AmplitudeSymbols(system, spins.block_of, spins.real_coefs)
+        symbols = AmplitudeSymbols(system, model)
         symbols.order, symbols.pinned = self.k, self.k == 0 and self.start == "fixed"
         return system, lower.lower_observables(symbols, ops)
 

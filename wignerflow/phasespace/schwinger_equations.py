@@ -28,7 +28,6 @@ beta dt - sqrt(r/2) alpha o dxi^*, with <dxi dxi^*> = dt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,46 +50,10 @@ CLIP_TOLERANCE = 1e-4  # of the rate: a diffusion below minus this counts as cli
 REAL, CIRCULAR, GENERAL = "real", "circular", "general"
 
 
-@dataclass
-class Complex:
-    """A complex polynomial by its real and imaginary part."""
-
-    re: Poly
-    im: Poly
-
-    def __add__(self, other: Complex) -> Complex:
-        return Complex(self.re + other.re, self.im + other.im)
-
-    def __mul__(self, other: Complex) -> Complex:
-        re = self.re * other.re - self.im * other.im
-        return Complex(re, self.re * other.im + self.im * other.re)
-
-    def times(self, p: Poly) -> Complex:
-        """Times a real polynomial."""
-        return Complex(self.re * p, self.im * p)
-
-    def conj(self) -> Complex:
-        """Complex conjugate."""
-        return Complex(self.re, self.im * -1)
-
-    def square(self) -> Poly:
-        """Squared modulus."""
-        return self.re * self.re + self.im * self.im
-
-
-Pauli = tuple[Poly, Poly, Poly]
-
-
-def turn(omega: Pauli, a: Complex, b: Complex) -> tuple[Complex, Complex]:
+def turn(omega: list[Poly], a: Poly, b: Poly) -> tuple[Poly, Poly]:
     """-(i/2) omega.sigma (alpha, beta)."""
-    x, y, z = (w * 0.5 for w in omega)
-
-    def minus_i(c: Complex) -> Complex:
-        return Complex(c.im, c.re * -1)
-
-    alpha = minus_i(a.times(z) + b * Complex(x, y * -1))
-    beta = minus_i(a * Complex(x, y) + b.times(z * -1))
-    return alpha, beta
+    x, y, z = (w * -0.5j for w in omega)
+    return a * z + b * (x - y * 1j), a * (x + y * 1j) - b * z
 
 
 def jump_kind(u: NDArray[np.complex128]) -> str:
@@ -135,26 +98,25 @@ class BlockEquations:
         self.system, self.shadow, self.block, self.k, self.order = system, shadow, block, k, order
         kind: Any = Var if block.sub.count is None else Member
         leaves = [Poly.leaf(kind(k, c)) for c in range(4)]
-        self.alpha, self.beta = Complex(leaves[0], leaves[1]), Complex(leaves[2], leaves[3])
+        self.alpha, self.beta = leaves[0] + leaves[1] * 1j, leaves[2] + leaves[3] * 1j
         self.kind = kind
-        zero = [Complex(Poly(), Poly()) for _ in range(2)]
-        self.drift = (zero[0], zero[1])
+        self.drift = (Poly(), Poly())
         spin: Any = block.sub
         scale = np.sqrt(2 * spin.lengths)
         self.out = Explicit(k, [], [], scale)
         field = [self._field(hamiltonian, a) + block.B[a].real().poly(system) for a in range(3)]
-        self._add_drift(*turn((field[0], field[1], field[2]), self.alpha, self.beta))
+        self._add_drift(*turn(field, self.alpha, self.beta))
 
-    def _add_drift(self, a: Complex, b: Complex) -> None:
+    def _add_drift(self, a: Poly, b: Poly) -> None:
         self.drift = (self.drift[0] + a, self.drift[1] + b)
 
-    def _add_noise(self, a: Complex, b: Complex) -> None:
-        self.out.noise.append([a.re, a.im, b.re, b.im])
+    def _add_noise(self, a: Poly, b: Poly) -> None:
+        self.out.noise.append([a.real(), a.imag(), b.real(), b.imag()])
 
     def finish(self) -> Explicit:
         """The equations."""
         a, b = self.drift
-        self.out.drift = [p.real() for p in (a.re, a.im, b.re, b.im)]
+        self.out.drift = [a.real(), a.imag(), b.real(), b.imag()]
         return self.out
 
     # -- Hamiltonian ---------------------------------------------------------------------------
@@ -257,10 +219,10 @@ class BlockEquations:
         n = (u * np.where(largest == 0, 1, largest.conj() / np.abs(largest).clip(1e-300))).real
         amplitude = self._root(rate.poly(self.system), rate)
         axis = [self.system.number(n[:, a]) for a in range(3)]
-        noise = turn((axis[0], axis[1], axis[2]), self.alpha, self.beta)
-        self._add_noise(noise[0].times(amplitude), noise[1].times(amplitude))
+        noise = turn(axis, self.alpha, self.beta)
+        self._add_noise(noise[0] * amplitude, noise[1] * amplitude)
         strength = (rate * Amount.of((n**2).sum(axis=1) / -8)).poly(self.system)
-        self._add_drift(self.alpha.times(strength), self.beta.times(strength))
+        self._add_drift(self.alpha * strength, self.beta * strength)
 
     def _decay(self, u: NDArray[np.complex128], rate: Amount) -> None:
         system, k = self.system, self.order
@@ -269,29 +231,24 @@ class BlockEquations:
         n = (np.cross(u, u.conj()) / 2j).real / np.where(square == 0, 1, square)[:, None]
         n[square == 0] = (0, 0, 1)
         frame = np.array([rotation(x) for x in n])
-        p = Complex(*(system.number(x) for x in (frame[:, 0].real, frame[:, 0].imag)))
-        q = Complex(*(system.number(x) for x in (frame[:, 1].real, frame[:, 1].imag)))
-        minus_q = q.times(Poly.constant(-1.0))
+        p, q = (system.number(x.real) + system.number(x.imag) * 1j for x in frame.T)
         # alpha = p a + q b and beta = p^* b - q^* a; inverted:
-        a = p.conj() * self.alpha + minus_q * self.beta
+        a = p.conj() * self.alpha - q * self.beta
         b = q.conj() * self.alpha + p * self.beta
         r = rate * Amount.of(square)
         strength = r.poly(system)
-        up = b.square() + Poly.constant((1 + k) / 2)
-        down = a.square() - Poly.constant((1 - k) / 2)
-        one, two = a.times(up * strength * -0.5), b.times(down * strength * 0.5)
-        self._add_drift(p * one + q * two, p.conj() * two + minus_q.conj() * one)
-        units = Complex(Poly.constant(1), Poly()), Complex(Poly(), Poly.constant(1))
+        up = (b * b.conj()).real() + Poly.constant((1 + k) / 2)
+        down = (a * a.conj()).real() - Poly.constant((1 - k) / 2)
+        one, two = a * up * strength * -0.5, b * down * strength * 0.5
+        self._add_drift(p * one + q * two, p.conj() * two - q.conj() * one)
         if k < 1:
             amplitude = self._root((strength * up * ((1 - k) / 4)).clean(), r)
-            for unit in units:
-                noise = unit.times(amplitude)
-                self._add_noise(p * noise, minus_q.conj() * noise)
+            for unit in (1, 1j):
+                self._add_noise(p * amplitude * unit, q.conj() * amplitude * -unit)
         if k > -1:
             amplitude = self._root((strength * down * ((1 + k) / 4)).clean(), r)
-            for unit in units:
-                noise = unit.times(amplitude)
-                self._add_noise(q * noise, p.conj() * noise)
+            for unit in (1, 1j):
+                self._add_noise(q * amplitude * unit, p.conj() * amplitude * unit)
 
     def correlated(self) -> None:
         """Jumps as random rotations and their drift (Stratonovich)."""
@@ -308,16 +265,14 @@ class BlockEquations:
                 if any(part):
                     if amplitude is None:
                         amplitude = self._root(rate.poly(system), rate)
-                    noise = turn(
-                        (part[0] * sign, part[1] * sign, part[2] * sign), self.alpha, self.beta
-                    )
-                    self._add_noise(noise[0].times(amplitude), noise[1].times(amplitude))
+                    noise = turn([x * sign for x in part], self.alpha, self.beta)
+                    self._add_noise(noise[0] * amplitude, noise[1] * amplitude)
             # Re(i u l^*) = Re u Im l - Im u Re l
             strength = rate.poly(system)
             l_re = poly_sum(re[a] * s[a] for a in range(3)) * strength
             l_im = poly_sum(im[a] * s[a] for a in range(3)) * strength
             omega = [(re[a] * l_im - im[a] * l_re).clean() for a in range(3)]
-            self._add_drift(*turn((omega[0], omega[1], omega[2]), self.alpha, self.beta))
+            self._add_drift(*turn(omega, self.alpha, self.beta))
         self.out.conserve = True
 
 

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.couplings import Sparse
+from ..model.model import Model
 from ..model.normal import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
 from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI, Algebra
-from .level_symbols import level_symbol
-from .moyal import angular_symbol
+from .moyal import angular_symbol, level_symbol
 from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
 from .system import PhaseSpaceSystem
 
@@ -78,10 +78,10 @@ _SYMBOLS: dict[Algebra, Callable[[str], Any]] = {
 class SymbolMap:
     """Takes symbols of operators, registering sums and couplings in a system."""
 
-    def __init__(
-        self, system: PhaseSpaceSystem, block_of: dict[Subsystem, int], real_coefs: frozenset[Coef]
-    ):
-        self.system, self.block_of, self.real_coefs = system, block_of, real_coefs
+    def __init__(self, system: PhaseSpaceSystem, model: Model):
+        self.system = system
+        self.block_of = {sub: k for k, sub in enumerate(model.subsystems)}
+        self.real_coefs = frozenset(c for c in model.coefficients if c.is_real)
 
     @property
     def names(self) -> dict[Subsystem, str]:

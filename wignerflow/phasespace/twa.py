@@ -22,10 +22,10 @@ from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from . import lower, pulses
 from .equations import text
+from .lower import validity
 from .method import Symbol, TrajectoryMethod
 from .rotor import use_rotor_form
 from .system import SMALL_NOISE, SPLITTING, PhaseSpaceSystem
-from .validity import validity
 
 
 class TWA(TrajectoryMethod):
@@ -64,7 +64,7 @@ class TWA(TrajectoryMethod):
             discrete), "fixed" or "gaussian". Mixed states are Gaussian.
         spin_form: of single spins: "length" (every jump turns the spin, so that its length is
             kept: the equations of Hosseinabadi, Chelpanova and Marino) or "bloch" (jumps of one
-            spin alone are local steps with exact moments, as of an ensemble of one, see ``spins``).
+            spin alone are local steps with exact moments, as of an ensemble of one, see ``jumps``).
         spin_sampling: of single spins: "discrete" (each transverse component +1 or -1) or
             "gaussian".
         scheme: "splitting" (exact rotations and exact local steps, of second order), "small-noise"
@@ -127,7 +127,6 @@ class TWA(TrajectoryMethod):
             _check.fail("noise", 'be "gaussian" with form="rotor"', noise)
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
-        """Why the method cannot treat ``model``, or None."""
         usual = self.scheme in ("auto", SPLITTING)
         plain = usual and self.form == "bloch" and self.noise == "gaussian"
         if model.links and not plain:
@@ -137,12 +136,11 @@ class TWA(TrajectoryMethod):
             for sub in model.subsystems:
                 if isinstance(sub, Levels):
                     return f"{what} does not know emitters with levels ({sub.name!r}); leave it out"
-        return lower.refuses(model) or pulses.refuses(model)
+        return lower.refuses(model) or (pulses.refuses(model) if model.pulses else None)
 
     def lower(
         self, model: Model, ops: Mapping[str, Op | ArrayOp], tlist: Any
     ) -> tuple[PhaseSpaceSystem, dict[str, Symbol]]:
-        """The classical system and the symbol of every observable."""
         system, symbols = lower.build(
             model, self.spin_form == "bloch", corrected=self.form != "rotor"
         )
@@ -152,7 +150,8 @@ class TWA(TrajectoryMethod):
         if self.form == "rotor":
             use_rotor_form(system, model, self.corrected)
         lower.set_initial(system, model, self.sampling, self.spin_sampling)
-        system.pulses = pulses.pulse_maps(system, model)
+        if model.pulses:
+            system.pulses = pulses.pulse_maps(system, model)
         return system, lower.lower_observables(symbols, ops)
 
     def __repr__(self) -> str:
@@ -205,7 +204,6 @@ class SpinTWA(TWA):
         super().__init__(sampling=sampling, spin_sampling=spin_sampling, scheme=scheme)
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
-        """Why the method cannot treat ``model``, or None."""
         for jump in model.local_jumps:
             return (
                 f"the ensemble {jump.op.sub.name!r} has jumps of every emitter, which would have "

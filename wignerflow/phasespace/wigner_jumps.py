@@ -28,69 +28,16 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.model import Jump
-from ..model.normal import Factors, Site
+from ..model.normal import Site
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Subsystem
 from ..model.words import BOSON, PAULI
-from .polynomials import Leaf, Member, Poly, TimePart, Var
-from .symbols import Mono, SymbolMap
+from .generator import bracket
+from .polynomials import Leaf, Member, Poly, TimePart, Var, poly_sum
+from .symbols import SymbolMap
 from .system import MODE, Diffusion, PhaseSpaceSystem
 
-Local = dict[Mono, complex]  # polynomial in the variables (block, component) of one place
-
-# ---------------------------------------------------------------- polynomials of one place
-
-
-def plus(f: Local, g: Local, factor: complex = 1.0) -> Local:
-    """f + factor g."""
-    out = dict(f)
-    for mono, c in g.items():
-        out[mono] = out.get(mono, 0) + factor * c
-    return out
-
-
-def times(f: Local, g: Local) -> Local:
-    """f g."""
-    out: Local = {}
-    for m1, c1 in f.items():
-        for m2, c2 in g.items():
-            mono = tuple(sorted(m1 + m2))
-            out[mono] = out.get(mono, 0) + c1 * c2
-    return out
-
-
-def derivative(f: Local, leaf: tuple[int, int]) -> Local:
-    """df/dleaf."""
-    out: Local = {}
-    for mono, c in f.items():
-        n = mono.count(leaf)
-        if n:
-            i = mono.index(leaf)
-            key = mono[:i] + mono[i + 1 :]
-            out[key] = out.get(key, 0) + n * c
-    return out
-
-
-def bracket(system: PhaseSpaceSystem, f: Local, g: Local) -> Local:
-    """The Poisson bracket {f, g}."""
-    out: Local = {}
-    blocks = {b for mono in f for b, _ in mono} & {b for mono in g for b, _ in mono}
-    for b in sorted(blocks):
-        n = system.blocks[b].components
-        df, dg = ([derivative(x, (b, c)) for c in range(n)] for x in (f, g))
-        if system.blocks[b].kind == MODE:
-            out = plus(out, times(df[0], dg[1]), 0.5)
-            out = plus(out, times(df[1], dg[0]), -0.5)
-            continue
-        for a in range(3):
-            i, j = (a + 1) % 3, (a + 2) % 3
-            turn = plus(times(df[i], dg[j]), times(df[j], dg[i]), -1.0)
-            out = plus(out, times({((b, a),): 1.0}, turn))
-    return out
-
-
-def _same(f: Local, g: Local, scale: float) -> bool:
-    return all(abs(c) <= 1e-12 * scale for c in plus(f, g, -1.0).values())
+Place = tuple[int, int]  # block and component of a variable, of single subsystems or this member
 
 
 # ---------------------------------------------------------------- a jump at one place
@@ -100,8 +47,8 @@ def _same(f: Local, g: Local, scale: float) -> bool:
 class Moments:
     """A (per variable) and the lower triangle of D of a jump of rate one."""
 
-    drift: dict[tuple[int, int], Local]
-    diffusion: dict[tuple[tuple[int, int], tuple[int, int]], Local]
+    drift: dict[Place, Poly]
+    diffusion: dict[tuple[Place, Place], Poly]
 
 
 class Places:
@@ -111,21 +58,18 @@ class Places:
         self.system, self.symbols = system, symbols
         self.subs = {block: sub for sub, block in symbols.block_of.items()}
 
-    def symbol(self, op: Op) -> Local:
+    def symbol(self, op: Op) -> Poly:
         """The Weyl symbol."""
-        out: Local = {}
+        parts = []
         for (_, factors), c in op.terms.items():
-            term: Local = {(): c}
+            term = Poly.constant(c)
             for f in factors:
                 assert isinstance(f, Site)
-                block = self.symbols.block_of[f.sub]
-                word: Local = {
-                    tuple((block, k) for k in comps): complex(d)
-                    for comps, d in self.symbols.letters_symbol(f.sub, f.word)
-                }
-                term = times(term, word)
-            out = plus(out, term)
-        return out
+                block, word = self.symbols.block_of[f.sub], self.symbols.letters_symbol
+                pieces = word(f.sub, f.word)
+                term = term * Poly({((), tuple(Var(block, k) for k in ks)): d for ks, d in pieces})
+            parts.append(term)
+        return poly_sum(parts)
 
     def variables(self, block: int, m: int) -> list[Op]:
         """The operators that the variables of a block stand for."""
@@ -137,15 +81,17 @@ class Places:
             return [0.5 * x for x in (view.sx, view.sy, view.sz)]
         return [view.Jx, view.Jy, view.Jz]
 
-    def exact(self, L: Op, blocks: list[int], m: int, l: Local) -> Moments:
+    def exact(self, L: Op, blocks: list[int], m: int, l: Poly) -> Moments:
         """A and D, see the module."""
-        leaves = [(b, c) for b in blocks for c in range(self.system.blocks[b].components)]
+        leaves = self._leaves(blocks)
         V = {(b, c): op for b in blocks for c, op in enumerate(self.variables(b, m))}
         adjoint = L.dag()
 
-        def change(X: Op) -> Local:
+        def change(X: Op) -> Poly:
             image = adjoint * (X * L - L * X) + (adjoint * X - X * adjoint) * L
-            return _real(self.symbol(0.5 * image))
+            f = self.symbol(0.5 * image)  # of a Hermitian operator
+            scale = max((abs(c) for c in f.terms.values()), default=0.0)
+            return Poly({k: c.real for k, c in f.terms.items() if abs(c.real) > 1e-13 * scale})
 
         A = {leaf: change(V[leaf]) for leaf in leaves}
         D = {}
@@ -154,50 +100,38 @@ class Places:
                 if p[0] == q[0] and self.system.blocks[p[0]].kind != MODE:
                     D[p, q] = self._turning(l, p, q)
                     continue
-                both = change(0.5 * (V[p] * V[q] + V[q] * V[p]))
-                both = plus(both, times({(p,): 1.0}, A[q]), -1.0)
-                D[p, q] = plus(both, times({(q,): 1.0}, A[p]), -1.0)
+                both = change(0.5 * (V[p] * V[q] + V[q] * V[p])) - Poly.leaf(Var(*p)) * A[q]
+                D[p, q] = both - Poly.leaf(Var(*q)) * A[p]
         return Moments(A, D)
 
-    def _turning(self, l: Local, p: tuple[int, int], q: tuple[int, int]) -> Local:
-        """Re({p, l}^* {q, l}), the diffusion of a channel of rate one."""
-        out: Local = {}
-        for part in _parts(l):
-            u, v = (bracket(self.system, {(x,): 1.0}, part) for x in (p, q))
-            out = plus(out, times(u, v))
-        return out
+    def _leaves(self, blocks: list[int]) -> list[Place]:
+        return [(b, c) for b in blocks for c in range(self.system.blocks[b].components)]
 
-    def channel(self, l: Local, blocks: list[int]) -> Moments:
+    def _turning(self, l: Poly, p: Place, q: Place) -> Poly:
+        """Re({p, l}^* {q, l}), the diffusion of a channel of rate one."""
+        parts = []
+        for part in (l.real(), l.imag()):
+            u, v = (bracket(self.system, Poly.leaf(Var(*x)), part) for x in (p, q))
+            parts.append(u * v)
+        return poly_sum(parts)
+
+    def channel(self, l: Poly, blocks: list[int]) -> Moments:
         """A and D of the channel with symbol l: Stratonovich noise and its drift."""
-        leaves = [(b, c) for b in blocks for c in range(self.system.blocks[b].components)]
-        re, im = _parts(l)
+        leaves, (re, im) = self._leaves(blocks), (l.real(), l.imag())
         A = {}
         for leaf in leaves:
-            v: Local = {(leaf,): 1.0}
-            dr, di = (bracket(self.system, v, part) for part in (re, im))
-            drift = plus(times(im, dr), times(re, di), -1.0)
-            for d, part in ((dr, re), (di, im)):
-                drift = plus(drift, bracket(self.system, d, part), 0.5)
-            A[leaf] = drift
+            dr, di = (bracket(self.system, Poly.leaf(Var(*leaf)), part) for part in (re, im))
+            second = [bracket(self.system, d, part) * 0.5 for d, part in ((dr, re), (di, im))]
+            A[leaf] = poly_sum([im * dr - re * di, *second])
         D = {(p, q): self._turning(l, p, q) for i, p in enumerate(leaves) for q in leaves[: i + 1]}
         return Moments(A, D)
-
-
-def _parts(l: Local) -> tuple[Local, Local]:
-    return {m: c.real for m, c in l.items() if c.real}, {m: c.imag for m, c in l.items() if c.imag}
-
-
-def _real(f: Local) -> Local:
-    """The symbol of a Hermitian operator."""
-    scale = max((abs(c) for c in f.values()), default=0.0)
-    return {m: complex(c.real) for m, c in f.items() if abs(c.real) > 1e-13 * scale}
 
 
 def _agree(one: Moments, two: Moments) -> bool:
     both = [(one.drift[k], two.drift[k]) for k in one.drift]
     both += [(one.diffusion[k], two.diffusion[k]) for k in one.diffusion]
-    scale = max((abs(c) for f, g in both for c in (*f.values(), *g.values())), default=0.0)
-    return all(_same(f, g, scale) for f, g in both)
+    scale = max((abs(c) for f, g in both for h in (f, g) for c in h.terms.values()), default=0.0)
+    return all(abs(c) <= 1e-12 * scale for f, g in both for c in (f - g).terms.values())
 
 
 # ---------------------------------------------------------------- the jumps of a model
@@ -237,16 +171,6 @@ def sites(op: Op | ArrayOp) -> tuple[list[Subsystem], int | None] | None:
     return subs, members.pop()
 
 
-def _degree(op: Op | ArrayOp) -> int:
-    if isinstance(op, ArrayOp):
-        return max((sum(len(w) for _, w in word) for word in op.terms), default=0)
-
-    def letters(factors: Factors) -> int:
-        return sum(len(f.word) for f in factors if isinstance(f, Site))
-
-    return max((letters(f) for _, f in op.terms), default=0)
-
-
 def examine(places: Places, jump: Jump) -> Found | None:
     """What a jump does, or None if it does not act at one place."""
     here = sites(jump.op)
@@ -256,7 +180,7 @@ def examine(places: Places, jump: Jump) -> Found | None:
     system, block_of = places.system, places.symbols.block_of
     blocks = sorted(block_of[s] for s in subs)
     modes = any(system.blocks[b].kind == MODE for b in blocks)
-    linear = _degree(jump.op) < 2
+    linear = jump.op.degree < 2
     if linear and not (modes and len(blocks) == 1):
         return None
     array = subs[0].count is not None
@@ -277,8 +201,7 @@ def examine(places: Places, jump: Jump) -> Found | None:
         same = linear or _agree(channel, exact)
         corrected = corrected or not same
         if not modes:
-            rest = {k: plus(a, channel.drift[k], -1.0) for k, a in exact.drift.items()}
-            exact = Moments(rest, {key: {} for key in exact.diffusion})
+            exact = Moments({k: a - channel.drift[k] for k, a in exact.drift.items()}, {})
         moments.append(exact)
     rate = jump.rate
     if not isinstance(rate, Coef) and isinstance(jump.op, ArrayOp):
@@ -336,23 +259,19 @@ def _sum(
     diffusion = {(p, q): Poly() for i, p in enumerate(leaves) for q in leaves[: i + 1]}
     for f in parts:
         for noise in diffusion:
-            pieces = [m.diffusion.get(noise, {}) for m in f.moments]
+            pieces = [m.diffusion.get(noise, Poly()) for m in f.moments]
             diffusion[noise] = diffusion[noise] + _poly(system, size, f, pieces)
         for leaf in drift if not f.linear else ():
-            pieces = [m.drift.get(leaf, {}) for m in f.moments]
+            pieces = [m.drift[leaf] for m in f.moments]
             drift[leaf] = drift[leaf] + _poly(system, size, f, pieces)
     members: list[Var | Member] = [Var(*x) if size is None else Member(*x) for x in leaves]
-    scale = [_scale(system, diffusion[p, p]) for p in leaves]
+    scale = [sum(abs(c) for c in diffusion[p, p].terms.values()) for p in leaves]
     lower = [[diffusion[p, q] for q in leaves[: i + 1]] for i, p in enumerate(leaves)]
     name = "\0".join(sorted(system.blocks[b].name for b in blocks))
     return Diffusion(members, [drift[p] for p in leaves], lower, scale, f"diffusion\0{name}")
 
 
-def _scale(system: PhaseSpaceSystem, poly: Poly) -> float:
-    return sum(abs(c) for c in poly.terms.values())
-
-
-def _poly(system: PhaseSpaceSystem, size: int | None, f: Found, values: list[Local]) -> Poly:
+def _poly(system: PhaseSpaceSystem, size: int | None, f: Found, values: list[Poly]) -> Poly:
     """rate times a polynomial whose coefficients differ between members."""
     factor = Poly.constant(1.0)
     rate: float | NDArray = 1.0
@@ -362,9 +281,9 @@ def _poly(system: PhaseSpaceSystem, size: int | None, f: Found, values: list[Loc
         rate = f.rate
     kind: type = Var if size is None else Member
     out = Poly()
-    for mono in dict.fromkeys(m for v in values for m in v):
-        numbers = np.array([v.get(mono, 0).real for v in values]) * rate
-        leaves: tuple[Leaf, ...] = tuple(kind(*x) for x in mono)
+    for mono in dict.fromkeys(m for v in values for m in v.terms):
+        numbers = np.array([v.terms.get(mono, 0).real for v in values]) * rate
+        leaves: tuple[Leaf, ...] = tuple(kind(*x[:2]) for x in mono[1])
         if not np.any(numbers):
             continue
         if size is None:

@@ -1,4 +1,4 @@
-"""Results as ``xarray`` datasets and as files; what a file means to a result."""
+"""Results as ``xarray`` datasets, pandas tables and files; what a file means to a result."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..observables import Plan
 from ..run.statistics import Samples
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
     from .result import Result
-
 #: Attributes of a result that are plain data.
 PLAIN = ("method", "ntraj", "seed", "dt", "stats", "provenance", "model", "trajectories")
 
@@ -112,3 +112,31 @@ def decode(
         "final": final,
         "variables": record.get("final", ()),
     }
+
+
+def frame(result: Result) -> pandas.DataFrame:
+    """See ``Result.to_pandas``."""
+    import pandas
+
+    columns: dict[str, Any] = {}
+    for name, value in result.expect.items():
+        places = [("", ...)] if value.ndim == 1 else _places(result, name)
+        for label, at in places:
+            for part, ending in store.PARTS.items():
+                columns[name + label + ending] = getattr(result, part)[name][:, at].reshape(-1)
+    data = pandas.DataFrame(columns, index=pandas.Index(result.times, name="time"))
+    data.attrs = {"method": result.method, "ntraj": result.ntraj}
+    return data
+
+
+def _places(result: Result, name: str) -> list[tuple[str, Any]]:
+    return [(f"[{where:.6g}]", k) for k, where in enumerate(result.axes[name][1])]
+
+
+def csv(result: Result) -> bytes:
+    """The table as CSV: times, and real and imaginary parts of complex columns."""
+    data = frame(result)
+    for name in [n for n in data.columns if np.iscomplexobj(data[n])]:
+        values = data.pop(name).to_numpy()
+        data[f"{name}_real"], data[f"{name}_imag"] = values.real, values.imag
+    return data.to_csv().encode()

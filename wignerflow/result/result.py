@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from .. import _check, store
 from ..observables import Plan, assemble, assemble_exact, check_names
 from ..run.statistics import Samples
-from .file import dataset, decode, encode
-from .frame import csv, frame
+from .file import csv, dataset, decode, encode, frame
 from .pool import pooled
 from .text import result_html, result_text
 from .values import ByName, Values

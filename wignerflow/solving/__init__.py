@@ -6,11 +6,11 @@ and the task that it gives to a method.
 """
 
 from .columns import PlanColumns
-from .costs import quietly, watching, whole
 from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
 from .options import Chosen, seed_of, threads_of, trajectories_of
 from .problem import gather, members
 from .provenance import plain_form, read_call
+from .remarks import quietly, watching, whole
 from .solve import FAILED_LIMIT, FailedTrajectories, solve
 
 __all__ = [

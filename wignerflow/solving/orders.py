@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from ..estimate import TooLong, within
 from ..method import Method
 from ..moments.higher import HigherOrder, size
+from ..moments.integrate import through
 from ..moments.method import Cumulant, largest_step, named
-from ..moments.pulsed import through
 from ..moments.variables import Variables
 from ..observables import assemble_exact
 from ..result import Result
-from ..result.accuracy import SHARE, scale
-from .comparing import UNSEEN, Found, distance, widened
+from ..result.accuracy import SHARE, UNSEEN, Found, distance, scale, widened
 from .problem import Problem, gather, members
 
 #: Orders that judge other methods (0), and cumulants of an order: in turn, until there are two.
 ORDERS, ENOUGH = {0: (3, 4, 2), 2: (3, 4), 3: (4,), 4: (3,)}, 2
+PAIRS = 32  # members of a model that is treated by cumulants, at most
 MOST, QUICK = 1000, 250  # moments of a high order, at most; of the fourth, in little time
 RTOL = 1e-5
 FINE, OUTPUTS = 32, 128  # times at which orders are compared: at least, and of the outputs at most
@@ -54,19 +54,13 @@ class _Watch:
     def __init__(self, program: Any, start: float, span: float):
         self.program, self.inner, self.span = program, program.bounds(), span
         self.t, self.mark, self.steps = 0.0, start, 0
-        self.v, self.times = program.v, program.times
 
     def __call__(self, t: float, y: Any) -> Any:
         self.t = t
         return self.program(t, y)
 
-    def initial(self) -> Any:
-        """The moments at first."""
-        return self.program.initial()
-
-    def of(self, terms: Any) -> Any:
-        """The equations under another generator: a pulse."""
-        return self.program.of(terms)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.program, name)
 
     def diverged(self, y: Any) -> bool:
         """Whether moments do, or time all but stands still."""
@@ -89,6 +83,8 @@ def from_orders(
     Unsure are names of which orders part by more than one warns of: there the expansion does not
     converge. Of cumulants themselves that is their error.
     """
+    if sum(sub.size for sub in problem.model.subsystems) > PAIRS and not full:
+        return None
     own = method.order if isinstance(method, Cumulant) else 0
     some = np.unique(np.linspace(0, problem.times.size - 1, OUTPUTS).astype(int))
     outputs = problem.times[some]

@@ -67,10 +67,11 @@ def check_problem(problem: Problem) -> None:
 
 
 def _check_rates(model: Model, times: NDArray[np.float64]) -> None:
-    when = np.union1d(times, points(float(times[0]), float(times[-1])))
-    for k, jump in enumerate(model.jumps):
-        if isinstance(jump.rate, Coef):
-            jump.rate.rates(when, f"jumps[{k}].rate")
+    varying = {k: j.rate for k, j in enumerate(model.jumps) if isinstance(j.rate, Coef)}
+    if varying:
+        when = np.union1d(times, points(float(times[0]), float(times[-1])))
+        for k, rate in varying.items():
+            rate.rates(when, f"jumps[{k}].rate")
 
 
 # ---------------------------------------------------------------- arrays member by member

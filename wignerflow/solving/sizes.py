@@ -1,7 +1,7 @@
 """What a method is off by at smaller sizes of a model, and how that falls up to the model itself.
 
 One loop serves means over time, steady states and correlations: ``deviations``. Models are made
-smaller by ``smaller`` (N, lengths, quanta) or ``shorter`` (members of arrays).
+smaller by ``smaller``: in N, lengths, quanta, or members of arrays.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from ..method import Method
 from ..model.mode_states import Squeezed
 from ..model.model import Model
 from ..model.subsystems import Mode
-from .comparing import Errors, widened
+from ..result.accuracy import Errors, widened
 from .provenance import NotPlain, write_call
-from .shorter import LONG, Shorter, length
-from .smaller import shrunk
+from .smaller import LONG, Shorter, length, shrunk
 
 FIRST = 0.8  # of the time that is left is for the way, or the size, that comes next
 SIZES = (24, 16, 12, 8, 6, 4, 3, 2)  # emitters or quanta of a smaller one

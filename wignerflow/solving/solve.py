@@ -21,12 +21,11 @@ from ..result import AccuracyWarning, Result, Values
 from ..result.accuracy import inaccurate
 from ..run.statistics import Samples
 from .columns import no_error
-from .costs import check_outputs, watching_solve, whole
 from .methods import check_treats, choose, runs_trajectories
 from .options import Options, read_options, truncation_of, unused
 from .problem import Problem, check_problem, gather, members, read_problem
 from .provenance import Record
-from .remarks import few_for_derived, spared
+from .remarks import check_outputs, few_for_derived, spared, watching_solve, whole
 from .trajectories import Trajectories
 
 FAILED_LIMIT = 0.01

@@ -26,8 +26,7 @@ from ..phasespace.polynomials import Leaf, Poly
 from ..phasespace.system import SPIN, InitialSpec
 from ..phasespace.twa import TWA
 from ..result import Result
-from ..result.accuracy import SHARE, scale
-from .comparing import Errors, Found
+from ..result.accuracy import SHARE, Errors, Found, scale
 from .problem import Problem
 
 RTOL = 1e-3

@@ -36,12 +36,11 @@ from ..run.pilot import LOOK, MAX_WORK, Wanted
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
 from ..run.stopping import Target, worst
-from .columns import PlanColumns, no_error
+from .columns import Equal, PlanColumns, Symmetrized, equal_members, no_error
 from .options import Options
 from .problem import Problem
 from .provenance import Record, identity
 from .remarks import diagnose, few_for_derived, missed, negative_noise
-from .symmetrized import Equal, Symmetrized, equal_members
 
 WORTH = 20_000  # plain trajectories, from which on "auto" tries nets
 

@@ -4,9 +4,9 @@ A method whose ``order`` is a number leaves out a part of the master equation. W
 observable is measured, in this order, by what is quick enough:
 
 1. the exact solution of the model itself: |method - exact|, less its sampling error in squares;
-2. exact solutions of the model made smaller (see ``smaller``, ``shorter``). The same method is run
-   there, at two sizes: its deviations, in units of the observable's scale, fall as a power of the
-   size between 0 and 1, which is followed up to the size of the model (see ``sizes``);
+2. exact solutions of the model made smaller (see ``smaller``). The same method is run there, at two
+   sizes: its deviations, in units of the observable's scale, fall as a power of the size between 0
+   and 1, which is followed up to the size of the model (see ``sizes``);
 3. cumulants of second, third and fourth order (see ``orders``). For cumulants themselves, mean
    field and modes of few quanta these come second, and smaller models for what is left: all, or
    the observables in which orders part;
@@ -27,6 +27,7 @@ import copy
 import functools
 import json
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -44,16 +45,14 @@ from ..model.states import up
 from ..model.subsystems import Ensemble, Mode
 from ..moments.method import Cumulant
 from ..observables import assemble_exact
-from ..phasespace.cluster_twa import ClusterTWA
+from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..phasespace.mean_field import MeanField
 from ..phasespace.system import SMALL_NOISE
 from ..result import Result
 from ..result.accuracy import SHARE as WORTH
-from ..result.accuracy import scale
+from ..result.accuracy import UNSEEN, Errors, Found, apart, distance, scale
 from ..run.automatic import density_elements
-from .comparing import UNSEEN, Errors, Found, apart
 from .edges import edge_errors
-from .growing import from_other_size
 from .orders import from_orders
 from .problem import Problem, gather, members, read_problem
 from .provenance import read_call
@@ -82,7 +81,7 @@ POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
 PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
 SHORTER = 4.0  # steps of a smaller model, than those of a run by the scheme for small noise
 SAMPLES = 801  # of a coefficient of time
-PAIRS = 32  # members of a model that is treated by cumulants, at most
+PILOT = 2000  # trajectories of clusters of another size, at most
 KEPT = 64  # answers for smaller models
 RTOL = 1e-6
 #: References: density matrices, p(J, M) of ensembles, higher orders.
@@ -128,24 +127,31 @@ def estimate(
         exact = _exact(problem, until, full)
         if exact is not None:
             return apart(result, exact), "the exact solution"
-    ways = [_from_smaller, _from_orders]
+
+    def smaller(end: float) -> Found | None:
+        return _from_smaller(problem, method, result, end, full, solve)
+
+    def orders(end: float) -> Found | None:
+        return from_orders(problem, method, result, end, full)
+
+    ways = [smaller, orders]
     # high orders know most, but where they part; n = 0 of a laser has no scale; and what is off at
     # less than a few quanta says little
     if not method.stochastic or few_quanta(problem.model):
         ways.reverse()
     if isinstance(method, MeanField) and size_of(problem.model) >= LARGE:
-        ways.insert(0, _from_starts)
+        ways.insert(0, lambda end: from_starts(problem, result, end))
     if isinstance(method, ClusterTWA):
-        ways.insert(0, _from_clusters)
+        ways.insert(0, lambda end: _from_clusters(problem, method, result, end, full, solve))
     best: Found | None = None
     for k, way in enumerate(ways):
         now = time.process_time()
-        if way is _from_orders:
+        if way is orders:
             load(ORDERS)
             until += time.process_time() - now
             now = time.process_time()
         end = until if k == len(ways) - 1 else now + FIRST * (until - now)
-        found = way(problem, method, result, end, full, solve)
+        found = way(end)
         if found is not None:
             best = found if best is None else best.settled(found)
             if not best.unsure:
@@ -157,13 +163,33 @@ def estimate(
 
 
 def _from_clusters(
-    problem: Problem, method: Method, result: Result, until: float, full: bool, solve: Solve
+    problem: Problem, method: ClusterTWA, result: Result, until: float, full: bool, solve: Solve
 ) -> Found | None:
-    try:
-        with within(until, full):
-            return from_other_size(problem, method, result, solve)
-    except TooLong:
+    """|size k - size k + 1| (k - 1 for the largest) by name, and what it rests on.
+
+    Sampling errors of both are taken off in squares. None for a partition of the user's, and where
+    the other size makes the same clusters.
+    """
+    size = method.size + 1 if method.size < MOST else method.size - 1
+    other = ClusterTWA(size=size)
+    same = other.clusters(problem.model) == method.clusters(problem.model)
+    if same or method.partition is not None:
         return None
+    try:
+        with within(until, full), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run = solve(
+                problem.model, problem.times, e_ops=problem.named, method=other,
+                ntraj=max(2, min(result.ntraj, PILOT)), seed=1, dt=result.dt, truncation=False,
+                progress=False,
+            )  # fmt: skip
+    except (TooLong, ValueError, RuntimeError, ArithmeticError):
+        return None
+    out = {}
+    for name, value in result.expect.items():
+        noise = np.hypot(np.abs(result.sem[name]), np.abs(run.sem[name]))
+        out[name] = distance(value, run.expect[name], noise)
+    return Found(out, f"clusters of {size} instead of {method.size}")
 
 
 def _from_smaller(
@@ -189,20 +215,6 @@ def _from_smaller(
     if unsure:
         basis += f"; of {', '.join(sorted(unsure))}: hidden by sampling there"
     return Found(out, basis, frozenset(unsure))
-
-
-def _from_orders(
-    problem: Problem, method: Method, result: Result, until: float, full: bool, solve: Solve
-) -> Found | None:
-    if sum(sub.size for sub in problem.model.subsystems) > PAIRS and not full:
-        return None
-    return from_orders(problem, method, result, until, full)
-
-
-def _from_starts(
-    problem: Problem, method: Method, result: Result, until: float, full: bool, solve: Solve
-) -> Found | None:
-    return from_starts(problem, result, until)
 
 
 def load(*references: str) -> None:

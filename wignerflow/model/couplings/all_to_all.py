@@ -18,7 +18,6 @@ class AllToAll(Coupling):
     structure = "dense"
 
     def matrix(self, size: int) -> Complex:
-        """Dense K, shape (M, M)."""
         return np.ones((size, size), complex) - np.eye(size, dtype=complex)
 
     def apply(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -26,11 +25,9 @@ class AllToAll(Coupling):
         return np.asarray(x.sum(axis=0) - x)
 
     def row_sum(self, size: int) -> float:
-        """A bound on sum_m' |K_mm'|."""
         return size - 1.0
 
     def entries(self, size: int) -> int:
-        """Entries that are not zero."""
         return size * size
 
     def sums(self, A: Any, B: Any) -> Any:
@@ -42,16 +39,13 @@ class AllToAll(Coupling):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Content key."""
         return (self.kind,)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {"kind": self.kind}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> AllToAll:
-        """From the plain form."""
         return cls()
 
     def latex(self, writer: Writer, m: str, n: str) -> tuple[str, str]:

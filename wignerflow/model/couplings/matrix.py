@@ -66,7 +66,6 @@ class Sparse(Coupling):
         )
 
     def matrix(self, size: int) -> Complex:
-        """Dense K, shape (M, M)."""
         return np.asarray(self.csr.toarray())
 
     def apply(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -78,7 +77,6 @@ class Sparse(Coupling):
         return float(np.asarray(abs(self.csr).sum(axis=1)).max())
 
     def entries(self, size: int) -> int:
-        """Entries that are not zero."""
         return int(self.csr.nnz)
 
     def parts(self) -> list[tuple[complex, Coupling]]:
@@ -90,11 +88,9 @@ class Sparse(Coupling):
         return [(c, part) for c, part in parts if part.csr.nnz]
 
     def transpose(self) -> Coupling:
-        """K^T."""
         return self if self.symmetric else self._make(self.csr.T.tocsr())
 
     def conj(self) -> Coupling:
-        """K^*."""
         return self if self.real else self._make(self.csr.conj())
 
     def check(self, size: int) -> None:
@@ -108,7 +104,6 @@ class Sparse(Coupling):
 
     @cached_property
     def key(self) -> tuple[Any, ...]:  # type: ignore[override]
-        """Content key."""
         digest = hashlib.sha256()
         indptr, indices = (a.astype(np.int64) for a in (self.csr.indptr, self.csr.indices))
         for part in (indptr, indices, self.csr.data + 0.0):
@@ -158,6 +153,5 @@ class Dense(Sparse):
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> Any:
-        """From the plain form, diagonal included."""
         parts = {k: rows(f"{where}.{k}", entry[k], size) for k in ("real", "imag") if k in entry}
         return np.asarray(entry_complex(parts))

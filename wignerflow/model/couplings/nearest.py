@@ -29,7 +29,6 @@ class NearestNeighbour(Coupling):
         self.periodic = bool(periodic)
 
     def matrix(self, size: int) -> Complex:
-        """Dense K, shape (M, M)."""
         out = np.zeros((size, size), complex)
         m = np.arange(size - 1)
         out[m, m + 1] = out[m + 1, m] = 1
@@ -48,11 +47,9 @@ class NearestNeighbour(Coupling):
         return out
 
     def row_sum(self, size: int) -> float:
-        """A bound on sum_m' |K_mm'|."""
         return 2.0
 
     def entries(self, size: int) -> int:
-        """Entries that are not zero."""
         return 2 * size
 
     def check(self, size: int) -> None:
@@ -61,16 +58,13 @@ class NearestNeighbour(Coupling):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Content key."""
         return (self.kind, self.periodic)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {"kind": self.kind, "periodic": self.periodic}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> NearestNeighbour:
-        """From the plain form."""
         return cls(flag(f"{where}.periodic", entry.get("periodic", False)))
 
     def latex(self, writer: Writer, m: str, n: str) -> tuple[str, str]:

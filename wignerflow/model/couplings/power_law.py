@@ -60,7 +60,6 @@ class PowerLaw(Coupling):
         return out
 
     def matrix(self, size: int) -> Complex:
-        """Dense K, shape (M, M)."""
         m = np.arange(size)
         return self._by_distance(size)[np.abs(m[:, None] - m)].astype(complex)
 
@@ -74,7 +73,6 @@ class PowerLaw(Coupling):
         return float(row.sum() if self.periodic else 2 * row[: size // 2 + 1].sum())
 
     def entries(self, size: int) -> int:
-        """Entries that are not zero."""
         return size * size
 
     def check(self, size: int) -> None:
@@ -83,16 +81,13 @@ class PowerLaw(Coupling):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Content key."""
         return (self.kind, self.alpha, self.periodic)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {"kind": self.kind, "alpha": self.alpha, "periodic": self.periodic}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> PowerLaw:
-        """From the plain form."""
         alpha = real(f"{where}.alpha", entry["alpha"])
         with naming(where):
             return cls(alpha, flag(f"{where}.periodic", entry.get("periodic", False)))

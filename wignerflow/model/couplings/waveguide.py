@@ -46,11 +46,9 @@ class _Phased(Coupling):
         return below, above
 
     def row_sum(self, size: int) -> float:
-        """A bound on sum_m' |K_mm'|."""
         return size / 2
 
     def entries(self, size: int) -> int:
-        """Entries that are not zero."""
         return size * size
 
     def check(self, size: int) -> None:
@@ -64,11 +62,9 @@ class _Phased(Coupling):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Content key."""
         return (self.kind, self.sign, self.phi.shape, self.phi.tobytes())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {"kind": self.kind, "phi": self.phi.tolist()}
 
     @staticmethod
@@ -121,7 +117,6 @@ class Waveguide(_Phased):
         self.real = self.symmetric = self.chirality == 0
 
     def matrix(self, size: int) -> Complex:
-        """Dense K, shape (M, M)."""
         theta = self.phases(size)
         ahead = np.maximum.outer(np.arange(size), np.arange(size))
         behind = np.minimum.outer(np.arange(size), np.arange(size))
@@ -154,16 +149,13 @@ class Waveguide(_Phased):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Content key."""
         return (*super().key, self.chirality)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
         return {**super().to_dict(), "chirality": self.chirality}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> Waveguide:
-        """From the plain form."""
         phi = cls._read_phi(where, entry, size)
         with naming(where):
             return cls(phi, real(f"{where}.chirality", entry.get("chirality", 0.0)))
@@ -194,7 +186,6 @@ class Cascade(_Phased):
         self.sign = float(sign)
 
     def matrix(self, size: int) -> Complex:
-        """Dense K, shape (M, M)."""
         theta, m = self.phases(size), np.arange(size)
         out = np.sign(m[:, None] - m[None, :]) * np.cos(theta[:, None] - theta[None, :]) / 2
         return (self.sign * out).astype(complex)
@@ -207,7 +198,6 @@ class Cascade(_Phased):
         return np.asarray(self.sign * (below.real - above.real) / 2)
 
     def transpose(self) -> Coupling:
-        """K^T = -K."""
         return -self
 
     def __neg__(self) -> Cascade:
@@ -220,7 +210,6 @@ class Cascade(_Phased):
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> Cascade:
-        """From the plain form."""
         phi = cls._read_phi(where, entry, size)
         with naming(where):
             return cls(phi)

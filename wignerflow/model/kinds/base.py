@@ -398,7 +398,6 @@ class Vector(Subsystem[O]):
         return self.prefix + letter
 
     def word_text(self, owner: str, word: str) -> str:
-        """A word as a user types it."""
         names = {"+": "p", "-": "m"}
         return "*".join(
             f"{owner}.{self.prefix}{names.get(run[0], run[0])}" + power_text(len(run))
@@ -406,7 +405,6 @@ class Vector(Subsystem[O]):
         )
 
     def power_latex(self, letter: str, power: int, below: str) -> str:
-        """A power of one letter."""
         body = f"{self.symbol}^{{{letter}}}{below}"
         return body if power == 1 else rf"({body})^{{{power}}}"
 

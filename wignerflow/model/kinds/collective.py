@@ -69,13 +69,11 @@ class CollectiveSpin(Vector[O], Angular):
         return CollectiveMember(self, self._index(m))
 
     def parameters(self) -> dict[str, Any]:
-        """Constructor arguments besides name and count."""
         s = self.lengths
         return {"S": float(s[0]) if np.all(s == s[0]) else s.tolist()}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
-        """From the plain form."""
         return {"S": per_member(f"{where}.S", entry["S"], count)}
 
     def check_state(self, argument: str, state: Any) -> None:

@@ -86,11 +86,9 @@ class Ensemble(Vector[O], Angular, OneEmitter):
         return EnsembleMember(self, self._index(m))
 
     def parameters(self) -> dict[str, Any]:
-        """Constructor arguments besides name and count."""
         n = self.numbers
         return {"N": n[0].item() if np.all(n == n[0]) else n.tolist()}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
-        """From the plain form."""
         return {"N": per_member(f"{where}.N", entry["N"], count)}

@@ -60,12 +60,10 @@ class Mode(Subsystem[O], Bosonic):
         return ModeMember(self, self._index(m))
 
     def parameters(self) -> dict[str, Any]:
-        """Constructor arguments besides name and count."""
         return {} if self.cutoff is None else {"cutoff": self.cutoff}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
-        """From the plain form."""
         if "cutoff" not in entry:
             return {}
         return {"cutoff": _check.integer(f"{where}.cutoff", entry["cutoff"], 2)}
@@ -75,7 +73,6 @@ class Mode(Subsystem[O], Bosonic):
         return {"d": "adag", "a": "a"}[letter]
 
     def word_text(self, owner: str, word: str) -> str:
-        """A word as a user types it."""
         if word == "da":
             return f"{owner}.n"
         return "*".join(
@@ -83,7 +80,6 @@ class Mode(Subsystem[O], Bosonic):
         )
 
     def power_latex(self, letter: str, power: int, below: str) -> str:
-        """A power of one letter."""
         above = (r"\dagger " if letter == "d" else "") + (str(power) if power > 1 else "")
         return (f"a^{{{above.strip()}}}" if above else "a") + below
 

@@ -56,5 +56,4 @@ class Spin(Vector[O], Pauli):
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], count: int | None) -> dict[str, Any]:
-        """From the plain form."""
         return {}

@@ -1,5 +1,12 @@
-r"""Jumps that several single spins share, taken apart: what every spin does alone, and the rest.
+r"""Jumps that act on members one by one, and what they do to single spins.
 
+Single spins in the Bloch form: jumps of one spin alone are the local step of an ensemble of one.
+Means and second moments of the local step are those of the Lindblad equation (see ``ensemble`` with
+N = 1). A field turns the spin exactly, so any drive, decay, pump and dephasing of a spin by itself
+gives exact means. Second moments are exact where the covariance of the noise is positive, which
+outside the Bloch ball, where a sampled spin starts (its length is sqrt(3)), it need not be.
+
+Jumps that several single spins share are taken apart, into what every spin does alone and the rest.
 With L_k = sum_s l_ks, l_ks an operator of spin s alone, the dissipator is a form in the matrix
 G_{s s'} of its parts: those with s = s' act on one spin and are the same as jumps of its own,
 whatever the model calls them (a scalar rate, a matrix, sums or mixtures of jumps). A local step has
@@ -24,10 +31,81 @@ from ..model.normal import Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Spin, Subsystem
 from .channels import Channel, MemberChannel
+from .ensemble import PAULI, bloch_generator
 from .polynomials import Poly, Var
-from .spins import LETTERS, spin_parts
 from .symbols import Mono, SymbolMap
 from .system import LocalStep, PhaseSpaceSystem
+
+Weights = NDArray[np.complex128]
+
+
+def by_member(rate: Any, size: int) -> Any:
+    """A rate as one number per member, or the coefficient that it is."""
+    return rate if isinstance(rate, Coef) else np.broadcast_to(rate, size).copy()
+
+
+def one_by_one(jump: Jump) -> tuple[Subsystem, dict[str, Weights]] | None:
+    """The subsystem and, by word on one member ("" for the identity), weights of shape (size,).
+
+    Zero for members on which the jump does not act; None for any other jump: one with a matrix of
+    rates or time coefficients, of several members at once, or of several subsystems.
+    """
+    subs = jump.op.subsystems
+    if len(subs) != 1 or jump.matrix is not None:
+        return None
+    (sub,) = subs
+    out: dict[str, Weights] = {}
+
+    def add(word: str, m: int | slice, c: complex | Weights) -> None:
+        out.setdefault(word, np.zeros(sub.size, complex))[m] += c
+
+    if isinstance(jump.op, ArrayOp):
+        for word, weights in jump.op.terms.items():
+            add(word[0][1] if word else "", slice(None), weights)
+        return sub, out
+    if jump.op.coefficients:
+        return None
+    constant, members = 0j, set()
+    for (_, factors), c in jump.op.terms.items():
+        if not factors:
+            constant += c
+        elif len(factors) == 1 and isinstance(factors[0], Site):
+            add(factors[0].word, factors[0].m, c)
+            members.add(factors[0].m)
+        else:
+            return None
+    if len(members) != 1:
+        return None
+    if constant:
+        add("", members.pop(), constant)
+    return sub, out
+
+
+LETTERS = {"": 0, "x": 1, "y": 2, "z": 3}
+
+
+def alone(jump: Jump) -> tuple[Subsystem, NDArray[np.complex128]] | None:
+    """The spin or array of spins that a jump acts on one by one, and c of c.(1, sigma).
+
+    Shape (size, 4), zero for members on which it does not act; None for any other jump.
+    """
+    found = one_by_one(jump)
+    if found is None or not isinstance(found[0], Spin):
+        return None
+    sub, words = found
+    out = np.zeros((sub.size, 4), complex)
+    for word, weights in words.items():
+        out[:, LETTERS[word]] += weights
+    return sub, out
+
+
+def spin_parts(c: NDArray[np.complex128]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lambda (size, 3, 3) and c (size, 3) of jumps at rate one."""
+    rows, inverse = np.unique(c, axis=0, return_inverse=True)
+    found = [bloch_generator(row[0] * np.eye(2) + np.tensordot(row[1:], PAULI, 1)) for row in rows]
+    which = inverse.ravel()
+    return np.array([lam for lam, _ in found])[which], np.array([v for _, v in found])[which]
+
 
 MAX_LETTERS = 300  # of jumps that are sums over spins, three a spin: beyond, they stay as they are
 SMALLEST = 1e-9  # a share below is zero
@@ -78,7 +156,7 @@ def take_own(
         rates = np.diag(jump.matrix).real.copy()
     for spin, c in own_parts(jump.op).items():
         block = symbols.block_of[spin]
-        rate = rates if isinstance(rates, Coef) else np.broadcast_to(rates, spin.size).copy()
+        rate = by_member(rates, spin.size)
         step_of(system, local, block, spin).parts.append((rate, *spin_parts(c)))
         if spin.count is None:
             poly = Poly({((), (Var(block, a),)): 2 * c[0, a + 1] for a in range(3)})
