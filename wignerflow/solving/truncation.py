@@ -172,8 +172,9 @@ def _from_clusters(
     """
     size = method.size + 1 if method.size < MOST else method.size - 1
     other = ClusterTWA(size=size)
-    same = other.clusters(problem.model) == method.clusters(problem.model)
-    if same or method.partition is not None:
+    if method.partition is not None:
+        return None
+    if other.clusters(problem.model) == method.clusters(problem.model):
         return None
     try:
         with within(until, full), warnings.catch_warnings():
