@@ -21,7 +21,7 @@ from wignerflow.compiler.loops import Loop
 from wignerflow.estimate import TooLong, check_time, within
 from wignerflow.exact import populations, propagate, reach
 from wignerflow.result.accuracy import apart, inaccurate, scale
-from wignerflow.solving import sizes, truncation
+from wignerflow.solving import orders, sizes, truncation
 from wignerflow.solving.problem import read_problem
 from wignerflow.solving.provenance import read_call, write_call
 from wignerflow.solving.smaller import Shorter, length, parted, shrunk
@@ -505,7 +505,7 @@ def test_an_estimate_that_fails_costs_no_result(monkeypatch):
 
 def test_long_chains_are_judged_by_short_ones(monkeypatch):
     """Seven spins, as if they were many: cumulants take too long, short rings do not."""
-    monkeypatch.setattr(truncation, "PAIRS", 1)
+    monkeypatch.setattr(orders, "PAIRS", 1)
     _, model, ops = ring(7)
     times = np.linspace(0, 3, 7)
     run, own, basis = judged(model, ops, times, "mean-field", seconds=5.0)
