@@ -30,13 +30,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(STAMP)-run
 	$(BIN)/wignerflow reproduce ruks-2a --quick --out demo
 
+# To rewrite all assertions takes each worker eight seconds: what fails runs again, and shows the
+# values that it compared.
 test: $(STAMP)-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy wignerflow
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+	$(BIN)/python -m pytest -n 2 -q --assert=plain -m "not slow" || { \
+		$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures=none; exit 1; }
 
 test-slow: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -q -m slow

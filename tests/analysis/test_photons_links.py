@@ -62,7 +62,7 @@ def off(found, known):
     return max(worst)
 
 
-def test_coherent_light_on_two_ways_stays_coherent(monkeypatch):
+def test_coherent_light_on_two_ways_stays_coherent():
     start, end = fields()
     both = (start + 1j * end) / np.sqrt(2)
     light = pair(g2=False)
@@ -72,6 +72,12 @@ def test_coherent_light_on_two_ways_stays_coherent(monkeypatch):
     assert off(light.g1("start", "end"), np.outer(start.conj(), end)) < 5.5
     assert off(light.g1("end", "sum"), np.outer(end.conj(), both)) < 5.5
     np.testing.assert_allclose(light.n("half").value, 0.5 * light.n("start").value, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_what_enters_later_is_not_taken_for_independent(monkeypatch):
+    """The control of coherent light on two ways."""
+    start, end = fields()
     # what enters later is no longer independent of what has left before
     monkeypatch.setattr(module, "several_ways", lambda model: False)
     wrong = pair(outputs=("start", "end"), g2=False)
@@ -102,6 +108,11 @@ def test_counts_behind_a_delay_leave_out_the_vacuum_that_entered_before():
     found = light.number()
     assert abs(found.mean - 40) < 0.3 + 4 * found.mean_sem
     assert 0 < found.variance < 2
+
+
+@pytest.mark.slow
+def test_the_vacuum_that_enters_now_is_not_that_of_what_leaves():
+    model, _ = cascade()
     # less the vacuum that enters now: what was under way at first and is at last stays in it
     edges = 0.01 * np.arange(401)
     outputs = [wf.Output(j) for j in model.given]

@@ -225,6 +225,7 @@ def pumped_levels(N):
     return wf.Model(jumps=jumps, initial={atoms: wf.level("e")}), {"emission": emission}
 
 
+@pytest.mark.slow
 def test_emitters_with_levels_have_a_steady_state():
     model, ops = pumped_levels(5)
     exact = wf.steady_state(model, ops, "exact").expect["emission"]

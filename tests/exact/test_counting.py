@@ -116,6 +116,7 @@ def test_rates_that_depend_on_time():
     np.testing.assert_allclose(np.diagonal(short.g1[0, 0]).real, short.n[0], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_two_levels_by_name_have_the_light_of_an_ensemble():
     """Occupation numbers against blocks, in time and in the steady state."""
     edges = np.linspace(0, 1.5, 4)

@@ -221,6 +221,7 @@ def test_a_sweep_counts_its_points():
     assert error.value.done.sizes["k"] == points
 
 
+@pytest.mark.slow
 def test_cumulants_say_it_before_they_are_derived(monkeypatch):
     """A thousand members: neither the equations nor one right-hand side are made before."""
     monkeypatch.setattr("wignerflow.moments.program.Collector.terms", lambda self: 1 / 0)

@@ -162,6 +162,7 @@ def test_pilots_for_estimates_stay_short():
     assert time.process_time() - begin < 20 and needed.seconds > 1e5
 
 
+@pytest.mark.slow
 def test_cumulants_of_many_members_are_refused_before_they_are_derived(monkeypatch):
     """A thousand with 4 GB is the same as three hundred with an eleventh of it."""
     model, e_ops = coupled(300)

@@ -22,7 +22,6 @@ from wignerflow.kernels.module import KernelText
 from wignerflow.kernels.observe import Readout
 from wignerflow.observables import flatten
 
-from ..few import few
 from .card import emulated_card
 from .lanes import LaneRun
 from .ptx import Emulated
@@ -48,7 +47,8 @@ def grid_of(dt):
 
 
 @pytest.mark.skipif(shutil.which("ptxas") is None, reason="NVIDIA's assembler is not installed")
-@pytest.mark.parametrize("capability", few([((9, 0),), ((7, 0),), ((12, 0),)]))
+@pytest.mark.parametrize("capability", [(7, 0), (9, 0), (12, 0)])
+@pytest.mark.slow
 def test_the_makers_assembler_takes_the_code_and_spills_nothing(capability):
     """Of cards older than the assembler knows nothing can be said; a new one runs older code."""
     for which in ("one ensemble", "waveguide chain, M = 20"):

@@ -19,6 +19,7 @@ from wignerflow.kernels.cpu import CpuKernel
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.wasm import WasmModule
 
+from ..few import few
 from .models import chain, couplings, laser, printed, singles
 
 NODE = shutil.which("node")
@@ -70,11 +71,7 @@ def far(a, b) -> float:
 @needs_node
 @pytest.mark.parametrize(
     "name",
-    [
-        "laser",
-        "chain",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("singles", "couplings")),
-    ],
+    few(["laser", "chain", "singles", "couplings"]),
 )
 def test_trajectories_are_those_of_the_cpu(name, tmp_path):
     model, e_ops = CASES[name]()

@@ -556,7 +556,7 @@ JSON = st.recursive(
 KEYS = st.sampled_from(["subsystems", "H", "jumps", "coefficients", "format"])
 
 
-@settings(FAST, max_examples=20)
+@settings(FAST, max_examples=10)
 @given(data=JSON, key=KEYS)
 def test_arbitrary_json(data, key):
     survive(data)
