@@ -232,7 +232,8 @@ def test_run_leaves_a_result_and_a_plot(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["laser.nc", "laser.png"]
 
 
-def test_run_continues_from_its_checkpoint(tmp_path, capsys):
+def test_run_continues_from_its_checkpoint(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("wignerflow.commands.run._draw", lambda result, path: path.touch())
     text = LASER.read_text().replace("[run]", '[run]\ncheckpoint = "kept.nc"\nevery = "1h"')
     (tmp_path / "model.toml").write_text(text)
     command = ["run", str(tmp_path / "model.toml"), "--out", str(tmp_path), "--seed", "3"]

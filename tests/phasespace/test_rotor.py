@@ -16,6 +16,8 @@ from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.ensemble import bloch_generator
 from wignerflow.phasespace.rotor import local_symbols
 
+from ..few import few
+
 POINTS = 8
 
 JUMPS = {
@@ -244,7 +246,7 @@ def test_distribution_is_that_of_the_bloch_form_up_to_1_over_N():
 
 
 @pytest.mark.filterwarnings("ignore:Up to:UserWarning")
-@pytest.mark.parametrize("corrected", [True, False])
+@pytest.mark.parametrize("corrected", few([True, False]))
 def test_vectors_stay_perpendicular(corrected):
     result = final(10, wf.TWA(form="rotor", corrected=corrected), ntraj=2000)
     J, n = result.final[:, :3], result.final[:, 3:]

@@ -290,6 +290,7 @@ def killed_and_resumed(folder, kills, ntraj, seed):
     return out.strip()
 
 
+@pytest.mark.slow
 def test_sigkill(tmp_path):
     digest = solve(ntraj=60_000, dt=0.002).digest()
     assert killed_and_resumed(tmp_path, 1, 60_000, 1) == digest
