@@ -30,7 +30,6 @@ from wignerflow.observables import (
     batched,
     fingerprint,
     flatten,
-    layout,
 )
 from wignerflow.run.statistics import BATCHES, Samples
 
@@ -414,8 +413,8 @@ def test_flatten_shares_base_operators():
     )
     assert names == plan.names == ["emission", "again", "s", "xi2", "lowering"]
     assert list(base) == [f"op{k}" for k in range(6)]  # J+J-, Jz, Jx, Jy, JJ, Jm
-    slots, K = layout(base)
-    assert K == 7 and slots == plan.slots()
+    slots, K = plan.slots(), plan.channels
+    assert K == 7
     span, shape, is_complex = slots["op5"]
     assert (span, shape, is_complex) == (slice(5, 7), (), True)
     assert batched(plan, slots).tolist() == [0, 1, 2, 3, 4]
@@ -423,7 +422,7 @@ def test_flatten_shares_base_operators():
 
 def test_layout_of_arrays():
     chain = wf.Ensemble(5, count=4)
-    names, base, plan = flatten(
+    names, _, plan = flatten(
         {
             "z": chain.Jz,
             "m": chain.Jm,
@@ -431,7 +430,7 @@ def test_layout_of_arrays():
             "e": chain.Jp * chain.Jm,
         }
     )
-    slots, K = layout(base)
+    slots, K = plan.slots(), plan.channels
     assert [s.span for s in slots.values()] == [
         slice(0, 4),
         slice(4, 12),
@@ -542,8 +541,8 @@ def test_assemble():
         "share": Ratio(chain.Jz, chain.Jz.sum()),
         "g1": Coherence(chain.Jm, 0),
     }
-    names, base, plan = flatten(e_ops)
-    slots, K = layout(base)
+    names, _, plan = flatten(e_ops)
+    slots, K = plan.slots(), plan.channels
     n, times = 640, 5
     x = rng.normal(size=(n, times, K)) + 3
     columns = batched(plan, slots)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.phasespace.rotor import local_symbols
 
+from .phasespace.rotor_symbols import local_symbols
 from .phasespace.test_published import MODELS, compare
 
 

@@ -168,6 +168,15 @@ def numeric_array(argument: str, value: Any, dtype: type = complex) -> NDArray[A
     return out
 
 
+def scalar(argument: str, value: Any) -> complex | None:
+    """A number, as a complex one; None where it is none."""
+    if isinstance(value, (numbers.Number, np.bool_)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    ):
+        return complex(numeric_array(argument, value, complex))
+    return None
+
+
 def printable(text: str) -> str:
     """Text of unknown origin on one line of a terminal: control characters as their escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,7 +1,7 @@
 """Observables between user and kernel: from ``e_ops`` to base operators, channels and values.
 
-``flatten`` splits ``e_ops`` into base operators, each needed once, and a :class:`Plan`; ``layout``
-gives every base operator its real channels; a method fills them; ``assemble`` (with errors, from
+``flatten`` splits ``e_ops`` into base operators, each needed once, and a :class:`Plan`, which gives
+every base operator its real channels; a method fills them; ``assemble`` (with errors, from
 samples) or ``assemble_exact`` turns them into what the user asked for.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _check
-from .derived import DERIVED, Derived, Operator, hermitian
+from .derived import DERIVED, Derived, Operator
 from .model.model import Model
 from .model.normal import CoupleNode, Site, SumNode
 from .model.operators import ArrayOp, LocalOp, Measurable, Op
@@ -83,11 +83,20 @@ class Plan:
     @property
     def channels(self) -> int:
         """Number of real channels K."""
-        return _slots({k: (b.shape, b.is_complex) for k, b in self.base.items()})[1]
+        return max((slot.span.stop for slot in self.slots().values()), default=0)
 
     def slots(self) -> dict[str, Slot]:
-        """The same as :func:`layout` gives."""
-        return _slots({k: (b.shape, b.is_complex) for k, b in self.base.items()})[0]
+        """The real channels of each base operator, in their order.
+
+        A Hermitian operator has one channel and any other two (real, imaginary); an array operator
+        has M, or 2M: all real parts, then all imaginary parts.
+        """
+        out, start = {}, 0
+        for key, b in self.base.items():
+            stop = start + int(np.prod(b.shape, dtype=np.int64)) * (2 if b.is_complex else 1)
+            out[key] = Slot(slice(start, stop), b.shape, b.is_complex)
+            start = stop
+        return out
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form, without operators."""
@@ -248,7 +257,7 @@ def flatten(
         if content not in keys:
             key = keys[content] = f"op{len(keys)}"
             operators[key] = op.canonical()
-            base[key] = Base(_shape(op), not hermitian(op), fingerprint(op, own))
+            base[key] = Base(_shape(op), not op.is_hermitian(), fingerprint(op, own))
         return keys[content]
 
     observables = []
@@ -341,25 +350,6 @@ def fingerprint(op: Operator, names: Mapping[Subsystem, str]) -> str:
 
 
 # ---------------------------------------------------------------- channels
-
-
-def _slots(shapes: Mapping[str, tuple[tuple[int, ...], bool]]) -> tuple[dict[str, Slot], int]:
-    slots, start = {}, 0
-    for key, (shape, is_complex) in shapes.items():
-        stop = start + int(np.prod(shape, dtype=np.int64)) * (2 if is_complex else 1)
-        slots[key] = Slot(slice(start, stop), shape, is_complex)
-        start = stop
-    return slots, start
-
-
-def layout(base: Mapping[str, Operator]) -> tuple[dict[str, Slot], int]:
-    """The real channels of each base operator, in the order of ``base``, and their number K.
-
-    A Hermitian operator has one channel and any other two (real, imaginary); an array operator has
-    M, or 2M: all real parts, then all imaginary parts. ``Slot`` unpacks to (slice, shape,
-    is_complex).
-    """
-    return _slots({k: (_shape(op), not hermitian(op)) for k, op in base.items()})
 
 
 def batched(plan: Plan, slots: Mapping[str, Slot]) -> NDArray[np.int64]:

@@ -14,7 +14,8 @@ from wignerflow.kernels import numpy_lanes
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.ensemble import bloch_generator
-from wignerflow.phasespace.rotor import local_symbols
+
+from .rotor_symbols import local_symbols
 
 from ..few import few
 

@@ -1,7 +1,7 @@
 """Derived observables: functions of several means, with jackknife errors in stochastic methods."""
 
 from .arrays import Coherence, CorrelationLength, StructureFactor
-from .base import Derived, Operator, hermitian
+from .base import Derived, Operator
 from .flux import Flux
 from .function import function
 from .ratios import Fano, Ratio, g2
@@ -39,5 +39,4 @@ __all__ = [
     "WinelandSqueezing",
     "function",
     "g2",
-    "hermitian",
 ]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..model.operators import ArrayOp, Measurable, Op
-from ..model.products import PairProducts
 
 Operator = Op | ArrayOp
 Means = Mapping[str, NDArray]
@@ -143,13 +142,3 @@ class PerMember(Derived):
 
     def _set_size(self, size: Any) -> None:
         self.size = None if size is None else _check.integer("size", size, 1)
-
-
-def hermitian(op: Operator, tolerance: float = 1e-12) -> bool:
-    """True if an operator, or each member of an array operator, is Hermitian within rounding."""
-    if isinstance(op, Op):
-        return op.is_hermitian(tolerance)
-    if isinstance(op, PairProducts):
-        return op.hermitian
-    scale = max((np.abs(w).max() for w in op.terms.values()), default=0.0)
-    return all(np.abs(w).max() <= tolerance * scale for w in (op - op.dag()).terms.values())

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from .base import Means, Operator, PerMember, as_operator, divide, hermitian, member_axis
+from .base import Means, Operator, PerMember, as_operator, divide, member_axis
 
 
 class g2(PerMember):
@@ -57,7 +57,7 @@ class Fano(PerMember):
 
     def __init__(self, op: Operator):
         op = as_operator("op", op)
-        if not hermitian(op):
+        if not op.is_hermitian():
             _check.fail("op", "be Hermitian, such as mode.n", op)
         self.configure(member_axis(op))
         self._inputs = {"n": op, "nn": op * op}  # type: ignore[operator]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cmath
 import itertools
-import numbers
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -19,15 +18,6 @@ from .. import _check
 _serial = itertools.count()
 # Types of values that need no closer look.
 _PLAIN = frozenset((float, complex, np.float64, np.complex128))
-
-
-def scalar(argument: str, value: Any) -> complex | None:
-    """A number, as a complex one; None where it is none."""
-    if isinstance(value, (numbers.Number, np.bool_)) or (
-        isinstance(value, np.ndarray) and value.ndim == 0
-    ):
-        return complex(_check.numeric_array(argument, value, complex))
-    return None
 
 
 class Coef:
@@ -293,7 +283,7 @@ class Coef:
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Coef):
             return self.times_coef(other)
-        value = scalar("scalar", other)
+        value = _check.scalar("scalar", other)
         if value is None:
             return NotImplemented
         new = self._copy()

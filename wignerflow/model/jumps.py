@@ -303,3 +303,8 @@ def alike(one: Jump | LocalJump, two: Jump | LocalJump) -> bool:
 def member_rates(rate: Any, size: int) -> list[float | Coef]:
     """One rate per member."""
     return [rate] * size if isinstance(rate, (float, Coef)) else [float(r) for r in rate]
+
+
+def by_member(rate: Any, size: int) -> Any:
+    """A rate as one number per member, or the coefficient that it is."""
+    return rate if isinstance(rate, Coef) else np.broadcast_to(rate, size).copy()

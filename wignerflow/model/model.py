@@ -131,7 +131,7 @@ class Model:
             self._known(f"jumps[{k}]", jump.op)
         self._connect(tuple(links))
         #: In the order in which they act.
-        self.pulses: tuple[Pulse, ...] = read_pulses(self, pulses)
+        self.pulses: tuple[Pulse, ...] = () if pulses == () else read_pulses(self, pulses)
         for jump in self.given:
             if isinstance(jump, Jump) and jump.form.drive is not None:
                 self.H = self.H + jump.form.drive

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _check
 from . import normal
-from .coefficients import Coef, scalar
+from .coefficients import Coef
 from .couplings import Sparse
 from .normal import (
     CoupleNode,
@@ -151,7 +151,7 @@ class Op(Measurable, Symbolic):
     def _coerce(self, other: Any, what: str) -> Op | None:
         if isinstance(other, Op):
             return other
-        value = scalar("scalar", other)
+        value = _check.scalar("scalar", other)
         if value is not None:
             return Op.scalar(value)
         if isinstance(other, Coef):
@@ -203,7 +203,7 @@ class Op(Measurable, Symbolic):
         return NotImplemented if left is None else left * self
 
     def __truediv__(self, other: Any) -> Op:
-        value = scalar("divisor", other)
+        value = _check.scalar("divisor", other)
         if value is None:
             return NotImplemented
         if value == 0:

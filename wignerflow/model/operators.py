@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from . import normal
-from .coefficients import Coef, scalar
+from .coefficients import Coef
 from .couplings import Coupling, as_coupling
 from .normal import MemberWord, Real, Weights, array_size
 from .op import Measurable, Op, Symbolic, not_finite
@@ -167,6 +167,12 @@ class ArrayOp(Measurable, Symbolic):
         """Hermitian adjoint, member by member."""
         return ArrayOp(normal.array_adjoint(self.terms), self.size)
 
+    def is_hermitian(self, tolerance: float = 1e-12) -> bool:
+        """True if each member's operator is Hermitian within rounding."""
+        scale = max((np.abs(w).max() for w in self.terms.values()), default=0.0)
+        skew = (self - self.dag()).terms.values()
+        return all(np.abs(w).max() <= tolerance * scale for w in skew)
+
     def __getitem__(self, m: int) -> Op:
         index = member_index("index", m, self.size, "the array")
         return Op({((), f): c for f, c in normal.member(self.terms, index).items()})
@@ -281,7 +287,7 @@ class LocalOp(Symbolic):
         return self.sub.name if self.member is None else f"{self.sub.name}[{self.member}]"
 
     def __add__(self, other: Any) -> LocalOp:
-        value = scalar("scalar", other)
+        value = _check.scalar("scalar", other)
         if value is not None:
             return self._made(self.c + value * self._identity())
         if isinstance(other, LocalOp):
@@ -295,7 +301,7 @@ class LocalOp(Symbolic):
         return self._made(-self.c)
 
     def __sub__(self, other: Any) -> LocalOp:
-        if scalar("scalar", other) is None and not isinstance(other, LocalOp):
+        if _check.scalar("scalar", other) is None and not isinstance(other, LocalOp):
             return self._refuse(other)
         return self + (-other)
 
@@ -303,7 +309,7 @@ class LocalOp(Symbolic):
         return (-self) + other
 
     def __mul__(self, other: Any) -> LocalOp:
-        value = scalar("scalar", other)
+        value = _check.scalar("scalar", other)
         if value is not None:
             return self._made(self.c * value)
         if isinstance(other, LocalOp):
@@ -312,10 +318,10 @@ class LocalOp(Symbolic):
         return self._refuse(other)
 
     def __rmul__(self, other: Any) -> LocalOp:
-        return self._refuse(other) if scalar("scalar", other) is None else self * other
+        return self._refuse(other) if _check.scalar("scalar", other) is None else self * other
 
     def __truediv__(self, other: Any) -> LocalOp:
-        value = scalar("divisor", other)
+        value = _check.scalar("divisor", other)
         if value is None:
             return self._refuse(other)
         if value == 0:

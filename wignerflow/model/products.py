@@ -54,8 +54,7 @@ class PairProducts(ArrayOp):
             )
         self.size = int(self.left.shape[0])
 
-    @property
-    def hermitian(self) -> bool:
+    def is_hermitian(self, tolerance: float = 1e-12) -> bool:
         """Whether every product is Hermitian by construction."""
         return self.right is None
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from ..model.model import Jump
+from ..model.jumps import Jump, by_member
 from ..model.normal import Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.subsystems import Spin, Subsystem
@@ -37,11 +37,6 @@ from .symbols import Mono, SymbolMap
 from .system import LocalStep, PhaseSpaceSystem
 
 Weights = NDArray[np.complex128]
-
-
-def by_member(rate: Any, size: int) -> Any:
-    """A rate as one number per member, or the coefficient that it is."""
-    return rate if isinstance(rate, Coef) else np.broadcast_to(rate, size).copy()
 
 
 def one_by_one(jump: Jump) -> tuple[Subsystem, dict[str, Weights]] | None:

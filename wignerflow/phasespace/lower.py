@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.display import display_terms
+from ..model.jumps import Jump, by_member
 from ..model.level_states import LevelState
 from ..model.levels import Levels
 from ..model.mode_states import ModeState
-from ..model.model import Jump, Model
+from ..model.model import Model
 from ..model.normal import CoupleNode, Factor, Key, Site, SumNode
 from ..model.operators import ArrayOp, Op
 from ..model.products import FourierProducts, PairProducts
@@ -25,7 +26,7 @@ from . import levels
 from .channels import Channel, MatrixChannel, MemberChannel
 from .ensemble import local_parts, spin_initial
 from .fields import add_links
-from .jumps import Sums, alone, by_member, matrix_share, spin_parts, step_of, take_own
+from .jumps import Sums, alone, matrix_share, spin_parts, step_of, take_own
 from .polynomials import Form, Leaf, Pair, Poly, Var
 from .symbols import Mono, SymbolMap
 from .system import (

@@ -256,7 +256,7 @@ def solve(
         progress=progress,
     )
     check_problem(problem)
-    if start is None:  # else earlier ones have acted
+    if model.pulses and start is None:  # else earlier ones have acted
         check_pulses(problem.model, problem.times)
     check_treats(engine, problem.model, problem.base)
     with watching_solve(engine, options):

@@ -51,7 +51,9 @@ class Trajectories:
     def __init__(self, problem: Problem, method: TrajectoryMethod, options: Options):
         self.problem, self.method, self.options = problem, method, options
         #: Outputs and pulses.
-        self.times = pulse_times(problem.model, problem.times)
+        self.times = problem.times
+        if problem.model.pulses:
+            self.times = pulse_times(problem.model, problem.times)
         self.outputs = np.searchsorted(self.times, problem.times)
         self.symmetrized = Symmetrized(problem.base)
         if options.symmetrize and options.start is None:
