@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 #: Seconds after which a draft that nobody locked is one of a killed process.
 ABANDONED = 3600.0
@@ -63,7 +64,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             draft.unlink()
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(
+    path: str | os.PathLike[str],
+    write: Callable[[Path], Any],
+    reason: str = "; nothing was written",
+) -> None:
     """Call ``write`` with a new file beside ``path``, then rename: whole or not at all.
 
     Raises:
@@ -73,7 +78,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         with replacing(path) as draft:
             write(draft)
     except OSError as error:
-        message = f"{error.strerror or error}; nothing was written"
+        message = f"{error.strerror or error}{reason}"
         raise OSError(error.errno, message, str(path)) from error
 
 

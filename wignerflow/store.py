@@ -241,15 +241,8 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
     Raises:
         OSError: with the name of the file; nothing is left behind, and what stood there stays.
     """
-    try:
-        with files.replacing(path) as draft:
-            draft.write_bytes(data)
-    except OSError as error:
-        reason = (
-            f"{error.strerror or error}: the result could not be written, "
-            "but is still in memory; save it elsewhere"
-        )
-        raise OSError(error.errno, reason, str(path)) from error
+    reason = ": the result could not be written, but is still in memory; save it elsewhere"
+    files.write_atomic(path, lambda draft: draft.write_bytes(data), reason)
 
 
 # ---------------------------------------------------------------- read

@@ -15,6 +15,11 @@ from ..model.products import FourierProducts, PairProducts
 from .base import Derived, Means, as_array, divide
 
 
+def _label(observable: Derived, op: ArrayOp) -> str:
+    arrays = ", ".join(sorted(s.name for s in op.subsystems))
+    return f"{type(observable).__name__}({arrays})"
+
+
 def _fourier(op: ArrayOp, p: float) -> Op:
     """sum_mm' e^{ip(m-m')} A_m^+ A_m' as F^+ F with F = sum_m e^{-ipm} A_m."""
     F = (np.exp(-1j * p * np.arange(op.size)) * op).sum()
@@ -57,7 +62,7 @@ class StructureFactor(Derived):
         self._inputs = {"S": _products(op, self.momenta)}
         if self.normalise == "diagonal":
             self._inputs["diagonal"] = (op.dag() * op).sum()
-        self._label = f"StructureFactor({', '.join(sorted(s.name for s in op.subsystems))})"
+        self._label = _label(self, op)
 
     def configure(self, momenta: Any, normalise: Any = None) -> None:  # type: ignore[override]
         self.momenta = _check.numeric_array("momenta", momenta, float)
@@ -127,7 +132,7 @@ class Coherence(Derived):
         self.configure([list(p) for p in chosen], pairs is None)
         left, right = (_selection(self.pairs[:, side], op.size) for side in (0, 1))
         self._inputs = {"n": op.dag() * op, "c": PairProducts(op, left, right)}
-        self._label = f"Coherence({', '.join(sorted(s.name for s in op.subsystems))})"
+        self._label = _label(self, op)
 
     def configure(self, pairs: Any, members: bool = False) -> None:  # type: ignore[override]
         raw = _check.numeric_array("pairs", pairs, float)
@@ -182,7 +187,7 @@ class CorrelationLength(Derived):
             "above": _fourier(op, p + q),
             "below": _fourier(op, p - q),
         }
-        self._label = f"CorrelationLength({', '.join(sorted(s.name for s in op.subsystems))})"
+        self._label = _label(self, op)
 
     def configure(self, size: Any) -> None:  # type: ignore[override]
         self.size = _check.integer("size", size, 2)

@@ -140,5 +140,8 @@ class PerMember(Derived):
     def axes(self) -> dict[str, NDArray]:
         return {} if self.size is None else {"member": np.arange(self.size)}
 
-    def _set_size(self, size: Any) -> None:
+    def configure(self, size: Any = None) -> None:  # type: ignore[override]
         self.size = None if size is None else _check.integer("size", size, 1)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"size": self.size}

@@ -33,12 +33,6 @@ class g2(PerMember):
     def label(self) -> str:
         return f"g2({self._op!r})" if self._inputs else "g2"
 
-    def configure(self, size: Any = None) -> None:  # type: ignore[override]
-        self._set_size(size)
-
-    def parameters(self) -> dict[str, Any]:
-        return {"size": self.size}
-
     def evaluate(self, means: Means) -> NDArray:
         return divide(means["nn"], np.square(means["n"]))
 
@@ -65,12 +59,6 @@ class Fano(PerMember):
     @property
     def label(self) -> str:
         return f"Fano({self._inputs['n']!r})" if self._inputs else "Fano"
-
-    def configure(self, size: Any = None) -> None:  # type: ignore[override]
-        self._set_size(size)
-
-    def parameters(self) -> dict[str, Any]:
-        return {"size": self.size}
 
     def evaluate(self, means: Means) -> NDArray:
         return divide(means["nn"] - np.square(means["n"]), means["n"])

@@ -86,7 +86,10 @@ class _SpinObservable(PerMember):
         if np.any(raw > 2**53):
             _check.fail("N", "be at most 2^53", N)
         self.N = raw.astype(np.int64)
-        self._set_size(None if raw.ndim == 0 else raw.size)
+        super().configure(None if raw.ndim == 0 else raw.size)
+
+    def configure(self, N: Any) -> None:  # type: ignore[override]
+        self._set_number(N)
 
     def parameters(self) -> dict[str, Any]:
         return {"N": self.N.tolist()}
@@ -224,9 +227,6 @@ class WinelandSqueezing(_SpinObservable):
         self._inputs = dict(zip("xyz", J, strict=True)) | _second(J)
         self._label = f"WinelandSqueezing({name})"
 
-    def configure(self, N: Any) -> None:  # type: ignore[override]
-        self._set_number(N)
-
     @property
     def biased(self) -> bool:
         return True
@@ -270,9 +270,6 @@ class Subradiance(_SpinObservable):
         self.configure(N)
         self._inputs = {"emission": (x + 1j * y) * (x - 1j * y), "z": z}
         self._label = f"Subradiance({name})"
-
-    def configure(self, N: Any) -> None:  # type: ignore[override]
-        self._set_number(N)
 
     def evaluate(self, means: Means) -> NDArray:
         return divide(means["emission"], means["z"] + self.N / 2)

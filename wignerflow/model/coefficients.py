@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .reading_values import complex_plain
 
 # Of callables of one name.
 _serial = itertools.count()
@@ -228,9 +229,7 @@ class Coef:
                 "A coefficient given as a callable has no plain form; pass `times=` to `to_dict`, "
                 "or build it from samples with `wf.coef(values, times)`."
             )
-        values = self(self.times) + 0.0
-        out = {"times": (self.times + 0.0).tolist(), "real": values.real.tolist()}
-        return {**out, "imag": values.imag.tolist()} if np.any(values.imag) else out
+        return {"times": (self.times + 0.0).tolist(), **complex_plain(self(self.times))}
 
     if TYPE_CHECKING:  # the package and ``op`` give them these
 

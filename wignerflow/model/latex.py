@@ -20,16 +20,12 @@ from .operators import ArrayOp, LocalOp
 from .subsystems import Subsystem, naming
 
 
-def _latex_numbers(text: str) -> str:
-    return re.sub(r"(\d)e([+-]?)\+?0*(\d+)", lambda m: _power(*m.groups()), text)
-
-
-def _power(digit: str, sign: str, exponent: str) -> str:
-    return rf"{digit} \times 10^{{{sign.strip('+')}{exponent}}}"
-
-
 def _number(c: complex) -> str:
-    return _latex_numbers(number(c))
+    def power(found: re.Match[str]) -> str:
+        digit, sign, exponent = found.groups()
+        return rf"{digit} \times 10^{{{sign.strip('+')}{exponent}}}"
+
+    return re.sub(r"(\d)e([+-]?)\+?0*(\d+)", power, number(c))
 
 
 def _joined(terms: list[tuple[complex, str]]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .numerals import number
+from .reading_values import complex_plain
 from .states import State
 
 if TYPE_CHECKING:
@@ -50,11 +51,7 @@ class LevelState(State):
 
     def to_dict(self) -> dict[str, Any]:
         if self.kind == "density":
-            matrix = np.array(self.entries, complex) + 0.0
-            plain = {"real": matrix.real.tolist()}
-            if np.any(matrix.imag):
-                plain["imag"] = matrix.imag.tolist()
-            return {"density": plain}
+            return {"density": complex_plain(np.array(self.entries, complex))}
         if self.kind == "mixture":
             return {"mixture": {k: v.real + 0.0 for k, v in self.entries}}
         return {"levels": {k: [v.real + 0.0, v.imag + 0.0] for k, v in self.entries}}

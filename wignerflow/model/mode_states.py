@@ -72,6 +72,7 @@ class Coherent(ModeState):
     """See :func:`coherent`."""
 
     kind = "coherent"
+    circle = None
 
     @property
     def mean(self) -> complex:
@@ -80,10 +81,6 @@ class Coherent(ModeState):
     @property
     def covariance(self) -> NDArray[np.float64]:
         return np.eye(2) / 4
-
-    @property
-    def circle(self) -> None:
-        return None
 
     def plain(self) -> list[float]:
         return [self.value.real + 0.0, self.value.imag + 0.0]
@@ -97,18 +94,20 @@ class Coherent(ModeState):
         return "vacuum" if self.value == 0 else f"coherent({number(complex(self.value))})"
 
 
-class Fock(ModeState):
-    """See :func:`fock`."""
+class _Round(ModeState):
+    """``value`` quanta without a phase: the Wigner function is round about zero."""
 
-    kind = "fock"
-
-    @property
-    def mean(self) -> complex:
-        return 0j
+    mean = 0j
 
     @property
     def covariance(self) -> NDArray[np.float64]:
         return (self.value.real + 0.5) / 2 * np.eye(2)
+
+
+class Fock(_Round):
+    """See :func:`fock`."""
+
+    kind = "fock"
 
     @property
     def circle(self) -> float | None:
@@ -126,22 +125,11 @@ class Fock(ModeState):
         return f"fock({self.plain()})"
 
 
-class Thermal(ModeState):
+class Thermal(_Round):
     """See :func:`thermal`."""
 
     kind = "thermal"
-
-    @property
-    def mean(self) -> complex:
-        return 0j
-
-    @property
-    def covariance(self) -> NDArray[np.float64]:
-        return (self.value.real + 0.5) / 2 * np.eye(2)
-
-    @property
-    def circle(self) -> None:
-        return None
+    circle = None
 
     def plain(self) -> float:
         return float(self.value.real + 0.0)
@@ -159,10 +147,7 @@ class Squeezed(ModeState):
     """See :func:`squeezed`; ``value`` is r e^{i phi}."""
 
     kind = "squeezed"
-
-    @property
-    def mean(self) -> complex:
-        return 0j
+    mean, circle = 0j, None
 
     @property
     def covariance(self) -> NDArray[np.float64]:
@@ -170,10 +155,6 @@ class Squeezed(ModeState):
         aa = -turn * np.sinh(r) * np.cosh(r)  # <a^2>
         moved = np.array([[aa.real, aa.imag], [aa.imag, -aa.real]])
         return moved / 2 + np.cosh(2 * r) / 4 * np.eye(2)
-
-    @property
-    def circle(self) -> None:
-        return None
 
     def plain(self) -> list[float]:
         return [float(abs(self.value)), float(np.angle(self.value)) + 0.0]

@@ -43,10 +43,6 @@ def _times_key(times: tuple[Coef, ...]) -> tuple[Coef, ...]:
     return tuple(sorted(times, key=lambda c: c.order)) if len(times) > 1 else times
 
 
-def _term_order(times: tuple[Coef, ...], factors: Factors) -> tuple[Any, ...]:
-    return len(times), [c.order for c in times], len(factors), [f.key for f in factors]
-
-
 def not_finite() -> NoReturn:
     """Raise: a coefficient is not finite."""
     raise ValueError(
@@ -215,8 +211,13 @@ class Op(Measurable, Symbolic):
 
     def canonical(self) -> Op:
         """The same operator with its terms in an order that follows from what they hold."""
+
+        def order(item: tuple[Key, complex]) -> tuple[Any, ...]:
+            (times, factors), _ = item
+            return len(times), [c.order for c in times], len(factors), [f.key for f in factors]
+
         out = copy.copy(self)
-        out.terms = dict(sorted(self.terms.items(), key=lambda item: _term_order(*item[0])))
+        out.terms = dict(sorted(self.terms.items(), key=order))
         return out
 
     def with_coefficients(self, change: Callable[[Coef], Coef]) -> Op:

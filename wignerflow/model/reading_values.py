@@ -143,6 +143,12 @@ def name_of(where: str, data: Any, names: Iterable[str], what: str) -> str:
     return data
 
 
+def complex_plain(w: Any) -> dict[str, Any]:
+    """Real and imaginary parts as lists; the imaginary part only where it is not zero."""
+    out: dict[str, Any] = {"real": (w.real + 0.0).tolist()}
+    return {**out, "imag": (w.imag + 0.0).tolist()} if np.any(w.imag) else out
+
+
 def entry_complex(parts: Mapping[str, Any]) -> Any:
     """Real and imaginary parts put together."""
     if "imag" not in parts:

@@ -75,7 +75,7 @@ from .normal import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
 from .op import Op
 from .operators import ArrayOp, LocalOp
 from .products import FourierProducts, PairProducts
-from .reading_values import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS
+from .reading_values import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS, complex_plain
 
 if TYPE_CHECKING:
     from .model import Jump, LocalJump, Model
@@ -142,7 +142,7 @@ def _array(writer: _Writer, where: str, op: ArrayOp) -> dict[str, Any]:
 def _matrix(matrix: scipy.sparse.csr_matrix) -> dict[str, Any]:
     entries = matrix.tocoo()
     shape = {"rows": int(matrix.shape[0]), "row": entries.row.tolist(), "col": entries.col.tolist()}
-    return {**shape, **_complex_plain(entries.data)}
+    return {**shape, **complex_plain(entries.data)}
 
 
 def copied(plain: Any) -> Any:
@@ -178,7 +178,12 @@ class _Writer:
             if isinstance(jump.rate, Coef):
                 self.sampled[jump.rate].check_rate(f"jumps[{k}].rate")
         used = self._used(model.jumps)
-        self.names = {c: f"f{k}" for k, c in enumerate(sorted(used, key=_samples_key), 1)}
+        forms = {c: c.to_dict() for c in used}
+
+        def samples(c: Coef) -> tuple[Any, ...]:
+            return forms[c]["times"], forms[c]["real"], forms[c].get("imag", [])
+
+        self.names = {c: f"f{k}" for k, c in enumerate(sorted(used, key=samples), 1)}
 
     def _used(self, jumps: Iterable[Jump | LocalJump]) -> set[Coef]:
         ops = [self.model.H, *(j.op for j in jumps if isinstance(j.op, Op))]
@@ -231,7 +236,11 @@ class _Writer:
                 term["times"] = sorted(self.names[t] for t in times)
             term["factors"] = [plain for f in factors for plain in self.factor(f)]
             out.append(term)
-        return sorted(out, key=_term_key)
+
+        def order(term: dict[str, Any]) -> tuple[Any, ...]:
+            return term.get("times", []), len(term["factors"]), json.dumps(term["factors"])
+
+        return sorted(out, key=order)
 
     def jump(self, where: str, jump: Jump | LocalJump) -> dict[str, Any]:
         op = jump.op
@@ -244,7 +253,7 @@ class _Writer:
             return {"type": "collective", "op": terms, "rate": self.rate(jump.rate)}
         out = {"type": "array", "members": op.size, "op": self.array(where, op)}
         matrix = getattr(jump, "matrix", None)
-        rate = self.rate(jump.rate) if matrix is None else _complex_plain(matrix)
+        rate = self.rate(jump.rate) if matrix is None else complex_plain(matrix)
         return {**out, "rate": rate}
 
     def pulse(self, where: str, pulse: Pulse) -> dict[str, Any]:
@@ -256,7 +265,7 @@ class _Writer:
         for word, w in op.terms.items():
             constant = np.all(w == w[0])
             _check_number(where, w[np.argmax(np.abs(w))])
-            plain = _complex_plain(w[0] if constant else w)
+            plain = complex_plain(w[0] if constant else w)
             if constant and "imag" not in plain:
                 plain = plain["real"]
             if sum(len(letters) for _, letters in word) > MAX_LETTERS:
@@ -299,15 +308,6 @@ def _sampled(coef: Coef, times: Any) -> Coef:
     return Coef(coef(coef.times), coef.times)
 
 
-def _samples_key(coef: Coef) -> tuple[Any, ...]:
-    plain = coef.to_dict()
-    return (plain["times"], plain["real"], plain.get("imag", []))
-
-
-def _term_key(term: dict[str, Any]) -> tuple[Any, ...]:
-    return (term.get("times", []), len(term["factors"]), json.dumps(term["factors"]))
-
-
 def _check_size(where: str, factors: tuple[Factor, ...]) -> None:
     sums = sum(not isinstance(f, Site) for f in factors)
     letters = sum(len(f.word) for f in factors if isinstance(f, Site))
@@ -323,12 +323,6 @@ def _check_number(where: str, c: complex) -> None:
 
 def _pair(c: complex) -> list[float]:
     return [c.real + 0.0, c.imag + 0.0]
-
-
-def _complex_plain(w: Any) -> dict[str, Any]:
-    """Real and imaginary parts as lists; the imaginary part only where it is not zero."""
-    out: dict[str, Any] = {"real": (w.real + 0.0).tolist()}
-    return {**out, "imag": (w.imag + 0.0).tolist()} if np.any(w.imag) else out
 
 
 def _side_weights(f: CoupleNode) -> dict[str, list[float]]:

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..model.coefficients import Coef
-from ..model.couplings import Sparse
 from ..model.level_states import LevelState
 from ..model.levels import Levels
 from ..model.model import Jump, Model
 from ..model.normal import Site
 from ..model.op import Op
-from ..model.operators import ArrayOp, _couple
+from ..model.operators import ArrayOp, couple
 from ..model.pulses import Pulse
 from ..model.reading_values import nearest
 from ..model.states import BlochState
@@ -390,10 +389,7 @@ class Clustering:
             left, right = (
                 ArrayOp({((group, x),): np.ones(group.size, complex)}) for x in (one, two)
             )
-            for part, unit in ((matrix.real, 1.0), (matrix.imag, 1j)):
-                if part.nnz and np.any(part.data):
-                    pair = _couple(left, Sparse(scipy.sparse.csr_matrix(part)), right, None, None)
-                    out = out + unit * pair * Op({(times, ()): 1.0})
+            out = out + couple(left, matrix, right) * Op({(times, ()): 1.0})
         return out
 
     @staticmethod

@@ -167,9 +167,6 @@ class GeneralizedP(TrajectoryMethod):
         system.pulses = pulses.pulse_maps(system, model)
         return system, lower.lower_observables(ProductStates(system, model), ops)
 
-    def __repr__(self) -> str:
-        return f"GeneralizedP({'mean_field=True' if self.mean_field else ''})"
-
 
 _INSTEAD = "use 'twa' or 'exact', or wf.GeneralizedP(mean_field=True), which leaves the noise out"
 

@@ -149,6 +149,3 @@ class MeanField(TrajectoryMethod):
         system.noise = False
         system.notes += _left_out(model)
         return system, lower.lower_observables(MeanStates(system, model), ops)
-
-    def __repr__(self) -> str:
-        return "MeanField()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +51,13 @@ class TrajectoryMethod(ABC):
 
         ``tlist`` are the output times; None where only the equations are wanted.
         """
+
+    def __repr__(self) -> str:
+        """The call that makes it: arguments stand as attributes of their names."""
+        parameters = inspect.signature(type(self)).parameters.items()
+        known = [(n, getattr(self, n, p.default), p.default) for n, p in parameters]
+        given = [f"{name}={value!r}" for name, value, usual in known if repr(value) != repr(usual)]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def run(self, task: Task, options: Options) -> Any:
         """The result of its trajectories."""

@@ -21,10 +21,9 @@ import scipy
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
-from ..model.couplings import Sparse
 from ..model.model import Model
 from ..model.normal import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
-from ..model.operators import ArrayOp, Op
+from ..model.operators import ArrayOp, Op, couple
 from ..model.subsystems import Subsystem
 from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI, Algebra
 from .moyal import angular_symbol, level_symbol
@@ -234,8 +233,6 @@ def gathered(op: Op, pairs: bool = True) -> Op:
     A Hamiltonian written with Python loops over members then costs the same as one written with
     arrays. Terms with time coefficients or more than two sites stay as they are.
     """
-    from ..model.operators import _couple
-
     rest: dict[object, complex] = {}
     ones: dict[MemberWord, NDArray[np.complex128]] = {}
     twos: dict[tuple[MemberWord, MemberWord], dict[tuple[int, int], complex]] = {}
@@ -269,7 +266,5 @@ def gathered(op: Op, pairs: bool = True) -> Op:
             (np.array(list(entries.values())), (row, col)), shape=(size, size)
         ).tocsr()
         A, B = (ArrayOp({w: np.ones(size, complex)}) for w in (left, right))
-        for part, unit in ((matrix.real, 1.0), (matrix.imag, 1j)):
-            if part.nnz and np.any(part.data):
-                out = out + unit * _couple(A, Sparse(part), B, None, None)
+        out = out + couple(A, matrix, B)
     return out

@@ -154,22 +154,6 @@ class TWA(TrajectoryMethod):
             system.pulses = pulses.pulse_maps(system, model)
         return system, lower.lower_observables(symbols, ops)
 
-    def __repr__(self) -> str:
-        shown: dict[str, Any] = {"form": self.form} if self.form != "bloch" else {}
-        if not self.corrected:
-            shown["corrected"] = False
-        if self.sampling != "auto":
-            shown["sampling"] = self.sampling
-        if self.spin_form != "length":
-            shown["spin_form"] = self.spin_form
-        if self.spin_sampling != "discrete":
-            shown["spin_sampling"] = self.spin_sampling
-        if self.scheme != "auto":
-            shown["scheme"] = self.scheme
-        if self.noise != "gaussian":
-            shown["noise"] = self.noise
-        return f"TWA({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
-
 
 class SpinTWA(TWA):
     r"""The dissipative truncated Wigner approximation of single spins and modes.
@@ -214,6 +198,3 @@ class SpinTWA(TWA):
     def equations(self, model: Model) -> str:
         """The equations of motion of every trajectory, as text, for Pauli vectors s = 2 J."""
         return text(self.lower(model, {}, None)[0], pauli=True)
-
-    def __repr__(self) -> str:
-        return "Spin" + super().__repr__()

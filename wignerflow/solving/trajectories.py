@@ -306,7 +306,7 @@ class Trajectories:
                 raise Declined("there is a single trajectory")
             if text.links.active:
                 raise Declined("links carry noise of earlier steps")
-            if options.variance == "auto" and not self._costly(prepared):
+            if options.variance == "auto" and not self._needed(prepared) > WORTH:
                 raise Declined("the run is too short for it to pay")
             run = text, self.times, request, prepared
             found = guide(*run, self._columns().needed, known.get("net_points"))
@@ -355,10 +355,6 @@ class Trajectories:
             "efficiency": self._columns().gains(fitted.gain),
         }
         return replace(prepared, stats=stats)
-
-    def _costly(self, prepared: Prepared) -> bool:
-        """Whether plain trajectories would take so long that a pilot of nets is worth it."""
-        return self._needed(prepared) > WORTH
 
     def _needed(self, prepared: Prepared) -> float:
         """Plain trajectories that the run will take, as its pilot expects."""

@@ -12,7 +12,7 @@ import scipy
 from numpy.typing import NDArray
 
 from ... import _check
-from ..reading_values import entry_complex, indices, reals, rows
+from ..reading_values import complex_plain, entry_complex, indices, reals, rows
 from .base import Complex, Coupling, Writer
 
 
@@ -113,9 +113,8 @@ class Sparse(Coupling):
     def to_dict(self) -> dict[str, Any]:
         """Plain form: the entries of K that are not zero."""
         coo = self.csr.tocoo()
-        out = {"kind": self.kind, "row": coo.row.tolist(), "col": coo.col.tolist()}
-        out["real"] = (coo.data.real + 0.0).tolist()
-        return out if self.real else {**out, "imag": (coo.data.imag + 0.0).tolist()}
+        places = {"row": coo.row.tolist(), "col": coo.col.tolist()}
+        return {"kind": self.kind, **places, **complex_plain(coo.data)}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> Any:
@@ -147,9 +146,7 @@ class Dense(Sparse):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form: the rows of K."""
-        K = self.csr.toarray() + 0.0
-        out: dict[str, Any] = {"kind": self.kind, "real": K.real.tolist()}
-        return out if self.real else {**out, "imag": K.imag.tolist()}
+        return {"kind": self.kind, **complex_plain(self.csr.toarray())}
 
     @classmethod
     def read(cls, where: str, entry: Mapping[str, Any], size: int) -> Any:
