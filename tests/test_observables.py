@@ -19,7 +19,6 @@ from wignerflow.derived import (
     Subradiance,
     WinelandSqueezing,
     g2,
-    hermitian,
 )
 from wignerflow.model.operators import ArrayOp, Op
 from wignerflow.model.printing import names_of
@@ -89,7 +88,7 @@ def exact(observable, sites, rho):
 
     def mean(op):
         value = np.trace(matrix(op, sites) @ rho)
-        return value.real if hermitian(op) else value
+        return value.real if op.is_hermitian() else value
 
     means = {}
     for name, op in observable.inputs().items():

@@ -26,52 +26,53 @@ MemberWord = tuple[tuple["Subsystem", str], ...]
 """One word per subsystem, on the same member of each; sorted by subsystem."""
 
 
-class Site:
+class _Keyed:
+    """Equal to what has the same key."""
+
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class Site(_Keyed):
     """A word on member ``m`` of a subsystem."""
 
-    __slots__ = ("key", "m", "sub", "word")
+    __slots__ = ("m", "sub", "word")
 
     def __init__(self, sub: Subsystem, m: int, word: str):
         self.sub, self.m, self.word = sub, m, word
-        self.key: tuple[Any, ...] = (0, (sub.order,), m, word)
+        self.key = (0, (sub.order,), m, word)
 
     @property
     def subs(self) -> frozenset[Subsystem]:
         """The subsystem, as a set."""
         return frozenset((self.sub,))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Site) and self.key == other.key
 
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
-class SumNode:
+class SumNode(_Keyed):
     """sum_m w_m * word_m with real weights w, shape (M,)."""
 
-    __slots__ = ("key", "weights", "word")
+    __slots__ = ("weights", "word")
 
     def __init__(self, word: MemberWord, weights: Real):
         self.word, self.weights = word, weights
-        self.key: tuple[Any, ...] = (1, *_side(word, weights))
+        self.key = (1, *_side(word, weights))
 
     @property
     def subs(self) -> frozenset[Subsystem]:
         """The arrays it sums over."""
         return frozenset(s for s, _ in self.word)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SumNode) and self.key == other.key
 
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
-class CoupleNode:
+class CoupleNode(_Keyed):
     """sum_{m != m'} u_m K_mm' v_m' left_m right_m' with real K, u, v (u, v None when all one)."""
 
-    __slots__ = ("coupling", "key", "left", "right", "u", "v")
+    __slots__ = ("coupling", "left", "right", "u", "v")
 
     def __init__(
         self,
@@ -84,18 +85,12 @@ class CoupleNode:
         if _side(left, u) > _side(right, v):
             left, right, u, v, coupling = right, left, v, u, coupling.transpose()
         self.left, self.coupling, self.right, self.u, self.v = left, coupling, right, u, v
-        self.key: tuple[Any, ...] = (2, _side(left, u), coupling.key, _side(right, v))
+        self.key = (2, _side(left, u), coupling.key, _side(right, v))
 
     @property
     def subs(self) -> frozenset[Subsystem]:
         """The arrays it couples."""
         return frozenset(s for s, _ in self.left + self.right)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CoupleNode) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
 
 
 Factor = Site | SumNode | CoupleNode

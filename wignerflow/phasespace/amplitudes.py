@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import words
-from ..model.normal import MemberWord
 from ..model.states import BlochState
 from ..model.subsystems import Subsystem
-from .symbols import Mono, SymbolMap, ordered_symbol, word_symbol
+from .polynomials import expanded
+from .symbols import SymbolMap, ordered_symbol, word_symbol
 from .system import DISPLACED, GAMMA, PINNED, RANGE, InitialSpec
 
 Components = tuple[int, ...]
@@ -51,14 +51,7 @@ _TERMS = 24  # of the Chebyshev series of the root of a gamma variate: error 1e-
 @lru_cache(maxsize=1000)
 def spin_monomial(letters: Components) -> tuple[tuple[Components, float], ...]:
     """A product of s_x, s_y, s_z (0, 1, 2) as terms (components, coefficient)."""
-    out: dict[Components, float] = {(): 1.0}
-    for a in letters:
-        new: dict[Components, float] = {}
-        for key, c in out.items():
-            for more, d in VECTOR[a].items():
-                k = tuple(sorted(key + more))
-                new[k] = new.get(k, 0.0) + c * d
-        out = new
+    out = expanded(VECTOR[a].items() for a in letters)
     return tuple((k, c) for k, c in out.items() if c)
 
 
@@ -104,19 +97,7 @@ class AmplitudeSymbols(SymbolMap):
     order = 0
     pinned = False
 
-    def member_symbol(self, word: MemberWord) -> dict[Mono, complex]:
-        out: dict[Mono, complex] = {(): 1.0}
-        for sub, letters in word:
-            block = self.block_of[sub]
-            new: dict[Mono, complex] = {}
-            for mono, c in out.items():
-                for components, d in amplitude_word(letters, self.order, self.pinned):
-                    key = tuple(sorted(mono + tuple((block, k) for k in components)))
-                    new[key] = new.get(key, 0) + c * d
-            out = new
-        return out
-
-    def word(self, sub: Subsystem, letters: str) -> Iterable[tuple[Components, complex]]:
+    def letters_symbol(self, sub: Subsystem, letters: str) -> Iterable[tuple[Components, complex]]:
         return amplitude_word(letters, self.order, self.pinned)
 
 

@@ -23,6 +23,7 @@ from ..model.words import BOSON
 from . import lower, pulses
 from .lower import has_other_noise
 from .method import Symbol, TrajectoryMethod
+from .polynomials import expanded
 from .product_state import Pieces, ProductStates, emitters, level_moment
 from .symbols import SymbolMap
 from .system import PhaseSpaceSystem
@@ -64,15 +65,7 @@ class MeanStates(ProductStates):
 
 def _coherent(m: int, n: int) -> dict[tuple[int, ...], complex]:
     """(re - i im)^m (re + i im)^n as monomials."""
-    out: dict[tuple[int, ...], complex] = {(): 1.0}
-    for sign in [-1j] * m + [1j] * n:
-        new: dict[tuple[int, ...], complex] = {}
-        for key, c in out.items():
-            for component, unit in ((0, 1.0), (1, sign)):
-                k = tuple(sorted((*key, component)))
-                new[k] = new.get(k, 0) + c * unit
-        out = new
-    return out
+    return expanded([((0,), 1.0), ((1,), sign)] for sign in [-1j] * m + [1j] * n)
 
 
 DRIFT_ALONE = (

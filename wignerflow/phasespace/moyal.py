@@ -31,6 +31,7 @@ from math import comb, factorial
 
 from ..model.words import commutator, levels_of
 from .matrices import imaginary_part, real_part
+from .polynomials import expanded
 
 Powers = tuple[int, int, int]
 Symbol = dict[Powers, complex]
@@ -134,23 +135,20 @@ def _star(x: str, product: str) -> list[tuple[str, float]]:
     return out
 
 
+def _transposed(x: str) -> list[tuple[tuple[int, ...], complex]]:
+    """R_ba in its variables, for the letter of X_ab."""
+    a, b = levels_of(x)
+    if a == b:
+        return [((real_part(a, b),), 1.0)]
+    part = imaginary_part(min(a, b), max(a, b))
+    return [((real_part(a, b),), 1.0), ((part,), -1j if a < b else 1j)]
+
+
 @lru_cache(maxsize=10_000)
 def level_symbol(word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
     """The symbol of a word: (sorted variables, coefficient) pairs."""
     out: dict[tuple[int, ...], complex] = {}
     for product, c in symmetric(word):
-        pieces: dict[tuple[int, ...], complex] = {(): c}
-        for x in product:
-            a, b = levels_of(x)
-            parts = [(real_part(a, b), 1.0 + 0j)]
-            if a != b:  # R_ba
-                parts.append((imaginary_part(min(a, b), max(a, b)), -1j if a < b else 1j))
-            longer: dict[tuple[int, ...], complex] = {}
-            for key, d in pieces.items():
-                for variable, unit in parts:
-                    new = tuple(sorted((*key, variable)))
-                    longer[new] = longer.get(new, 0) + d * unit
-            pieces = longer
-        for key, d in pieces.items():
-            out[key] = out.get(key, 0) + d
+        for key, d in expanded(map(_transposed, product)).items():
+            out[key] = out.get(key, 0) + c * d
     return tuple((key, d) for key, d in out.items() if d != 0)

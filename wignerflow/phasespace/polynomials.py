@@ -10,7 +10,7 @@ square roots of polynomials.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..model.coefficients import Coef
 
@@ -187,6 +187,20 @@ class Poly:
 
     def __bool__(self) -> bool:
         return bool(self.terms)
+
+
+def expanded(sums: Iterable[Iterable[tuple[tuple[Any, ...], Any]]]) -> dict[Any, Any]:
+    """A product of sums of (sorted key, coefficient) pairs, written out by the joint sorted key."""
+    out: dict[Any, Any] = {(): 1.0}
+    for pieces in sums:
+        longer: dict[Any, Any] = {}
+        pairs = list(pieces)
+        for key, c in out.items():
+            for more, d in pairs:
+                joint = tuple(sorted(key + more))
+                longer[joint] = longer.get(joint, 0) + c * d
+        out = longer
+    return out
 
 
 def poly_sum(parts: Iterable[Poly]) -> Poly:

@@ -25,7 +25,7 @@ from ..model.operators import ArrayOp, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from ..model.words import PAULI, letter, levels_of
 from .moyal import level_symbol
-from .polynomials import Pair, Poly, poly_sum
+from .polynomials import Pair, Poly, expanded, poly_sum
 from .symbols import Mono, SymbolMap
 
 Pieces = dict[Mono, NDArray]
@@ -92,20 +92,12 @@ def level_moment(word: str) -> tuple[tuple[tuple[int, ...], int, complex], ...]:
     pairs = [levels_of(x) for x in word]
     out: dict[tuple[tuple[int, ...], int], complex] = {}
     for partition in _partitions(tuple(range(len(pairs)))):
-        terms: dict[tuple[int, ...], complex] = {(): 1.0 + 0j}
-        for block in partition:
-            chain = [pairs[i] for i in block]
-            if any(one[1] != two[0] for one, two in pairwise(chain)):
-                break
-            a, b = chain[0][0], chain[-1][1]
-            single = level_symbol(letter(a, b))
-            terms = {
-                tuple(sorted(key + own)): c * d for key, c in terms.items() for own, d in single
-            }
-        else:
-            for key, c in terms.items():
-                place = key, len(partition)
-                out[place] = out.get(place, 0) + c
+        chains = [[pairs[i] for i in block] for block in partition]
+        if any(one[1] != two[0] for chain in chains for one, two in pairwise(chain)):
+            continue
+        ends = [level_symbol(letter(chain[0][0], chain[-1][1])) for chain in chains]
+        for key, c in expanded(ends).items():
+            out[key, len(partition)] = out.get((key, len(partition)), 0) + c
     return tuple((comps, k, c) for (comps, k), c in out.items() if c != 0)
 
 
@@ -128,16 +120,8 @@ class ProductStates(SymbolMap):
 
     def word_pieces(self, word: MemberWord, size: int) -> Pieces:
         """The same for a word on several sites of one member."""
-        out: Pieces = {(): np.ones(size, complex)}
-        for sub, letters in word:
-            pieces = self.pieces(sub, letters)
-            product: Pieces = {}
-            for mono, c in out.items():
-                for more, d in pieces.items():
-                    key = tuple(sorted(mono + more))
-                    product[key] = product.get(key, 0) + c * d
-            out = product
-        return out
+        every = [self.pieces(sub, letters).items() for sub, letters in word]
+        return expanded([[((), np.ones(size, complex))], *every])
 
     def array_symbol(self, op: ArrayOp) -> Pieces:
         out: Pieces = {}

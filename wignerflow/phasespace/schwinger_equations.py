@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from .amplitudes import VECTOR, rotation, spin_monomial
 from .linear import Amount, LinearBlock
-from .polynomials import Aux, Coupled, Form, Leaf, Member, Pair, Poly, Var, poly_sum
+from .polynomials import Aux, Coupled, Form, Leaf, Member, Pair, Poly, Var, expanded, poly_sum
 from .symbols import Mono
 from .system import (
     SQUARE_ROOT,
@@ -278,12 +278,11 @@ class BlockEquations:
 
 def expand(mono: Mono) -> list[tuple[Mono, float]]:
     """A product of spin components of one member as products of amplitudes."""
-    out: list[tuple[Mono, float]] = [((), 1.0)]
-    for block in sorted({b for b, _ in mono}):
-        letters = tuple(c for b, c in mono if b == block)
-        out = [
-            (tuple(sorted(left + tuple((block, x) for x in key))), c * d)
-            for left, c in out
-            for key, d in spin_monomial(letters)
+    out = expanded(
+        [
+            (tuple((block, x) for x in key), c)
+            for key, c in spin_monomial(tuple(c for b, c in mono if b == block))
         ]
-    return out
+        for block in sorted({b for b, _ in mono})
+    )
+    return list(out.items())

@@ -27,7 +27,7 @@ from ..model.operators import ArrayOp, Op, couple
 from ..model.subsystems import Subsystem
 from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI, Algebra
 from .moyal import angular_symbol, level_symbol
-from .polynomials import Form, Pair, Poly, TimePart, Var, poly_sum
+from .polynomials import Form, Pair, Poly, TimePart, Var, expanded, poly_sum
 from .system import PhaseSpaceSystem
 
 Mono = tuple[tuple[int, int], ...]
@@ -91,15 +91,13 @@ class SymbolMap:
 
     def member_symbol(self, word: MemberWord) -> dict[Mono, complex]:
         """Symbol of a member word: monomials in (block, component)."""
-        out: dict[Mono, complex] = {(): 1.0}
-        for sub, letters in word:
-            block = self.block_of[sub]
-            out = {
-                tuple(sorted(mono + tuple((block, k) for k in components))): c * d
-                for mono, c in out.items()
-                for components, d in self.letters_symbol(sub, letters)
-            }
-        return out
+        return expanded(
+            [
+                (tuple((self.block_of[sub], k) for k in components), c)
+                for components, c in self.letters_symbol(sub, letters)
+            ]
+            for sub, letters in word
+        )
 
     def array_symbol(self, op: ArrayOp) -> dict[Mono, NDArray[np.complex128]]:
         """Symbol of an array operator: weights per monomial, shape (M,)."""
