@@ -15,9 +15,8 @@ from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.phasespace.ensemble import bloch_generator
 
-from .rotor_symbols import local_symbols
-
 from ..few import few
+from .rotor_symbols import local_symbols
 
 POINTS = 8
 
