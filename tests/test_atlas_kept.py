@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wignerflow import cli
-from wignerflow.atlas import FAMILIES, entries, kept, table, unseen
+from wignerflow.atlas import FAMILIES, entries, table, unseen
 from wignerflow.atlas.entry import family
 
 
@@ -27,9 +27,9 @@ def test_answers_are_kept_and_read_again(tmp_path, monkeypatch):
     entry = an_entry()
     made = list(table.rows(entry, ("mean-field",)))
     calls = []
-    monkeypatch.setattr(kept, "rows", lambda e: calls.append(e) or made)
-    first = kept.kept_rows(entry, tmp_path / "parts")
-    again = kept.kept_rows(entry, tmp_path / "parts")
+    monkeypatch.setattr(table, "rows", lambda e: calls.append(e) or made)
+    first = table.kept_rows(entry, tmp_path / "parts")
+    again = table.kept_rows(entry, tmp_path / "parts")
     assert len(calls) == 1 and len(made) == 4
     for a, b in zip(first, again, strict=True):
         assert (a.method, a.observable, a.scale, a.basis) == (
@@ -42,12 +42,12 @@ def test_answers_are_kept_and_read_again(tmp_path, monkeypatch):
     (file,) = (tmp_path / "parts").iterdir()
     data = json.loads(file.read_text())
     file.write_text(file.read_text()[:50])  # cut off
-    kept.kept_rows(entry, tmp_path / "parts")
+    table.kept_rows(entry, tmp_path / "parts")
     data["made"]["version"] = "0"  # of another version
     file.write_text(json.dumps(data))
-    kept.kept_rows(entry, tmp_path / "parts")
+    table.kept_rows(entry, tmp_path / "parts")
     assert len(calls) == 3
-    kept.kept_rows(entry, None)
+    table.kept_rows(entry, None)
     assert len(calls) == 4
 
 
@@ -57,7 +57,7 @@ def test_parts(capsys, monkeypatch):
     assert cli.main(["atlas", "--part", "3/2", "--keep", "x"]) != 0
     assert "1 <= K <= M" in capsys.readouterr().err
     seen = []
-    monkeypatch.setattr(kept, "kept_rows", lambda entry, folder: seen.append(entry.name) or [])
+    monkeypatch.setattr(table, "kept_rows", lambda entry, folder: seen.append(entry.name) or [])
     for k in (1, 2, 3):
         assert cli.main(["atlas", "--part", f"{k}/3", "--keep", "x"]) == 0
     assert sorted(seen) == sorted(e.name for e in entries())

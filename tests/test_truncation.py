@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse
 
 import wignerflow as wf
-from wignerflow.analysis import correlation_truncation, steady_truncation
+from wignerflow.analysis import truncations
 from wignerflow.atlas import entries, figures, quick, rows
 from wignerflow.atlas.page import summary, text, write
 from wignerflow.compiler import build
@@ -483,8 +483,8 @@ def test_an_estimate_that_fails_costs_no_result(monkeypatch):
         raise AttributeError("a fault")
 
     monkeypatch.setattr(truncation, "estimate", broken)
-    monkeypatch.setattr(steady_truncation, "steady_truncation", broken)
-    monkeypatch.setattr(correlation_truncation, "_estimate", broken)
+    monkeypatch.setattr(truncations, "steady_truncation", broken)
+    monkeypatch.setattr(truncations, "_estimate", broken)
     s, model, ops = ring(4)
     c = wf.Ensemble(5)
     damped = wf.Model(0.2 * c.Jx, [wf.LocalJump(c.sm, 1.0)], initial={c: wf.up})
@@ -566,13 +566,11 @@ def test_arrays_of_ensembles_are_not_made_shorter():
 
 
 def test_steady_cumulants_are_judged_by_higher_orders(monkeypatch):
-    from wignerflow.analysis import steady_truncation
-
     e = wf.Ensemble(8, name="e")
     model = wf.Model(jumps=[wf.Jump(e.Jm, 1.0), wf.LocalJump(e.sp, 4.0)], initial={e: wf.up})
     ops = {"g2": wf.g2(e.Jm), "z": e.Jz}
     exact = wf.steady_state(model, ops, "exact").expect
-    monkeypatch.setattr(steady_truncation, "_null_vector", lambda *_: None)
+    monkeypatch.setattr(truncations, "_null_vector", lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = wf.steady_state(model, ops, "cumulant", unique=False, truncation="full")
@@ -583,8 +581,6 @@ def test_steady_cumulants_are_judged_by_higher_orders(monkeypatch):
 
 
 def test_steady_states_of_long_arrays_are_judged_by_short_ones(monkeypatch):
-    from wignerflow.analysis import steady_truncation
-
     s, near = wf.Spin(name="s", count=8), wf.NearestNeighbour()
     H = 0.3 * s.sx.sum() + 0.2 * wf.couple(s.sz, near, s.sz)
     model = wf.Model(H, [wf.Jump(s.sm, 1.0)], initial={s: wf.down})
@@ -594,11 +590,11 @@ def test_steady_states_of_long_arrays_are_judged_by_short_ones(monkeypatch):
     def again(own, ops, method, ntraj):
         return wf.steady_state(own, ops, method, unique=False, truncation=False)
 
-    small = steady_truncation._smaller(wf.Cumulant(), model, ops, 0, np.inf, again)
+    small = truncations._smaller(wf.Cumulant(), model, ops, 0, np.inf, again)
     assert [(d.at.size, d.at.whole, d.at.falls) for d in small] == [(3, 8, False)]
     assert small[0].values["z"].shape == (3,) and 0 < small[0].values["zz"] < 0.1
     found = SimpleNamespace(expect={"z": np.full(8, -0.5), "zz": 2.0})
-    own, basis = steady_truncation._continued(found, wf.Cumulant(), small)
+    own, basis = truncations._continued(found, wf.Cumulant(), small)
     assert basis == "exact steady states at sizes 3, continued to 8"
     assert own["z"] == pytest.approx(np.full(8, 1.5 * small[0].values["z"].max()))
 
@@ -616,16 +612,14 @@ def test_single_emitters_with_levels_cannot_be_made_smaller():
 
 
 def test_correlations_of_large_models_are_judged_by_smaller_ones(monkeypatch):
-    from wignerflow.analysis import correlation_truncation
-
     a = wf.Mode(name="a")
     H = 1.0 * a.adag**2 * a.a**2
     model = wf.Model(H, [wf.Jump(a.a, 0.1)], initial={a: wf.coherent(1.7)})
     ask = a.a, a.adag, np.linspace(0, 3, 7)
     exact = wf.correlation(model, *ask, t=0.5, method="exact").value
-    whole = correlation_truncation._exact
+    whole = truncations._exact
     large = lambda asked, until: None if asked.model is model else whole(asked, until)  # noqa: E731
-    monkeypatch.setattr(correlation_truncation, "_exact", large)
+    monkeypatch.setattr(truncations, "_exact", large)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wf.AccuracyWarning)
         found = wf.correlation(model, *ask, t=0.5, ntraj=4096, seed=1, truncation="full")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .analysis.correlation import correlation as correlation
     from .analysis.distribution import ball_density as ball_density
     from .analysis.distribution import sphere_density as sphere_density
+    from .analysis.distribution import wigner_density as wigner_density
     from .analysis.fit import Fit as Fit
     from .analysis.fit import fit as fit
     from .analysis.photon_values import Photons as Photons
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from .analysis.sweep import sweep as sweep
     from .analysis.verify import Verification as Verification
     from .analysis.verify import verify as verify
-    from .analysis.wigner import wigner_density as wigner_density
     from .checkpoint import Checkpoint as Checkpoint
     from .checkpoint import CheckpointFailed as CheckpointFailed
     from .derived import Coherence as Coherence
@@ -125,7 +125,7 @@ _MODULES = {
     "analysis.certify_clusters": "ClusterCertificate",
     "analysis.compare": "Comparison compare",
     "analysis.correlation": "Correlation correlation",
-    "analysis.distribution": "ball_density sphere_density",
+    "analysis.distribution": "ball_density sphere_density wigner_density",
     "analysis.fit": "Fit fit",
     "analysis.photon_values": "Photons",
     "analysis.photons": "photons",
@@ -133,7 +133,6 @@ _MODULES = {
     "analysis.steady_state": "NotRelaxed NotUnique SteadyState steady_state",
     "analysis.sweep": "sweep",
     "analysis.verify": "Verification verify",
-    "analysis.wigner": "wigner_density",
     "checkpoint": "Checkpoint CheckpointFailed",
     "derived": "Coherence CorrelationLength Derived Fano Flux Ratio Squeezing StructureFactor"
     " Subradiance WinelandSqueezing function g2",

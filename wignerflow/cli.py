@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from . import _check
 from ._version import __version__
-from .commands import UsageError, atlas, doctor, explore, export, run, verify
+from .commands import UsageError, atlas, doctor, pages, prepare, run, verify
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,8 +86,8 @@ def parser() -> argparse.ArgumentParser:
     add("--device", choices=("cpu", "cuda", "auto"), default="cpu", help=what)
 
     run.add(commands, _at_least, _seed)
-    explore.add(commands)
-    export.add(commands)
+    pages.add_explore(commands)
+    pages.add_export(commands)
     verify.add(commands, _at_least)
     doctor.add(commands)
     atlas.add(commands)
@@ -149,7 +149,7 @@ def _reproduce(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     if why is not None:
         _say(f"wignerflow: running on the CPU: {why}")
-    _prepare(options.out)
+    prepare(options.out)
     os.environ.setdefault("WIGNERFLOW_TRUNCATION", "off")  # the exact curves stand beside
     start = time.perf_counter()
     with quietly(), using_device(device):  # warnings stand in the data and in the table
@@ -170,21 +170,10 @@ def _write_live_page(options: argparse.Namespace) -> int:
     if given or options.device != "cpu":
         option = f"--{given[0]}" if given else "--device"
         raise UsageError(f"{options.figure} is a live page, which takes no {option}.")
-    _prepare(options.out)
+    prepare(options.out)
     files = PAGES[options.figure].write(options.out)
     print(f"Wrote {' and '.join(map(str, files))}.")
     return 0
-
-
-def _prepare(folder: Path) -> None:
-    """Find out before any work that the folder cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"the folder {str(folder)!r} cannot be made: {reason}.") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"the folder {str(folder)!r} cannot be written.")
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -193,7 +182,7 @@ def _bench(options: argparse.Namespace) -> int:
 
     target: Path | None = options.json
     if target is not None:
-        _prepare(target.absolute().parent)
+        prepare(target.absolute().parent)
         if target.is_dir():
             raise UsageError(f"{str(target)!r} is a folder; --json takes the name of a file.")
     for part in options.parts:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 import wignerflow as wf
-from wignerflow.analysis.wigner import mode_samples
+from wignerflow.analysis.distribution import mode_samples
 
 NTRAJ = 20_000
 

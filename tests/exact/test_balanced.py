@@ -10,7 +10,8 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.exact.balanced import count, reached, sets, symmetric_count
-from wignerflow.exact.occupations import Occupations, compositions
+from wignerflow.exact.boxes import compositions
+from wignerflow.exact.occupations import Occupations
 from wignerflow.run.automatic import density_elements
 
 

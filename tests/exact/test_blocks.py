@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.exact import blocks
-from wignerflow.exact.memory import TooLarge
+from wignerflow.exact import blocks, cutoffs, runs
+from wignerflow.exact.solution import TooLarge
 
 from ..few import few
 
@@ -60,7 +60,7 @@ def test_one_random_ensemble_against_brute_force(brute, seed):
         initial={s: random_bloch(rng, seed % 2 == 0)},
     )
     t = np.linspace(0, 0.6, 4)
-    out = blocks.solve(model, t, observables(s), rtol=1e-10)
+    out = runs.solve("blocks", model, t, observables(s), rtol=1e-10)
     assert_same(out.expect, brute(model).solve(t, observables(s)), 1e-9)
     assert out.stats["trace_error"] < 1e-9
 
@@ -88,7 +88,8 @@ def test_mixed_subsystems_against_brute_force(brute, seed):
     )
     ops = {"f": L.dag() * L, "c": c.Jx * s.Jy, "q": q.sm, "y": c.Jz * q.sy}
     t = np.linspace(0, 0.5, 3)
-    assert_same(blocks.solve(model, t, ops, rtol=1e-10).expect, brute(model).solve(t, ops), 1e-9)
+    found = runs.solve("blocks", model, t, ops, rtol=1e-10).expect
+    assert_same(found, brute(model).solve(t, ops), 1e-9)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -104,7 +105,7 @@ def test_ensemble_and_mode_against_brute_force(brute, seed):
     )
     ops = {"n": a.n, "x": a.adag * s.Jm, "a": a.a, "aa": a.a * a.a, "z": s.Jz}
     t = np.linspace(0, 0.5, 3)
-    out = blocks.solve(model, t, ops, rtol=1e-10)
+    out = runs.solve("blocks", model, t, ops, rtol=1e-10)
     assert_same(out.expect, brute(model).solve(t, ops), 1e-9)
     assert out.stats["edge"]["a"] > 0
 
@@ -126,7 +127,7 @@ def test_arrays_with_couplings_against_brute_force(brute):
     )  # fmt: skip
     ops = {f"z{m}": chain[m].Jz for m in range(3)} | {"g": chain[0].Jp * chain[2].Jm}
     t = np.linspace(0, 1.0, 3)
-    out = blocks.solve(model, t, ops, rtol=1e-10)
+    out = runs.solve("blocks", model, t, ops, rtol=1e-10)
     assert_same(out.expect, brute(model).solve(t, ops), 1e-9)
     assert out.expect["g"].dtype == np.complex128
 
@@ -148,7 +149,7 @@ def test_sign_of_the_phase_of_a_waveguide():
     pair = wf.Ensemble(1, name="pair", count=2)
     model, ops = on_waveguide(pair)
     t = np.linspace(0, 1, 5)
-    out = blocks.solve(model, t, ops).expect
+    out = runs.solve("blocks", model, t, ops).expect
     # two independent statements: the excitation's amplitudes obey a 2x2 non-Hermitian equation
     M = -0.5 * np.array([[1, np.exp(0.7j)], [np.exp(0.7j), 1]])
     values, vectors = np.linalg.eig(M)
@@ -163,7 +164,7 @@ def test_sign_of_the_phase_of_a_waveguide():
 def test_forward_and_backward_emission_of_two_spins_one():
     pair = wf.CollectiveSpin(1, name="pair", count=2)
     model, ops = on_waveguide(pair)
-    out = blocks.solve(model, np.array([0, 1.0]), ops).expect
+    out = runs.solve("blocks", model, np.array([0, 1.0]), ops).expect
     assert abs(out["f"][1] - 1.004) < 5e-4
     assert abs(out["b"][1] - 0.108) < 5e-4
     assert abs(out["g"][1].imag + 0.348) < 5e-4
@@ -182,7 +183,7 @@ def test_time_dependent_drive_and_rates(brute):
     )
     t = np.linspace(0, 1, 3)
     ops = {"z": s.Jz, "m": s.Jm, "driven": pulse * s.Jm}
-    out = blocks.solve(model, t, ops, rtol=1e-9)
+    out = runs.solve("blocks", model, t, ops, rtol=1e-9)
     full = brute(model)
     rho, steps = full.rho.ravel().astype(complex), 400
     c = full.liouvillian(0)
@@ -220,7 +221,7 @@ def test_conserved_quantities_are_found():
 def test_only_what_observables_need_is_evolved():
     s = wf.Ensemble(30, name="s")
     model = wf.Model(jumps=[wf.Jump(s.Jm, rate=1.0)], initial={s: wf.bloch(1.0, 0.3)})
-    out = blocks.solve(model, np.linspace(0, 0.1, 3), {"z": s.Jz})
+    out = runs.solve("blocks", model, np.linspace(0, 0.1, 3), {"z": s.Jz})
     assert out.stats["components"] == 31 < out.stats["reached"]
 
 
@@ -228,25 +229,25 @@ def test_memory_is_refused_beforehand():
     s = wf.Ensemble(60, name="s", count=2)
     model = wf.Model(s[0].Jx * s[1].Jx + s[0].Jy, initial={s: wf.bloch(0.3, 0.4)})
     with pytest.raises(TooLarge, match=r"needs at least .* GB.*QuantumJumps"):
-        blocks.solve(model, np.linspace(0, 1, 3), {"z": s[0].Jz}, memory=1e8)
+        runs.solve("blocks", model, np.linspace(0, 1, 3), {"z": s[0].Jz}, memory=1e8)
 
 
 def test_cutoff_of_a_mode_is_chosen_and_checked():
     a = wf.Mode(name="a")
     model = wf.Model(1.5 * (a.a + a.adag), [wf.Jump(a.a, rate=1.0)], initial={a: wf.vacuum})
     t = np.linspace(0, 4, 5)
-    out = blocks.solve(model, t, {"n": a.n, "a": a.a})
+    out = runs.solve("blocks", model, t, {"n": a.n, "a": a.a})
     np.testing.assert_allclose(out.expect["a"], -3j * (1 - np.exp(-t / 2)), atol=1e-5)
     np.testing.assert_allclose(out.expect["n"], 9 * (1 - np.exp(-t / 2)) ** 2, atol=1e-5)
     assert out.stats["cutoffs"]["a"] > 15
-    assert out.stats["edge"]["a"] < blocks.EDGE
+    assert out.stats["edge"]["a"] < cutoffs.EDGE
 
 
 def test_fock_and_thermal_states():
     a, b = wf.Mode(name="a"), wf.Mode(name="b")
     model = wf.Model(jumps=[wf.Jump(a.a, rate=1.0)], initial={a: wf.fock(4), b: wf.thermal(0.5)})
     t = np.linspace(0, 1, 3)
-    out = blocks.solve(model, t, {"n": a.n, "b": b.n}).expect
+    out = runs.solve("blocks", model, t, {"n": a.n, "b": b.n}).expect
     np.testing.assert_allclose(out["n"], 4 * np.exp(-t), atol=1e-7)
     np.testing.assert_allclose(out["b"], 0.5, atol=1e-5)
 
@@ -255,14 +256,14 @@ def test_very_large_models_are_refused_at_once():
     chain = wf.Ensemble(20, name="chain", count=12)
     model = wf.Model(jumps=[wf.Jump(chain.Jm.sum(), rate=1.0)], initial={chain: wf.up})
     with pytest.raises(TooLarge, match="GB"):
-        blocks.solve(model, np.linspace(0, 1, 3), {"z": chain[0].Jz})
+        runs.solve("blocks", model, np.linspace(0, 1, 3), {"z": chain[0].Jz})
     s = wf.Ensemble(20_000, name="s")
     with pytest.raises(TooLarge, match="GB"):
-        blocks.solve(wf.Model(s.Jx, initial={s: wf.up}), np.linspace(0, 1, 3), {"z": s.Jz})
+        runs.solve("blocks", wf.Model(s.Jx, initial={s: wf.up}), np.linspace(0, 1, 3), {"z": s.Jz})
 
 
 def test_rates_must_stay_non_negative():
     s = wf.Ensemble(2, name="s")
     model = wf.Model(jumps=[wf.Jump(s.Jm, rate=wf.coef(np.cos))], initial={s: wf.up})
     with pytest.raises(ValueError, match="non-negative at all times"):
-        blocks.solve(model, np.linspace(0, 3, 4), {"z": s.Jz})
+        runs.solve("blocks", model, np.linspace(0, 3, 4), {"z": s.Jz})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.exact import blocks
+from wignerflow.exact import runs
 
 qutip = pytest.importorskip("qutip")
 
@@ -39,7 +39,7 @@ def test_everything_at_once():
     ops = {"a": a.n, "s": s[0].Jz, "x": s[1].Jx * c.Jy, "g": s[0].Jp * s[1].Jm, "q": q.sz}
     t = np.linspace(0, 1, 4)
     want = mesolve(model, t, ops)
-    out = blocks.solve(model, t, ops, rtol=1e-9).expect
+    out = runs.solve("blocks", model, t, ops, rtol=1e-9).expect
     for name in ops:
         np.testing.assert_allclose(out[name], want[name], atol=1e-7, err_msg=name)
 
@@ -57,7 +57,7 @@ def test_time_dependence():
     )
     ops = {"z": s.Jz, "m": s.Jm}
     t = np.linspace(0, 2, 5)
-    want, out = mesolve(model, t, ops), blocks.solve(model, t, ops, rtol=1e-10).expect
+    want, out = mesolve(model, t, ops), runs.solve("blocks", model, t, ops, rtol=1e-10).expect
     for name in ops:
         np.testing.assert_allclose(out[name], want[name], atol=1e-7)
 
@@ -82,13 +82,13 @@ def test_piqs_models_become_ours(rate):
     (s,) = model.subsystems
     want = piqs_mesolve(system, t, [jz, jx, jz * jx])
     ops = {"z": s.Jz, "x": s.Jx, "zx": s.Jz * s.Jx}
-    ours = blocks.solve(model, t, ops, rtol=1e-10).expect
+    ours = runs.solve("blocks", model, t, ops, rtol=1e-10).expect
     for mine, theirs in zip(ours.values(), want, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-7)
     # negative control: any rate off by a quarter shows
     for jump in model.jumps:
         jump.rate *= 1.25
-    other = blocks.solve(model, t, ops, rtol=1e-10).expect
+    other = runs.solve("blocks", model, t, ops, rtol=1e-10).expect
     assert max(np.abs(other[k] - ours[k]).max() for k in ops) > 1e-2
 
 
@@ -128,7 +128,7 @@ def test_array_operators_and_correlated_rates_convert():
     t = np.linspace(0, 1, 3)
     ops = {"emission": wf.couple(chain.sp, Gamma, chain.sm)}
     want = mesolve(model, t, ops)["emission"]
-    out = blocks.solve(model, t, ops).expect["emission"]
+    out = runs.solve("blocks", model, t, ops).expect["emission"]
     np.testing.assert_allclose(out, want, atol=1e-6)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.exact import blocks, cutoffs
-from wignerflow.exact.memory import TooLarge
+from wignerflow.exact import blocks, cutoffs, runs
+from wignerflow.exact.solution import TooLarge
 
 a = wf.Mode(name="a")
 
@@ -30,8 +30,8 @@ def test_population_between_outputs_counts(monkeypatch):
     out = wf.solve(pulse(), t, e_ops={"n": a.n}, method="exact")
     want = peak**2 * np.exp(-0.5 * (24.0 - 1.001))
     np.testing.assert_allclose(out.expect["n"][1], want, rtol=1e-5)
-    assert out.stats["cutoffs"]["a"] > 20 and out.stats["edge"]["a"] < blocks.EDGE
-    monkeypatch.setattr(blocks, "LOOKS", 2)  # negative control: the ends alone
+    assert out.stats["cutoffs"]["a"] > 20 and out.stats["edge"]["a"] < cutoffs.EDGE
+    monkeypatch.setattr(runs, "LOOKS", 2)  # negative control: the ends alone
     blind = wf.solve(pulse(), t, e_ops={"n": a.n}, method="exact")
     assert blind.stats["cutoffs"]["a"] == 8 and abs(blind.expect["n"][1] / want - 1) > 0.05
 
@@ -126,3 +126,24 @@ def test_a_small_cutoff_states_what_it_loses(seed):
         assert wide.truncation[name].max() < 1e-3 * max(size, 1.0)
         if error > 3e-4 * size:
             assert any("raise its `cutoff`" in str(w.message) for w in heard)
+
+
+@pytest.mark.parametrize("engine", ["blocks", "occupations"])
+def test_a_narrow_cutoff_of_the_user_stops_no_run(engine: str) -> None:
+    """A mode beside it, whose cutoff is chosen, goes on as alone; the narrow one is warned of."""
+    narrow, free = wf.Mode(name="narrow", cutoff=4), wf.Mode(name="free")
+    t = np.linspace(0, 6, 7)
+
+    def photons(*modes: wf.Mode) -> wf.Result:
+        parts = [0.3 * (m.a + m.adag) for m in modes]
+        if narrow in modes:
+            parts.append(0.7 * (narrow.a + narrow.adag))
+        jumps = [wf.Jump(m.a, 1.0) for m in modes]
+        model = wf.Model(sum(parts[1:], parts[0]), jumps, initial=dict.fromkeys(modes, wf.vacuum))
+        method = wf.Exact(engine)
+        return wf.solve(model, t, e_ops={"n": free.n}, method=method, progress=False)
+
+    with pytest.warns(UserWarning, match="raise its `cutoff`"):
+        both = photons(narrow, free)
+    assert both.stats["edge"]["narrow"] > 1e-3
+    assert np.abs(both.expect["n"] - photons(free).expect["n"]).max() < 1e-6

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.exact import blocks, classical, wavefunctions
+from wignerflow.exact import classical, wavefunctions
 from wignerflow.exact.engine import Exact
 from wignerflow.exact.jumps import QuantumJumps
 from wignerflow.exact.ladder import Basis
@@ -181,4 +181,3 @@ def test_refusals():
     with pytest.raises(ValueError, match="ntraj"):
         QuantumJumps().solve(model, [0, 1], {"z": s.Jz}, ntraj=1)
     assert wavefunctions.refuses(model) is None
-    assert blocks.refuses(model) is None

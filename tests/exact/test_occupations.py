@@ -9,10 +9,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import wignerflow as wf
-from wignerflow.exact import occupied, steady
+from wignerflow.exact import runs
+from wignerflow.exact.boxes import compositions
 from wignerflow.exact.engine import Exact
-from wignerflow.exact.memory import TooLarge
-from wignerflow.exact.occupations import Occupations, compositions
+from wignerflow.exact.occupations import Occupations
+from wignerflow.exact.solution import TooLarge
 
 D, N = 3, 3
 
@@ -242,7 +243,7 @@ def test_a_steady_state_must_not_depend_on_time():
     jump = wf.LocalJump(atoms.one("g", "e"), wf.coef(lambda t: 1 + t))
     model = wf.Model(jumps=[jump], initial={atoms: wf.level("e")})
     with pytest.raises(ValueError, match="constant in time"):
-        occupied.steady_state(model, {}, unique=True, rtol=1e-8, memory=1e9)
+        runs.steady_state("occupations", model, {}, unique=True, rtol=1e-8, memory=1e9)
 
 
 def test_a_steady_state_that_was_not_found_is_none():
@@ -251,8 +252,8 @@ def test_a_steady_state_that_was_not_found_is_none():
     model = wf.Model(jumps=[wf.Jump(atoms.op("g", "e"), 1.0)], initial={atoms: wf.level("e")})
     given = {"unique": True, "rtol": 0.0, "memory": 1e9}
     with pytest.raises(wf.NotUnique, match="No steady state was found"):
-        occupied.steady_state(model, {}, **given)
+        runs.steady_state("occupations", model, {}, **given)
     spins = wf.Ensemble(2, name="spins")
     model = wf.Model(spins.Jx, [wf.LocalJump(spins.sm, 1.0)], initial={spins: wf.up})
     with pytest.raises(wf.NotUnique, match="No steady state was found"):
-        steady.solve(model, {}, "blocks", **given)
+        runs.steady_state("blocks", model, {}, **given)

@@ -4,7 +4,7 @@ import scipy.linalg
 
 import wignerflow as wf
 from wignerflow.exact.engine import Exact
-from wignerflow.exact.memory import TooLarge
+from wignerflow.exact.solution import TooLarge
 from wignerflow.exact.steady import NotUnique
 
 

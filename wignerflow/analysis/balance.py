@@ -1,6 +1,7 @@
-r"""Energy balance of single trajectories: what emitters lost has left, or is under way.
+r"""What a model says of its light: an energy balance, and whether it has several ways.
 
-Where H conserves the number N of excitations and every jump lowers it by one,
+What emitters lost on a single trajectory has left, or is under way:
+where H conserves the number N of excitations and every jump lowers it by one,
 
 .. math:: N(t) - N(0) + \int_0^t (|b_\mathrm{out}|^2 - |b_\mathrm{in}|^2)\,dt'
    + \text{under way} = 0
@@ -11,7 +12,9 @@ recorded are the same. It needs the output of every port where light leaves for 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,3 +80,30 @@ def defect(
     """
     left = sum(values[:, 1:, RECORDS * k + 5].sum(axis=1) for k in ends)
     return np.asarray(values[:, -1, -1] - values[:, 0, -1] + left + under_way)
+
+
+def several_ways(model: Model) -> bool:
+    """Whether light may reach a place on several ways, of several lengths, or come back.
+
+    What enters an output last may then have met emitters before whose light has left already:
+    later inputs and earlier signals are correlated. Arrays count as one place.
+    """
+    places: dict[Any, Any] = {sub: sub for sub in model.subsystems}
+
+    def root(sub: Any) -> Any:
+        while places[sub] is not sub:
+            sub = places[sub]
+        return sub
+
+    coupled = [{s for f in factors for s in f.subs} for _, factors in model.H.terms]
+    for subs in [*coupled, *(jump.op.subsystems for jump in model.collective_jumps)]:
+        for one, two in itertools.pairwise(subs):
+            places[root(one)] = root(two)
+    for link in model.links:
+        one, two = (
+            root(next(iter(jump.op.subsystems))) for jump, _ in (link.source_key, link.target_key)
+        )
+        if one is two:
+            return True
+        places[one] = two
+    return False

@@ -49,6 +49,16 @@ def step_error(result: Result, name: str, scale: float) -> float:
     return largest(error) / scale if scale else 0.0
 
 
+def total(*parts: float) -> float:
+    """Errors added in squares; without those that were not checked."""
+    return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
+
+
+def bound(step: float) -> str:
+    """A step's error as text."""
+    return "0" if step == 0 else "unchecked" if math.isnan(step) else f"< {step:.2g}"
+
+
 def expected_inaccurate(lines: Mapping[str, Any], where: str) -> str | None:
     """The message of an ``AccuracyWarning`` on budgets in units of the largest mean, or None."""
     sampling, truncation = (

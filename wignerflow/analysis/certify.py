@@ -40,7 +40,7 @@ from ..result import AccuracyWarning, Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import quietly, solve, trajectories_of, whole
 from ..solving.methods import resolve_method
-from .budget import Budget, expected_inaccurate, largest, step_error
+from .budget import Budget, bound, expected_inaccurate, largest, step_error, total
 from .certify_clusters import ClusterCertificate, certify_clusters
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
@@ -74,8 +74,7 @@ class Line:
     @property
     def total(self) -> float:
         """All three, added in squares; without the step where that was not checked."""
-        parts = (self.truncation, self.sampling, self.step)
-        return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
+        return total(self.truncation, self.sampling, self.step)
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,14 +99,11 @@ class Certificate(Budget):
         head = ("observable", "truncation", "falls as", "sampling", "step", "total")
         rows: list[tuple[str, ...]] = [head]
         for name, line in self.lines.items():
-            bound = line.exponent is None
-            truncation = f"{'< ' if bound else ''}{line.truncation:.2g}"
-            if not bound and line.uncertainty > 1.005:
+            truncation = f"{'< ' if line.exponent is None else ''}{line.truncation:.2g}"
+            if line.exponent is not None and line.uncertainty > 1.005:
                 truncation += f" (x/ {line.uncertainty:.2g})"
             power = "unresolved" if line.exponent is None else f"N^{-line.exponent:.2f}"
-            step = "unchecked" if math.isnan(line.step) else f"< {line.step:.2g}"
-            step = "0" if line.step == 0 else step
-            rest = (f"{line.sampling:.2g}", step, f"{line.total:.2g}")
+            rest = (f"{line.sampling:.2g}", bound(line.step), f"{line.total:.2g}")
             rows.append((name, truncation, power, *rest))
         return rows
 

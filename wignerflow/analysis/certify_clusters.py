@@ -17,7 +17,7 @@ from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..solving import quietly, solve, trajectories_of, whole
-from .budget import Budget, expected_inaccurate, largest, step_error
+from .budget import Budget, bound, expected_inaccurate, largest, step_error, total
 
 #: Of the change before: sizes converge where the next one is less.
 CONVERGING = 0.5
@@ -51,8 +51,7 @@ class ClusterLine:
     @property
     def total(self) -> float:
         """All three, added in squares; without the step where that was not checked."""
-        parts = (self.truncation, self.sampling, self.step)
-        return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
+        return total(self.truncation, self.sampling, self.step)
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,9 +78,8 @@ class ClusterCertificate(Budget):
         ]
         for name, line in self.lines.items():
             changes = tuple(f"{c:.2g}({e:.1g})" for _, _, c, e in line.changes)
-            step = "unchecked" if math.isnan(line.step) else f"< {line.step:.2g}"
             own = f"{'' if line.resolved else '< '}{line.truncation:.2g}"
-            rest = (own, f"{line.sampling:.2g}", step, f"{line.total:.2g}")
+            rest = (own, f"{line.sampling:.2g}", bound(line.step), f"{line.total:.2g}")
             rows.append((name, *changes, *rest))
         return rows
 

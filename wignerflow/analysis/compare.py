@@ -19,6 +19,7 @@ from ..observables import Observables
 from ..result import Result, aligned, format_value
 from ..result.accuracy import one_warning
 from ..solving import METHODS, resolve_method, seed_of, solve, whole
+from .budget import largest
 
 if TYPE_CHECKING:
     import xarray
@@ -84,7 +85,7 @@ class Comparison:
                     float(gap[at]) if gap[at] >= 0 else float("nan"),
                     float(np.hypot(own, other)),
                     float(exact.times[at[0]]),
-                    _largest(want),
+                    largest(want),
                 )
         return out
 
@@ -107,7 +108,7 @@ class Comparison:
         rows = [("observable", "method", "deviation", "at t", "of largest")]
         for name, row in self.deviations().items():
             if not row:
-                size = f"{_largest(exact.expect[name]):.4g}"
+                size = f"{largest(exact.expect[name]):.4g}"
                 rows.append((name, self.reference, "-", "", size))
             for k, (label, d) in enumerate(row.items()):
                 value = format_value(d.value, d.error) if d.error else f"{d.value:.2g}"
@@ -168,12 +169,6 @@ class Comparison:
             data[f"{base}_imag{ending}"] = data[name].imag
             data = data.drop_vars(name)
         data.to_netcdf(path, engine="h5netcdf")
-
-
-def _largest(values: np.ndarray) -> float:
-    """Largest size of what is defined."""
-    sizes = np.abs(values)
-    return float(sizes[np.isfinite(sizes)].max(initial=0.0))
 
 
 @_check.called("wf.compare(model, t, {'z': atoms.Jz})")

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
-from ..estimate import part
 from ..exact.engine import Exact
 from ..exact.jumps import QuantumJumps
 from ..method import AnyMethod, Precision
@@ -35,20 +34,12 @@ from ..model.operators import Op
 from ..model.pulses import refuse_pulses
 from ..observables import flatten
 from ..phasespace.twa import TWA
-from ..run.loop import Request
-from ..run.statistics import BATCHES
-from ..solving import (
-    check_treats,
-    resolve_method,
-    seed_of,
-    threads_of,
-    trajectories_of,
-    watching,
-)
+from ..solving import check_treats, resolve_method, watching
 from ..solving.options import truncation_of
 from .correlation_result import Asked, Correlation, exact_value
 from .correlation_runs import by_runs, check_order
-from .steady_state import steady_state
+from .relaxation import request_of
+from .steady_state import time_to_rest
 
 
 @_check.called("wf.correlation(model, atoms.Jp, atoms.Jm, taus)")
@@ -139,17 +130,11 @@ def correlation(
     stated = truncation_of(truncation)
     if model.links and order == "plain":
         _check.fail("order", 'be "symmetric" for a model with delayed links', order)
-    count = trajectories_of(ntraj, 2 * BATCHES)
     engine = resolve_method(method)
     check_treats(engine, model)
-    number = seed_of(seed)
-    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    workers = threads_of(threads)
-    step = None if dt is None else _check.positive("dt", dt)
-    ask = Asked(
-        model, every, delays, start, "time-ordered" if ordered else order, connected,
-        Request(count, number, single, workers, dt=step),
-    )  # fmt: skip
+    request = request_of(ntraj, seed, dt, precision, threads)
+    kept = "time-ordered" if ordered else order
+    ask = Asked(model, every, delays, start, kept, connected, request)
     begin = time.perf_counter()
     told = progress and not isinstance(engine, TWA)
     with watching("correlation", told=told, shown=progress):
@@ -162,7 +147,7 @@ def correlation(
                 _check.fail("taus", "reach beyond 0 where `t` is 0", taus, hint)
             if start is None and not ordered and isinstance(engine, TWA):
                 _even(delays)
-            early = _relaxed(model, every, engine, number, relax) if start is None else start
+            early = _relaxed(ask, engine, relax) if start is None else start
             out = by_runs(ask, engine, early)
         else:
             what = "correlations of four operators" if ordered else "two-time correlations"
@@ -174,9 +159,9 @@ def correlation(
         out.truncation = np.full(out.taus.shape, np.nan)
         out.stats["truncation"] = "nothing: interrupted"
     elif stated:
-        from .correlation_truncation import state
+        from .truncations import state_correlation
 
-        state(out, ask, engine, stated == "full")
+        state_correlation(out, ask, engine, stated == "full")
     return out
 
 
@@ -226,16 +211,10 @@ def _even(taus: NDArray[np.float64]) -> None:
         _check.fail("taus", "start at 0 and be evenly spaced in a steady state", taus, hint)
 
 
-def _relaxed(
-    model: Model, ops: tuple[Op, ...], engine: Any, seed: int, relax: float | None
-) -> float:
+def _relaxed(ask: Asked, engine: Any, relax: float | None) -> float:
     """Time from which the steady state holds."""
     if relax is not None:
         return _check.positive("relax", relax)
-    named = {f"{k}": op for k, op in enumerate(ops)}
-    named |= {f"{k}{k}": op.dag() * op for k, op in enumerate(ops)}
-    with part("coming to rest"):
-        found = steady_state(
-            model, named, engine, ntraj=512, seed=seed, unique=False, truncation=False
-        )
-    return float(found.stats["relaxed"])
+    named = {f"{k}": op for k, op in enumerate(ask.ops)}
+    named |= {f"{k}{k}": op.dag() * op for k, op in enumerate(ask.ops)}
+    return time_to_rest(ask.model, named, engine, ask.request.seed)

@@ -29,8 +29,7 @@ from ..run.pool import available_threads
 from ..run.record import UntilCtrlC, records
 from ..run.statistics import BATCHES
 from ..solving import FAILED_LIMIT, PlanColumns
-from .correlation_result import Asked, Correlation
-from .correlation_sums import CorrelationSums
+from .correlation_result import Asked, Correlation, CorrelationSums
 
 AVERAGED = 8  # independent origins of a trajectory in a steady state, about
 KICK = 0.02  # strength of a kick, over the largest coefficient of B

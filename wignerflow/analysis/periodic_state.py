@@ -19,7 +19,7 @@ from ..observables import Plan, assemble_exact
 from ..result import Values
 from ..solving import gather, members
 from .relaxation import Base, Runner
-from .steady_value import SteadyState
+from .steady_value import SteadyState, certain
 
 PERIODS = 8  # of the first run, at least
 LOOKS = 64  # times in a period at which rates are averaged
@@ -98,14 +98,11 @@ def alone(given: Mapping[str, Any], function: Callable[..., Any]) -> None:
 def eigenvector(engine: Exact, model: Model, base: Base, plan: Plan, phases: Phases) -> SteadyState:
     """Over one period of a drive, by the exact method."""
     expect, stats = exact_values(engine, model, base, plan, phases)
-    none = {n: np.zeros(np.shape(v)) for n, v in expect.items()}
     stats["known"] = (
         f"Eigenvector of one period, which brings it back to {stats['residual']:.0e}; the next "
         f"eigenvalue has size {stats['second']:.3g}."
     )
-    return SteadyState(
-        Values(expect), Values(none), engine.name, step_error=Values(none), stats=stats
-    )
+    return certain(expect, engine.name, stats)
 
 
 def exact_values(

@@ -23,8 +23,8 @@ from ..model.model import Model
 from ..model.outputs import Output
 from ..run.automatic import density_elements
 from ..solving.truncation import PER_ELEMENT, REFERENCES, load
-from .correlation_sums import jackknife
-from .steady_truncation import SLOWER
+from .correlation_result import jackknife
+from .truncations import SLOWER
 
 if TYPE_CHECKING:
     from .photon_values import Photons

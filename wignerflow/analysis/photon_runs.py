@@ -27,11 +27,10 @@ from ..run.loop import Request
 from ..run.pilot import halved
 from ..run.record import Seen, UntilCtrlC, folded
 from ..run.statistics import BATCHES
-from .balance import balanced, defect
+from .balance import balanced, defect, several_ways
 from .photon_errors import LEAST, PART
 from .photon_sums import ADDED, AT_HAND, GROUPS, Bins, Commutators, Sums
-from .photon_values import Data, Photons, from_sums
-from .ways import several_ways
+from .photon_values import Photons
 
 
 class Run:
@@ -150,13 +149,13 @@ class Run:
         return out
 
     def pair(
-        self, g1: bool, g2: bool, steady: bool, data: Data
+        self, g1: bool, g2: bool, steady: bool, out: Photons
     ) -> tuple[Photons, Photons] | tuple[None, None]:
         """Shorter runs with the step and with half of it, the same noise in both."""
         given, ended = self.request.dt is not None, "interrupted"
         if given or self.stopped == ended:
             why = ended if self.stopped == ended else "`dt` was given"
-            data.stats["step_error"] = f"nothing: {why}"
+            out.stats["step_error"] = f"nothing: {why}"
             return None, None
         request = replace(self.request, ntraj=max(LEAST, self.request.ntraj // PART))
         coarse = Grid.make(self.times, self.dt)
@@ -164,16 +163,16 @@ class Run:
         try:
             both = zip((coarse, halved(coarse)), self.text.pilot_draws, strict=True)
             for k, (grid, draws) in enumerate(both):
-                flux = data.estimator == "flux"
+                flux = out.estimator == "flux"
                 with part("error of the step", k, 2):
                     sums.append(self._summed(grid, request, flux, g1, g2, steady, draws))
                 if self.stopped == ended:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # the result is there
-            data.stats["step_error"] = f"nothing: {ended}"
+            out.stats["step_error"] = f"nothing: {ended}"
             return None, None
-        data.stats["step_error"] = f"half the step on {request.ntraj} trajectories"
-        one, two = (from_sums(x, replace(data, stats={}), self.infinite) for x in sums)
+        out.stats["step_error"] = f"half the step on {request.ntraj} trajectories"
+        one, two = (replace(out, sums=x, stats={}) for x in sums)
         return one, two
 
     def _groups(self) -> tuple[int, int]:

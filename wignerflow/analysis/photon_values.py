@@ -11,28 +11,11 @@ from numpy.typing import NDArray
 from .. import _check
 from ..exact.counting import Counts
 from ..result import format_value
-from .correlation_sums import jackknife
+from .correlation_result import jackknife
 from .photon_errors import References, stated
 from .photon_sums import Sums
 
 Real = NDArray[np.float64]
-
-
-@dataclass
-class Data:
-    """Facts of a run."""
-
-    names: tuple[str, ...]
-    edges: Real
-    steady: bool
-    method: str
-    estimator: str
-    ntraj: int = 0
-    seed: int | None = None
-    dt: float | None = None
-    stats: dict[str, Any] = field(default_factory=dict)
-    #: Amplitudes of modes over bins, (K, B); None: bins are the modes.
-    shapes: NDArray[np.complex128] | None = None
 
 
 @dataclass
@@ -104,6 +87,7 @@ class Number:
         return f"{mean} photons, variance {format_value(self.variance, self.variance_sem)}"
 
 
+@dataclass(repr=False, eq=False)
 class Photons:
     """Photon statistics of output fields; see :func:`wignerflow.photons`.
 
@@ -114,13 +98,35 @@ class Photons:
         infinite: what enters is white, and no flux is finite.
     """
 
-    def __init__(self, data: Data, sums: Sums | None, counts: Counts | None, infinite: bool):
-        self.names, self.edges, self.steady = data.names, data.edges, data.steady
-        self.method, self.estimator, self.ntraj = data.method, data.estimator, data.ntraj
-        self.seed, self.dt, self.stats = data.seed, data.dt, data.stats
-        self._sums, self._counts, self.infinite = sums, counts, infinite
-        self.references = References(certain=counts is not None)
-        self.widths, self.shapes = np.diff(data.edges), data.shapes
+    names: tuple[str, ...]
+    edges: Real
+    steady: bool
+    method: str
+    estimator: str
+    ntraj: int = 0
+    seed: int | None = None
+    dt: float | None = None
+    stats: dict[str, Any] = field(default_factory=dict)
+    #: Amplitudes of modes over bins, (K, B); None: bins are the modes.
+    shapes: NDArray[np.complex128] | None = None
+    #: Of trajectories, or of the exact engine.
+    sums: Sums | None = None
+    counts: Counts | None = None
+    infinite: bool = False
+
+    def __post_init__(self) -> None:
+        self.references = References(certain=self.counts is not None)
+        self.widths = np.diff(self.edges)
+        if self.counts is not None:
+            self._hold(self.counts.n, self.counts.flux)
+        elif not self.infinite:
+            self._hold(self._run.x.sum(axis=0), self._run.photons.sum(axis=0))
+
+    def _hold(self, n: Real, flux: Real) -> None:
+        """Say which part of the photons the bins' modes hold."""
+        total = flux.sum(axis=1)
+        parts = np.divide(n.sum(axis=1), total, out=np.full(total.size, np.nan), where=total != 0)
+        self.stats["in_modes"] = dict(zip(self.names, parts.tolist(), strict=True))
 
     def __repr__(self) -> str:
         names = ", ".join(map(repr, self.names)) if self.names != ("",) else "one output"
@@ -132,10 +138,10 @@ class Photons:
     def n(self, name: str | None = None) -> Moments:
         """Mean photons in the mode of each bin, <c^+ c>, (B,); of one bin in the steady state."""
         a = self._at(name)
-        if self._counts is not None and self.shapes is not None:
+        if self.counts is not None and self.shapes is not None:
             return self._over_bins(np.diagonal(self._coherence(a, a), axis1=1, axis2=2).real)
-        if self._counts is not None:
-            return self._over_bins(self._counts.n[a][None])
+        if self.counts is not None:
+            return self._over_bins(self.counts.n[a][None])
         return self._over_bins(self._left(self._run.x[:, a]))
 
     @stated("value")
@@ -145,8 +151,8 @@ class Photons:
         self._single_bins("flux")
         a = self._at(name)
         width = self.widths
-        if self._counts is not None:
-            return self._over_bins(self._counts.flux[a][None] / width)
+        if self.counts is not None:
+            return self._over_bins(self.counts.flux[a][None] / width)
         return self._over_bins(self._left(self._run.photons[:, a]) / width)
 
     @stated("mean", "variance")
@@ -158,9 +164,9 @@ class Photons:
         """
         self._finite("number")
         a = self._at(name)
-        if self._counts is not None:
-            mean = float(self._counts.mean[a])
-            return Number(mean, 0.0, float(self._counts.second[a] + mean - mean**2), 0.0)
+        if self.counts is not None:
+            mean = float(self.counts.mean[a])
+            return Number(mean, 0.0, float(self.counts.second[a] + mean - mean**2), 0.0)
         if self.steady:
             raise ValueError("Counts need the edges of an interval: give `bins`, not t='steady'.")
         run = self._run
@@ -208,9 +214,9 @@ class Photons:
     @property
     def has_g2(self) -> bool:
         """Whether sums for g2 were made."""
-        if self._counts is not None and self.shapes is not None:
+        if self.counts is not None and self.shapes is not None:
             return False
-        return (self._counts or self._run).g2 is not None
+        return (self.counts or self._run).g2 is not None
 
     @stated("value")
     def modes(self, name: str | None = None) -> Modes:
@@ -270,7 +276,7 @@ class Photons:
         """
         self._single_bins("quadrature")
         angle = _check.real("phase", phase)
-        if self._counts is not None:
+        if self.counts is not None:
             raise ValueError("Method 'exact' has no quadratures of bins; take 'twa'.")
         if np.ptp(self.widths) > 1e-9 * self.widths.max():
             raise ValueError("A squeezing spectrum needs bins of one width.")
@@ -293,15 +299,15 @@ class Photons:
     @property
     def taus(self) -> Real:
         """Delays between bins, in the steady state."""
-        count = self.widths.size if self._counts is not None else self.widths.size // 2
+        count = self.widths.size if self.counts is not None else self.widths.size // 2
         return np.asarray(float(self.widths.mean()) * np.arange(count), float)
 
     # -- inside ----------------------------------------------------------------------------------
 
     @property
     def _run(self) -> Sums:
-        assert self._sums is not None
-        return self._sums
+        assert self.sums is not None
+        return self.sums
 
     def _at(self, name: str | None) -> int:
         if name is None and len(self.names) == 1:
@@ -339,10 +345,10 @@ class Photons:
 
     def _coherence(self, a: int, b: int) -> Any:
         """Replicas of <c_j^+ c_k>: the value, then without each batch."""
-        if self._counts is not None:
-            if self._counts.g1 is None:
+        if self.counts is not None:
+            if self.counts.g1 is None:
                 raise ValueError("g1 was left out of this run (g1=False).")
-            found = self._counts.g1[a, b]
+            found = self.counts.g1[a, b]
             if self.shapes is not None:
                 found = self.shapes @ found @ self.shapes.conj().T
             return (found[0] if self.steady else found)[None]
@@ -361,8 +367,8 @@ class Photons:
 
     def _pairs(self, a: int, b: int) -> Any:
         """Replicas of g2."""
-        if self._counts is not None:
-            return self._exact_pairs(self._counts, a, b)
+        if self.counts is not None:
+            return self._exact_pairs(self.counts, a, b)
         run = self._run
         assert run.g2 is not None
         x = [self._left(run.x[:, k]) for k in (a, b)]
@@ -407,24 +413,4 @@ def _joined(upper: Any, lower: Any, same: Any) -> Any:
     out = np.triu(upper, 1) + np.tril(lower, -1)
     at = np.arange(same.shape[1])
     out[:, at, at] = same
-    return out
-
-
-def from_counts(counts: Counts, data: Data) -> Photons:
-    """Of the exact engine."""
-    return _stated(Photons(data, None, counts, False), counts.n, counts.flux)
-
-
-def from_sums(sums: Sums, data: Data, infinite: bool) -> Photons:
-    """Of trajectories."""
-    photons = None if infinite else sums.photons.sum(axis=0)
-    return _stated(Photons(data, sums, None, infinite), sums.x.sum(axis=0), photons)
-
-
-def _stated(out: Photons, n: Real, flux: Real | None) -> Photons:
-    """With the part of the photons that the bins' modes hold."""
-    if flux is not None:
-        total = flux.sum(axis=1)
-        parts = np.divide(n.sum(axis=1), total, out=np.full(total.size, np.nan), where=total != 0)
-        out.stats["in_modes"] = dict(zip(out.names, parts.tolist(), strict=True))
     return out

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..estimate import check_memory, part
+from ..estimate import check_memory
 from ..exact import counting
 from ..exact.engine import Exact
 from ..method import AnyMethod, Precision
@@ -36,24 +36,16 @@ from ..model.subsystems import Ensemble, Spin
 from ..phasespace.twa import TWA
 from ..result import AccuracyWarning
 from ..result.accuracy import inaccurate
-from ..run.loop import Request
 from ..run.statistics import BATCHES
-from ..solving import (
-    FAILED_LIMIT,
-    check_treats,
-    resolve_method,
-    seed_of,
-    threads_of,
-    trajectories_of,
-    watching,
-)
+from ..solving import FAILED_LIMIT, check_treats, resolve_method, watching
 from ..solving.options import truncation_of
 from ..solving.remarks import spared
 from ..solving.truncation import FULL, SECONDS, SHARE
 from .photon_errors import exact_counts
 from .photon_runs import Run
-from .photon_values import Data, Photons, from_counts, from_sums
-from .steady_state import steady_state
+from .photon_values import Photons
+from .relaxation import request_of
+from .steady_state import time_to_rest
 
 #: Two-level emitters below which antibunching matters, which trajectories do not have.
 FEW = 10
@@ -157,7 +149,7 @@ def photons(
     edges, steady = _edges(bins, width, window, t)
     shapes = _shapes(modes, edges, steady, g2)
     _check.one_of("estimator", estimator, ["flux", "bins"])
-    count = trajectories_of(ntraj, 2 * BATCHES)
+    request = request_of(ntraj, seed, dt, precision, threads)
     wanted = truncation_of(truncation)
     if relax is not None:
         _check.positive("relax", relax)
@@ -171,42 +163,26 @@ def photons(
     if isinstance(engine, Exact):
         fields = [o.operator() for o in named.values()]
         with watching("photons", told=progress):
-            found = counting.count(
-                model,
-                fields,
-                edges,
-                steady,
-                g1=g1 or shapes is not None,
-                g2=g2 and shapes is None,
-                engine=engine.choose(model)[0],
-                rtol=engine.rtol,
-                memory=engine.memory,
-            )
-        data = Data(tuple(named), edges, steady, engine.name, estimator, shapes=shapes)
+            given: dict[str, Any] = {"engine": engine.choose(model)[0], "rtol": engine.rtol}
+            given |= {"g1": g1 or shapes is not None, "g2": g2 and shapes is None}
+            found = counting.count(model, fields, edges, steady, memory=engine.memory, **given)
         for message in found.facts.get("warnings", ()):
             _check.warn(message)
-        data.stats = {**found.facts, "wall_time": time.perf_counter() - begin}
-        data.stats["truncation"] = "none: the method is exact"
-        return from_counts(found, data)
+        stats = {**found.facts, "wall_time": time.perf_counter() - begin}
+        stats["truncation"] = "none: the method is exact"
+        facts = (tuple(named), edges, steady, engine.name, estimator)
+        return Photons(*facts, stats=stats, shapes=shapes, counts=found)
     if not isinstance(engine, TWA):
         must = f"Method {engine!r} has no output fields"
         raise ValueError(f"{must}; use 'twa' or 'exact', or wf.Flux in `e_ops`.")
-    if (
-        engine.scheme not in ("auto", "splitting")
-        or engine.form != "bloch"
-        or engine.noise != "gaussian"
-    ):
+    plain = engine.form == "bloch" and engine.noise == "gaussian"
+    if engine.scheme not in ("auto", "splitting") or not plain:
         must = 'have scheme="splitting", form="bloch" and noise="gaussian" for output fields'
         _check.fail("method", must, engine)
-    number = seed_of(seed)
-    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    workers = threads_of(threads)
-    step = None if dt is None else _check.positive("dt", dt)
-    request = Request(count, number, single, workers, dt=step)
     with watching("photons", told=False, shown=progress):
         if steady:
             bins_ = edges.size - 1
-            start = _relaxed(model, named, engine, number, relax)
+            start = _relaxed(model, named, engine, request.seed, relax)
             edges = start + edges[1] * np.arange(2 * bins_ + 1)
         run = Run(model, engine, list(named.values()), edges, request, shapes)
         if run.infinite or run.ways:
@@ -217,11 +193,12 @@ def photons(
         if failed > FAILED_LIMIT * count:
             what = f"{failed} of {count} trajectories became non-finite"
             raise ValueError(f"{what}; use a smaller `dt`.")
-        data = Data(tuple(named), edges, steady, engine.name, estimator, count, number, run.dt)
-        data.stats = {**run.facts, "failed": failed, "stopped_because": stopped, "warnings": []}
-        data.shapes = shapes
-        out = from_sums(sums, data, run.infinite)
-        out.references.coarse, out.references.fine = run.pair(g1, g2, steady, data)
+        stats = {**run.facts, "failed": failed, "stopped_because": stopped, "warnings": []}
+        out = Photons(
+            tuple(named), edges, steady, engine.name, estimator, count, request.seed, run.dt,
+            stats, shapes, sums, infinite=run.infinite,
+        )  # fmt: skip
+        out.references.coarse, out.references.fine = run.pair(g1, g2, steady, out)
     out.stats["wall_time"] = time.perf_counter() - begin
     if wanted and out.stats["step_error"] == "nothing: interrupted":
         out.stats["truncation"] = "nothing: interrupted"
@@ -247,8 +224,8 @@ def _compare(
     if known is None:
         return
     out.stats["truncation"] = "the exact chain"
-    data = Data(out.names, edges, out.steady, "exact", out.estimator, shapes=out.shapes)
-    out.references.exact = from_counts(known, data)
+    facts = (out.names, edges, out.steady, "exact", out.estimator)
+    out.references.exact = Photons(*facts, shapes=out.shapes, counts=known)
     if out.shapes is not None and known.g1 is None:
         out.stats["truncation"] = "nothing: the exact chain of modes is not quick"
         return
@@ -340,9 +317,7 @@ def _relaxed(
     for k, jump in enumerate(jumps):
         n = jump.op.dag() * jump.op  # type: ignore[operator]
         ops[str(k)] = n if isinstance(n, Op) else n.sum()
-    with part("coming to rest"):
-        found = steady_state(model, ops, engine, ntraj=512, seed=seed, unique=False)
-    return float(found.stats["relaxed"])
+    return time_to_rest(model, ops, engine, seed)
 
 
 def _warn(out: Photons, model: Model, named: dict[str, Output]) -> None:

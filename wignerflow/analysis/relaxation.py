@@ -3,7 +3,7 @@ r"""Relaxation of trajectories: averages over quarters of a run, and the tests t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from .. import _check
 from ..estimate import announce, tell
 from ..exact.jumps import QuantumJumps
 from ..kernels.grid import Grid
@@ -37,7 +38,17 @@ from ..run.loop import Request
 from ..run.needs import announce_run
 from ..run.pilot import Wanted
 from ..run.pool import available_threads
-from ..solving import FAILED_LIMIT, PlanColumns, gather, members, runs_trajectories
+from ..run.statistics import BATCHES
+from ..solving import (
+    FAILED_LIMIT,
+    PlanColumns,
+    gather,
+    members,
+    runs_trajectories,
+    seed_of,
+    threads_of,
+    trajectories_of,
+)
 from ..solving.columns import Symmetrized
 from .controls import Late, late
 
@@ -51,6 +62,14 @@ SETTLED = 1e-6  # of the largest value: accepted drift of a deterministic method
 LASTING, TURNS = 0.9, 4  # a swing that keeps so much of itself, and turns so often, in half a run
 
 Base = Mapping[str, Op | ArrayOp]
+
+
+def request_of(ntraj: Any, seed: Any, dt: Any, precision: Any, threads: Any) -> Request:
+    """Trajectories, seed, step, precision and threads, checked."""
+    count, number = trajectories_of(ntraj, 2 * BATCHES), seed_of(seed)
+    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
+    step = None if dt is None else _check.positive("dt", dt)
+    return Request(count, number, single, threads_of(threads), dt=step)
 
 
 def other_state(sub: Subsystem, state: State, collective: bool) -> State:
@@ -74,15 +93,22 @@ def other_state(sub: Subsystem, state: State, collective: bool) -> State:
     return Coherent(complex(np.sqrt(state.quanta + 1)))
 
 
-def elsewhere(model: Model) -> Model:
-    """The same master equation from another initial state, with the same J where J is conserved."""
+def _restarted(model: Model, change: Callable[[Subsystem, State], State]) -> Model:
     initial: dict[Any, Any] = {}
-    changing = {jump.op.sub for jump in model.local_jumps}
     for sub, states in model.initial.items():
-        fixed = isinstance(sub, CollectiveSpin) or sub not in changing
-        new = [other_state(sub, s, fixed) for s in states]
+        new = [change(sub, state) for state in states]
         initial[sub] = new[0] if sub.count is None else new
     return model.restarted(initial)
+
+
+def elsewhere(model: Model) -> Model:
+    """The same master equation from another initial state, with the same J where J is conserved."""
+    changing = {jump.op.sub for jump in model.local_jumps}
+
+    def fixed(sub: Subsystem) -> bool:
+        return isinstance(sub, CollectiveSpin) or sub not in changing
+
+    return _restarted(model, lambda sub, state: other_state(sub, state, fixed(sub)))
 
 
 def opposite(model: Model) -> Model:
@@ -90,12 +116,11 @@ def opposite(model: Model) -> Model:
 
     Means that vanish by a symmetry of the own initial state vanish here, too.
     """
-    initial: dict[Any, Any] = {}
-    for sub, states in model.initial.items():
-        whole = isinstance(sub, CollectiveSpin)
-        new = [_opposite(sub, s, 1.0 if whole else 0.6) for s in states]
-        initial[sub] = new[0] if sub.count is None else new
-    return model.restarted(initial)
+
+    def length(sub: Subsystem) -> float:
+        return 1.0 if isinstance(sub, CollectiveSpin) else 0.6
+
+    return _restarted(model, lambda sub, state: _opposite(sub, state, length(sub)))
 
 
 def _opposite(sub: Subsystem, state: State, length: float) -> State:
@@ -128,10 +153,7 @@ class Runner:
         model: Model,
         same: Symmetrized,
         plan: Plan,
-        seed: int,
-        single: bool,
-        threads: int | None,
-        dt: float | None,
+        request: Request,
         device: str | None = None,
         controls: bool | None = False,
     ):
@@ -142,8 +164,9 @@ class Runner:
         self.engine, self.base, self.plan, self.equal = engine, same.base, plan, same.equal
         self.device = default_device() if device is None and runs_trajectories(engine) else device
         self.model = model
-        self.seed, self.single, self.threads, self.dt = seed, single, threads, dt
-        self.first = dt  # of runs whose steps are extrapolated
+        self.seed, self.threads, self.dt = request.seed, request.threads, request.dt
+        self.single = request.single and engine.stochastic  # mean field: see ``read_options``
+        self.first = request.dt  # of runs whose steps are extrapolated
         self.slots = plan.slots()
         self.every = np.arange(plan.channels)
         self.lowered: dict[int, Any] = {}

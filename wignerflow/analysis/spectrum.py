@@ -27,8 +27,7 @@ from ..model.operators import Op
 from ..result import AccuracyWarning, format_value, stated
 from ..result.accuracy import BY_THE_METHOD, inaccurate
 from .correlation import correlation
-from .correlation_result import Correlation, at
-from .correlation_sums import jackknife
+from .correlation_result import Correlation, at, jackknife
 
 if TYPE_CHECKING:
     import xarray

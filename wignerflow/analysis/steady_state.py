@@ -49,17 +49,15 @@ from ..solving import (
     plain_form,
     resolve_method,
     runs_trajectories,
-    seed_of,
-    threads_of,
-    trajectories_of,
     watching,
 )
 from ..solving.columns import Symmetrized
 from ..solving.options import truncation_of
 from .controls import Controlled, Late, control
 from .periodic_state import PeriodicRunner, Phases, alone, eigenvector
-from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation
+from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation, request_of
 from .steady_value import SteadyState as SteadyState
+from .steady_value import assembled, certain
 
 DOUBLINGS = 16
 AGREE = 1e-4  # of the largest mean: cumulants from two initial states
@@ -150,12 +148,7 @@ def steady_state(
         engine, why = choose_method(model, np.array([0.0, period or 1.0]), base)
     else:
         engine = resolve_method(method)
-    count = trajectories_of(ntraj, 2 * BATCHES)
-    number = seed_of(seed)
-    step = None if dt is None else _check.positive("dt", dt)
-    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
-    single = single and engine.stochastic  # mean field: see ``read_options``
-    workers = threads_of(threads)
+    request = request_of(ntraj, seed, dt, precision, threads)
     known = None if relax is None else _check.positive("relax", relax)
     limit = None if timeout is None else _check.positive("timeout", timeout)
     if controls not in (None, True, False):
@@ -193,7 +186,7 @@ def steady_state(
         elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
             average = symmetrize and phases is None
             same = Symmetrized.of(model, base, plan, engine, 1) if average else Symmetrized(base)
-            given = (same, plan, number, single, workers, step, device)
+            given = (same, plan, request, device)
             if phases is None:
                 runner = Runner(engine, model, *given, controls)
             else:
@@ -201,7 +194,7 @@ def steady_state(
             if controls and not runner.controls:
                 why_not = f"Controls do not apply: {runner.uncontrolled}."
                 _check.fail("controls", "be None or False for this model and method", True, why_not)
-            out = _relaxed(runner, count, unique, known, deadline)
+            out = _relaxed(runner, request.ntraj, unique, known, deadline)
             if same.note is not None:
                 out.stats["notes"] = [same.note]
         else:
@@ -218,7 +211,7 @@ def steady_state(
     for message in out.stats.setdefault("warnings", []):
         _check.warn(message)
     if stated:
-        from .steady_truncation import state
+        from .truncations import state_steady
 
         again = partial(
             steady_state, seed=1, unique=False, controls=controls, precision=precision,
@@ -226,8 +219,17 @@ def steady_state(
         )  # fmt: skip
         values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
         named = dict(zip(names, values, strict=True))
-        state(out, engine, model, named, base, plan, stated == "full", again, phases)
+        state_steady(out, engine, model, named, base, plan, stated == "full", again, phases)
     return out
+
+
+def time_to_rest(model: Model, ops: dict[str, Any], engine: Any, seed: int) -> float:
+    """Time from which the steady state holds that the model's own initial state reaches."""
+    with part("coming to rest"):
+        found = steady_state(
+            model, ops, engine, ntraj=512, seed=seed, unique=False, truncation=False
+        )
+    return float(found.stats["relaxed"])
 
 
 # ---------------------------------------------------------------- null vector
@@ -235,23 +237,12 @@ def steady_state(
 
 def _null_vector(engine: Exact, model: Model, base: Base, plan: Plan, unique: bool) -> SteadyState:
     solution = engine.steady_state(model, members(base), unique=unique)
-    values = {k: np.asarray(v)[None] for k, v in gather(base, solution.expect).items()}
-    expect, sem, _ = assemble_exact(plan, values)
     stats = dict(solution.stats)
     same = (
         "the same from a random start" if stats["unique"] else "one of several: the long-time mean"
     )
     stats["known"] = f"Null vector of the Lindbladian, residual {stats['residual']:.0e}; {same}."
-    return SteadyState(
-        _first(expect), _first(sem), engine.name, step_error=_first(sem), stats=stats
-    )
-
-
-def _first(values: Mapping[str, NDArray]) -> Values:
-    out = Values()
-    for name, value in values.items():
-        out[name] = value[0]
-    return out
+    return certain(assembled(base, plan, solution.expect), engine.name, stats)
 
 
 # ---------------------------------------------------------------- moments
@@ -286,16 +277,13 @@ def _moments(
             f"and the opposite one lead to means that differ by {apart:.3g}. Pass `unique=False` "
             "for what the model's own initial state reaches."
         )
-    expect, sem, _ = assemble_exact(plan, means[0])
     stats = {**found[0].stats, "unique": unique}
     stats["known"] = (
         f"Moments integrated to t = {stats['relaxed']:.4g}: they moved by {stats['drift']:.0e} of "
         "the largest over the second half"
         + (", and are the same from the opposite initial state." if unique else ".")
     )
-    return SteadyState(
-        _first(expect), _first(sem), engine.name, step_error=_first(sem), stats=stats
-    )
+    return certain(assembled(base, plan, found[0].expect), engine.name, stats)
 
 
 # ---------------------------------------------------------------- trajectories

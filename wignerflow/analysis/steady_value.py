@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..html import table
+from ..observables import Plan, assemble_exact
 from ..result import ByName, Values, format_value, stated
+from ..solving import gather
 
 if TYPE_CHECKING:
     import xarray
@@ -95,3 +98,15 @@ class SteadyState(ByName):
             errors = stated(self.step_error.get(name), self.truncation.get(name))
             rows.append((name, text + errors))
         return rows
+
+
+def assembled(base: Any, plan: Plan, expect: Mapping[str, Any]) -> dict[str, Any]:
+    """Observables from means of operators that have no sampling errors."""
+    values = {k: np.asarray(v)[None] for k, v in gather(base, expect).items()}
+    return {n: v[0] for n, v in assemble_exact(plan, values)[0].items()}
+
+
+def certain(expect: Mapping[str, Any], method: str, stats: dict[str, Any]) -> SteadyState:
+    """Values without errors of sampling and step."""
+    none = Values({n: np.zeros(np.shape(v)) for n, v in expect.items()})
+    return SteadyState(Values(expect), none, method, step_error=none, stats=stats)

@@ -19,10 +19,6 @@ from .entry import Made, family
 Jumps = list[Jump | LocalJump]
 
 
-def _until(N: float, noise: float) -> float:
-    return 3 / N
-
-
 @family("domain wall", (5, 8), [{"anisotropy": 0.0}, {"anisotropy": 1.5}], 3.0, True)
 def wall(M: float, anisotropy: float) -> Made:
     """Half of an open chain is up; excitations hop and dephase."""

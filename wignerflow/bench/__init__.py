@@ -14,12 +14,11 @@ from . import (
     chain,
     exact,
     levels,
-    light,
+    peers,
     report,
     speed,
     spins,
     startup,
-    waiting,
 )
 from .report import Section
 
@@ -34,8 +33,8 @@ PARTS: dict[str, tuple[str, Callable[[bool], Section]]] = {
     "exact": ("exact engines", exact.section),
     "levels": ("emitters with levels", levels.section),
     "clusters": ("clusters of spins", accuracy.clusters),
-    "light": ("output fields and delayed links", light.section),
-    "waiting": ("what one plot costs here and elsewhere", waiting.section),
+    "light": ("output fields and delayed links", chain.light),
+    "waiting": ("what one plot costs here and elsewhere", peers.section),
     "startup": ("start and memory", startup.section),
 }
 

@@ -1,4 +1,4 @@
-"""Cost of a chain of ensembles on a waveguide, per ensemble, trajectory and step."""
+"""Cost of a chain of ensembles on a waveguide, and of its light and of delayed links beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..compiler import build
 from ..figures.ruks import chain_model, emissions
 from ..kernels import rng
 from ..run.pool import available_threads
-from .report import Entry, Section, Time, entry, measure
+from .report import Entry, Section, Time, entry, measure, race
 from .startup import fresh
 
 SIZES = (10, 100, 1000, 10_000)
@@ -140,3 +140,84 @@ def _fresh_processes(quick: bool) -> list[Entry]:
     what = "peak memory of ruks-4d, M = 500, 500 trajectories"
     out.append(Entry("chain_memory", what, peak, "MiB", at_most=2000))
     return out
+
+
+# ---------------------------------------------------------------- output fields, delayed links
+
+FEW, TURN = 50, 0.3
+#: Bins, steps in each, and ensembles of the runs with records.
+BINS, WITHIN, RECORDED = 200, 5, 30
+#: Ensembles of the runs with links, and their delays in steps.
+LINKED, DELAYS = 100, (4, 40, 3.7)
+
+
+def _burst(M: int, delay: float | None) -> tuple[Any, wf.Model, Any]:
+    chain = wf.Ensemble(FEW, count=M, name="chain")
+    if delay is None:
+        H, jumps = wf.waveguide(chain, TURN, 1.0)
+        return chain, wf.Model(H, jumps, initial={chain: wf.up}), jumps
+    line = wf.Line(chain, delays=delay, rate=1.0, phases=TURN)
+    return chain, wf.Model(jumps=line.jumps, links=line.links, initial={chain: wf.up}), line.outputs
+
+
+def _step(M: int) -> float:
+    return 0.125 / (FEW * M)
+
+
+def plain(M: int, steps: int, ntraj: int, delay: float | None = None) -> Callable[[], Time]:
+    """A function that runs a burst of M ensembles: seconds."""
+    chain, model, _ = _burst(M, delay)
+    dt = _step(M)
+
+    def run() -> None:
+        wf.solve(
+            model, [0.0, steps * dt], e_ops={"inversion": chain.Jz.sum()}, ntraj=ntraj, seed=7,
+            dt=dt, threads=1, progress=False, truncation=False,
+        )  # fmt: skip
+
+    return lambda: measure(run)
+
+
+def recorded(M: int, ntraj: int, outputs: int) -> Callable[[], Time]:
+    """The same with the light of one or both jumps in bins: seconds."""
+    _, model, jumps = _burst(M, None)
+    dt = _step(M)
+    bins = WITHIN * dt * np.arange(BINS + 1)
+    named = dict(zip("FB", jumps[:outputs], strict=False))
+
+    def run() -> None:
+        wf.photons(
+            model, named, bins=bins, ntraj=ntraj, seed=7, dt=dt, threads=1, g1=False, g2=False
+        )
+
+    return lambda: measure(run)
+
+
+def light(quick: bool) -> Section:
+    """Ratios of processor time to the plain run, taken in turn."""
+    repeats = 3 if quick else 7
+    entries = []
+    ntraj = 8192  # few would show what a run costs before it begins
+    ours = plain(RECORDED, BINS * WITHIN, ntraj)
+    ours()
+    for outputs, bound in ((1, 1.3), (2, None)):
+        theirs = recorded(RECORDED, ntraj, outputs)
+        theirs()
+        what = f"{BINS} bins of {outputs} output{'s' if outputs > 1 else ''}, M = {RECORDED}"
+        values = race(ours, theirs, repeats).ratios("cpu")
+        entries.append(entry(f"bins_{outputs}", what, values, at_most=bound))
+    steps, ntraj = 500, 2048
+    ours = plain(LINKED, steps, ntraj)
+    ours()
+    for delay in DELAYS:
+        theirs = plain(LINKED, steps, ntraj, delay * _step(LINKED))
+        theirs()
+        what = f"links both ways, {delay:g} steps of delay, M = {LINKED}"
+        values = race(ours, theirs, repeats).ratios("cpu")
+        entries.append(entry(f"links_{delay:g}", what, values, at_most=1.5))
+    return Section(
+        "Output fields and delayed links",
+        entries,
+        f"Burst of M ensembles of {FEW} on a waveguide, one core, single precision: processor time "
+        f"over that of the run without; {BINS} bins of {WITHIN} steps, g1 and g2 apart.",
+    )

@@ -24,7 +24,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..compiler.targets import nvidia
-from ..figures import ruks_4d
+from ..figures import REGISTRY
 from ..figures.ruks import chain_model, emissions, laser
 from ..kernels.card import about, unavailable
 from ..kernels.cuda import CudaKernel
@@ -202,7 +202,7 @@ def rates(quick: bool) -> Section:
     if not quick:
         start = time.perf_counter()
         with using_device("cuda"):
-            ruks_4d.FIGURE.make()
+            REGISTRY["ruks-4d"].make()
         seconds = time.perf_counter() - start
         entries.append(Entry("gpu_ruks_4d", "ruks-4d complete", seconds, "s", at_most=90))
     note = "Trajectory-steps, or for chains ensemble-steps, per second; single precision."

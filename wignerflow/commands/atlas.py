@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Solve, print, write."""
     from ..atlas import entries, page, quick
-    from ..atlas.kept import kept_rows
+    from ..atlas.table import kept_rows
 
     todo = quick() if options.quick else entries()
     if options.part is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import _check
 from ..files import write_atomic
-from . import UsageError
+from . import UsageError, prepare
 
 
 def add(commands: Any, at_least: Any, seed: Any) -> None:
@@ -165,15 +165,7 @@ def _draw(result: Any, path: Path) -> None:
 
 def _prepare(files: list[Path]) -> None:
     """Find out before any work that the files cannot be written."""
-    folder = files[0].parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the folder {str(folder)!r} cannot be made: {error.strerror or error}."
-        ) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"the folder {str(folder)!r} cannot be written.")
+    prepare(files[0].parent)
     for file in files:
         if file.is_dir():
             raise UsageError(f"{str(file)!r} is a folder; the result needs that name.")

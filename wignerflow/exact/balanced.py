@@ -17,7 +17,7 @@ from ..model.levels import Levels
 from ..model.model import Model
 from ..model.op import Op
 from ..model.words import levels_of
-from .symmetric import PURE
+from .boxes import PURE
 
 #: Numbers that a count may take; beyond, all elements are counted.
 WORK = 2_000_000

@@ -8,53 +8,24 @@ expectation values depend. Memory is estimated first, and a model that does not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
-from ..model.pulses import pulse_times, stirred
-from ..model.subsystems import Mode
-from ..model.timescales import points, reading_step
-from . import propagate, pulsed, reach
-from .cutoffs import Cutoffs, edge_stats, guess_cutoffs, strides, widened
-from .factors import RealFactors
-from .ladder import Basis, Ladder, Site, Times
+from ..model.pulses import stirred
+from . import pulsed, reach
+from .cutoffs import Cutoffs, strides
+from .ladder import Basis, Ladder, Times
 from .liouvillian import Terms, lower
-from .memory import MEMORY, TooLarge, check_sites, density_matrix
-from .solution import ExactSolution
+from .propagate import Readings
+from .solution import MEMORY, density_matrix
 
 #: Bytes per component (vectors) and per matrix entry (two copies while sorting).
 _PER_COMPONENT, _PER_ENTRY = 120, 26
-#: Largest population at the edge of a mode that passes without a larger cutoff, and the number of
-#: times between outputs at which it is looked at.
-EDGE, LOOKS = 1e-7, 201
-READS = 3  # places of a step at least, evenly, at which the integrator reads coefficients
-
-
-@dataclass
-class Functionals:
-    """W y are numbers; observable k at time t is the sum over its pieces of f(t) * (Wy)."""
-
-    W: scipy.sparse.csr_matrix
-    pieces: list[tuple[int, Times, int, int]]  # observable, time coefficients, row of Re, row of Im
-    edges: list[int]  # rows with the population at the edge, per mode
-    trace: int
-
-    def values(self, numbers: NDArray[np.float64], tlist: NDArray[np.float64], K: int) -> Any:
-        """Expectation values, shape (K, T), from numbers of shape (T, rows)."""
-        out = np.zeros((K, tlist.size), complex)
-        for k, times, re, im in self.pieces:
-            part = numbers[:, re] + 1j * numbers[:, im]
-            for coefficient in times:
-                part = part * coefficient(tlist)
-            out[k] += part
-        return out
 
 
 class BlockSystem:
@@ -91,7 +62,7 @@ class BlockSystem:
         self.groups: list[tuple[Times, bool]] = []
         plans = []
         for times in self.terms.groups:
-            arguments = self.terms.plan(times).arguments
+            arguments = self.terms.plan(times)
             self.groups.append((times, False))
             plans.append((0, arguments))
             if any(not c.is_real for c in times):
@@ -103,11 +74,11 @@ class BlockSystem:
         need = self.components.size * _PER_COMPONENT + entries * _PER_ENTRY
         if self.components.size > limit or entries > most or need > memory:
             raise density_matrix(need, memory)
-        self.stats = {"reached": int(self.components.size)}
+        self.reached = int(self.components.size)
         self.matrices = [reach.matrix(self.components, turn, a) for turn, a in plans]
         self.y = np.zeros(self.components.size)
         self.y[np.searchsorted(self.components, components)] = values
-        self.functionals = self._functionals()
+        self.reads = self._readings()
 
     @property
     def size(self) -> int:
@@ -129,7 +100,7 @@ class BlockSystem:
             col = np.add.outer(col, b_s * t.strides[k]).ravel()
             value = np.multiply.outer(value, v_s).ravel()
         lower_half = (row >= col) & (np.abs(value) > 1e-18)
-        code = ((block * t.kets + row) * t.kets + col)[lower_half]
+        code = t.join(block, row, col)[lower_half]
         value, off = value[lower_half], (row != col)[lower_half]
         # rounding of phases must not count as a second part
         re = np.abs(value.real) > 1e-15 * np.abs(value)
@@ -142,8 +113,7 @@ class BlockSystem:
     def digits(self) -> tuple[list[Any], list[Any], list[Any], Any]:
         """Block, row and col number per site of every component, and its part (0 or 1)."""
         t = self.terms
-        code = self.components >> 1
-        col, row, block = code % t.kets, code // t.kets % t.kets, code // t.kets**2
+        block, row, col = t.split(self.components >> 1)
         out: list[list[Any]] = [[], [], []]
         for k in range(len(self.basis.sites)):
             out[0].append(block // t.block_strides[k] % t.blocks[k])
@@ -151,17 +121,12 @@ class BlockSystem:
             out[2].append(col // t.strides[k] % t.dims[k])
         return out[0], out[1], out[2], self.components & 1
 
-    def _functionals(self) -> Functionals:
+    def _readings(self) -> Readings:
         blocks, kets, bras, part = self.digits()
         t = self.terms
-        code = self.components >> 1
-        step = code % t.kets - code // t.kets % t.kets  # col - row
+        _, row, col = t.split(self.components >> 1)
+        step = col - row
         off = step != 0
-        rows: list[Any] = []
-
-        def add(vector: NDArray[np.float64]) -> int:
-            rows.append(scipy.sparse.csr_matrix(vector))
-            return len(rows) - 1
 
         def weights(group: dict[Ladder, complex]) -> NDArray[np.complex128]:
             """Tr(O rho) as a sum over components."""
@@ -179,24 +144,28 @@ class BlockSystem:
                     out[hit] += value * imaginary
             return out
 
-        pieces = []
+        diagonal = (step == 0).astype(float)
+        rows, pieces, edges = [scipy.sparse.csr_matrix(diagonal)], [], []
         for k, op in enumerate(self.ops.values()):
             for times, group in self.basis.expand(op).items():
                 w = weights(group)
-                pieces.append((k, times, add(w.real), add(w.imag)))
-        diagonal = (step == 0).astype(float)
-        edges = []
+                pieces.append((k, times, len(rows)))
+                rows += [scipy.sparse.csr_matrix(w.real), scipy.sparse.csr_matrix(w.imag)]
         for k, width in strides(self.model, self.basis).items():
-            edges.append(add(diagonal * (kets[k] >= self.basis.sites[k].dim - width)))
-        trace = add(diagonal)
-        W = scipy.sparse.vstack(rows, format="csr")
-        W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
-        return Functionals(W, pieces, edges, trace)
+            site = self.basis.sites[k]
+            edges.append((len(rows), site.place, site.label, site.dim))
+            rows.append(scipy.sparse.csr_matrix(diagonal * (kets[k] >= site.dim - width)))
+        return Readings.of(rows, pieces, edges)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its size."""
+        return {"engine": "blocks", "reached": self.reached, "components": self.size}
 
     def restrict(self) -> None:
         """Drop components on which no functional depends."""
         wanted = np.zeros(self.size, bool)
-        wanted[self.functionals.W.indices] = True
+        wanted[self.reads.W.indices] = True
         keep = (
             np.flatnonzero(reach.needed(self.matrices, wanted)) if self.matrices else np.arange(0)
         )
@@ -204,134 +173,33 @@ class BlockSystem:
             return
         self.components, self.y = self.components[keep], self.y[keep]
         self.matrices = [m[keep][:, keep] for m in self.matrices]
-        self.functionals.W = self.functionals.W[:, keep]
+        self.reads.W = self.reads.W[:, keep]
 
     def generator(self) -> scipy.sparse.csr_matrix:
         """The matrix of a model that is constant in time."""
-        total = scipy.sparse.csr_matrix((self.size, self.size))
-        for m in pulsed.unmarked(self, self.marks):
-            total = total + m
-        return total.tocsr()
+        return pulsed.generator(self)
 
 
-def refuses(model: Model) -> str | None:
-    """Why block density matrices cannot treat ``model``; None (memory is checked when solving)."""
-    return None
+def restricted(
+    model: Model, ops: dict[str, Op], cutoffs: Cutoffs | None = None, memory: float = MEMORY
+) -> BlockSystem:
+    """The system on the components that ``ops`` see."""
+    system = BlockSystem(model, ops, cutoffs, memory)
+    system.restrict()
+    return system
 
 
-def check_rates(model: Model, times: NDArray[np.float64]) -> None:
-    """Time-dependent rates must be real and not negative.
-
-    Raises:
-        ValueError: at the first of ``times`` where one is not.
-    """
-    rates = [r for _, r in model.channels()] + [c.rate for c in model.local_channels()]
-    for rate in rates:
-        if isinstance(rate, Coef):
-            rate.rates(times)
-
-
-def solve(
-    model: Model,
-    tlist: NDArray[np.float64],
-    ops: dict[str, Op],
-    *,
-    rtol: float = 1e-8,
-    memory: float = MEMORY,
-) -> ExactSolution:
-    """Expectation values of ``ops`` by block density matrices.
-
-    Modes without a cutoff get one such that the population at their edge stays below 1e-7 at all
-    times, also between those of ``tlist``; ``stats["cutoffs"]`` and ``stats["edge"]`` report it.
+def check_sites(basis: Basis, memory: float) -> None:
+    """Refuse what already the tables or the initial density matrices of single sites exceed.
 
     Raises:
-        TooLarge: the density matrix does not fit into memory, with the cutoffs that modes need.
+        TooLarge: with a lower bound of the memory.
     """
-    cutoffs = guess_cutoffs(model)
-    check_rates(model, points(float(tlist[0]), float(tlist[-1])))
-    times = tlist
-    if any(isinstance(sub, Mode) for sub in model.initial):
-        times = pulse_times(model, np.union1d(tlist, np.linspace(tlist[0], tlist[-1], LOOKS)))
-    edges: list[tuple[Site, float]] = []
-    while True:
-        try:
-            system = BlockSystem(model, ops, cutoffs, memory)
-            system.restrict()
-        except TooLarge as error:
-            raise uncertified(error, edges) from None
-        numbers, _, counts = evolve(system, times, rtol, bool(cutoffs))
-        edges = edge_populations(system, numbers)
-        if not widen(edges, cutoffs):
-            break
-    numbers = numbers[np.searchsorted(times, tlist)]
-    trace = numbers[:, system.functionals.trace]
-    stats: dict[str, Any] = {
-        "engine": "blocks",
-        **system.stats,
-        "components": system.size,
-        **counts,
-        "trace_error": float(np.abs(trace - 1).max()),
-        **edge_stats(edges),
-    }
-    return ExactSolution.build(ops, system.functionals.values(numbers, tlist, len(ops)), stats)
-
-
-def edge_populations(system: BlockSystem, numbers: NDArray[np.float64]) -> list[tuple[Site, float]]:
-    """Every mode with the largest population at its edge."""
-    edges = numbers[:, system.functionals.edges].max(axis=0, initial=0.0)
-    modes = [s for s in system.basis.sites if s.kind == "mode"]
-    return list(zip(modes, map(float, edges), strict=True))
-
-
-def widen(edges: list[tuple[Site, float]], cutoffs: Cutoffs) -> bool:
-    """Raise the cutoffs that were chosen here and proved too small; False if none did."""
-    narrow = [s for s, e in edges if e > EDGE and (s.sub, s.m) in cutoffs]
-    for s in narrow:
-        cutoffs[s.sub, s.m] = widened(cutoffs[s.sub, s.m])
-    return bool(narrow)
-
-
-def uncertified(error: TooLarge, edges: list[tuple[Site, float]]) -> TooLarge:
-    """The refusal, with the modes whose cutoffs made the density matrix so large."""
-    for s, e in edges:
-        if e > EDGE:
-            return TooLarge(
-                f"{error} The cutoff of mode {s.label!r} cannot be certified: with {s.dim} Fock "
-                f"states the highest hold {e:.2g}."
-            )
-    return error
-
-
-def evolve(
-    system: BlockSystem, tlist: NDArray[np.float64], rtol: float, early: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
-    """Numbers at all times, and the state at the last.
-
-    ``early`` gives up as soon as the edge of a mode fills.
-    """
-    W, edges = system.functionals.W, system.functionals.edges
-
-    def lost(numbers: NDArray[np.float64]) -> bool:
-        return early and bool(np.any(numbers[edges] > 100 * EDGE))
-
-    return propagated(system, W, tlist, rtol, lost)
-
-
-def propagated(
-    system: Any, W: scipy.sparse.csr_matrix, tlist: NDArray[np.float64], rtol: float, lost: Any
-) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
-    """Numbers W y at all times, the state at the last, and counts, of a system of any engine."""
-    coefficients, pulses = system.base.coefficients, system.base.pulses
-    constant = None if coefficients else system.generator()
-
-    def between(y: Any, times: Any) -> tuple[Any, Any, dict[str, float]]:
-        if constant is not None:
-            return propagate.constant(constant, W, y, times, rtol, lost)
-        start, stop = float(times[0]), float(times[-1])
-        largest = reading_step(coefficients, start, stop, READS)
-        matrices = system.matrices, RealFactors(system.groups)
-        return propagate.adaptive(*matrices, W, y, times, rtol, largest, coefficients, lost)
-
-    if not pulses:
-        return between(system.y, tlist)
-    return pulsed.run(system, pulses, system.marks, between, W, tlist, rtol)
+    need = 0.0
+    for site in basis.sites:
+        need += 12 * 8.0 * site.blocks * site.dim  # a dozen tables of matrix elements
+        if site.kind == "mode" or not site.is_diagonal:
+            blocks = site.blocks if site.is_mixed else 1
+            need += 3 * 16.0 * sum((site.dim - 2.0 * j) ** 2 for j in range(blocks))
+    if need > memory:
+        raise density_matrix(need, memory)

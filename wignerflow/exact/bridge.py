@@ -23,7 +23,7 @@ from ..model.states import BlochState, State, up
 from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Subsystem
 from ..model.words import levels_of
 from . import mode_states
-from .factors import Factors
+from .pieces import Factors
 
 #: Largest Hilbert-space dimension that is built.
 LARGEST = 2**13

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 import scipy
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
-from .factors import Factors
 from .ladder import Basis, Times
 from .liouvillian import Terms, lower
-from .memory import TooLarge, density_matrix
+from .pieces import Factors
+from .solution import TooLarge, density_matrix
 
 Complex = NDArray[np.complex128]
 Codes = NDArray[np.int64]
@@ -22,17 +22,10 @@ Codes = NDArray[np.int64]
 Level = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-class Family(Protocol):
-    """Terms of a superoperator, by their products of time coefficients."""
-
-    groups: Any
-
-
-F = TypeVar("F", bound=Family)
-
-
-class Elements(Generic[F]):
+class Elements:
     """Superoperators of a model on complex elements of its density matrix, which have codes.
+
+    Terms of a superoperator stand in its ``groups``, by their products of time coefficients.
 
     Attributes:
         generator: of the model.
@@ -41,14 +34,14 @@ class Elements(Generic[F]):
         memory: limit in bytes.
     """
 
-    generator: F
-    left: list[F]
-    right: list[F]
-    jump: list[F]
+    generator: Any
+    left: list[Any]
+    right: list[Any]
+    jump: list[Any]
     count: int
     memory: float
 
-    def images(self, terms: F, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
+    def images(self, terms: Any, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
         """Targets, positions of their sources, and values of one group of terms."""
         raise NotImplementedError
 
@@ -64,7 +57,7 @@ class Elements(Generic[F]):
     def _sets(self) -> dict[Any, Codes]:
         return {}
 
-    def closed(self, start: Codes, *families: F) -> Codes:
+    def closed(self, start: Codes, *families: Any) -> Codes:
         """All elements reached from ``start`` under the generator (and ``families``), sorted."""
         known = frontier = np.unique(start)
         while frontier.size:
@@ -93,7 +86,7 @@ class Elements(Generic[F]):
                 self._sets[key] = self.closed(np.concatenate(parts))
         return self._sets[key]
 
-    def parents(self, level: Level) -> list[tuple[int, F, Level]]:
+    def parents(self, level: Level) -> list[tuple[int, Any, Level]]:
         """(k, K, level) of every operator that leads to a level, and the level it comes from."""
         out = []
         for side, family in enumerate((self.left, self.right)):
@@ -107,7 +100,7 @@ class Elements(Generic[F]):
     # -- matrices -------------------------------------------------------------------------------
 
     def matrix(
-        self, terms: F, source: Codes, target: Codes
+        self, terms: Any, source: Codes, target: Codes
     ) -> dict[Times, scipy.sparse.csr_matrix]:
         """From the elements ``source`` to ``target`` (others are dropped), by time coefficients."""
         out = {}
@@ -121,7 +114,7 @@ class Elements(Generic[F]):
         return out
 
 
-class BlockElements(Elements[Terms]):
+class BlockElements(Elements):
     """Of block density matrices.
 
     Args:
@@ -148,15 +141,10 @@ class BlockElements(Elements[Terms]):
             self.left.append(left)
             self.right.append(right)
             self.jump.append(jump)
-        self.kets = self.generator.kets
 
     def images(self, terms: Terms, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
         """See ``Elements``."""
-        col, row, block = (
-            codes % self.kets,
-            codes // self.kets % self.kets,
-            codes // self.kets**2,
-        )
+        block, row, col = terms.split(codes)
         digit = [row, col]
         targets, sources, values = [], [], []
         for (d_block, d_row, d_col), products in terms.groups[times].items():
@@ -171,8 +159,7 @@ class BlockElements(Elements[Terms]):
                 value += part
                 size = np.maximum(size, np.abs(part))
             hit = np.abs(value) > 1e-14 * size
-            place = (block + d_block) * self.kets + row + d_row
-            targets.append((place * self.kets + col + d_col)[hit])
+            targets.append(terms.join(block + d_block, row + d_row, col + d_col)[hit])
             sources.append(np.flatnonzero(hit))
             values.append(value[hit])
         if not targets:
@@ -181,7 +168,8 @@ class BlockElements(Elements[Terms]):
 
     def trace(self, codes: Codes) -> NDArray[np.float64]:
         """See ``Elements``."""
-        return (codes % self.kets == codes // self.kets % self.kets).astype(float)
+        _, row, col = self.generator.split(codes)
+        return np.asarray((row == col).astype(float))
 
     def too_large(self, need: float) -> TooLarge:
         """See ``Elements``."""

@@ -14,8 +14,7 @@ References: Gillespie, J. Phys. Chem. 81, 2340 (1977); Lewis and Shedler, Naval 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +84,8 @@ def draw_along(site: Site, length: float, rng: np.random.Generator) -> tuple[flo
     return float(rng.choice(lengths, p=weight / weight.sum())), float(M)
 
 
-@dataclass
-class Process:
-    """The transitions of a classical jump process, as arrays for compiled code.
+class Process(NamedTuple):
+    """The transitions of a classical jump process, as arrays in the order of :func:`_run`.
 
     Transition k is collective (``local[k, 0] == -1``; its amplitude is a sum of words, each a
     product of letters on sites) or local on site ``local[k, 0]`` with component ``local[k, 1]`` and
@@ -106,22 +104,6 @@ class Process:
     letter_first: NDArray[np.int64]
     letters: NDArray[np.int64]
     emitters: Array
-
-    @property
-    def arguments(self) -> tuple[NDArray[Any], ...]:
-        """In the order of :func:`_run`."""
-        return (
-            self.rate,
-            self.time,
-            self.local,
-            self.dJ,
-            self.dM,
-            self.word_first,
-            self.coefficient,
-            self.letter_first,
-            self.letters,
-            self.emitters,
-        )
 
 
 def process(model: Model, basis: Basis) -> Process:
@@ -332,7 +314,7 @@ def trajectories(
     _run(
         leave, starts[..., 0].copy(), starts[..., 1].copy(), np.uint64(seed),
         np.array(numbers, np.uint64), times, out, jumps, np.zeros(p.rate.size),
-        np.zeros(len(basis.sites)), *p.arguments, *pieces.arguments,
+        np.zeros(len(basis.sites)), *p[1:], *pieces.arguments,
     )  # fmt: skip
     return out, int(jumps[0])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,31 +19,6 @@ Values = NDArray[np.complex128]
 
 class _Late(Exception):
     """The time is up."""
-
-
-class Runs(Protocol):
-    """Chunks of runs."""
-
-    times: NDArray[np.float64]
-
-    @property
-    def wanted(self) -> int:
-        """Values at every time."""
-
-    def __call__(self, numbers: range, /) -> Values:
-        """Those (runs, K, T) of the runs of these numbers."""
-
-    def seconds(self) -> float:
-        """Of one run, before any."""
-
-    def settle(self, crew: Crew) -> bool:
-        """Choose what runs need, such as cutoffs, by a few of them; whether it changed."""
-
-    def widen(self, mean: Values) -> bool:
-        """Whether means say that all must be done again, with larger cutoffs."""
-
-    def stop(self) -> None:
-        """Leave what is under way, for good."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +47,52 @@ class Moments:
         return np.asarray(np.sqrt(self.square / (self.n - 1) / self.n))
 
 
-class Stoppable:
-    """What both kinds of runs share: jumps made, by the first number of a chunk, and ``leave``."""
+class Runs:
+    """Chunks of runs.
+
+    Attributes:
+        times: at which there are values.
+        jumps: made, by the first number of a chunk.
+        leave: not zero from when on what is under way is left, for good.
+    """
+
+    times: NDArray[np.float64]
 
     def __init__(self) -> None:
         self.jumps: dict[int, int] = {}
         self.leave = np.zeros(1, np.int64)
+
+    @property
+    def wanted(self) -> int:
+        """Values at every time."""
+        raise NotImplementedError
+
+    def __call__(self, numbers: range, /) -> Values:
+        """Those (runs, K, T) of the runs of these numbers."""
+        raise NotImplementedError
+
+    def seconds(self) -> float:
+        """Of one run, before any."""
+        raise NotImplementedError
+
+    def settle(self, crew: Crew) -> bool:
+        """Choose what runs need, such as cutoffs, by a few of them; whether it changed."""
+        return False
+
+    def widen(self, mean: Values) -> bool:
+        """Whether means say that all must be done again, with larger cutoffs."""
+        return False
+
+    def stats(self, total: Moments) -> dict[str, Any]:
+        """Facts about all runs."""
+        return {}
 
     def counted(self, ntraj: int) -> int:
         """Jumps of the first ``ntraj`` runs."""
         return sum(n for first, n in self.jumps.items() if first < ntraj)
 
     def stop(self) -> None:
-        """See ``Runs``."""
+        """Leave what is under way."""
         self.leave[0] = 1
 
 

@@ -35,8 +35,8 @@ from ..estimate import announce, check_time
 from ..model.model import Model
 from ..model.operators import Op
 from .chain import Chain, Codes, Complex, Elements, Level
-from .memory import MEMORY
 from .regression import held_by
+from .solution import MEMORY
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Counter:
 
     def __init__(
         self,
-        elements: Elements[Any],
+        elements: Elements,
         codes: Codes,
         values: Complex,
         edges: NDArray[np.float64],

@@ -7,18 +7,29 @@ moves the photon number (at least two states), so that no process can step over 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.subsystems import Mode, Subsystem
-from .ladder import Basis, Site, shift
+from .ladder import Basis, shift
 from .mode_states import SPREAD, is_mixed
+from .solution import TooLarge
 
 Cutoffs = dict[tuple[Subsystem, int], int]
 
-#: Population at the edge above which a result with a cutoff of the user's is warned about.
-WARN = 1e-5
+#: Largest population at the edge that passes without a larger cutoff, and the one above which a
+#: result with a cutoff of the user's is warned about.
+EDGE, WARN = 1e-7, 1e-5
+
+
+class Edge(NamedTuple):
+    """The edge of a mode: its place and label, the states kept, the population of the highest."""
+
+    place: tuple[Subsystem, int]
+    label: str
+    dim: int
+    population: float
 
 
 def guess_cutoffs(model: Model) -> Cutoffs:
@@ -34,9 +45,23 @@ def guess_cutoffs(model: Model) -> Cutoffs:
     return out
 
 
-def widened(cutoff: int) -> int:
-    """The cutoff to try after one that proved too small."""
-    return int(1.5 * cutoff) + 4
+def widen(edges: list[Edge], cutoffs: Cutoffs, limit: float = EDGE) -> bool:
+    """Raise the cutoffs that were chosen here and proved too small; False if none did."""
+    narrow = [e.place for e in edges if e.population > limit and e.place in cutoffs]
+    for place in narrow:
+        cutoffs[place] = int(1.5 * cutoffs[place]) + 4
+    return bool(narrow)
+
+
+def uncertified(error: TooLarge, edges: list[Edge]) -> TooLarge:
+    """The refusal, with the mode whose cutoff made the density matrix so large."""
+    for e in edges:
+        if e.population > EDGE:
+            return TooLarge(
+                f"{error} The cutoff of mode {e.label!r} cannot be certified: with {e.dim} Fock "
+                f"states the highest hold {e.population:.2g}."
+            )
+    return error
 
 
 def strides(model: Model, basis: Basis) -> dict[int, int]:
@@ -52,18 +77,18 @@ def strides(model: Model, basis: Basis) -> dict[int, int]:
     return out
 
 
-def edge_stats(edges: list[tuple[Site, float]]) -> dict[str, Any]:
+def edge_stats(edges: list[Edge]) -> dict[str, Any]:
     """Cutoffs and largest populations at the edges, and warnings, for ``stats``."""
     if not edges:
         return {}
     out: dict[str, Any] = {
-        "cutoffs": {s.label: s.dim for s, _ in edges},
-        "edge": {s.label: e for s, e in edges},
+        "cutoffs": {e.label: e.dim for e in edges},
+        "edge": {e.label: e.population for e in edges},
     }
     warnings = [
-        f"The highest of the {s.dim} Fock states of mode {s.label!r} hold {e:.2g} of its "
-        "population: raise its `cutoff`, or leave it out."
-        for s, e in edges
-        if e > WARN
+        f"The highest of the {e.dim} Fock states of mode {e.label!r} hold {e.population:.2g} of "
+        "its population: raise its `cutoff`, or leave it out."
+        for e in edges
+        if e.population > WARN
     ]
     return {**out, "warnings": warnings} if warnings else out

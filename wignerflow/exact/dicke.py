@@ -37,11 +37,6 @@ Array = NDArray[np.float64]
 COMPONENTS = {"p": 1, "m": -1, "z": 0}
 
 
-def block_lengths(N: int) -> Array:
-    """J = N/2, N/2 - 1, …, 0 or 1/2, shape (N // 2 + 1,)."""
-    return np.asarray(N / 2 - np.arange(N // 2 + 1), np.float64)
-
-
 def quantum_numbers(j_max: float, blocks: int) -> tuple[Array, Array]:
     """J as a column, shape (blocks, 1), and M as a row, shape (1, 2 J_max + 1)."""
     dim = round(2 * j_max) + 1

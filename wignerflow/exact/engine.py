@@ -11,11 +11,10 @@ from ..method import Operators, Options, Task
 from ..model.levels import Levels
 from ..model.model import Model
 from ..model.operators import Op
-from . import blocks, occupied, populations, steady
+from . import populations, runs
 from .ladder import unknown_kind
-from .memory import MEMORY
 from .reduction import reduced
-from .solution import ExactSolution
+from .solution import MEMORY, ExactSolution
 
 ENGINES = ("populations", "blocks", "occupations")
 
@@ -163,10 +162,8 @@ class Exact:
         begin = time.perf_counter()
         if engine == "populations":
             out = populations.solve(model, times, named, memory=self.memory)
-        elif engine == "occupations":
-            out = occupied.solve(model, times, named, rtol=self.rtol, memory=self.memory)
         else:
-            out = blocks.solve(model, times, named, rtol=self.rtol, memory=self.memory)
+            out = runs.solve(engine, model, times, named, rtol=self.rtol, memory=self.memory)
         out.stats["why"] = why[0].upper() + why[1:] + "."
         out.stats["wall_time"] = time.perf_counter() - begin
         return out
@@ -192,11 +189,12 @@ class Exact:
         """
         model, named, engine, why = self._accept(model, ops)
         begin = time.perf_counter()
-        rtol = max(self.rtol, 1e-12)
-        if engine == "occupations":
-            out = occupied.steady_state(model, named, unique=unique, rtol=rtol, memory=self.memory)
+        given: dict[str, Any] = {"unique": unique, "memory": self.memory}
+        given["rtol"] = max(self.rtol, 1e-12)
+        if engine == "populations":
+            out = populations.steady_state(model, named, **given)
         else:
-            out = steady.solve(model, named, engine, unique=unique, rtol=rtol, memory=self.memory)
+            out = runs.steady_state(engine, model, named, **given)
         out.stats["why"] = why[0].upper() + why[1:] + "."
         out.stats["wall_time"] = time.perf_counter() - begin
         return out

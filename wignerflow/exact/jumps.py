@@ -22,14 +22,13 @@ from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import pulse_times, stirred
 from . import classical, pieces, wave_runs, wavefunctions
-from .collect import Moments, Stoppable, Values, collected
-from .cutoffs import edge_stats, guess_cutoffs, widened
+from .collect import Moments, Runs, Values, collected
+from .cutoffs import Edge, edge_stats, guess_cutoffs, widen
 from .engine import checked_ops
-from .ladder import Basis, Site
-from .memory import MEMORY
+from .ladder import Basis
 from .pulsed import Pulses
 from .reduction import reduced
-from .solution import ExactSolution
+from .solution import MEMORY, ExactSolution
 
 ENGINES = ("classical", "wavefunctions")
 #: Largest mean population at the edge of a mode that passes without a larger cutoff, runs of the
@@ -208,7 +207,7 @@ def spanned(model: Model, functions: list[pieces.Product], times: Any) -> pieces
     return pieces.fit(functions, nodes)
 
 
-class _Classical(Stoppable):
+class _Classical(Runs):
     """Chunks of a classical jump process."""
 
     name = "classical"
@@ -255,20 +254,8 @@ class _Classical(Stoppable):
                 return taken / PILOT / share
             some, share = self.times, min(1.0, 16 * share)
 
-    def settle(self, crew: Crew) -> bool:
-        """Nothing is to be chosen."""
-        return False
 
-    def widen(self, mean: Values) -> bool:
-        """Modes need no cutoff."""
-        return False
-
-    def stats(self, total: Moments) -> dict[str, Any]:
-        """Nothing to add."""
-        return {}
-
-
-class WaveFunctions(Stoppable):
+class WaveFunctions(Runs):
     """Chunks of Monte Carlo wave functions."""
 
     name = "wavefunctions"
@@ -329,19 +316,18 @@ class WaveFunctions(Stoppable):
         outputs = self.times.size * (20 * system.space.size + sum(o.nnz for o in system.ops))
         return OVERHEAD + 3e-9 * share * (20 * steps * entries + outputs)
 
-    def _edges(self, mean: Values) -> list[tuple[Site, float]]:
+    def _edges(self, mean: Values) -> list[Edge]:
         largest = np.abs(mean[self.wanted :]).max(axis=1, initial=0.0)
-        return list(zip(self.modes, map(float, largest), strict=True))
+        both = zip(self.modes, map(float, largest), strict=True)
+        return [Edge(s.place, s.label, s.dim, e) for s, e in both]
 
     def widen(self, mean: Values) -> bool:
         """Raise the cutoffs that proved too small, from mean values of shape (K, T)."""
-        narrow = [s for s, e in self._edges(mean) if e > EDGE and (s.sub, s.m) in self.cutoffs]
-        for s in narrow:
-            self.cutoffs[s.sub, s.m] = widened(self.cutoffs[s.sub, s.m])
+        narrow = widen(self._edges(mean), self.cutoffs, EDGE)
         if narrow:
             self.jumps.clear()
             self._build()
-        return bool(narrow)
+        return narrow
 
     def __call__(self, numbers: range) -> Values:
         out = np.empty((len(numbers), len(self.system.ops), self.times.size), complex)

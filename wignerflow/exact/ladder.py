@@ -74,6 +74,11 @@ class Site:
         return self.emitters // 2 + 1 if self.kind == "ensemble" else 1
 
     @property
+    def place(self) -> tuple[Subsystem, int]:
+        """Subsystem and member."""
+        return self.sub, self.m
+
+    @property
     def label(self) -> str:
         """Name for messages."""
         return self.sub.name if self.sub.count is None else f"{self.sub.name}[{self.m}]"

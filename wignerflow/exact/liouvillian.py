@@ -17,7 +17,8 @@ the sum of l'.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,17 @@ class Terms:
         self.dims = np.array([s.dim for s in sites], np.int64)
         self.block_strides = _strides([s.blocks for s in sites])
         self.strides = _strides([s.dim for s in sites])
-        self.kets = _product([s.dim for s in sites])
-        self.all_blocks = _product([s.blocks for s in sites])
+        self.kets = math.prod([s.dim for s in sites])
+        self.all_blocks = math.prod([s.blocks for s in sites])
         self.groups: dict[Times, dict[tuple[int, int, int], dict[tuple[Factor, ...], complex]]] = {}
+
+    def split(self, codes: Any) -> tuple[Any, Any, Any]:
+        """Block, row and column number of codes of elements."""
+        return codes // self.kets**2, codes // self.kets % self.kets, codes % self.kets
+
+    def join(self, block: Any, row: Any, col: Any) -> Any:
+        """Their codes."""
+        return (block * self.kets + row) * self.kets + col
 
     @property
     def space(self) -> int:
@@ -76,7 +85,8 @@ class Terms:
             offset[1] += dicke.COMPONENTS[q] * self.strides[site]
             offset[2] += dicke.COMPONENTS[q2] * self.strides[site]
             factors += [(site, 0, ("t", q, str(dj))), (site, 1, ("t", q2, str(dj)))]
-        move = self.groups.setdefault(_sorted(times), {}).setdefault(tuple(offset), {})  # type: ignore[arg-type]
+        ordered = tuple(sorted(times, key=lambda c: c.order))
+        move = self.groups.setdefault(ordered, {}).setdefault(tuple(offset), {})  # type: ignore[arg-type]
         key = tuple(factors)
         move[key] = move.get(key, 0) + coefficient
 
@@ -126,9 +136,8 @@ class Terms:
         )
 
 
-@dataclass
-class Plan:
-    """Arrays of one group of terms; ``arguments`` is what compiled code takes."""
+class Plan(NamedTuple):
+    """Arrays of one group of terms, in the order of ``wignerflow.exact.reach``."""
 
     sizes: NDArray[np.int64]
     blocks: NDArray[np.int64]
@@ -140,36 +149,10 @@ class Plan:
     factors: NDArray[np.int64]
     tables: NDArray[np.float64]
 
-    @property
-    def arguments(self) -> tuple[NDArray[np.generic], ...]:
-        """In the order of ``wignerflow.exact.reach``."""
-        return (
-            self.sizes,
-            self.blocks,
-            self.dims,
-            self.moves,
-            self.first,
-            self.coefficients,
-            self.factor_first,
-            self.factors,
-            self.tables,
-        )
-
-
-def _product(sizes: list[int]) -> int:
-    out = 1
-    for s in sizes:
-        out *= s
-    return out
-
 
 def _strides(sizes: list[int]) -> list[int]:
     """Row-major strides of a mixed-radix code, in exact integers."""
-    return [_product(sizes[k + 1 :]) for k in range(len(sizes))]
-
-
-def _sorted(times: Times) -> Times:
-    return tuple(sorted(times, key=lambda c: (hash(c), id(c))))
+    return [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
 
 
 def _with_rate(rate: float | Coef, times: Times = ()) -> tuple[float, Times]:

@@ -10,15 +10,14 @@ b_ab taking a boson from box ab, the sum over all emitters of a linear map f of 
 local channels directly, collective operators as products of left and right multiplications. In full
 that is C(N + d^2 - 1, d^2 - 1) elements; a walk from the initial state finds those that are ever
 reached, mostly far fewer. A mode of n Fock states counts as one emitter of n levels, and so do
-single spins, angular momenta of fixed length, and emitters that only act together (``symmetric``),
-so that every model can be treated.
+single spins, angular momenta of fixed length, and emitters that only act together (see
+``boxes.symmetric``), so that every model can be treated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
-from math import comb
 from operator import matmul
 from typing import Any
 
@@ -31,144 +30,17 @@ from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import stirred
-from ..model.subsystems import Subsystem
-from .box_maps import columns_of, from_side, sparse
-from .memory import TooLarge, refuse
-from .one_emitter import Emitters, Matrix, emitters
-from .pulsed import unmarked
-from .symmetric import compositions, symmetric
+from ..model.subsystems import Mode, Subsystem
+from . import pulsed
+from .boxes import Elements, Emitters, Matrix, Rows, Space, emitters, joined, sparse, symmetric
+from .cutoffs import Cutoffs
+from .propagate import Readings
+from .solution import MEMORY, refuse
 
 Times = tuple[Coef, ...]
-Rows = NDArray[np.int32]
 #: Bytes per reached element (vectors and keys) and per entry of the generator while it is made.
 PER_ELEMENT, PER_ENTRY = 150, 60
 CHUNK = 20_000  # elements whose images are found at once
-
-
-@dataclass
-class Elements:
-    """Basis elements with weights: ``rows`` (n, columns), and of which element each came."""
-
-    source: NDArray[np.int64]
-    rows: Rows
-    value: NDArray[np.complex128]
-
-
-class Space:
-    """All sites of a model side by side: an element is one row of integers.
-
-    A site of one emitter takes one column, the number of its box; others take one column per box.
-    """
-
-    def __init__(self, sites: list[Emitters]):
-        self.sites = sites
-        widths = [1 if s.number == 1 else s.boxes for s in sites]
-        self.first = np.concatenate([[0], np.cumsum(widths)]).astype(int)
-        # keys are sums of odd random multiples modulo 2^64; equal keys of unequal rows are noticed
-        draws = np.random.default_rng(0).integers(0, 2**62, self.first[-1], dtype=np.uint64)
-        self.multiples = 2 * draws + np.uint64(1)
-
-    def keys(self, rows: Rows) -> NDArray[np.uint64]:
-        """One number per row."""
-        return np.asarray((rows.astype(np.uint64) * self.multiples).sum(axis=1))
-
-    def start(self, limit: float) -> Elements:
-        """The initial density matrix.
-
-        Raises:
-            TooLarge: it has more than ``limit`` elements.
-        """
-        rows, value = np.zeros((1, 0), np.int32), np.ones(1, complex)
-        for site in self.sites:
-            boxes, r = site.elements()
-            if len(rows) * comb(site.number + boxes.size - 1, boxes.size - 1) > limit:
-                raise TooLarge("The initial state has too many elements.")
-            if site.number == 1:
-                own, weight = boxes[:, None], r
-            else:
-                occupied = compositions(site.number, boxes.size)
-                own = np.zeros((len(occupied), site.boxes), int)
-                own[:, boxes] = occupied
-                weight = site.norm(occupied) * np.prod(r**occupied, axis=1)
-            rows = np.concatenate(
-                [np.repeat(rows, len(own), 0), np.tile(own, (len(rows), 1))], axis=1
-            ).astype(np.int32)
-            value = np.outer(value, weight).ravel()
-        return Elements(np.arange(len(rows)), rows, value)
-
-    def trace(self, rows: Rows) -> NDArray[np.float64]:
-        """The trace of every element."""
-        out = np.ones(len(rows))
-        for k, site in enumerate(self.sites):
-            own = rows[:, self.first[k] : self.first[k + 1]]
-            if site.number == 1:
-                out[own[:, 0] // site.levels != own[:, 0] % site.levels] = 0
-            else:
-                off = ~np.eye(site.levels, dtype=bool).ravel()
-                out[own[:, off].any(axis=1)] = 0
-                out *= site.norm(own)
-        return out
-
-    def conjugate(self, rows: Rows) -> Rows:
-        """The Hermitian conjugate of every element."""
-        out = rows.copy()
-        for k, site in enumerate(self.sites):
-            d, (a, b) = site.levels, self.first[k : k + 2]
-            if site.number == 1:
-                out[:, a] = rows[:, a] % d * d + rows[:, a] // d
-            else:
-                out[:, a:b] = rows[:, a:b].reshape(-1, d, d).swapaxes(1, 2).reshape(-1, d * d)
-        return out
-
-    def merged(self, x: Elements) -> Elements:
-        """The same matrix with every element once, without those that are rounding."""
-        _, first, at = np.unique(self.keys(x.rows), return_index=True, return_inverse=True)
-        total = np.zeros(first.size, complex)
-        np.add.at(total, at, x.value)
-        kept = np.flatnonzero(np.abs(total) > 1e-15 * np.abs(total).max(initial=0.0))
-        return Elements(kept, x.rows[first[kept]], total[kept])
-
-    def act(self, x: Elements, k: int, f: scipy.sparse.csc_matrix) -> Elements:
-        """The sum over the emitters of site k of the map f, (boxes, boxes)."""
-        site, first = self.sites[k], self.first[k]
-        if site.number == 1:
-            source, to, value = columns_of(f, x.rows[:, first])
-            rows = x.rows[source]
-            rows[:, first] = to
-            return Elements(x.source[source], rows, x.value[source] * value)
-        parts: list[tuple[Any, Any, Any]] = []
-        for beta in range(site.boxes):
-            here = np.flatnonzero(x.rows[:, first + beta])
-            if not here.size:
-                continue
-            n = x.rows[here, first + beta].astype(float)
-            for at in range(f.indptr[beta], f.indptr[beta + 1]):
-                alpha, value = f.indices[at], f.data[at] * x.value[here]
-                rows = x.rows[here]
-                if alpha == beta:
-                    parts.append((x.source[here], rows, value * n))
-                    continue
-                more = rows[:, first + alpha] + 1.0
-                rows[:, first + beta] -= 1
-                rows[:, first + alpha] += 1
-                parts.append((x.source[here], rows, value * np.sqrt(n * more)))
-        if not parts:
-            return Elements(x.source[:0], x.rows[:0], x.value[:0])
-        source, all_rows, values = (np.concatenate(p) for p in zip(*parts, strict=True))
-        return Elements(source, all_rows, values)
-
-    def side(self, x: Elements, k: int, A: Any, left: bool) -> Elements:
-        """A rho or rho A, for the sum over the emitters of site k of a matrix."""
-        site, first = self.sites[k], self.first[k]
-        if site.number > 1:
-            return self.act(x, k, from_side(A.tobytes(), A.dtype.char, len(A), left))
-        ket, bra = np.divmod(x.rows[:, first], site.levels)
-        source, to, value = columns_of(
-            scipy.sparse.csc_matrix(A if left else A.T), ket if left else bra
-        )
-        rows = x.rows[source]
-        rows[:, first] = to * site.levels + bra[source] if left else ket[source] * site.levels + to
-        return Elements(x.source[source], rows, x.value[source] * value)
 
 
 @dataclass
@@ -218,7 +90,7 @@ class Occupations:
             for sub, m, letters in factors:
                 k = self.number[sub, m]
                 site = self.space.sites[k]
-                matrices = [site.letter(x) for x in letters]
+                matrices = [site.letters[x] for x in letters]
                 if site.number == 1 and matrices:
                     matrices = [reduce(matmul, matrices)]
                 word += [(k, A) for A in matrices]
@@ -356,7 +228,12 @@ class Occupations:
 
 
 class System:
-    """The reached elements, as real numbers: real and imaginary parts, a conjugate pair once."""
+    """The reached elements, as real numbers: real and imaginary parts, a conjugate pair once.
+
+    ``reads`` is what is read off it, see :func:`readings`.
+    """
+
+    reads: Readings
 
     def __init__(
         self,
@@ -407,7 +284,7 @@ class System:
                 stacked = stacked.tocsr()
                 stacked.eliminate_zeros()
                 self.matrices.append(stacked)
-        self.trace = np.asarray(space.trace(rows) @ self.spread).real
+        self.trace: NDArray[np.float64] = np.asarray(space.trace(rows) @ self.spread).real
 
     @property
     def size(self) -> int:
@@ -429,18 +306,51 @@ class System:
         top = self.rows[:, self.parent.space.first[k]] // d >= d - width
         return np.asarray((self.parent.space.trace(self.rows) * top) @ self.spread).real
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its sizes."""
+        return {"engine": "occupations", "reached": len(self.rows), "components": self.size}
+
     def generator(self) -> scipy.sparse.csr_matrix:
         """The matrix of a model that is constant in time."""
-        kept = unmarked(self, self.marks)
-        return sum(kept, scipy.sparse.csr_matrix((self.size, self.size))).tocsr()
+        return pulsed.generator(self)
 
 
-def joined(parts: list[Elements], x: Elements) -> Elements:
-    """All elements of several; of none, those of ``x`` without any."""
-    if not parts:
-        return Elements(x.source[:0], x.rows[:0], x.value[:0])
-    return Elements(
-        np.concatenate([p.source for p in parts]),
-        np.concatenate([p.rows for p in parts]),
-        np.concatenate([p.value for p in parts]),
-    )
+def readings(system: System, ops: dict[str, Op], widths: dict[int, int] | None = None) -> Readings:
+    """Of all observables, then of the edges of all modes whose width is given."""
+    parent = system.parent
+    rows, pieces, edges = [scipy.sparse.csr_matrix(system.trace)], [], []
+    for k, op in enumerate(ops.values()):
+        for times, words in parent.words(op).items():
+            row = system.row(words)
+            pieces.append((k, times, len(rows)))
+            rows += [scipy.sparse.csr_matrix(row.real), scipy.sparse.csr_matrix(row.imag)]
+    place = {k: at for at, k in parent.number.items()}
+    for k, width in (widths or {}).items():
+        site = parent.space.sites[k]
+        edges.append((len(rows), place[k], site.label, site.levels))
+        rows.append(scipy.sparse.csr_matrix(system.edge(k, width)))
+    return Readings.of(rows, pieces, edges)
+
+
+def _widths(model: Model, parent: Occupations) -> dict[int, int]:
+    """Width of the edge of every mode: no process may step over it unseen."""
+    out = {k: 2 for (sub, _), k in parent.number.items() if isinstance(sub, Mode)}
+    pulses = (p.op for p in model.pulses)
+    for op in (model.H, *pulses, *(op for op, _ in model.channels())):
+        for _, _, factors in op.expand():
+            for sub, m, word in factors:
+                k = parent.number[sub, m]
+                if k in out:
+                    out[k] = max(out[k], abs(word.count("d") - word.count("a")))
+    return out
+
+
+def build(
+    model: Model, ops: dict[str, Op], cutoffs: Cutoffs | None = None, memory: float = MEMORY
+) -> System:
+    """What the initial state reaches, and what is read off it."""
+    parent = Occupations(model, cutoffs, memory)
+    system = parent.walk()
+    system.reads = readings(system, ops, _widths(model, parent))
+    return system

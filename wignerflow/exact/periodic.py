@@ -11,6 +11,7 @@ system: ARPACK asks for products, each of which is one period of integration.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from .. import _check
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.subsystems import Mode
-from . import blocks
-from .cutoffs import edge_stats, guess_cutoffs
-from .memory import MEMORY
-from .solution import ExactSolution
+from . import blocks, runs
+from .cutoffs import Cutoffs, edge_stats
+from .pulsed import propagated
+from .solution import MEMORY, ExactSolution
 from .steady import NotUnique
 
 Array = NDArray[np.float64]
@@ -76,28 +77,27 @@ def solve(
         TooLarge: the density matrix does not fit into memory.
         NotUnique: the state depends on the initial one.
     """
-    blocks.check_rates(model, np.linspace(0, period, blocks.LOOKS))
-    cutoffs = guess_cutoffs(model)
+    runs.check_rates(model, np.linspace(0, period, runs.LOOKS))
     nodes = np.union1d(times, [0.0, period])
     if any(isinstance(sub, Mode) for sub in model.initial):
-        nodes = np.union1d(nodes, np.linspace(0, period, blocks.LOOKS))
-    while True:
-        system = blocks.BlockSystem(model, ops, cutoffs, memory)
-        system.restrict()
+        nodes = np.union1d(nodes, np.linspace(0, period, runs.LOOKS))
+
+    def use(system: Any, cutoffs: Cutoffs) -> tuple[Any, Array]:
         system.y, facts = _repeated(system, period, rtol)
-        numbers, last, _ = blocks.evolve(system, nodes, rtol, early=False)
-        edges = blocks.edge_populations(system, numbers)
-        if not blocks.widen(edges, cutoffs):
-            break
+        numbers, last, _counts = propagated(system, nodes, rtol)
+        return (facts, last), numbers
+
+    build = partial(blocks.restricted, memory=memory)
+    system, (facts, last), numbers, edges = runs.certified(build, model, ops, use)
     # a cutoff takes a little of the trace, which the population at its edge tells
-    last = last / (system.functionals.W @ last)[system.functionals.trace]
+    last = last / (system.reads.trace @ last)
     facts["residual"] = float(np.abs(last - system.y).sum() / np.abs(system.y).sum())
     if facts["residual"] > RESIDUAL:
         raise NotUnique(
             f"No state that repeats was found: after one period it differs by "
             f"{facts['residual']:.1e} of its norm."
         )
-    values = system.functionals.values(numbers, nodes, len(ops))[:, np.searchsorted(nodes, times)]
+    values = system.reads.values(numbers, nodes, len(ops))[:, np.searchsorted(nodes, times)]
     stats: dict[str, Any] = {"engine": "blocks", "components": system.size, **facts}
     return ExactSolution.build(ops, values, {**stats, **edge_stats(edges)})
 
@@ -110,7 +110,7 @@ def _repeated(
 
     def after(y: Array) -> Array:
         system.y = np.ascontiguousarray(y, float).ravel()
-        return blocks.evolve(system, span, rtol, early=False)[1]
+        return propagated(system, span, rtol)[1]
 
     n = system.size
     if n <= DENSE:
@@ -128,5 +128,4 @@ def _repeated(
         )
     y = vectors[:, order[0]]
     y = (y / y[np.argmax(np.abs(y))]).real
-    trace = (system.functionals.W @ y)[system.functionals.trace]
-    return y / trace, {"second": second, "unique": True}
+    return y / (system.reads.trace @ y), {"second": second, "unique": True}

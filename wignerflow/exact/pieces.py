@@ -1,14 +1,16 @@
-"""Functions of time as piecewise polynomials, as accurate as rounding nearly allows.
+"""Functions of time: values of products of coefficients, and piecewise polynomials.
 
 Runs of wave functions take Taylor steps, and a step needs the Taylor series of every coefficient.
 Intervals are halved until all of them are polynomials of degree eight to within 1e-10 of their
-largest values; a jump of a coefficient ends up in a piece of 1e-12 of the whole time.
+largest values, nearly as accurate as rounding allows; a jump of a coefficient ends up in a piece of
+1e-12 of the whole time.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,31 @@ STRAIGHT = 1e-13  # of the largest value: a function this near to a straight lin
 
 _NODES = (1 - np.cos(np.pi * np.arange(DEGREE + 1) / DEGREE)) / 2
 _FIT = np.linalg.inv(np.vander(_NODES, increasing=True))
+
+
+class Factors:
+    """Values of products, in their order; an empty one is one."""
+
+    def __init__(self, products: Iterable[tuple[Coef, ...]]):
+        places: dict[Coef, int] = {}
+        self._products = [[places.setdefault(c, len(places)) for c in p] for p in products]
+        self._coefs = list(places)
+
+    def __call__(self, t: float) -> list[complex]:
+        values = [complex(c(t)) for c in self._coefs]
+        return [math.prod((values[i] for i in p), start=1 + 0j) for p in self._products]
+
+
+class RealFactors:
+    """As :class:`Factors` for (product, whether its imaginary part counts): real numbers."""
+
+    def __init__(self, groups: Sequence[tuple[tuple[Coef, ...], bool]]):
+        self._factors = Factors(times for times, _ in groups)
+        self._imaginary = np.array([imaginary for _, imaginary in groups], bool)
+
+    def __call__(self, t: float) -> NDArray[np.float64]:
+        values = np.array(self._factors(t), complex)
+        return np.where(self._imaginary, values.imag, values.real)
 
 
 @dataclass

@@ -34,8 +34,8 @@ from ..model.model import Model
 from ..model.operators import Op
 from . import classical, dicke
 from .ladder import Basis, Site, Times, shift, spherical
-from .memory import MEMORY, refuse
-from .solution import ExactSolution
+from .solution import MEMORY, ExactSolution, refuse
+from .steady import check, null_state
 
 Array = NDArray[np.float64]
 
@@ -370,3 +370,21 @@ def solve(
     total[complex_ones] += 1j * values[len(tables) :]
     stats = {"engine": "populations", **numbers, "states": r.states}
     return ExactSolution.build(ops, combine(total, pieces, tlist, len(ops)), stats)
+
+
+def steady_state(
+    model: Model, ops: dict[str, Op], *, unique: bool, rtol: float, memory: float
+) -> ExactSolution:
+    """Expectation values in the steady state, arrays of shape ().
+
+    Raises:
+        NotUnique: it is not unique and ``unique`` is true, or the residual stays above ``rtol``.
+    """
+    A, inside, start = generator(rates(model))
+    n = start.size
+    tables, pieces = diagonal_tables(Basis(model), ops)
+    x, facts = null_state(A, np.ones(n), start, 15 * n * np.log2(n + 1), memory)
+    check(facts, rtol, unique)
+    flat = tables.reshape(len(tables), -1)[:, inside] @ x
+    values = combine(flat[:, None], pieces, np.zeros(1), len(ops))[:, 0]
+    return ExactSolution.build(ops, values, {"engine": "populations", **facts})

@@ -17,6 +17,8 @@ Reference: Al-Mohy and Higham, SIAM J. Sci. Comput. 33, 488 (2011), who choose s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
@@ -25,7 +27,9 @@ from numpy.typing import NDArray
 from ..compiler.loops import Loop
 from ..estimate import announce, check_time
 from ..model.coefficients import Coef
+from ..model.subsystems import Subsystem
 from ..model.timescales import Looks
+from .cutoffs import Edge
 
 Array = NDArray[np.float64]
 
@@ -37,6 +41,48 @@ SMALL = 24
 #: Steps in which time must advance by this share of the whole.
 STALLED, ADVANCE = 10_000, 1e-6
 _FEWER = "ask for fewer output times or observables"
+
+
+@dataclass
+class Readings:
+    """Rows W: numbers W y, of which the first is the trace, others make up what is asked for.
+
+    ``pieces``: observable, time coefficients, row of the real part (that of the imaginary one is
+    next); ``edges``: row with the population at the edge of a mode, its place, label and cutoff.
+    """
+
+    W: scipy.sparse.csr_matrix
+    pieces: list[tuple[int, tuple[Coef, ...], int]]
+    edges: list[tuple[int, tuple[Subsystem, int], str, int]]
+
+    @staticmethod
+    def of(rows: list[scipy.sparse.csr_matrix], pieces: Any, edges: Any) -> Readings:
+        """From the rows."""
+        W = scipy.sparse.vstack(rows, format="csr")
+        W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
+        return Readings(W, pieces, edges)
+
+    @property
+    def trace(self) -> Array:
+        """The trace as a vector."""
+        return np.asarray(self.W[0].todense()).ravel()
+
+    def values(self, numbers: Array, tlist: Array, count: int) -> NDArray[np.complex128]:
+        """Expectation values (count, T) from numbers (T, rows)."""
+        out = np.zeros((count, tlist.size), complex)
+        for k, times, row in self.pieces:
+            part = numbers[:, row] + 1j * numbers[:, row + 1]
+            for coefficient in times:
+                part = part * coefficient(tlist)
+            out[k] += part
+        return out
+
+    def edges_of(self, numbers: Array) -> list[Edge]:
+        """The largest population at the edge of every mode."""
+        return [
+            Edge(place, label, dim, float(numbers[:, row].max()))
+            for row, place, label, dim in self.edges
+        ]
 
 
 def _multiply(indptr, indices, data, x, out):  # type: ignore[no-untyped-def]

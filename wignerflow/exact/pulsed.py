@@ -11,43 +11,59 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.model import Model
-from ..model.pulses import Pulse
+from ..model.timescales import reading_step
 from . import propagate
-from .pieces import Product
+from .pieces import Product, RealFactors
 
 Array = NDArray[np.float64]
 DENSE = 300  # states of a sector up to which the matrix of a pulse is full
 #: From a state at the first of some times: numbers W y at all, the state at the last, counts.
 Run = Callable[[Array, Array], tuple[Array, Array, dict[str, float]]]
+READS = 3  # places of a step at least, evenly, at which the integrator reads coefficients
+
+
+def propagated(
+    system: Any, tlist: Array, rtol: float, lost: Callable[[Array], bool] = propagate.never
+) -> tuple[Array, Array, dict[str, float]]:
+    """Numbers W y at all times, the state at the last, and counts, of a system of any engine.
+
+    Once ``lost`` is true of the numbers, these stand for all later times.
+    """
+    coefficients, W = system.base.coefficients, system.reads.W
+    constant = None if coefficients else system.generator()
+
+    def between(y: Array, times: Array) -> tuple[Array, Array, dict[str, float]]:
+        if constant is not None:
+            return propagate.constant(constant, W, y, times, rtol, lost)
+        largest = reading_step(coefficients, float(times[0]), float(times[-1]), READS)
+        matrices = system.matrices, RealFactors(system.groups)
+        return propagate.adaptive(*matrices, W, y, times, rtol, largest, coefficients, lost)
+
+    if not system.base.pulses:
+        return between(system.y, tlist)
+    return run(system, between, tlist, rtol)
 
 
 def run(
-    system: Any,
-    pulses: tuple[Pulse, ...],
-    marks: list[Coef],
-    between: Run,
-    W: scipy.sparse.csr_matrix,
-    tlist: Array,
-    rtol: float,
+    system: Any, between: Run, tlist: Array, rtol: float
 ) -> tuple[Array, Array, dict[str, float]]:
     """Numbers at all times, the state at the last, and counts.
 
     Args:
-        system: with its start ``y`` and the ``matrices`` of its ``groups``; those whose coefficient
-            is one of ``marks`` belong to that pulse, see ``model.pulses.stirred``.
-        pulses: of the model, by time.
-        marks: of the pulses.
+        system: with its start ``y``, its ``base`` model, and the ``matrices`` of its ``groups``;
+            those whose coefficient is one of its ``marks`` belong to that pulse, see
+            ``model.pulses.stirred``.
         between: runs from a state, without pulses.
-        W: numbers that are read off.
         tlist: times.
         rtol: relative tolerance of a pulse.
     """
+    pulses, W = system.base.pulses, system.reads.W
     y = system.y
     out = np.empty((tlist.size, W.shape[0]))
     total: dict[str, float] = {}
 
     def kicked(y: Array, t: float) -> Array:
-        for one, mark in zip(pulses, marks, strict=True):
+        for one, mark in zip(pulses, system.marks, strict=True):
             if one.time == t:
                 for (times, _), matrix in zip(system.groups, system.matrices, strict=True):
                     if mark in times:
@@ -70,10 +86,13 @@ def run(
     return out, y, total
 
 
-def unmarked(system: Any, marks: list[Coef]) -> list[scipy.sparse.csr_matrix]:
-    """The matrices that belong to no pulse."""
-    both = zip(system.groups, system.matrices, strict=True)
-    return [m for (times, _), m in both if not any(mark in times for mark in marks)]
+def generator(system: Any) -> scipy.sparse.csr_matrix:
+    """The matrix of a model that is constant in time, without those that belong to a pulse."""
+    total = scipy.sparse.csr_matrix((system.size, system.size))
+    for (times, _), matrix in zip(system.groups, system.matrices, strict=True):
+        if not any(mark in times for mark in system.marks):
+            total = total + matrix
+    return total.tocsr()
 
 
 class Pulses:

@@ -12,6 +12,8 @@ code = (block * kets + row) * kets + col.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -140,7 +142,7 @@ def _room(arguments: Arguments) -> tuple[NDArray[np.generic], ...]:
 
 
 def walk(
-    start: Ints, plans: list[tuple[int, Arguments]], limit: int, most: int
+    start: Ints, plans: Sequence[tuple[int, Arguments]], limit: int, most: int
 ) -> tuple[Ints, int]:
     """Sorted components reachable from ``start``, and the number of matrix entries.
 

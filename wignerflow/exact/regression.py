@@ -20,15 +20,19 @@ from numpy.typing import NDArray
 from ..model.model import Model
 from ..model.operators import Op
 from .chain import Codes, Complex, Elements
-from .memory import MEMORY
 from .regression_blocks import HeldBlocks
 from .regression_occupations import HeldOccupations
+from .solution import MEMORY
 
 Array = NDArray[np.float64]
 
 
 class Held(Protocol):
     """The density matrix at time t as an engine holds it, and matrices x that are made of it.
+
+    Made of a model, whose initial state holds at time 0; operators by name; t, or None for the
+    steady state, which must be unique; a delay until which modes are wide enough; the tolerance of
+    the integrator; and a limit of memory in bytes.
 
     Attributes:
         rho: the density matrix.
@@ -49,7 +53,7 @@ class Held(Protocol):
     def after(self, X: Op, x: Any, factor: complex, times: Array) -> NDArray[np.complex128]:
         """Tr[X exp(L (t' - t)) (f x + h.c.)] at the times t', of which the first is t."""
 
-    def elements(self, fields: list[Op]) -> tuple[Elements[Any], Codes, Complex]:
+    def elements(self, fields: list[Op]) -> tuple[Elements, Codes, Complex]:
         """Superoperators with the fields, and the codes (each once) and values of ``rho``."""
 
 
@@ -123,13 +127,8 @@ def time_ordered(
     (one term, :math:`D\rho D^\dagger`, where :math:`A = D^\dagger`).
 
     Args:
-        model: the master equation; its initial state holds at time 0.
-        ops: A, B, C, D, without time coefficients.
-        taus: delays, ascending from 0 or later.
-        t: time of A and D; None takes the steady state, which must be unique.
-        engine: "occupations", or "blocks" for every other.
-        rtol: tolerance of the integrator.
-        memory: limit in bytes.
+        ops: A, B, C, D, without time coefficients; t is the time of A and D.
+        model, taus, t, engine, rtol, memory: as for :func:`correlation`.
 
     Raises:
         TooLarge: the density matrix does not fit into memory.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
-from . import blocks, steady
+from . import blocks, runs
 from .chain import BlockElements, Codes, Complex
-from .cutoffs import Cutoffs, edge_stats, guess_cutoffs
-from .ladder import Site
-from .memory import TooLarge
+from .cutoffs import Cutoffs
 
 Array = NDArray[np.float64]
 #: Codes and values of elements, both halves; a code may appear several times.
@@ -21,20 +19,7 @@ Elements = tuple[NDArray[np.int64], NDArray[np.complex128]]
 
 
 class HeldBlocks:
-    """The density matrix at time t; see :class:`.regression.Held`.
-
-    Args:
-        model: the master equation; its initial state holds at time 0.
-        ops: name -> operator.
-        t: the time; None takes the steady state, which must be unique.
-        delay: modes are wide enough until this much later.
-        rtol: tolerance of the integrator.
-        memory: limit in bytes.
-
-    Raises:
-        TooLarge: it does not fit into memory.
-        NotUnique: the steady state is not unique.
-    """
+    """The density matrix at time t; see :class:`.regression.Held`."""
 
     def __init__(
         self,
@@ -46,21 +31,19 @@ class HeldBlocks:
         memory: float,
     ):
         self.model, self.rtol, self.memory = model, rtol, memory
-        self.system, y, self.facts = _state(model, ops, t, delay, rtol, memory)
+        self.system, y, self.means, self.facts = runs.held(
+            partial(blocks.BlockSystem, memory=memory), model, ops, t, delay, rtol, memory
+        )
         sites = self.system.basis.sites
-        self.cutoffs: Cutoffs = {(s.sub, s.m): s.dim for s in sites if s.kind == "mode"}
+        self.cutoffs: Cutoffs = {s.place: s.dim for s in sites if s.kind == "mode"}
         self.rho = self._full(y)
-        functionals = self.system.functionals
-        self.means = functionals.values(
-            (functionals.W @ y)[None, :], np.array([t or 0.0]), len(ops)
-        )[:, 0]
 
     def _full(self, y: Array) -> Elements:
         """Both halves of the matrix with components y."""
-        kets = self.system.terms.kets
         code = self.system.components >> 1
         value = y * np.where(self.system.components & 1, 1j, 1.0)
-        off = code % kets != code // kets % kets
+        _, row, col = self.system.terms.split(code)
+        off = row != col
         return (
             np.concatenate([code, self._swapped(code[off])]),
             np.concatenate([value, value[off].conj()]),
@@ -68,9 +51,8 @@ class HeldBlocks:
 
     def _swapped(self, code: NDArray[np.int64]) -> NDArray[np.int64]:
         """Codes with row and column exchanged."""
-        kets = self.system.terms.kets
-        col, row, block = code % kets, code // kets % kets, code // kets**2
-        return np.asarray((block * kets + col) * kets + row)
+        block, row, col = self.system.terms.split(code)
+        return np.asarray(self.system.terms.join(block, col, row))
 
     def adjoint(self, x: Elements) -> Elements:
         """See ``Held``."""
@@ -81,7 +63,7 @@ class HeldBlocks:
         """See ``Held``."""
         code, value = x
         terms, basis = self.system.terms, self.system.basis
-        col, row, block = code % terms.kets, code // terms.kets % terms.kets, code // terms.kets**2
+        block, row, col = terms.split(code)
         codes, values = [], []
         for word, c in basis.expand(op).get((), {}).items():
             amount = c * value
@@ -91,7 +73,7 @@ class HeldBlocks:
                 amount = amount * basis.sites[k].table(text)[j, at]
             move = sum(q * terms.strides[k] for k, q in basis.shifts(word))
             hit = amount != 0
-            codes.append(((block * terms.kets + row + move) * terms.kets + col)[hit])
+            codes.append(terms.join(block, row + move, col)[hit])
             values.append(amount[hit])
         if not codes:
             return np.zeros(0, np.int64), np.zeros(0, complex)
@@ -111,67 +93,27 @@ class HeldBlocks:
             return np.zeros(times.size, complex)
         other = blocks.BlockSystem(self.model, {"X": X}, self.cutoffs, self.memory, start)
         other.restrict()
-        if not other.functionals.W.nnz:  # nothing that X sees is ever reached
+        if not other.reads.W.nnz:  # nothing that X sees is ever reached
             return np.zeros(times.size, complex)
-        numbers, _, _ = blocks.evolve(other, times, self.rtol, early=False)
-        return np.asarray(other.functionals.values(numbers, times, 1)[0])
+        return runs.read(other, times, self.rtol)
 
     def _lower(
         self, code: NDArray[np.int64], value: NDArray[np.complex128]
     ) -> tuple[NDArray[np.int64], Array]:
         """Components of x + x^+ for x given by codes and values."""
-        kets = self.system.terms.kets
-        col, row, block = code % kets, code // kets % kets, code // kets**2
+        terms = self.system.terms
+        block, row, col = terms.split(code)
         upper = row < col
-        lower = (block * kets + np.maximum(row, col)) * kets + np.minimum(row, col)
+        lower = terms.join(block, np.maximum(row, col), np.minimum(row, col))
         value = np.where(upper, value.conj(), value) * np.where(row == col, 2, 1)
         known, at = np.unique(lower, return_inverse=True)
         total = np.zeros(known.size, complex)
         np.add.at(total, at, value)
-        diagonal = known % kets == known // kets % kets
+        _, row, col = terms.split(known)
         floor = 1e-15 * np.abs(total).max(initial=0.0)
         re = np.abs(total.real) > floor
-        im = (np.abs(total.imag) > floor) & ~diagonal
+        im = (np.abs(total.imag) > floor) & (row != col)
         components = np.concatenate([2 * known[re], 2 * known[im] + 1])
         values = np.concatenate([total.real[re], total.imag[im]])
         order = np.argsort(components)
         return components[order], values[order]
-
-
-def _state(
-    model: Model, ops: dict[str, Op], t: float | None, delay: float, rtol: float, memory: float
-) -> tuple[blocks.BlockSystem, Array, dict[str, Any]]:
-    """The density matrix at t (None: steady), with modes wide enough until ``delay`` later."""
-    cutoffs = guess_cutoffs(model)
-    edges: list[tuple[Site, float]] = []
-    times = np.linspace(0.0, t or 0.0, blocks.LOOKS)
-    facts: dict[str, Any] = {"engine": "blocks"}
-    while True:
-        try:
-            system = blocks.BlockSystem(model, ops, cutoffs, memory)
-        except TooLarge as error:
-            raise blocks.uncertified(error, edges) from None
-        y = system.y
-        if t is None:
-            W = system.functionals.W
-            trace = np.asarray(W[system.functionals.trace].todense()).ravel()
-            fill = 45 * system.size ** (4 / 3)
-            y, more = steady.null_state(system.generator(), trace, y, fill, memory)
-            steady.require_unique(more)
-            facts["residual"] = more["residual"]
-            numbers = (W @ y)[None, :]
-        elif t > 0:
-            numbers, y, _ = blocks.evolve(system, times, rtol, early=bool(cutoffs))
-        else:
-            numbers = (system.functionals.W @ y)[None, :]
-        if t is not None and delay > 0 and system.functionals.edges:
-            system.y = y
-            later = np.linspace(t, t + delay, blocks.LOOKS)
-            more_numbers, _, _ = blocks.evolve(system, later, rtol, early=bool(cutoffs))
-            numbers = np.concatenate([numbers, more_numbers])
-        edges = blocks.edge_populations(system, numbers)
-        if not blocks.widen(edges, cutoffs):
-            break
-    facts["components"] = system.size
-    facts |= edge_stats(edges)
-    return system, y, facts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,32 +11,92 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
-from ..model.timescales import points
-from . import occupied, propagate, steady
-from .blocks import LOOKS, check_rates, propagated
+from . import chain, occupations, runs
+from .boxes import Elements, Rows, joined
 from .chain import Codes, Complex
-from .chain_occupations import OccupationElements
-from .cutoffs import guess_cutoffs
-from .occupations import Elements, System, Words
+from .occupations import Occupations, Times, Words
+from .solution import TooLarge, refuse
 
 Array = NDArray[np.float64]
 
 
-class HeldOccupations:
-    """The density matrix at time t; see :class:`.regression.Held`.
+@dataclass
+class Functions:
+    """A superoperator: functions of ``boxes.Elements`` by products of time coefficients."""
+
+    groups: dict[Times, list[Any]] = field(default_factory=dict)
+
+    def add(self, times: Times, function: Any) -> None:
+        """One more."""
+        self.groups.setdefault(times, []).append(function)
+
+
+class OccupationElements(chain.Elements):
+    """The code of an element is its number in the order in which elements are found.
 
     Args:
-        model: the master equation; its initial state holds at time 0.
-        ops: name -> operator.
-        t: the time; None takes the steady state, which must be unique.
-        delay: modes are wide enough until this much later.
-        rtol: tolerance of the integrator.
-        memory: limit in bytes.
-
-    Raises:
-        TooLarge: the elements that are reached do not fit into memory.
-        NotUnique: the steady state is not unique.
+        parent: the equations of motion.
+        fields: the operators K.
     """
+
+    def __init__(self, parent: Occupations, fields: list[Op]):
+        self.parent, self.memory, self.count = parent, parent.memory, len(fields)
+        self.generator = Functions(parent.groups())
+        self.left, self.right, self.jump = [], [], []
+        for K in fields:
+            left, right, jump = Functions(), Functions(), Functions()
+            words = parent.words(K)
+            for t, one in words.items():
+                bar = tuple(c.conj() for c in t)
+                left.add(t, partial(self._side, one, True))
+                right.add(bar, partial(self._side, one.dag(), False))
+                for t2, two in words.items():
+                    both = (*t, *(c.conj() for c in t2))
+                    jump.add(both, partial(self._both, one, two.dag()))
+            self.left.append(left)
+            self.right.append(right)
+            self.jump.append(jump)
+        self.rows: Rows = np.zeros((0, parent.space.first[-1]), np.int32)
+        self._keys, self._found = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+
+    def _side(self, op: Words, left: bool, x: Elements) -> Elements:
+        return self.parent.multiply(x, op, left)
+
+    def _both(self, op: Words, dag: Words, x: Elements) -> Elements:
+        return self.parent.multiply(self.parent.multiply(x, op, True), dag, False)
+
+    def codes(self, rows: Rows) -> Codes:
+        """The codes of elements, new ones for those that were not found before."""
+        keys, first, inverse = np.unique(
+            self.parent.space.keys(rows), return_index=True, return_inverse=True
+        )
+        new = np.flatnonzero(~np.isin(keys, self._keys, assume_unique=True))
+        if new.size:
+            self._keys = np.concatenate([self._keys, keys[new]])
+            self._found = np.concatenate([self._found, len(self.rows) + np.arange(new.size)])
+            order = np.argsort(self._keys)
+            self._keys, self._found = self._keys[order], self._found[order]
+            self.rows = np.concatenate([self.rows, rows[first[new]]])
+        return np.asarray(self._found[np.searchsorted(self._keys, keys)][inverse])
+
+    def images(self, terms: Functions, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
+        """See ``Elements``."""
+        x = Elements(np.arange(codes.size), self.rows[codes], np.ones(codes.size, complex))
+        y = joined([function(x) for function in terms.groups[times]], x)
+        return self.codes(y.rows), y.source, y.value
+
+    def trace(self, codes: Codes) -> NDArray[np.float64]:
+        """See ``Elements``."""
+        return self.parent.space.trace(self.rows[codes])
+
+    def too_large(self, need: float) -> TooLarge:
+        """See ``Elements``."""
+        what = "The elements that this model and its light reach need"
+        return refuse(what, need, self.memory, "wf.TWA()")
+
+
+class HeldOccupations:
+    """The density matrix at time t; see :class:`.regression.Held`."""
 
     def __init__(
         self,
@@ -47,40 +108,12 @@ class HeldOccupations:
         memory: float,
     ):
         self.rtol = rtol
-        start = t or 0.0
-        check_rates(model, points(0.0, start + delay))
-        cutoffs = guess_cutoffs(model)
-        more: dict[str, Any] = {}
-        while True:
-            system, reads = occupied.build(model, ops, cutoffs, memory)
-            if t is None:
-                fill = 45 * system.size ** (4 / 3)
-                system.y, found = steady.null_state(
-                    system.generator(), system.trace, system.y, fill, memory
-                )
-                steady.require_unique(found)
-                more = {"residual": found["residual"]}
-            early = self._run(system, reads.W, np.linspace(0.0, start, LOOKS) if t else None)
-            rho = system.y
-            ahead = np.linspace(start, start + delay, LOOKS)
-            open_ended = t is not None and delay > 0 and reads.edges
-            late = self._run(system, reads.W, ahead if open_ended else None)
-            edges = occupied.edges_of(reads, np.concatenate([early, late]))
-            if not occupied.widen(edges, cutoffs):
-                break
+        system, y, self.means, self.facts = runs.held(
+            partial(occupations.build, memory=memory), model, ops, t, delay, rtol, memory
+        )
         self.parent = system.parent
-        value = system.spread @ rho
+        value = system.spread @ y
         self.rho = Elements(np.arange(value.size), system.rows, value)
-        numbers = np.asarray(reads.W @ rho)[None, :]
-        self.means = reads.values(numbers, np.array([start]), len(ops))[:, 0]
-        self.facts = occupied.facts_of(system, edges) | more
-
-    def _run(self, system: System, W: Any, times: Array | None) -> Array:
-        """The numbers W y at the times, of which the last is where ``y`` then stands."""
-        if times is None:
-            return np.asarray(W @ system.y)[None, :]
-        numbers, system.y, _ = propagated(system, W, times, self.rtol, propagate.never)
-        return numbers
 
     def applied(self, op: Op, x: Elements) -> Elements:
         """See ``Held``."""
@@ -97,9 +130,8 @@ class HeldOccupations:
 
     def after(self, X: Op, x: Elements, factor: complex, times: Array) -> NDArray[np.complex128]:
         """See ``Held``."""
-        merged = (
-            self.parent.space.merged
-        )  # once before, so that pairs are conjugate to the last bit
+        merged = self.parent.space.merged
+        # once before, so that pairs are conjugate to the last bit
         x = merged(Elements(x.source, x.rows, factor * x.value))
         y = self.adjoint(x)
         both = [np.concatenate([a, b]) for a, b in zip(astuple(x), astuple(y), strict=True)]
@@ -107,6 +139,5 @@ class HeldOccupations:
         if not start.value.size:
             return np.zeros(times.size, complex)
         system = self.parent.walk(start)
-        reads = occupied.readings(system, {"X": X})
-        numbers, _, _ = propagated(system, reads.W, times, self.rtol, propagate.never)
-        return reads.values(numbers, times, 1)[0]
+        system.reads = occupations.readings(system, {"X": X})
+        return runs.read(system, times, self.rtol)

@@ -1,4 +1,4 @@
-"""What every exact engine returns."""
+"""What every exact engine returns: a solution, or how much memory it would take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.operators import Op
+
+#: Default limit of memory in bytes.
+MEMORY = 4e9
+
+
+class TooLarge(ValueError):
+    """The model does not fit into the allowed memory."""
+
+
+def refuse(what: str, need: float, memory: float, instead: str) -> TooLarge:
+    """The error that says how much memory ``what`` needs, and what to use instead."""
+    need = float(min(need, 10**300))  # a product of hundreds of dimensions is no float
+    return TooLarge(
+        f"{what} at least {need / 1e9:.3g} GB, but {memory / 1e9:.3g} GB are allowed; "
+        f"raise `memory`, use fewer emitters, or take {instead}."
+    )
+
+
+def density_matrix(need: float, memory: float) -> TooLarge:
+    """Of block density matrices."""
+    return refuse(
+        "The block density matrix needs",
+        need,
+        memory,
+        "wf.QuantumJumps() (one state vector per run) or wf.TWA()",
+    )
 
 
 @dataclass

@@ -21,13 +21,7 @@ import scipy
 from numpy.typing import NDArray
 
 from ..estimate import announce
-from ..model.model import Model
-from ..model.operators import Op
-from . import blocks, populations
-from .cutoffs import edge_stats, guess_cutoffs
-from .ladder import Basis, Site
-from .memory import TooLarge
-from .solution import ExactSolution
+from .solution import TooLarge
 
 Array = NDArray[np.float64]
 
@@ -105,63 +99,18 @@ def null_state(
     }
 
 
-def require_unique(facts: dict[str, Any]) -> None:
-    """Refuse what :func:`null_state` found where it depends on the start.
+def check(facts: dict[str, Any], rtol: float, unique: bool) -> None:
+    """Refuse what :func:`null_state` found where it is none, or depends on the start.
 
     Raises:
-        NotUnique: it does.
+        NotUnique: the residual stays above ``rtol``, or it depends and ``unique`` is true.
     """
-    if not facts["unique"]:
-        raise NotUnique("The steady state is not unique; give a time `t`.")
-
-
-def solve(
-    model: Model, ops: dict[str, Op], engine: str, *, unique: bool, rtol: float, memory: float
-) -> ExactSolution:
-    """Expectation values in the steady state, arrays of shape ().
-
-    Raises:
-        NotUnique: it is not unique and ``unique`` is true, or the residual stays above ``rtol``.
-    """
-    if model.coefficients:
-        raise ValueError("A steady state needs a model that is constant in time.")
-    stats: dict[str, Any] = {"engine": engine}
-    if engine == "populations":
-        rates = populations.rates(model)
-        A, inside, start = populations.generator(rates)
-        n = start.size
-        tables, pieces = populations.diagonal_tables(Basis(model), ops)
-        x, more = null_state(A, np.ones(start.size), start, 15 * n * np.log2(n + 1), memory)
-        flat = tables.reshape(len(tables), -1)[:, inside] @ x
-        values = populations.combine(flat[:, None], pieces, np.zeros(1), len(ops))[:, 0]
-    else:
-        cutoffs = guess_cutoffs(model)
-        edges: list[tuple[Site, float]] = []
-        while True:
-            try:
-                system = blocks.BlockSystem(model, ops, cutoffs, memory)
-                system.restrict()
-                W = system.functionals.W
-                trace = np.asarray(W[system.functionals.trace].todense()).ravel()
-                x, more = null_state(
-                    system.generator(), trace, system.y, 45 * system.size ** (4 / 3), memory
-                )
-            except TooLarge as error:
-                raise blocks.uncertified(error, edges) from None
-            numbers = (W @ x)[None, :]
-            edges = blocks.edge_populations(system, numbers)
-            if not blocks.widen(edges, cutoffs):
-                break
-        values = system.functionals.values(numbers, np.zeros(1), len(ops))[:, 0]
-        stats |= {"components": system.size, **edge_stats(edges)}
-    stats |= more
-    if not more["residual"] < rtol:
-        raise NotUnique(f"No steady state was found: the residual is {more['residual']:.1e}.")
-    if unique and not more["unique"]:
+    if not facts["residual"] < rtol:
+        raise NotUnique(f"No steady state was found: the residual is {facts['residual']:.1e}.")
+    if unique and not facts["unique"]:
         raise NotUnique(
             "The steady state is not unique: it depends on the initial state (a conserved "
             "quantity, oscillations without damping, or relaxation too slow to tell). Pass "
             "`unique=False` for the long-time average from the model's initial state, or solve "
             "in time."
         )
-    return ExactSolution.build(ops, values, stats)

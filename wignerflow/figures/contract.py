@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,13 @@ from .. import files
 from ..result import aligned, format_value
 
 if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
     import xarray
-    from matplotlib.figure import Figure as Drawing
 
+Axes: TypeAlias = "matplotlib.axes.Axes"
+Data: TypeAlias = "xarray.Dataset"
+Drawing: TypeAlias = "matplotlib.figure.Figure"
 Say = Callable[[str], None]
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..plot import new_figure
-from .contract import difference, in_title, sampled
-
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
+from .contract import Axes, Data, Drawing, difference, in_title, sampled
 
 ZERO: dict[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": "--"}
 
@@ -30,7 +25,7 @@ def above_and_below(
 
 def band(
     ax: Axes,
-    data: xarray.Dataset,
+    data: Data,
     name: str,
     colour: Any,
     scale: float = 1.0,
@@ -44,7 +39,7 @@ def band(
 
 def deviation(
     ax: Axes,
-    data: xarray.Dataset,
+    data: Data,
     name: str,
     colour: Any,
     scale: float = 1.0,
@@ -64,7 +59,7 @@ def _with_error(
     ax.fill_between(x, y - error, y + error, color=colour, alpha=alpha, linewidth=0)
 
 
-def exact(ax: Axes, data: xarray.Dataset, name: str, first: int = 0, **style: Any) -> None:
+def exact(ax: Axes, data: Data, name: str, first: int = 0, **style: Any) -> None:
     """An exact curve, dashed."""
     x, y = (data[n].values[first:] for n in (data[name].dims[0], name))
     ax.plot(x, y, "k--", linewidth=1.1, **style)
@@ -77,7 +72,7 @@ def shades(count: int) -> Any:
     return mpl.colormaps["viridis"](np.linspace(0, 0.85, count))
 
 
-def trajectories(data: xarray.Dataset) -> str:
+def trajectories(data: Data) -> str:
     """Numbers of trajectories of all sampled curves, for a title."""
     counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
     return f"{' and '.join(map(in_title, counts))} trajectories"

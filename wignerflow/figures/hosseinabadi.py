@@ -16,12 +16,9 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import add_curve
+from .contract import Axes, Data, add_curve
 
 if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-
     from ..model.operators import ArrayOp, Op
     from ..model.states import State
     from ..model.subsystems import Subsystem
@@ -157,7 +154,7 @@ def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[wf.Spin
 
 
 def add_methods(
-    data: xarray.Dataset,
+    data: Data,
     stem: str,
     dim: str,
     results: Mapping[str, wf.Result],
@@ -181,18 +178,14 @@ def add_methods(
         )
 
 
-def circles(
-    ax: Axes, data: xarray.Dataset, name: str, every: int, scale: float = 1.0, **style: Any
-) -> None:
+def circles(ax: Axes, data: Data, name: str, every: int, scale: float = 1.0, **style: Any) -> None:
     """An exact curve as circles at every ``every``-th point."""
     x, y = data[data[name].dims[0]].values, scale * data[name].values
     look: dict[str, Any] = {"markersize": 4.5, "fillstyle": "none", "markeredgewidth": 1.1}
     ax.plot(x[::every], y[::every], "o", color=FORMS["exact"][1], **look | style)
 
 
-def line(
-    ax: Axes, data: xarray.Dataset, name: str, key: str, scale: float = 1.0, **style: Any
-) -> None:
+def line(ax: Axes, data: Data, name: str, key: str, scale: float = 1.0, **style: Any) -> None:
     """A deterministic approximation: dashed, or dotted for mean field."""
     label, colour = FORMS[key]
     look: dict[str, Any] = {"linewidth": 1.5, "linestyle": ":" if key == "mf" else "--"}

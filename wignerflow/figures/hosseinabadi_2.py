@@ -19,15 +19,17 @@ Steps of 0.01/Omega; their error is below that of sampling, 0.002.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..plot import COLOURS, new_figure
 from .contract import (
     Asked,
+    Axes,
     Check,
-    Figure,
+    Data,
+    Drawing,
     Say,
     add_values,
     axis,
@@ -50,11 +52,8 @@ from .hosseinabadi import (
     solved,
 )
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "A driven spin with decay, and where each form of TWA is better"
+SOURCE = f"{PAPER}, Fig. 2"
 DECAYS = (0.1, 0.5, 1.0, 2.0)
 #: Size of the ring, and its decay rates in units of J.
 RING, RING_DECAYS = 5, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -63,7 +62,7 @@ STEP, RING_STEP = 0.01, 0.02
 REQUIRED = 0.02
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """All panels, with exact curves (3 x 10^5 trajectories of the spin, 4 x 10^4 of the ring)."""
     rates = RING_DECAYS[1::3] if asked.quick else RING_DECAYS
     coordinates = time_axis(15.0, 151, "Ωt") | time_axis(6.0, 61, "γt", "decay_time")
@@ -82,7 +81,7 @@ def make(asked: Asked) -> xarray.Dataset:
 
 
 def _spin(
-    data: xarray.Dataset,
+    data: Data,
     stem: str,
     dim: str,
     drive: float,
@@ -102,7 +101,7 @@ def _spin(
     add_methods(data, stem, dim, results, "z", label, required, decay=decay, pump=pump)
 
 
-def _noiseless(data: xarray.Dataset, decay: float) -> None:
+def _noiseless(data: Data, decay: float) -> None:
     """The paper's equations with the noise left out, from the same initial vectors."""
     from scipy.integrate import solve_ivp  # its import takes longer than to draw other figures
 
@@ -119,7 +118,7 @@ def _noiseless(data: xarray.Dataset, decay: float) -> None:
     add_values(data, "noiseless", "time", mean, label=label, method="twa without noise")
 
 
-def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
+def _ring(data: Data, sampling: dict[str, Any], say: Say) -> None:
     """Largest deviation over time of the ring's inversion, in both forms, against decay."""
     times = np.linspace(0, 20, 81)
     found: dict[str, list[tuple[float, float]]] = {"spins": [], "linear": []}
@@ -140,7 +139,7 @@ def _ring(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
         add_values(data, f"ring_{key}", "decay", *pairs, label=label, method=method, **facts)
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Where each form is better, as numbers."""
     out = []
     for key, required, sign in (("spins", "at least 0.1", -1), ("linear", "at most 0.01", 1)):
@@ -160,7 +159,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """The paper's figure and its errors above, the forms compared below."""
     figure, axes = new_figure(2, 2)
     figure.set_size_inches(12.0, 8.2)
@@ -177,7 +176,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _driven(left: Axes, right: Axes, data: xarray.Dataset) -> None:
+def _driven(left: Axes, right: Axes, data: Data) -> None:
     t = data["time"].values
     for k, (decay, colour) in enumerate(zip(DECAYS, COLOURS, strict=False)):
         name = f"driven{k}_spins"
@@ -199,7 +198,7 @@ def _driven(left: Axes, right: Axes, data: xarray.Dataset) -> None:
         ax.set_xlabel(r"time  $\Omega t$")
 
 
-def _undriven(ax: Axes, data: xarray.Dataset) -> None:
+def _undriven(ax: Axes, data: Data) -> None:
     for key, text in (("spins", "TWA, the paper's form"), ("linear", "TWA, Bloch form")):
         band(ax, data, f"undriven_{key}", FORMS[key][1], label=text)
     circles(ax, data, "undriven_exact", 2, label="exact")
@@ -208,7 +207,7 @@ def _undriven(ax: Axes, data: xarray.Dataset) -> None:
     ax.legend(loc="upper right")
 
 
-def _compared(ax: Axes, data: xarray.Dataset) -> None:
+def _compared(ax: Axes, data: Data) -> None:
     x = data["decay"].values
     for key, marker, text in (("spins", "o", "the paper's form"), ("linear", "s", "Bloch form")):
         y, error = data[f"ring_{key}"].values, data[f"ring_{key}_sem"].values
@@ -220,13 +219,3 @@ def _compared(ax: Axes, data: xarray.Dataset) -> None:
     ax.annotate(rf"Rydberg ring, $N = {RING}$, $\Omega = J$, $\kappa = 0.1\,J$", (0.5, 0.97),
                 xycoords="axes fraction", ha="center", va="top", fontsize=10)  # fmt: skip
     ax.legend(loc="upper left", bbox_to_anchor=(0.02, 0.9))
-
-
-FIGURE = Figure(
-    "hosseinabadi-2",
-    "A driven spin with decay, and where each form of TWA is better",
-    f"{PAPER}, Fig. 2",
-    make,
-    draw,
-    checks,
-)

@@ -19,27 +19,17 @@ Steps of 0.0125/omega: steps twice as long change the photon number of the paper
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .contract import (
-    Asked,
-    Check,
-    Figure,
-    dataset,
-    difference,
-    judged,
-    largest,
-    time_axis,
-)
+from .contract import Asked, Check, Data, Drawing, dataset, difference, judged, largest, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
 from .hosseinabadi import FORMS, PAPER, add_methods, circles, line, solved, tavis_cummings
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Photon number of the Tavis-Cummings laser, N = 15, and N = 12 without pump"
+SOURCE = f"{PAPER}, Fig. 3"
+LIVE = "live-tavis_cummings"
 #: By number of emitters: parameters in units of omega.
 PARAMETERS: dict[int, dict[str, float]] = {
     15: {"omega": 1, "epsilon": 1, "kappa": 1, "g": 0.9, "loss": 1 / 8, "pump": 3 / 8},
@@ -54,7 +44,7 @@ SAMPLED = ("spins", "linear", "bloch")
 LARGEST, LATE = "largest deviation", "from ωt = 12 on"
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Photon number by three forms of TWA (2 x 10^5 trajectories), cumulants, mean field, exact."""
     coordinates: dict[str, Any] = {}
     for name, last in TIMES.values():
@@ -76,7 +66,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Deviations of the photon number per emitter, as the paper plots it; cumulants fail."""
     out = []
     late = data["time"].values >= 12
@@ -95,7 +85,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Photons per emitter with the inset; below, deviations of both numbers of emitters."""
     figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
     upper, lower = axes[:, 0]
@@ -126,14 +116,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "hosseinabadi-3",
-    "Photon number of the Tavis-Cummings laser, N = 15, and N = 12 without pump",
-    f"{PAPER}, Fig. 3",
-    make,
-    draw,
-    checks,
-    live="live-tavis_cummings",
-)

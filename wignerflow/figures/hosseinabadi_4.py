@@ -15,7 +15,7 @@ Steps of 0.01/omega: steps twice as long or half as long change no curve beyond 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +23,10 @@ import wignerflow as wf
 
 from .contract import (
     Asked,
+    Axes,
     Check,
-    Figure,
+    Data,
+    Drawing,
     Say,
     add_values,
     axis,
@@ -47,11 +49,8 @@ from .hosseinabadi import (
     solved,
 )
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Population of a central spin with 30 satellites, and its steady state against N"
+SOURCE = f"{PAPER}, Fig. 4"
 N = 30
 PARAMETERS = {"omega": 1.0, "epsilon": 1.0, "kappa": 1.0, "g": 3.0, "loss": 0.5, "pump": 1.5}
 SIZES = (2, 4, 7, 12, 20, 30, 50, 80)
@@ -64,7 +63,7 @@ REQUIRED = 0.01
 SAMPLED = ("spins", "bloch")
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Population by both forms of TWA (10^5 trajectories), cumulants, mean field, exactly."""
     sizes = (2, 30) if asked.quick else SIZES
     coordinates = time_axis(LAST, 101, "ωt") | axis("N", list(sizes), "satellites N", "N")
@@ -83,7 +82,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
+def _steady(data: Data, sampling: dict[str, Any], say: Say) -> None:
     """Steady populations against N; trajectories count with their average over time."""
     found: dict[str, list[Any]] = {key: [] for key in ("exact", "ce", *SAMPLED)}
     for size in data["N"].values:
@@ -110,7 +109,7 @@ def _steady(data: xarray.Dataset, sampling: dict[str, Any], say: Say) -> None:
         )  # fmt: skip
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """The steady state at N = 30; cumulants miss it at every N."""
     out = []
     at = int(np.flatnonzero(data["N"].values == N)[0])
@@ -125,7 +124,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Population with the inset of steady states; deviations below."""
     figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
     upper, lower = axes[:, 0]
@@ -150,7 +149,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _inset(ax: Axes, data: xarray.Dataset) -> None:
+def _inset(ax: Axes, data: Data) -> None:
     x = data["N"].values
     for key, marker in zip(SAMPLED, "sD", strict=True):
         y, error = data[f"steady_{key}"].values, data[f"steady_{key}_sem"].values
@@ -164,13 +163,3 @@ def _inset(ax: Axes, data: xarray.Dataset) -> None:
     ax.tick_params(labelsize=9)
     ax.set_xlabel(r"satellites $N$", fontsize=9, labelpad=1)
     ax.set_ylabel("steady state", fontsize=9)
-
-
-FIGURE = Figure(
-    "hosseinabadi-4",
-    "Population of a central spin with 30 satellites, and its steady state against N",
-    f"{PAPER}, Fig. 4",
-    make,
-    draw,
-    checks,
-)

@@ -14,17 +14,15 @@ Steps of 0.02/J; ones five times as long change curves of the strongest drive by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..plot import COLOURS
-from .contract import Asked, Figure, dataset, time_axis
+from .contract import Asked, Data, Drawing, dataset, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
 from .hosseinabadi import FORMS, PAPER, add_methods, circles, line, rydberg_ring, solved
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Inversion of a Rydberg ring for four drives"
+SOURCE = f"{PAPER}, Fig. 5"
 N = 10
 DRIVES = (0.1, 0.5, 1.0, 2.0)
 RATES: dict[str, Any] = {"J": 1.0, "loss": 0.1, "dephasing": 0.1}
@@ -34,7 +32,7 @@ STEP = 0.02
 REQUIRED = 0.06
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Inversion by TWA of spins and of pairs (2 x 10^4 trajectories), cumulants and exact.
 
     Six atoms where quick.
@@ -57,7 +55,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Inversion above; deviations of TWA and of cumulants below."""
     figure, axes = above_and_below(7.6, 7.2, ratio=1.75)
     upper, lower = axes[:, 0]
@@ -86,12 +84,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "hosseinabadi-5",
-    "Inversion of a Rydberg ring for four drives",
-    f"{PAPER}, Fig. 5",
-    make,
-    draw,
-)

@@ -15,19 +15,15 @@ Steps of 0.02/Gamma_0; ones five times as long change curves by 0.005.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Check, Figure, dataset, difference, keeps, time_axis
+from .contract import Asked, Check, Data, Drawing, dataset, difference, keeps, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
 from .hosseinabadi import FORMS, PAPER, add_methods, chain, circles, solved
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Driven chain of atoms with correlated decay"
+SOURCE = f"{PAPER}, Fig. 6"
 N = 8
 SPACING = 0.2
 DRIVES = (0.2, 0.5, 1.0, 2.0)
@@ -37,7 +33,7 @@ STEP = 0.02
 REQUIRED = 0.04
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Excitation by TWA of spins and of pairs (3 x 10^4 trajectories) and exact.
 
     Five atoms where quick.
@@ -62,7 +58,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """The last time: right under a strong drive, wrong under a weak one."""
     out = []
     for k, (sign, bound, words) in (
@@ -76,7 +72,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Excitation above, deviations below."""
     figure, axes = above_and_below(7.6, 6.8)
     upper, lower = axes[:, 0]
@@ -98,13 +94,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "hosseinabadi-6",
-    "Driven chain of atoms with correlated decay",
-    f"{PAPER}, Fig. 6",
-    make,
-    draw,
-    checks,
-)

@@ -19,7 +19,7 @@ Steps of 0.01/Gamma_0; ones twice as long change R by less than 0.01.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +28,10 @@ import wignerflow as wf
 from ..plot import COLOURS
 from .contract import (
     Asked,
+    Axes,
     Check,
-    Figure,
+    Data,
+    Drawing,
     add_values,
     axis,
     dataset,
@@ -41,11 +43,8 @@ from .contract import (
 from .drawing import above_and_below, band, deviation
 from .hosseinabadi import FORMS, PAPER, chain, circles, solved
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Superradiant burst of a chain of atoms, ten to a thousand"
+SOURCE = f"{PAPER}, Fig. 7"
 N = 10
 SPACINGS = (0.1, 0.2, 0.5)
 TEX = (r"\lambda/10", r"\lambda/5", r"\lambda/2")
@@ -57,7 +56,7 @@ STEP = 0.01
 REQUIRED = 0.05
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Emission rate by TWA (10^5 trajectories) and exact; six atoms where quick."""
     size, sizes = (6, {6: 1000}) if asked.quick else (N, SIZES)
     edges = np.linspace(0, LAST, round(LAST / WIDTH) + 1)
@@ -90,7 +89,7 @@ def _run(key: str, number: int, spacing: float, times: Any, sampling: dict[str, 
 
 
 def _rate(
-    data: xarray.Dataset,
+    data: Data,
     stem: str,
     key: str,
     result: wf.Result,
@@ -114,7 +113,7 @@ def _rate(
     add_values(data, f"{stem}_{key}", "time", rate, error, label=label, **facts)
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Height of the burst at a tenth of a wavelength; none at half of one."""
     exact = data["rate0_exact"].values
     k = int(np.argmax(exact))
@@ -137,12 +136,12 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def _sizes(data: xarray.Dataset) -> list[str]:
+def _sizes(data: Data) -> list[str]:
     """Names of the curves of the inset."""
     return [str(n) for n in data.data_vars if str(n).startswith("size") and "_sem" not in str(n)]
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Emission rates with the inset; deviations below."""
     figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
     upper, lower = axes[:, 0]
@@ -166,20 +165,10 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _inset(ax: Axes, data: xarray.Dataset) -> None:
+def _inset(ax: Axes, data: Data) -> None:
     for name, colour in zip(_sizes(data), reversed(COLOURS), strict=False):
         band(ax, data, name, colour, linewidth=1.5, label=f"{name[4:-6]}")
     ax.set(xlim=(0, 1), ylim=(0, None))
     ax.tick_params(labelsize=9)
     ax.set_title(r"$a = \lambda/10$", fontsize=10)
     ax.legend(title="atoms", fontsize=8, title_fontsize=8, loc="upper right")
-
-
-FIGURE = Figure(
-    "hosseinabadi-7",
-    "Superradiant burst of a chain of atoms, ten to a thousand",
-    f"{PAPER}, Fig. 7",
-    make,
-    draw,
-    checks,
-)

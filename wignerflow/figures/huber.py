@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING, Any
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, add_curve
+from .contract import Asked, Axes, Data, Drawing, add_curve
 from .drawing import above_and_below, deviation
 
 if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
     from ..model.states import State
 
 PAPER = (
@@ -55,7 +51,7 @@ def spin_model(
 
 
 def add_spin(
-    data: xarray.Dataset,
+    data: Data,
     spin: wf.CollectiveSpin,
     model: wf.Model,
     e_ops: Mapping[str, tuple[str, Any]],
@@ -98,13 +94,13 @@ def marked(ax: Axes, x: Any, y: Any, key: str, **style: Any) -> None:
     ax.plot(x, y, marker, **look | style)
 
 
-def curves(data: xarray.Dataset, panel: str) -> list[str]:
+def curves(data: Data, panel: str) -> list[str]:
     """Names of the curves of a panel."""
     return [str(n) for n in data.data_vars if data[n].attrs.get("panel") == panel]
 
 
 def draw_spins(
-    data: xarray.Dataset,
+    data: Data,
     panels: Sequence[str],
     *,
     title: str,
@@ -131,9 +127,7 @@ def draw_spins(
     return figure
 
 
-def _panel(
-    upper: Axes, lower: Axes, data: xarray.Dataset, panel: str, quantities: Mapping[str, str]
-) -> None:
+def _panel(upper: Axes, lower: Axes, data: Data, panel: str, quantities: Mapping[str, str]) -> None:
     names = curves(data, panel)
     order = list(dict.fromkeys(data[n].attrs["quantity"] for n in names))
     styles = ("-", "--", ":")

@@ -10,22 +10,18 @@ step. That is the method's own error, so no number of trajectories decides the v
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import wignerflow as wf
 
-from .contract import Asked, Figure, dataset, time_axis
+from .contract import Asked, Data, Drawing, dataset, time_axis
 from .huber import PAPER, add_spin, draw_spins, spin_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Superradiant decay of S = 10 and S = 100"
+SOURCE = f"{PAPER}, Fig. 1"
 SPINS = (10, 100)
 REQUIRED = {"w": 0.02, "p": 0.02, "q": 0.02, "c": 0.01, "bloch": 0.01}
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """<S_z> of S = 10 and 100 by every method."""
     data = dataset(time_axis(6.0, 61, "Γt"), Gamma=1.0, initial="all up")
     sampling = asked.sampling(asked.many(200_000, 2_000), 0.01)
@@ -36,7 +32,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Both spins, deviations below."""
     return draw_spins(
         data,
@@ -45,8 +41,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         xlabel=r"time  $\Gamma t$",
         ylabel=r"$\langle S_z\rangle/S$",
     )
-
-
-FIGURE = Figure(
-    "huber-1", "Superradiant decay of S = 10 and S = 100", f"{PAPER}, Fig. 1", make, draw
-)

@@ -6,22 +6,18 @@ for P and Wigner.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import wignerflow as wf
 
-from .contract import Asked, Figure, dataset, time_axis
+from .contract import Asked, Data, Drawing, dataset, time_axis
 from .huber import PAPER, add_spin, draw_spins, spin_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Dephasing of S = 10 and S = 100"
+SOURCE = f"{PAPER}, Fig. 2"
 SPINS = (10, 100)
 REQUIRED = {"w": 0.01, "p": 0.01, "q": 0.01, "c": 0.01, "bloch": 0.01}
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """<S_x> of S = 10 and 100 by every method."""
     data = dataset(time_axis(4.0, 41, "Γφ t"), Gamma_phi=1.0, initial="along x")
     sampling = asked.sampling(asked.many(50_000, 2_000), 0.01)
@@ -32,7 +28,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Both spins, deviations below."""
     return draw_spins(
         data,
@@ -41,6 +37,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         xlabel=r"time  $\Gamma_\phi t$",
         ylabel=r"$\langle S_x\rangle/S$",
     )
-
-
-FIGURE = Figure("huber-2", "Dephasing of S = 10 and S = 100", f"{PAPER}, Fig. 2", make, draw)

@@ -7,23 +7,19 @@ stay.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import wignerflow as wf
 
-from .contract import Asked, Figure, dataset, time_axis
+from .contract import Asked, Data, Drawing, dataset, time_axis
 from .huber import PAPER, add_spin, draw_spins, spin_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Driven transient of S = 10 and S = 100"
+SOURCE = f"{PAPER}, Fig. 3"
 SPINS = (10, 100)
 DRIVE = 2.0
 REQUIRED = {"c": 0.01, "bloch": 0.01}
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """The three components of the spin, by every method."""
     data = dataset(time_axis(10.0, 81, "Γt"), Gamma=1.0, Omega=DRIVE, initial="all down")
     sampling = asked.sampling(asked.many(100_000, 2_000), 0.01)
@@ -36,7 +32,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Both spins, deviations below."""
     panels = dict.fromkeys(v.attrs["panel"] for v in data.values() if "panel" in v.attrs)
     return draw_spins(
@@ -47,6 +43,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         ylabel=r"$\langle S_{x,y,z}\rangle/S$",
         quantities={"z": "$S_z$", "y": "$S_y$", "x": "$S_x$"},
     )
-
-
-FIGURE = Figure("huber-3", "Driven transient of S = 10 and S = 100", f"{PAPER}, Fig. 3", make, draw)

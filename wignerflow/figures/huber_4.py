@@ -15,20 +15,18 @@ trajectory diffuse, by a tenth until then, so that each has its own critical dri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
-from .contract import Asked, Figure, add_values, axis, dataset
+from .contract import Asked, Data, Drawing, add_values, axis, dataset
 from .drawing import above_and_below
 from .huber import METHODS, PAPER, marked, spin_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Steady state of S = 1000 against drive"
+SOURCE = f"{PAPER}, Fig. 4"
 S = 1000
 KEYS = ("w", "p", "q", "c", "bloch")
 DRIVES = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.2, 1.5, 2.0)
@@ -68,7 +66,7 @@ def _scaled(values: dict[str, Any]) -> dict[str, Any]:
     return out | {a + a: values[a + a] / S**2 - out[a] ** 2 for a in "zyx"}
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Means and variances against Omega/Gamma."""
     dt = 0.02
     how = asked.sampling(asked.many(2_000, 500), dt)
@@ -116,7 +114,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Means left, variances right, deviations below."""
     figure, axes = above_and_below(12, 7, columns=2, ratio=2.0)
     x = data["drive"].values
@@ -142,6 +140,3 @@ def draw(data: xarray.Dataset) -> Drawing:
     figure.legend(loc="outside lower center", ncols=4)
     figure.suptitle(f"Steady state of a driven, decaying collective spin, $S = {S}$", fontsize=13)
     return figure
-
-
-FIGURE = Figure("huber-4", "Steady state of S = 1000 against drive", f"{PAPER}, Fig. 4", make, draw)

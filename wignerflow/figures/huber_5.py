@@ -8,7 +8,7 @@ to negative variances.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from ..plot import new_figure
 from .contract import (
     Asked,
     Check,
-    Figure,
+    Data,
+    Drawing,
     add_values,
     axis,
     dataset,
@@ -28,10 +29,8 @@ from .contract import (
 )
 from .huber import METHODS, PAPER, add_spin, marked, spin_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Spin squeezing with decay, and its optimum"
+SOURCE = f"{PAPER}, Fig. 5"
 SPINS = (10, 100)
 RATES = (0.0, 0.0625, 0.125, 0.25, 0.5, 1.0)
 SHOWN = (0.0, 0.125, 0.25, 0.5)
@@ -40,7 +39,7 @@ KEYS = ("w", "q", "c", "bloch")
 REQUIRED = 0.05
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """xi^2 against time for every rate, and its minimum."""
     spins, rates = ((10,), (0.0, 0.25, 0.5)) if asked.quick else (SPINS, RATES)
     coordinates = time_axis(8.0, 81, "gt")
@@ -55,7 +54,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def _optimum(data: xarray.Dataset, S: int, rates: tuple[float, ...]) -> None:
+def _optimum(data: Data, S: int, rates: tuple[float, ...]) -> None:
     """The smallest xi^2 over time, per method."""
     for key in ("exact", *KEYS):
         curves = [data[f"xi{i}_{key}_S{S}"] for i in range(len(rates))]
@@ -72,7 +71,7 @@ def _optimum(data: xarray.Dataset, S: int, rates: tuple[float, ...]) -> None:
         add_values(data, f"optimum_{key}_S{S}", "rate", best, error, label=label, **facts)
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Relative deviation of the optimum with decay, of the forms without Q."""
     out = []
     S = max(s for s in SPINS if f"optimum_exact_S{s}" in data)
@@ -88,7 +87,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Time evolution above, optimum below."""
     spins = [S for S in SPINS if f"optimum_exact_S{S}" in data]
     figure, axes = new_figure(2, len(spins))
@@ -120,8 +119,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         r"Spin squeezing with decay: $\Gamma/g = 0, 0.125, 0.25, 0.5$ (dark to light)", fontsize=13
     )
     return figure
-
-
-FIGURE = Figure(
-    "huber-5", "Spin squeezing with decay, and its optimum", f"{PAPER}, Fig. 5", make, draw, checks
-)

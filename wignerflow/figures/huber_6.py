@@ -5,24 +5,20 @@ H = (g/2S) S_x^2, plain rate 2 Gamma_phi on S_z, all down; xi^2 of Wineland.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import wignerflow as wf
 
-from .contract import Asked, Figure, dataset, time_axis
+from .contract import Asked, Data, Drawing, dataset, time_axis
 from .drawing import above_and_below
 from .huber import METHODS, PAPER, add_spin, marked, spin_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Spin squeezing with dephasing"
+SOURCE = f"{PAPER}, Fig. 6"
 SPINS = (10, 100)
 RATES = (0.0, 0.25, 0.5, 1.0)
 KEYS = ("w", "c", "bloch")
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """xi^2 against time for every rate."""
     data = dataset(time_axis(5.0, 51, "gt"), g=1.0, initial="all down")
     sampling = asked.sampling(asked.many(50_000, 2_000), 0.005)
@@ -34,7 +30,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Both spins; relative deviations below."""
     spins = [S for S in SPINS if f"xi0_exact_S{S}" in data]
     figure, axes = above_and_below(5.6 * len(spins) + 0.8, 6.8, len(spins), ratio=2.0)
@@ -61,6 +57,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=13,
     )
     return figure
-
-
-FIGURE = Figure("huber-6", "Spin squeezing with dephasing", f"{PAPER}, Fig. 6", make, draw)

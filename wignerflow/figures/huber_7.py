@@ -13,7 +13,7 @@ four times smaller. Here J_x = Gamma/2, where the transition lies at J_y = -2 Ga
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -21,13 +21,11 @@ from scipy.optimize import minimize_scalar
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import Asked, Check, Figure, add_values, axis, dataset, judged, largest
+from .contract import Asked, Check, Data, Drawing, add_values, axis, dataset, judged, largest
 from .huber import METHODS, PAPER, marked
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Dissipative Heisenberg chain across its transition"
+SOURCE = f"{PAPER}, Fig. 7"
 S, N, JX = 5000, 100, 0.5
 COUPLINGS = (-3.0, -2.6, -2.3, -2.1, -2.0, -1.95, -1.9, -1.8, -1.6, -1.3, -1.0, -0.5, 0.25, 1.0)
 NEAR = -1.9  # where C(s) is shown
@@ -101,7 +99,7 @@ def length(C: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(misfit, bounds=(-2, 5), method="bounded").x))
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Steady values against J_y, averaged over the late half of the run and the ring."""
     groups = 8 if asked.quick else 16
     last, dt = (20.0, 0.05) if asked.quick else (100.0, 0.04)
@@ -174,7 +172,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Relative deviations from Holstein and Primakoff away from the transition."""
     out = []
     far = data["coupling"].values > -1.7
@@ -193,7 +191,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Magnetisation and variances, correlations, correlation length."""
     figure, axes = new_figure(1, 3)
     figure.set_size_inches(16.5, 5.4)
@@ -235,13 +233,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=13,
     )
     return figure
-
-
-FIGURE = Figure(
-    "huber-7",
-    "Dissipative Heisenberg chain across its transition",
-    f"{PAPER}, Fig. 7",
-    make,
-    draw,
-    checks,
-)

@@ -10,21 +10,17 @@ point, and gamma_z = 0.4 B in (c).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 import wignerflow as wf
 
 from ..analysis.ball import draw_lines, draw_points, new_ball
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Check, Figure, add_values, dataset, time_axis
+from .contract import Asked, Check, Data, Drawing, add_values, dataset, time_axis
 from .merkel import PAPER, driven
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Mean-field flows in the Bloch ball: collective, local decay, local dephasing"
+SOURCE = f"{PAPER}, Fig. 1"
 PANELS: dict[str, dict[str, float]] = {"a": {}, "b": {"-": 0.6}, "c": {"z": 0.4}}
 TITLES = {
     "a": "(a) collective channels alone",
@@ -34,7 +30,7 @@ TITLES = {
 AZIMUTH = -1.1
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Lines and fixed points of the three flows; nothing is sampled."""
     field = (-np.sqrt(0.5), 0.0, np.sqrt(0.5))
     coordinates = time_axis(12, 301 if asked.quick else 1201, "Bt")
@@ -57,7 +53,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """What the paper says of the panels."""
     length = np.linalg.norm(data["r_a"].values, axis=-1)
     off = float(np.abs(length - 1).max())
@@ -71,7 +67,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     ]
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Three balls with lines of flow; fixed points filled where stable."""
     figure, axes = new_figure(1, 3)
     figure.set_size_inches(13, 4.9)
@@ -92,13 +88,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         r"collective pump $\kappa_+ = 0.8\,B$"
     )
     return figure
-
-
-FIGURE = Figure(
-    "merkel-1",
-    "Mean-field flows in the Bloch ball: collective, local decay, local dephasing",
-    f"{PAPER}, Fig. 1",
-    make,
-    draw,
-    checks,
-)

@@ -8,22 +8,18 @@ kappa_+, all down.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.special import ndtri
 
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Check, Figure, add_curve, dataset, difference, time_axis
+from .contract import Asked, Check, Data, Drawing, add_curve, dataset, difference, time_axis
 from .drawing import above_and_below
 from .merkel import PAPER, driven
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Generalised P-function against exact, N = 40: 100 and 10^4 trajectories, both regimes"
+SOURCE = f"{PAPER}, Fig. 2"
 N = 40
 FIELDS = {"a": 0.7, "b": 2.0}
 COMPONENTS = ("x", "y", "z")
@@ -31,7 +27,7 @@ STEP = 0.01  # in 1/kappa_+: the step error is then below 1e-3, far below the sa
 FAMILY = 1e-2  # family-wise error rate of the check on all times, components and regimes
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """2<J>/N by 100 and 10^4 trajectories, and exactly."""
     runs = {"few": asked.many(100), "many": asked.many(10_000, 2_000)}
     coordinates = time_axis(12, 61 if asked.quick else 241, "κ₊t")
@@ -57,7 +53,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Every time of the bold curves within sampling error of exact."""
     out = []
     for regime, field in FIELDS.items():
@@ -73,7 +69,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Components over time for both regimes, deviations in standard errors below."""
     figure, axes = above_and_below(11.5, 6.2, columns=2)
     t = data["time"].values
@@ -103,13 +99,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         f"{few} (light) and {many} (bold) trajectories"
     )
     return figure
-
-
-FIGURE = Figure(
-    "merkel-2",
-    "Generalised P-function against exact, N = 40: 100 and 10^4 trajectories, both regimes",
-    f"{PAPER}, Fig. 2",
-    make,
-    draw,
-    checks,
-)

@@ -8,7 +8,6 @@ Densities are histograms over cells of equal area, per unit solid angle.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,21 +16,19 @@ import wignerflow as wf
 from ..analysis.ball import draw_map, draw_sphere, view
 from ..analysis.distribution import SphereDensity
 from ..plot import STYLE
-from .contract import Asked, Check, Figure, add_values, dataset, difference
+from .contract import Asked, Check, Data, Drawing, add_values, dataset, difference
 from .merkel import PAPER, driven
 from .merkel_2 import FIELDS
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Steady-state P-function on the sphere for N = 10, 40, 160"
+SOURCE = f"{PAPER}, Fig. 3"
 NUMBERS = (10, 40, 160)
 BINS = (90, 180)
 DURATION = 15.0  # in 1/kappa_+, from the mean-field fixed point: the state has then settled
 AZIMUTH = -1.3
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Histograms of the final Bloch vectors, and <Jz> next to the exact one."""
     how = asked.sampling(asked.many(400_000, 20_000), seed=3)
     z_edges = np.linspace(-1, 1, BINS[0] + 1)
@@ -76,7 +73,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def width(data: xarray.Dataset, k: int) -> float:
+def width(data: Data, k: int) -> float:
     """Root mean square distance of the directions from their mean direction."""
     z, phi = np.meshgrid(data["z"].values, data["phi"].values, indexing="ij")
     rho = np.sqrt(1 - z**2)
@@ -86,7 +83,7 @@ def width(data: xarray.Dataset, k: int) -> float:
     return float(np.sqrt(max(1 - mean @ mean, 0.0)))
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Means within sampling error of exact; widths that fall with N."""
     scores = [difference(data, f"mean_{c}") for c in "xyz"]
     largest = max(float(np.abs(change / error).max()) for change, error in scores)
@@ -97,7 +94,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Spheres above, equal-area maps below, each on its own colour scale."""
     import matplotlib as mpl
     from matplotlib import pyplot as plt
@@ -125,13 +122,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         "cross: stable mean-field point; below: equal-area maps"
     )
     return figure
-
-
-FIGURE = Figure(
-    "merkel-3",
-    "Steady-state P-function on the sphere for N = 10, 40, 160",
-    f"{PAPER}, Fig. 3",
-    make,
-    draw,
-    checks,
-)

@@ -12,21 +12,20 @@ a classical jump process with its own sampling error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Figure, add_curve, add_sampled_exact, axis, dataset, in_title
+from .contract import Asked, Data, Drawing, add_curve, add_sampled_exact, axis, dataset, in_title
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, laser, light_and_inversion
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Superradiant laser: emission and inversion for N = 10 to 10^6"
+SOURCE = f"{PAPER}, Fig. 2(a)"
+LIVE = "live-laser"
 PUMP = 0.25
 NUMBERS = (10, 100, 1000, 10**6)
 EXACT_UP_TO = 1000
@@ -55,7 +54,7 @@ def label_of(quantity: str, N: int, method: str) -> str:
     return f"{QUANTITIES[quantity]}, N = {number}, {method}"
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Emission and inversion by TWA and, up to N = 10^4, exactly."""
     scaled = np.linspace(0, 20, 201)
     data = dataset(
@@ -102,7 +101,7 @@ def _sampling(N: int, asked: Asked) -> dict[str, Any]:
     return asked.sampling(asked.many(NTRAJ), STEP / N)
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Curves above, TWA minus exact below, with bands of one standard error."""
     figure, axes = above_and_below(11.5, 6.4, columns=2)
     axes[0, 0].plot([], [], color="0.6", linewidth=2.6, label="TWA")
@@ -136,20 +135,10 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _numbers(data: xarray.Dataset, quantity: str) -> list[tuple[int, str, str]]:
+def _numbers(data: Data, quantity: str) -> list[tuple[int, str, str]]:
     """(N, name of the TWA curve, colour)."""
     numbers = [int(N) for N in data.attrs["numbers"]]
     return [
         (N, name_of(quantity, N, "twa"), colour)
         for N, colour in zip(numbers, COLOURS, strict=False)
     ]
-
-
-FIGURE = Figure(
-    "ruks-2a",
-    "Superradiant laser: emission and inversion for N = 10 to 10^6",
-    f"{PAPER}, Fig. 2(a)",
-    make,
-    draw,
-    live="live-laser",
-)

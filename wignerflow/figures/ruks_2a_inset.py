@@ -17,7 +17,7 @@ changes the emission by at most 1.2e-6 of N^2, with sampling errors of up to 0.9
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,23 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Check, Figure, add_curve, axis, dataset, deviations, sampled
+from .contract import (
+    Asked,
+    Axes,
+    Check,
+    Data,
+    Drawing,
+    add_curve,
+    axis,
+    dataset,
+    deviations,
+    sampled,
+)
 from .ruks import PAPER, laser, light_and_inversion
 from .ruks_2a import PUMP, QUANTITIES, REQUIRED, label_of, name_of
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Largest error of emission and inversion against N, with the 1/N line"
+SOURCE = f"{PAPER}, Fig. 2(a), inset"
 #: Trajectories by N.
 NTRAJ = {
     10: 1_000_000, 18: 1_000_000, 25: 1_000_000, 32: 2_000_000, 56: 2**21, 100: 2**21,
@@ -57,7 +65,7 @@ RESOLVED = 3.0
 EXPONENT = 0.8
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Curves of every N by TWA and exactly, and their largest deviations; minutes on two cores."""
     counts = QUICK if asked.quick else NTRAJ
     step = 4 * STEP if asked.quick else STEP
@@ -127,7 +135,7 @@ def _required(N: int, method: str) -> float | None:
     return REQUIRED.get(N) if method == "twa" else None
 
 
-def fit(data: xarray.Dataset, quantity: str) -> tuple[float, float, float]:
+def fit(data: Data, quantity: str) -> tuple[float, float, float]:
     r"""Exponent a, its standard error, and prefactor of deviation = c N^-a.
 
     Weighted least squares of logarithms over the resolved deviations; the error is scaled by
@@ -146,13 +154,13 @@ def fit(data: xarray.Dataset, quantity: str) -> tuple[float, float, float]:
     return -float(beta[1]), sigma, float(np.exp(beta[0]))
 
 
-def _values(data: xarray.Dataset, quantity: str) -> list[NDArray[Any]]:
+def _values(data: Data, quantity: str) -> list[NDArray[Any]]:
     """N, deviations and their errors."""
     names = ("N", f"{quantity}_deviation", f"{quantity}_deviation_sem")
     return [data[n].values.astype(float) for n in names]
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """How fast the error falls, and how well it is resolved."""
     out = []
     span = f"N = {int(data['N'].min())} to {int(data['N'].max())}"
@@ -169,7 +177,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Deviations against N on logarithmic axes, with 1/N lines and fits."""
     figure, axes = new_figure(1, 1)
     figure.set_size_inches(7.6, 6.0)
@@ -193,9 +201,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _quantity(
-    ax: Axes, data: xarray.Dataset, quantity: str, symbol: str, colour: str, marker: str
-) -> None:
+def _quantity(ax: Axes, data: Data, quantity: str, symbol: str, colour: str, marker: str) -> None:
     N, value, error = _values(data, quantity)
     seen = value > RESOLVED * error
     exponent, sigma, prefactor = fit(data, quantity)
@@ -210,7 +216,7 @@ def _quantity(
     ax.plot(N, data[f"{quantity}_one_over_N"].values, color=colour, linestyle="--", linewidth=1)
 
 
-def _rotor_forms(ax: Axes, data: xarray.Dataset, quantity: str, colour: str) -> None:
+def _rotor_forms(ax: Axes, data: Data, quantity: str, colour: str) -> None:
     for method, style in zip(FORMS, ("full", "none"), strict=True):
         name = deviation_of(quantity, method)
         if name in data:
@@ -222,13 +228,3 @@ def _rotor_forms(ax: Axes, data: xarray.Dataset, quantity: str, colour: str) -> 
                 N, value, error, color=colour, marker="D", markersize=5, fillstyle=style,
                 linestyle=":", linewidth=1, capsize=2,
             )  # fmt: skip
-
-
-FIGURE = Figure(
-    "ruks-2a-inset",
-    "Largest error of emission and inversion against N, with the 1/N line",
-    f"{PAPER}, Fig. 2(a), inset",
-    make,
-    draw,
-    checks,
-)

@@ -12,22 +12,29 @@ and is worst where :math:`\langle J^+J^-\rangle` is of order one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Check, Figure, add_curve, axis, dataset, difference, judged, largest
+from .contract import (
+    Asked,
+    Axes,
+    Check,
+    Data,
+    Drawing,
+    add_curve,
+    axis,
+    dataset,
+    difference,
+    judged,
+    largest,
+)
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, laser, light_and_inversion
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Squeezing and subradiance for N = 25 under weak pumping"
+SOURCE = f"{PAPER}, Fig. 2(b)"
 N = 25
 PUMP = 0.4
 LAST = 8.0
@@ -43,7 +50,7 @@ LABELS = {
 }
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Both parameters by TWA (10^5 trajectories) and exactly, to Gamma t = 8."""
     how = asked.sampling(asked.many(100_000, 10_000), STEP)
     times = np.concatenate([[0.0], np.geomspace(0.01, LAST, 119)])
@@ -67,7 +74,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """The subradiant stage apart: during the burst before it, s itself is above ten."""
     change, error = difference(data, "subradiance_twa")
     quiet = data["subradiance_exact"].values < 1
@@ -76,7 +83,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return [judged(what, value, sem, at_most=REQUIRED)]
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Curves above, TWA minus exact below; grey where the method is at its limit."""
     figure, axes = above_and_below(11.5, 6.4, columns=2)
     for column, (quantity, colour) in enumerate(
@@ -109,7 +116,7 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _limit(ax: Axes, data: xarray.Dataset) -> None:
+def _limit(ax: Axes, data: Data) -> None:
     """Grey where <J+J-> is below two."""
     t, emission = data["time"].values, data["emission_exact"].values * N**2
     low = t[emission < 2]
@@ -121,13 +128,3 @@ def _limit(ax: Axes, data: xarray.Dataset) -> None:
                 r"$\langle J^+J^-\rangle < 2$", (middle, 0.98), xycoords=("data", "axes fraction"),
                 ha="center", va="top", color="0.35", fontsize=10,
             )  # fmt: skip
-
-
-FIGURE = Figure(
-    "ruks-2b",
-    "Squeezing and subradiance for N = 25 under weak pumping",
-    f"{PAPER}, Fig. 2(b)",
-    make,
-    draw,
-    checks,
-)

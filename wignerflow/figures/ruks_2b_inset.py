@@ -9,7 +9,7 @@ first and second moments under local channels, holds there too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from ..plot import COLOURS
 from .contract import (
     Asked,
     Check,
-    Figure,
+    Data,
+    Drawing,
     add_values,
     axis,
     dataset,
@@ -30,10 +31,8 @@ from .contract import (
 from .drawing import above_and_below, trajectories
 from .ruks import PAPER, laser
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Steady emission against the pump rate, N = 25, in all forms"
+SOURCE = f"{PAPER}, Fig. 2(b), inset"
 N = 25
 PUMPS = np.geomspace(0.1, 50, 13)
 #: N Gamma dt = 0.05, and pump * dt = 0.02, whichever is shorter; the rotor form needs the second.
@@ -50,7 +49,7 @@ REQUIRED = 0.015
 LABEL = "steady emission ⟨J⁺J⁻⟩/N"
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Steady emission by all forms and exactly; minutes on two cores."""
     pumps = PUMPS[::4] if asked.quick else PUMPS
     coordinates = axis("pump", pumps, "pump rate gamma / Gamma", "γ/Γ")
@@ -83,7 +82,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """The largest relative deviation of the Bloch form, over all pump rates."""
     exact = data["emission_exact"].values
     k, value, sem = largest(*(part / exact for part in difference(data, "emission_twa")))
@@ -91,7 +90,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return [judged(what, value, sem, at_most=REQUIRED)]
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Emission above, relative deviation below."""
     figure, axes = above_and_below(7.6, 6.8, ratio=1.6)
     upper, lower = axes[:, 0]
@@ -123,13 +122,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "ruks-2b-inset",
-    "Steady emission against the pump rate, N = 25, in all forms",
-    f"{PAPER}, Fig. 2(b), inset",
-    make,
-    draw,
-    checks,
-)

@@ -8,21 +8,19 @@ forward and backward, which are equal here); tests of one ensemble up and one do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Figure, add_curve, axis, dataset
+from .contract import Asked, Data, Drawing, add_curve, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, chain_model, emissions
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Two pumped ensembles on a waveguide: forward emission for φ = 0, π/4, π/2"
+SOURCE = f"{PAPER}, Fig. 3(b)"
 PUMP = 10.0
 PHASES = {"0": 0.0, "π/4": np.pi / 4, "π/2": np.pi / 2}
 TEX = ("0", r"\pi/4", r"\pi/2")
@@ -37,7 +35,7 @@ QUANTITIES = {
 }
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Forward emission by TWA (10^5 trajectories) and exactly; N = 10 and 10^4 where quick."""
     N = 10 if asked.quick else 20
     how = asked.sampling(asked.many(100_000, 20_000), STEP / (2 * N))
@@ -76,7 +74,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Curves above, TWA minus exact below, with bands of one standard error."""
     figure, axes = above_and_below(7.4, 6.2)
     upper, lower = axes[:, 0]
@@ -99,12 +97,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "ruks-3b",
-    "Two pumped ensembles on a waveguide: forward emission for φ = 0, π/4, π/2",
-    f"{PAPER}, Fig. 3(b)",
-    make,
-    draw,
-)

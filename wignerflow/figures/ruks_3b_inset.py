@@ -10,20 +10,18 @@ sampled. The TWA simulates the chain itself, member by member.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
-from .contract import Asked, Figure, add_curve, add_sampled_exact, axis, dataset
+from .contract import Asked, Data, Drawing, add_curve, add_sampled_exact, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, shades
 from .ruks import PAPER, chain_model
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Site emission of 1 to 1000 ensembles at zero phase, exact by reduction to one ensemble"
+SOURCE = f"{PAPER}, Fig. 3(b), inset"
 N = 20
 PUMP = 0.25
 SIZES = (1, 10, 100, 1000)
@@ -39,7 +37,7 @@ QUICK = {1: 20_000, 10: 20_000, 100: 2_000}
 QUICK_RUNS = {100: 500}
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Site emission by TWA and exactly; M up to 100 where quick."""
     counts, runs = (QUICK, QUICK_RUNS) if asked.quick else (NTRAJ, RUNS)
     scaled = np.linspace(0, LAST, 101)
@@ -76,7 +74,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Curves above, TWA minus exact below, with bands of one standard error."""
     figure, axes = above_and_below(7.4, 6.2)
     upper, lower = axes[:, 0]
@@ -97,12 +95,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "ruks-3b-inset",
-    "Site emission of 1 to 1000 ensembles at zero phase, exact by reduction to one ensemble",
-    f"{PAPER}, Fig. 3(b), inset",
-    make,
-    draw,
-)

@@ -13,22 +13,19 @@ the emission moves from the middle of the chain to all of it until t of about 1/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Check, Figure, add_curve, axis, dataset
+from .contract import Asked, Axes, Check, Data, Drawing, add_curve, axis, dataset
 from .drawing import trajectories
 from .ruks import PAPER, chain_model, emissions
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Chain of 100 ensembles: total and site emission and structure factor over log time"
+SOURCE = f"{PAPER}, Fig. 4(a), (b), (c)"
 M, N, PUMP, PHI = 100, 250, 250.0, np.pi / 10
 FIRST, LAST = 1e-3, 2.0
 #: N_tot Gamma dt; from 4 down to 0.5 the results agree within sampling errors (see ruks-4d).
@@ -38,7 +35,7 @@ NTRAJ, QUICK = 512, 64
 MOMENTA = 200
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Totals and maps over site and momentum, 512 trajectories; 64 to Gamma t = 0.2 where quick."""
     how = asked.sampling(asked.many(NTRAJ, QUICK), STEP / (M * N))
     last, points = (LAST / 10, 100) if asked.quick else (LAST, 160)
@@ -80,7 +77,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """What the paper says about the three panels, as numbers."""
     t = data["time"].values
     # the curves are correlated in time: the error of an average over time is that of one instant
@@ -117,7 +114,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def _hump(data: xarray.Dataset, first: float, last: float | None = None) -> tuple[float, float]:
+def _hump(data: Data, first: float, last: float | None = None) -> tuple[float, float]:
     """Emission of the middle fifth over that of the outer tenths.
 
     Sites emit in step, and mirror images are the same numbers: errors are added as if all of a
@@ -133,7 +130,7 @@ def _hump(data: xarray.Dataset, first: float, last: float | None = None) -> tupl
     return float(a / b), float(a / b * np.hypot(da / a, db / b))
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Totals as lines; site emission and structure factor as maps."""
     figure, axes = new_figure(3, 1, sharex=True, gridspec_kw={"height_ratios": [1, 1.25, 1.25]})
     figure.set_size_inches(8.2, 9.4)
@@ -170,13 +167,3 @@ def _map(ax: Axes, t: Any, y: Any, values: Any, label: str, top: float | None = 
     )
     extend = "neither" if top is None else "max"
     ax.figure.colorbar(image, ax=ax, label=label, extend=extend, pad=0.01)
-
-
-FIGURE = Figure(
-    "ruks-4abc",
-    "Chain of 100 ensembles: total and site emission and structure factor over log time",
-    f"{PAPER}, Fig. 4(a), (b), (c)",
-    make,
-    draw,
-    checks,
-)

@@ -21,21 +21,19 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import Asked, Check, Figure, Say, add_values, axis, dataset, in_title
+from .contract import Asked, Check, Data, Drawing, Say, add_values, axis, dataset, in_title
 from .drawing import shades
 from .ruks import PAPER, chain_model, emissions
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Directional emission of chains of 20 to 500 ensembles against a weak forward drive"
+SOURCE = f"{PAPER}, Fig. 4(d)"
 N = 250
 SIZES, QUICK_SIZES = (20, 30, 50, 100, 500), (20, 50)
 #: Omega / gamma.
@@ -92,7 +90,7 @@ def choose_step(say: Say, **sampling: Any) -> tuple[float, list[list[float]]]:
     raise RuntimeError(f"No step met the tolerance: {rows}")
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Five sizes and nine drives, 500 trajectories each; two sizes and five drives where quick."""
     sizes, drives = (QUICK_SIZES, QUICK_DRIVES) if asked.quick else (SIZES, DRIVES)
     how = asked.sampling(asked.many(NTRAJ, QUICK_NTRAJ))
@@ -140,7 +138,7 @@ def _peak_memory() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def checks(data: xarray.Dataset) -> list[Check]:
+def checks(data: Data) -> list[Check]:
     """Known fractions, the rise with the drive, its steepening with M, step and memory."""
     change, error = data.attrs["step_change"], data.attrs["step_change_sem"]
     what = f"change of the fraction on halving the step N_tot Γ dt = {data.attrs['scaled_step']:g}"
@@ -169,7 +167,7 @@ def checks(data: xarray.Dataset) -> list[Check]:
     return out
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """Forward fractions solid, backward dashed, dark to light with M."""
     figure, axes = new_figure(1, 1)
     figure.set_size_inches(7.4, 5.4)
@@ -196,13 +194,3 @@ def draw(data: xarray.Dataset) -> Drawing:
         fontsize=12,
     )
     return figure
-
-
-FIGURE = Figure(
-    "ruks-4d",
-    "Directional emission of chains of 20 to 500 ensembles against a weak forward drive",
-    f"{PAPER}, Fig. 4(d)",
-    make,
-    draw,
-    checks,
-)

@@ -11,22 +11,19 @@ Exact curves are block density matrices; at N = 10^4 there is none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Figure, add_curve, axis, dataset, in_title
+from .contract import Asked, Axes, Data, Drawing, add_curve, axis, dataset, in_title
 from .drawing import ZERO, band, deviation, exact, trajectories
 from .ruks import PAPER
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
+TITLE = "Boundary time crystal without and with local dephasing or decay"
+SOURCE = f"{PAPER}, Fig. 5"
 DRIVE, LOCAL = 1.0, 0.2
 NUMBERS = (10, 50, 10**4)
 EXACT_UP_TO = 50
@@ -54,7 +51,7 @@ def time_crystal(N: int, channel: str, start: str) -> tuple[wf.Ensemble, wf.Mode
     return atoms, wf.Model(DRIVE * N * atoms.Jx, jumps, initial={atoms: STARTS[start]})
 
 
-def make(asked: Asked) -> xarray.Dataset:
+def make(asked: Asked) -> Data:
     """Inversion by TWA (10^5 trajectories) and, up to N = 50, exactly."""
     scaled = np.linspace(0, LAST, 151)
     data = dataset(
@@ -88,7 +85,7 @@ def make(asked: Asked) -> xarray.Dataset:
     return data
 
 
-def draw(data: xarray.Dataset) -> Drawing:
+def draw(data: Data) -> Drawing:
     """A column per channel, a row per initial state, and TWA minus exact below."""
     figure, axes = new_figure(
         3, 3, sharex=True, sharey="row", gridspec_kw={"height_ratios": [1.6, 1.6, 1]}
@@ -118,11 +115,11 @@ def draw(data: xarray.Dataset) -> Drawing:
     return figure
 
 
-def _numbers(data: xarray.Dataset) -> list[int]:
+def _numbers(data: Data) -> list[int]:
     return [int(N) for N in data.attrs["numbers"]]
 
 
-def _curves(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
+def _curves(ax: Axes, data: Data, channel: str, start: str) -> None:
     for N, colour in zip(_numbers(data), COLOURS, strict=False):
         band(ax, data, name_of(channel, start, N, "twa"), colour)
     for N in _numbers(data):
@@ -132,7 +129,7 @@ def _curves(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
     ax.set_ylim(-0.55, 0.62)
 
 
-def _deviations(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> None:
+def _deviations(ax: Axes, data: Data, channel: str, start: str) -> None:
     style = "-" if start == "ground" else ":"
     for N, colour in zip(_numbers(data), COLOURS, strict=False):
         name = name_of(channel, start, N, "twa")
@@ -142,12 +139,3 @@ def _deviations(ax: Axes, data: xarray.Dataset, channel: str, start: str) -> Non
         ax.plot([], [], color="0.4", linewidth=1.4, label="from ground")
         ax.plot([], [], color="0.4", linewidth=1.4, linestyle=":", label="from inverted")
         ax.legend(loc="upper right", ncols=2)
-
-
-FIGURE = Figure(
-    "ruks-5",
-    "Boundary time crystal without and with local dephasing or decay",
-    f"{PAPER}, Fig. 5",
-    make,
-    draw,
-)

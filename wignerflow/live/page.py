@@ -28,7 +28,7 @@ from ..solving import resolve_method, trajectories_of
 from ..solving.provenance import read_call, write_call
 from .automatic import automatic
 from .kernel import Maker, live_kernel, values
-from .reference import reference as curves_behind
+from .kernel import reference as curves_behind
 from .sliders import Interpolant, Point, Rough, Slider, interpolate
 
 HERE = Path(__file__).parent
@@ -109,7 +109,7 @@ def live_page(
     data = {
         "title": title or "A live simulation",
         "left_out": [n for n in e_ops if n not in names],
-        "method": method if isinstance(method, str) else method.name,
+        "method": _name(method),
         "version": __version__,
         "seed": seed,
         "ntraj": ntraj,

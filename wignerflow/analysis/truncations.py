@@ -1,14 +1,16 @@
-"""The error of a method itself in a steady state: ``SteadyState.truncation``.
+"""The error of a method itself in steady states and in two-time correlations.
 
-As ``solving.truncation``, with null vectors of the Lindbladian in place of solutions over time: of
-the model itself, of the model made smaller, or steady states of second-order cumulants.
+As ``solving.truncation``, with null vectors of the Lindbladian, or quantum regression, in place of
+solutions over time: of the model itself, of the model made smaller; or steady states of cumulants
+of other orders.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +23,54 @@ from ..model.model import Model
 from ..moments.higher import size
 from ..moments.method import Cumulant
 from ..moments.variables import Variables
-from ..observables import Plan, assemble_exact, flatten
+from ..observables import Plan, flatten
 from ..result import AccuracyWarning, Values
-from ..result.accuracy import UNSEEN, apart, inaccurate
+from ..result.accuracy import UNSEEN, apart, distance, inaccurate, widened
 from ..run.automatic import density_elements
-from ..solving import gather, members
+from ..run.statistics import BATCHES
+from ..solving import members
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
 from ..solving.provenance import read_call
 from ..solving.remarks import spared
 from ..solving.sizes import CERTAIN, SAMPLED, Deviation, Smaller, deviations, fall, spelt
-from ..solving.truncation import FULL, PER_ELEMENT, REFERENCES, RTOL, SECONDS, SHARE, load
+from ..solving.truncation import FULL, PER_ELEMENT, REFERENCES, RTOL, SAMPLES, SECONDS, SHARE, load
+from .correlation_result import Asked, Correlation, exact_value
+from .correlation_runs import by_runs
 from .periodic_state import Phases, exact_values
 from .relaxation import Base
+from .steady_value import assembled
 
 SLOWER = 5.0  # times as long as one step through its density matrix takes the null vector of one
 FEWER = 8  # times fewer trajectories at smaller sizes
 REFUSED = (TooLong, ValueError, RuntimeError, MemoryError, ArithmeticError)
 
 Means = dict[str, NDArray[Any]]
+Value = TypeVar("Value")
+
+
+def time_limit(full: bool, wall_time: float) -> float:
+    """When an estimate must end (``time.process_time``); what it needs is imported before."""
+    load(*REFERENCES)
+    return time.process_time() + (FULL if full else max(SECONDS, SHARE * wall_time))
+
+
+def _exactly(model: Model, until: float, work: Callable[[], Value]) -> Value | None:
+    """What an exact solution of the model gives; None where that takes too long."""
+    seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
+    if time.process_time() + seconds > until or Exact().refuses(model) is not None:
+        return None
+    return _tried(until, work)
+
+
+def _tried(until: float, work: Callable[[], Value], lost: bool = False) -> Value | None:
+    try:
+        with within(until, lost):
+            return work()
+    except REFUSED:
+        return None
+
+
+# ---------------------------------------------------------------- steady states
 
 
 def steady_truncation(
@@ -74,7 +106,7 @@ def steady_truncation(
     return nothing, "nothing: no reference is quick enough"
 
 
-def state(
+def state_steady(
     found: Any,
     method: Method,
     model: Model,
@@ -86,9 +118,7 @@ def state(
     phases: Phases | None = None,
 ) -> None:
     """Put the truncation into a steady state, and warn where it is large."""
-    load(*REFERENCES)
-    limit = FULL if full else max(SECONDS, SHARE * found.stats["wall_time"])
-    until = time.process_time() + limit
+    until = time_limit(full, found.stats["wall_time"])
     found.truncation = Values({n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()})
     with spared(found.stats):
         if phases is None or method.order is None:
@@ -107,33 +137,23 @@ def _over_a_period(
     found: Any, model: Model, base: Base, plan: Plan, until: float, phases: Phases
 ) -> tuple[Means, str]:
     """From the exact state that repeats, where that is quick."""
-    nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
-    seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
-    if time.process_time() + seconds < until and Exact().refuses(model) is None:
-        try:
-            with within(until, False):
-                exact, _ = exact_values(Exact(rtol=RTOL), model, base, plan, phases)
-        except REFUSED:
-            return nothing, "nothing: the exact state is not quick enough"
-        return apart(found, exact), "the exact state that repeats"
-    return nothing, "nothing: the exact state is not quick enough"
 
+    def solved() -> Any:
+        return exact_values(Exact(rtol=RTOL), model, base, plan, phases)[0]
 
-def _assembled(base: Base, plan: Plan, expect: Mapping[str, Any]) -> Means:
-    values = {k: np.asarray(v)[None] for k, v in gather(base, expect).items()}
-    return {n: v[0] for n, v in assemble_exact(plan, values)[0].items()}
+    exact = _exactly(model, until, solved)
+    if exact is None:
+        nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
+        return nothing, "nothing: the exact state is not quick enough"
+    return apart(found, exact), "the exact state that repeats"
 
 
 def _null_vector(model: Model, base: Base, plan: Plan, until: float) -> Means | None:
-    seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
-    if time.process_time() + seconds > until or Exact().refuses(model) is not None:
-        return None
-    try:
-        with within(until, False):
-            solution = Exact().steady_state(model, members(base), unique=False)
-    except REFUSED:
-        return None
-    return _assembled(base, plan, solution.expect)
+    def solved() -> Means:
+        found = Exact().steady_state(model, members(base), unique=False)
+        return assembled(base, plan, found.expect)
+
+    return _exactly(model, until, solved)
 
 
 def _from_orders(
@@ -165,16 +185,14 @@ def _cumulants(order: int, model: Model, base: Base, plan: Plan, until: float) -
         return None
     if order > 2 and size(Variables(model).size, order) > MOST:
         return None
-    try:
-        with within(until, False):
-            solution = engine.steady_state(
-                model, members(base), lambda: time.process_time() > until
-            )
-    except REFUSED:
-        return None
-    if solution.stats.get("warnings"):
+
+    def solved() -> Any:
+        return engine.steady_state(model, members(base), lambda: time.process_time() > until)
+
+    solution = _tried(until, solved)
+    if solution is None or solution.stats.get("warnings"):
         return None  # moments that are unphysical judge nothing
-    return _assembled(base, plan, solution.expect)
+    return assembled(base, plan, solution.expect)
 
 
 def _smaller(
@@ -193,10 +211,8 @@ def _smaller(
         exact = _null_vector(own, base, plan, end)
         if exact is None:
             return None
-        try:
-            with within(np.inf, False):
-                run = again(own, ops, engine, ntraj=max(64, ntraj // FEWER))
-        except REFUSED:
+        run = _tried(np.inf, lambda: again(own, ops, engine, ntraj=max(64, ntraj // FEWER)))
+        if run is None:
             return None
         errors = apart(run, exact, UNSEEN)
         for name, error in errors.items():
@@ -216,3 +232,80 @@ def _continued(found: Any, method: Method, smaller: list[Deviation]) -> tuple[Me
             own = own.max(axis=-1, keepdims=True)
         out[name] = factor * share * own * np.abs(value)
     return out, spelt(smaller, "exact steady states")
+
+
+# ---------------------------------------------------------------- two-time correlations
+
+
+def state_correlation(found: Correlation, ask: Asked, method: Any, full: bool) -> None:
+    """Put the truncation into a correlation, and warn where it is large.
+
+    It is |method - quantum regression|, less the sampling error in squares: of the model itself
+    where that is quick, else of the model made smaller, where the largest deviation in units of the
+    largest correlation is followed to the size of the model. NaN where neither is; zero for exact
+    methods.
+    """
+    if method.order is None:
+        found.truncation = np.zeros(found.taus.shape)
+        found.deviation = np.zeros(found.taus.shape, complex)
+        found.stats["truncation"] = "none: the method is exact"
+        return
+    until = time_limit(full, found.stats["wall_time"])
+    found.truncation = np.full(found.taus.shape, np.nan)
+    found.stats["truncation"] = "nothing: the exact correlation is not quick enough"
+    with spared(found.stats):
+        _estimate(found, ask, method, until, full)
+    value, sem, own = ({found.formula: x} for x in (found.value, found.sem, found.truncation))
+    off = inaccurate(value, sem, own, found.taus, "τ")
+    if off is not None:
+        found.stats["warnings"].append(off)
+        _check.warn(off, AccuracyWarning)
+
+
+def _estimate(found: Correlation, ask: Asked, method: Any, until: float, full: bool) -> None:
+    """From the exact correlation of the model, or of smaller ones."""
+    right = _exact(ask, until)
+    if right is not None:
+        found.deviation = found.value - right
+        found.truncation = distance(found.value, right, np.abs(found.sem))
+        found.stats["truncation"] = "the exact correlation"
+        return
+    smaller = _smaller_models(found, ask, method, until, full)
+    if not smaller:
+        return
+    errors = [d.values[found.formula] for d in smaller]
+    share = fall(smaller, [float(e.max(initial=0.0)) for e in errors])
+    scale = float(np.abs(found.value).max(initial=0.0))
+    found.truncation = SAMPLED * share * scale * widened(errors[0])
+    found.stats["truncation"] = spelt(smaller, "exact correlations")
+
+
+def _exact(ask: Asked, until: float) -> NDArray[np.complex128] | None:
+    """By quantum regression; None where that takes too long."""
+    return _exactly(ask.model, until, lambda: exact_value(ask, Exact(rtol=RTOL))[0])
+
+
+def _smaller_models(
+    found: Correlation, ask: Asked, method: Any, until: float, full: bool
+) -> list[Deviation]:
+    """Deviations at smaller sizes, in units of the largest correlation there."""
+    names = "ABCD"[: len(ask.ops)]
+    times = np.linspace(0.0, (ask.start or 0.0) + float(ask.taus[-1]), SAMPLES)
+
+    def judged(small: Smaller, end: float) -> Deviation | None:
+        model, ops, engine = read_call(small.call)
+        own = replace(ask, model=model, ops=tuple(ops[n] for n in names))
+        exact = _exact(own, end)
+        if exact is None:
+            return None
+        count = max(2 * BATCHES, ask.request.ntraj // (1 if full else FEWER))
+        own = replace(own, request=replace(ask.request, ntraj=count))
+        run = _tried(np.inf, lambda: by_runs(own, engine, float(found.stats["start"])), full)
+        if run is None:
+            return None
+        error = distance(run.value, exact, UNSEEN * np.abs(run.sem))
+        unit = float(np.abs(exact).max(initial=0.0))
+        return Deviation(small, {found.formula: error / unit if unit > 0 else error})
+
+    named = dict(zip(names, ask.ops, strict=True))
+    return deviations(ask.model, named, method, times, until, judged)
