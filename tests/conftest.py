@@ -4,6 +4,7 @@ Linear algebra runs on one thread: matrices are small here, and threads that wai
 which other tests hold double the processor time of the suite.
 """
 
+import gc
 import os
 import signal
 
@@ -12,3 +13,7 @@ for library in ("OPENBLAS", "MKL", "OMP"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 # a shell starts background jobs with Ctrl-C ignored, and whoever they start inherits that
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish():
+    gc.freeze()  # modules and tests stay: the garbage collector need not look at them again

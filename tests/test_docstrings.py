@@ -20,8 +20,13 @@ MODULES = sorted(
 )
 NEED = {"wignerflow.exact.bridge": "qutip"}
 #: Whose examples run for a second or more.
-DEAR = [f"wignerflow.{x}" for x in ("analysis.sweep", "analysis.certify", "analysis.photons")]
-DEAR.append("wignerflow.exact.bridge")
+DEAR = [
+    f"wignerflow.{place}"
+    for place in (
+        "analysis.certify", "analysis.compare", "analysis.photons", "analysis.sweep",
+        "exact.bridge", "model.pulses", "model.waveguides", "phasespace.schwinger",
+    )
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", few(MODULES, [m for m in MODULES if m not in DEAR]))

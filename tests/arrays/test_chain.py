@@ -58,6 +58,7 @@ def test_direction_of_the_light_in_the_twa():
         assert np.any(np.abs(flipped.expect[name] - exact.expect[name]) > bound), name
 
 
+@pytest.mark.slow
 def test_pumped_pair_against_exact():
     """Ruks, Fig. 3(b) at N = 10, a size that takes no time."""
     times = np.linspace(0, 1, 21)

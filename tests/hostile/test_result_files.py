@@ -118,10 +118,21 @@ def call(files):
     return call_of(wf.load(files[1]))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_mutated_calls(call, data):
     """Provenance is read as strictly as a model file: never evaluated, never trusted."""
+    mutated_call(call, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_many_mutated_calls(call, data):
+    mutated_call(call, data)
+
+
+def mutated_call(call, data):
     mutant = copy.deepcopy(call)
     *head, last = data.draw(st.sampled_from([p for p in places(mutant) if p]))
     where = mutant

@@ -29,10 +29,10 @@ def machine(code: bytes) -> int:
     return int.from_bytes(code[MACHINE : MACHINE + 2], "little")
 
 
-CASES = [(laser, True), (chain, False), (laser, False), (chain, True)]
+CASES = [(chain, False), (laser, True), (laser, False), (chain, True)]
 
 
-@pytest.mark.parametrize(("make", "single"), few(CASES, 2))
+@pytest.mark.parametrize(("make", "single"), few(CASES))
 def test_arm_processors(make, single):
     text = printed(*make(), TIMES).module(single, 128)
     assert machine(build.object_code(text, targets.ARM)) == AARCH64

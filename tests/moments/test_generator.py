@@ -182,8 +182,8 @@ def level_mode():
 SPINS = [two_ensembles, products, spin_array, ensemble_array, two_arrays]
 
 
-@pytest.mark.parametrize("make", SPINS)
-@pytest.mark.parametrize("correlated", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
+@pytest.mark.parametrize("make", few(SPINS, 4))
+@pytest.mark.parametrize("correlated", few([0.3, 0.0]))
 def test_spins_and_ensembles(make, correlated):
     wrong, size = error(make, correlated=correlated)
     assert wrong < 1e-12 * size

@@ -96,23 +96,30 @@ def test_step_without_noise_bounds_the_true_error():
     assert error < budget.lines["inversion"].step < 1e-6
 
 
-def test_what_the_step_covers_is_said():
-    def fast(N):
-        atoms = wf.Ensemble(N, name="atoms")
-        jumps = [wf.Jump(atoms.Jm, 1 / N), wf.LocalJump(atoms.sm, 0.2)]
-        model = wf.Model(jumps=jumps, initial={atoms: wf.up})
-        return model, {"inversion": atoms.Jz, "g2": wf.g2(atoms.Jm)}
+SMALL = {"small": [4, 6], "ntraj": 64, "small_ntraj": 64}
 
-    few = {"small": [4, 6], "ntraj": 64, "small_ntraj": 64}
-    budget = wf.certify(fast, [0, 1, 3000, 6000], N=100, **few)
+
+def fast(N):
+    atoms = wf.Ensemble(N, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1 / N), wf.LocalJump(atoms.sm, 0.2)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    return model, {"inversion": atoms.Jz, "g2": wf.g2(atoms.Jm)}
+
+
+@pytest.mark.slow
+def test_what_the_step_covers_is_said():
+    budget = wf.certify(fast, [0, 1, 3000, 6000], N=100, **SMALL)
     until = budget.until
     # a pilot of the whole time leaves nothing to say
     assert (until is not None) == ("step checked up to" in str(budget))
     assert until is None or f"step checked up to t = {until:g} only" in str(budget)
     assert np.isfinite(budget.lines["g2"].step) and np.isfinite(budget.lines["g2"].total)
-    given = wf.certify(fast, [0, 1], N=100, dt=0.05, **few)
+
+
+def test_a_step_that_was_given_is_unchecked_and_one_that_is_none_has_no_error():
+    given = wf.certify(fast, [0, 1], N=100, dt=0.05, **SMALL)
     assert np.isnan(given.lines["inversion"].step) and "unchecked" in str(given)
-    cumulant = wf.certify(fast, [0, 1], N=100, method="cumulant", **few)
+    cumulant = wf.certify(fast, [0, 1], N=100, method="cumulant", **SMALL)
     assert cumulant.lines["inversion"].step == 0
 
 
