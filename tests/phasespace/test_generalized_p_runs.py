@@ -115,7 +115,10 @@ def test_arrays_of_independent_ensembles():
 
 @pytest.mark.slow
 def test_agrees_with_twa_at_large_N():
-    """At N = 10^5 both are exact up to 1/N; differences are within the joint sampling error."""
+    """At N = 10^5 both are exact up to 1/N; differences are within the joint sampling error.
+
+    At a step of 0.01 the mean of Jy in P is off by 13 at t = 1, three of these errors.
+    """
     model, ops = driven(100_000, 2.0)
     ops = {name: ops[name] for name in ("y", "z", "zz")}
     t = np.linspace(0, 8, 17)
@@ -127,10 +130,10 @@ def test_agrees_with_twa_at_large_N():
         ntraj=4_000,
         seed=1,
         precision="double",
-        dt=0.01,
+        dt=0.0025,
     )
     two = wf.solve(
-        model, t, e_ops=ops, method="twa", ntraj=4_000, seed=2, precision="double", dt=0.01
+        model, t, e_ops=ops, method="twa", ntraj=4_000, seed=2, precision="double", dt=0.0025
     )
     limit = -ndtri(FAMILY / 2 / (3 * 16))
     for name in ops:
