@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..html import table
-from ..result import Result, aligned
+from ..result import AccuracyWarning, Result, aligned
 from ..result.accuracy import inaccurate
+
+
+class Errors:
+    """The budget of one observable."""
+
+    truncation: float
+    sampling: float
+    step: float
+
+    @property
+    def total(self) -> float:
+        """All three, added in squares; without the step where that was not checked."""
+        step = 0.0 if math.isnan(self.step) else self.step
+        return math.sqrt(self.truncation**2 + self.sampling**2 + step**2)
 
 
 class Budget:
@@ -49,21 +64,23 @@ def step_error(result: Result, name: str, scale: float) -> float:
     return largest(error) / scale if scale else 0.0
 
 
-def total(*parts: float) -> float:
-    """Errors added in squares; without those that were not checked."""
-    return math.sqrt(sum(part**2 for part in parts if not math.isnan(part)))
-
-
 def bound(step: float) -> str:
     """A step's error as text."""
     return "0" if step == 0 else "unchecked" if math.isnan(step) else f"< {step:.2g}"
 
 
-def expected_inaccurate(lines: Mapping[str, Any], where: str) -> str | None:
-    """The message of an ``AccuracyWarning`` on budgets in units of the largest mean, or None."""
+def notes(
+    run: Result, lines: Mapping[str, Errors], where: str, more: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """What a run had to say, and ``more``; a warning first where ``lines`` tell of large errors."""
+    found = (*run.stats.get("warnings", ()), *run.stats.get("notes", ()), *more)
     sampling, truncation = (
         {n: np.array([getattr(line, part)]) for n, line in lines.items()}
         for part in ("sampling", "truncation")
     )
     off = inaccurate({n: np.ones(1) for n in lines}, sampling, truncation)
-    return None if off is None else f"{where}, {off.split(';')[0]}."
+    if off is None:
+        return found
+    text = f"{where}, {off.split(';')[0]}."
+    _check.warn(text, AccuracyWarning)
+    return (text, *found)

@@ -36,11 +36,11 @@ from ..phasespace.ensemble import GAUSSIAN_BELOW
 from ..phasespace.levels import FIXED_FROM
 from ..phasespace.twa import TWA
 from ..progress import Steps
-from ..result import AccuracyWarning, Result
+from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import quietly, solve, trajectories_of, whole
 from ..solving.methods import resolve_method
-from .budget import Budget, bound, expected_inaccurate, largest, step_error, total
+from .budget import Budget, Errors, bound, largest, notes, step_error
 from .certify_clusters import ClusterCertificate, certify_clusters
 
 SMALL = (6, 8, 12, 16, 24, 32)  # tried in this order, while exact is cheap
@@ -50,7 +50,7 @@ PILOT = 2048  # trajectories that measure the spread at the user's N
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Errors):
     """The budget of one observable; every error is in units of its largest mean over time.
 
     Attributes:
@@ -70,11 +70,6 @@ class Line:
     sampling: float
     step: float
     deviations: tuple[tuple[int, float, float], ...]
-
-    @property
-    def total(self) -> float:
-        """All three, added in squares; without the step where that was not checked."""
-        return total(self.truncation, self.sampling, self.step)
 
 
 @dataclass(frozen=True, repr=False)
@@ -217,12 +212,8 @@ def certify(
         lines[name] = Line(*extrapolate(own, size), sampling, step_error(pilot, name, scale), own)
     until = pilot.stats.get("step_checked_until")
     partly = until is not None and until < pilot.times[-1]
-    notes = [*pilot.stats.get("warnings", ()), *pilot.stats.get("notes", ())]
-    off = expected_inaccurate(lines, f"At N = {size}")
-    if off is not None:
-        notes.insert(0, off)
-        _check.warn(off, AccuracyWarning)
-    return Certificate(size, count, pilot.method, lines, until if partly else None, tuple(notes))
+    said = notes(pilot, lines, f"At N = {size}")
+    return Certificate(size, count, pilot.method, lines, until if partly else None, said)
 
 
 def extrapolate(

@@ -15,16 +15,16 @@ from ..model.model import Model
 from ..model.subsystems import Spin
 from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..progress import Steps
-from ..result import AccuracyWarning, Result
+from ..result import Result
 from ..solving import quietly, solve, trajectories_of, whole
-from .budget import Budget, bound, expected_inaccurate, largest, step_error, total
+from .budget import Budget, Errors, bound, largest, notes, step_error
 
 #: Of the change before: sizes converge where the next one is less.
 CONVERGING = 0.5
 
 
 @dataclass(frozen=True)
-class ClusterLine:
+class ClusterLine(Errors):
     """The budget of one observable; every error is in units of its largest mean over time.
 
     Attributes:
@@ -47,11 +47,6 @@ class ClusterLine:
         """Whether the last change is more than two sampling errors of it."""
         _, _, change, error = self.changes[-1]
         return not change <= 2 * error
-
-    @property
-    def total(self) -> float:
-        """All three, added in squares; without the step where that was not checked."""
-        return total(self.truncation, self.sampling, self.step)
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,14 +129,10 @@ def certify_clusters(
         sampling = largest(np.abs(last.sem[name])) / scale if scale else 0.0
         step = step_error(last, name, scale)
         lines[name] = ClusterLine(changes, expected(changes), sampling, step)
-    notes = [*last.stats.get("warnings", ()), *last.stats.get("notes", ())]
-    notes += [_unresolved(n, line) for n, line in lines.items() if not line.resolved]
-    seen_to_be_off = {n: line for n, line in lines.items() if line.resolved}
-    off = expected_inaccurate(seen_to_be_off, f"With clusters of {sizes[-1]}")
-    if off is not None:
-        notes.insert(0, off)
-        _check.warn(off, AccuracyWarning)
-    return ClusterCertificate(last.ntraj, lines, results, tuple(notes))
+    resolved = {n: line for n, line in lines.items() if line.resolved}
+    unclear = [_unresolved(n, line) for n, line in lines.items() if not line.resolved]
+    said = notes(last, resolved, f"With clusters of {sizes[-1]}", unclear)
+    return ClusterCertificate(last.ntraj, lines, results, said)
 
 
 def expected(changes: Sequence[tuple[int, int, float, float]]) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _check, store
+from .. import _check
 from .._check import Times
 from ..html import table
 from ..method import AnyMethod
@@ -140,24 +140,14 @@ class Comparison:
         """
         import xarray
 
-        first = self.results[self.reference]
-        dims = store.dimension_names(first.axes)
-        coordinates: dict[str, Any] = {"method": list(self.results), "time": first.times}
-        variables: dict[str, Any] = {}
-        for name in first.expect:
-            own = ("method", "time", *([dims[name]] if name in dims else []))
-            if name in dims:
-                coordinates[dims[name]] = first.axes[name][1]
-            for part in ("expect", "sem", "step_error", "truncation"):
-                ending = "" if part == "expect" else f"_{part}"
-                values = np.stack([getattr(r, part)[name] for r in self.results.values()])
-                attributes = {"long_name": name + store.LONG[part]}
-                variables[name + ending] = (own, values, attributes)
-        facts = {
-            "reference": self.reference,
-            "refused": "\n".join(f"{k}: {v}" for k, v in self.refused.items()),
-        }
-        return xarray.Dataset(variables, coordinates, facts)
+        data = xarray.concat(
+            [result.to_xarray() for result in self.results.values()],
+            xarray.Variable("method", list(self.results)),
+            coords="minimal", compat="override", join="override", combine_attrs="override",
+        )  # fmt: skip
+        refused = "\n".join(f"{k}: {v}" for k, v in self.refused.items())
+        data.attrs = {"reference": self.reference, "refused": refused}
+        return data.drop_vars([f"{name}_std" for name in self.results[self.reference].expect])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_xarray` as netCDF; complex values as ``name_real`` and ``name_imag``."""

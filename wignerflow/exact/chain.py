@@ -193,38 +193,28 @@ class Chain:
     ):
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.rtol = rtol
-        groups: dict[Times, list[tuple[int, int, scipy.sparse.csr_matrix]]] = {(): []}
-        for row, column, factor, matrices in entries:
-            for times, m in matrices.items():
-                groups.setdefault(times, []).append((row, column, factor * m))
-        self.groups = {t: self._stacked(parts, sizes) for t, parts in groups.items()}
         self.timed = timed
 
-    def _stacked(self, parts: Any, sizes: list[int]) -> scipy.sparse.csr_matrix:
-        rows, columns, values = [], [], []
-        for r, c, m in parts:
-            coo = m.tocoo()
-            rows.append(coo.row + self.offsets[r])
-            columns.append(coo.col + self.offsets[c])
-            values.append(coo.data)
-        n = int(self.offsets[-1])
-        if not rows:
-            return scipy.sparse.csr_matrix((n, n), dtype=complex)
-        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        return scipy.sparse.csr_matrix(entries, shape=(n, n))
+        def empty() -> list[list[scipy.sparse.csr_matrix]]:
+            return [[scipy.sparse.csr_matrix((n, m), dtype=complex) for m in sizes] for n in sizes]
+
+        groups: dict[Times, Any] = {(): empty()}
+        for row, column, factor, matrices in entries:
+            for times, m in matrices.items():
+                groups.setdefault(times, empty())[row][column] += factor * m
+        self.groups = {t: scipy.sparse.bmat(parts, "csr") for t, parts in groups.items()}
 
     def advance(self, first: Complex, t0: float, t1: float) -> list[Complex]:
         """Blocks at t1 from the first block (n, columns) at t0, the others being zero there."""
         y = np.zeros((int(self.offsets[-1]), first.shape[1]), complex)
         y[: first.shape[0]] = first
         if t1 > t0 and y.size:  # nothing is left of light that nobody emits
-            y = self._integrated(y, t0, t1) if self.timed else self._exponential(y, t1 - t0)
+            if self.timed:
+                y = self._integrated(y, t0, t1)
+            else:
+                A = self.groups[()] * (t1 - t0)
+                y = scipy.sparse.linalg.expm_multiply(A, y, traceA=complex(A.diagonal().sum()))
         return [y[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
-
-    def _exponential(self, y: Complex, t: float) -> Complex:
-        A = self.groups[()]
-        trace = complex(A.diagonal().sum()) * t
-        return np.asarray(scipy.sparse.linalg.expm_multiply(A * t, y, traceA=trace))
 
     def _integrated(self, y: Complex, t0: float, t1: float) -> Complex:
         shape = y.shape

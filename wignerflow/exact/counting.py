@@ -226,57 +226,38 @@ class Counter:
             n[:], flux[:] = n[:, :1], flux[:, :1]
         return n, flux
 
-    def coherence(self) -> Complex:
-        """<c_{a,j}^+ c_{b,k}>, (A, A, B, B)."""
-        A, B = self.e.count, self.edges.size - 1
-        out = np.zeros((A, A, B, B), complex)
-        for a in range(A):
-            open_ = more(self.zero, {}, {a: 1})
-            x = np.zeros((self.set(open_).size, 0), complex)
-            for k in range(B):
-                for b in range(A):
-                    closed = more(self.zero, {b: 1}, {a: 1})
-                    if k:
-                        y = self.taken(open_, x, k, {b: 1}, {})
-                        first = y.shape[1]
-                        out[a, b, :first, k] = self.trace(closed, y)
-                        out[b, a, k, :first] = out[a, b, :first, k].conj()
-                    y = self.taken(self.zero, self.rho[k], k, {b: 1}, {a: 1})
-                    out[a, b, k, k] = self.trace(closed, y)[0]
-                if k == B - 1:
-                    break
-                moved = [self.free(open_, x, k)] if k else []
-                if k == 0 or not self.steady:
-                    moved.append(self.taken(self.zero, self.rho[k], k, {}, {a: 1}))
-                x = np.concatenate(moved, axis=1)
-        return out
+    def bins(self, pairs: bool) -> tuple[Complex, Complex]:
+        """<c_{a,j}^+ c_{b,k}>, or of ``pairs`` <c_j^+ c_k^+ c_k c_j>, (A, A, B, B).
 
-    def pairs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """<c_j^+ c_k^+ c_k c_j>, and the same with the photons of the later bin."""
+        And of pairs the same with the photons of the later bin.
+        """
         A, B = self.e.count, self.edges.size - 1
-        g2, mixed = np.zeros((2, A, A, B, B))
+        out, mixed = np.zeros((2, A, A, B, B), complex)
         for a in range(A):
-            first = more(self.zero, {a: 1}, {a: 1})
+            left = {a: 1} if pairs else {}  # taken in the earlier bin
+            first = more(self.zero, left, {a: 1})
             x = np.zeros((self.set(first).size, 0), complex)
             for k in range(B):
                 for b in range(A):
-                    both = more(first, {b: 1}, {b: 1})
+                    right = {b: 1} if pairs else {}  # in the later one
+                    both = more(first, {b: 1}, right)
                     if k:
-                        y = self.taken(first, x, k, {b: 1}, {b: 1})
+                        y = self.taken(first, x, k, {b: 1}, right)
                         n = y.shape[1]
-                        g2[a, b, :n, k] = g2[b, a, k, :n] = self.trace(both, y).real
-                        mixed[a, b, :n, k] = self.counted(first, x, k, b).real
-                        mixed[b, a, k, :n] = mixed[a, b, :n, k]
-                    count = {a: 2} if a == b else {a: 1, b: 1}
-                    y = self.taken(self.zero, self.rho[k], k, count, dict(count))
-                    g2[a, b, k, k] = mixed[a, b, k, k] = self.trace(both, y)[0].real
+                        out[a, b, :n, k] = self.trace(both, y)
+                        out[b, a, k, :n] = out[a, b, :n, k].conj()
+                        if pairs:
+                            mixed[a, b, :n, k] = mixed[b, a, k, :n] = self.counted(first, x, k, b)
+                    taken = [{c: m for c, m in enumerate(side) if m} for side in both]
+                    y = self.taken(self.zero, self.rho[k], k, taken[0], taken[1])
+                    out[a, b, k, k] = mixed[a, b, k, k] = self.trace(both, y)[0]
                 if k == B - 1:
                     break
                 moved = [self.free(first, x, k)] if k else []
                 if k == 0 or not self.steady:
-                    moved.append(self.taken(self.zero, self.rho[k], k, {a: 1}, {a: 1}))
+                    moved.append(self.taken(self.zero, self.rho[k], k, left, {a: 1}))
                 x = np.concatenate(moved, axis=1)
-        return g2, mixed
+        return out, mixed
 
 
 def _ranges(counts: list[int]) -> list[tuple[int, ...]]:
@@ -332,8 +313,8 @@ def count(
     counter = Counter(elements, codes, values, edges, timed, rtol, steady)
     counter.begin(g1, g2)
     n, flux = counter.numbers()
-    coherence = counter.coherence() if g1 else None
-    pairs, mixed = counter.pairs() if g2 else (None, None)
+    coherence = counter.bins(False)[0] if g1 else None
+    pairs, mixed = (x.real.copy() for x in counter.bins(True)) if g2 else (None, None)
     mean, second = np.array([counter.factorial(a) for a in range(len(fields))]).T
     facts = {**held.facts, "engine": "counting", "elements": int(counter.set(counter.zero).size)}
     return Counts(n, flux, coherence, pairs, mixed, mean, second, facts)
