@@ -121,7 +121,7 @@ def plot_result(
         else:
             made = np.array([ax], object)
         axes = dict(zip(chosen, np.broadcast_to(made, len(chosen)), strict=True))
-        keep = result.times > 0 if xscale == "log" else np.full(len(result.times), True)
+        keep = _kept(result, xscale)
         for k, name in enumerate(chosen):
             own = axes[name]
             if name in maps:
@@ -130,14 +130,22 @@ def plot_result(
                 colour = None if ax is None else COLOURS[k % len(COLOURS)]
                 _lines(own, result, name, keep, colour, options)
                 own.set_ylabel(name if ax is None or len(chosen) == 1 else "")
-            own.set_xscale(xscale)
-            if xscale == "linear":
-                own.locator_params(axis="x", nbins=6)
+            _scaled(own, xscale)
             own.set_xlim(result.times[keep][0], result.times[keep][-1])
             if len(own.get_legend_handles_labels()[1]) > 1:
                 own.legend()
         axes[chosen[-1]].set_xlabel(xlabel)
     return panels(made)
+
+
+def _kept(result: Result, xscale: str) -> NDArray[np.bool_]:
+    return result.times > 0 if xscale == "log" else np.full(len(result.times), True)
+
+
+def _scaled(ax: Axes, xscale: str) -> None:
+    ax.set_xscale(xscale)
+    if xscale == "linear":
+        ax.locator_params(axis="x", nbins=6)
 
 
 def _title(result: Result) -> str:
@@ -169,12 +177,12 @@ def _curves(
     return out
 
 
-def _band(
+def band(
     ax: Axes,
     t: NDArray,
     v: NDArray,
     e: NDArray,
-    colour: str,
+    colour: str | None,
     style: str = "-",
     label: str = "",
     options: Mapping[str, Any] | None = None,
@@ -200,7 +208,7 @@ def _lines(
     method = result.truncation[name].reshape(result.times.size, -1)
     for k, (label, v, e, style) in enumerate(_curves(result, name)):
         own, t = colour or COLOURS[k // step % len(COLOURS)], result.times[keep]
-        own = _band(ax, t, v[keep], e[keep], own, style, label, options)
+        own = band(ax, t, v[keep], e[keep], own, style, label, options)
         off = method[keep, k // step]
         if np.any(off > 0):  # what the method itself may be off by
             for edge in (v[keep] - off, v[keep] + off):
@@ -299,27 +307,20 @@ def compare_plot(
         others = [k for k in labelled if k != reference]
         for c, name in enumerate(chosen):
             upper, lower = grid[0, c], grid[1, c] if rows == 2 else None
-            for k, label in enumerate(others):
-                r, colour = labelled[label], COLOURS[k % len(COLOURS)]
-                keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
+            for k, label in enumerate(others if reference is None else [*others, reference]):
+                r, keep = labelled[label], _kept(labelled[label], xscale)
+                colour, wide = COLOURS[k % len(COLOURS)], styled({"linewidth": 2.4}, options)
+                if label == reference:
+                    colour, wide = "black", {"linewidth": 1.1, "zorder": 5}
                 for tag, v, e, style in _curves(r, name):
                     shown = tag.replace(name, label) if tag != name else label
-                    wide = styled({"linewidth": 2.4}, options)
-                    _band(upper, r.times[keep], v[keep], e[keep], colour, style, shown, wide)
-                if lower is not None and reference is not None:
+                    if label == reference:  # lets the other curves shine through
+                        style = "--" if style == "-" else ":"
+                    band(upper, r.times[keep], v[keep], e[keep], colour, style, shown, wide)
+                if lower is not None and reference is not None and label != reference:
                     _deviation(lower, r, labelled[reference], name, keep, colour)
-            if reference is not None:
-                r = labelled[reference]
-                keep = r.times > 0 if xscale == "log" else np.full(len(r.times), True)
-                for tag, v, e, style in _curves(r, name):
-                    shown = tag.replace(name, reference) if tag != name else reference
-                    style = "--" if style == "-" else ":"  # lets the other curves shine through
-                    _band(upper, r.times[keep], v[keep], e[keep], "black", style, shown)
-                    upper.lines[-1].set(linewidth=1.1, zorder=5)
             upper.set_ylabel(name)
-            upper.set_xscale(xscale)
-            if xscale == "linear":
-                upper.locator_params(axis="x", nbins=6)
+            _scaled(upper, xscale)
             upper.margins(x=0)
             if c == 0:
                 upper.legend()
@@ -340,4 +341,4 @@ def _deviation(
     ):
         error = np.hypot(e[keep], np.interp(t, exact.times, f))
         difference = v[keep] - np.interp(t, exact.times, w)
-        _band(ax, t[inside], difference[inside], error[inside], colour, style)
+        band(ax, t[inside], difference[inside], error[inside], colour, style)

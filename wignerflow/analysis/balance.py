@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,22 +87,15 @@ def several_ways(model: Model) -> bool:
     What enters an output last may then have met emitters before whose light has left already:
     later inputs and earlier signals are correlated. Arrays count as one place.
     """
-    places: dict[Any, Any] = {sub: sub for sub in model.subsystems}
+    if not model.links:
+        return False
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def root(sub: Any) -> Any:
-        while places[sub] is not sub:
-            sub = places[sub]
-        return sub
-
+    places = DisjointSet(model.subsystems)
     coupled = [{s for f in factors for s in f.subs} for _, factors in model.H.terms]
     for subs in [*coupled, *(jump.op.subsystems for jump in model.collective_jumps)]:
         for one, two in itertools.pairwise(subs):
-            places[root(one)] = root(two)
-    for link in model.links:
-        one, two = (
-            root(next(iter(jump.op.subsystems))) for jump, _ in (link.source_key, link.target_key)
-        )
-        if one is two:
-            return True
-        places[one] = two
-    return False
+            places.merge(one, two)
+    ends = [(link.source_key[0], link.target_key[0]) for link in model.links]
+    # a link between places that are one already is a second way
+    return not all(places.merge(*(next(iter(jump.op.subsystems)) for jump in two)) for two in ends)

@@ -36,7 +36,7 @@ from ..observables import flatten
 from ..phasespace.twa import TWA
 from ..solving import check_treats, resolve_method, watching
 from ..solving.options import truncation_of
-from .correlation_result import Asked, Correlation, exact_value
+from .correlation_result import Asked, Correlation, evenly, exact_value
 from .correlation_runs import by_runs, check_order
 from .relaxation import request_of
 from .steady_state import time_to_rest
@@ -145,8 +145,10 @@ def correlation(
             if start == 0 and delays[-1] == 0:
                 hint = "Nothing moves there; `wf.solve` gives the mean of the product."
                 _check.fail("taus", "reach beyond 0 where `t` is 0", taus, hint)
-            if start is None and not ordered and isinstance(engine, TWA):
-                _even(delays)
+            if start is None and not ordered and isinstance(engine, TWA) and not evenly(delays):
+                hint = "For example `np.linspace(0, 10, 201)`; or give a time `t`."
+                must = "start at 0 and be evenly spaced in a steady state"
+                _check.fail("taus", must, delays, hint)
             early = _relaxed(ask, engine, relax) if start is None else start
             out = by_runs(ask, engine, early)
         else:
@@ -202,13 +204,6 @@ def _start(t: Any, model: Model) -> float | None:
     if value < 0:
         _check.fail("t", "be at least 0, where the initial state holds, or 'steady'", t)
     return value
-
-
-def _even(taus: NDArray[np.float64]) -> None:
-    gaps = np.diff(taus)
-    if taus.size < 2 or taus[0] != 0 or np.ptp(gaps) > 1e-9 * taus[-1]:
-        hint = "For example `np.linspace(0, 10, 201)`; or give a time `t`."
-        _check.fail("taus", "start at 0 and be evenly spaced in a steady state", taus, hint)
 
 
 def _relaxed(ask: Asked, engine: Any, relax: float | None) -> float:

@@ -103,21 +103,17 @@ class Correlation:
 
         ``options`` go to ``ax.plot``.
         """
-        from ..plot import new_figure, styled
+        from ..plot import band, new_figure
 
         if ax is None:
             ax = new_figure(1)[1][0, 0]
-        lines: list[Any] = []
+        colour = None
         for part, error, style in (
             (self.value.real, self.sem.real, "-"),
             (self.value.imag, self.sem.imag, "--"),
         ):
-            colour = lines[0].get_color() if lines else None
-            name = (label or self.method) if not lines else None
-            usual = {"linestyle": style, "label": name} | ({"color": colour} if colour else {})
-            lines += ax.plot(self.taus, part, **styled(usual, options))
-            lower, upper = part - error, part + error
-            ax.fill_between(self.taus, lower, upper, color=lines[0].get_color(), alpha=0.25, lw=0)
+            name = (label or self.method) if colour is None else ""
+            colour = band(ax, self.taus, part, error, colour, style, name, options)
         ax.set(xlabel=r"$\tau$", ylabel=self.formula)
         return ax
 
@@ -125,6 +121,11 @@ class Correlation:
 def at(errors: NDArray[np.float64] | None, k: int) -> float | None:
     """One of the errors, where there are any."""
     return None if errors is None else float(errors[k])
+
+
+def evenly(taus: NDArray[np.float64]) -> bool:
+    """Whether delays begin at 0 and are evenly spaced."""
+    return taus.size > 1 and bool(taus[0] == 0 and np.ptp(np.diff(taus)) <= 1e-9 * taus[-1])
 
 
 @dataclass

@@ -144,9 +144,7 @@ class PeriodicRunner(Runner):
         return np.asarray(values.mean(axis=2))
 
     def shaped(self, runs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See ``Runner``."""
         return runs.reshape(len(runs), self.phases.own.size, -1)[:, self.phases.index]
 
     def whole(self, values: Mapping[str, NDArray]) -> Values:
-        """See ``Runner``."""
         return Values(values)

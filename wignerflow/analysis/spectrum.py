@@ -27,7 +27,7 @@ from ..model.operators import Op
 from ..result import AccuracyWarning, format_value, stated
 from ..result.accuracy import BY_THE_METHOD, inaccurate
 from .correlation import correlation
-from .correlation_result import Correlation, at, jackknife
+from .correlation_result import Correlation, at, evenly, jackknife
 
 if TYPE_CHECKING:
     import xarray
@@ -149,13 +149,12 @@ class Spectrum:
         The range that is shown holds all that is above a hundredth of the peak, and no less than
         eight widths of it; ``ax.set_xlim`` shows more. ``options`` go to ``ax.plot``.
         """
-        from ..plot import new_figure
+        from ..plot import band, new_figure
 
         if ax is None:
             ax = new_figure(1)[1][0, 0]
-        (line,) = ax.plot(self.omega, self.value, label=label or self.correlation.method, **options)
-        lower, upper = self.value - self.sem, self.value + self.sem
-        ax.fill_between(self.omega, lower, upper, color=line.get_color(), alpha=0.25, lw=0)
+        name = label or self.correlation.method
+        band(ax, self.omega, self.value, self.sem, None, "-", name, options)
         ax.set(xlabel=r"$\omega$", ylabel=r"$S(\omega)$", xlim=self._shown())
         return ax
 
@@ -227,10 +226,9 @@ def spectrum(
         c = correlation(model, A, B, taus, **options)
     if not c.is_power:
         _check.fail("model", "be a Correlation of A with A^+", c)
-    gaps = np.diff(c.taus)
-    if c.taus.size < 4 or c.taus[0] != 0 or np.ptp(gaps) > 1e-9 * c.taus[-1]:
+    if c.taus.size < 4 or not evenly(c.taus):
         _check.fail("taus", "hold at least four delays, evenly spaced from 0", c.taus)
-    end, step = c.taus[-1], gaps[0]
+    end, step = c.taus[-1], c.taus[1]
     if omega is None:
         n = c.taus.size
         omega = np.pi / end * np.arange(-(n - 1), n)

@@ -143,7 +143,6 @@ class BlockElements(Elements):
             self.jump.append(jump)
 
     def images(self, terms: Terms, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
-        """See ``Elements``."""
         block, row, col = terms.split(codes)
         digit = [row, col]
         targets, sources, values = [], [], []
@@ -167,12 +166,10 @@ class BlockElements(Elements):
         return np.concatenate(targets), np.concatenate(sources), np.concatenate(values)
 
     def trace(self, codes: Codes) -> NDArray[np.float64]:
-        """See ``Elements``."""
         _, row, col = self.generator.split(codes)
         return np.asarray((row == col).astype(float))
 
     def too_large(self, need: float) -> TooLarge:
-        """See ``Elements``."""
         return density_matrix(need, self.memory)
 
 

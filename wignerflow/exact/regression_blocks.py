@@ -55,12 +55,10 @@ class HeldBlocks:
         return np.asarray(self.system.terms.join(block, col, row))
 
     def adjoint(self, x: Elements) -> Elements:
-        """See ``Held``."""
         code, value = x
         return self._swapped(code), value.conj()
 
     def applied(self, op: Op, x: Elements) -> Elements:
-        """See ``Held``."""
         code, value = x
         terms, basis = self.system.terms, self.system.basis
         block, row, col = terms.split(code)
@@ -80,14 +78,12 @@ class HeldBlocks:
         return np.concatenate(codes), np.concatenate(values)
 
     def elements(self, fields: list[Op]) -> tuple[BlockElements, Codes, Complex]:
-        """See ``Held``."""
         known, where = np.unique(self.rho[0], return_inverse=True)
         value = np.zeros(known.size, complex)
         np.add.at(value, where, self.rho[1])
         return BlockElements(self.model, self.system.basis, fields, self.memory), known, value
 
     def after(self, X: Op, x: Elements, factor: complex, times: Array) -> NDArray[np.complex128]:
-        """See ``Held``."""
         start = self._lower(x[0], factor * x[1])
         if not start[0].size:
             return np.zeros(times.size, complex)

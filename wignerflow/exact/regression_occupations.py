@@ -80,17 +80,14 @@ class OccupationElements(chain.Elements):
         return np.asarray(self._found[np.searchsorted(self._keys, keys)][inverse])
 
     def images(self, terms: Functions, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
-        """See ``Elements``."""
         x = Elements(np.arange(codes.size), self.rows[codes], np.ones(codes.size, complex))
         y = joined([function(x) for function in terms.groups[times]], x)
         return self.codes(y.rows), y.source, y.value
 
     def trace(self, codes: Codes) -> NDArray[np.float64]:
-        """See ``Elements``."""
         return self.parent.space.trace(self.rows[codes])
 
     def too_large(self, need: float) -> TooLarge:
-        """See ``Elements``."""
         what = "The elements that this model and its light reach need"
         return refuse(what, need, self.memory, "wf.TWA()")
 
@@ -116,20 +113,16 @@ class HeldOccupations:
         self.rho = Elements(np.arange(value.size), system.rows, value)
 
     def applied(self, op: Op, x: Elements) -> Elements:
-        """See ``Held``."""
         return self.parent.multiply(x, self.parent.words(op).get((), Words()), True)
 
     def adjoint(self, x: Elements) -> Elements:
-        """See ``Held``."""
         return Elements(x.source, self.parent.space.conjugate(x.rows), x.value.conj())
 
     def elements(self, fields: list[Op]) -> tuple[OccupationElements, Codes, Complex]:
-        """See ``Held``."""
         found = OccupationElements(self.parent, fields)
         return found, found.codes(self.rho.rows), self.rho.value
 
     def after(self, X: Op, x: Elements, factor: complex, times: Array) -> NDArray[np.complex128]:
-        """See ``Held``."""
         merged = self.parent.space.merged
         # once before, so that pairs are conjugate to the last bit
         x = merged(Elements(x.source, x.rows, factor * x.value))

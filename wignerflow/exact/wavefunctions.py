@@ -43,9 +43,7 @@ def refuses(model: Model) -> str | None:
     for sub in model.subsystems:
         if sub.kind == "levels":
             return f"{sub.name!r} are emitters with levels; wf.Exact() treats them"
-    if reason := unknown_kind(model):
-        return reason
-    return None
+    return unknown_kind(model)
 
 
 @dataclass
