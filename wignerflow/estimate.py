@@ -2,7 +2,7 @@
 
 Whoever is about to work calls :func:`announce`; whoever asked (``solve``, ``Model.estimate``)
 listens. Times are for this machine when it is idle, within a factor of about three; memory is a
-lower bound.
+lower bound. A :class:`Crew` of threads leaves its work when the time is up.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 LONG = 3600.0  # seconds from which a run is warned about
 MINUTE = 60.0  # and from which it says on standard error how long it takes
@@ -262,3 +264,60 @@ def out_of_time(start: float, timeout: float | None, done: str) -> None:
             f"No trajectory was finished within the timeout of {timeout:g} s: {spent:.3g} s went "
             f"into {done}."
         )
+
+
+T = TypeVar("T")
+U = TypeVar("U")
+POLL = 0.1  # seconds between looks at the clock
+
+
+class Stopping(Protocol):
+    """A kernel, as far as it matters here."""
+
+    def stop(self) -> None:
+        """Leave what is under way."""
+
+
+class Crew:
+    """Threads whose work is left as soon as the clock or Ctrl-C says so.
+
+    Args:
+        threads: how many.
+        watch: looks at the clock; may give up by raising.
+    """
+
+    def __init__(self, threads: int, watch: Callable[[], Any]):
+        self.watch = watch
+        self.pool = ThreadPoolExecutor(threads)
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def map(
+        self, call: Callable[[T], U], items: Iterable[T], kernels: Iterable[Stopping]
+    ) -> list[U]:
+        """What ``call`` makes of all items; see ``stream``."""
+        return list(self.stream(call, items, kernels))
+
+    def stream(
+        self, call: Callable[[T], U], items: Iterable[T], kernels: Iterable[Stopping]
+    ) -> Iterator[U]:
+        """What ``call`` makes of the items, in order, each as soon as it is done.
+
+        ``call`` runs ``kernels``, which are stopped for good where that is left before its end.
+        """
+        tasks = [self.pool.submit(call, item) for item in items]
+        try:
+            for task in tasks:
+                while not wait([task], POLL).done:
+                    self.watch()
+                yield task.result()
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            for kernel in kernels:
+                kernel.stop()
+            raise

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from ..analysis.controls import Late, control, late
-from ..crew import Crew
+from ..estimate import Crew
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout

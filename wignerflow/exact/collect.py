@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..crew import Crew
-from ..estimate import announce, check_time
+from ..estimate import Crew, announce, check_time
 
 CHUNK = 64
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..crew import Crew
-from ..estimate import check_memory
+from ..estimate import Crew, check_memory
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.operators import Op

@@ -55,7 +55,7 @@ def _append_level(word: str, x: str) -> Pieces:
 
 def _adjoint_levels(word: str) -> Combination:
     turned = "".join(letter(b, a) for a, b in map(levels_of, reversed(word)))
-    return _word_times_word(_append_level, "", turned)
+    return chained(_append_level, "", turned)
 
 
 Combination = dict[str, complex]
@@ -90,7 +90,8 @@ def _cross(first: str, second: str) -> tuple[str, complex]:
 Append = Callable[[str, str], Pieces]
 
 
-def _word_times_word(append: Append, left: str, right: str) -> Combination:
+def chained(append: Append, left: str, right: str) -> Combination:
+    """A word times the letters of another, one by one."""
     out: Combination = {left: 1.0}
     for letter in right:
         longer: Combination = {}
@@ -103,7 +104,7 @@ def _word_times_word(append: Append, left: str, right: str) -> Combination:
 
 def _reversed(append: Append, word: str) -> Combination:
     """The adjoint where letters are Hermitian."""
-    return _word_times_word(append, "", word[::-1])
+    return chained(append, "", word[::-1])
 
 
 @lru_cache(maxsize=100_000)
@@ -177,16 +178,16 @@ _WHOLE: dict[str, Pieces] = {
 
 ANGULAR = Algebra(
     "angular momentum",
-    _kept(partial(_word_times_word, _append_angular)),
+    _kept(partial(chained, _append_angular)),
     partial(_reversed, _append_angular),
     _HALF,
 )
 PAULI = Algebra(
     "Pauli matrices",
-    _kept(partial(_word_times_word, _append_pauli)),
+    _kept(partial(chained, _append_pauli)),
     partial(_reversed, _append_pauli),
     _WHOLE,
 )
 BOSON = Algebra("boson", _kept(_multiply_boson), _adjoint_boson)
-LEVELS = Algebra("levels", _kept(partial(_word_times_word, _append_level)), _adjoint_levels)
+LEVELS = Algebra("levels", _kept(partial(chained, _append_level)), _adjoint_levels)
 LEVEL = Algebra("one emitter", _kept(_multiply_alone), _adjoint_levels)

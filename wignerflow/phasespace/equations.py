@@ -76,10 +76,10 @@ def text(system: PhaseSpaceSystem, pauli: bool = False) -> str:
     out = [_head(system, names), ""]
     out.append(f"h = {names.poly(system.hamiltonian)}")
     for k, channel in enumerate(system.channels, 1):
-        rate = "f(t)" if isinstance(channel.rate, Coef) else f"{channel.rate:.6g}"
+        rate = _rate(channel.rate)
         out.append(f"l{k} = {names.poly(channel.symbol)}    with rate r{k} = {rate}")
     for k, member in enumerate(system.member_channels, len(system.channels) + 1):
-        rate = "f(t)" if isinstance(member.rate, Coef) else span(member.rate)
+        rate = _rate(member.rate)
         if isinstance(member, MatrixChannel):
             rate = f"matrix of rank {member.factor.shape[1]} (correlated)"
         symbol = signed(

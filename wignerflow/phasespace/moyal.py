@@ -29,7 +29,7 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from math import comb, factorial
 
-from ..model.words import commutator, levels_of
+from ..model.words import chained, commutator, levels_of
 from .matrices import imaginary_part, real_part
 from .polynomials import expanded
 
@@ -100,20 +100,10 @@ def angular_symbol(word: str) -> tuple[tuple[tuple[int, ...], complex], ...]:
     )
 
 
-#: Sorted letters of a symmetrised product -> coefficient.
-Symmetric = dict[str, float]
-
-
 @lru_cache(maxsize=10_000)
-def symmetric(word: str) -> tuple[tuple[str, float], ...]:
-    """An ordered product as symmetrised products."""
-    out: Symmetric = {"": 1.0}
-    for x in reversed(word):
-        longer: Symmetric = {}
-        for product, c in out.items():
-            for w, d in _star(x, product):
-                longer[w] = longer.get(w, 0) + c * d
-        out = longer
+def symmetric(word: str) -> tuple[tuple[str, complex], ...]:
+    """An ordered product as symmetrised products, of sorted letters."""
+    out = chained(lambda product, x: tuple(_star(x, product)), "", word[::-1])
     return tuple((w, c) for w, c in out.items() if abs(c) > 1e-14)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ..crew import Crew
+from ..estimate import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.grid import Grid

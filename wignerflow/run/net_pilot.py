@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ..crew import Crew
+from ..estimate import Crew
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText

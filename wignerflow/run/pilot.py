@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..crew import Crew
+from ..estimate import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
