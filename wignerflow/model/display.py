@@ -131,7 +131,7 @@ def _ordered_sums(factors: Factors) -> list[tuple[Factors, complex]]:
     if not (isinstance(a, SumNode) and isinstance(b, SumNode)):
         return [(factors, 1.0)]
     if a.word == b.word:
-        return [((*head, *sorted((a, b), key=lambda f: f.key)), 1.0)]
+        return [((*head, *sorted((a, b))), 1.0)]
     if len(a.word) != 1 or len(b.word) != 1:
         return [(factors, 1.0)]
     (sub, one), (other, two) = a.word[0], b.word[0]
@@ -155,7 +155,7 @@ def _tidy(terms: Terms) -> Terms:
     groups: dict[object, list[tuple[Key, complex]]] = {}
     for key, c in terms.items():
         times, factors = key
-        shape = tuple(f.word if isinstance(f, SumNode) else f.key for f in factors)
+        shape = tuple(f.word if isinstance(f, SumNode) else f for f in factors)
         groups.setdefault((times, shape), []).append((key, c))
     out: Terms = {}
     for group in groups.values():

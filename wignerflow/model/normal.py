@@ -26,71 +26,69 @@ MemberWord = tuple[tuple["Subsystem", str], ...]
 """One word per subsystem, on the same member of each; sorted by subsystem."""
 
 
-class _Keyed:
-    """Equal to what has the same key."""
+class _Factor(tuple[Any, ...]):
+    """A tuple that identifies and orders a factor, with what it is made of by name."""
 
-    __slots__ = ("key",)
-    key: tuple[Any, ...]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
+    subs: frozenset[Subsystem]
 
 
-class Site(_Keyed):
+class Site(_Factor):
     """A word on member ``m`` of a subsystem."""
 
-    __slots__ = ("m", "sub", "word")
+    sub: Subsystem
+    m: int
+    word: str
 
-    def __init__(self, sub: Subsystem, m: int, word: str):
-        self.sub, self.m, self.word = sub, m, word
-        self.key = (0, (sub.order,), m, word)
+    def __new__(cls, sub: Subsystem, m: int, word: str) -> Site:
+        new = super().__new__(cls, (0, (sub.order,), m, word))
+        new.sub, new.m, new.word, new.subs = sub, m, word, frozenset((sub,))
+        return new
 
-    @property
-    def subs(self) -> frozenset[Subsystem]:
-        """The subsystem, as a set."""
-        return frozenset((self.sub,))
+    def __getnewargs__(self) -> Any:
+        return self.sub, self.m, self.word
 
 
-class SumNode(_Keyed):
+class SumNode(_Factor):
     """sum_m w_m * word_m with real weights w, shape (M,)."""
 
-    __slots__ = ("weights", "word")
+    word: MemberWord
+    weights: Real
 
-    def __init__(self, word: MemberWord, weights: Real):
-        self.word, self.weights = word, weights
-        self.key = (1, *_side(word, weights))
+    def __new__(cls, word: MemberWord, weights: Real) -> SumNode:
+        new = super().__new__(cls, (1, *_side(word, weights)))
+        new.word, new.weights, new.subs = word, weights, frozenset(s for s, _ in word)
+        return new
 
-    @property
-    def subs(self) -> frozenset[Subsystem]:
-        """The arrays it sums over."""
-        return frozenset(s for s, _ in self.word)
+    def __getnewargs__(self) -> Any:
+        return self.word, self.weights
 
 
-class CoupleNode(_Keyed):
+class CoupleNode(_Factor):
     """sum_{m != m'} u_m K_mm' v_m' left_m right_m' with real K, u, v (u, v None when all one)."""
 
-    __slots__ = ("coupling", "left", "right", "u", "v")
+    left: MemberWord
+    coupling: Coupling
+    right: MemberWord
+    u: Real | None
+    v: Real | None
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         left: MemberWord,
         coupling: Coupling,
         right: MemberWord,
         u: Real | None = None,
         v: Real | None = None,
-    ):
+    ) -> CoupleNode:
         if _side(left, u) > _side(right, v):
             left, right, u, v, coupling = right, left, v, u, coupling.transpose()
-        self.left, self.coupling, self.right, self.u, self.v = left, coupling, right, u, v
-        self.key = (2, _side(left, u), coupling.key, _side(right, v))
+        new = super().__new__(cls, (2, _side(left, u), coupling.key, _side(right, v)))
+        new.left, new.coupling, new.right, new.u, new.v = left, coupling, right, u, v
+        new.subs = frozenset(s for s, _ in left + right)
+        return new
 
-    @property
-    def subs(self) -> frozenset[Subsystem]:
-        """The arrays it couples."""
-        return frozenset(s for s, _ in self.left + self.right)
+    def __getnewargs__(self) -> Any:
+        return self.left, self.coupling, self.right, self.u, self.v
 
 
 Factor = Site | SumNode | CoupleNode
@@ -184,7 +182,7 @@ def _add(out: Terms, factors: Factors, c: complex) -> None:
 def member_factors(word: MemberWord, m: int) -> Factors:
     """The product of one word per subsystem on member m."""
     sites = (Site(s, m if s.count is not None else 0, w) for s, w in word if w)
-    return tuple(sorted(sites, key=lambda f: f.key))
+    return tuple(sorted(sites))
 
 
 def member(A: MemberTerms, m: int) -> Terms:
@@ -303,10 +301,10 @@ def _normal(factors: Factors) -> tuple[tuple[Factors, complex], ...]:
         a, b = factors[i], factors[i + 1]
         head, tail = factors[:i], factors[i + 2 :]
         pieces: Terms | None = None
-        if isinstance(a, Site) and isinstance(b, Site) and a.key[:3] == b.key[:3]:
+        if isinstance(a, Site) and isinstance(b, Site) and a[:3] == b[:3]:
             product = a.sub.algebra.multiply(a.word, b.word)
             pieces = {((Site(a.sub, a.m, w),) if w else ()): c for w, c in product.items()}
-        elif a.key > b.key:
+        elif a > b:
             if _commute(a, b):
                 factors = (*head, b, a, *tail)
                 i = max(i - 1, 0)

@@ -214,7 +214,7 @@ class Op(Measurable, Symbolic):
 
         def order(item: tuple[Key, complex]) -> tuple[Any, ...]:
             (times, factors), _ = item
-            return len(times), [c.order for c in times], len(factors), [f.key for f in factors]
+            return len(times), [c.order for c in times], len(factors), factors
 
         out = copy.copy(self)
         out.terms = dict(sorted(self.terms.items(), key=order))
@@ -359,7 +359,7 @@ def largest_residue(terms: Mapping[Key, complex]) -> float:
     """
     groups: dict[object, list[tuple[Factors, complex]]] = {}
     for (times, factors), c in terms.items():
-        shape = tuple(f.key if isinstance(f, Site) else words_of(f) for f in factors)
+        shape = tuple(f if isinstance(f, Site) else words_of(f) for f in factors)
         groups.setdefault((times, shape), []).append((factors, c))
     worst = 0.0
     for group in groups.values():

@@ -376,7 +376,7 @@ class Clustering:
                         key = (times, k, letter(int(a), int(b)), letter(int(p), int(q)))
                         double.setdefault(key, []).append((i, j, c * A[a, b] * B[p, q]))
             else:
-                term = Op({(times, tuple(sorted(rest, key=lambda f: f.key))): c})
+                term = Op({(times, tuple(sorted(rest))): c})
                 for (k, j), A in parts.items():
                     term = term * self.groups[k][j].matrix(A)
                 out = out + term

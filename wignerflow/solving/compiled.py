@@ -17,7 +17,7 @@ from ..run.loop import Request
 from ..run.pilot import Wanted
 from .columns import PlanColumns
 from .methods import check_treats, resolve_method
-from .options import read_options
+from .options import trajectories_of
 from .problem import check_problem, read_problem
 
 TARGETS = ("wasm32",)
@@ -53,19 +53,15 @@ def compiled(
     check_treats(engine, model, problem.base)
     if not isinstance(engine, TrajectoryMethod) or not engine.stochastic:
         _check.fail("method", "be one with stochastic trajectories, such as 'twa'", method)
-    options = read_options(
-        engine, model, list(problem.named), problem.times, begin=0.0, ntraj=ntraj, seed=0, dt=dt,
-        tol=None, variance="plain", controls=False, symmetrize=False, precision=precision,
-        device="cpu", threads=None, target_sem=None, timeout=None, keep=None, start=None,
-        checkpoint=None, every=None, client=None, progress=False,
-    )  # fmt: skip
+    count = trajectories_of(ntraj, 2)
+    longest = None if dt is None else _check.positive("dt", dt)
+    single = _check.one_of("precision", precision, ["single", "double"]) == "single"
     system, symbols = engine.lower(model, problem.base, problem.times)
     base = problem.plan.base
     text = KernelText(system, [Readout(symbols[k], base[k].is_complex) for k in problem.base])
     columns = PlanColumns(problem.plan, {})
-    single = options.precision == "single"
-    wanted = Wanted(options.ntraj, columns=columns, free=False)
-    request = Request(options.ntraj, 0, single, dt=options.dt, wanted=wanted)
+    wanted = Wanted(count, columns=columns, free=False)
+    request = Request(count, 0, single, dt=longest, wanted=wanted)
     step = prepare(text, problem.times, request).step
     kernel = WasmKernel(text, Grid.make(problem.times, step), single=single)
     slots = problem.plan.slots()
