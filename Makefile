@@ -38,7 +38,7 @@ test: $(STAMP)-test
 	$(BIN)/codespell
 	$(BIN)/mypy wignerflow
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n 2 -q --assert=plain -m "not slow" || { \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q --assert=plain -m "not slow" || { \
 		$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures=none; exit 1; }
 
 test-slow: $(STAMP)-test

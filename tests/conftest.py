@@ -16,4 +16,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():
-    gc.freeze()  # modules and tests stay: the garbage collector need not look at them again
+    """Modules and tests stay: the garbage collector need not look at them again, nor that often."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

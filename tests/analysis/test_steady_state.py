@@ -32,7 +32,7 @@ def test_null_vector_balances_gain_and_loss():
     assert "Null vector" in out.stats["known"] and "Null vector" in repr(out)
 
 
-@pytest.mark.parametrize("pump", few([8.0, 0.2]))
+@pytest.mark.parametrize("pump", few([0.2, 8.0]))
 def test_trajectories_reach_the_null_vector(pump):
     """Weak pumping relaxes through a dark state that looks steady for long."""
     model, e_ops, atoms = laser(25, pump)

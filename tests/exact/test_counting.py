@@ -177,6 +177,7 @@ def test_an_output_that_stays_dark(steady):
             assert not np.any(getattr(out, name))
 
 
+@pytest.mark.slow
 def test_light_of_levels_is_judged_by_exact_light():
     atoms = wf.Levels(2, ["g", "e", "f"], name="atoms")
     emission = wf.Jump(atoms.op("g", "e"), 1.0)

@@ -23,6 +23,7 @@ def pulse():
 TIMES = [0, 1, 1.001, 60]
 
 
+@pytest.mark.slow
 def test_population_between_outputs_counts(monkeypatch):
     """n at the end follows from n at t = 1, which no output shows."""
     t = np.array([0.0, 24.0])

@@ -72,16 +72,10 @@ def fields(out):
     return (out.count, out.mean, out.m2, out.batch_count, out.batch_sum, out.clips, out.final)
 
 
-QUICK = ("waveguide chain, M = 20",)  # one ensemble: see ``test_solve_on_the_card``
-
-
-@pytest.mark.parametrize("precision", ["double", pytest.param("single", marks=pytest.mark.slow)])
+@pytest.mark.slow  # of one ensemble see ``test_solve_on_the_card``
+@pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize(
-    ("make", "method", "dt"),
-    [
-        pytest.param(*kind[1:], id=kind[0], marks=[] if kind[0] in QUICK else [pytest.mark.slow])
-        for kind in KINDS
-    ],
+    ("make", "method", "dt"), [pytest.param(*kind[1:], id=kind[0]) for kind in KINDS]
 )
 def test_compiled_code_equals_numpy_lanes(make, method, dt, precision):
     with emulated_card() as turns:

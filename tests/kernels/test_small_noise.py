@@ -128,6 +128,7 @@ def test_the_drift_is_of_order_four():
     assert order(steps, second) < 2.5  # seen to be less, where it is
 
 
+@pytest.mark.slow
 def test_a_missing_stage_is_seen(monkeypatch):
     monkeypatch.setattr(small_noise, "SECOND", (-1 / 12, 3 / 12, 1 / 12))
     model, steps = driven(), np.array([0.2, 0.1, 0.05])

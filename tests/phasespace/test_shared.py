@@ -112,7 +112,7 @@ def test_correlated_decay_in_every_spelling_by_noise():
     # the same local steps; fields of the same covariance, from other channels
     s = spins()
     G, others = correlated(s)
-    lanes = 6000
+    lanes = 3000
     method = wf.TWA(spin_form="bloch")
     right = mean_of(s, wf.Jump(s.sm, G), method, lanes=lanes)[-1]
     for name, jumps in others.items():
