@@ -28,8 +28,9 @@ from ..run.pilot import Wanted
 from ..run.pool import available_threads
 from ..run.record import UntilCtrlC, records
 from ..run.statistics import BATCHES
-from ..solving import FAILED_LIMIT, PlanColumns
+from ..solving import PlanColumns
 from .correlation_result import Asked, Correlation, CorrelationSums
+from .relaxation import check_failed
 
 AVERAGED = 8  # independent origins of a trajectory in a steady state, about
 KICK = 0.02  # strength of a kick, over the largest coefficient of B
@@ -303,7 +304,7 @@ def trajectories(ask: Asked, engine: TWA, start: float) -> Correlation:
     steady = ask.start is None and kind is Runs
     run = kind(ask.model, engine, base, plan, ask.request, start, ask.taus, steady)
     sums = run.sums(ask.order == "plain")
-    _check_failed(sums.failed, run.done)
+    check_failed(sums.failed, run.done)
     value, sem, without = sums.result(ask.connected)
     stats = {
         "start": start,
@@ -331,11 +332,6 @@ def _step_error(run: Runs, value: NDArray[np.complex128]) -> NDArray[np.float64]
         errors = run.errors[name][run.first :]
         total += float(errors.max(initial=0.0)) / size if size > 0 else 0.0
     return np.full(value.shape, total * float(np.abs(value).max(initial=0.0)))
-
-
-def _check_failed(failed: int, count: int) -> None:
-    if failed > FAILED_LIMIT * count:
-        raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
 
 
 def jumps(ask: Asked, engine: QuantumJumps, start: float) -> Correlation:

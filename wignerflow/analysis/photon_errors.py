@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimate import TooLong, within
 from ..exact import counting
 from ..exact.engine import Exact
 from ..model.model import Model
 from ..model.outputs import Output
-from ..run.automatic import density_elements
-from ..solving.truncation import PER_ELEMENT, REFERENCES, load
+from ..result.accuracy import distance
 from .correlation_result import jackknife
-from .truncations import SLOWER
+from .truncations import exactly
 
 if TYPE_CHECKING:
     from .photon_values import Photons
@@ -59,10 +57,11 @@ class References:
         if self.coarse is None or self.fine is None:
             return np.full(np.shape(value), np.nan)
         one, two = of(self.coarse), of(self.fine)
-        square = np.abs(np.asarray(getattr(one, name)) - np.asarray(getattr(two, name))) ** 2
+        noise = np.zeros(())
         if getattr(one, "replicas", None) is not None:
-            square = square - np.abs(jackknife((one.replicas - two.replicas)[1:])) ** 2
-        return DOUBLED * np.sqrt(np.maximum(square, 0.0))
+            noise = np.abs(jackknife((one.replicas - two.replicas)[1:]))
+        left, right = (np.asarray(getattr(x, name)) for x in (one, two))
+        return DOUBLED * distance(left, right, noise)
 
     def truncation(
         self, of: Callable[[Photons], Any], name: str, value: Any, sem: Any
@@ -76,8 +75,7 @@ class References:
             right = np.asarray(getattr(of(self.exact), name))
         except ValueError:  # exact bins have no quadratures, or pairs of them took too long
             return np.full(np.shape(value), np.nan)
-        square = np.abs(np.asarray(value) - right) ** 2 - np.abs(np.asarray(sem)) ** 2
-        return np.sqrt(np.maximum(square, 0.0))
+        return distance(np.asarray(value), right, np.abs(np.asarray(sem)))
 
 
 def stated(*fields: str) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
@@ -114,31 +112,27 @@ def exact_counts(
     edges: NDArray[np.float64],
     steady: bool,
     pairs: tuple[bool, bool],
-    seconds: float,
+    until: float,
 ) -> counting.Counts | None:
     """Exact moments of bins, of pairs of them (g1, g2) where they are quick too; None: not quick.
 
     Args:
         model, outputs, edges, steady: of the run.
         pairs: whether g1 and g2 are wanted.
-        seconds: of the processor, that it may take.
+        until: when it must end (``time.process_time``).
     """
-    load(*REFERENCES)
-    if model.links or density_elements(model, guess=True) * PER_ELEMENT * SLOWER > seconds:
-        return None
-    if Exact().refuses(model) is not None:
-        return None
-    begin, out = time.process_time(), None
-    try:
+
+    def counted(g1: bool, g2: bool) -> counting.Counts:
         fields = [o.operator() for o in outputs]  # not of white light
         engine = Exact().choose(model)[0]
-        with within(begin + seconds, False):
-            out = counting.count(model, fields, edges, steady, g1=False, g2=False, engine=engine)
-            spent = time.process_time() - begin
-            one = 1 if steady else edges.size - 1
-            if any(pairs) and spent * (1 + 4 * one * len(outputs)) < seconds:
-                wanted: dict[str, Any] = {"g1": pairs[0], "g2": pairs[1], "engine": engine}
-                out = counting.count(model, fields, edges, steady, **wanted)
-    except (TooLong, ValueError, MemoryError, ArithmeticError):
-        pass  # where pairs took too long, moments of single bins are known all the same
-    return out
+        return counting.count(model, fields, edges, steady, g1=g1, g2=g2, engine=engine)
+
+    begin = time.process_time()
+    alone = None if model.links else exactly(model, until, lambda: counted(False, False))
+    if alone is None or not any(pairs):
+        return alone
+    each = 1 + 4 * (1 if steady else edges.size - 1) * len(outputs)
+    if (time.process_time() - begin) * each >= until - begin:
+        return alone
+    # where pairs take too long, moments of single bins are known all the same
+    return exactly(model, until, lambda: counted(*pairs)) or alone

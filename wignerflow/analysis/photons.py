@@ -34,18 +34,16 @@ from ..model.outputs import Output
 from ..model.pulses import refuse_pulses
 from ..model.subsystems import Ensemble, Spin
 from ..phasespace.twa import TWA
-from ..result import AccuracyWarning
-from ..result.accuracy import inaccurate
 from ..run.statistics import BATCHES
-from ..solving import FAILED_LIMIT, check_treats, resolve_method, watching
+from ..solving import check_treats, resolve_method, watching
 from ..solving.options import truncation_of
 from ..solving.remarks import spared
-from ..solving.truncation import FULL, SECONDS, SHARE
 from .photon_errors import exact_counts
 from .photon_runs import Run
 from .photon_values import Photons
-from .relaxation import request_of
+from .relaxation import check_failed, request_of
 from .steady_state import time_to_rest
+from .truncations import time_limit, warn
 
 #: Two-level emitters below which antibunching matters, which trajectories do not have.
 FEW = 10
@@ -190,9 +188,7 @@ def photons(
         sums = run.sums(estimator == "flux", g1, g2, steady)
         count, stopped = run.done, run.stopped
         failed = count - round(sums.count.sum())
-        if failed > FAILED_LIMIT * count:
-            what = f"{failed} of {count} trajectories became non-finite"
-            raise ValueError(f"{what}; use a smaller `dt`.")
+        check_failed(failed, count)
         stats = {**run.facts, "failed": failed, "stopped_because": stopped, "warnings": []}
         out = Photons(
             tuple(named), edges, steady, engine.name, estimator, count, request.seed, run.dt,
@@ -213,14 +209,13 @@ def _compare(
     out: Photons, model: Model, outputs: list[Output], pairs: tuple[bool, bool], full: bool
 ) -> None:
     """State the error of the method by the exact chain, and warn where it is large."""
-    seconds = FULL if full else max(SECONDS, SHARE * out.stats["wall_time"])
-    edges = out.edges
+    until, edges = time_limit(full, out.stats["wall_time"]), out.edges
     if out.steady:
         edges = edges[: edges.size // 2 + 1] - edges[0]
     known = None
     out.stats["truncation"] = "nothing: there is no exact chain, or none that is quick"
     with spared(out.stats):
-        known = exact_counts(model, outputs, edges, out.steady, pairs, seconds)
+        known = exact_counts(model, outputs, edges, out.steady, pairs, until)
     if known is None:
         return
     out.stats["truncation"] = "the exact chain"
@@ -234,10 +229,7 @@ def _compare(
     value, sem, own = (
         {k: getattr(m, x) for k, m in every.items()} for x in ("value", "sem", "truncation")
     )
-    off = inaccurate(value, sem, own, None if out.steady else out.times)
-    if off is not None:
-        out.stats["warnings"].append(off)
-        _check.warn(off, AccuracyWarning)
+    warn(out.stats, value, sem, own, None if out.steady else out.times)
 
 
 def _outputs(outputs: Any, model: Model) -> dict[str, Output]:

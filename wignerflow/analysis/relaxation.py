@@ -72,6 +72,12 @@ def request_of(ntraj: Any, seed: Any, dt: Any, precision: Any, threads: Any) -> 
     return Request(count, number, single, threads_of(threads), dt=step)
 
 
+def check_failed(failed: int, count: int) -> None:
+    """Refuse averages that too many trajectories are missing in."""
+    if failed > FAILED_LIMIT * count:
+        raise ValueError(f"{failed} of {count} trajectories became non-finite; use a smaller `dt`.")
+
+
 def other_state(sub: Subsystem, state: State, collective: bool) -> State:
     """An initial state far from ``state``: opposite and tilted; ``collective``: of equal length."""
     if isinstance(state, LevelState):
@@ -288,11 +294,7 @@ class Runner:
                 self.step_error = {k: v[len(v) // 2 :].max(axis=0) for k, v in late.items()}
             samples = outcome.samples
             self.failed = max(self.failed, samples.failed)
-            if samples.failed > FAILED_LIMIT * samples.ntraj:
-                raise ValueError(
-                    f"{samples.failed} of {samples.ntraj} trajectories became non-finite; "
-                    "use a smaller `dt`."
-                )
+            check_failed(samples.failed, samples.ntraj)
             used = samples.batch_count[0] > 0
             sums = samples.batch_sum[:, used] / samples.batch_count[:, used, None]
             return self.equal.channels(np.moveaxis(sums, 0, 1))

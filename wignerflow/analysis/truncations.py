@@ -54,7 +54,7 @@ def time_limit(full: bool, wall_time: float) -> float:
     return time.process_time() + (FULL if full else max(SECONDS, SHARE * wall_time))
 
 
-def _exactly(model: Model, until: float, work: Callable[[], Value]) -> Value | None:
+def exactly(model: Model, until: float, work: Callable[[], Value]) -> Value | None:
     """What an exact solution of the model gives; None where that takes too long."""
     seconds = density_elements(model, guess=True) * PER_ELEMENT * SLOWER
     if time.process_time() + seconds > until or Exact().refuses(model) is not None:
@@ -70,7 +70,21 @@ def _tried(until: float, work: Callable[[], Value], lost: bool = False) -> Value
         return None
 
 
+def warn(
+    stats: dict[str, Any], value: Any, sem: Any, truncation: Any, times: Any, axis: str = "t"
+) -> None:
+    """Warn where errors by the method are large, and state it."""
+    off = inaccurate(value, sem, truncation, times, axis)
+    if off is not None:
+        stats["warnings"] = [*stats.get("warnings", ()), off]
+        _check.warn(off, AccuracyWarning)
+
+
 # ---------------------------------------------------------------- steady states
+
+
+def _unknown(found: Any) -> Means:
+    return {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
 
 
 def steady_truncation(
@@ -102,8 +116,7 @@ def steady_truncation(
     by_orders = _from_orders(found, method, model, base, plan, until)
     if by_orders is not None:
         return by_orders
-    nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
-    return nothing, "nothing: no reference is quick enough"
+    return _unknown(found), "nothing: no reference is quick enough"
 
 
 def state_steady(
@@ -119,7 +132,7 @@ def state_steady(
 ) -> None:
     """Put the truncation into a steady state, and warn where it is large."""
     until = time_limit(full, found.stats["wall_time"])
-    found.truncation = Values({n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()})
+    found.truncation = Values(_unknown(found))
     with spared(found.stats):
         if phases is None or method.order is None:
             errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
@@ -127,10 +140,7 @@ def state_steady(
             errors, basis = _over_a_period(found, model, base, plan, until, phases)
         found.truncation, found.stats["truncation"] = Values(errors), basis
     times = None if phases is None else phases.times
-    off = inaccurate(found.expect, found.sem, found.truncation, times)
-    if off is not None:
-        found.stats["warnings"] = [*found.stats.get("warnings", ()), off]
-        _check.warn(off, AccuracyWarning)
+    warn(found.stats, found.expect, found.sem, found.truncation, times)
 
 
 def _over_a_period(
@@ -141,10 +151,9 @@ def _over_a_period(
     def solved() -> Any:
         return exact_values(Exact(rtol=RTOL), model, base, plan, phases)[0]
 
-    exact = _exactly(model, until, solved)
+    exact = exactly(model, until, solved)
     if exact is None:
-        nothing = {n: np.full(np.shape(v), np.nan) for n, v in found.expect.items()}
-        return nothing, "nothing: the exact state is not quick enough"
+        return _unknown(found), "nothing: the exact state is not quick enough"
     return apart(found, exact), "the exact state that repeats"
 
 
@@ -153,7 +162,7 @@ def _null_vector(model: Model, base: Base, plan: Plan, until: float) -> Means | 
         found = Exact().steady_state(model, members(base), unique=False)
         return assembled(base, plan, found.expect)
 
-    return _exactly(model, until, solved)
+    return exactly(model, until, solved)
 
 
 def _from_orders(
@@ -256,10 +265,7 @@ def state_correlation(found: Correlation, ask: Asked, method: Any, full: bool) -
     with spared(found.stats):
         _estimate(found, ask, method, until, full)
     value, sem, own = ({found.formula: x} for x in (found.value, found.sem, found.truncation))
-    off = inaccurate(value, sem, own, found.taus, "τ")
-    if off is not None:
-        found.stats["warnings"].append(off)
-        _check.warn(off, AccuracyWarning)
+    warn(found.stats, value, sem, own, found.taus, "τ")
 
 
 def _estimate(found: Correlation, ask: Asked, method: Any, until: float, full: bool) -> None:
@@ -282,7 +288,7 @@ def _estimate(found: Correlation, ask: Asked, method: Any, until: float, full: b
 
 def _exact(ask: Asked, until: float) -> NDArray[np.complex128] | None:
     """By quantum regression; None where that takes too long."""
-    return _exactly(ask.model, until, lambda: exact_value(ask, Exact(rtol=RTOL))[0])
+    return exactly(ask.model, until, lambda: exact_value(ask, Exact(rtol=RTOL))[0])
 
 
 def _smaller_models(
