@@ -9,7 +9,7 @@ that the table can be made from the file alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -244,6 +244,33 @@ def add_curve(
         facts |= {"truncation": stated, "ancillary_variables": f"{name}_sem {stated}"}
         add_values(data, stated, dim, own, label=f"{label}, error of the method as stated")
     add_values(data, name, dim, result.expect[observable], error, label=label, **facts)
+
+
+def add_methods(
+    data: xarray.Dataset,
+    stem: str,
+    dim: str,
+    results: Mapping[str, wf.Result],
+    observable: str,
+    label: str,
+    required: Mapping[str, float | None] | None = None,
+    *,
+    texts: Mapping[str, str] | None = None,
+    **attributes: Any,
+) -> None:
+    """Variables stem_KEY for every result; sampled ones are judged by stem_exact, if there is one.
+
+    ``texts``: the words of a label for a key, if they are others.
+    """
+    known = "exact" in results or f"{stem}_exact" in data
+    for key, result in results.items():
+        judged = known and result.ntraj
+        add_curve(
+            data, f"{stem}_{key}", dim, result, observable,
+            label=f"{label}, {(texts or {}).get(key, key)}",
+            reference=f"{stem}_exact" if judged else None,
+            required=(required or {}).get(key) if judged else None, **attributes,
+        )  # fmt: skip
 
 
 def add_sampled_exact(

@@ -8,7 +8,7 @@ its own, and one ensemble in the Bloch form, whose cost does not depend on N.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Axes, Data, add_curve
+from . import contract
+from .contract import Axes, Data
 
 if TYPE_CHECKING:
     from ..model.operators import ArrayOp, Op
@@ -153,29 +154,8 @@ def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[wf.Spin
     return spins, Gamma, wf.Model(H, [wf.Jump(spins.sm, rate=Gamma)], initial={spins: initial})
 
 
-def add_methods(
-    data: Data,
-    stem: str,
-    dim: str,
-    results: Mapping[str, wf.Result],
-    observable: str,
-    label: str,
-    required: Mapping[str, float] | None = None,
-    **attributes: Any,
-) -> None:
-    """Variables stem_KEY for every result; sampled ones are judged by stem_exact."""
-    for key, result in results.items():
-        add_curve(
-            data,
-            f"{stem}_{key}",
-            dim,
-            result,
-            observable,
-            label=f"{label}, {FORMS[key][0]}",
-            reference=f"{stem}_exact" if result.ntraj else None,
-            required=(required or {}).get(key),
-            **attributes,
-        )
+#: Of results by the keys of ``FORMS``.
+add_methods = partial(contract.add_methods, texts={key: text for key, (text, _) in FORMS.items()})
 
 
 def circles(ax: Axes, data: Data, name: str, every: int, scale: float = 1.0, **style: Any) -> None:

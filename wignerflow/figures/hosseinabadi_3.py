@@ -31,7 +31,7 @@ TITLE = "Photon number of the Tavis-Cummings laser, N = 15, and N = 12 without p
 SOURCE = f"{PAPER}, Fig. 3"
 LIVE = "live-tavis_cummings"
 #: By number of emitters: parameters in units of omega.
-PARAMETERS: dict[int, dict[str, float]] = {
+PARAMETERS: dict[int, dict[str, Any]] = {
     15: {"omega": 1, "epsilon": 1, "kappa": 1, "g": 0.9, "loss": 1 / 8, "pump": 3 / 8},
     12: {"omega": 1, "epsilon": 0.5, "kappa": 1, "g": 1.7, "loss": 0.25, "pump": 0.0},
 }

@@ -19,7 +19,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Data, Drawing, add_curve, add_sampled_exact, axis, dataset, in_title
+from .contract import Asked, Data, Drawing, add_methods, add_sampled_exact, axis, dataset, in_title
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, laser, light_and_inversion
 
@@ -47,11 +47,11 @@ def name_of(quantity: str, N: int, method: str) -> str:
     return f"{quantity}_N{N}_{method}"
 
 
-def label_of(quantity: str, N: int, method: str) -> str:
-    """Label of a curve, such as "⟨J⁺J⁻⟩/N², N = 10, twa"."""
+def label_of(quantity: str, N: int) -> str:
+    """Label of curves, such as "⟨J⁺J⁻⟩/N², N = 10"."""
     power = len(str(N)) - 1
     number = f"10^{power}" if N >= 10**4 and 10**power == N else str(N)
-    return f"{QUANTITIES[quantity]}, N = {number}, {method}"
+    return f"{QUANTITIES[quantity]}, N = {number}"
 
 
 def make(asked: Asked) -> Data:
@@ -80,16 +80,14 @@ def make(asked: Asked) -> Data:
             runs = asked.sampling(min(RUNS, asked.many(RUNS)))
             found = wf.solve(model, scaled / N, method="jumps", **runs, **options)
         for quantity in QUANTITIES:
-            name, label = (f(quantity, N, "exact") for f in (name_of, label_of))
+            stem, label = f"{quantity}_N{N}", label_of(quantity, N)
             if jumps:
-                add_sampled_exact(data, name, "scaled_time", found, quantity, label=label, N=N)
-            for method, result in results.items():
-                judged = (exact or jumps) and method == "twa"
-                add_curve(
-                    data, name_of(quantity, N, method), "scaled_time", result, quantity,
-                    label=label_of(quantity, N, method), reference=name if judged else None,
-                    required=REQUIRED.get(N) if judged and quantity == "emission" else None, N=N,
-                )  # fmt: skip
+                words = f"{label}, exact"
+                add_sampled_exact(
+                    data, f"{stem}_exact", "scaled_time", found, quantity, label=words, N=N
+                )
+            required = {"twa": REQUIRED[N]} if N in REQUIRED and quantity == "emission" else {}
+            add_methods(data, stem, "scaled_time", results, quantity, label, required, N=N)
     return data
 
 

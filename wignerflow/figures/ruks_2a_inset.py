@@ -31,7 +31,7 @@ from .contract import (
     Check,
     Data,
     Drawing,
-    add_curve,
+    add_methods,
     axis,
     dataset,
     deviations,
@@ -98,15 +98,11 @@ def make(asked: Asked) -> Data:
             rotor["method"] = wf.TWA(form="rotor", corrected=corrected)
             results[form] = wf.solve(model, scaled / N, **rotor, **options)
         for quantity in QUANTITIES:
-            for method, result in results.items():
-                form = FORMS[method][0] if method in FORMS else method
-                judged = method != "exact"
-                add_curve(
-                    data, name_of(quantity, N, method), "scaled_time", result, quantity,
-                    label=label_of(quantity, N, form),
-                    reference=name_of(quantity, N, "exact") if judged else None,
-                    required=_required(N, method) if quantity == "emission" else None, N=N,
-                )  # fmt: skip
+            bounds = {m: _required(N, m) for m in results} if quantity == "emission" else {}
+            add_methods(
+                data, f"{quantity}_N{N}", "scaled_time", results, quantity, label_of(quantity, N),
+                bounds, texts={form: text for form, (text, _) in FORMS.items()}, N=N,
+            )  # fmt: skip
     found = dict(zip(sampled(data), deviations(data), strict=True))
     for quantity, text in QUANTITIES.items():
         for method in ("twa", *(() if asked.quick else FORMS)):

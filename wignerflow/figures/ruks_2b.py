@@ -23,7 +23,7 @@ from .contract import (
     Check,
     Data,
     Drawing,
-    add_curve,
+    add_methods,
     axis,
     dataset,
     difference,
@@ -65,12 +65,8 @@ def make(asked: Asked) -> Data:
         "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
     }
     for quantity, label in LABELS.items():
-        for method, result in results.items():
-            add_curve(
-                data, f"{quantity}_{method}", "time", result, quantity, label=f"{label}, {method}",
-                reference=f"{quantity}_exact" if method == "twa" else None,
-                required=REQUIRED if (quantity, method) == ("squeezing", "twa") else None, N=N,
-            )  # fmt: skip
+        required = {"twa": REQUIRED} if quantity == "squeezing" else {}
+        add_methods(data, quantity, "time", results, quantity, label, required, N=N)
     return data
 
 

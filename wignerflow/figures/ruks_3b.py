@@ -15,7 +15,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Data, Drawing, add_curve, axis, dataset
+from .contract import Asked, Data, Drawing, add_methods, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, chain_model, emissions
 
@@ -62,15 +62,9 @@ def make(asked: Asked) -> Data:
             "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
         }
         for quantity, label in QUANTITIES.items():
-            for method, result in results.items():
-                judged = method == "twa"
-                add_curve(
-                    data, f"{quantity}_phi{k}_{method}", "time", result, quantity,
-                    label=f"{label}, φ = {text}, {method}",
-                    reference=f"{quantity}_phi{k}_exact" if judged else None,
-                    required=REQUIRED if judged and quantity == "forward" and N == 20 else None,
-                    phi=phi,
-                )  # fmt: skip
+            required = {"twa": REQUIRED} if quantity == "forward" and N == 20 else {}
+            stem, words = f"{quantity}_phi{k}", f"{label}, φ = {text}"
+            add_methods(data, stem, "time", results, quantity, words, required, phi=phi)
     return data
 
 

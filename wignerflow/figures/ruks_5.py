@@ -18,7 +18,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Axes, Data, Drawing, add_curve, axis, dataset, in_title
+from .contract import Asked, Axes, Data, Drawing, add_methods, axis, dataset, in_title
 from .drawing import ZERO, band, deviation, exact, trajectories
 from .ruks import PAPER
 
@@ -36,9 +36,9 @@ CHANNELS = {"none": "no local dissipation", "dephasing": "local dephasing", "dec
 STARTS = {"ground": wf.down, "inverted": wf.up}
 
 
-def name_of(channel: str, start: str, N: int, method: str) -> str:
-    """Name of a curve, such as "inversion_decay_ground_N10_twa"."""
-    return f"inversion_{channel}_{start}_N{N}_{method}"
+def stem_of(channel: str, start: str, N: int) -> str:
+    """What names of curves begin with, such as "inversion_decay_ground_N10"."""
+    return f"inversion_{channel}_{start}_N{N}"
 
 
 def time_crystal(N: int, channel: str, start: str) -> tuple[wf.Ensemble, wf.Model]:
@@ -73,15 +73,11 @@ def make(asked: Asked) -> Data:
                 results = {"twa": wf.solve(model, scaled / N, **how, **options)}
                 if exact:
                     results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
-                for method, result in results.items():
-                    judged = exact and method == "twa"
-                    add_curve(
-                        data, name_of(channel, start, N, method), "scaled_time", result,
-                        "inversion", label=f"⟨Jz⟩/N, {text}, {start}, N = {N}, {method}",
-                        reference=name_of(channel, start, N, "exact") if judged else None,
-                        required=REQUIRED.get(N) if judged else None,
-                        N=N, channel=channel, start=start,
-                    )  # fmt: skip
+                add_methods(
+                    data, stem_of(channel, start, N), "scaled_time", results, "inversion",
+                    f"⟨Jz⟩/N, {text}, {start}, N = {N}", {"twa": REQUIRED.get(N)},
+                    N=N, channel=channel, start=start,
+                )  # fmt: skip
     return data
 
 
@@ -121,9 +117,9 @@ def _numbers(data: Data) -> list[int]:
 
 def _curves(ax: Axes, data: Data, channel: str, start: str) -> None:
     for N, colour in zip(_numbers(data), COLOURS, strict=False):
-        band(ax, data, name_of(channel, start, N, "twa"), colour)
+        band(ax, data, f"{stem_of(channel, start, N)}_twa", colour)
     for N in _numbers(data):
-        name = name_of(channel, start, N, "exact")
+        name = f"{stem_of(channel, start, N)}_exact"
         if name in data:
             exact(ax, data, name)
     ax.set_ylim(-0.55, 0.62)
@@ -132,7 +128,7 @@ def _curves(ax: Axes, data: Data, channel: str, start: str) -> None:
 def _deviations(ax: Axes, data: Data, channel: str, start: str) -> None:
     style = "-" if start == "ground" else ":"
     for N, colour in zip(_numbers(data), COLOURS, strict=False):
-        name = name_of(channel, start, N, "twa")
+        name = f"{stem_of(channel, start, N)}_twa"
         if "reference" in data[name].attrs:
             deviation(ax, data, name, colour, 1e3, linestyle=style)
     if ax.get_subplotspec().colspan.start == 0 and start == "inverted":  # type: ignore[union-attr]
