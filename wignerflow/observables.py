@@ -53,6 +53,10 @@ class Observable:
     inputs: dict[str, str]
     axes: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
+    def value(self, means: Values) -> NDArray:
+        """What it is where its inputs have these means."""
+        return np.asarray(means[""] if self.rule is None else self.rule.evaluate(means))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -375,17 +379,9 @@ def assemble(
     errors: Values = {}
     spreads: Values = {}
     for o in plan.observables:
-        if o.rule is None:
-            slot = slots[o.inputs[""]]
-            expect[o.name], errors[o.name], spreads[o.name] = (
-                slot.read(mean),
-                slot.read(sem),
-                slot.read(std),
-            )
-        elif o.rule.linear:
+        if o.rule is None or o.rule.linear:
             for target, part in ((expect, mean), (errors, sem), (spreads, std)):
-                means = {n: slots[k].read(part) for n, k in o.inputs.items()}
-                target[o.name] = np.asarray(o.rule.evaluate(means))
+                target[o.name] = o.value({n: slots[k].read(part) for n, k in o.inputs.items()})
         else:
             out = samples.jackknife(o.rule.evaluate, {n: slots[k] for n, k in o.inputs.items()})
             better = o.rule.biased & np.isfinite(out.corrected) & np.isfinite(out.sem)
@@ -411,7 +407,7 @@ def assemble_exact(plan: Plan, values: Mapping[str, NDArray]) -> tuple[Values, V
             means[name] = (
                 value.astype(complex) if plan.base[key].is_complex else value.real.astype(float)
             )
-        expect[o.name] = means[""] if o.rule is None else np.asarray(o.rule.evaluate(means))
+        expect[o.name] = o.value(means)
     return (
         expect,
         {n: np.zeros_like(v) for n, v in expect.items()},

@@ -19,17 +19,7 @@ import numpy as np
 
 from . import _check
 from .checkpoint import parse_every
-from .derived import (
-    Coherence,
-    CorrelationLength,
-    Fano,
-    Ratio,
-    Squeezing,
-    StructureFactor,
-    Subradiance,
-    WinelandSqueezing,
-    g2,
-)
+from .derived import DERIVED
 from .model.model import Model
 from .model.reading import model_from_dict, read_model
 from .model.reading_values import name_of, real, reals, sequence, table
@@ -49,16 +39,12 @@ _PART = rb"""(?:(?<![\w-])[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
 _LONG_KEY = re.compile(rb"(?:%s\.[ \t]*){%d}" % (_PART, MAX_PARTS))
 MAX_PAIRS = 10**6
 #: Derived observables of subsystems, of operators, and of arrays with the options they take.
-OF_SUBSYSTEM: dict[str, Any] = {
-    "Squeezing": Squeezing,
-    "WinelandSqueezing": WinelandSqueezing,
-    "Subradiance": Subradiance,
-}
-OF_OPERATOR: dict[str, Any] = {"g2": g2, "Fano": Fano}
-OF_ARRAY: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "StructureFactor": (StructureFactor, ("momenta", "normalise")),
-    "Coherence": (Coherence, ("reference", "pairs")),
-    "CorrelationLength": (CorrelationLength, ("momentum",)),
+OF_SUBSYSTEM = ("Squeezing", "WinelandSqueezing", "Subradiance")
+OF_OPERATOR = ("g2", "Fano")
+OF_ARRAY = {
+    "StructureFactor": ("momenta", "normalise"),
+    "Coherence": ("reference", "pairs"),
+    "CorrelationLength": ("momentum",),
 }
 
 __all__ = ["RunFile", "model_from_dict", "parse", "read_run", "read_run_file"]
@@ -129,7 +115,8 @@ def read_run(data: Mapping[str, Any]) -> RunFile:
     if not isinstance(entries, Mapping) or not entries:
         _check.fail("e_ops", "be a table with at least one observable", entries, kind=TypeError)
     e_ops = {name: _observable(f"e_ops.{name}", entry, reader) for name, entry in entries.items()}
-    options = {key: _option(f"run.{key}", key, run[key]) for key in run if key in _OPTIONS}
+    apart = ("tlist", "method", "target_sem", "output")
+    options = {k: _option(f"run.{k}", k, value) for k, value in run.items() if k not in apart}
     if "target_sem" in run:
         targets(run["target_sem"], list(e_ops), "run.target_sem")
         options["target_sem"] = run["target_sem"]
@@ -191,12 +178,6 @@ def _method(where: str, data: Any) -> Any:
     return make(**options)
 
 
-_OPTIONS = (
-    "ntraj", "seed", "dt", "precision", "device", "threads", "timeout", "checkpoint", "every",
-    "truncation",
-)  # fmt: skip
-
-
 def _option(where: str, key: str, value: Any) -> Any:
     if key in ("ntraj", "seed", "threads"):
         return _check.integer(where, value, {"ntraj": 2, "seed": 0, "threads": 1}[key])
@@ -237,25 +218,26 @@ def _observable(where: str, data: Any, reader: Any) -> Any:
 def _derived(where: str, data: Mapping[str, Any], reader: Any) -> Any:
     known = [*OF_SUBSYSTEM, *OF_OPERATOR, *OF_ARRAY, "Ratio"]
     name = name_of(f"{where}.derived", data["derived"], known, "a derived observable")
-    kind, options = OF_ARRAY.get(name, (None, ()))
+    make: Any = DERIVED[name]
+    options = OF_ARRAY.get(name, ())
     entry = table(where, data, ["derived", "of"], options)
     place, of = f"{where}.of", entry["of"]
-    if kind is not None:
+    if options:
         given = {
             key: _array_option(f"{where}.{key}", key, entry[key]) for key in options if key in entry
         }
-        return kind(reader.array(place, of), **given)
+        return make(reader.array(place, of), **given)
     if name in OF_SUBSYSTEM:
         if not isinstance(of, str):
             _check.fail(place, "be the name of a subsystem", of, kind=TypeError)
         sub, index = reader.owner(place, of)
-        return OF_SUBSYSTEM[name](sub if index is None else sub[index])
+        return make(sub if index is None else sub[index])
     if name == "Ratio":
         parts = sequence(place, of, 2)
         if len(parts) != 2:
             _check.fail(place, "list two operators, [A, B] for <A>/<B>", of)
-        return Ratio(*(_operator(f"{place}[{k}]", part, reader) for k, part in enumerate(parts)))
-    return OF_OPERATOR[name](_operator(place, of, reader))
+        return make(*(_operator(f"{place}[{k}]", part, reader) for k, part in enumerate(parts)))
+    return make(_operator(place, of, reader))
 
 
 def _array_option(where: str, key: str, value: Any) -> Any:

@@ -163,8 +163,7 @@ class PlanColumns:
         means = self.equal.channels(means)
         parts: list[NDArray[np.float64]] = []
         for o in self.plan.observables:
-            inputs = {n: self.slots[k].read(means) for n, k in o.inputs.items()}
-            value = np.asarray(inputs[""] if o.rule is None else o.rule.evaluate(inputs))
+            value = o.value({n: self.slots[k].read(means) for n, k in o.inputs.items()})
             single, is_complex = value.ndim == len(lead), np.iscomplexobj(value)
             flat = value.reshape((*lead, -1))
             own = [flat.real, flat.imag] if is_complex else [flat]
