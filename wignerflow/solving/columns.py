@@ -163,7 +163,8 @@ class PlanColumns:
         means = self.equal.channels(means)
         parts: list[NDArray[np.float64]] = []
         for o in self.plan.observables:
-            value = o.value({n: self.slots[k].read(means) for n, k in o.inputs.items()})
+            inputs = {n: self.slots[k].read(means) for n, k in o.inputs.items()}
+            value = np.asarray(inputs[""] if o.rule is None else o.rule.evaluate(inputs))
             single, is_complex = value.ndim == len(lead), np.iscomplexobj(value)
             flat = value.reshape((*lead, -1))
             own = [flat.real, flat.imag] if is_complex else [flat]
