@@ -52,30 +52,17 @@ class Fields:
         # per pair: (target monomial, target weights, field, factor)
         self.uses: list[list[tuple[Mono, NDArray[np.float64] | None, Field, float]]] = []
         for pair in pairs:
-            same_weights = _key(pair.u) == _key(pair.v)
-            if pair.left == pair.right and pair.coupling.symmetric and same_weights:
-                self.uses.append(
-                    [(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 2.0)]
-                )
-                continue
-            if values_only:
-                self.uses.append(
-                    [(pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0)]
-                )
-                continue
-            self.uses.append(
-                [
-                    (pair.left, pair.u, self._field(pair.coupling, pair.right, pair.v), 1.0),
-                    (
-                        pair.right,
-                        pair.v,
-                        self._field(pair.coupling.transpose(), pair.left, pair.u),
-                        1.0,
-                    ),
-                ]
-            )
+            same = pair.left == pair.right and _key(pair.u) == _key(pair.v)
+            same = same and pair.coupling.symmetric
+            field = self.add(pair.coupling, pair.right, pair.v)
+            uses = [(pair.left, pair.u, field, 2.0 if same else 1.0)]
+            if not same and not values_only:
+                other = self.add(pair.coupling.transpose(), pair.left, pair.u)
+                uses.append((pair.right, pair.v, other, 1.0))
+            self.uses.append(uses)
 
-    def _field(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None) -> Field:
+    def add(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None) -> Field:
+        """The field of a coupling sum, made once."""
         key = (coupling.key, mono, _key(weights))
         if key not in self._index:
             self._index[key] = len(self.fields)
@@ -83,10 +70,6 @@ class Fields:
             self.fields.append(field)
             self._prepare(field)
         return self.fields[self._index[key]]
-
-    def add(self, coupling: Coupling, mono: Mono, weights: NDArray[np.float64] | None) -> Field:
-        """The field of a coupling sum, made once."""
-        return self._field(coupling, mono, weights)
 
     def _size(self, field: Field) -> int:
         return self.layout.block(field.mono[0][0]).size
