@@ -209,23 +209,22 @@ class ExplicitPrinter:
         """Both stages of single subsystems, when there are no arrays."""
         layout = self.layout
         start, mid = (self._single_numbers(single_names(layout, n)) for n in "xy")
-        out.open(LANE_LOOP)
-        for leaf, name in single_names(layout, "x").items():
-            assert isinstance(leaf, Var)
-            out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
-        for k in layout.singles:
-            out.add(*self._read_single_normals(k))
-            self._predict(self.equations[k], start, out)
-        for k in layout.singles:
-            self._correct(self.equations[k], mid, out)
-        for k in layout.singles:
-            out.add(
-                *(
-                    f"{layout.single(k, c, 'v')} = z{k}_{c}"
-                    for c in range(layout.block(k).components)
+        with out.open(LANE_LOOP):
+            for leaf, name in single_names(layout, "x").items():
+                assert isinstance(leaf, Var)
+                out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+            for k in layout.singles:
+                out.add(*self._read_single_normals(k))
+                self._predict(self.equations[k], start, out)
+            for k in layout.singles:
+                self._correct(self.equations[k], mid, out)
+            for k in layout.singles:
+                out.add(
+                    *(
+                        f"{layout.single(k, c, 'v')} = z{k}_{c}"
+                        for c in range(layout.block(k).components)
+                    )
                 )
-            )
-        out.close()
 
     def _singles(self, stage: int, out: Lines) -> None:
         """One stage of single subsystems, and the sums over arrays handed on."""
@@ -233,27 +232,28 @@ class ExplicitPrinter:
         running = [f"form{i}" for i in self.fields.forms()]
         layout.total(out, [f"form{i}" for i in self.sums.forms], running)
         names = single_names(layout, "x" if stage == 1 else "y")
-        out.open(LANE_LOOP)
-        for leaf, name in names.items():
-            assert isinstance(leaf, Var)
-            out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v' if stage == 1 else 'q')}")
-        known = self._single_numbers({**names, **self._totals(out)})
-        for k in layout.singles:
-            components = range(layout.block(k).components)
-            kept = [layout.s(f"kept{k}_{c}") for c in components]
-            out.add(*self._read_single_normals(k))
-            if stage == 1:
-                self._predict(self.equations[k], known, out)
-                out.add(*(f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components))
-                out.add(*(f"{kept[c]} = n{k}_{c}" for c in components))
-                continue
-            out.add(*(f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components))
-            out.add(*(f"n{k}_{c} = {kept[c]}" for c in components))
-            self._correct(self.equations[k], known, out)
-            # other members still read this block at mid-step from q, so v may change now
-            out.add(*(f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components))
-        out.add("pass")
-        out.close()
+        with out.open(LANE_LOOP):
+            for leaf, name in names.items():
+                assert isinstance(leaf, Var)
+                out.add(
+                    f"{name} = {layout.single(leaf.block, leaf.comp, 'v' if stage == 1 else 'q')}"
+                )
+            known = self._single_numbers({**names, **self._totals(out)})
+            for k in layout.singles:
+                components = range(layout.block(k).components)
+                kept = [layout.s(f"kept{k}_{c}") for c in components]
+                out.add(*self._read_single_normals(k))
+                if stage == 1:
+                    self._predict(self.equations[k], known, out)
+                    out.add(*(f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components))
+                    out.add(*(f"{kept[c]} = n{k}_{c}" for c in components))
+                    continue
+                out.add(*(f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components))
+                out.add(*(f"n{k}_{c} = {kept[c]}" for c in components))
+                self._correct(self.equations[k], known, out)
+                # other members still read this block at mid-step from q, so v may change now
+                out.add(*(f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components))
+            out.add("pass")
 
     # -- arrays --------------------------------------------------------------------------------
 
@@ -261,72 +261,68 @@ class ExplicitPrinter:
         layout, blocks = self.layout, self.layout.groups[group]
         source = "v" if stage == 1 else "q"
         self.fields.before(out, group, source)
-        layout.members(out, group)
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        for k in blocks:
-            room, width = self.room[k]
-            out.add(f"r{k} = ({room} + {width} * m) * LN & FAR")
-            if stage == 1:
-                for j in range(self.pairs[k]):
-                    slots = [self._slot(k, 2 * j + i) for i in range(2)]
-                    fill(out, "kd", f"{self.first[k]} + {self.pairs[k]} * m + {j}", slots)
-        used = dict.fromkeys(
-            x for k in blocks for p in self.equations[k].polynomials for x in p.leaves
-        )
-        names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
-        for x in self.numbers:
-            if x in used:
-                out.add(f"c{x.index} = {layout.member_value(layout.system.numbers[x.index])}")
-        self.sums.load(group, out)
-        self.fields.member(out, group)
-        out.open(LANE_LOOP)
-        point = "x" if stage == 1 else "y"
-        for k in blocks:
-            for c in range(layout.block(k).components):
-                names[Member(k, c)] = f"{point}{k}_{c}"
-                out.add(f"{point}{k}_{c} = {source}[i{k} + {c} * LN + l]")
-                if stage == 2:
-                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-        out.add(*self.fields.lane(group, source, names))
-        for leaf, field in self.field.items():
-            names[leaf] = field.name
-        for leaf in used:
-            if isinstance(leaf, Var):
-                # in stage 2 single subsystems are at mid-step in q
-                out.add(
-                    f"x{leaf.block}_{leaf.comp} = {layout.single(leaf.block, leaf.comp, source)}"
+        with layout.members(out, group):
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            for k in blocks:
+                room, width = self.room[k]
+                out.add(f"r{k} = ({room} + {width} * m) * LN & FAR")
+                if stage == 1:
+                    for j in range(self.pairs[k]):
+                        slots = [self._slot(k, 2 * j + i) for i in range(2)]
+                        fill(out, "kd", f"{self.first[k]} + {self.pairs[k]} * m + {j}", slots)
+            used = dict.fromkeys(
+                x for k in blocks for p in self.equations[k].polynomials for x in p.leaves
+            )
+            names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
+            for x in self.numbers:
+                if x in used:
+                    out.add(f"c{x.index} = {layout.member_value(layout.system.numbers[x.index])}")
+            self.sums.load(group, out)
+            self.fields.member(out, group)
+            with out.open(LANE_LOOP):
+                point = "x" if stage == 1 else "y"
+                for k in blocks:
+                    for c in range(layout.block(k).components):
+                        names[Member(k, c)] = f"{point}{k}_{c}"
+                        out.add(f"{point}{k}_{c} = {source}[i{k} + {c} * LN + l]")
+                        if stage == 2:
+                            out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+                out.add(*self.fields.lane(group, source, names))
+                for leaf, field in self.field.items():
+                    names[leaf] = field.name
+                for leaf in used:
+                    if isinstance(leaf, Var):
+                        # in stage 2 single subsystems are at mid-step in q
+                        names[leaf] = name = f"x{leaf.block}_{leaf.comp}"
+                        out.add(f"{name} = {layout.single(leaf.block, leaf.comp, source)}")
+                    elif isinstance(leaf, Form):
+                        out.add(f"T{leaf.index} = {layout.s(f'total{leaf.index}')}")
+                        names[leaf] = f"T{leaf.index}"
+                for k in blocks:
+                    e, components = self.equations[k], range(layout.block(k).components)
+                    if stage == 1 or not self.ito:
+                        slots = [self._slot(k, j) for j in range(2 * self.pairs[k])]
+                        out.add(*self._read_normals(k, slots))
+                    if stage == 1:
+                        self._predict(e, names, out)
+                        out.add(*(f"q[i{k} + {c} * LN + l] = y{k}_{c}" for c in components))
+                        if self.ito:
+                            out.add(*(f"w[r{k} + {c} * LN + l] = n{k}_{c}" for c in components))
+                        continue
+                    if self.ito:
+                        out.add(*(f"n{k}_{c} = w[r{k} + {c} * LN + l]" for c in components))
+                    self._correct(e, names, out)
+                    out.add(*(f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components))
+                end = "y" if stage == 1 else "z"
+                self.sums.add(
+                    group,
+                    {
+                        Member(k, c): f"{end}{k}_{c}"
+                        for k in blocks
+                        for c in range(layout.block(k).components)
+                    },
+                    out,
                 )
-                names[leaf] = f"x{leaf.block}_{leaf.comp}"
-            elif isinstance(leaf, Form):
-                out.add(f"T{leaf.index} = {layout.s(f'total{leaf.index}')}")
-                names[leaf] = f"T{leaf.index}"
-        for k in blocks:
-            e, components = self.equations[k], range(layout.block(k).components)
-            if stage == 1 or not self.ito:
-                slots = [self._slot(k, j) for j in range(2 * self.pairs[k])]
-                out.add(*self._read_normals(k, slots))
-            if stage == 1:
-                self._predict(e, names, out)
-                out.add(*(f"q[i{k} + {c} * LN + l] = y{k}_{c}" for c in components))
-                if self.ito:
-                    out.add(*(f"w[r{k} + {c} * LN + l] = n{k}_{c}" for c in components))
-                continue
-            if self.ito:
-                out.add(*(f"n{k}_{c} = w[r{k} + {c} * LN + l]" for c in components))
-            self._correct(e, names, out)
-            out.add(*(f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components))
-        end = "y" if stage == 1 else "z"
-        self.sums.add(
-            group,
-            {
-                Member(k, c): f"{end}{k}_{c}"
-                for k in blocks
-                for c in range(layout.block(k).components)
-            },
-            out,
-        )
-        out.close()
-        out.close()
 
     def _slot(self, k: int, j: int) -> str:
         """Where normal j of the current member lies."""
@@ -356,19 +352,16 @@ class ExplicitPrinter:
         """Source of ``local``: no step, but the sums over arrays when an interval begins."""
         layout, out = self.layout, Lines(0)
         out.open("def local(v, s, w, p, o, lr, kl, t0):")
-        out.open(LANE_LOOP)
-        out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.sums.forms), "pass")
-        out.close()
+        with out.open(LANE_LOOP):
+            out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.sums.forms), "pass")
         for group, blocks in layout.groups.items():
             if not self.sums.of(group):
                 continue
-            layout.members(out, group)
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            self.sums.load(group, out)
-            out.open(LANE_LOOP)
-            names, loads = member_loads(layout, blocks, "v")
-            out.add(*loads)
-            self.sums.add(group, names, out)
-            out.close()
-            out.close()
+            with layout.members(out, group):
+                out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+                self.sums.load(group, out)
+                with out.open(LANE_LOOP):
+                    names, loads = member_loads(layout, blocks, "v")
+                    out.add(*loads)
+                    self.sums.add(group, names, out)
         return str(out)

@@ -139,25 +139,22 @@ class Fields:
             if self._size(f) != group or f.structure not in ("sparse", "dense"):
                 continue
             M = self.layout.group_size[group]
-            self.layout.each(out, M, "m")
-            out.add(f"iz = ({f.offset} + m) * LN & FAR")
-            out.open(LANE_LOOP)
-            out.add("w[iz + l] = F(0)")
-            out.close()
-            if f.structure == "sparse":
-                starts, data = f.sums[0][1], f.sums[0][2]
-                out.open(f"for e in range(o[{starts} + m], o[{starts} + m + 1]):")
-                out.add(f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j"))
-                out.open(LANE_LOOP)
-                out.add(f"w[iz + l] += kk * {self._value(f, source, 'j')}")
-                out.close()
-                out.close()
-            else:
-                out.add(f"is_ = ({f.source} + m) * LN & FAR", *self._indices(f, "m", "j"))
-                out.open(LANE_LOOP)
-                out.add(f"w[is_ + l] = {self._value(f, source, 'j')}")
-                out.close()
-            out.close()
+            with self.layout.each(out, M, "m"):
+                out.add(f"iz = ({f.offset} + m) * LN & FAR")
+                with out.open(LANE_LOOP):
+                    out.add("w[iz + l] = F(0)")
+                if f.structure == "sparse":
+                    starts, data = f.sums[0][1], f.sums[0][2]
+                    with out.open(f"for e in range(o[{starts} + m], o[{starts} + m + 1]):"):
+                        out.add(
+                            f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j")
+                        )
+                        with out.open(LANE_LOOP):
+                            out.add(f"w[iz + l] += kk * {self._value(f, source, 'j')}")
+                else:
+                    out.add(f"is_ = ({f.source} + m) * LN & FAR", *self._indices(f, "m", "j"))
+                    with out.open(LANE_LOOP):
+                        out.add(f"w[is_ + l] = {self._value(f, source, 'j')}")
             if f.structure == "dense":
                 at = f"p, {f.sums[0][2]}, w, {f.source}, {f.offset}"
                 out.add(f"dense_product({at}, F(1), {M}, {M}, LN)")

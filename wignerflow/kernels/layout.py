@@ -30,13 +30,13 @@ class Loops:
     #: Whether scratch must have constant places, to live in registers.
     registers = False
 
-    def members(self, out: Lines, layout: Layout, bound: str) -> None:
+    def members(self, out: Lines, layout: Layout, bound: str) -> Lines:
         """Open the loop over members m, in order; ``bound`` is their number."""
-        out.open(f"for m in range({bound}):")
+        return out.open(f"for m in range({bound}):")
 
-    def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> None:
+    def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> Lines:
         """Open a loop whose rounds may run in any order and at the same time."""
-        out.open(f"for {name} in range({f'{first}, ' if first else ''}{bound}):")
+        return out.open(f"for {name} in range({f'{first}, ' if first else ''}{bound}):")
 
     def total(self, out: Lines, layout: Layout, names: list[str], running: set[str]) -> None:
         """After a loop over members: make the scratch sums ``names`` those over all members.
@@ -143,13 +143,13 @@ class Layout:
         """Scratch entry that counts the clipped pivots of block k."""
         return self.loops.clip(self, self.block(k).count is None)
 
-    def members(self, out: Lines, group: int) -> None:
+    def members(self, out: Lines, group: int) -> Lines:
         """Open the loop over the members m of a group of arrays."""
-        self.loops.members(out, self, self.group_size[group])
+        return self.loops.members(out, self, self.group_size[group])
 
-    def each(self, out: Lines, bound: str, name: str = "k", first: str = "") -> None:
+    def each(self, out: Lines, bound: str, name: str = "k", first: str = "") -> Lines:
         """Open a loop over rows in any order."""
-        self.loops.each(out, self, name, bound, first)
+        return self.loops.each(out, self, name, bound, first)
 
     def total(self, out: Lines, names: list[str], running: list[str] | None = None) -> None:
         """Complete sums over members in scratch entries, before they are read."""
@@ -181,10 +181,9 @@ class Layout:
                     fill(out, keys, f"{first} + {j}" if j else first, places)
             return
         numbers = draws.table(purpose, dict.fromkeys(names, size))
-        out.open(f"for pair in range({count}):")
-        out.add(f"at = ({slot} + 2 * pair) * LN & FAR")
-        fill(out, keys, f"o[{numbers} + pair]", ["s[at + l]", "s[at + LN + l]"])
-        out.close()
+        with out.open(f"for pair in range({count}):"):
+            out.add(f"at = ({slot} + 2 * pair) * LN & FAR")
+            fill(out, keys, f"o[{numbers} + pair]", ["s[at + l]", "s[at + LN + l]"])
 
     def form_group(self, index: int) -> int:
         """Array size over which a form sums."""

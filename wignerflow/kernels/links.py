@@ -116,74 +116,57 @@ class Links:
         ``pair``: number of the pair of normals of the vacuum; "" where ``total`` holds them.
         """
         out.add(f"rt = o[{self.maps[id(channel)][0]} + {m}]", "dt = 1", "early = 1", "lossy = F(0)")
-        out.open("if rt >= 0:")
-        out.add(f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]")
-        out.open(f"if {self.now} + {self.past} >= dt:")
-        out.add("early = 0")
-        out.close()
-        out.close()
+        with out.open("if rt >= 0:"):
+            out.add(f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]")
+            with out.open(f"if {self.now} + {self.past} >= dt:"):
+                out.add("early = 0")
         if pair:
             out.add("wanted = early")
-            out.open("if lossy > F(0):")
-            out.add("wanted = 1")
-            out.close()
-            out.open("if wanted > 0:")
-            fill(out, "kd", pair, total)
-            out.close()
+            with out.open("if lossy > F(0):"):
+                out.add("wanted = 1")
+            with out.open("if wanted > 0:"):
+                fill(out, "kd", pair, total)
         own = [*total, "F(0)"]
-        out.open("if rt < 0:")
-        out.open(LANE_LOOP)
-        out.add(*(f"{x} = noise * {x}" for x in total))
-        out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
-        out.close()
-        out.close()
-        out.open("if rt >= 0:")
-        parts = 2 if self.taps else 1
-        state = [f"w[js + {i} * LN + l]" for i in range(2 * parts)]
-        out.add(f"al = p[{self.alpha} + rt]", "be = F(1) - al * al")
-        out.add(f"js = ({self.filter} + {2 * parts} * rt) * LN & FAR")
-        out.open(f"if {self.now} + {self.past} == 0:")
-        fill(out, "kd", f"{self.state} + rt", state[:2])
-        out.add("gs = noise * np.sqrt(be)")
-        out.open(LANE_LOOP)
-        out.add(*(f"{x} = gs * {x}" for x in state[:2]))
-        out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
-        out.close()
-        out.close()
-        out.open("if early > 0:")
-        out.open(LANE_LOOP)
-        for i in range(2):
-            out.add(f"x{i} = noise * {total[i]}", f"y{i} = al * x{i} + {state[i]}")
-            out.add(f"{state[i]} = be * x{i} - al * {state[i]}", f"{total[i]} = y{i}")
-        out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
-        out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
-        out.close()
-        out.close()
-        out.open("if early < 1:")
-        # a cell more than steps of delay: where it reads nothing is written in this step
-        out.add(self._place("iz", "rt", f"({self.now} + 1) % (dt + 1)"))
-        out.add(f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]")
-        out.add("lo = noise * lossy")
-        for condition, filtered in (("be > F(0)", True), ("be <= F(0)", False)):
-            out.open(f"if {condition}:")
-            out.open(LANE_LOOP)
-            out.add(*(f"n{i} = lo * {total[i]}" for i in range(2)))
-            for part in range(parts):
+        with out.open("if rt < 0:"), out.open(LANE_LOOP):
+            out.add(*(f"{x} = noise * {x}" for x in total))
+            out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
+        with out.open("if rt >= 0:"):
+            parts = 2 if self.taps else 1
+            state = [f"w[js + {i} * LN + l]" for i in range(2 * parts)]
+            out.add(f"al = p[{self.alpha} + rt]", "be = F(1) - al * al")
+            out.add(f"js = ({self.filter} + {2 * parts} * rt) * LN & FAR")
+            with out.open(f"if {self.now} + {self.past} == 0:"):
+                fill(out, "kd", f"{self.state} + rt", state[:2])
+                out.add("gs = noise * np.sqrt(be)")
+                with out.open(LANE_LOOP):
+                    out.add(*(f"{x} = gs * {x}" for x in state[:2]))
+                    out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
+            with out.open("if early > 0:"), out.open(LANE_LOOP):
                 for i in range(2):
-                    at = 2 * part + i
-                    out.add(f"x{i} = w[iz + {at} * LN + l]")
-                    if filtered:
-                        out.add(f"y{i} = al * x{i} + {state[at]}")
-                        out.add(f"{state[at]} = be * x{i} - al * {state[at]}")
-                goal, y = total if part == 0 else kept, "y" if filtered else "x"
-                out.add(f"{goal[0]} = fr * {y}0 + fi * {y}1 + n0")
-                out.add(f"{goal[1]} = fr * {y}1 - fi * {y}0 + n1")
-            if self.taps:
-                out.add(f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]")
-            out.close()
-            out.close()
-        out.close()
-        out.close()
+                    out.add(f"x{i} = noise * {total[i]}", f"y{i} = al * x{i} + {state[i]}")
+                    out.add(f"{state[i]} = be * x{i} - al * {state[i]}", f"{total[i]} = y{i}")
+                out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
+                out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
+            with out.open("if early < 1:"):
+                # a cell more than steps of delay: where it reads nothing is written in this step
+                out.add(self._place("iz", "rt", f"({self.now} + 1) % (dt + 1)"))
+                out.add(f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]")
+                out.add("lo = noise * lossy")
+                for condition, filtered in (("be > F(0)", True), ("be <= F(0)", False)):
+                    with out.open(f"if {condition}:"), out.open(LANE_LOOP):
+                        out.add(*(f"n{i} = lo * {total[i]}" for i in range(2)))
+                        for part in range(parts):
+                            for i in range(2):
+                                at = 2 * part + i
+                                out.add(f"x{i} = w[iz + {at} * LN + l]")
+                                if filtered:
+                                    out.add(f"y{i} = al * x{i} + {state[at]}")
+                                    out.add(f"{state[at]} = be * x{i} - al * {state[at]}")
+                            goal, y = total if part == 0 else kept, "y" if filtered else "x"
+                            out.add(f"{goal[0]} = fr * {y}0 + fi * {y}1 + n0")
+                            out.add(f"{goal[1]} = fr * {y}1 - fi * {y}0 + n1")
+                        if self.taps:
+                            out.add(f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]")
 
     def _place(self, name: str, ring: str, cell: str) -> str:
         first = f"{self.start} + o[{self.offsets} + {ring}]"
@@ -193,14 +176,12 @@ class Links:
         """Outside the lane loop: where to write what leaves a port."""
         _, ring, tap = self.maps[id(channel)]
         out.add(f"rq = o[{ring} + {m}]", f"iy{tag} = {self.dump} * LN & FAR")
-        out.open("if rq >= 0:")
-        out.add(self._place(f"iy{tag}", "rq", f"{self.now} % (o[{self.lengths} + rq] + 1)"))
-        out.close()
+        with out.open("if rq >= 0:"):
+            out.add(self._place(f"iy{tag}", "rq", f"{self.now} % (o[{self.lengths} + rq] + 1)"))
         if self._tapped(channel):
             out.add(f"tk = o[{tap} + {m}]", f"ik{tag} = {self.dump} * LN & FAR")
-            out.open("if tk >= 0:")
-            out.add(f"ik{tag} = ({self.tap} + {self.rows} * tk) * LN & FAR")
-            out.close()
+            with out.open("if tk >= 0:"):
+                out.add(f"ik{tag} = ({self.tap} + {self.rows} * tk) * LN & FAR")
 
     def _tapped(self, channel: Channel | MemberChannel) -> bool:
         return any(port.channel is channel for port in self.taps)

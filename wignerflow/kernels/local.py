@@ -198,14 +198,10 @@ class LocalPrinter:
             return
         one, two = self.pairs[k]
         third, spare = (self.layout.s(f"local{k}_{2 + i}") for i in range(2))
-        out.open("if m % 2 == 0:")
-        fill(out, "kl", f"{two} + m // 2", [third, spare])
-        out.close()
-        out.open("else:")
-        out.open(LANE_LOOP)
-        out.add(f"{third} = {spare}")
-        out.close()
-        out.close()
+        with out.open("if m % 2 == 0:"):
+            fill(out, "kl", f"{two} + m // 2", [third, spare])
+        with out.open("else:"), out.open(LANE_LOOP):
+            out.add(f"{third} = {spare}")
         fill(out, "kl", f"{one} + m", [self.layout.s(f"local{k}_{i}") for i in range(2)])
 
     def read_noise(self, k: int) -> list[str]:

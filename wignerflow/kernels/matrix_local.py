@@ -183,15 +183,14 @@ class MatrixLocal:
                 slots = [self.layout.s(f"local{self.k}_{2 * j + i}") for i in range(2)]
                 fill(out, "kl", f"{self.first} + {m} * {self.pairs} + {j}", slots)
         elif self.pairs:
-            out.open(f"for pair in range({self.pairs}):")
-            out.add(f"at = ({first} + 2 * pair) * LN & FAR")
-            fill(
-                out,
-                "kl",
-                f"{self.first} + {m} * {self.pairs} + pair",
-                ["s[at + l]", "s[at + LN + l]"],
-            )
-            out.close()
+            with out.open(f"for pair in range({self.pairs}):"):
+                out.add(f"at = ({first} + 2 * pair) * LN & FAR")
+                fill(
+                    out,
+                    "kl",
+                    f"{self.first} + {m} * {self.pairs} + pair",
+                    ["s[at + l]", "s[at + LN + l]"],
+                )
 
     def read_noise(self) -> list[str]:
         """In lane: the normals by name."""

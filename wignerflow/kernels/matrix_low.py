@@ -149,13 +149,11 @@ class LowLoops:
     def _flow(self, out: Lines, base: str) -> None:
         """Half of the flow of the means, from old to new."""
         start, entries = self.flow
-        out.open(f"for cj in range({self.counts[0]}):")
-        out.add("cs = F(0)")
-        out.open(f"for ci in range(o[{start} + cj], o[{start} + cj + 1]):")
-        out.add(f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}")
-        out.close()
-        out.add(f"{self.new[f'o[{self.targets} + cj]']} = cs")
-        out.close()
+        with out.open(f"for cj in range({self.counts[0]}):"):
+            out.add("cs = F(0)")
+            with out.open(f"for ci in range(o[{start} + cj], o[{start} + cj + 1]):"):
+                out.add(f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}")
+            out.add(f"{self.new[f'o[{self.targets} + cj]']} = cs")
 
     def _factor(self, out: Lines) -> None:
         """S, lower triangular in the order of pivots; no row is longer than its population."""
@@ -170,68 +168,61 @@ class LowLoops:
         out.add(f"ct = F({COUNTED}) * ({' + '.join(self.K[q] for q in range(d))})")
         below = [f"below({self.new[real_part(a, a)]} + ct)" for a in self.low.pivots]
         out.add(f"cc = {' + '.join(below)}")
-        out.open(f"for cq in range({n}):")
-        out.add(f"cw = {self.w['cq']}", "cd = np.sqrt(cw)")
-        large = f"cw - F({TINY}) * ct - F(1e-20)"
-        out.add(f"cr = pick({large}, F(1) / (cd + F(1e-30)), F(0) * cw)")
-        own = f"cq * {n} + cq"
-        out.add(f"{real[own]} = cd", f"{imag[own]} = F(0)")
-        out.open(f"for ci in range(cq + 1, {n}):")
-        entry = f"ci * {n} + cq"
-        out.add(f"cu = {real[entry]} * cr", f"cv = {imag[entry]} * cr", f"cw = {self.w['ci']}")
-        out.add("ce = cu * cu + cv * cv", "cf = cw - ce", "cc = cc + below(cf + ct)")
-        out.add("cs = pick(cf, F(1), np.sqrt(cw / (ce + F(1e-30))))")
-        out.add(f"{real[entry]} = cs * cu", f"{imag[entry]} = cs * cv")
-        out.add(f"{self.w['ci']} = {remainder('cf', self.K['ci'])}")
-        out.close()
-        out.open(f"for ci in range(cq + 1, {n}):")
-        out.add(f"cu = {real[entry]}", f"cv = {imag[entry]}")
-        out.open("for cj in range(cq + 1, ci):")
-        other, cell = f"cj * {n} + cq", f"ci * {n} + cj"
-        out.add(f"cw = {real[other]}", f"cf = {imag[other]}")
-        out.add(f"{real[cell]} = {real[cell]} - (cu * cw + cv * cf)")
-        out.add(f"{imag[cell]} = {imag[cell]} - (cv * cw - cu * cf)")
-        out.close()
-        out.close()
-        out.close()
+        with out.open(f"for cq in range({n}):"):
+            out.add(f"cw = {self.w['cq']}", "cd = np.sqrt(cw)")
+            large = f"cw - F({TINY}) * ct - F(1e-20)"
+            out.add(f"cr = pick({large}, F(1) / (cd + F(1e-30)), F(0) * cw)")
+            own = f"cq * {n} + cq"
+            out.add(f"{real[own]} = cd", f"{imag[own]} = F(0)")
+            with out.open(f"for ci in range(cq + 1, {n}):"):
+                entry = f"ci * {n} + cq"
+                out.add(
+                    f"cu = {real[entry]} * cr", f"cv = {imag[entry]} * cr", f"cw = {self.w['ci']}"
+                )
+                out.add("ce = cu * cu + cv * cv", "cf = cw - ce", "cc = cc + below(cf + ct)")
+                out.add("cs = pick(cf, F(1), np.sqrt(cw / (ce + F(1e-30))))")
+                out.add(f"{real[entry]} = cs * cu", f"{imag[entry]} = cs * cv")
+                out.add(f"{self.w['ci']} = {remainder('cf', self.K['ci'])}")
+            with out.open(f"for ci in range(cq + 1, {n}):"):
+                out.add(f"cu = {real[entry]}", f"cv = {imag[entry]}")
+                with out.open("for cj in range(cq + 1, ci):"):
+                    other, cell = f"cj * {n} + cq", f"ci * {n} + cj"
+                    out.add(f"cw = {real[other]}", f"cf = {imag[other]}")
+                    out.add(f"{real[cell]} = {real[cell]} - (cu * cw + cv * cf)")
+                    out.add(f"{imag[cell]} = {imag[cell]} - (cv * cw - cu * cf)")
         out.add(f"{self.layout.clip(self.low.k)} += below(F(0) - cc)")
 
     def _rows(self, out: Lines, base: str) -> None:
         """X, from the rows of M that are needed whole."""
         n, (real, imag) = self.d, self.S
-        out.open(f"for cj in range({n} * {n}):")
-        out.add(*(f"{part['cj']} = F(0)" for part in self.X))
-        out.close()
-        out.open(f"for cr in range({self.counts[1]}):")
-        out.open(f"for cb in range({n}):")
-        out.add("cs = F(0)", "ct = F(0)")
-        out.open("for cq in range(cb + 1):")
-        at, entry = f"2 * (cr * {n} + cq)", f"cb * {n} + cq"
-        out.add(f"cu = {self.normal[at]}", f"cv = {self.normal[f'{at} + 1']}")
-        out.add(f"cw = {real[entry]}", f"cf = {imag[entry]}")
-        out.add("cs = cs + (cu * cw + cv * cf)", "ct = ct + (cv * cw - cu * cf)")
-        out.close()
-        out.add(f"{self.M[0]['cb']} = cs", f"{self.M[1]['cb']} = ct")
-        out.close()
-        start, entries = self.across
-        out.open(f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 2):")
-        out.add(f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]")
-        out.add(f"ci = o[{entries} + ce + 1]")
-        out.open(f"for cb in range({n}):")
-        out.add(f"cw = {self.M[0]['cb']}", f"cf = {self.M[1]['cb']}", f"cn = ci * {n} + cb")
-        out.add(f"{self.X[0]['cn']} = {self.X[0]['cn']} - (cu * cw - cv * cf)")
-        out.add(f"{self.X[1]['cn']} = {self.X[1]['cn']} - (cu * cf + cv * cw)")
-        out.close()
-        out.close()
-        start, entries = self.along
-        out.open(f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 3):")
-        out.add(f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]")
-        out.add(f"cn = o[{entries} + ce + 1]", f"ci = o[{entries} + ce + 2]")
-        out.add(f"cw = {self.M[0]['ci']}", f"cf = {self.M[1]['ci']}")
-        out.add(f"{self.X[0]['cn']} = {self.X[0]['cn']} + (cu * cw - cv * cf)")
-        out.add(f"{self.X[1]['cn']} = {self.X[1]['cn']} + (cu * cf + cv * cw)")
-        out.close()
-        out.close()
+        with out.open(f"for cj in range({n} * {n}):"):
+            out.add(*(f"{part['cj']} = F(0)" for part in self.X))
+        with out.open(f"for cr in range({self.counts[1]}):"):
+            with out.open(f"for cb in range({n}):"):
+                out.add("cs = F(0)", "ct = F(0)")
+                with out.open("for cq in range(cb + 1):"):
+                    at, entry = f"2 * (cr * {n} + cq)", f"cb * {n} + cq"
+                    out.add(f"cu = {self.normal[at]}", f"cv = {self.normal[f'{at} + 1']}")
+                    out.add(f"cw = {real[entry]}", f"cf = {imag[entry]}")
+                    out.add("cs = cs + (cu * cw + cv * cf)", "ct = ct + (cv * cw - cu * cf)")
+                out.add(f"{self.M[0]['cb']} = cs", f"{self.M[1]['cb']} = ct")
+            start, entries = self.across
+            with out.open(f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 2):"):
+                out.add(f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]")
+                out.add(f"ci = o[{entries} + ce + 1]")
+                with out.open(f"for cb in range({n}):"):
+                    out.add(
+                        f"cw = {self.M[0]['cb']}", f"cf = {self.M[1]['cb']}", f"cn = ci * {n} + cb"
+                    )
+                    out.add(f"{self.X[0]['cn']} = {self.X[0]['cn']} - (cu * cw - cv * cf)")
+                    out.add(f"{self.X[1]['cn']} = {self.X[1]['cn']} - (cu * cf + cv * cw)")
+            start, entries = self.along
+            with out.open(f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 3):"):
+                out.add(f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]")
+                out.add(f"cn = o[{entries} + ce + 1]", f"ci = o[{entries} + ce + 2]")
+                out.add(f"cw = {self.M[0]['ci']}", f"cf = {self.M[1]['ci']}")
+                out.add(f"{self.X[0]['cn']} = {self.X[0]['cn']} + (cu * cw - cv * cf)")
+                out.add(f"{self.X[1]['cn']} = {self.X[1]['cn']} + (cu * cf + cv * cw)")
 
     def _apart(self, out: Lines, base: str) -> None:
         """What is independent of all else: coherences of levels into which jumps lead."""
@@ -239,21 +230,18 @@ class LowLoops:
             return
         start, entries = self.sources
         out.add(*(f"{self.g[q]} = F(0)" for q in range(self.low.levels)))
-        out.open(f"for ce in range({self.counts[2]}):")
-        out.add("cs = F(0)")
-        out.open(f"for ci in range(o[{start} + ce], o[{start} + ce + 1]):")
-        out.add(f"cs = cs + p[{base} + ci] * {self.K[f'o[{entries} + ci]']}")
-        out.close()
-        out.add(f"{self.g[f'o[{self.ends} + ce]']} = cs")
-        out.close()
-        out.open(f"for ce in range({self.counts[3]}):")
-        a, b, re, im = (f"o[{self.apart} + 4 * ce + {i}]" for i in range(4))
-        out.add(f"cu = F(0.5) * np.sqrt({self.g[a]} + {self.g[b]})")
-        at = f"2 * ({self.counts[1]} * {self.d} + ce)"
-        value = self.new["cn"]
-        for place, number in ((re, at), (im, f"{at} + 1")):
-            out.add(f"cn = {place}", f"{value} = {value} + cu * {self.normal[number]}")
-        out.close()
+        with out.open(f"for ce in range({self.counts[2]}):"):
+            out.add("cs = F(0)")
+            with out.open(f"for ci in range(o[{start} + ce], o[{start} + ce + 1]):"):
+                out.add(f"cs = cs + p[{base} + ci] * {self.K[f'o[{entries} + ci]']}")
+            out.add(f"{self.g[f'o[{self.ends} + ce]']} = cs")
+        with out.open(f"for ce in range({self.counts[3]}):"):
+            a, b, re, im = (f"o[{self.apart} + 4 * ce + {i}]" for i in range(4))
+            out.add(f"cu = F(0.5) * np.sqrt({self.g[a]} + {self.g[b]})")
+            at = f"2 * ({self.counts[1]} * {self.d} + ce)"
+            value = self.new["cn"]
+            for place, number in ((re, at), (im, f"{at} + 1")):
+                out.add(f"cn = {place}", f"{value} = {value} + cu * {self.normal[number]}")
 
     def _add(self, out: Lines) -> None:
         """The Hermitian part of X; the last population loses what the others win."""

@@ -93,29 +93,28 @@ class ObservePrinter:
         ]
         if not self.sums.of(group) and not ensembles and not lengths and not members:
             return
-        layout.members(out, group)
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names, loads = member_loads(layout, blocks, "v")
-        self.sums.load(group, out)
-        out.open(LANE_LOOP)
-        out.add(*loads)
-        self.sums.add(group, names, out)
-        for k in ensembles:
-            out.add(
-                f"{layout.s('short')} += below({_length(names, k)} - F({SHORT_LENGTH_SQUARED}))"
-            )
-        out.add(*(f"{layout.s('short')} += {_length(names, k, Member, 4)}" for k in lengths))
-        out.add("pass")
-        out.close()
-        position = 0
-        for r in self.readouts:
-            if r in members:
-                assert isinstance(r.symbol, MemberObservable)
-                for part in range(r.parts):
-                    at = position + part * r.size
-                    self._member_channel(r.symbol, part, at, names, loads, out)
-            position += r.parts * r.size
-        out.close()
+        with layout.members(out, group):
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            names, loads = member_loads(layout, blocks, "v")
+            self.sums.load(group, out)
+            with out.open(LANE_LOOP):
+                out.add(*loads)
+                self.sums.add(group, names, out)
+                for k in ensembles:
+                    missing = f"{_length(names, k)} - F({SHORT_LENGTH_SQUARED})"
+                    out.add(f"{layout.s('short')} += below({missing})")
+                out.add(
+                    *(f"{layout.s('short')} += {_length(names, k, Member, 4)}" for k in lengths)
+                )
+                out.add("pass")
+            position = 0
+            for r in self.readouts:
+                if r in members:
+                    assert isinstance(r.symbol, MemberObservable)
+                    for part in range(r.parts):
+                        at = position + part * r.size
+                        self._member_channel(r.symbol, part, at, names, loads, out)
+                position += r.parts * r.size
 
     def _member_channel(
         self,
@@ -133,9 +132,8 @@ class ObservePrinter:
             if np.any(values):
                 out.add(f"r{e} = {self.layout.member_value(values)}")
                 terms.append(f"r{e}" if not mono else times(f"r{e}", mono_names(mono, names)))
-        out.open(LANE_LOOP)
-        out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
-        out.close()
+        with out.open(LANE_LOOP):
+            out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
         out.add(_reduce("wb", f"{parameters.integer(channel)} + m"))
 
     def _pair_group(self, group: int, out: Lines) -> None:
@@ -146,25 +144,23 @@ class ObservePrinter:
         if not uses:
             return
         self.fields.before(out, group, "v")
-        layout.members(out, group)
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names: dict[Leaf, str] = {}
-        self.fields.member(out, group)
-        for i, _, weights, _, _ in uses:
-            if weights is not None:
-                out.add(f"u{i} = {layout.member_value(weights)}")
-        out.open(LANE_LOOP)
-        for k in blocks:
-            for c in range(layout.block(k).components):
-                names[Member(k, c)] = f"x{k}_{c}"
-                out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-        out.add(*self.fields.lane(group, "v", names))
-        for i, mono, weights, field, _ in uses:
-            weight = "1" if weights is None else f"u{i}"
-            value = times(weight, field.name, mono_names(mono, names))
-            out.add(f"{layout.s(f'pair{i}')} += {value}")
-        out.close()
-        out.close()
+        with layout.members(out, group):
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            names: dict[Leaf, str] = {}
+            self.fields.member(out, group)
+            for i, _, weights, _, _ in uses:
+                if weights is not None:
+                    out.add(f"u{i} = {layout.member_value(weights)}")
+            with out.open(LANE_LOOP):
+                for k in blocks:
+                    for c in range(layout.block(k).components):
+                        names[Member(k, c)] = f"x{k}_{c}"
+                        out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+                out.add(*self.fields.lane(group, "v", names))
+                for i, mono, weights, field, _ in uses:
+                    weight = "1" if weights is None else f"u{i}"
+                    value = times(weight, field.name, mono_names(mono, names))
+                    out.add(f"{layout.s(f'pair{i}')} += {value}")
 
     def source(self) -> str:
         """Source of ``observe``: fills row (c, i) of the output arrays."""
@@ -174,9 +170,8 @@ class ObservePrinter:
         if layout.arrays:
             zeros += [*(["short"] if self.ensembles or self.lengths else []), "check"]
         if zeros:
-            body.open(LANE_LOOP)
-            body.add(*(f"{layout.s(name)} = F(0)" for name in zeros))
-            body.close()
+            with body.open(LANE_LOOP):
+                body.add(*(f"{layout.s(name)} = F(0)" for name in zeros))
         checks = [
             f"F(0) * {layout.single(k, c, 'v')}"
             for k in layout.singles
@@ -184,22 +179,19 @@ class ObservePrinter:
         ]
         if layout.arrays:
             for group, blocks in layout.groups.items():
-                layout.members(body, group)
-                body.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-                body.open(LANE_LOOP)
-                state = [
-                    f"v[i{k} + {c} * LN + l]"
-                    for k in blocks
-                    for c in range(layout.block(k).components)
-                ]
-                body.add(f"{layout.s('check')} += F(0) * ({' + '.join(state)})")
-                body.close()
-                body.close()
+                with layout.members(body, group):
+                    body.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+                    with body.open(LANE_LOOP):
+                        state = [
+                            f"v[i{k} + {c} * LN + l]"
+                            for k in blocks
+                            for c in range(layout.block(k).components)
+                        ]
+                        body.add(f"{layout.s('check')} += F(0) * ({' + '.join(state)})")
             layout.total(body, ["check"])
             checks.append(layout.s("check"))
-        body.open(LANE_LOOP)
-        body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
-        body.close()
+        with body.open(LANE_LOOP):
+            body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
         alive = layout.scratch["alive"]
         body.add(
             f"alive = {alive} * LN",
@@ -214,12 +206,11 @@ class ObservePrinter:
             short = ["short"] if self.ensembles or self.lengths else []
             layout.total(body, [*(f"seen{i}" for i in self.sums.forms), *short], running)
         if self.pairs:
-            body.open(LANE_LOOP)
-            scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-            seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
-            self.fields.begin(body, seen, scales, "seen")
-            body.add("pass")
-            body.close()
+            with body.open(LANE_LOOP):
+                scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
+                seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
+                self.fields.begin(body, seen, scales, "seen")
+                body.add("pass")
             for group in layout.groups:
                 self._pair_group(group, body)
             layout.total(body, [f"pair{i}" for i in self.pairs])
@@ -237,58 +228,56 @@ class ObservePrinter:
     def _scalars(self, body: Lines) -> None:
         layout = self.layout
         names = single_names(layout, "x")
-        body.open(LANE_LOOP)
-        for leaf, name in names.items():
-            assert isinstance(leaf, Var)
-            body.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
-        every: dict[Leaf, str] = dict(names)
-        for i in self.sums.forms:
-            body.add(f"T{i} = {layout.s(f'seen{i}')}")
-            every[Form(i)] = f"T{i}"
-        for leaf in {leaf: None for r in self.readouts for leaf in _records(r)}:
-            record = layout.s(f"record{leaf.index}")  # begins anew with the next interval
-            body.add(f"Z{leaf.index} = {record}", f"{record} = F(0)")
-            every[leaf] = f"Z{leaf.index}"
-        for i in self.pairs:
-            body.add(f"P{i} = {layout.s(f'pair{i}')}")
-            every[Pair(i)] = f"P{i}"
-        shorts = [
-            f"below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))"
-            for k in self.ensembles
-            if layout.block(k).count is None
-        ]
-        for k in self.lengths:
-            if layout.block(k).count is None:
-                shorts.append(_length(every, k, Var, 4))
-        if layout.arrays and (self.ensembles or self.lengths):
-            shorts.append(layout.s("short"))
-        position, row, calls = 0, 0, []
-        if self.ensembles:
-            total = sum(layout.block(k).size for k in self.ensembles)
-            share = self.prologue.name(layout.parameters.scalar(1 / total))
-            body.add(f"w[wd + l] = {share} * ({' + '.join(shorts)})")
-        if self.lengths:
-            body.add(f"w[wd + l] = {' + '.join(shorts)}")
-        for r in self.readouts:
-            if not isinstance(r.symbol, Poly):
-                position += r.parts * r.size
-                continue
-            for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
-                value = expression(poly, every, self.prologue) or "F(0)"
-                body.add(f"w[wb + {row} * LN + l] = {value}")
-                calls.append((row, position))
-                position += 1
-                row += 1
-        body.add("pass")
-        body.close()
+        with body.open(LANE_LOOP):
+            for leaf, name in names.items():
+                assert isinstance(leaf, Var)
+                body.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+            every: dict[Leaf, str] = dict(names)
+            for i in self.sums.forms:
+                body.add(f"T{i} = {layout.s(f'seen{i}')}")
+                every[Form(i)] = f"T{i}"
+            for leaf in {leaf: None for r in self.readouts for leaf in _records(r)}:
+                record = layout.s(f"record{leaf.index}")  # begins anew with the next interval
+                body.add(f"Z{leaf.index} = {record}", f"{record} = F(0)")
+                every[leaf] = f"Z{leaf.index}"
+            for i in self.pairs:
+                body.add(f"P{i} = {layout.s(f'pair{i}')}")
+                every[Pair(i)] = f"P{i}"
+            shorts = [
+                f"below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))"
+                for k in self.ensembles
+                if layout.block(k).count is None
+            ]
+            for k in self.lengths:
+                if layout.block(k).count is None:
+                    shorts.append(_length(every, k, Var, 4))
+            if layout.arrays and (self.ensembles or self.lengths):
+                shorts.append(layout.s("short"))
+            position, row, calls = 0, 0, []
+            if self.ensembles:
+                total = sum(layout.block(k).size for k in self.ensembles)
+                share = self.prologue.name(layout.parameters.scalar(1 / total))
+                body.add(f"w[wd + l] = {share} * ({' + '.join(shorts)})")
+            if self.lengths:
+                body.add(f"w[wd + l] = {' + '.join(shorts)}")
+            for r in self.readouts:
+                if not isinstance(r.symbol, Poly):
+                    position += r.parts * r.size
+                    continue
+                for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
+                    value = expression(poly, every, self.prologue) or "F(0)"
+                    body.add(f"w[wb + {row} * LN + l] = {value}")
+                    calls.append((row, position))
+                    position += 1
+                    row += 1
+            body.add("pass")
         for first, channel, count in _runs(calls):
             at = layout.parameters.integer(channel)
             if count == 1:
                 body.add(_reduce(f"wb + {first} * LN", at))
                 continue
-            body.open(f"for row in range({count}):")
-            body.add(_reduce(f"wb + ({first} + row) * LN", f"{at} + row"))
-            body.close()
+            with body.open(f"for row in range({count}):"):
+                body.add(_reduce(f"wb + ({first} + row) * LN", f"{at} + row"))
         if self.ensembles or self.lengths:
             last = layout.parameters.integer(position)
             body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")

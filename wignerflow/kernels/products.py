@@ -66,38 +66,35 @@ class ProductPrinter:
         """Append the readout; its channels begin at ``position``."""
         self._amplitudes(out)
         if self.onsite:
-            self.layout.each(out, self.unique)
-            self._corrections(out, "k")
-            zero(out, "ir", "ii")
-            accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
-            out.close()
+            with self.layout.each(out, self.unique):
+                self._corrections(out, "k")
+                zero(out, "ir", "ii")
+                accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
         names = []
         if self.transform is not None:
             self.transform.source(out, self.members, self.amplitude)
             names.append(("lr", "li"))
-        self.layout.each(out, self.values)
-        if self.transform is not None:
-            self.transform.row(out, "lr", "li")
-        for side, (rows, sums) in enumerate(zip(self.sides, self.sums, strict=True)):
-            re, im = f"lr{side}", f"li{side}"
-            names.append((re, im))
-            out.add(f"{re} = {sums[0]} * LN & FAR", f"{im} = {sums[1]} * LN & FAR")
-            zero(out, re, im)
-            accumulate(out, rows, re, im, self.amplitude)
-        if self.onsite:
-            self._corrections(out, f"o[{self.number} + k]")
-        (a, b), (c, d) = names[0], names[-1]
-        parts = [f"w[{a} + l] * w[{c} + l] + w[{b} + l] * w[{d} + l]"]
-        if self.is_complex:
-            parts.append(f"w[{a} + l] * w[{d} + l] - w[{b} + l] * w[{c} + l]")
-        for part, value in enumerate(parts):
-            out.open(LANE_LOOP)
-            extra = f" + w[{('ir', 'ii')[part]} + l]" if self.onsite else ""
-            out.add(f"w[wb + l] = {value}{extra}")
-            out.close()
-            channel = f"{position} + {part} * {self.values} + k"
-            out.add(f"reduce(w, wb, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
-        out.close()
+        with self.layout.each(out, self.values):
+            if self.transform is not None:
+                self.transform.row(out, "lr", "li")
+            for side, (rows, sums) in enumerate(zip(self.sides, self.sums, strict=True)):
+                re, im = f"lr{side}", f"li{side}"
+                names.append((re, im))
+                out.add(f"{re} = {sums[0]} * LN & FAR", f"{im} = {sums[1]} * LN & FAR")
+                zero(out, re, im)
+                accumulate(out, rows, re, im, self.amplitude)
+            if self.onsite:
+                self._corrections(out, f"o[{self.number} + k]")
+            (a, b), (c, d) = names[0], names[-1]
+            parts = [f"w[{a} + l] * w[{c} + l] + w[{b} + l] * w[{d} + l]"]
+            if self.is_complex:
+                parts.append(f"w[{a} + l] * w[{d} + l] - w[{b} + l] * w[{c} + l]")
+            for part, value in enumerate(parts):
+                with out.open(LANE_LOOP):
+                    extra = f" + w[{('ir', 'ii')[part]} + l]" if self.onsite else ""
+                    out.add(f"w[wb + l] = {value}{extra}")
+                channel = f"{position} + {part} * {self.values} + k"
+                out.add(f"reduce(w, wb, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
 
     def _corrections(self, out: Lines, row: str) -> None:
         """Indices of a row of on-site corrections."""
@@ -128,9 +125,8 @@ def sparse_rows(layout: Layout, matrix: scipy.sparse.csr_matrix) -> Rows:
 
 def zero(out: Lines, *names: str) -> None:
     """Set rows of the wide scratch array to zero."""
-    out.open(LANE_LOOP)
-    out.add(*(f"w[{n} + l] = F(0)" for n in names))
-    out.close()
+    with out.open(LANE_LOOP):
+        out.add(*(f"w[{n} + l] = F(0)" for n in names))
 
 
 def member_values(
@@ -138,23 +134,21 @@ def member_values(
 ) -> None:
     """Write real sums of monomials of every member to the wide scratch array."""
     blocks = sorted({b for _, terms in targets for mono in terms for b, _ in mono})
-    layout.each(out, members, "m")
-    out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-    names, loads = member_loads(layout, blocks, source)
-    body = []
-    for t, (at, terms) in enumerate(targets):
-        sums = []
-        for e, (mono, values) in enumerate(terms.items()):
-            if np.any(values):
-                name = f"r{t}_{e}"
-                out.add(f"{name} = p[{layout.parameters.array(values)} + m]")
-                sums.append(times(name, mono_names(mono, names)) if mono else name)
-        out.add(f"j{t} = ({at} + m) * LN & FAR")
-        body.append(f"w[j{t} + l] = {' + '.join(sums) or 'F(0)'}")
-    out.open(LANE_LOOP)
-    out.add(*loads, *body)
-    out.close()
-    out.close()
+    with layout.each(out, members, "m"):
+        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+        names, loads = member_loads(layout, blocks, source)
+        body = []
+        for t, (at, terms) in enumerate(targets):
+            sums = []
+            for e, (mono, values) in enumerate(terms.items()):
+                if np.any(values):
+                    name = f"r{t}_{e}"
+                    out.add(f"{name} = p[{layout.parameters.array(values)} + m]")
+                    sums.append(times(name, mono_names(mono, names)) if mono else name)
+            out.add(f"j{t} = ({at} + m) * LN & FAR")
+            body.append(f"w[j{t} + l] = {' + '.join(sums) or 'F(0)'}")
+        with out.open(LANE_LOOP):
+            out.add(*loads, *body)
 
 
 def accumulate(out: Lines, rows: Rows, re: str, im: str, source: tuple[str, ...]) -> None:
@@ -162,21 +156,19 @@ def accumulate(out: Lines, rows: Rows, re: str, im: str, source: tuple[str, ...]
     starts, columns, real, imag = rows
     out.add(f"first = o[{starts} + k]", f"last = o[{starts} + k + 1]")
     for count, bounds in ((2, "first, last - 1, 2"), (1, "last - (last - first) % 2, last")):
-        out.open(f"for e in range({bounds}):")
-        for u in range(count):
-            out.add(f"kr{u} = p[{real} + e + {u}]", f"ki{u} = p[{imag} + e + {u}]")
-            column = f"o[{columns} + e + {u}]"
-            for n, at in enumerate(source):
-                out.add(f"j{u}_{n} = ({at} + {column}) * LN & FAR")
-        up = [f"kr{u} * w[j{u}_0 + l]" for u in range(count)]
-        side = [f"ki{u} * w[j{u}_0 + l]" for u in range(count)]
-        if len(source) == 2:
-            up += [f"(-ki{u} * w[j{u}_1 + l])" for u in range(count)]
-            side += [f"kr{u} * w[j{u}_1 + l]" for u in range(count)]
-        out.open(LANE_LOOP)
-        out.add(f"w[{re} + l] += {' + '.join(up)}", f"w[{im} + l] += {' + '.join(side)}")
-        out.close()
-        out.close()
+        with out.open(f"for e in range({bounds}):"):
+            for u in range(count):
+                out.add(f"kr{u} = p[{real} + e + {u}]", f"ki{u} = p[{imag} + e + {u}]")
+                column = f"o[{columns} + e + {u}]"
+                for n, at in enumerate(source):
+                    out.add(f"j{u}_{n} = ({at} + {column}) * LN & FAR")
+            up = [f"kr{u} * w[j{u}_0 + l]" for u in range(count)]
+            side = [f"ki{u} * w[j{u}_0 + l]" for u in range(count)]
+            if len(source) == 2:
+                up += [f"(-ki{u} * w[j{u}_1 + l])" for u in range(count)]
+                side += [f"kr{u} * w[j{u}_1 + l]" for u in range(count)]
+            with out.open(LANE_LOOP):
+                out.add(f"w[{re} + l] += {' + '.join(up)}", f"w[{im} + l] += {' + '.join(side)}")
 
 
 def _unique_rows(matrix: scipy.sparse.csr_matrix) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
@@ -221,35 +213,31 @@ class Transform:
 
     def source(self, out: Lines, members: str, amplitude: tuple[str, str]) -> None:
         """Append the transform of the amplitudes in the wide scratch array."""
-        self.layout.each(out, self.length)
-        self.row(out, "fr", "fi")
-        out.add(f"inside = k < {members}", "at = k if inside else 0")
-        out.add(*(f"a{x} = ({at} + at) * LN & FAR" for x, at in zip("ri", amplitude, strict=True)))
-        for x, at in zip("ri", self.chirp, strict=True):
-            out.add(f"c{x} = p[{at} + at] if inside else F(0)")
-        out.open(LANE_LOOP)
-        out.add("w[fr + l] = cr * w[ar + l] - ci * w[ai + l]")
-        out.add("w[fi + l] = cr * w[ai + l] + ci * w[ar + l]")
-        out.close()
-        out.close()
+        with self.layout.each(out, self.length):
+            self.row(out, "fr", "fi")
+            out.add(f"inside = k < {members}", "at = k if inside else 0")
+            out.add(
+                *(f"a{x} = ({at} + at) * LN & FAR" for x, at in zip("ri", amplitude, strict=True))
+            )
+            for x, at in zip("ri", self.chirp, strict=True):
+                out.add(f"c{x} = p[{at} + at] if inside else F(0)")
+            with out.open(LANE_LOOP):
+                out.add("w[fr + l] = cr * w[ar + l] - ci * w[ai + l]")
+                out.add("w[fi + l] = cr * w[ai + l] + ci * w[ar + l]")
         out.add(f"half = {self.length} // 2")
-        out.open("while half >= 1:")
-        self._butterflies(out, forward=True)
-        out.add("half = half // 2")
-        out.close()
-        self.layout.each(out, self.length)
-        self.row(out, "fr", "fi")
-        out.add(*(f"c{x} = p[{at} + k]" for x, at in zip("ri", self.factor, strict=True)))
-        out.open(LANE_LOOP)
-        out.add("xr = w[fr + l]", "xi = w[fi + l]")
-        out.add("w[fr + l] = cr * xr - ci * xi", "w[fi + l] = cr * xi + ci * xr")
-        out.close()
-        out.close()
+        with out.open("while half >= 1:"):
+            self._butterflies(out, forward=True)
+            out.add("half = half // 2")
+        with self.layout.each(out, self.length):
+            self.row(out, "fr", "fi")
+            out.add(*(f"c{x} = p[{at} + k]" for x, at in zip("ri", self.factor, strict=True)))
+            with out.open(LANE_LOOP):
+                out.add("xr = w[fr + l]", "xi = w[fi + l]")
+                out.add("w[fr + l] = cr * xr - ci * xi", "w[fi + l] = cr * xi + ci * xr")
         out.add("half = 1")
-        out.open(f"while half < {self.length}:")
-        self._butterflies(out, forward=False)
-        out.add("half = half * 2")
-        out.close()
+        with out.open(f"while half < {self.length}:"):
+            self._butterflies(out, forward=False)
+            out.add("half = half * 2")
 
     def row(self, out: Lines, re: str, im: str) -> None:
         """Indices of entry k."""
@@ -258,26 +246,24 @@ class Transform:
     def _butterflies(self, out: Lines, forward: bool) -> None:
         """One stage over pairs at distance ``half``."""
         out.add(f"stride = {self.length} // (2 * half)")
-        self.layout.each(out, f"{self.length} // 2")
-        out.add("j = k % half", "at = k // half * 2 * half + j")
-        for name, where in (("r", self.re), ("i", self.im)):
-            out.add(f"u{name} = ({where} + at) * LN & FAR")
-            out.add(f"v{name} = ({where} + at + half) * LN & FAR")
-        sign = "" if forward else "-"
-        re, im = self.roots
-        out.add(f"cr = p[{re} + j * stride]", f"ci = {sign}p[{im} + j * stride]")
-        out.open(LANE_LOOP)
-        out.add("xr = w[ur + l]", "xi = w[ui + l]", "yr = w[vr + l]", "yi = w[vi + l]")
-        if forward:
-            out.add("w[ur + l] = xr + yr", "w[ui + l] = xi + yi")
-            out.add("dr = xr - yr", "di = xi - yi")
-            out.add("w[vr + l] = cr * dr - ci * di", "w[vi + l] = cr * di + ci * dr")
-        else:
-            out.add("dr = cr * yr - ci * yi", "di = cr * yi + ci * yr")
-            out.add("w[ur + l] = xr + dr", "w[ui + l] = xi + di")
-            out.add("w[vr + l] = xr - dr", "w[vi + l] = xi - di")
-        out.close()
-        out.close()
+        with self.layout.each(out, f"{self.length} // 2"):
+            out.add("j = k % half", "at = k // half * 2 * half + j")
+            for name, where in (("r", self.re), ("i", self.im)):
+                out.add(f"u{name} = ({where} + at) * LN & FAR")
+                out.add(f"v{name} = ({where} + at + half) * LN & FAR")
+            sign = "" if forward else "-"
+            re, im = self.roots
+            out.add(f"cr = p[{re} + j * stride]", f"ci = {sign}p[{im} + j * stride]")
+            with out.open(LANE_LOOP):
+                out.add("xr = w[ur + l]", "xi = w[ui + l]", "yr = w[vr + l]", "yi = w[vi + l]")
+                if forward:
+                    out.add("w[ur + l] = xr + yr", "w[ui + l] = xi + yi")
+                    out.add("dr = xr - yr", "di = xi - yi")
+                    out.add("w[vr + l] = cr * dr - ci * di", "w[vi + l] = cr * di + ci * dr")
+                else:
+                    out.add("dr = cr * yr - ci * yi", "di = cr * yi + ci * yr")
+                    out.add("w[ur + l] = xr + dr", "w[ui + l] = xi + di")
+                    out.add("w[vr + l] = xr - dr", "w[vi + l] = xi - di")
 
 
 def _bit_reversed(length: int) -> np.ndarray:

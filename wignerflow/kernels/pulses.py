@@ -45,29 +45,22 @@ class Pulses:
         """What ``observe`` begins with, for record i."""
         if not self.maps:
             return
-        out.open(f"for u in range(o[{self.first} + i], o[{self.first} + i + 1]):")
-        out.open(f"for r in range({self.slots}):")
-        out.add("at = r * LN & FAR", f"kept = ({self.before} + r) * LN & FAR")
-        out.open(LANE_LOOP)
-        out.add("w[kept + l] = v[at + l]")
-        out.close()
-        out.close()
-        out.open(f"for r in range(o[{self.row} + u], o[{self.row} + u + 1]):")
-        out.add(f"at = o[{self.place} + r] * LN & FAR", f"shift = p[{self.shift} + r]")
-        out.open(LANE_LOOP)
-        out.add("v[at + l] = shift")
-        out.close()
-        out.open(f"for e in range(o[{self.entry} + r], o[{self.entry} + r + 1]):")
-        out.add(
-            f"kept = ({self.before} + o[{self.column} + e]) * LN & FAR",
-            f"weight = p[{self.value} + e]",
-        )
-        out.open(LANE_LOOP)
-        out.add("v[at + l] += weight * w[kept + l]")
-        out.close()
-        out.close()
-        out.close()
-        out.close()
+        with out.open(f"for u in range(o[{self.first} + i], o[{self.first} + i + 1]):"):
+            with out.open(f"for r in range({self.slots}):"):
+                out.add("at = r * LN & FAR", f"kept = ({self.before} + r) * LN & FAR")
+                with out.open(LANE_LOOP):
+                    out.add("w[kept + l] = v[at + l]")
+            with out.open(f"for r in range(o[{self.row} + u], o[{self.row} + u + 1]):"):
+                out.add(f"at = o[{self.place} + r] * LN & FAR", f"shift = p[{self.shift} + r]")
+                with out.open(LANE_LOOP):
+                    out.add("v[at + l] = shift")
+                with out.open(f"for e in range(o[{self.entry} + r], o[{self.entry} + r + 1]):"):
+                    out.add(
+                        f"kept = ({self.before} + o[{self.column} + e]) * LN & FAR",
+                        f"weight = p[{self.value} + e]",
+                    )
+                    with out.open(LANE_LOOP):
+                        out.add("v[at + l] += weight * w[kept + l]")
 
     def fill(self, parameters: Parameters, records: NDArray[np.float64], started: bool) -> None:
         """Say which pulses act at which of the ``records`` of a run.

@@ -225,43 +225,45 @@ class SmallNoisePrinter:
         source = "v" if stage == 1 else "q"
         self.fields.before(out, group, source)
         self.channels.before(group, 0, source, out)
-        layout.members(out, group)
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        prefix = "x" if stage == 1 else "q"
-        names: dict[Leaf, str] = {
-            Member(k, c): f"{prefix}{k}_{c}"
-            for k in blocks
-            for c in range(layout.block(k).components)
-        }
-        terms, body = self.member.begin(group, stage, source, names, self.channels, out)
-        for k in blocks:
-            n = layout.block(k).components
-            out.add(*self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR")
-        out.open(LANE_LOOP)
-        for k in blocks:
-            for c in range(layout.block(k).components):
-                out.add(f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]")
-                if stage > 1:
-                    out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-        out.add(*(line.strip() for line in body.lines))
-        end: dict[Leaf, str] = {}
-        for k in blocks:
-            n = layout.block(k).components
-            x, at = [f"x{k}_{c}" for c in range(n)], [names[Member(k, c)] for c in range(n)]
-            g = [plus(*terms[k, c]) for c in range(n)]
-            u = self._increment(k, f"{k}_{stage}", g, at, out)
-            slots = [[f"w[ir{k} + {e * n + c} * LN + l]" for c in range(n)] for e in range(2)]
-            y = self._advance(k, stage, x, u, self._read(stage, u, slots), out)
-            self._keep(stage, u, slots, out)
-            end.update({Member(k, c): y[c] for c in range(n)})
-        target = "q" if stage < 4 else "v"
-        for leaf, name in end.items():
-            assert isinstance(leaf, Member)
-            out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
-        if stage < 4:
-            self.sums.add(group, end, out)
-        out.close()
-        out.close()
+        with layout.members(out, group):
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            prefix = "x" if stage == 1 else "q"
+            names: dict[Leaf, str] = {
+                Member(k, c): f"{prefix}{k}_{c}"
+                for k in blocks
+                for c in range(layout.block(k).components)
+            }
+            terms, body = self.member.begin(group, stage, source, names, self.channels, out)
+            for k in blocks:
+                n = layout.block(k).components
+                out.add(
+                    *self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR"
+                )
+            with out.open(LANE_LOOP):
+                for k in blocks:
+                    for c in range(layout.block(k).components):
+                        out.add(f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]")
+                        if stage > 1:
+                            out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+                out.add(*(line.strip() for line in body.lines))
+                end: dict[Leaf, str] = {}
+                for k in blocks:
+                    n = layout.block(k).components
+                    x, at = [f"x{k}_{c}" for c in range(n)], [names[Member(k, c)] for c in range(n)]
+                    g = [plus(*terms[k, c]) for c in range(n)]
+                    u = self._increment(k, f"{k}_{stage}", g, at, out)
+                    slots = [
+                        [f"w[ir{k} + {e * n + c} * LN + l]" for c in range(n)] for e in range(2)
+                    ]
+                    y = self._advance(k, stage, x, u, self._read(stage, u, slots), out)
+                    self._keep(stage, u, slots, out)
+                    end.update({Member(k, c): y[c] for c in range(n)})
+                target = "q" if stage < 4 else "v"
+                for leaf, name in end.items():
+                    assert isinstance(leaf, Member)
+                    out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+                if stage < 4:
+                    self.sums.add(group, end, out)
 
     # -- noise ------------------------------------------------------------------------------------
 
@@ -320,47 +322,47 @@ class SmallNoisePrinter:
         """The noise of the arrays of a group, and their sums after it."""
         layout, blocks = self.layout, self.layout.groups[group]
         self.drawn.before(group, 1, "v", out)
-        layout.members(out, group)
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names: dict[Leaf, str] = {
-            Member(k, c): f"z{k}_{c}" for k in blocks for c in range(layout.block(k).components)
-        }
-        body = Lines(0)
-        terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
-        for i in needed_forms(self.noise.polynomials):
-            spec = layout.system.forms[i]
-            if layout.form_group(i) != group or f"turn{i}" not in layout.scratch:
-                continue
-            weight = "1"
-            if not spec.uniform:
-                weight = f"aw{i}"
-                out.add(f"aw{i} = {layout.member_value(spec.weights)}")
-            body.add(f"tf{i} = {times(weight, layout.s(f'turn{i}'))}")
-            for found, d in derivatives(spec.mono, terms, names):
-                found.append(times(f"tf{i}", d))
-        self.drawn.add(group, 1, names, terms, out, body)
-        self.sums.load(group, out)
-        for k in blocks:
-            out.add(*self.kicks.load(k, "m"))
-            self.kicks.draw_member(k, out)
-        out.open(LANE_LOOP)
-        for leaf, name in names.items():
-            assert isinstance(leaf, Member)
-            out.add(f"{name} = v[i{leaf.block} + {leaf.comp} * LN + l]")
-        out.add(*(line.strip() for line in body.lines))
-        end: dict[Leaf, str] = {}
-        for k in blocks:
-            n = layout.block(k).components
-            x = [names[Member(k, c)] for c in range(n)]
-            y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, out)
-            y = self._kicked(k, y, out)
-            end.update({Member(k, c): y[c] for c in range(n)})
-        for leaf, name in end.items():
-            assert isinstance(leaf, Member)
-            out.add(f"v[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
-        self.sums.add(group, end, out)
-        out.close()
-        out.close()
+        with layout.members(out, group):
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            names: dict[Leaf, str] = {
+                Member(k, c): f"z{k}_{c}" for k in blocks for c in range(layout.block(k).components)
+            }
+            body = Lines(0)
+            terms: Terms = {
+                (leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)
+            }
+            for i in needed_forms(self.noise.polynomials):
+                spec = layout.system.forms[i]
+                if layout.form_group(i) != group or f"turn{i}" not in layout.scratch:
+                    continue
+                weight = "1"
+                if not spec.uniform:
+                    weight = f"aw{i}"
+                    out.add(f"aw{i} = {layout.member_value(spec.weights)}")
+                body.add(f"tf{i} = {times(weight, layout.s(f'turn{i}'))}")
+                for found, d in derivatives(spec.mono, terms, names):
+                    found.append(times(f"tf{i}", d))
+            self.drawn.add(group, 1, names, terms, out, body)
+            self.sums.load(group, out)
+            for k in blocks:
+                out.add(*self.kicks.load(k, "m"))
+                self.kicks.draw_member(k, out)
+            with out.open(LANE_LOOP):
+                for leaf, name in names.items():
+                    assert isinstance(leaf, Member)
+                    out.add(f"{name} = v[i{leaf.block} + {leaf.comp} * LN + l]")
+                out.add(*(line.strip() for line in body.lines))
+                end: dict[Leaf, str] = {}
+                for k in blocks:
+                    n = layout.block(k).components
+                    x = [names[Member(k, c)] for c in range(n)]
+                    y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, out)
+                    y = self._kicked(k, y, out)
+                    end.update({Member(k, c): y[c] for c in range(n)})
+                for leaf, name in end.items():
+                    assert isinstance(leaf, Member)
+                    out.add(f"v[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+                self.sums.add(group, end, out)
 
     # -- functions --------------------------------------------------------------------------------
 
@@ -368,19 +370,17 @@ class SmallNoisePrinter:
         """Source of ``step``: half the drift, noise, half the drift, noise with table row lr."""
         layout, out, body = self.layout, Lines(0), Lines(1)
         if self.fused:
-            body.open(LANE_LOOP)
-            for stage in STAGES:
-                self._singles(stage, body)
-            body.add("pass")
-            body.close()
+            with body.open(LANE_LOOP):
+                for stage in STAGES:
+                    self._singles(stage, body)
+                body.add("pass")
         else:
             for stage in STAGES:
                 running = [f"form{i}" for i in self.fields.forms()]
                 layout.total(body, [f"form{i}" for i in self.sums.forms], running)
-                body.open(LANE_LOOP)
-                self._singles(stage, body)
-                body.add("pass")
-                body.close()
+                with body.open(LANE_LOOP):
+                    self._singles(stage, body)
+                    body.add("pass")
                 for group in layout.groups:
                     self._members(group, stage, body)
         out.open("def drift(v, q, s, w, p, o, ct, h):")
@@ -401,10 +401,9 @@ class SmallNoisePrinter:
         """Source of ``local``: the noise with table row lr, and the forms after it."""
         out, body = Lines(0), Lines(1)
         self._draw(body)
-        body.open(LANE_LOOP)
-        self._kick_singles(body)
-        body.add("pass")
-        body.close()
+        with body.open(LANE_LOOP):
+            self._kick_singles(body)
+            body.add("pass")
         for group in self.layout.groups:
             self._kick_members(group, body)
         out.open("def local(v, s, w, p, o, lr, kl, t0):")

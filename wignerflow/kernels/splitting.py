@@ -174,67 +174,67 @@ class StepPrinter:
         source = "v" if first == 1 else "q"
         self.fields.before(out, group, source)
         self.channels.before(group, first, source, out)
-        layout.members(out, group)
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        points: dict[int, dict[Leaf, str]] = {}
-        gradients = {}
-        for stage in stages:
-            points[stage] = {
-                Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
-                for k in blocks
-                for c in range(layout.block(k).components)
-            }
-            gradients[stage] = self.member.begin(
-                group, stage, source, points[stage], self.channels, out
-            )
-            for k in blocks:
-                if k in self.modes.steps:
-                    out.add(*self.modes.load(k, "m"))
-                    self.modes.noise_member(k, stage, out)
-        if 2 in stages:
-            for k in blocks:
-                if k in self.local.steps:
-                    out.add(*self.local.load(k, "m"))
-                    self.local.noise_member(k, out)
-            self.diffusions.before_member(group, out)
-            self.records.load(group, out)
-        for stage in stages:
-            # a loop for each: its chain of dependent operations is half as long
-            terms, body = gradients[stage]
-            last = stage == stages[-1]
-            out.open(LANE_LOOP)
-            for k in blocks:
-                for c in range(layout.block(k).components):
-                    place = f"{source}[i{k} + {c} * LN + l]"
-                    if stage != first:
-                        place = layout.s(f"mid{k}_{c}")
-                    out.add(f"{points[stage][Member(k, c)]} = {place}")
-                    if stage == 2 or k in self.modes.steps:
-                        out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-            out.add(*(line.strip() for line in body.lines))
-            end: dict[Leaf, str] = {}
-            for k in self._modes_first(blocks):
-                n = layout.block(k).components
-                x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
-                g = [plus(*terms[k, c]) for c in range(n)]
-                y = self._advance(k, f"{k}", g, x, y, stage, out)
-                end.update({Member(k, c): y[c] for c in range(n)})
-            if not last:
-                for leaf, name in end.items():
-                    assert isinstance(leaf, Member)
-                    out.add(f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}")
-                out.close()
-        if 2 in stages:
-            end.update(self.diffusions.lines(group, end, out))
-        target = "v" if 2 in stages else "q"
-        for leaf, name in end.items():
-            assert isinstance(leaf, Member)
-            out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
-        self.sums.add(group, end, out, () if 2 in stages else self.seen)
-        if 2 in stages:
-            self.records.after_member(group, blocks, out)
-        out.close()
-        out.close()
+        with layout.members(out, group):
+            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+            points: dict[int, dict[Leaf, str]] = {}
+            gradients = {}
+            for stage in stages:
+                points[stage] = {
+                    Member(
+                        k, c
+                    ): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
+                    for k in blocks
+                    for c in range(layout.block(k).components)
+                }
+                gradients[stage] = self.member.begin(
+                    group, stage, source, points[stage], self.channels, out
+                )
+                for k in blocks:
+                    if k in self.modes.steps:
+                        out.add(*self.modes.load(k, "m"))
+                        self.modes.noise_member(k, stage, out)
+            if 2 in stages:
+                for k in blocks:
+                    if k in self.local.steps:
+                        out.add(*self.local.load(k, "m"))
+                        self.local.noise_member(k, out)
+                self.diffusions.before_member(group, out)
+                self.records.load(group, out)
+            for stage in stages:
+                # a loop for each: its chain of dependent operations is half as long
+                terms, body = gradients[stage]
+                last = stage == stages[-1]
+                with out.open(LANE_LOOP):
+                    for k in blocks:
+                        for c in range(layout.block(k).components):
+                            place = f"{source}[i{k} + {c} * LN + l]"
+                            if stage != first:
+                                place = layout.s(f"mid{k}_{c}")
+                            out.add(f"{points[stage][Member(k, c)]} = {place}")
+                            if stage == 2 or k in self.modes.steps:
+                                out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
+                    out.add(*(line.strip() for line in body.lines))
+                    end: dict[Leaf, str] = {}
+                    for k in self._modes_first(blocks):
+                        n = layout.block(k).components
+                        x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
+                        g = [plus(*terms[k, c]) for c in range(n)]
+                        y = self._advance(k, f"{k}", g, x, y, stage, out)
+                        end.update({Member(k, c): y[c] for c in range(n)})
+                    if not last:
+                        for leaf, name in end.items():
+                            assert isinstance(leaf, Member)
+                            out.add(f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}")
+                        continue
+                    if 2 in stages:
+                        end.update(self.diffusions.lines(group, end, out))
+                    target = "v" if 2 in stages else "q"
+                    for leaf, name in end.items():
+                        assert isinstance(leaf, Member)
+                        out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+                    self.sums.add(group, end, out, () if 2 in stages else self.seen)
+                    if 2 in stages:
+                        self.records.after_member(group, blocks, out)
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -253,18 +253,16 @@ class StepPrinter:
             if k in self.local.steps:
                 self.local.noise_single(k, body)
         if fused:
-            body.open(LANE_LOOP)
-            self._singles(1, body, True)
-            self._singles(2, body, True)
-            body.close()
+            with body.open(LANE_LOOP):
+                self._singles(1, body, True)
+                self._singles(2, body, True)
         else:
             for stage in (1, 2):
                 running = [f"form{i}" for i in self.fields.forms()]
                 layout.total(body, [f"form{i}" for i in self.sums.forms], running)
-                body.open(LANE_LOOP)
-                self._singles(stage, body, False)
-                body.add("pass")
-                body.close()
+                with body.open(LANE_LOOP):
+                    self._singles(stage, body, False)
+                    body.add("pass")
                 for group in layout.groups:
                     if group not in self.apart:
                         self._members(group, (stage,), body)
@@ -288,45 +286,42 @@ class StepPrinter:
             if k in self.local.steps:
                 out.add(*self.local.load(k, "0"))
                 self.local.noise_single(k, out)
-        out.open(LANE_LOOP)
-        self.records.clear(out)
-        for i in self.sums.forms:
-            out.add(f"{layout.s(f'form{i}')} = F(0)")
-        for k in layout.singles:
-            if k not in self.local.steps:
-                continue
-            components = range(layout.block(k).components)
-            x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
-            out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in components))
-            out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
-            out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in components))
-        out.add("pass")
-        out.close()
+        with out.open(LANE_LOOP):
+            self.records.clear(out)
+            for i in self.sums.forms:
+                out.add(f"{layout.s(f'form{i}')} = F(0)")
+            for k in layout.singles:
+                if k not in self.local.steps:
+                    continue
+                components = range(layout.block(k).components)
+                x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
+                out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in components))
+                out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
+                out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in components))
+            out.add("pass")
         for group, blocks in layout.groups.items():
             local_blocks = [k for k in blocks if k in self.local.steps]
             if not local_blocks and not self.sums.of(group):
                 continue
-            layout.members(out, group)
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            self.sums.load(group, out)
-            for k in local_blocks:
-                out.add(*self.local.load(k, "m"))
-                self.local.noise_member(k, out)
-            out.open(LANE_LOOP)
-            end: dict[Leaf, str] = {}
-            for k in blocks:
-                n = layout.block(k).components
-                x = [f"x{k}_{c}" for c in range(n)]
-                out.add(*(f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n)))
-                if k in local_blocks:
-                    y = [f"u{k}_{c}" for c in range(n)]
-                    out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
-                    out.add(*(f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
-                    x = y
-                end.update({Member(k, c): x[c] for c in range(n)})
-            self.sums.add(group, end, out)
-            out.close()
-            out.close()
+            with layout.members(out, group):
+                out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
+                self.sums.load(group, out)
+                for k in local_blocks:
+                    out.add(*self.local.load(k, "m"))
+                    self.local.noise_member(k, out)
+                with out.open(LANE_LOOP):
+                    end: dict[Leaf, str] = {}
+                    for k in blocks:
+                        n = layout.block(k).components
+                        x = [f"x{k}_{c}" for c in range(n)]
+                        out.add(*(f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n)))
+                        if k in local_blocks:
+                            y = [f"u{k}_{c}" for c in range(n)]
+                            out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
+                            out.add(*(f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
+                            x = y
+                        end.update({Member(k, c): x[c] for c in range(n)})
+                    self.sums.add(group, end, out)
         return str(out)
 
 

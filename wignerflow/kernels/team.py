@@ -60,19 +60,21 @@ class Team(Threads):
         """Members per thread, of so many."""
         return 2 * -(-size // (2 * self.threads))
 
-    def members(self, out: Lines, layout: Layout, bound: str) -> None:
+    def members(self, out: Lines, layout: Layout, bound: str) -> Lines:
         per = self.run_length(_size(layout, bound))
         out.add(self.barrier)
         out.open(f"for mj in range(min(max({bound} - R * {per}, 0), {per})):")
         out.add(f"m = R * {per} + mj & FAR", "mg = R", "mt = mj * TEAM + R & FAR")
+        return out
 
-    def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> None:
+    def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> Lines:
         out.add(self.barrier)
         start = f"{first} + R" if first else "R"
         out.open(f"for {name} in range({start}, {bound}, TEAM):")
         if name == "m" and not first:
             per = self.run_length(_size(layout, bound))
             out.add(f"mj = m % {per}", f"mg = m // {per}")
+        return out
 
     # -- places --------------------------------------------------------------------------------
 

@@ -39,10 +39,17 @@ class Lines:
         """Append lines at the present depth."""
         self.lines += ["    " * self.depth + line for line in lines]
 
-    def open(self, line: str) -> None:
-        """Append a line that begins a block."""
+    def open(self, line: str) -> Lines:
+        """Append a line that begins a block; ``with`` ends it."""
         self.add(line)
         self.depth += 1
+        return self
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End a block."""
@@ -226,11 +233,8 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     One draw with the key in ``keys``; where several keys are given (step-size pilots), the sum of
     as many draws over the root of their number, so that coarse noise is the sum of fine noise.
     """
-    _each_key(out, keys)
-    _draw(out, keys, pair)
-    out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
-    out.close()
-    out.close()
+    with _each_key(out, keys), _draw(out, keys, pair):
+        out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
 
 
 def fill_one(out: Lines, keys: str, pair: str, slot: str, spare: str) -> None:
@@ -239,28 +243,23 @@ def fill_one(out: Lines, keys: str, pair: str, slot: str, spare: str) -> None:
     A step whose number is even takes the first and leaves the second in ``spare``, of a scratch
     that nothing else writes to; the odd one after it draws none.
     """
-    _each_key(out, keys)
-    out.open(f"if {keys}[3 * r + 2] == U(0):")
-    _draw(out, keys, pair)
-    out.add(f"{slot} = keep * {slot} + share * n0", f"{spare} = n1")
-    out.close()
-    out.close()
-    out.open("else:")
-    out.open(LANE_LOOP)
-    out.add(f"{slot} = keep * {slot} + share * {spare}")
-    out.close()
-    out.close()
-    out.close()
+    with _each_key(out, keys):
+        with out.open(f"if {keys}[3 * r + 2] == U(0):"), _draw(out, keys, pair):
+            out.add(f"{slot} = keep * {slot} + share * n0", f"{spare} = n1")
+        with out.open("else:"), out.open(LANE_LOOP):
+            out.add(f"{slot} = keep * {slot} + share * {spare}")
 
 
-def _each_key(out: Lines, keys: str) -> None:
+def _each_key(out: Lines, keys: str) -> Lines:
     """Open the loop over keys, three words each: see ``module.RUN``."""
     out.open(f"for r in range({keys}.size // 3):")
     out.add("keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 3))")
+    return out
 
 
-def _draw(out: Lines, keys: str, pair: str) -> None:
+def _draw(out: Lines, keys: str, pair: str) -> Lines:
     """Open a lane loop with normals n0 and n1 of key number r."""
     out.add(f"ka = {keys}[3 * r]", f"kb = {keys}[3 * r + 1]", f"kc = U({pair})")
     out.open(LANE_LOOP)
     out.add("n0, n1 = normal_pair(ka, kb, U(t0 + l), kc)")
+    return out
