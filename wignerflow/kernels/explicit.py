@@ -210,9 +210,8 @@ class ExplicitPrinter:
         layout = self.layout
         start, mid = (self._single_numbers(single_names(layout, n)) for n in "xy")
         with out.open(LANE_LOOP):
-            for leaf, name in single_names(layout, "x").items():
-                assert isinstance(leaf, Var)
-                out.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+            own = single_names(layout, "x")
+            out.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in own.items()))
             for k in layout.singles:
                 out.add(*self._read_single_normals(k))
                 self._predict(self.equations[k], start, out)
@@ -233,11 +232,8 @@ class ExplicitPrinter:
         layout.total(out, [f"form{i}" for i in self.sums.forms], running)
         names = single_names(layout, "x" if stage == 1 else "y")
         with out.open(LANE_LOOP):
-            for leaf, name in names.items():
-                assert isinstance(leaf, Var)
-                out.add(
-                    f"{name} = {layout.single(leaf.block, leaf.comp, 'v' if stage == 1 else 'q')}"
-                )
+            source = "v" if stage == 1 else "q"
+            out.add(*(f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items()))
             known = self._single_numbers({**names, **self._totals(out)})
             for k in layout.singles:
                 components = range(layout.block(k).components)

@@ -159,6 +159,13 @@ class Layout:
         """State entry of component c of single block k."""
         return f"{source}[{self.slot[k] + c} * LN + l]"
 
+    def place(self, leaf: Leaf, source: str) -> str:
+        """State entry of a variable of a single subsystem, or of member m where i{block} is it."""
+        if isinstance(leaf, Var):
+            return self.single(leaf.block, leaf.comp, source)
+        assert isinstance(leaf, Member)
+        return f"{source}[i{leaf.block} + {leaf.comp} * LN + l]"
+
     def member_index(self, k: int, m: str) -> str:
         """Index of the first component of member m of array block k (times LN)."""
         return self.loops.index(self, k, self.base[k], m)
@@ -264,6 +271,13 @@ class ArraySums:
     def factor(self, i: int) -> str:
         """Name of the present member's weight in form i, "1" where all are."""
         return "1" if self.layout.system.forms[i].uniform else f"{self.weight}{i}"
+
+    def take(self, out: Lines) -> dict[Leaf, str]:
+        """In a lane loop: the sums' local names; they begin again."""
+        for i in self.forms:
+            kept = self.layout.s(f"{self.kept}{i}")
+            out.add(f"T{i} = {kept}", f"{kept} = F(0)")
+        return {Form(i): f"T{i}" for i in self.forms}
 
     def load(self, group: int, out: Lines) -> None:
         """Per member, outside the lane loop: its weights."""

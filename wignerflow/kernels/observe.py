@@ -229,9 +229,7 @@ class ObservePrinter:
         layout = self.layout
         names = single_names(layout, "x")
         with body.open(LANE_LOOP):
-            for leaf, name in names.items():
-                assert isinstance(leaf, Var)
-                body.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+            body.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items()))
             every: dict[Leaf, str] = dict(names)
             for i in self.sums.forms:
                 body.add(f"T{i} = {layout.s(f'seen{i}')}")

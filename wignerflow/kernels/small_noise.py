@@ -181,17 +181,10 @@ class SmallNoisePrinter:
         start = single_names(layout, "x")
         names: dict[Leaf, str] = start if stage == 1 else single_names(layout, "q")
         if stage == 1 or not self.fused:
-            for leaf, name in names.items():
-                assert isinstance(leaf, Var)
-                lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, source)}")
+            lines.add(*(f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items()))
         if stage > 1 and not self.fused:
-            for leaf, name in start.items():
-                assert isinstance(leaf, Var)
-                lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
-        form_names: dict[Leaf, str] = {}
-        for i in self.sums.forms:
-            lines.add(f"T{i} = {layout.s(f'form{i}')}", f"{layout.s(f'form{i}')} = F(0)")
-            form_names[Form(i)] = f"T{i}"
+            lines.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items()))
+        form_names = self.sums.take(lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
@@ -259,9 +252,7 @@ class SmallNoisePrinter:
                     self._keep(stage, u, slots, out)
                     end.update({Member(k, c): y[c] for c in range(n)})
                 target = "q" if stage < 4 else "v"
-                for leaf, name in end.items():
-                    assert isinstance(leaf, Member)
-                    out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+                out.add(*(f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items()))
                 if stage < 4:
                     self.sums.add(group, end, out)
 
@@ -298,9 +289,7 @@ class SmallNoisePrinter:
         """The noise of all single subsystems, inside a lane loop; forms begin at zero."""
         layout = self.layout
         start = single_names(layout, "z")
-        for leaf, name in start.items():
-            assert isinstance(leaf, Var)
-            lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+        lines.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items()))
         for i in self.sums.forms:
             lines.add(f"{layout.s(f'form{i}')} = F(0)")
         for k in range(self.jumps):
@@ -348,9 +337,7 @@ class SmallNoisePrinter:
                 out.add(*self.kicks.load(k, "m"))
                 self.kicks.draw_member(k, out)
             with out.open(LANE_LOOP):
-                for leaf, name in names.items():
-                    assert isinstance(leaf, Member)
-                    out.add(f"{name} = v[i{leaf.block} + {leaf.comp} * LN + l]")
+                out.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items()))
                 out.add(*(line.strip() for line in body.lines))
                 end: dict[Leaf, str] = {}
                 for k in blocks:
@@ -359,9 +346,7 @@ class SmallNoisePrinter:
                     y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, out)
                     y = self._kicked(k, y, out)
                     end.update({Member(k, c): y[c] for c in range(n)})
-                for leaf, name in end.items():
-                    assert isinstance(leaf, Member)
-                    out.add(f"v[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+                out.add(*(f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items()))
                 self.sums.add(group, end, out)
 
     # -- functions --------------------------------------------------------------------------------

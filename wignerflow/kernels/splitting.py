@@ -90,17 +90,12 @@ class StepPrinter:
         start, mid = single_names(layout, "x"), single_names(layout, "y")
         names = start if stage == 1 else mid
         if not fused or stage == 1:
-            for leaf, name in names.items():
-                assert isinstance(leaf, Var)
-                lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, source)}")
+            lines.add(*(f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items()))
         if stage == 1:
             averaged = [leaf for leaf in names if leaf[0] in self.modes.steps]
             lines.add(*(f"{mid[leaf]} = {start[leaf]}" for leaf in averaged))
             names = {**names, **{leaf: mid[leaf] for leaf in averaged}}
-        form_names: dict[Leaf, str] = {}
-        for i in self.sums.forms:
-            lines.add(f"T{i} = {layout.s(f'form{i}')}", f"{layout.s(f'form{i}')} = F(0)")
-            form_names[Form(i)] = f"T{i}"
+        form_names = self.sums.take(lines)
         for k in range(self.jumps):
             if stage == 1 or not fused:
                 lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
@@ -110,9 +105,7 @@ class StepPrinter:
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
         if stage == 2 and not fused:
-            for leaf, name in start.items():
-                assert isinstance(leaf, Var)
-                lines.add(f"{name} = {layout.single(leaf.block, leaf.comp, 'v')}")
+            lines.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items()))
         end: dict[Leaf, str] = {}
         for k in self._modes_first(layout.singles):
             n = layout.block(k).components
@@ -127,9 +120,7 @@ class StepPrinter:
                 lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
         if stage == 2:
             end.update(self.diffusions.lines(None, end, lines))
-            for leaf, name in end.items():
-                assert isinstance(leaf, Var)
-                lines.add(f"{layout.single(leaf.block, leaf.comp, 'v')} = {name}")
+            lines.add(*(f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items()))
         for i in self.sums.forms:
             if gradient[Form(i)]:
                 lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
@@ -229,9 +220,9 @@ class StepPrinter:
                     if 2 in stages:
                         end.update(self.diffusions.lines(group, end, out))
                     target = "v" if 2 in stages else "q"
-                    for leaf, name in end.items():
-                        assert isinstance(leaf, Member)
-                        out.add(f"{target}[i{leaf.block} + {leaf.comp} * LN + l] = {name}")
+                    out.add(
+                        *(f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items())
+                    )
                     self.sums.add(group, end, out, () if 2 in stages else self.seen)
                     if 2 in stages:
                         self.records.after_member(group, blocks, out)
