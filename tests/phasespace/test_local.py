@@ -30,6 +30,24 @@ CHANNELS = {
 }
 
 
+@pytest.mark.parametrize("op", ["sm", "general"])
+def test_steps_are_tabulated_together_as_one_by_one(op, monkeypatch):
+    """Rates that depend on time have a row per step; they are made some at a time."""
+    atoms = wf.Ensemble(30, name="atoms", count=3)
+    each = atoms.sm if op == "sm" else atoms.sm + 0.4 * atoms.sz
+    jumps = [wf.LocalJump(each, wf.coef(lambda t: 1 + t * t))]
+    jumps.append(wf.LocalJump(atoms.sp, np.array([0.1, 0.2, 0.3])))
+    system, _ = wf.TWA().lower(wf.Model(jumps=jumps, initial={atoms: wf.up}), {}, np.ones(1))
+    local = KernelText(system, []).local
+    starts, lengths = np.linspace(0, 1, 7), np.linspace(0.01, 0.2, 7)
+    monkeypatch.setattr(local_module, "TOGETHER", 6)  # two steps
+    table = local.table(0, starts, lengths, 2, True)
+    for t, h, row in zip(starts, lengths, table, strict=True):
+        alone = local.rows(0, local_module.Interval(t, h, 2), True)
+        np.testing.assert_allclose(row, alone, rtol=1e-13, atol=1e-14)
+    assert not np.allclose(table[0], table[1])
+
+
 def operators(name, rng):
     c = CHANNELS[name]
     if c is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,34 +18,38 @@ from .rng import LOCAL
 from .text import LANE_LOOP, Lines, fill, fill_one
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
+TOGETHER = 10_000  # rows, times members, that are made at a time
 LAST = 4.0  # a variance so many times smaller than both others is factorised last
 CLIP_TOLERANCE = 1e-4  # a pivot below -CLIP_TOLERANCE * N/4 counts as clipped (less is rounding)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A local step in time: rates are averaged over it, see ``Coef.average``."""
+    """A local step in time, or several, of shape (steps, 1): rates are averaged over each.
 
-    start: float
-    length: float
+    See ``Coef.average``.
+    """
+
+    start: Any
+    length: Any
     panels: int = 1
 
     def rate(self, rate: NDArray[np.float64] | Coef, size: int) -> NDArray[np.float64]:
-        """A rate of ``size`` members."""
+        """A rate of ``size`` members, (..., size)."""
         if isinstance(rate, Coef):
-            value = float(rate.average(self.start, self.length, self.panels).real)
-            return np.full(size, max(value, 0.0))  # negative by rounding
+            value = rate.average(self.start, self.length, self.panels).real
+            return np.maximum(value, 0.0) * np.ones(size)  # negative by rounding
         return rate
 
 
 def generator(step: LocalStep, when: Interval) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lambda (size, 3, 3) and c (size, 3) on average over an interval."""
-    lam = np.zeros((step.numbers.size, 3, 3))
-    c = np.zeros((step.numbers.size, 3))
+    """Lambda (..., size, 3, 3) and c (..., size, 3) on average over an interval, or several."""
+    shape = (*np.shape(when.start)[:-1], step.numbers.size)
+    lam, c = np.zeros((*shape, 3, 3)), np.zeros((*shape, 3))
     for rate, part_lam, part_c in step.parts:
         value = when.rate(rate, step.numbers.size)
-        lam += value[:, None, None] * part_lam
-        c += value[:, None] * part_c
+        lam += value[..., None, None] * part_lam
+        c += value[..., None] * part_c
     return lam, c
 
 
@@ -88,54 +93,40 @@ def exponential(A: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def step_moments(
-    lam: NDArray[np.float64], c: NDArray[np.float64], h: float
+    lam: NDArray[np.float64], c: NDArray[np.float64], h: float | NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """M (..., 3, 3) and d (..., 3) of a step of length h for generators (..., 3, 3), (..., 3)."""
+    """M (..., size, 3, 3) and d of steps of length h, (..., 1), for such generators."""
     generator = np.zeros((*lam.shape[:-2], 4, 4))
     generator[..., :3, :3] = -lam
     generator[..., :3, 3] = c
-    flow = exponential(generator * h)
+    flow = exponential(generator * np.asarray(h)[..., None, None])
     return flow[..., :3, :3], flow[..., :3, 3]
 
 
-def row(
-    step: LocalStep,
-    axial: bool,
-    lam: NDArray[np.float64],
-    c: NDArray[np.float64],
-    h: float,
-    noise: bool = True,
-) -> NDArray[np.float64]:
-    """One row of the table of a local step of length h: (size, AXIAL) or (size, GENERAL)."""
-    N = step.numbers
-    M, d = step_moments(lam, c, h)
+def rows(step: LocalStep, axial: bool, when: Interval, noise: bool) -> NDArray[np.float64]:
+    """Rows of the table of a step, or of several: (..., size, AXIAL) or (..., size, GENERAL)."""
+    N, strength = step.numbers, float(noise)
+    M, d = step_moments(*generator(step, when), when.length)
     tolerance = CLIP_TOLERANCE * N / 4
-    strength = float(noise)
     if axial:
-        u, v, dz = M[:, 0, 0], M[:, 2, 2], d[:, 2]
+        u, v, dz = M[..., 0, 0], M[..., 2, 2], d[..., 2]
         a = strength * np.sqrt(N / 4 * np.maximum(1 - u**2, 0))
         xz = np.divide(-0.5 * u * dz, a, out=np.zeros_like(a), where=a > 0)
         zz = strength * N / 4 * (1 - v**2 - dz**2)
-        return np.stack([u, v, N / 2 * dz, a, xz, zz, -strength * v * dz, tolerance], axis=-1)
-    C = (
-        strength
-        * N[:, None, None]
-        / 4
-        * (np.eye(3) - M @ M.transpose(0, 2, 1) - d[:, :, None] * d[:, None, :])
-    )
+        columns = [u, v, N / 2 * dz, a, xz, zz, -strength * v * dz, tolerance]
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+    C = np.eye(3) - M @ M.swapaxes(-1, -2) - d[..., :, None] * d[..., None, :]
+    C *= strength * N[:, None, None] / 4
     i, j = np.tril_indices(3)
-    columns = [M.reshape(-1, 9), strength * d, C[:, i, j], N[:, None] / 2 * d, tolerance[:, None]]
-    out = np.concatenate(columns, axis=1)
-    return np.pad(out, ((0, 0), (0, GENERAL - out.shape[1])))
+    out = np.zeros((*d.shape[:-1], GENERAL))
+    out[..., :9] = M.reshape(*d.shape[:-1], 9)
+    out[..., 9:12], out[..., 12:18] = strength * d, C[..., i, j]
+    out[..., 18:21], out[..., 21] = N[:, None] / 2 * d, tolerance
+    return out
 
 
 class LocalPrinter:
     """Prints the local steps of a system."""
-
-    #: Makes the rows of the tables.
-    row = staticmethod(row)
-    #: Numbers per row after those of ``row``.
-    extra = 0
 
     def __init__(self, layout: Layout):
         self.layout = layout
@@ -161,12 +152,29 @@ class LocalPrinter:
         own = draws.first(LOCAL, block.name, block.size)
         return own, draws.first(LOCAL, f"{block.name}\0third", (block.size + 1) // 2)
 
-    def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
-        """The table row of block k for a step."""
+    def table(
+        self,
+        k: int,
+        starts: NDArray[np.float64],
+        lengths: NDArray[np.float64],
+        panels: int,
+        noise: bool,
+    ) -> NDArray[np.float64]:
+        """Table rows of block k for steps, (steps, members, width)."""
         if k in self.matrices:
-            return self.matrices[k].table_row(when, noise)
-        step = self.spins[k]
-        return self.row(step, self.axial[k], *generator(step, when), when.length, noise)
+            each = zip(starts.tolist(), lengths.tolist(), strict=True)
+            row = self.matrices[k].table_row
+            return np.stack([row(Interval(t, h, panels), noise) for t, h in each])
+        step, out = self.spins[k], []
+        some = max(1, TOGETHER // step.numbers.size)
+        for first in range(0, starts.size, some):
+            t, h = (x[first : first + some, None] for x in (starts, lengths))
+            out.append(self.rows(k, Interval(t, h, panels), noise))
+        return np.concatenate(out)
+
+    def rows(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """Table rows of spins, (steps, members, width)."""
+        return rows(self.spins[k], self.axial[k], when, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,7 +27,7 @@ from .kicks import Kicks
 from .layout import Layout, Loops
 from .linear_part import take_linear
 from .links import Links
-from .local import Interval, LocalPrinter, is_constant
+from .local import LocalPrinter, is_constant
 from .observe import ObservePrinter, Readout, channel_count
 from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal
@@ -393,14 +392,11 @@ class KernelText:
         if all(is_constant(step) for step in self.local.steps.values()):
             # rounding merges lengths that differ by the rounding of the output times
             logarithm, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)
-            steps = [Interval(0.0, h) for h in np.exp(logarithm).tolist()]
+            start, length = np.zeros(logarithm.size), np.exp(logarithm)
         else:
             rows = np.arange(length.size)
-            both = zip(start.tolist(), length.tolist(), strict=True)
-            steps = [Interval(t, h, grid.panels) for t, h in both]
         for k in self.local.steps:
-            row = functools.partial(self.local.table_row, k, noise=self.system.noise)
-            table = np.stack([row(step) for step in steps])
+            table = self.local.table(k, start, length, grid.panels, self.system.noise)
             same = bool(np.all(table == table[:, :1]))
             if same:
                 table = table[:, :1]

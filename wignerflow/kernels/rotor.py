@@ -21,17 +21,18 @@ from .text import Lines, fill
 HEAD, CHANNEL = 5, 8  # numbers per table row: of the ensemble, and of every channel
 
 
-def rotor_row(step: LocalStep, when: Interval, noise: bool) -> NDArray[np.float64]:
-    """One row of the table of a local step, (size, HEAD + CHANNEL * channels)."""
+def rotor_rows(step: LocalStep, when: Interval, noise: bool) -> NDArray[np.float64]:
+    """Rows of the table of local steps, (steps, size, HEAD + CHANNEL * channels)."""
     size, two_r = step.numbers.size, (step.numbers + 2) / 2
-    turn, columns = np.zeros((size, 3)), []
-    for (rate, _, _), part in zip(step.parts, step.rotor, strict=True):
-        value, h = when.rate(rate, size), when.length
-        turn += (value * h)[:, None] * part.turn
-        amounts = np.stack([value * h, float(noise) * np.sqrt(value * h)], axis=1)
-        columns.append(np.concatenate([amounts, part.vector.real, part.vector.imag], axis=1))
-    head = np.stack([two_r, np.sqrt(two_r / 2)], axis=1)
-    return np.concatenate([head, turn, *columns], axis=1)
+    shape = (*np.shape(when.start)[:-1], size, HEAD + CHANNEL * len(step.parts))
+    out: NDArray[np.float64] = np.zeros(shape)
+    out[..., 0], out[..., 1] = two_r, np.sqrt(two_r / 2)
+    for i, ((rate, _, _), part) in enumerate(zip(step.parts, step.rotor, strict=True)):
+        amount, at = when.rate(rate, size) * when.length, HEAD + CHANNEL * i
+        out[..., 2:5] += amount[..., None] * part.turn
+        out[..., at], out[..., at + 1] = amount, float(noise) * np.sqrt(amount)
+        out[..., at + 2 : at + 5], out[..., at + 5 : at + 8] = part.vector.real, part.vector.imag
+    return out
 
 
 class RotorLocal(LocalPrinter):
@@ -46,9 +47,9 @@ class RotorLocal(LocalPrinter):
         """Complex noises per member."""
         return 3 * len(self.spins[k].rotor)
 
-    def table_row(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
-        """The table row of block k for a step."""
-        return rotor_row(self.spins[k], when, noise)
+    def rows(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """Table rows of rotors."""
+        return rotor_rows(self.spins[k], when, noise)
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""
