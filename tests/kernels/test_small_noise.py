@@ -241,6 +241,25 @@ def emission(h, draws, scheme, lanes=4000, N=100):
     return (x * x + y * y + z) / N**2
 
 
+@pytest.mark.parametrize("draws", [(1, 1, 1), (4, 1, 2)])
+def test_every_kick_has_noise_of_its_own(draws):
+    """Two kicks of a step count by themselves: no normal serves both."""
+    atoms = wf.Ensemble(100, name="atoms")
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 25.0)]
+    text = text_of(wf.Model(jumps=jumps, initial={atoms: wf.up}), wf.TWA(scheme=SMALL_NOISE))
+    run = LaneRun(text, Grid.make(np.array([0.0, 0.03, 0.06]), 0.01), 2)
+    local, seen = run.scope["local"], []
+
+    def watched(*arguments):
+        local(*arguments)
+        first = text.layout.scratch["local0_0"]
+        seen.extend(run.s[2 * first : 2 * (first + 3)].tolist())
+
+    run.scope["local"] = watched
+    run.run(5, draws=draws)
+    assert len(seen) == 6 * (2 + 2 * 6) == len(set(seen))
+
+
 def test_the_laser_takes_longer_steps():
     """At the burst, N Gamma h = 1 and 1/2 on one noise: the change is a tenth as large."""
     change = {}

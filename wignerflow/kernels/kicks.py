@@ -107,6 +107,8 @@ class Kicks(LocalPrinter):
         layout: of the kernel.
     """
 
+    counted = False  # those within a step count by themselves
+
     def __init__(self, layout: Layout):
         super().__init__(layout)
         self.modes = {

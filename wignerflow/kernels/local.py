@@ -128,6 +128,9 @@ def rows(step: LocalStep, axial: bool, when: Interval, noise: bool) -> NDArray[n
 class LocalPrinter:
     """Prints the local steps of a system."""
 
+    #: Whether local steps have successive numbers: two of them may share normals.
+    counted = True
+
     def __init__(self, layout: Layout):
         self.layout = layout
         self.steps = {step.block: step for step in layout.system.local}
@@ -191,13 +194,18 @@ class LocalPrinter:
         return out + [f"L{k}_{i} = p[b{k} + {i}]" for i in range(AXIAL if self.axial[k] else 22)]
 
     def noise_single(self, k: int, out: Lines) -> None:
-        """Normals of a single block into scratch; two steps share a pair for the third."""
+        """Normals of a single block into scratch; where steps are counted as one row, two share a
+        pair for the third.
+        """
         if k in self.matrices:
             self.matrices[k].noise("0", out)
             return
         slots = [self.layout.s(f"local{k}_{i}") for i in range(4)]
         fill(out, "kl", self.pairs[k][0], slots[:2])
-        fill_one(out, "kl", self.pairs[k][1], *slots[2:])
+        if self.counted:
+            fill_one(out, "kl", self.pairs[k][1], *slots[2:])
+        else:
+            fill(out, "kl", self.pairs[k][1], slots[2:3])
 
     def noise_member(self, k: int, out: Lines) -> None:
         """Normals of member m into scratch; two members share a pair for the third component."""
