@@ -412,11 +412,11 @@ def test_flatten_shares_base_operators():
     )
     assert names == plan.names == ["emission", "again", "s", "xi2", "lowering"]
     assert list(base) == [f"op{k}" for k in range(6)]  # J+J-, Jz, Jx, Jy, JJ, Jm
-    slots, K = plan.slots(), plan.channels
+    slots, K = plan.slots, plan.channels
     assert K == 7
     span, shape, is_complex = slots["op5"]
     assert (span, shape, is_complex) == (slice(5, 7), (), True)
-    assert batched(plan, slots).tolist() == [0, 1, 2, 3, 4]
+    assert batched(plan).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_layout_of_arrays():
@@ -429,7 +429,7 @@ def test_layout_of_arrays():
             "e": chain.Jp * chain.Jm,
         }
     )
-    slots, K = plan.slots(), plan.channels
+    slots, K = plan.slots, plan.channels
     assert [s.span for s in slots.values()] == [
         slice(0, 4),
         slice(4, 12),
@@ -437,7 +437,7 @@ def test_layout_of_arrays():
         slice(14, 18),
     ]
     assert K == 18 and [s.is_complex for s in slots.values()] == [False, True, True, False]
-    assert batched(plan, slots).size == 0
+    assert batched(plan).size == 0
     assert plan.observables[0].axes == (("member", (0.0, 1.0, 2.0, 3.0)),)
     assert names == ["z", "m", "w", "e"]
 
@@ -541,11 +541,11 @@ def test_assemble():
         "g1": Coherence(chain.Jm, 0),
     }
     names, _, plan = flatten(e_ops)
-    slots, K = plan.slots(), plan.channels
+    K = plan.channels
     n, times = 640, 5
     x = rng.normal(size=(n, times, K)) + 3
-    columns = batched(plan, slots)
-    expect, sem, std = assemble(plan, samples_of(x, columns), slots)
+    columns = batched(plan)
+    expect, sem, std = assemble(plan, samples_of(x, columns))
     assert list(expect) == list(sem) == list(std) == names
     np.testing.assert_allclose(expect["z"], x[..., :3].mean(0))
     np.testing.assert_allclose(expect["m"], x[..., 3:6].mean(0) + 1j * x[..., 6:9].mean(0))
@@ -563,7 +563,7 @@ def test_assemble():
     again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
     assert again.to_dict() == plan.to_dict()
     for mine, theirs in zip(
-        assemble(again, samples_of(x, columns), again.slots()), (expect, sem, std), strict=True
+        assemble(again, samples_of(x, columns)), (expect, sem, std), strict=True
     ):
         for name in names:
             np.testing.assert_array_equal(mine[name], theirs[name])
@@ -627,7 +627,7 @@ def test_eigenvalues_are_not_pulled_apart_by_sampling(kind):
     exact_means = dict(zip("xyz", mean, strict=True)) | {"JJ": np.trace(want)}
     exact_means |= {a + b: want["xyz".index(a), "xyz".index(b)] for a in "xyz" for b in "xyz"}
     right = float(rule.evaluate({k: np.asarray(v) for k, v in exact_means.items()}))
-    slots, found, plain, errors = plan.slots(), [], [], []
+    slots, found, plain, errors = plan.slots, [], [], []
     inputs = {n: slots[k] for n, k in plan.observables[0].inputs.items()}
     for _ in range(repeats):
         values = moments(mean + (rng.normal(size=(ntraj, 3)) * width) @ rotation.T)
@@ -635,7 +635,7 @@ def test_eigenvalues_are_not_pulled_apart_by_sampling(kind):
         for name, slot in inputs.items():
             channels[:, 0, slot.span] = values[name][:, None]
         samples = Samples.of_runs(channels, np.arange(plan.channels))
-        expect, sem, _ = assemble(plan, samples, slots)
+        expect, sem, _ = assemble(plan, samples)
         found.append(expect["xi2"][0])
         errors.append(sem["xi2"][0])
         plain.append(samples.jackknife(rule.evaluate, inputs).value[0])

@@ -41,7 +41,7 @@ def plan():
 
 def sampled(plan, seed, first=0, n=96, dead=None, **keywords):
     """A result of n trajectories of a made-up process; trajectory k depends on (seed, k) alone."""
-    columns = batched(plan, plan.slots())
+    columns = batched(plan)
     x = np.stack(
         [
             np.random.default_rng([seed, k]).normal(2, 1, (len(TIMES), plan.channels))

@@ -10,9 +10,8 @@ import pytest
 import wignerflow as wf
 from wignerflow.result.accuracy import Found
 from wignerflow.solving import resolve_method, sizes, truncation
-from wignerflow.solving.problem import read_problem
+from wignerflow.solving.problem import read_problem, size_of
 from wignerflow.solving.provenance import read_call, write_call
-from wignerflow.solving.sizes import size_of
 from wignerflow.solving.smaller import shrunk
 
 
@@ -188,7 +187,7 @@ def test_noise_that_hides_an_error_makes_a_reference_unsure(monkeypatch):
             {"x": np.full(2, error)}, {"x": np.full(2, noise)}, {"x": (1.0, 1.0)},
         )  # fmt: skip
         monkeypatch.setattr(truncation, "evidence", lambda *_: [one])
-        return truncation._from_smaller(problem, wf.TWA(), run, 1.0, False, wf.solve).unsure
+        return truncation._from_smaller(problem, wf.TWA(), run, 1.0, False, wf.solve, []).unsure
 
     assert unsure(0.0, 0.02) == unsure(0.2, 0.05) == frozenset()
     assert unsure(0.0, 0.05) == unsure(0.08, 0.05) == {"x"}

@@ -117,8 +117,8 @@ def test_sweeps_carry_it():
 def test_work_that_takes_too_long_is_not_begun():
     a, model = parametric(0.3)
     problem = read_problem(model, [0, 1.0], {"n": a.n})
-    assert truncation._exact(problem, time.process_time(), False) is None
-    assert truncation._exact(problem, time.process_time() + 10.0, False) is not None
+    assert sizes.exact_means(problem, time.process_time(), False) is None
+    assert sizes.exact_means(problem, time.process_time() + 10.0, False) is not None
 
 
 def test_work_that_takes_longer_than_announced_is_left():
@@ -135,7 +135,7 @@ def test_nothing_is_compiled_for_it():
 
 def test_loops_of_exact_engines_are_there_before_an_estimate_begins():
     """A loop that is compiled within it would take its time: other references would be left."""
-    truncation.load(*truncation.REFERENCES)
+    sizes.load(*sizes.REFERENCES)
     loops = [x for m in (populations, propagate, reach) for x in vars(m).values()]
     loops = [x for x in loops if isinstance(x, Loop)]
     assert len(loops) == 7
@@ -165,7 +165,7 @@ def test_clusters_state_their_error_from_larger_ones(monkeypatch):
     model = wf.Model(H, [wf.Jump(chain.sm, 1.0)], initial={chain: wf.down})
     ops, t = {"zz": wf.couple(chain.sz, near, chain.sz) / 6}, np.linspace(0, 3, 7)
     exact = wf.solve(model, t, e_ops=ops, method="exact").expect["zz"]
-    monkeypatch.setattr(truncation, "_exact", lambda *_: None)  # as for many spins
+    monkeypatch.setattr(truncation, "exact_means", lambda *_: None)  # as for many spins
     run = wf.solve(
         model, t, e_ops=ops, method=wf.ClusterTWA(size=1), ntraj=3000, seed=1, dt=0.1,
         truncation="full", progress=False,
@@ -305,13 +305,13 @@ def decays(N):
 def test_differences_of_large_numbers_are_judged_on_their_own_scale(monkeypatch):
     """The variance of a population that is 50 on average: cumulants are off by more than it is."""
     model, ops = decays(100)
-    exact = truncation._exact
+    exact = sizes.exact_means
 
     def smaller(problem, until, full):  # the model itself is taken for one that is too large
         large = problem.model.subsystems[0].N == 100
         return None if large else exact(problem, until, full)
 
-    monkeypatch.setattr(truncation, "_exact", smaller)
+    monkeypatch.setattr(truncation, "exact_means", smaller)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wf.AccuracyWarning)
         found = wf.solve(

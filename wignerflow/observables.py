@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,10 +20,10 @@ from . import _check
 from .derived import DERIVED, Derived, Operator
 from .model.model import Model
 from .model.normal import CoupleNode, Site, SumNode
-from .model.operators import ArrayOp, LocalOp, Measurable, Op
+from .model.operators import ArrayOp, Measurable, Op
 from .model.printing import op_text
 from .model.products import PairProducts
-from .model.subsystems import SAME_NAME, Subsystem, naming
+from .model.subsystems import SAME_NAME, LocalOp, Subsystem, naming
 from .run.statistics import Samples, Slot
 
 Values = dict[str, NDArray]
@@ -65,12 +66,12 @@ class Plan:
     observables: tuple[Observable, ...]
     base: dict[str, Base]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Names of the observables."""
         return [o.name for o in self.observables]
 
-    @property
+    @cached_property
     def derived_keys(self) -> set[str]:
         """Base operators whose batch sums a derived observable needs."""
         rules = (o for o in self.observables if o.rule is not None and not o.rule.linear)
@@ -84,11 +85,12 @@ class Plan:
             for o in self.observables
         )
 
-    @property
+    @cached_property
     def channels(self) -> int:
         """Number of real channels K."""
-        return max((slot.span.stop for slot in self.slots().values()), default=0)
+        return max((slot.span.stop for slot in self.slots.values()), default=0)
 
+    @cached_property
     def slots(self) -> dict[str, Slot]:
         """The real channels of each base operator, in their order.
 
@@ -356,34 +358,31 @@ def fingerprint(op: Operator, names: Mapping[Subsystem, str]) -> str:
 # ---------------------------------------------------------------- channels
 
 
-def batched(plan: Plan, slots: Mapping[str, Slot]) -> NDArray[np.int64]:
+def batched(plan: Plan) -> NDArray[np.int64]:
     """Channels whose batch sums derived observables need, ascending, shape (Kb,)."""
-    spans = [np.arange(slots[k].span.start, slots[k].span.stop) for k in plan.derived_keys]
+    spans = [np.arange(*plan.slots[k].span.indices(plan.channels)) for k in plan.derived_keys]
     return np.sort(np.concatenate([np.empty(0, np.int64), *spans])).astype(np.int64)
 
 
 # ---------------------------------------------------------------- to values
 
 
-def assemble(
-    plan: Plan, samples: Samples, slots: Mapping[str, Slot]
-) -> tuple[Values, Values, Values]:
+def assemble(plan: Plan, samples: Samples) -> tuple[Values, Values, Values]:
     """Expectation values, standard errors and standard deviations by name, each (T,) or (T, M).
 
     A complex value has the error of its real part + 1j * that of its imaginary part. A derived
     observable has a jackknife error, and where it is ``biased`` the jackknife's value; its ``std``
     is NaN, as it has no value on one trajectory, unless it is linear.
     """
-    mean, sem, std = samples.average(), samples.sem(), samples.std()
-    expect: Values = {}
-    errors: Values = {}
-    spreads: Values = {}
+    three = np.stack([samples.average(), samples.sem(), samples.std()])
+    expect, errors, spreads = Values(), Values(), Values()
     for o in plan.observables:
         if o.rule is None or o.rule.linear:
-            for target, part in ((expect, mean), (errors, sem), (spreads, std)):
-                target[o.name] = o.value({n: slots[k].read(part) for n, k in o.inputs.items()})
+            found = o.value({n: plan.slots[k].read(three) for n, k in o.inputs.items()})
+            expect[o.name], errors[o.name], spreads[o.name] = found
         else:
-            out = samples.jackknife(o.rule.evaluate, {n: slots[k] for n, k in o.inputs.items()})
+            slots = {n: plan.slots[k] for n, k in o.inputs.items()}
+            out = samples.jackknife(o.rule.evaluate, slots)
             better = o.rule.biased & np.isfinite(out.corrected) & np.isfinite(out.sem)
             expect[o.name] = np.where(better, out.corrected, out.value)
             errors[o.name] = out.sem

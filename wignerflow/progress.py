@@ -6,14 +6,18 @@ On a terminal a bar on standard error, in a notebook a widget, and nothing in a 
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from . import _check
+from .estimate import LONG, MINUTE, Estimate, Listener, heard_by, listening
 from .observables import Plan, assemble
 from .run.statistics import Samples
 from .run.stopping import Target, relative, worst
@@ -38,7 +42,7 @@ def worst_observable(
 
     With targets the number is the error over the one allowed; without, over the largest mean.
     """
-    mean, sem, _ = assemble(plan, samples, plan.slots())
+    mean, sem, _ = assemble(plan, samples)
     wanted = targets or dict.fromkeys(plan.names, relative(1.0))
     return worst(wanted, mean, sem)
 
@@ -194,3 +198,65 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class LongRun(UserWarning):
+    """A run takes more than an hour."""
+
+
+@contextlib.contextmanager
+def watching(
+    name: str,
+    *,
+    told: bool = True,
+    shown: bool | None = None,
+    timeout: float | None = None,
+    upto: str = "",
+    advice: str = "Ask for less.",
+    clock: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Warn before work of more than an hour; tell on standard error of work of minutes.
+
+    Whoever calls for work that may be long puts it in here; inside another call of this, the outer
+    one warns.
+
+    Args:
+        name: of the work, for its bar.
+        told: whether there is a word about minutes.
+        shown: whether there is a bar; None: where there is a word.
+        timeout: seconds after which the work ends anyway.
+        upto: "up to " where it may end before.
+        advice: what else to do, in a sentence.
+        clock: is called now and then, and may give up.
+    """
+    outer = heard_by()
+    limit = math.inf if timeout is None else timeout
+    if outer is not None:
+        hear = outer.hear
+        capped = replace(outer, hear=lambda e: hear(replace(e, seconds=min(e.seconds, limit))))
+        with listening(capped):
+            yield
+        return
+    begin, said = time.perf_counter(), list[float]()
+
+    def listen(estimate: Estimate) -> None:
+        so_far = time.perf_counter() - begin
+        whole = replace(estimate, seconds=so_far + estimate.seconds)
+        if limit < LONG or LONG in said:
+            return
+        if whole.seconds > LONG:
+            said.append(LONG)
+            _check.warn(f"This run takes {upto}{whole!r}. {advice}", LongRun)
+        elif whole.seconds > MINUTE and told and not said:
+            said.append(MINUTE)
+            print(f"wignerflow: this takes {whole!r}", file=sys.stderr, flush=True)
+
+    def watch(done: float, total: float, part: str) -> None:
+        clock()
+        bar.show(done, total, part)
+
+    with (
+        Steps(name, told if shown is None else shown) as bar,
+        listening(Listener(listen, watch=watch)),
+    ):
+        yield

@@ -87,6 +87,6 @@ def test_literal_names_are_those_of_the_registry():
     from typing import get_args
 
     from wignerflow.method import Name
-    from wignerflow.solving.methods import METHODS
+    from wignerflow.solving.problem import METHODS
 
     assert set(get_args(Name)) == {*METHODS, "auto"}

@@ -7,8 +7,8 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.kernels.grid import MAX_STEPS, Grid
+from wignerflow.result.accuracy import ROUNDING_STEPS, diagnose
 from wignerflow.run.pilot import FIRST_STEPS, PILOT_STEPS, pilot_times
-from wignerflow.solving.remarks import ROUNDING_STEPS, diagnose
 
 
 def driven(S=50):

@@ -39,7 +39,7 @@ from ..progress import Steps
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import quietly, solve, trajectories_of, whole
-from ..solving.methods import resolve_method
+from ..solving.problem import resolve_method
 from .budget import Budget, Errors, bound, largest, notes, step_error
 from .certify_clusters import ClusterCertificate, certify_clusters
 

@@ -92,7 +92,7 @@ class Controls:
 def _terms(poly: Poly, variables: Sequence[Var], scale: NDArray[np.float64]) -> Terms | None:
     """In scaled variables, and of size one; None for zero."""
     exponents, coefficients = [], []
-    for _, leaves, c in poly.sorted_terms():
+    for _, leaves, c in poly.sorted_terms:
         e = [leaves.count(v) for v in variables]
         exponents.append(e)
         coefficients.append(c.real * float(np.prod(scale ** np.array(e))))

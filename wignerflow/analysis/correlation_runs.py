@@ -68,7 +68,7 @@ class Runs:
         self.model, self.engine, self.base, self.plan = model, engine, base, plan
         self.request, self.start, self.taus = request, start, taus
         self.origins = taus.size if steady else 1
-        slots = plan.slots()
+        slots = plan.slots
         self.slots = [slots[o.inputs[""]] for o in plan.observables]
         later = np.arange(1, 2 * taus.size - 1) * taus[-1] / (taus.size - 1) if steady else taus
         if model.links:

@@ -37,7 +37,7 @@ from ..phasespace.twa import TWA
 from ..run.statistics import BATCHES
 from ..solving import check_treats, resolve_method, watching
 from ..solving.options import truncation_of
-from ..solving.remarks import spared
+from ..solving.solve import spared
 from .photon_errors import exact_counts
 from .photon_runs import Run
 from .photon_values import Photons

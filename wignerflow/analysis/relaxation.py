@@ -173,7 +173,7 @@ class Runner:
         self.seed, self.threads, self.dt = request.seed, request.threads, request.dt
         self.single = request.single and engine.stochastic  # mean field: see ``read_options``
         self.first = request.dt  # of runs whose steps are extrapolated
-        self.slots = plan.slots()
+        self.slots = plan.slots
         self.every = np.arange(plan.channels)
         self.lowered: dict[int, Any] = {}
         self.failed = self.work = 0

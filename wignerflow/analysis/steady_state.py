@@ -394,7 +394,7 @@ def _finish(
     if runner.controls:
         found = _controlled(runner, starts, T, share)
         plain, best = (
-            assemble(plan, Samples.of_runs(v[:, None], batched(plan, slots)), slots)
+            assemble(plan, Samples.of_runs(v[:, None], batched(plan)))
             for v in (found.plain, found.values)
         )
         expect, sem, _ = best
@@ -403,15 +403,15 @@ def _finish(
                 ratio = (np.abs(plain[1][name]) / np.abs(error)) ** 2
             efficiency[name] = float(np.nanmin(ratio))
         coarse = _controlled(runner, starts, T, max(share // 4, BATCHES), 2.0)
-        other = assemble(plan, Samples.of_runs(coarse.values[:, None], batched(plan, slots)), slots)
+        other = assemble(plan, Samples.of_runs(coarse.values[:, None], batched(plan)))
         # of first order or more: the rest is at most what half the step changed
         step_error = {n: np.abs(v - expect[n])[0] for n, v in other[0].items()}
         stats["controls"] = int(found.count.max())
         taken = f" {stats['controls']} controls of mean zero were taken off."
     elif runner.stochastic:
         order = np.argsort(np.arange(len(runs)) % (len(runs) // len(parts)), kind="stable")
-        samples = Samples.of_runs(runs[order], batched(plan, slots))
-        expect, sem, _ = assemble(plan, samples, slots)
+        samples = Samples.of_runs(runs[order], batched(plan))
+        expect, sem, _ = assemble(plan, samples)
     else:
         values = {k: slots[k].read(runs[0]) for k in slots}
         expect, sem, _ = assemble_exact(plan, values)

@@ -31,9 +31,19 @@ from ..run.statistics import BATCHES
 from ..solving import members
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
 from ..solving.provenance import read_call
-from ..solving.remarks import spared
-from ..solving.sizes import CERTAIN, SAMPLED, Deviation, Smaller, deviations, fall, spelt
-from ..solving.truncation import FULL, PER_ELEMENT, REFERENCES, RTOL, SAMPLES, SECONDS, SHARE, load
+from ..solving.sizes import (
+    PER_ELEMENT,
+    REFERENCES,
+    RTOL,
+    SAMPLES,
+    SECONDS,
+    Deviation,
+    Smaller,
+    deviations,
+    load,
+)
+from ..solving.solve import spared
+from ..solving.truncation import CERTAIN, FULL, SAMPLED, SHARE, fall, spelt
 from .correlation_result import Asked, Correlation, exact_value
 from .correlation_runs import by_runs
 from .periodic_state import Phases, exact_values

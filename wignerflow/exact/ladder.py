@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..model.mode_states import ModeState
 from ..model.model import Model
-from ..model.operators import LocalOp, Op
+from ..model.operators import Op
 from ..model.states import BlochState, State
-from ..model.subsystems import CollectiveSpin, Ensemble, Mode, Spin, Subsystem
+from ..model.subsystems import CollectiveSpin, Ensemble, LocalOp, Mode, Spin, Subsystem
 from . import dicke, mode_states
 
 Array = NDArray[np.float64]

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.kinds.ensemble import LocalOp
 from ..model.model import Model
-from ..model.operators import LocalOp, Op
+from ..model.operators import Op
 from . import dicke
 from .ladder import Basis, Ladder, Times, collective, spherical
 

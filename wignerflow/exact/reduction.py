@@ -28,10 +28,10 @@ from ..model.jumps import member_rates
 from ..model.model import Jump, LocalJump, Model
 from ..model.normal import CoupleNode, Factor, Site, SumNode
 from ..model.op import Op
-from ..model.operators import ArrayOp, LocalOp
+from ..model.operators import ArrayOp
 from ..model.pulses import Pulse
 from ..model.states import BlochState
-from ..model.subsystems import Ensemble, Spin, Subsystem
+from ..model.subsystems import Ensemble, LocalOp, Spin, Subsystem
 
 AXES = "xyz"
 CLOSE = 1e-12

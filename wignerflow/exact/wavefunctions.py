@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from ..model.coefficients import Coef
+from ..model.kinds.ensemble import LocalOp
 from ..model.mode_states import ModeState
 from ..model.model import Model
-from ..model.operators import LocalOp, Op
+from ..model.operators import Op
 from ..model.states import BlochState
 from . import dicke
 from .classical import draw, draw_along

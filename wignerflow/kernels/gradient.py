@@ -104,7 +104,7 @@ class SingleGradient:
         if self.numbers is None:
             self.numbers = [
                 (self.prologue.number(c.real, times), leaves)
-                for times, leaves, c in self.rest.sorted_terms()
+                for times, leaves, c in self.rest.sorted_terms
                 if c.real != 0
             ]
         out: dict[Leaf, list[str]] = {}
@@ -180,7 +180,7 @@ class MemberGradient:
         parameters = self.layout.parameters
         constant: dict[Mono, np.ndarray] = {}
         scalars: dict[Mono, list[str]] = {}
-        for t, leaves, c in self.static.sorted_terms():
+        for t, leaves, c in self.static.sorted_terms:
             leaf = leaves[0]
             if not isinstance(leaf, Form) or self.layout.form_group(leaf.index) != group:
                 continue
@@ -216,7 +216,7 @@ class MemberGradient:
 
     def add_pairs(self, group: int, names: dict[Leaf, str], terms: Terms, out: Lines) -> None:
         """Couplings, by their fields at this member."""
-        for t, leaves, c in self.static.sorted_terms():
+        for t, leaves, c in self.static.sorted_terms:
             if not isinstance(leaves[0], Pair):
                 continue
             j = self.pairs.index(leaves[0])

@@ -202,7 +202,7 @@ def expression(poly: Poly, names: Mapping[Leaf, str], prologue: Prologue, scale:
     """
     parameters = prologue.parameters
     out = []
-    for times, leaves, c in poly.sorted_terms():
+    for times, leaves, c in poly.sorted_terms:
         if c.real == 0:
             continue
         scalar = parameters.scalar(c.real)

@@ -12,12 +12,12 @@ from .coefficients import Coef
 from .latex import model_formula, model_html, model_latex, op_formula, subsystem_html
 from .model import Model
 from .op import Op
-from .operators import ArrayOp, LocalOp
+from .operators import ArrayOp
 from .printing import model_text, op_text
 from .reading import model_from_dict
 from .reading_parts import read_coef
 from .serialize import model_to_dict
-from .subsystems import Subsystem
+from .subsystems import LocalOp, Subsystem
 
 
 def coef_from_dict(data: dict[str, Any]) -> Coef:

@@ -26,8 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .coefficients import Coef
+from .kinds.ensemble import LocalOp
 from .mode_states import ModeState
-from .operators import ArrayOp, LocalOp, Op
+from .operators import ArrayOp, Op
 
 #: Of a field: (number of the jump, factor of b, factor of b^+).
 Part = tuple[int, complex, complex]

@@ -16,8 +16,8 @@ from .model import Jump, LocalJump, Model
 from .normal import CoupleNode, Factor, Factors, MemberWord, Site, SumNode
 from .numerals import latex_name, number, runs
 from .op import Op
-from .operators import ArrayOp, LocalOp
-from .subsystems import Subsystem, naming
+from .operators import ArrayOp
+from .subsystems import LocalOp, Subsystem, naming
 
 
 def _number(c: complex) -> str:

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .kinds.base import Member, O, Subsystem
+from .kinds.ensemble import LocalOp
 from .level_states import LevelState
 from .numerals import latex_name
-from .operators import ArrayOp, LocalOp, Op
+from .operators import ArrayOp, Op
 from .reading_values import nearest, per_member, sequence
 from .words import LEVEL, LEVELS, MOST, Algebra, letter, levels_of
 

@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from .jumps import LocalJump as LocalJump
 from .jumps import alike, canonical, member_rates
 from .levels import Levels
 from .mode_states import ModeState
-from .operators import ArrayOp, LocalOp, Op
+from .operators import ArrayOp, Op
 from .pulses import Pulse, read_pulses
 from .states import State
 from .subsystems import (
     SAME_NAME,
     Ensemble,
+    LocalOp,
     Member,
     Subsystem,
     naming,
@@ -215,9 +217,13 @@ class Model:
 
     def restarted(self, initial: Mapping[Subsystem, State | Iterable[State]]) -> Model:
         """The same model with other initial states of its subsystems."""
+        return self.changed(initial={sub: _states(sub, initial[sub]) for sub in self.initial})
+
+    def changed(self, **parts: Any) -> Model:
+        """The same model with other parts, canonical ones, which are not checked."""
         out = copy.copy(self)
-        states = {sub: _states(sub, initial[sub]) for sub in self.initial}
-        out.__dict__.update(initial=states)
+        vars(out).pop("coefficients", None)
+        vars(out).update(parts)
         return out
 
     @property
@@ -240,16 +246,12 @@ class Model:
         """The ``LocalJump`` members of ``jumps``."""
         return tuple(j for j in self.jumps if isinstance(j, LocalJump))
 
-    @property
-    def coefficients(self) -> set[Coef]:
+    @cached_property
+    def coefficients(self) -> frozenset[Coef]:
         """Every time-dependent coefficient and rate."""
-        out = set(self.H.coefficients)
-        for jump in self.jumps:
-            if isinstance(jump.op, Op):
-                out |= jump.op.coefficients
-            if isinstance(jump.rate, Coef):
-                out.add(jump.rate)
-        return out
+        ops = [self.H, *(j.op for j in self.jumps if isinstance(j.op, Op))]
+        rates = frozenset(j.rate for j in self.jumps if isinstance(j.rate, Coef))
+        return rates | {c for op in ops for times, _ in op.terms for c in times}
 
     def channels(self) -> list[tuple[Op, float | Coef]]:
         """Independent non-local jumps (operator, rate), with arrays and matrices written out."""
@@ -311,9 +313,8 @@ class Model:
             if isinstance(jump.rate, Coef):
                 new.rate = change(jump.rate)
             jumps.append(canonical(new))
-        out = copy.copy(self)
-        out.__dict__.update(H=self.H.with_coefficients(change).canonical(), jumps=tuple(jumps))
-        return out
+        H = self.H.with_coefficients(change).canonical()
+        return self.changed(H=H, jumps=tuple(jumps))
 
 
 def _states(sub: Subsystem, value: Any) -> tuple[State, ...]:

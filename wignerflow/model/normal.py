@@ -8,7 +8,7 @@ of it costs O(M) for arrays of M members (the cost of K times a vector where a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,7 @@ def array_size(word: MemberWord) -> int:
 Weights = NDArray[np.complex128]
 MemberTerms = Mapping[MemberWord, Weights]
 Terms = dict[Factors, complex]
+OpTerms = dict[Key, complex]
 
 # ---------------------------------------------------------------- one word per member
 
@@ -175,8 +176,14 @@ def real_parts(w: Weights) -> Iterable[tuple[Real, complex]]:
 # ---------------------------------------------------------------- from members to factors
 
 
-def _add(out: Terms, factors: Factors, c: complex) -> None:
-    out[factors] = out.get(factors, 0) + c
+def add(out: dict[Any, complex], key: Any, c: complex) -> None:
+    """Add to the coefficient of a key."""
+    out[key] = out.get(key, 0) + c
+
+
+def on_site(sub: Subsystem, m: int, combination: Mapping[str, complex]) -> OpTerms:
+    """A sum of words on one member."""
+    return {((), (Site(sub, m, w),)): c for w, c in combination.items()}
 
 
 def member_factors(word: MemberWord, m: int) -> Factors:
@@ -189,7 +196,7 @@ def member(A: MemberTerms, m: int) -> Terms:
     """A_m."""
     out: Terms = {}
     for word, w in A.items():
-        _add(out, member_factors(word, m), complex(w[m]))
+        add(out, member_factors(word, m), complex(w[m]))
     return out
 
 
@@ -198,10 +205,10 @@ def array_sum(A: MemberTerms) -> Terms:
     out: Terms = {}
     for word, w in A.items():
         if not word:
-            _add(out, (), complex(w.sum()))
+            add(out, (), complex(w.sum()))
             continue
         for part, c in real_parts(w):
-            _add(out, (SumNode(word, part),), c)
+            add(out, (SumNode(word, part),), c)
     return out
 
 
@@ -218,17 +225,17 @@ def couple_terms(
             ul, vr = wl if u is None else wl * u, wr if v is None else wr * v
             if not left or not right:
                 for factors, c in _row_sums(left, ul, coupling, right, vr).items():
-                    _add(out, factors, c)
+                    add(out, factors, c)
                 continue
             if isinstance(coupling, Sparse):
                 for factors, c in _general(left, ul, coupling, right, vr).items():
-                    _add(out, factors, c)
+                    add(out, factors, c)
                 continue
             for one, cu in real_parts(np.asarray(ul)):
                 for two, cv in real_parts(np.asarray(vr)):
                     node, sign = couple_node(left, coupling, right, one, two)
                     if node is not None:
-                        _add(out, (node,), cu * cv * sign)
+                        add(out, (node,), cu * cv * sign)
     return out
 
 
@@ -284,7 +291,7 @@ def multiply(X: Mapping[Factors, complex], Y: Mapping[Factors, complex]) -> Term
     for f1, c1 in X.items():
         for f2, c2 in Y.items():
             for factors, c in normal(f1 + f2):
-                _add(out, factors, c1 * c2 * c)
+                add(out, factors, c1 * c2 * c)
     return out
 
 
@@ -315,7 +322,7 @@ def _normal(factors: Factors) -> tuple[tuple[Factors, complex], ...]:
             out: Terms = {}
             for middle, c in pieces.items():
                 for product_factors, d in normal(head + middle + tail):
-                    _add(out, product_factors, c * d)
+                    add(out, product_factors, c * d)
             return tuple((f, c) for f, c in out.items() if c != 0)
         i += 1
     return ((factors, 1.0),)
@@ -384,11 +391,45 @@ def _sum_of(*parts: Terms) -> Terms:
     out: Terms = {}
     for part in parts:
         for f, c in part.items():
-            _add(out, f, c)
+            add(out, f, c)
     return {f: c for f, c in out.items() if c != 0}
 
 
-# ---------------------------------------------------------------- adjoint, expansion, merging
+# ---------------------------------------------------------------- of whole operators
+
+
+def sorted_times(times: Iterable[Coef]) -> tuple[Coef, ...]:
+    """A product of time coefficients in its one order."""
+    return tuple(sorted(times, key=lambda c: c.order))
+
+
+def product(X: Mapping[Key, complex], Y: Mapping[Key, complex]) -> OpTerms:
+    """Product of the terms of two operators."""
+    out: OpTerms = {}
+    for (t1, f1), c1 in X.items():
+        for (t2, f2), c2 in Y.items():
+            times = sorted_times(t1 + t2) if t1 and t2 else t1 or t2
+            for factors, c in normal(f1 + f2):
+                add(out, (times, factors), c1 * c2 * c)
+    return out
+
+
+def conjugated(X: Mapping[Key, complex]) -> OpTerms:
+    """Hermitian adjoint of the terms of an operator."""
+    out: OpTerms = {}
+    for (times, factors), c in X.items():
+        bar = sorted_times(t.conj() for t in times)
+        for new, d in replaced(factors[::-1], adjoint, c.conjugate()).items():
+            add(out, (bar, new), d)
+    return out
+
+
+def replaced(factors: Factors, by: Callable[[Factor], Terms], c: complex) -> Terms:
+    """c times a product in which every factor is replaced by a combination."""
+    out: Terms = {(): c}
+    for f in factors:
+        out = multiply(out, by(f))
+    return out
 
 
 def adjoint(f: Factor) -> Terms:
@@ -400,24 +441,3 @@ def adjoint(f: Factor) -> Terms:
     if isinstance(f, SumNode):
         return array_sum(array_adjoint(A))
     return couple_terms(array_adjoint(A), f.coupling, array_adjoint(B), f.u, f.v)
-
-
-def expand_factor(f: Factor) -> Terms:
-    """A factor written out as products of words on sites."""
-    if isinstance(f, Site):
-        return {(f,): 1.0}
-    out: Terms = {}
-    if isinstance(f, SumNode):
-        for m in np.flatnonzero(f.weights):
-            _add(out, member_factors(f.word, int(m)), complex(f.weights[m]))
-        return out
-    matrix = f.coupling.matrix(array_size(f.left)).real
-    if f.u is not None:
-        matrix = f.u[:, None] * matrix
-    if f.v is not None:
-        matrix = matrix * f.v[None, :]
-    for m, n in zip(*np.nonzero(matrix), strict=True):
-        pair = member_factors(f.left, int(m)) + member_factors(f.right, int(n))
-        for factors, c in normal(pair):
-            _add(out, factors, c * float(matrix[m, n]))
-    return out

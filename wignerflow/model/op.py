@@ -39,10 +39,6 @@ MAX_POWER = 64
 ROUNDING = 1e-15  # what is left of sums that cancel, in units of their largest part
 
 
-def _times_key(times: tuple[Coef, ...]) -> tuple[Coef, ...]:
-    return tuple(sorted(times, key=lambda c: c.order)) if len(times) > 1 else times
-
-
 def not_finite() -> NoReturn:
     """Raise: a coefficient is not finite."""
     raise ValueError(
@@ -186,13 +182,7 @@ class Op(Measurable, Symbolic):
         right = self._coerce(other, "multiply")
         if right is None:
             return NotImplemented
-        out: dict[Key, complex] = {}
-        for (t1, f1), c1 in self.terms.items():
-            for (t2, f2), c2 in right.terms.items():
-                times = _times_key(t1 + t2)
-                for factors, c in normal.normal(f1 + f2):
-                    out[times, factors] = out.get((times, factors), 0) + c1 * c2 * c
-        return Op(out)
+        return Op(normal.product(self.terms, right.terms))
 
     def __rmul__(self, other: Any) -> Op:
         left = self._coerce(other, "multiply")
@@ -224,21 +214,13 @@ class Op(Measurable, Symbolic):
         """The same operator with other time coefficients in place of its own."""
         out: dict[Key, complex] = {}
         for (coefs, factors), c in self.terms.items():
-            key = _times_key(tuple(map(change, coefs))), factors
+            key = normal.sorted_times(map(change, coefs)), factors
             out[key] = out.get(key, 0) + c
         return Op(out)
 
     def dag(self) -> Op:
         """Hermitian adjoint."""
-        out: dict[Key, complex] = {}
-        for (times, factors), c in self.terms.items():
-            conjugate = _times_key(tuple(t.conj() for t in times))
-            pieces: normal.Terms = {(): c.conjugate()}
-            for f in reversed(factors):
-                pieces = normal.multiply(pieces, normal.adjoint(f))
-            for product, d in pieces.items():
-                out[conjugate, product] = out.get((conjugate, product), 0) + d
-        return Op(out)
+        return Op(normal.conjugated(self.terms))
 
     def is_zero(self, scale: float = 1.0, tolerance: float = 1e-12) -> bool:
         """True if all coefficients are below ``tolerance * scale``, however terms are written."""
@@ -273,16 +255,34 @@ class Op(Measurable, Symbolic):
         """
         out: dict[Key, complex] = {}
         for (times, factors), c in self.terms.items():
-            pieces: normal.Terms = {(): c}
-            for f in factors:
-                pieces = normal.multiply(pieces, normal.expand_factor(f))
-            for product, d in pieces.items():
+            for product, d in normal.replaced(factors, _written_out, c).items():
                 out[times, product] = out.get((times, product), 0) + d
         return [
             (c, times, tuple((f.sub, f.m, f.word) for f in factors if isinstance(f, Site)))
             for (times, factors), c in out.items()
             if c != 0
         ]
+
+
+def _written_out(f: Factor) -> normal.Terms:
+    """A factor as products of words on sites."""
+    if isinstance(f, Site):
+        return {(f,): 1.0}
+    out: normal.Terms = {}
+    if isinstance(f, SumNode):
+        for m in np.flatnonzero(f.weights):
+            normal.add(out, normal.member_factors(f.word, int(m)), complex(f.weights[m]))
+        return out
+    matrix = f.coupling.matrix(array_size(f.left)).real
+    if f.u is not None:
+        matrix = f.u[:, None] * matrix
+    if f.v is not None:
+        matrix = matrix * f.v[None, :]
+    for m, n in zip(*np.nonzero(matrix), strict=True):
+        pair = normal.member_factors(f.left, int(m)) + normal.member_factors(f.right, int(n))
+        for factors, c in normal.normal(pair):
+            normal.add(out, factors, c * float(matrix[m, n]))
+    return out
 
 
 # ---------------------------------------------------------------- terms that are merged

@@ -15,8 +15,8 @@ from .display import display_terms, joined, phase_ramp
 from .normal import Factor, MemberWord, Site, SumNode
 from .numerals import number
 from .op import Op
-from .operators import ArrayOp, LocalOp
-from .subsystems import Subsystem, naming
+from .operators import ArrayOp
+from .subsystems import LocalOp, Subsystem, naming
 
 if TYPE_CHECKING:
     from .model import Model

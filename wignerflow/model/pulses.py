@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from .. import _check
 from .coefficients import Coef
+from .kinds.ensemble import LocalOp
 from .op import Op
-from .operators import ArrayOp, LocalOp
+from .operators import ArrayOp
 
 if TYPE_CHECKING:
     from .model import Model
@@ -129,11 +129,8 @@ def refuse_pulses(model: Model, what: str) -> None:
 
 def alone(model: Model, H: Op) -> Model:
     """The subsystems of a model under H, without anything else."""
-    out = copy.copy(model)
-    nothing: tuple[Any, ...] = ()
-    out.__dict__.update(H=H.canonical(), jumps=nothing, given=nothing, known=nothing)
-    out.__dict__.update(links=nothing, pulses=nothing, joined=None)
-    return out
+    empty: dict[str, Any] = dict.fromkeys(("jumps", "given", "known", "links", "pulses"), ())
+    return model.changed(H=H.canonical(), joined=None, **empty)
 
 
 class _Never:
@@ -150,9 +147,7 @@ def stirred(model: Model) -> tuple[Model, list[Coef]]:
     coefficients come in the order of the pulses.
     """
     marks = [Coef(_Never()) for _ in model.pulses]
-    out = copy.copy(model)
     H = model.H
     for mark, one in zip(marks, model.pulses, strict=True):
         H = H + mark * one.generator
-    out.__dict__.update(H=H)
-    return out, marks
+    return model.changed(H=H), marks

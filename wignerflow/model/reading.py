@@ -21,7 +21,7 @@ from .links import Link
 from .model import Jump, LocalJump, Model
 from .normal import Key
 from .op import Op
-from .operators import ArrayOp, LocalOp, couple
+from .operators import ArrayOp, couple
 from .outputs import Output
 from .products import FourierProducts, PairProducts
 from .pulses import Pulse
@@ -47,7 +47,7 @@ from .reading_values import (
     sequence,
     table,
 )
-from .subsystems import Ensemble
+from .subsystems import Ensemble, LocalOp
 
 E_OPS = "e_ops"
 OPTIONAL = ["format", "coefficients", "H", "jumps", "links", "pulses"]

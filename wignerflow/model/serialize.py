@@ -71,9 +71,10 @@ import scipy
 
 from .. import _check
 from .coefficients import Coef
+from .kinds.ensemble import LocalOp
 from .normal import CoupleNode, Factor, Key, MemberWord, Real, Site, SumNode
 from .op import Op
-from .operators import ArrayOp, LocalOp
+from .operators import ArrayOp
 from .products import FourierProducts, PairProducts
 from .reading_values import FORMAT, MAX_LETTERS, MAX_SIZE, MAX_SUMS, MAX_TERMS, complex_plain
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,14 @@ class BlochState(State):
     y: float
     z: float
 
-    @property
+    @cached_property
     def vector(self) -> NDArray[np.float64]:
         """Shape (3,)."""
-        return np.array([self.x, self.y, self.z])
+        out = np.array([self.x, self.y, self.z])
+        out.flags.writeable = False
+        return out
 
-    @property
+    @cached_property
     def is_pure(self) -> bool:
         """True if the vector has length one within 1e-12."""
         return abs(self.x**2 + self.y**2 + self.z**2 - 1) < 1e-12

@@ -11,6 +11,7 @@ from .kinds.collective import CollectiveMember as CollectiveMember
 from .kinds.collective import CollectiveSpin
 from .kinds.ensemble import Ensemble
 from .kinds.ensemble import EnsembleMember as EnsembleMember
+from .kinds.ensemble import LocalOp as LocalOp
 from .kinds.mode import Mode
 from .kinds.spin import Spin
 from .levels import Levels

@@ -42,6 +42,8 @@ def commutator(x: str, y: str) -> tuple[tuple[str, int], ...]:
 
 def _multiply_alone(left: str, right: str) -> Combination:
     """Of one emitter: |a><b|c><d|."""
+    if not left or not right:
+        return {left + right: 1.0}
     (a, b), (c, d) = levels_of(left), levels_of(right)
     return {letter(a, d): 1.0} if b == c else {}
 
@@ -70,14 +72,14 @@ class Algebra:
 
     Attributes:
         name: of the rules.
-        multiply: product of two words.
-        adjoint: Hermitian adjoint of a word.
+        multiply: product of two words, not to be changed.
+        adjoint: Hermitian adjoint of a word, likewise.
         ladder: letters in terms of raising and lowering ones, for printing; empty without them.
     """
 
     name: str
-    multiply: Callable[[str, str], Combination]
-    adjoint: Callable[[str], Combination]
+    multiply: Callable[[str, str], Mapping[str, complex]]
+    adjoint: Callable[[str], Mapping[str, complex]]
     ladder: Mapping[str, Pieces] = field(default_factory=dict)
 
 
@@ -100,11 +102,6 @@ def chained(append: Append, left: str, right: str) -> Combination:
                 longer[product] = longer.get(product, 0) + c * d
         out = longer
     return {w: c for w, c in out.items() if c != 0}
-
-
-def _reversed(append: Append, word: str) -> Combination:
-    """The adjoint where letters are Hermitian."""
-    return chained(append, "", word[::-1])
 
 
 @lru_cache(maxsize=100_000)
@@ -148,22 +145,8 @@ def _adjoint_boson(word: str) -> Combination:
     return {"d" * word.count("a") + "a" * word.count("d"): 1.0}
 
 
-def _kept(
-    multiply: Callable[[str, str], Combination],
-) -> Callable[[str, str], Combination]:
-    """Products that are looked up the next time; of an empty word they are the other one."""
-
-    @lru_cache(maxsize=100_000)
-    def pieces(left: str, right: str) -> Pieces:
-        return tuple(multiply(left, right).items())
-
-    def out(left: str, right: str) -> Combination:
-        if not left or not right:
-            return {left + right: 1.0}
-        return dict(pieces(left, right))
-
-    return out
-
+#: Of results that are looked up the next time.
+_kept = lru_cache(maxsize=100_000)
 
 _HALF: dict[str, Pieces] = {
     "x": (("+", 0.5), ("-", 0.5)),
@@ -176,18 +159,15 @@ _WHOLE: dict[str, Pieces] = {
     "z": (("z", 1),),
 }
 
-ANGULAR = Algebra(
-    "angular momentum",
-    _kept(partial(chained, _append_angular)),
-    partial(_reversed, _append_angular),
-    _HALF,
-)
-PAULI = Algebra(
-    "Pauli matrices",
-    _kept(partial(chained, _append_pauli)),
-    partial(_reversed, _append_pauli),
-    _WHOLE,
-)
-BOSON = Algebra("boson", _kept(_multiply_boson), _adjoint_boson)
-LEVELS = Algebra("levels", _kept(partial(chained, _append_level)), _adjoint_levels)
-LEVEL = Algebra("one emitter", _kept(_multiply_alone), _adjoint_levels)
+
+def _lettered(name: str, append: Append, ladder: Mapping[str, Pieces]) -> Algebra:
+    """Rules where letters are Hermitian."""
+    product = partial(chained, append)
+    return Algebra(name, _kept(product), _kept(lambda w: chained(append, "", w[::-1])), ladder)
+
+
+ANGULAR = _lettered("angular momentum", _append_angular, _HALF)
+PAULI = _lettered("Pauli matrices", _append_pauli, _WHOLE)
+BOSON = Algebra("boson", _kept(_multiply_boson), _kept(_adjoint_boson))
+LEVELS = Algebra("levels", _kept(partial(chained, _append_level)), _kept(_adjoint_levels))
+LEVEL = Algebra("one emitter", _kept(_multiply_alone), _kept(_adjoint_levels))

@@ -12,6 +12,7 @@ emitter it has at most one entry.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import permutations
 from math import comb, factorial, sqrt
@@ -43,7 +44,7 @@ def closed(kind: str) -> bool:
     return kind == "spin" or level_sites.levels(kind) > 0
 
 
-def multiply(kind: str, left: str, right: str) -> dict[str, complex]:
+def multiply(kind: str, left: str, right: str) -> Mapping[str, complex]:
     """Product of two words."""
     algebra = words.LEVEL if level_sites.levels(kind) else ALGEBRAS[kind]
     return algebra.multiply(left, right)

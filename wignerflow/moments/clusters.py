@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
+from ..model.kinds.ensemble import LocalOp
 from ..model.levels import LevelOp
 from ..model.normal import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
 from ..model.op import Op
-from ..model.operators import ArrayOp, LocalOp
+from ..model.operators import ArrayOp
 from ..model.words import letter
 from .algebra import emitters
 from .algebra import multiply as product_of_words

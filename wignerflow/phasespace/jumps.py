@@ -258,6 +258,6 @@ class Sums:
             if spin.count is None:
                 out = out + Poly({((), (Var(block, a),)): w[0, a] for a in range(3)})
             else:
-                out = out + self.symbols.sum_poly({((block, a),): w[:, a] for a in range(3)})
+                out = out + Poly(self.symbols.sum_terms({((block, a),): w[:, a] for a in range(3)}))
             at += 3 * size
         return out

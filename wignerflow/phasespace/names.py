@@ -119,7 +119,7 @@ class Names:
     def poly(self, poly: Poly, scale: float = 1.0) -> str:
         """A polynomial times a number, in the variables written."""
         parts = []
-        for times, leaves, c in poly.sorted_terms():
+        for times, leaves, c in poly.sorted_terms:
             factors = [f"f_{t.part}(t)" for t in times] + [self.leaf(leaf) for leaf in leaves]
             for leaf in leaves:
                 c *= self.leaf_scale(leaf)

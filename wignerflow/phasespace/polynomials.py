@@ -10,6 +10,7 @@ square roots of polynomials.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 from ..model.coefficients import Coef
@@ -84,21 +85,28 @@ class TimePart(NamedTuple):
 Leaf = Var | Member | Form | Pair | Number | Coupled | Aux | Record
 Times = tuple[TimePart, ...]
 Monomial = tuple[Times, tuple[Leaf, ...]]
+Terms = dict[Monomial, complex]
 
 
 def _leaf_key(leaf: Leaf) -> tuple[str, tuple[int, ...]]:
     return leaf.tag, tuple(leaf[:-1])  # type: ignore[arg-type]
 
 
+def _product(X: Terms, Y: Terms) -> Terms:
+    out: Terms = {}
+    for (t1, l1), c1 in X.items():
+        for (t2, l2), c2 in Y.items():
+            times = tuple(sorted(t1 + t2, key=lambda c: (c.coef.order, c.part)))
+            key = times, tuple(sorted(l1 + l2, key=_leaf_key))
+            out[key] = out.get(key, 0) + c1 * c2
+    return out
+
+
 class Poly:
     """A polynomial with complex coefficients; immutable in use."""
 
-    __slots__ = ("terms",)
-
     def __init__(self, terms: Mapping[Monomial, complex] | None = None):
-        self.terms: dict[Monomial, complex] = {
-            k: complex(c) for k, c in (terms or {}).items() if c != 0
-        }
+        self.terms: Terms = {k: complex(c) for k, c in (terms or {}).items() if c != 0}
 
     @staticmethod
     def leaf(leaf: Leaf, coefficient: complex = 1.0) -> Poly:
@@ -122,23 +130,17 @@ class Poly:
     def __mul__(self, other: Poly | complex) -> Poly:
         if not isinstance(other, Poly):
             return Poly({k: c * other for k, c in self.terms.items()})
-        out: dict[Monomial, complex] = {}
-        for (t1, l1), c1 in self.terms.items():
-            for (t2, l2), c2 in other.terms.items():
-                times = tuple(sorted(t1 + t2, key=lambda c: (c.coef.order, c.part)))
-                key = times, tuple(sorted(l1 + l2, key=_leaf_key))
-                out[key] = out.get(key, 0) + c1 * c2
-        return Poly(out)
+        return Poly(_product(self.terms, other.terms))
 
-    @property
+    @cached_property
     def leaves(self) -> list[Leaf]:
         """Every leaf, sorted."""
         return sorted({leaf for _, leaves in self.terms for leaf in leaves}, key=_leaf_key)
 
-    @property
-    def coefficients(self) -> set[Coef]:
+    @cached_property
+    def coefficients(self) -> frozenset[Coef]:
         """Every time-dependent coefficient."""
-        return {c.coef for times, _ in self.terms for c in times}
+        return frozenset(c.coef for times, _ in self.terms for c in times)
 
     def real(self) -> Poly:
         """Real part."""
@@ -158,7 +160,7 @@ class Poly:
 
     def derivative(self, leaf: Leaf) -> Poly:
         """Partial derivative with respect to a leaf."""
-        out: dict[Monomial, complex] = {}
+        out: Terms = {}
         for (times, leaves), c in self.terms.items():
             n = leaves.count(leaf)
             if n:
@@ -167,6 +169,7 @@ class Poly:
                 out[key] = out.get(key, 0) + n * c
         return Poly(out)
 
+    @cached_property
     def sorted_terms(self) -> list[tuple[Times, tuple[Leaf, ...], complex]]:
         """Terms in an order that depends on the structure only."""
         keys = sorted(
@@ -205,8 +208,17 @@ def expanded(sums: Iterable[Iterable[tuple[tuple[Any, ...], Any]]]) -> dict[Any,
 
 def poly_sum(parts: Iterable[Poly]) -> Poly:
     """Sum of polynomials."""
-    out: dict[Monomial, complex] = {}
+    out: Terms = {}
     for part in parts:
         for k, c in part.terms.items():
             out[k] = out.get(k, 0) + c
     return Poly(out)
+
+
+def sum_of_products(parts: Iterable[tuple[complex, Iterable[Terms]]]) -> Poly:
+    """sum_k c_k prod_j p_kj of the terms of polynomials, without what rounding leaves."""
+    out, one = Terms(), Terms({((), ()): 1.0})
+    for c, factors in parts:
+        for k, d in reduce(_product, factors, one).items():
+            out[k] = out.get(k, 0) + d * c
+    return Poly(out).clean()

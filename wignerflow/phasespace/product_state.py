@@ -25,7 +25,7 @@ from ..model.operators import ArrayOp, Op
 from ..model.subsystems import CollectiveSpin, Ensemble, Subsystem
 from ..model.words import PAULI, letter, levels_of
 from .moyal import level_symbol
-from .polynomials import Pair, Poly, expanded, poly_sum
+from .polynomials import Pair, Terms, expanded
 from .symbols import Mono, SymbolMap
 
 Pieces = dict[Mono, NDArray]
@@ -136,19 +136,20 @@ class ProductStates(SymbolMap):
             for mono, v in self.pieces(sub, letters).items()
         ]
 
-    def factor_poly(self, f: Factor) -> Poly:
+    def factor_terms(self, f: Factor) -> Terms:
         if not isinstance(f, CoupleNode):
-            return super().factor_poly(f)
-        parts = []
+            return super().factor_terms(f)
+        out: Terms = {}
         size = next(iter(f.subs)).size
         u, v = (np.ones(size) if w is None else w for w in (f.u, f.v))
         for left, c in self.word_pieces(f.left, size).items():
             for right, d in self.word_pieces(f.right, size).items():
                 for one, unit in _real_parts(c * u):
                     for two, other in _real_parts(d * v):
-                        poly = self._coupled_sum(f.coupling, left, one, right, two)
-                        parts.append(poly * (unit * other))
-        return poly_sum(parts)
+                        part = self._coupled_sum(f.coupling, left, one, right, two)
+                        for key, e in part.items():
+                            out[key] = out.get(key, 0) + e * (unit * other)
+        return out
 
     def _coupled_sum(
         self,
@@ -157,13 +158,13 @@ class ProductStates(SymbolMap):
         u: NDArray[np.float64],
         right: Mono,
         v: NDArray[np.float64],
-    ) -> Poly:
+    ) -> Terms:
         """sum_{m != m'} u_m K_mm' v_m' left_m right_m', also where a side is constant."""
         if left and right:
-            return Poly.leaf(Pair(self.system.pair(left, K, right, u, v)))
+            return {((), (Pair(self.system.pair(left, K, right, u, v)),)): 1.0}
         if left:
-            return self.sum_poly({left: (u * K.apply(v)).astype(complex)})
-        return self.sum_poly({right: (v * K.transpose().apply(u)).astype(complex)})
+            return self.sum_terms({left: (u * K.apply(v)).astype(complex)})
+        return self.sum_terms({right: (v * K.transpose().apply(u)).astype(complex)})
 
 
 def _real_parts(

@@ -97,7 +97,7 @@ def _read(model: Model, op: Op) -> tuple[dict[Place, float], dict[tuple[Place, P
     system, symbols = lower.build(alone(model, Op()))
     linear: dict[Place, float] = {}
     quadratic: dict[tuple[Place, Place], float] = {}
-    for _, leaves, c in symbols.symbol(op).sorted_terms():
+    for _, leaves, c in symbols.symbol(op).sorted_terms:
         for places, value in _monomials(system, leaves):
             if len(places) == 1:
                 linear[places[0]] = linear.get(places[0], 0.0) + (c * value).real

@@ -10,7 +10,7 @@ products of three and more such sums every pair is corrected once (leading order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import combinations
 from math import comb, factorial
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from ..model.coefficients import Coef
 from ..model.model import Model
-from ..model.normal import CoupleNode, Factor, MemberWord, Site, SumNode, array_size
+from ..model.normal import CoupleNode, Factor, Key, MemberWord, Site, SumNode, array_size
 from ..model.operators import ArrayOp, Op, couple
 from ..model.subsystems import Subsystem
 from ..model.words import ANGULAR, BOSON, LEVEL, LEVELS, PAULI, Algebra
 from .moyal import angular_symbol, level_symbol
-from .polynomials import Form, Pair, Poly, TimePart, Var, expanded, poly_sum
+from .polynomials import Form, Pair, Poly, Terms, TimePart, Var, expanded, sum_of_products
 from .system import PhaseSpaceSystem
 
 Mono = tuple[tuple[int, int], ...]
@@ -119,62 +119,57 @@ class SymbolMap:
 
     # -- sums ----------------------------------------------------------------------------------
 
-    def sum_poly(self, weights: dict[Mono, NDArray[np.complex128]]) -> Poly:
+    def sum_terms(self, weights: dict[Mono, NDArray[np.complex128]]) -> Terms:
         """sum_m sum_mono weights[mono][m] * mono(v_m), as forms."""
-        parts = []
+        out: Terms = {}
         for mono, w in weights.items():
             for part, unit in ((w.real, 1.0 + 0j), (w.imag, 1j)):
                 scale = float(part[np.argmax(np.abs(part))])
-                if scale == 0:
-                    continue
-                if not mono:
-                    parts.append(Poly.constant(unit * float(part.sum())))
-                    continue
-                index = self.system.form(mono, part / scale)
-                parts.append(Poly.leaf(Form(index), unit * scale))
-        return poly_sum(parts)
+                if scale != 0:
+                    leaves = (Form(self.system.form(mono, part / scale)),) if mono else ()
+                    c = unit * (scale if mono else float(part.sum()))
+                    out[(), leaves] = out.get(((), leaves), 0) + c
+        return out
 
     # -- factors -----------------------------------------------------------------------------
 
-    def factor_poly(self, f: Factor) -> Poly:
+    def factor_terms(self, f: Factor) -> Terms:
         """Symbol of one factor alone."""
-        if isinstance(f, Site):
-            if f.sub.count is not None:
-                return self.sum_poly(self.array_symbol(_as_array(f)))
+        if isinstance(f, Site) and f.sub.count is None:
             block = self.block_of[f.sub]
-            return Poly(
-                {
-                    ((), tuple(Var(block, k) for k in comps)): c
-                    for comps, c in self.word(f.sub, f.word)
-                }
-            )
-        if isinstance(f, SumNode):
-            return self.sum_poly(self.array_symbol(_as_array(f)))
-        parts = []
+            return {
+                ((), tuple(Var(block, k) for k in comps)): c
+                for comps, c in self.word(f.sub, f.word)
+            }
+        if not isinstance(f, CoupleNode):
+            return self.sum_terms(self.array_symbol(_as_array(f)))
+        out: Terms = {}
         for left, c in self.member_symbol(f.left).items():
             for right, d in self.member_symbol(f.right).items():
-                if not left or not right:
-                    parts.append(self._row_sums(f, left, right) * (c * d))
-                else:
+                if left and right:
                     index = self.system.pair(left, f.coupling, right, f.u, f.v)
-                    parts.append(Poly.leaf(Pair(index), c * d))
-        return poly_sum(parts)
+                    part: Terms = {((), (Pair(index),)): 1.0}
+                else:
+                    part = self._row_sums(f, left, right)
+                for key, e in part.items():
+                    out[key] = out.get(key, 0) + e * (c * d)
+        return out
 
-    def _row_sums(self, f: CoupleNode, left: Mono, right: Mono) -> Poly:
+    def _row_sums(self, f: CoupleNode, left: Mono, right: Mono) -> Terms:
         """A coupling in which one side's symbol is a constant (from ordering corrections)."""
         size = array_size(f.left)
         one = np.ones(size)
         u, v = (one if w is None else w for w in (f.u, f.v))
         if left:
-            return self.sum_poly({left: (u * f.coupling.apply(v)).astype(complex)})
-        return self.sum_poly({right: (v * f.coupling.transpose().apply(u)).astype(complex)})
+            return self.sum_terms({left: (u * f.coupling.apply(v)).astype(complex)})
+        return self.sum_terms({right: (v * f.coupling.transpose().apply(u)).astype(complex)})
 
-    def _contraction(self, a: Factor, b: Factor) -> Poly:
+    def _contraction(self, a: Factor, b: Factor) -> Terms:
         """symbol(a b) - symbol(a) symbol(b), nonzero only on common sites."""
         if a.subs.isdisjoint(b.subs) or isinstance(a, CoupleNode) or isinstance(b, CoupleNode):
-            return Poly()
+            return {}
         if isinstance(a, Site) and isinstance(b, Site):
-            return Poly()  # equal sites were merged by the algebra
+            return {}  # equal sites were merged by the algebra
         one, two = _as_array(a), _as_array(b)
         joint = self.array_symbol(one * two)
         for mono1, w1 in self.array_symbol(one).items():
@@ -182,39 +177,32 @@ class SymbolMap:
                 mono = tuple(sorted(mono1 + mono2))
                 joint[mono] = joint[mono] - w1 * w2 if mono in joint else -w1 * w2
         scale = max(float(np.abs(w).max()) for w in (*one.terms.values(), *two.terms.values()))
-        return self.sum_poly({k: w for k, w in joint.items() if np.abs(w).max() > 1e-13 * scale**2})
+        return self.sum_terms(
+            {k: w for k, w in joint.items() if np.abs(w).max() > 1e-13 * scale**2}
+        )
 
     # -- operators ---------------------------------------------------------------------------
 
-    def times_poly(self, times: tuple[Coef, ...]) -> Poly:
-        """Product of time coefficients, split into real and imaginary parts."""
-        out = Poly.constant(1.0)
-        for c in times:
-            sign = -1.0 if c.conjugated else 1.0
-            base = c.conj() if c.conjugated else c
-            part = Poly({((TimePart(base, "r"),), ()): 1.0})
-            if base not in self.real_coefs:
-                part = part + Poly({((TimePart(base, "i"),), ()): 1j * sign})
-            out = out * part
+    def _coefficient(self, c: Coef) -> Terms:
+        """A time coefficient as its real and imaginary parts."""
+        base = c.conj() if c.conjugated else c
+        out: Terms = {((TimePart(base, "r"),), ()): 1.0}
+        if base not in self.real_coefs:
+            out[(TimePart(base, "i"),), ()] = -1j if c.conjugated else 1j
         return out
 
     def symbol(self, op: Op, pairs: bool = True) -> Poly:
         """Weyl symbol of an operator; ``pairs``: products on two members may become couplings."""
         parts = []
-        for (times, factors), c in gathered(op, pairs).terms.items():
-            single = [self.factor_poly(f) for f in factors]
-            total = Poly.constant(1.0)
-            for p in single:
-                total = total * p
-            for i, j in combinations(range(len(factors)), 2):
-                correction = self._contraction(factors[i], factors[j])
-                if correction:
-                    for k, p in enumerate(single):
-                        if k not in (i, j):
-                            correction = correction * p
-                    total = total + correction
-            parts.append(total * self.times_poly(times) * c)
-        return poly_sum(parts).clean()
+        for (times, factors), c in gathered(op, pairs).items():
+            stamps = [self._coefficient(t) for t in times]
+            single = [self.factor_terms(f) for f in factors]
+            parts.append((c, [*single, *stamps]))
+            for pair in combinations(range(len(factors)), 2):
+                if correction := self._contraction(*(factors[k] for k in pair)):
+                    rest = [p for k, p in enumerate(single) if k not in pair]
+                    parts.append((c, [correction, *rest, *stamps]))
+        return sum_of_products(parts)
 
 
 def _as_array(f: Site | SumNode) -> ArrayOp:
@@ -225,13 +213,13 @@ def _as_array(f: Site | SumNode) -> ArrayOp:
     return ArrayOp({((f.sub, f.word),): weights}, f.sub.size)
 
 
-def gathered(op: Op, pairs: bool = True) -> Op:
+def gathered(op: Op, pairs: bool = True) -> Mapping[Key, complex]:
     """Terms on single members of arrays collected into sums and (``pairs``) sparse couplings.
 
     A Hamiltonian written with Python loops over members then costs the same as one written with
     arrays. Terms with time coefficients or more than two sites stay as they are.
     """
-    rest: dict[object, complex] = {}
+    rest: dict[Key, complex] = {}
     ones: dict[MemberWord, NDArray[np.complex128]] = {}
     twos: dict[tuple[MemberWord, MemberWord], dict[tuple[int, int], complex]] = {}
     for key, c in op.terms.items():
@@ -254,7 +242,9 @@ def gathered(op: Op, pairs: bool = True) -> Op:
             entries[at] = entries.get(at, 0) + c
         else:
             rest[key] = c
-    out = Op(rest)  # type: ignore[arg-type]
+    if not ones and not twos:
+        return rest
+    out = Op(rest)
     for word, w in ones.items():
         out = out + ArrayOp({word: w}).sum()
     for (left, right), entries in twos.items():
@@ -265,4 +255,4 @@ def gathered(op: Op, pairs: bool = True) -> Op:
         ).tocsr()
         A, B = (ArrayOp({w: np.ones(size, complex)}) for w in (left, right))
         out = out + couple(A, matrix, B)
-    return out
+    return out.terms

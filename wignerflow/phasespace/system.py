@@ -435,7 +435,7 @@ class PhaseSpaceSystem:
         polys += [p for d in self.diffusions for p in (*d.drift, *(x for r in d.lower for x in r))]
         polys += [p for f in self.fields for p in (f.amplitude, f.flux) if p is not None]
         for poly in polys:
-            for times, _, _ in poly.sorted_terms():
+            for times, _, _ in poly.sorted_terms:
                 for t in times:
                     seen.setdefault(t.coef)
         for step in self.modes:

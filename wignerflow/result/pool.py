@@ -28,7 +28,7 @@ def pooled(result: Result, other: Result) -> dict[str, Any]:
     stats["warnings"] = list(dict.fromkeys(w for p in parts for w in p.get("warnings", ())))
     stats["parts"] = parts
     runs = [r for p in (result, other) for r in p.provenance.get("merged", [p.provenance])]
-    expect, sem, std = assemble(result.plan, samples, result.plan.slots())
+    expect, sem, std = assemble(result.plan, samples)
     return {
         "times": result.times,
         "expect": expect,

@@ -202,7 +202,7 @@ class Result(ByName):
         """
         keywords.setdefault("trajectories", [(seed, first, first + samples.ntraj)])
         keywords["stats"] = {"failed": samples.failed, **(keywords.get("stats") or {})}
-        values = assemble(plan, samples, plan.slots())
+        values = assemble(plan, samples)
         return cls(
             times,
             *values,

@@ -131,7 +131,7 @@ class _Rates:
 
     def _gradient(self, poly: Poly, modes: bool, even: bool = True) -> float:
         total = 0.0
-        for times, leaves, c in poly.sorted_terms():
+        for times, leaves, c in poly.sorted_terms:
             if not even and self._even(leaves):
                 continue
             scale = abs(c) * float(np.prod([self.peak[t.coef] for t in times]))
@@ -141,7 +141,7 @@ class _Rates:
         return total
 
     def _magnitude(self, poly: Poly) -> float:
-        terms = poly.sorted_terms()
+        terms = poly.sorted_terms
         return sum(abs(c) * float(np.prod([self._value(x) for x in xs])) for _, xs, c in terms)
 
     def largest(self, modes: bool, even: bool = True) -> float:
@@ -171,7 +171,7 @@ class _Rates:
 
     def _most(self, poly: Poly) -> float:
         total = 0.0
-        for times, leaves, c in poly.sorted_terms():
+        for times, leaves, c in poly.sorted_terms:
             factors = [self.peak[t.coef] for t in times]
             factors += [
                 float(self.size[x.block].max()) for x in leaves if isinstance(x, (Var, Member))
@@ -226,7 +226,7 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
         )
 
     def magnitude(poly: Poly) -> float:
-        terms = poly.sorted_terms()
+        terms = poly.sorted_terms
         return sum(
             abs(c) * float(np.prod([peaks[t.coef] for t in ts] + [size(x) for x in xs]))
             for ts, xs, c in terms
@@ -236,7 +236,7 @@ def explicit_rate(system: PhaseSpaceSystem, times: NDArray[np.float64]) -> float
         """Bound on the sum of |derivatives| along the variables, relative to their size."""
         terms = [
             (ts, xs, c)
-            for ts, xs, c in poly.sorted_terms()
+            for ts, xs, c in poly.sorted_terms
             if any(not isinstance(x, Number) for x in xs)
         ]
         return sum(

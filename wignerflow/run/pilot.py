@@ -237,8 +237,10 @@ class Pilot:
         """Differences with jackknife errors over 32 batches, and what is allowed."""
         read, wanted = self.wanted.columns.read, self.wanted
         noisy = self.text.system.noise
-        whole = [read(m.mean(axis=0)) for m in means]
-        less = [read((m.sum(axis=0) - m) / (BATCHES - 1)) for m in means]
+        both = np.array(means)
+        rest = (both.sum(axis=1, keepdims=True) - both) / (BATCHES - 1)
+        values = read(np.concatenate([both.mean(axis=1, keepdims=True), rest], axis=1))
+        whole, less = values[:, 0], values[:, 1:]
         factor = np.sqrt(BATCHES - 1.0) if noisy else 0.0
         error = factor * (less[0] - less[1]).std(axis=0)
         spread = factor * less[1].std(axis=0).max(axis=0, initial=0.0)

@@ -1,17 +1,24 @@
 """``wf.solve``: one function for every method.
 
-``problem`` (what to solve), ``methods`` (by what), ``options`` (how), ``provenance`` (what it was,
+``problem`` (what to solve, and by what), ``options`` (how), ``provenance`` (what it was,
 as plain data), ``trajectories`` (runs of phase-space methods); ``solve`` holds the function itself
 and the task that it gives to a method.
 """
 
+from ..progress import watching
 from .columns import PlanColumns
-from .methods import METHODS, check_treats, register, resolve_method, runs_trajectories
 from .options import Chosen, seed_of, threads_of, trajectories_of
-from .problem import gather, members
+from .problem import (
+    METHODS,
+    check_treats,
+    gather,
+    members,
+    register,
+    resolve_method,
+    runs_trajectories,
+)
 from .provenance import plain_form, read_call
-from .remarks import quietly, watching, whole
-from .solve import FAILED_LIMIT, FailedTrajectories, solve
+from .solve import FAILED_LIMIT, FailedTrajectories, quietly, solve, whole
 
 __all__ = [
     "FAILED_LIMIT",

@@ -134,7 +134,7 @@ def _equal(plan: Plan, labels: Mapping[str, NDArray[np.int64]]) -> Equal:
     if not labels:
         return NOTHING
     groups = np.arange(plan.channels)
-    for key, slot in plan.slots().items():
+    for key, slot in plan.slots.items():
         if key in labels:
             place = slot.span.start
             for part in range(2 if slot.is_complex else 1):
@@ -153,7 +153,7 @@ class PlanColumns:
     """
 
     def __init__(self, plan: Plan, target: Mapping[str, Target], equal: Equal = NOTHING):
-        self.plan, self.target, self.slots, self.equal = plan, target, plan.slots(), equal
+        self.plan, self.target, self.slots, self.equal = plan, target, plan.slots, equal
         #: By name: where its columns stand, whether it has one value per time, and is complex.
         self.places: dict[str, tuple[slice, bool, bool]] = {}
 

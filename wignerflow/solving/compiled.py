@@ -16,9 +16,8 @@ from ..run.driver import prepare
 from ..run.loop import Request
 from ..run.pilot import Wanted
 from .columns import PlanColumns
-from .methods import check_treats, resolve_method
 from .options import trajectories_of
-from .problem import check_problem, read_problem
+from .problem import check_problem, check_treats, read_problem, resolve_method
 
 TARGETS = ("wasm32",)
 
@@ -64,7 +63,7 @@ def compiled(
     request = Request(count, 0, single, dt=longest, wanted=wanted)
     step = prepare(text, problem.times, request).step
     kernel = WasmKernel(text, Grid.make(problem.times, step), single=single)
-    slots = problem.plan.slots()
+    slots = problem.plan.slots
     observables = []
     for o in problem.plan.observables:
         slot = slots[o.inputs[""]]

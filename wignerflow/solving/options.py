@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..checkpoint import Checkpoint, Found
-from ..method import STEPS, Method
+from ..method import STEPS, TRAJECTORIES, Method
 from ..model.model import Model
 from ..result import Result
 from ..run.gpus import choose_device, default_device
 from ..run.pool import available_threads
 from ..run.stopping import Target, targets
-from .methods import runs_trajectories
+from .problem import Problem
 
 
 @dataclass(frozen=True)
@@ -74,147 +74,108 @@ MAX_THREADS, MAX_TRAJECTORIES = 1024, 2**62
 USUAL, MOST = 1000, 10_000_000
 
 
-@dataclass
 class Options:
-    """Arguments of ``solve`` as it uses them, and what stands in the checkpoint.
+    """Arguments of ``solve``, checked, for a method and a problem.
 
-    ``begin``: when the clock of ``timeout`` began (``time.perf_counter``).
-    """
-
-    begin: float
-    ntraj: int
-    seed: int
-    dt: float | None
-    #: What a run chose together with its step ``dt``.
-    chosen: Chosen | None
-    tol: float | None
-    variance: str
-    controls: bool
-    symmetrize: bool
-    precision: str
-    device: str
-    threads: int
-    timeout: float | None
-    target: Mapping[str, Target]
-    keep: bool
-    start: Start | None
-    checkpoint: Checkpoint | None
-    found: Found | None
-    client: Any
-    progress: bool
-
-
-def read_options(
-    method: Method,
-    model: Model,
-    names: Sequence[str],
-    times: NDArray[np.float64],
-    *,
-    begin: float,
-    ntraj: Any,
-    seed: Any,
-    dt: Any,
-    tol: Any,
-    variance: Any,
-    controls: Any,
-    symmetrize: Any,
-    precision: Any,
-    device: Any,
-    threads: Any,
-    target_sem: Any,
-    timeout: Any,
-    keep: Any,
-    start: Any,
-    checkpoint: Any,
-    every: Any,
-    client: Any,
-    progress: bool,
-) -> Options:
-    """The options of a call of ``solve`` for a method, a model, names of observables and outputs.
+    Args:
+        begin: when the clock of ``timeout`` began (``time.perf_counter``).
+        given: the arguments by name.
 
     Raises:
         ValueError, TypeError: an argument does not meet its requirement.
     """
-    target = {
-        name: one.bound("target_sem", times) for name, one in targets(target_sem, names).items()
-    }
-    if ntraj is None:
-        ntraj = MOST if target and "target_sem" in method.uses else USUAL
-        if isinstance(start, Result) and start.final is not None:
-            ntraj = min(ntraj, len(start.final))
-    count = trajectories_of(ntraj, 2)
-    kept, found = _read_checkpoint(checkpoint, every, method, keep)
-    number = found.seed if found is not None and seed is None else seed_of(seed)
-    chosen = None
-    if isinstance(dt, Chosen):
-        dt, chosen = dt.step, dt
-    step = None if dt is None else _check.positive("dt", dt)
-    _check.one_of("variance", variance, ["plain", "guided", "auto"])
-    if variance == "guided" and not runs_trajectories(method):
-        must = "be 'plain' for a method without phase-space trajectories"
-        _check.fail("variance", must, variance)
-    for name, value in (("controls", controls), ("symmetrize", symmetrize)):
-        if not isinstance(value, (bool, np.bool_)):
-            _check.fail(name, "be True or False", value, kind=TypeError)
-    if controls and not (runs_trajectories(method) and method.stochastic):
-        _check.fail("controls", "be False for a method without noise", controls)
-    if controls and variance == "guided":
-        _check.fail("controls", "be False with variance='guided'", controls)
-    if controls and keep is not None:
-        _check.fail("controls", "be False with `keep`", controls)
-    if variance == "guided" and keep is not None:
-        _check.fail("variance", "be 'plain' or 'auto' with `keep`", variance)
-    if tol is not None:
-        tol = _check.positive("tol", tol)
-        if step is not None:
-            _check.fail("tol", "be None where `dt` gives the step", tol)
-    precision = _check.one_of("precision", precision, ["single", "double"])
-    if method.uses >= STEPS and not method.stochastic:
-        precision = "double"  # there is one trajectory, whose rounding nothing would hide
-    if model.links or model.pulses:
-        _check_device(device, "delayed links" if model.links else "pulses")
-        device = "cpu"
-    if device is None:
-        device = default_device() if runs_trajectories(method) else "cpu"
-    if client is None or device == "cpu":  # else its workers are asked
-        choose_device(device, runs_trajectories(method))
-    workers = threads_of(threads) or available_threads()
-    limit = None if timeout is None else _check.positive("timeout", timeout)
-    if client is not None:
-        from ..run.cluster import check_client
 
-        check_client(client)
-        if not runs_trajectories(method):
-            _check.fail("client", "be None for a method without phase-space trajectories", client)
-    if keep is not None:
-        _check.one_of("keep", keep, ["final"])
-        if not runs_trajectories(method):
-            _check.fail("keep", "be None for a method without phase-space trajectories", keep)
-    origin = None if start is None else _read_start(start, method, model, count, number)
-    if model.links and start is not None and step is None:
-        step = start.dt  # light under way belongs to steps
-    return Options(
-        begin,
-        count,
-        number,
-        step,
-        chosen,
-        tol,
-        variance,
-        bool(controls),
-        bool(symmetrize),
-        precision,
-        device,
-        workers,
-        limit,
-        target,
-        keep == "final",
-        origin,
-        kept,
-        found,
-        client,
-        progress,
-    )
+    def __init__(self, method: Method, problem: Problem, begin: float, given: Mapping[str, Any]):
+        model, keep, start = problem.model, given["keep"], given["start"]
+        self.begin, self.progress, uses = begin, given["progress"], method.uses
+        #: Whether many phase-space trajectories run.
+        self.runs = runs = uses >= TRAJECTORIES
+        self.target: Mapping[str, Target] = {
+            name: one.bound("target_sem", problem.times)
+            for name, one in targets(given["target_sem"], list(problem.named)).items()
+        }
+        ntraj = given["ntraj"]
+        if ntraj is None:
+            ntraj = MOST if self.target and "target_sem" in uses else USUAL
+            if isinstance(start, Result) and start.final is not None:
+                ntraj = min(ntraj, len(start.final))
+        self.ntraj = trajectories_of(ntraj, 2)
+        #: The checkpoint, and what stands in it.
+        self.checkpoint, self.found = _read_checkpoint(
+            given["checkpoint"], given["every"], runs, keep
+        )
+        again = self.found is not None and given["seed"] is None
+        self.seed = self.found.seed if again else seed_of(given["seed"])  # type: ignore[union-attr]
+        dt = given["dt"]
+        #: What a run chose together with its step ``dt``.
+        self.chosen = dt if isinstance(dt, Chosen) else None
+        dt = dt.step if isinstance(dt, Chosen) else dt
+        self.dt: float | None = None if dt is None else _check.positive("dt", dt)
+        self._check_variance(runs, runs and method.stochastic, given)
+        tol = given["tol"]
+        self.tol: float | None = None if tol is None else _check.positive("tol", tol)
+        if tol is not None and self.dt is not None:
+            _check.fail("tol", "be None where `dt` gives the step", tol)
+        self.precision = _check.one_of("precision", given["precision"], ["single", "double"])
+        if uses >= STEPS and not method.stochastic:
+            self.precision = "double"  # there is one trajectory, whose rounding nothing would hide
+        self.client = given["client"]
+        self.device = self._choose_device(model, given["device"])
+        self.threads = threads_of(given["threads"]) or available_threads()
+        limit = given["timeout"]
+        self.timeout: float | None = None if limit is None else _check.positive("timeout", limit)
+        if self.client is not None:
+            from ..run.cluster import check_client
+
+            check_client(self.client)
+            _check_runs("client", self.client, runs)
+        if keep is not None:
+            _check.one_of("keep", keep, ["final"])
+            _check_runs("keep", keep, runs)
+        self.keep = keep == "final"
+        self.start: Start | None = None
+        if start is not None:
+            self.start = _read_start(start, method, model, self.ntraj, self.seed, runs)
+            if model.links and self.dt is None:
+                self.dt = start.dt  # light under way belongs to steps
+        #: What of it belongs to the record of a run.
+        self.facts: dict[str, Any] = {"dt": self.dt, "seed": self.seed}
+        self.facts |= {"precision": self.precision, "device": "cpu"}
+        if self.start is not None:
+            self.facts["start"] = self.start.record()
+
+    def _check_variance(self, runs: bool, noisy: bool, given: Mapping[str, Any]) -> None:
+        """Take ``variance``, ``controls`` and ``symmetrize``."""
+        variance, kept = given["variance"], given["keep"] is not None
+        self.variance = _check.one_of("variance", variance, ["plain", "guided", "auto"])
+        if variance == "guided" and not runs:
+            must = "be 'plain' for a method without phase-space trajectories"
+            _check.fail("variance", must, variance)
+        for name in ("controls", "symmetrize"):
+            if not isinstance(given[name], (bool, np.bool_)):
+                _check.fail(name, "be True or False", given[name], kind=TypeError)
+        self.controls, self.symmetrize = bool(given["controls"]), given["symmetrize"]
+        for wrong, where in (
+            (not noisy, "for a method without noise"),
+            (variance == "guided", "with variance='guided'"),
+            (kept, "with `keep`"),
+        ):
+            if self.controls and wrong:
+                _check.fail("controls", f"be False {where}", given["controls"])
+        if variance == "guided" and kept:
+            _check.fail("variance", "be 'plain' or 'auto' with `keep`", variance)
+
+    def _choose_device(self, model: Model, device: Any) -> Any:
+        if model.links or model.pulses:
+            if device not in (None, "cpu", "auto"):
+                what = "delayed links" if model.links else "pulses"
+                _check.fail("device", f"be 'cpu' for a model with {what}", device)
+            device = "cpu"
+        if device is None:
+            device = default_device() if self.runs else "cpu"
+        if self.client is None or device == "cpu":  # else its workers are asked
+            choose_device(device, self.runs)
+        return device
 
 
 def unused(method: Method, options: Options) -> str | None:
@@ -232,6 +193,11 @@ def unused(method: Method, options: Options) -> str | None:
         return None
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"Method {method.name!r} makes no use of {listed}."
+
+
+def _check_runs(argument: str, value: Any, runs: bool) -> None:
+    if not runs:
+        _check.fail(argument, "be None for a method without phase-space trajectories", value)
 
 
 def trajectories_of(ntraj: Any, least: int) -> int:
@@ -273,17 +239,14 @@ def seed_of(seed: int | None) -> int:
 
 
 def _read_checkpoint(
-    checkpoint: Any, every: Any, method: Method, keep: Any
+    checkpoint: Any, every: Any, runs: bool, keep: Any
 ) -> tuple[Checkpoint | None, Found | None]:
     """The checkpoint asked for, and what stands in it."""
     if checkpoint is None:
         if every is not None:
             _check.fail("every", "be None without `checkpoint`", every)
         return None, None
-    if not runs_trajectories(method):
-        _check.fail(
-            "checkpoint", "be None for a method without phase-space trajectories", checkpoint
-        )
+    _check_runs("checkpoint", checkpoint, runs)
     if keep is not None:
         _check.fail("keep", "be None with `checkpoint`, which holds sums only", keep)
     if not isinstance(checkpoint, Checkpoint):
@@ -293,13 +256,9 @@ def _read_checkpoint(
     return checkpoint, Found.read(checkpoint.path)
 
 
-def _check_device(device: Any, what: str) -> None:
-    """Raise where a GPU is asked for, on which there are no models with such a thing."""
-    if device not in (None, "cpu", "auto"):
-        _check.fail("device", f"be 'cpu' for a model with {what}", device)
-
-
-def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int) -> Start:
+def _read_start(
+    start: Any, method: Method, model: Model, ntraj: int, seed: int, runs: bool
+) -> Start:
     """The start of a call of ``solve``.
 
     Raises:
@@ -307,8 +266,7 @@ def _read_start(start: Any, method: Method, model: Model, ntraj: int, seed: int)
     """
     if not isinstance(start, Result):
         _check.fail("start", "be a Result", start, kind=TypeError)
-    if not runs_trajectories(method):
-        _check.fail("start", "be None for a method without phase-space trajectories", start.method)
+    _check_runs("start", start.method, runs)
     if start.final is None or not np.any(np.isfinite(start.final).all(axis=1)):
         _check.fail("start", "be a result kept with keep='final'", "one without final samples")
     if start.provenance.get("method") != repr(method):

@@ -12,6 +12,7 @@ import inspect
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -29,9 +30,7 @@ from ..model.model import Model
 from ..model.reading import read_with
 from ..model.serialize import digest, model_to_dict, ops_to_dicts
 from ..observables import Plan
-from .methods import classes
-from .options import Options
-from .problem import MAX_SAMPLES, Problem
+from .problem import MAX_SAMPLES, Problem, classes
 
 
 class NotPlain(ValueError):
@@ -231,25 +230,20 @@ def identity(
 # ---------------------------------------------------------------- record of a run
 
 
+@dataclass
 class Record:
-    """What a run was: ``facts`` known at once, and plain forms, written when they are asked for."""
+    """What a run was: plain forms are written when they are asked for.
 
-    def __init__(
-        self, problem: Problem, method: Method, options: Options, sampling: NDArray[np.float64]
-    ):
-        """``sampling``: times at which callable coefficients are tabulated."""
-        self.problem, self.engine, self.sampling = problem, method, sampling
-        self.facts: dict[str, Any] = {
-            **versions(),
-            "method": repr(method),
-            "tlist": problem.times.tolist(),
-            "dt": options.dt,
-            "seed": options.seed,
-            "precision": options.precision,
-            "device": "cpu",
-        }
-        if options.start is not None:
-            self.facts["start"] = options.start.record()
+    Attributes:
+        problem, engine: what was solved, and by what.
+        sampling: times at which callable coefficients are tabulated.
+        facts: known at once.
+    """
+
+    problem: Problem
+    engine: Method
+    sampling: NDArray[np.float64]
+    facts: dict[str, Any]
 
     @cached_property
     def _plain(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -273,7 +267,8 @@ class Record:
 
     def provenance(self) -> dict[str, Any]:
         """Plain data that identify the run; ``["repeatable"]``: True, or why it cannot be."""
-        return {**self.facts, **self._plain[0]}
+        known = {"method": repr(self.engine), "tlist": self.problem.times.tolist()}
+        return {**versions(), **known, **self.facts, **self._plain[0]}
 
     def model(self) -> dict[str, Any] | None:
         """The model's plain form (None: it has none)."""

@@ -1,4 +1,4 @@
-"""What a method is off by at smaller sizes of a model, and how that falls up to the model itself.
+"""What a method is off by at smaller sizes of a model, whose exact solutions are quick.
 
 One loop serves means over time, steady states and correlations: ``deviations``. Models are made
 smaller by ``smaller``: in N, lengths, quanta, or members of arrays.
@@ -6,36 +6,52 @@ smaller by ``smaller``: in N, lengths, quanta, or members of arrays.
 
 from __future__ import annotations
 
+import copy
+import functools
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..estimate import TooLong, within
+from ..exact import populations
+from ..exact.engine import Exact
 from ..method import Method
-from ..model.mode_states import Squeezed
-from ..model.model import Model
-from ..model.subsystems import Mode
-from ..result.accuracy import Errors, widened
-from .provenance import NotPlain, write_call
-from .smaller import LONG, Shorter, length, shrunk
+from ..model.levels import Levels
+from ..model.mode_states import vacuum
+from ..model.model import Jump, LocalJump, Model
+from ..model.states import up
+from ..model.subsystems import Ensemble, Mode
+from ..moments.method import Cumulant
+from ..observables import assemble_exact
+from ..phasespace.system import SMALL_NOISE
+from ..result import Result
+from ..result.accuracy import UNSEEN, Errors, apart, scale
+from ..run.automatic import density_elements
+from .problem import Problem, few_quanta, gather, members, read_problem, size_of
+from .provenance import NotPlain, read_call, write_call
+from .smaller import LONG, Shorter, Whole, length, parted, shrunk
 
 FIRST = 0.8  # of the time that is left is for the way, or the size, that comes next
 SIZES = (24, 16, 12, 8, 6, 4, 3, 2)  # emitters or quanta of a smaller one
 APART = 1.6  # two of them, at least
 FRACTIONS = (0.5, 0.25)  # likewise, of modes that hold few quanta
-POWER = 1.0  # with which an error falls with the size, at most
-FEWEST = 2  # emitters or quanta, from which errors follow a power at all
-TRUSTED, LEAST = 8, 0.5  # a size from which on a power is as it was found, and below it at least
-#: What estimates from smaller models are multiplied by, so that true errors stay below: chosen on
-#: the families of the atlas that are not held out. Of methods with sampling errors, which hide
-#: small ones; of others.
-SAMPLED, CERTAIN = 2.0, 3.0
-MISSED = 0.5  # of an observable's scale: a method that finds less misses it
 MEMBERS = (6, 5, 4, 3, 2)  # of an array that is made shorter
 ARRAY = 6  # members of a model that is made smaller, at most
+SECONDS = 0.3  # of the processor, for an estimate
+FEW, MANY = 512, 20_000  # trajectories of a smaller model
+POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
+PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
+SHORTER = 4.0  # steps of a smaller model, than those of a run by the scheme for small noise
+SAMPLES = 801  # of a coefficient of time
+RTOL = 1e-6
+#: References: density matrices, p(J, M) of ensembles, higher orders.
+DENSE, POPULATED, ORDERS = REFERENCES = ("density matrices", "populations", "orders")
+
+Solve = Callable[..., Result]
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,7 @@ def deviations(
     times: NDArray[np.float64],
     until: float,
     judged: Callable[[Smaller, float], Deviation | None],
+    known: Iterable[Deviation] = (),
 ) -> list[Deviation]:
     """Deviations at up to two smaller sizes, the larger first.
 
@@ -84,6 +101,7 @@ def deviations(
         times: where callable coefficients are tabulated.
         until: when to stop (``time.process_time``).
         judged: the deviation at a size, found until then; None where it cannot be had.
+        known: found before.
     """
     if model.links:
         return []
@@ -93,7 +111,7 @@ def deviations(
         return []
     now = time.process_time()
     end = now + FIRST * (until - now)
-    found: list[Deviation] = []
+    found = list(known)
     for small in _made(call, model):
         if found and small.size > found[0].at.size / APART:
             continue
@@ -126,25 +144,6 @@ def _made(call: dict[str, Any], model: Model) -> Any:
             yield Smaller(smaller, some, size or 1.0, True, False)
 
 
-def size_of(model: Model) -> float:
-    """Emitters of the largest subsystem; without any, quanta of the largest coherent state."""
-    sizes = [0.0]
-    for sub in model.subsystems:
-        for key, unit in (("numbers", 1.0), ("lengths", 2.0)):
-            if hasattr(sub, key):
-                sizes.append(unit * float(np.max(getattr(sub, key))))
-    if max(sizes) == 0.0:
-        states = [s for v in model.initial.values() for s in v if not isinstance(s, Squeezed)]
-        sizes += [float(getattr(s, "quanta", 0.0)) for s in states]
-    return max(sizes)
-
-
-def few_quanta(model: Model) -> bool:
-    """Modes alone, that begin with as many quanta as a small model has, or fewer."""
-    modes = all(isinstance(sub, Mode) for sub in model.subsystems)
-    return modes and size_of(model) <= SIZES[-1]
-
-
 def sizes_below(model: Model, size: float) -> list[float]:
     """Sizes of smaller models, largest first: of modes alone any, in units of 1 from the vacuum."""
     if few_quanta(model):
@@ -152,54 +151,142 @@ def sizes_below(model: Model, size: float) -> list[float]:
     return [float(s) for s in SIZES if s < size]
 
 
-def followed(found: list[Deviation], name: str) -> NDArray[np.float64]:
-    """The deviation of an observable at the whole size in units of its scale, from smaller sizes.
+# ---------------------------------------------------------------- means over time
 
-    One of a method without sampling that misses most of an observable need not fall: mean field may
-    stay where it starts at every size.
+
+def evidence(
+    problem: Problem,
+    method: Method,
+    result: Result,
+    until: float,
+    full: bool,
+    solve: Solve,
+    known: list[Deviation],
+) -> list[Deviation]:
+    """Deviations at up to two smaller sizes, the larger first; ``known`` from an earlier call."""
+    times = problem.times
+    dense = np.union1d(times, np.linspace(times[0], times[-1], SAMPLES))
+    named, whole = parted(problem.named)
+    if getattr(method, "scheme", "") == SMALL_NOISE:  # which it is not in a smaller model
+        method = copy.copy(method)
+        method.scheme = "auto"  # type: ignore[attr-defined]
+
+    def judged(small: Smaller, end: float) -> Deviation | None:
+        return _deviation(small, whole, problem, result, end, full, solve)
+
+    return deviations(problem.model, named, method, dense, until, judged, known)
+
+
+def _deviation(
+    small: Smaller,
+    whole: Whole,
+    problem: Problem,
+    result: Result,
+    until: float,
+    full: bool,
+    solve: Solve,
+) -> Deviation | None:
+    left = until - time.process_time()
+    if left <= 0:
+        return None
+    ntraj = 0
+    if result.ntraj:
+        each = float(result.stats.get("run_time", 0.0)) / result.ntraj
+        each *= small.size / small.whole if small.shorter else 1.0
+        ntraj = int(min(MANY, 0.5 * left / max(each, 1e-9)))
+        if ntraj < FEW and not full:
+            return None
+        ntraj = max(FEW, 1 << (ntraj.bit_length() - 1))
+    try:
+        model, parts, method = read_call(small.call)
+        ops = whole(parts)
+        if populations.refuses(model) is not None:
+            if density_elements(model, guess=True) * PER_ELEMENT > left / 2:
+                return None
+        exact = exact_means(read_problem(model, problem.times, ops), until, full)
+        if exact is None:
+            return None
+        options: dict[str, Any] = {}
+        if ntraj:
+            dt = result.dt
+            if dt is not None and result.stats.get("scheme") == SMALL_NOISE:
+                dt /= SHORTER
+            options = {"ntraj": ntraj, "seed": 1, "dt": dt}
+        with within(np.inf, full, result.stats.get("lanes") if small.shorter else None):
+            run = solve(
+                model, problem.times, e_ops=ops, method=method, truncation=False, progress=False,
+                **options,
+            )  # fmt: skip
+    except (TooLong, ValueError, RuntimeError, ArithmeticError):
+        return None
+    values, noise, scales = apart(run, exact, UNSEEN), {}, {}
+    for name, error in values.items():
+        unit = scale(np.asarray(exact[name]))
+        scales[name] = unit, scale(np.asarray(run.expect[name]))
+        values[name] = error / unit if unit > 0 else np.zeros(error.shape)
+        noise[name] = np.abs(run.sem[name]) / unit if unit > 0 else np.zeros(error.shape)
+    return Deviation(replace(small, call={}), values, noise, scales)
+
+
+# ---------------------------------------------------------------- exact solutions
+
+
+def load(*references: str) -> None:
+    """Load references and compile their loops: once, and not in the time of an estimate."""
+    for reference in references:
+        _load(reference)
+
+
+def load_for(model: Model) -> None:
+    """The same for what solves a model."""
+    load(POPULATED if populations.refuses(model) is None else DENSE)
+
+
+@functools.cache
+def _load(reference: str) -> None:
+    mode, atoms = Mode(name="m", cutoff=2), Ensemble(2, name="atoms")
+    lossy = Model(mode.n, [Jump(mode.a, 1.0)], initial={mode: vacuum})
+    pumped = Model(jumps=[Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 1.0)], initial={atoms: up})
+    if reference == DENSE:
+        Exact().solve(lossy, [0.0, 1.0], {"n": mode.n})
+    elif reference == POPULATED:
+        Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
+    else:
+        Cumulant(3).solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
+
+
+def too_large(model: Model, seconds: float) -> bool:
+    """Whether exact solutions are too large by the number of emitters or quanta alone.
+
+    Of p(J, M) there are few for some more; (N + 1)^2 elements take longer still.
     """
-    errors = [float(np.sqrt(np.mean(d.values[name] ** 2))) for d in found]
-    noise = max(float(np.sqrt(np.mean(d.noise[name] ** 2))) for d in found)
-    seen = errors if errors[0] > noise else errors[:1]
-    error = widened(found[0].values[name])
-    if noise == 0 and error.max(initial=0.0) > MISSED:
-        return error
-    return error * fall(found, seen)
+    levels = any(isinstance(sub, Levels) for sub in model.subsystems)
+    limit = POPULATIONS * np.sqrt(max(seconds, SECONDS) / SECONDS)
+    return not levels and size_of(model) > limit
 
 
-def unseen_scale(found: list[Deviation], name: str) -> float:
-    """The scale of an observable of which a method misses most: n of a laser that stays dark.
-
-    As a power of the size, the one between two sizes, or 1; zero where a method sees its scale.
-    """
-    exact, own = found[0].scales[name]
-    if own > MISSED * exact:
-        return 0.0
-    power = 1.0
-    if len(found) == 2 and found[1].scales[name][0] > 0:
-        ratio = exact / found[1].scales[name][0]
-        power = float(np.log(ratio) / np.log(found[0].at.size / found[1].at.size))
-    return float(exact * (found[0].at.whole / found[0].at.size) ** np.clip(power, 0.0, 2.0))
+def exact_means(problem: Problem, until: float, full: bool) -> dict[str, NDArray] | None:
+    """Means of the exact solution, None where it takes too long."""
+    if too_large(problem.model, until - time.process_time()):
+        return None
+    load_for(problem.model)  # a smaller model may ask another one
+    left = until - time.process_time()
+    if populations.refuses(problem.model) is not None:
+        if density_elements(problem.model, guess=True) * PER_ELEMENT > left:
+            return None
+    return solved(problem, Exact(rtol=RTOL), until, full)
 
 
-def fall(found: list[Deviation], errors: list[float]) -> float:
-    """By how much an error at the first of two sizes falls up to the whole one.
-
-    As a power of the size between 0 and 1, the one between both where each has an error. Between a
-    few emitters and fewer the error may rise before it falls: there the power is at least 1/2. From
-    a few quanta on there is no telling.
-    """
-    first = found[0].at
-    if first.size < FEWEST or not first.falls:
-        return 1.0
-    power = POWER
-    if len(errors) == 2 and min(errors) > 0:
-        power = float(np.log(errors[1] / errors[0]) / np.log(first.size / found[1].at.size))
-    least = 0.0 if first.size >= TRUSTED else LEAST
-    return float((first.size / first.whole) ** np.clip(power, least, POWER))
-
-
-def spelt(found: list[Deviation], what: str) -> str:
-    """What an estimate rests on."""
-    sizes = " and ".join(f"{d.at.size:g}" for d in found)
-    return f"{what} at sizes {sizes}, continued to {found[0].at.whole:g}"
+def solved(problem: Problem, method: Any, until: float, full: bool) -> dict[str, NDArray] | None:
+    """Means of a deterministic method, or None where it refuses or takes too long."""
+    if method.refuses(problem.model, problem.base) is not None:
+        return None
+    try:
+        with within(until, full):
+            solution = method.solve(problem.model, problem.times, members(problem.base))
+    except (TooLong, ValueError, MemoryError, ArithmeticError):
+        return None
+    means = {k: np.asarray(v) for k, v in gather(problem.base, solution.expect).items()}
+    if not all(np.all(np.isfinite(v)) for v in means.values()):
+        return None
+    return dict(assemble_exact(problem.plan, means)[0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,20 +14,29 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
+from ..estimate import out_of_time
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
 from ..model.pulses import check_pulses
 from ..observables import Observables, batched
+from ..progress import LongRun, watching
 from ..result import AccuracyWarning, Result, Values
-from ..result.accuracy import inaccurate
+from ..result.accuracy import few_for_derived, inaccurate
 from ..run.statistics import Samples
 from .columns import no_error
-from .methods import check_treats, choose, runs_trajectories
-from .options import Options, read_options, truncation_of, unused
-from .problem import Problem, check_problem, gather, members, read_problem
+from .options import Options, truncation_of, unused
+from .problem import (
+    Problem,
+    check_problem,
+    check_treats,
+    choose,
+    gather,
+    members,
+    read_problem,
+    runs_trajectories,
+)
 from .provenance import Record
-from .remarks import check_outputs, few_for_derived, spared, watching_solve, whole
 from .trajectories import Trajectories
 
 FAILED_LIMIT = 0.01
@@ -86,7 +97,7 @@ class Task:
     def runs(self, values: Mapping[str, NDArray], stats: Mapping[str, Any]) -> Result:
         """See ``wignerflow.method.Task``."""
         plan = self.problem.plan
-        whole, slots = gather(self.base, values), plan.slots()
+        whole, slots = gather(self.base, values), plan.slots
         count = len(next(iter(whole.values())))
         channels = np.empty((count, self.times.size, plan.channels))
         for key, slot in slots.items():
@@ -97,7 +108,7 @@ class Task:
         return Result.from_samples(
             self.times,
             plan,
-            Samples.of_runs(channels, batched(plan, slots)),
+            Samples.of_runs(channels, batched(plan)),
             method=self.method.name,
             seed=self.options.seed,
             step_error=no_error(plan, self.times.size),
@@ -109,13 +120,67 @@ class Task:
         return Trajectories(self.problem, self.method, self.options).result()
 
     def _about(self, stats: Mapping[str, Any]) -> dict[str, Any]:
-        record = Record(self.problem, self.method, self.options, self.times)
+        record = Record(self.problem, self.method, self.times, self.options.facts)
         elapsed = time.perf_counter() - self.options.begin
         return {
             "stats": {"wall_time": elapsed, "warnings": [], **stats},
             "provenance": record.provenance,
             "model": record.model,
         }
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """No warnings of single runs, which somebody else collects; but of long ones, before them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("always", LongRun)
+        yield
+
+
+def whole(result: Result) -> Result:
+    """The result, for whoever needs all of it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    if result.stats.get("stopped_because") == "interrupted":
+        raise KeyboardInterrupt
+    return result
+
+
+@contextlib.contextmanager
+def spared(stats: dict[str, Any]) -> Iterator[None]:
+    """A result is there, and stands, whatever becomes of the estimate of its truncation inside."""
+    try:
+        yield
+    except KeyboardInterrupt:  # nobody waits for more
+        stats["truncation"] = "nothing: interrupted"
+    except Exception as error:
+        stats["truncation"] = "nothing: its estimate failed"
+        said = (
+            f"The error of the method itself could not be estimated ({type(error).__name__}: "
+            f"{error}); the result stands. Please report the model and this."
+        )
+        stats["warnings"] = [*(stats.get("warnings") or ()), said]
+        _check.warn(said)
+
+
+def _watching(engine: Any, options: Options) -> contextlib.AbstractContextManager[None]:
+    """Watch over a run; only trajectories end with the timeout."""
+
+    def clock() -> None:
+        if options.runs:
+            out_of_time(options.begin, options.timeout, "preparing it")
+
+    return watching(
+        engine.name,
+        told=options.progress and not options.runs,
+        timeout=options.timeout if options.runs else None,
+        upto="up to " if options.target else "",
+        advice="Set `timeout` or `checkpoint`, or ask for less.",
+        clock=clock,
+    )
 
 
 @_check.called("wf.solve(model, t, {'z': atoms.Jz}, ntraj=1000)")
@@ -223,43 +288,18 @@ def solve(
         FailedTrajectories: more than 1 % of the trajectories became non-finite.
         wf.CheckpointFailed: the checkpoint could not be written; what is done is attached.
     """
-    begin = time.perf_counter()
+    given, begin = dict(locals()), time.perf_counter()
     problem = read_problem(model, tlist, e_ops)
     wanted = truncation_of(truncation)
-    check_outputs(problem)
     engine, why = choose(problem, method)
     if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread
-        checkpoint = every = client = None
-    options = read_options(
-        engine,
-        problem.model,
-        list(problem.named),
-        problem.times,
-        begin=begin,
-        ntraj=ntraj,
-        seed=seed,
-        dt=dt,
-        tol=tol,
-        variance=variance,
-        controls=controls,
-        symmetrize=symmetrize,
-        precision=precision,
-        device=device,
-        threads=threads,
-        target_sem=target_sem,
-        timeout=timeout,
-        keep=keep,
-        start=start,
-        checkpoint=checkpoint,
-        every=every,
-        client=client,
-        progress=progress,
-    )
+        given |= {"checkpoint": None, "every": None, "client": None}
+    options = Options(engine, problem, begin, given)
     check_problem(problem)
     if model.pulses and start is None:  # else earlier ones have acted
         check_pulses(problem.model, problem.times)
     check_treats(engine, problem.model, problem.base)
-    with watching_solve(engine, options):
+    with _watching(engine, options):
         result: Result = engine.run(Task(problem, engine, options), options)
     if why is not None:
         result.stats["why"] = why

@@ -112,7 +112,7 @@ def _evaluator(
 ) -> Callable[[NDArray[Any]], NDArray[np.complex128]]:
     """Values (K, ...) of polynomials at points (n, ...)."""
     number: dict[Leaf, int] = {v: k for k, v in enumerate(variables)}
-    terms = [(k, c, leaves) for k, f in enumerate(polys) for _, leaves, c in f.sorted_terms()]
+    terms = [(k, c, leaves) for k, f in enumerate(polys) for _, leaves, c in f.sorted_terms]
     degree = max((len(leaves) for *_, leaves in terms), default=0)
     where = np.full((degree, len(terms)), len(variables))  # of a one behind the variables
     sums = np.zeros((len(polys), len(terms)), complex)

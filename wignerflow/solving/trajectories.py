@@ -25,6 +25,7 @@ from ..observables import Plan, assemble, batched
 from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
 from ..result import Result
+from ..result.accuracy import diagnose, few_for_derived, missed, negative_noise
 from ..run.bounds import guess, varying
 from ..run.delays import even
 from ..run.driver import Outcome, Prepared, prepare, simulate
@@ -40,7 +41,6 @@ from .columns import Equal, PlanColumns, Symmetrized, equal_members, no_error
 from .options import Options
 from .problem import Problem
 from .provenance import Record, identity
-from .remarks import diagnose, few_for_derived, missed, negative_noise
 
 WORTH = 20_000  # plain trajectories, from which on "auto" tries nets
 
@@ -120,8 +120,8 @@ class Trajectories:
             else:
                 sampling = text.coefficient_times(self._grid(text), sampling)
             self.problem = self.problem.tabulated(sampling)
-        self.record = Record(self.problem, self.method, options, sampling)
-        self.record.facts["symmetrize"] = options.symmetrize
+        facts = {**options.facts, "symmetrize": options.symmetrize}
+        self.record = Record(self.problem, self.method, sampling, facts)
         text = self._lowered()
         if options.target:
             equal = self.symmetrized.equal
@@ -265,7 +265,7 @@ class Trajectories:
         self.record.facts |= {"step": prepared.step, "even": prepared.even}
         if prepared.scheme:
             self.record.facts["scheme"] = prepared.scheme
-        kept = batched(self.problem.plan, self.problem.plan.slots())
+        kept = batched(self.problem.plan)
         if self.symmetrized.equal.some:
             kept = np.union1d(kept, self.symmetrized.equal.changed)
         if self.request.pool is None:  # else it is not this machine that works
@@ -381,7 +381,7 @@ class Trajectories:
     def _deterministic(self, outcome: Outcome) -> Result:
         """The result of a method whose trajectories are all the same."""
         plan, means = self.problem.plan, outcome.samples.at(self.outputs).average()
-        slots = plan.slots()
+        slots = plan.slots
         return Result.from_values(
             self.problem.times,
             plan,
@@ -399,7 +399,7 @@ def _reached(
     plan: Plan, target: Mapping[str, Target], equal: Equal, outputs: NDArray[np.int64]
 ) -> Callable[[Samples], bool]:
     def reached(samples: Samples) -> bool:
-        mean, sem, _ = assemble(plan, equal.samples(samples.at(outputs)), plan.slots())
+        mean, sem, _ = assemble(plan, equal.samples(samples.at(outputs)))
         return worst(target, mean, sem)[1] <= 1
 
     return reached

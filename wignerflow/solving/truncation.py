@@ -23,72 +23,57 @@ call.
 
 from __future__ import annotations
 
-import copy
-import functools
+import contextlib
+import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..estimate import TooLong, within
-from ..exact import populations
-from ..exact.engine import Exact
 from ..method import Method
-from ..model.mode_states import vacuum
-from ..model.model import Jump, LocalJump, Model
-from ..model.states import up
-from ..model.subsystems import Ensemble, Mode
-from ..moments.method import Cumulant
-from ..observables import assemble_exact
 from ..phasespace.cluster_twa import MOST, ClusterTWA
 from ..phasespace.mean_field import MeanField
-from ..phasespace.system import SMALL_NOISE
 from ..result import Result
 from ..result.accuracy import SHARE as WORTH
-from ..result.accuracy import UNSEEN, Errors, Found, apart, distance, scale
-from ..run.automatic import density_elements
+from ..result.accuracy import UNSEEN, Errors, Found, apart, distance, scale, widened
 from .edges import edge_errors
 from .orders import from_orders
-from .problem import Problem, gather, members, read_problem
-from .provenance import read_call
+from .problem import Problem, few_quanta, size_of
 from .sizes import (
-    CERTAIN,
     FIRST,
-    SAMPLED,
+    ORDERS,
+    SAMPLES,
+    SECONDS,
     Deviation,
-    Smaller,
-    deviations,
-    few_quanta,
-    followed,
-    size_of,
-    spelt,
-    unseen_scale,
+    Solve,
+    evidence,
+    exact_means,
+    load,
+    load_for,
+    too_large,
 )
-from .smaller import Whole, parted
 from .starts import from_starts
 
 LARGE = 1000  # emitters or quanta, from which classical fluctuations say most of mean field
-SECONDS = 0.3  # of the processor, for an estimate
 SHARE = 0.3  # of the time of 10,000 trajectories, if that is more
 FULL = 60.0  # with truncation="full"
-FEW, MANY = 512, 20_000  # trajectories of a smaller model
-POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
-PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
-SHORTER = 4.0  # steps of a smaller model, than those of a run by the scheme for small noise
-SAMPLES = 801  # of a coefficient of time
 PILOT = 2000  # trajectories of clusters of another size, at most
 KEPT = 64  # answers for smaller models
-RTOL = 1e-6
-#: References: density matrices, p(J, M) of ensembles, higher orders.
-DENSE, POPULATED, ORDERS = REFERENCES = ("density matrices", "populations", "orders")
+POWER = 1.0  # with which an error falls with the size, at most
+FEWEST = 2  # emitters or quanta, from which errors follow a power at all
+TRUSTED, LEAST = 8, 0.5  # a size from which on a power is as it was found, and below it at least
+#: What estimates from smaller models are multiplied by, so that true errors stay below: chosen on
+#: the families of the atlas that are not held out. Of methods with sampling errors, which hide
+#: small ones; of others.
+SAMPLED, CERTAIN = 2.0, 3.0
+MISSED = 0.5  # of an observable's scale: a method that finds less misses it
 
-Solve = Callable[..., Result]
-_answers: dict[str, Deviation] = {}
+_answers: dict[Any, list[Deviation]] = {}
 
 
 def budget(result: Result, full: bool) -> float:
@@ -120,16 +105,18 @@ def estimate(
         if result.stats.get("edge"):
             return edge_errors(problem, result), "the populations at the edges of modes"
         return {n: np.zeros(v.shape) for n, v in result.expect.items()}, "none: the method is exact"
-    load(POPULATED if populations.refuses(problem.model) is None else DENSE)
-    until = time.process_time() + seconds
     full = seconds >= FULL
-    if direct:
-        exact = _exact(problem, until, full)
+    kept = _kept(problem, method, result.dt, full)
+    if not kept:
+        load_for(problem.model)
+    until = time.process_time() + seconds
+    if direct and not too_large(problem.model, seconds):
+        exact = exact_means(problem, until, full)
         if exact is not None:
             return apart(result, exact), "the exact solution"
 
     def smaller(end: float) -> Found | None:
-        return _from_smaller(problem, method, result, end, full, solve)
+        return _from_smaller(problem, method, result, end, full, solve, kept)
 
     def orders(end: float) -> Found | None:
         return from_orders(problem, method, result, end, full)
@@ -194,10 +181,18 @@ def _from_clusters(
 
 
 def _from_smaller(
-    problem: Problem, method: Method, result: Result, until: float, full: bool, solve: Solve
+    problem: Problem,
+    method: Method,
+    result: Result,
+    until: float,
+    full: bool,
+    solve: Solve,
+    kept: list[Deviation],
 ) -> Found | None:
-    found = evidence(problem, method, result, until, full, solve)
-    if not found:
+    """From deviations at smaller sizes; ``kept`` are those of an earlier call, and of this one."""
+    if len(kept) < 2:
+        kept[:] = evidence(problem, method, result, until, full, solve, kept)
+    if not (found := kept):
         return None
     out, unsure = {}, set()
     factor = SAMPLED if method.stochastic else CERTAIN
@@ -218,135 +213,96 @@ def _from_smaller(
     return Found(out, basis, frozenset(unsure))
 
 
-def load(*references: str) -> None:
-    """Load references and compile their loops: once, and not in the time of an estimate."""
-    for reference in references:
-        _load(reference)
+def _kept(problem: Problem, method: Method, dt: float | None, full: bool) -> list[Deviation]:
+    """What earlier calls found for smaller models: a list that is kept, if the call can be told.
 
-
-@functools.cache
-def _load(reference: str) -> None:
-    mode, atoms = Mode(name="m", cutoff=2), Ensemble(2, name="atoms")
-    lossy = Model(mode.n, [Jump(mode.a, 1.0)], initial={mode: vacuum})
-    pumped = Model(jumps=[Jump(atoms.Jm, 1.0), LocalJump(atoms.sp, 1.0)], initial={atoms: up})
-    if reference == DENSE:
-        Exact().solve(lossy, [0.0, 1.0], {"n": mode.n})
-    elif reference == POPULATED:
-        Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
-    else:
-        Cumulant(3).solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
-
-
-def _exact(problem: Problem, until: float, full: bool) -> dict[str, NDArray] | None:
-    populated = populations.refuses(problem.model) is None
-    load(POPULATED if populated else DENSE)  # a smaller model may ask another one
-    left = until - time.process_time()
-    if populated:
-        if size_of(problem.model) > POPULATIONS * np.sqrt(max(left, SECONDS) / SECONDS):
-            return None
-    elif density_elements(problem.model, guess=True) * PER_ELEMENT > left:
-        return None
-    return _solved(problem, Exact(rtol=RTOL), until, full)
-
-
-def _solved(problem: Problem, method: Any, until: float, full: bool) -> dict[str, NDArray] | None:
-    """Means of a deterministic method, or None where it refuses or takes too long."""
-    if method.refuses(problem.model, problem.base) is not None:
-        return None
+    It is told by the content of model, observables and method; subsystems go by their places.
+    """
+    model, times = problem.model, problem.times
+    if model.links or not problem.plan.known:
+        return []
+    dense = np.linspace(times[0], times[-1], SAMPLES)
+    marks: dict[Any, Any] = {c: ("coefficient", told(c(dense), {})) for c in model.coefficients}
+    for k, sub in enumerate(model.subsystems):
+        marks |= {sub: k, sub.order: k}
+    things = [
+        (sub.kind, model.names[sub], sub.count, repr(sub.parameters()), states)
+        for sub, states in model.initial.items()
+    ]
+    jumps = [(type(j), vars(j.op), j.rate, getattr(j, "matrix", None)) for j in model.jumps]
+    pulses = [(p.time, p.angle, p.op.terms) for p in model.pulses]
+    how = type(method), vars(method), times, json.dumps(problem.plan.to_dict()), dt, full
     try:
-        with within(until, full):
-            solution = method.solve(problem.model, problem.times, members(problem.base))
-    except (TooLong, ValueError, MemoryError, ArithmeticError):
-        return None
-    means = {k: np.asarray(v) for k, v in gather(problem.base, solution.expect).items()}
-    if not all(np.all(np.isfinite(v)) for v in means.values()):
-        return None
-    return dict(assemble_exact(problem.plan, means)[0])
-
-
-# ---------------------------------------------------------------- smaller models
-
-
-def evidence(
-    problem: Problem,
-    method: Method,
-    result: Result,
-    until: float,
-    full: bool,
-    solve: Solve,
-) -> list[Deviation]:
-    """Deviations at up to two smaller sizes, the larger first."""
-    times = problem.times
-    dense = np.union1d(times, np.linspace(times[0], times[-1], SAMPLES))
-    named, whole = parted(problem.named)
-    if getattr(method, "scheme", "") == SMALL_NOISE:  # which it is not in a smaller model
-        method = copy.copy(method)
-        method.scheme = "auto"  # type: ignore[attr-defined]
-    shared = len(named) == len(problem.named)  # what is found can be kept
-
-    def judged(small: Smaller, end: float) -> Deviation | None:
-        return _deviation(small, whole, shared, problem, result, end, full, solve)
-
-    return deviations(problem.model, named, method, dense, until, judged)
-
-
-def _deviation(
-    small: Smaller,
-    whole: Whole,
-    shared: bool,
-    problem: Problem,
-    result: Result,
-    until: float,
-    full: bool,
-    solve: Solve,
-) -> Deviation | None:
-    left = until - time.process_time()
-    if left <= 0:
-        return None
-    ntraj = 0
-    if result.ntraj:
-        each = float(result.stats.get("run_time", 0.0)) / result.ntraj
-        each *= small.size / small.whole if small.shorter else 1.0
-        ntraj = int(min(MANY, 0.5 * left / max(each, 1e-9)))
-        if ntraj < FEW and not full:
-            return None
-        ntraj = max(FEW, 1 << (ntraj.bit_length() - 1))
-    key = json.dumps(
-        [small.call, problem.times.tolist(), result.dt, full], sort_keys=True, default=str
-    )
-    if shared and key in _answers:
-        return replace(_answers[key], at=small)
-    try:
-        model, parts, method = read_call(small.call)
-        ops = whole(parts)
-        if populations.refuses(model) is not None:
-            if density_elements(model, guess=True) * PER_ELEMENT > left / 2:
-                return None
-        exact = _exact(read_problem(model, problem.times, ops), until, full)
-        if exact is None:
-            return None
-        options: dict[str, Any] = {}
-        if ntraj:
-            dt = result.dt
-            if dt is not None and result.stats.get("scheme") == SMALL_NOISE:
-                dt /= SHORTER
-            options = {"ntraj": ntraj, "seed": 1, "dt": dt}
-        with within(np.inf, full, result.stats.get("lanes") if small.shorter else None):
-            run = solve(
-                model, problem.times, e_ops=ops, method=method, truncation=False, progress=False,
-                **options,
-            )  # fmt: skip
-    except (TooLong, ValueError, RuntimeError, ArithmeticError):
-        return None
-    values, noise, scales = apart(run, exact, UNSEEN), {}, {}
-    for name, error in values.items():
-        unit = scale(np.asarray(exact[name]))
-        scales[name] = unit, scale(np.asarray(run.expect[name]))
-        values[name] = error / unit if unit > 0 else np.zeros(error.shape)
-        noise[name] = np.abs(run.sem[name]) / unit if unit > 0 else np.zeros(error.shape)
-    found = Deviation(small, values, noise, scales)
-    if shared:
-        while len(_answers) >= KEPT:
+        key = told([things, model.H.terms, jumps, pulses, how], marks)
+        if key not in _answers and len(_answers) >= KEPT:
             _answers.pop(next(iter(_answers)))
-        _answers[key] = found
-    return found
+        return _answers.setdefault(key, [])
+    except TypeError:  # an option of the method that has no content
+        return []
+
+
+def told(part: Any, marks: Mapping[Any, Any]) -> Any:
+    """Hashable content, with ``marks`` in the place of what has them."""
+    if isinstance(part, np.ndarray):
+        return part.shape, part.dtype.str, told(part.tobytes(), marks)
+    if isinstance(part, bytes):
+        return hashlib.sha256(part).digest()
+    if isinstance(part, dict):
+        part = list(part.items())
+    with contextlib.suppress(TypeError):  # what holds arrays has no mark
+        if part in marks:
+            return marks[part]
+    return tuple(told(x, marks) for x in part) if isinstance(part, (tuple, list)) else part
+
+
+def followed(found: list[Deviation], name: str) -> NDArray[np.float64]:
+    """The deviation of an observable at the whole size in units of its scale, from smaller sizes.
+
+    One of a method without sampling that misses most of an observable need not fall: mean field may
+    stay where it starts at every size.
+    """
+    errors = [float(np.sqrt(np.mean(d.values[name] ** 2))) for d in found]
+    noise = max(float(np.sqrt(np.mean(d.noise[name] ** 2))) for d in found)
+    seen = errors if errors[0] > noise else errors[:1]
+    error = widened(found[0].values[name])
+    if noise == 0 and error.max(initial=0.0) > MISSED:
+        return error
+    return error * fall(found, seen)
+
+
+def unseen_scale(found: list[Deviation], name: str) -> float:
+    """The scale of an observable of which a method misses most: n of a laser that stays dark.
+
+    As a power of the size, the one between two sizes, or 1; zero where a method sees its scale.
+    """
+    exact, own = found[0].scales[name]
+    if own > MISSED * exact:
+        return 0.0
+    power = 1.0
+    if len(found) == 2 and found[1].scales[name][0] > 0:
+        ratio = exact / found[1].scales[name][0]
+        power = float(np.log(ratio) / np.log(found[0].at.size / found[1].at.size))
+    return float(exact * (found[0].at.whole / found[0].at.size) ** np.clip(power, 0.0, 2.0))
+
+
+def fall(found: list[Deviation], errors: list[float]) -> float:
+    """By how much an error at the first of two sizes falls up to the whole one.
+
+    As a power of the size between 0 and 1, the one between both where each has an error. Between a
+    few emitters and fewer the error may rise before it falls: there the power is at least 1/2. From
+    a few quanta on there is no telling.
+    """
+    first = found[0].at
+    if first.size < FEWEST or not first.falls:
+        return 1.0
+    power = POWER
+    if len(errors) == 2 and min(errors) > 0:
+        power = float(np.log(errors[1] / errors[0]) / np.log(first.size / found[1].at.size))
+    least = 0.0 if first.size >= TRUSTED else LEAST
+    return float((first.size / first.whole) ** np.clip(power, least, POWER))
+
+
+def spelt(found: list[Deviation], what: str) -> str:
+    """What an estimate rests on."""
+    sizes = " and ".join(f"{d.at.size:g}" for d in found)
+    return f"{what} at sizes {sizes}, continued to {found[0].at.whole:g}"

@@ -16,14 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, overload
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import _check
-from ..normal import Site
+from ..normal import on_site
 from ..numerals import power_text, runs
-from ..operators import ArrayOp, LocalOp, Op, member_index
+from ..operators import ArrayOp, Op, member_index
 from ..states import BlochState
 from ..words import Algebra
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from typing_extensions import TypeVar
+
+    from .ensemble import LocalOp
 
     #: Operator of a subsystem: ``Op`` of a single one, ``ArrayOp`` of an array.
     O = TypeVar("O", default=Any)
@@ -87,6 +90,19 @@ class LocalWord:
 # process is never taken for one that was made there.
 _serial = itertools.count()
 _PROCESS = secrets.randbits(31) << 32
+#: What lives here, by that number: one that comes back is the one that left.
+_living: WeakValueDictionary[int, Subsystem[Any]] = WeakValueDictionary()
+
+
+def _again(kind: type[Subsystem[O]], state: dict[str, Any]) -> Subsystem[O]:
+    """A subsystem that arrives from elsewhere, or from here."""
+    if (known := _living.get(state["uid"])) is not None:
+        return known
+    new = object.__new__(kind)
+    vars(new).update(state)
+    _living[new.uid] = new
+    return new
+
 
 MAX_COUNT = 10_000_000
 SAME_NAME = "It is another subsystem of that name: make each once, and use that object throughout."
@@ -99,6 +115,8 @@ def natural(name: str) -> tuple[str | int, ...]:
 
 class Subsystem(ABC, Generic[O]):
     """Base of all subsystems: a name, a kind, and ``count`` members (None for a single one).
+
+    Each is itself alone: no copy of it exists, and none is made by pickling.
 
     ``sub[m]`` of an array gives a view whose operators act on member ``m``. Operators are of type
     O: ``Op`` of a single subsystem, ``ArrayOp`` of an array.
@@ -157,6 +175,7 @@ class Subsystem(ABC, Generic[O]):
 
     def __init__(self, name: str | None, count: int | None):
         self.uid = _PROCESS + next(_serial)
+        _living[self.uid] = self
         #: Given by the user, or the kind; a model tells several unnamed ones apart, see ``naming``.
         self.name = self.kind if name is None else name
         self.unnamed = name is None
@@ -170,11 +189,8 @@ class Subsystem(ABC, Generic[O]):
         self.count = None if count is None else _check.integer("count", count, 1)
         if self.count is not None and self.count > MAX_COUNT:
             _check.fail("count", f"be at most {MAX_COUNT}", count)
-
-    @property
-    def size(self) -> int:
-        """Number of members (1 for a single subsystem)."""
-        return 1 if self.count is None else self.count
+        #: Number of members (1 for a single subsystem).
+        self.size = self.count or 1
 
     def _per_member(
         self, argument: str, value: Any, minimum: float, step: float
@@ -208,11 +224,8 @@ class Subsystem(ABC, Generic[O]):
             _check.fail(argument, need, _check.Note(f"an array of shape {raw.shape}"))
         return np.broadcast_to(raw, (self.size,)).copy()
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Subsystem) and self.uid == other.uid
-
-    def __hash__(self) -> int:
-        return hash(self.uid)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), vars(self))
 
     def __copy__(self) -> Self:
         return self
@@ -231,7 +244,7 @@ class Subsystem(ABC, Generic[O]):
         return made  # type: ignore[no-any-return]
 
     def _of_member(self, combination: dict[str, complex], m: int) -> Op:
-        return Op({((), (Site(self, m, w),)): c for w, c in combination.items()})
+        return Op(on_site(self, m, combination))
 
     if not TYPE_CHECKING:  # editors know what is declared
 
@@ -356,9 +369,6 @@ class Member:
     def _operator(self, combination: dict[str, complex]) -> Op:
         made: Op = self.sub._of_member(combination, self.m)
         return made
-
-    def _local(self, c: list[complex]) -> LocalOp:
-        return LocalOp(self.sub, c, self.m)
 
     if not TYPE_CHECKING:  # editors know what is declared
 
