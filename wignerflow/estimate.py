@@ -123,17 +123,18 @@ class TooLong(BaseException):
     """Ends work that whoever listens has no more time for."""
 
 
-_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+#: Who hears estimates.
+LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Let ``listener`` hear every estimate made inside; it may raise."""
-    token = _LISTENER.set(listener)
+    token = LISTENER.set(listener)
     try:
         yield
     finally:
-        _LISTENER.reset(token)
+        LISTENER.reset(token)
 
 
 @contextlib.contextmanager
@@ -153,15 +154,10 @@ def within(until: float, compiles: bool, lanes: int | None = None) -> Iterator[N
         yield
 
 
-def heard_by() -> Listener | None:
-    """Who listens."""
-    return _LISTENER.get()
-
-
 @contextlib.contextmanager
 def repeated(number: float) -> Iterator[None]:
     """Let every estimate made inside be that of so many alike."""
-    listener = _LISTENER.get()
+    listener = LISTENER.get()
     if listener is None:
         yield
         return
@@ -181,7 +177,7 @@ def announce(seconds: float, need: float, what: str, remedy: str) -> None:
         Beyond: more memory than this machine has.
     """
     check_memory(need, what[:1].upper() + what[1:], remedy)
-    listener = _LISTENER.get()
+    listener = LISTENER.get()
     if listener is not None:
         listener.hear(Estimate(seconds, need, what))
 
@@ -214,7 +210,7 @@ def check_time(done: float = 0.0, total: float = 0.0) -> None:
     Raises:
         TooLong: the time is up.
     """
-    listener = _LISTENER.get()
+    listener = LISTENER.get()
     if listener is None:
         return
     if listener.until < math.inf and time.process_time() > listener.until:
@@ -224,7 +220,7 @@ def check_time(done: float = 0.0, total: float = 0.0) -> None:
 
 def tell(done: float, total: float) -> None:
     """Say how far the work has come."""
-    listener = _LISTENER.get()
+    listener = LISTENER.get()
     if listener is not None and listener.watch is not None:
         listener.watch(done, total, "")
 
@@ -232,7 +228,7 @@ def tell(done: float, total: float) -> None:
 @contextlib.contextmanager
 def part(what: str, number: int = 0, of: int = 1) -> Iterator[None]:
     """Let what is done inside count as part ``number`` of so many alike, called ``what``."""
-    listener = _LISTENER.get()
+    listener = LISTENER.get()
     watch = None if listener is None else listener.watch
     if listener is None or watch is None:
         yield

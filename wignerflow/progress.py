@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _check
-from .estimate import LONG, MINUTE, Estimate, Listener, heard_by, listening
+from .estimate import LONG, MINUTE, Estimate, Listener, LISTENER, listening
 from .observables import Plan, assemble
 from .run.statistics import Samples
 from .run.stopping import Target, relative, worst
@@ -229,7 +229,7 @@ def watching(
         advice: what else to do, in a sentence.
         clock: is called now and then, and may give up.
     """
-    outer = heard_by()
+    outer = LISTENER.get()
     limit = math.inf if timeout is None else timeout
     if outer is not None:
         hear = outer.hear

@@ -41,7 +41,7 @@ def test_steps_are_tabulated_together_as_one_by_one(op, monkeypatch):
     local = KernelText(system, []).local
     starts, lengths = np.linspace(0, 1, 7), np.linspace(0.01, 0.2, 7)
     monkeypatch.setattr(local_module, "TOGETHER", 6)  # two steps
-    table = local.table(0, starts, lengths, 2, True)
+    table = local._table(0, starts, lengths, 2, True)
     for t, h, row in zip(starts, lengths, table, strict=True):
         alone = local.rows(0, local_module.Interval(t, h, 2), True)
         np.testing.assert_allclose(row, alone, rtol=1e-13, atol=1e-14)

@@ -11,7 +11,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from .._version import __version__
-from ..estimate import TooLong, compiling, duration, heard_by
+from ..estimate import LISTENER, TooLong, compiling, duration
 from . import cache, lower, targets
 from .targets import Loaded, Target
 
@@ -87,7 +87,7 @@ def object_code(text: str, target: Target, entry: str = ENTRY) -> bytes:
     key = digest(text, target, entry)
     code = cache.load(key)
     if code is None:
-        listener = heard_by()
+        listener = LISTENER.get()
         if listener is not None and not listener.compiles:
             raise TooLong
         code = compiled(text, target, entry)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler import build, targets
-from ..estimate import check_memory, heard_by
+from ..estimate import LISTENER, check_memory
 from . import rng
 from .grid import Grid
 from .means import settle
@@ -36,7 +36,7 @@ def cpu_target() -> str:
 
 def lanes_for(text: KernelText) -> int:
     """Trajectories per block: few where there is but one, without noise."""
-    listener = heard_by()
+    listener = LISTENER.get()
     if listener is not None and listener.lanes is not None:
         return listener.lanes
     many = text.system.noise and text.layout.state_slots <= MANY_LANES_SLOTS
@@ -106,7 +106,7 @@ class CpuKernel:
         moments: bool = True,
     ):
         self.compile_seconds = 0.0
-        if means:  # False in the run that finds them
+        if means and text.shared:  # False in the run that finds them
             make = functools.partial(self._pilot, text, single, lanes)
             self.compile_seconds = settle(text, grid, start, make, Grid.make)
         self.lanes = lanes_for(text) if lanes is None else lanes
@@ -114,9 +114,10 @@ class CpuKernel:
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
         layout = text.layout
         self.state_slots, self.scratch = layout.state_slots, len(layout.scratch)
-        self.wide_slots, self.channels = text.wide_slots(grid), text.channels_total
+        self.wide_slots, self.channels = text.wide_slots, text.channels_total
         self.noise = 1.0 if text.system.noise else 0.0
         if text.links.active:
+            self.wide_slots += text.links.wide(grid.lengths)
             rings = float(self.wide_slots) * self.lanes * np.dtype(self.dtype).itemsize
             remedy = "ask for shorter delays of links, or longer steps"
             check_memory(rings, "Light under way on links", remedy)
@@ -126,10 +127,11 @@ class CpuKernel:
         self.batched, self.moments = batched, moments
         self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
         #: Slots of light under way on links: where a run finds it, and where it leaves it.
-        begin, end = (
-            text.links.under_way(grid.lengths, self.o, n) for n in (0, int(grid.nsteps.sum()))
-        )
-        self.under_way = begin, end
+        self.under_way: tuple[NDArray[np.int64], ...] = ()
+        if text.links.active:
+            self.under_way = tuple(
+                text.links.under_way(grid.lengths, self.o, n) for n in (0, int(grid.nsteps.sum()))
+            )
         self.full = self.start is not None and self.start.shape[1] > self.state_slots
         if self.full:
             text.links.fill(self.o)
@@ -188,7 +190,7 @@ class CpuKernel:
         is used again and again.
         """
         start = time.perf_counter()
-        if self.under_way[0].size and (keep or self.full):
+        if self.under_way and (keep or self.full):
             some = [self._carrying(first + c, ntraj, seed, keep, draws) for c in range(chunks)]
             out = Chunks.joined(some)
         else:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler.lower.language import tree_of
-from .text import Parameters
+from .text import Parameters, index_of
 
 WORDS = 2**32
 
@@ -125,7 +125,7 @@ class Draws:
             else:
                 begin = self._free(key, taken)
             if key in self._alone:
-                self.parameters.assign(self._alone[key], begin)
+                self.parameters.integers[index_of(self._alone[key])] = begin
             else:
                 numbers, at = self._places[key]
                 numbers[at : at + size] = begin + np.arange(size)

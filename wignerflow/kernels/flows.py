@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import LocalStep, ModeStep
+from .grid import distinct
 from .layout import Layout
 from .local import Interval, exponential, generator, is_axial
-from .oscillators import distinct, is_round
-from .text import ROW, Parameters
+from .oscillators import is_round
+from .text import ROW, Values, table_values
 
 AXIAL, ROUND, GENERAL = "axial", "round", "general"
 
@@ -77,13 +78,14 @@ class Flows:
         flat = [x.reshape(len(E), -1) for x in (E, phi, d)]
         return np.concatenate(flat[: 3 if k in self.spins else 2], axis=1)
 
-    def fill(self, parameters: Parameters, lengths: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Put the tables of half steps among the parameters; the row of every step."""
+    def tables(self, lengths: NDArray[np.float64]) -> tuple[Values, NDArray[np.int64]]:
+        """The tables of half steps, and the row of every step."""
+        values: Values = {}
         steps, rows = distinct(lengths)
         for k, names in self.slots.items():
             table = np.stack([self.rows(k, h / 2) for h in steps.tolist()])
-            parameters.assign_members(names, table)
-        return rows
+            values |= table_values(names, table)
+        return values, rows
 
     # -- text -----------------------------------------------------------------------------------
 

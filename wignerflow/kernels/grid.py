@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +15,28 @@ PANELS, MAX_PANELS = 1024, 8  # of all steps and of one, in which time coefficie
 
 @dataclass
 class Grid:
-    """The step grid of a run: step counts and lengths per output interval."""
+    """The step grid of a run: step counts and lengths per output interval.
+
+    Attributes:
+        nsteps: steps of every interval.
+        hs: their lengths.
+        times: where every step starts.
+        lengths: of every step.
+        records: where output intervals begin, and where the last one ends.
+        panels: in how many of them time coefficients are averaged over a step: more over a few.
+    """
 
     nsteps: NDArray[np.int64]
     hs: NDArray[np.float64]
-    times: NDArray[np.float64]  # start of every step
-    lengths: NDArray[np.float64]  # length of every step
+    times: NDArray[np.float64]
+    lengths: NDArray[np.float64]
+    records: NDArray[np.float64] = field(init=False)
+    panels: int = field(init=False)
 
-    @property
-    def records(self) -> NDArray[np.float64]:
-        """Where output intervals begin, and where the last one ends."""
+    def __post_init__(self) -> None:
         first = np.cumsum([0, *self.nsteps[:-1]])
-        return np.append(self.times[first], self.times[-1] + self.lengths[-1])
-
-    @property
-    def panels(self) -> int:
-        """In how many panels time coefficients are averaged over a step: more over a few steps."""
-        return max(1, min(MAX_PANELS, PANELS // max(1, self.times.size)))
+        self.records = np.append(self.times[first], self.times[-1] + self.lengths[-1])
+        self.panels = max(1, min(MAX_PANELS, PANELS // max(1, self.times.size)))
 
     @staticmethod
     def count(tlist: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
@@ -68,3 +73,9 @@ class Grid:
         hs = gaps / nsteps
         starts = [t + h * np.arange(n) for t, h, n in zip(tlist[:-1], hs, nsteps, strict=True)]
         return Grid(nsteps, hs, np.concatenate(starts), np.repeat(hs, nsteps))
+
+
+def distinct(lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Lengths that differ by more than the rounding of output times, and which is which."""
+    logarithm, rows = np.unique(np.round(np.log(lengths), 12), return_inverse=True)
+    return np.exp(logarithm), np.asarray(rows, np.int64)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import LocalStep
+from .grid import distinct
 from .layout import Layout
 from .local import (
     CLIP_TOLERANCE,
@@ -32,9 +33,9 @@ from .local import (
     generator,
     step_moments,
 )
-from .oscillators import distinct, factor, is_round
+from .oscillators import factor, is_round
 from .rng import LOCAL
-from .text import Lines, Parameters, fill
+from .text import Lines, Values, fill, table_values
 
 
 def balanced(M: NDArray[np.float64], C: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,15 +131,14 @@ class Kicks(LocalPrinter):
 
     # -- tables ---------------------------------------------------------------------------------
 
-    def fill_kicks(
+    def kick_tables(
         self,
-        parameters: Parameters,
         lengths: NDArray[np.float64],
         ends: NDArray[np.bool_],
         steps: NDArray[np.float64],
         on: bool,
-    ) -> NDArray[np.int64]:
-        """Put the tables of kicks among the parameters; the row of every kick between steps.
+    ) -> tuple[Values, NDArray[np.int64]]:
+        """The tables of kicks, and the row of every kick between steps.
 
         ``lengths`` are times whose noise a kick holds, ``ends`` those at the ends of an output
         interval, which have a step on one side only; ``steps`` are lengths of steps.
@@ -148,18 +148,19 @@ class Kicks(LocalPrinter):
         # (step, how often its first kick, time)
         between = ((float(np.exp(a)), bool(b)) for a, b in kinds)
         kicks = [(t * (6 if end else 3), 1.0 if end else 2.0, t) for t, end in between]
-        parameters.assign(self.middle, len(kicks))
+        values: Values = {self.middle: len(kicks)}
         kicks += [(h, 4.0, h * 2 / 3) for h in distinct(steps)[0].tolist()]
-        parameters.assign_array(self.root, np.sqrt([t for _, _, t in kicks]) * float(on))
+        values[self.root] = np.sqrt([t for _, _, t in kicks]) * float(on)
         for k, step in self.spins.items():
             table = [local_kick(step, self.axial[k], h, share, on) for h, share, _ in kicks]
-            parameters.assign_members(self.slots[k], np.stack(table))
+            values |= table_values(self.slots[k], np.stack(table))
         for k, mode in self.modes.items():
             A = np.asarray(sum(part for part, _ in mode.parts.values()), float)
             D = np.asarray(sum(part for _, part in mode.parts.values()), float) * float(on)
             numbers = np.stack([mode_kick(A, D, h, share) for h, share, _ in kicks])
-            parameters.assign_members(self.mode_slots[k], numbers[..., : 1 if self.round[k] else 3])
-        return np.asarray(rows.ravel(), np.int64)
+            used = numbers[..., : 1 if self.round[k] else 3]
+            values |= table_values(self.mode_slots[k], used)
+        return values, np.asarray(rows.ravel(), np.int64)
 
     # -- text -----------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from .. import _check
 from ..phasespace.channels import Channel, LinkSpec, MemberChannel, Port
 from .layout import Layout
 from .rng import DYNAMICS
-from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Parameters, Prologue, fill
+from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Prologue, Values, fill, index_of
 
 #: Numbers of a field: w_0, w_1, and with records those of its vacuum part and its ordering term.
 PLAIN, RECORDED = 2, 5
@@ -242,19 +242,14 @@ class Links:
 
     def wide(self, lengths: NDArray[np.float64]) -> int:
         """Slots of the buffers."""
-        return self._rooms(self.steps(lengths)[0])[2] if self.active else 0
+        return self._rooms(self.steps(lengths)[0])[2]
 
-    def fill_tables(self, parameters: Parameters, lengths: NDArray[np.float64], start: int) -> None:
+    def tables(self, lengths: NDArray[np.float64], start: int) -> Values:
         """Lengths, places and filters for a step grid; buffers begin at slot ``start``."""
-        if not self.active:
-            return
         whole, alpha = self.steps(lengths)
         first, apart, _ = self._rooms(whole)
-        parameters.assign_indices(self.lengths, whole)
-        parameters.assign_indices(self.offsets, first)
-        parameters.assign_indices(self.strides, apart)
-        parameters.assign(self.start, start)
-        parameters.assign_array(self.alpha, alpha)
+        integers: Values = {self.lengths: whole, self.offsets: first, self.strides: apart}
+        return integers | {self.start: start, self.alpha: alpha}
 
     # -- states ----------------------------------------------------------------------------------
 
@@ -262,8 +257,6 @@ class Links:
         self, lengths: NDArray[np.float64], o: NDArray[np.int64], steps: int
     ) -> NDArray[np.int64]:
         """Slots of what is under way after so many steps: of rings from old to new, of filters."""
-        if not self.active:
-            return np.zeros(0, np.int64)
         whole, alpha = self.steps(lengths)
         first, apart, _ = self._rooms(whole)
         rings = [
@@ -272,7 +265,7 @@ class Links:
             for at, far, d in zip(first, apart, whole, strict=True)
         ]  # fmt: skip
         parts = 4 if self.taps else 2
-        filters = int(o[_number(self.filter)]) + np.arange(parts * alpha.size)
+        filters = int(o[index_of(self.filter)]) + np.arange(parts * alpha.size)
         return np.concatenate([*(ring.ravel() for ring in rings), filters])
 
     def energy(
@@ -302,12 +295,7 @@ class Links:
 
     def fill(self, o: NDArray[np.int64]) -> None:
         """Let a run start with full buffers."""
-        o[_number(self.past)] = FULL
-
-
-def _number(name: str) -> int:
-    """Of an integer parameter by its name in the text."""
-    return int(name[2:-1])
+        o[index_of(self.past)] = FULL
 
 
 def delays_in_steps(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from ..model.coefficients import Coef
 from ..phasespace.system import LocalStep, MatrixStep
 from .capped import SMALL, clamp
+from .grid import distinct
 from .layout import Layout
 from .matrix_local import MatrixLocal
 from .matrix_low import MatrixLow
 from .rng import LOCAL
-from .text import LANE_LOOP, Lines, fill, fill_one
+from .text import LANE_LOOP, Lines, Values, fill, fill_one, table_values
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
 TOGETHER = 10_000  # rows, times members, that are made at a time
@@ -155,7 +156,21 @@ class LocalPrinter:
         own = draws.first(LOCAL, block.name, block.size)
         return own, draws.first(LOCAL, f"{block.name}\0third", (block.size + 1) // 2)
 
-    def table(
+    def tables(
+        self, starts: NDArray[np.float64], lengths: NDArray[np.float64], panels: int, noise: bool
+    ) -> tuple[Values, NDArray[np.int64]]:
+        """The tables for local steps, and the row of each."""
+        if all(is_constant(step) for step in self.steps.values()):
+            lengths, rows = distinct(lengths)
+            starts = np.zeros_like(lengths)
+        else:
+            rows = np.arange(lengths.size)
+        values: Values = {}
+        for k, names in self.slots.items():
+            values |= table_values(names, self._table(k, starts, lengths, panels, noise))
+        return values, rows.astype(np.int64)
+
+    def _table(
         self,
         k: int,
         starts: NDArray[np.float64],

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimate import check_time
-from ..phasespace.system import MatrixStep, Mean
+from ..phasespace.system import Mean
 from .pulses import turned
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ def settle(
     times and a largest step.
     """
     compiling = 0.0
-    steps = [s for s in text.system.local if isinstance(s, MatrixStep) and s.shared is not None]
+    steps = text.shared
     means = [s.shared for s in steps if s.shared is not None]
-    if not means:
-        return compiling
     first = means[0]
     key = None if start is None else start.tobytes()
     end = float(grid.times[-1] + grid.lengths[-1])

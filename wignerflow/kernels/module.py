@@ -16,6 +16,7 @@ from ..phasespace.system import (
     MATRIX,
     MODE,
     SMALL_NOISE,
+    MatrixStep,
     PhaseSpaceSystem,
 )
 from . import dense, rng
@@ -27,13 +28,13 @@ from .kicks import Kicks
 from .layout import Layout, Loops
 from .linear_part import take_linear
 from .links import Links
-from .local import LocalPrinter, is_constant
+from .local import LocalPrinter
 from .observe import ObservePrinter, Readout, channel_count
 from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal
 from .small_noise import SmallNoisePrinter, suits
 from .splitting import StepPrinter
-from .text import HIGH, ROW, STRIDE, Parameters, Prologue
+from .text import HIGH, ROW, STRIDE, Prologue, Values, index_of
 
 FAR = 2**62 - 1  # see Layout.member_index
 
@@ -219,7 +220,8 @@ class KernelText:
         self.rests = self.rests and not system.pulses
         #: Tables of collective steps: of modes, or of all that a block does by itself.
         self.flows = printer.flows if isinstance(printer, SmallNoisePrinter) else None
-        self.modes = printer.modes if isinstance(printer, StepPrinter) else None
+        modes = printer.modes if isinstance(printer, StepPrinter) else None
+        self.modes = modes if modes is not None and modes.steps else None
         if isinstance(printer, ExplicitPrinter):
             self.links = Links(self.layout, Prologue(self.layout.parameters))
         else:
@@ -231,6 +233,11 @@ class KernelText:
             observer.source(),
         ]
         self.layout.draws.settle(dense=given)
+        #: Slots of the array scratch, before the buffers of links.
+        self.wide_slots = max(1, self.layout.wide_slots)
+        #: Steps whose noise is made from means over trajectories.
+        steps = (s for s in system.local if isinstance(s, MatrixStep))
+        self.shared = [s for s in steps if s.shared is not None]
         self.functions = "\n\n\n".join(parts) + "\n"
         if system.increments == "three-point":  # in steps; initial states have keys k0, k1
             self.functions = three_point(self.functions)
@@ -239,6 +246,8 @@ class KernelText:
             self.functions = from_table(self.functions, self._place)
         self.channels = channel_count(readouts)
         self.diagnostic = bool(observer.ensembles or observer.lengths)
+        #: Real channels including the diagnostic one.
+        self.channels_total = self.channels + self.diagnostic
         #: The diagnostic channel sums squared lengths (else it is the share of short spins).
         self.measures_length = bool(observer.lengths)
         #: Places per trajectory and step where a negative diffusion would be clipped and counted.
@@ -284,11 +293,6 @@ class KernelText:
         return 2 if self.flows is not None else 1
 
     @property
-    def channels_total(self) -> int:
-        """Real channels including the diagnostic one."""
-        return self.channels + (1 if self.diagnostic else 0)
-
-    @property
     def variables(self) -> tuple[str, ...]:
         """Names of the state variables, in the order in which they are stored."""
         names = []
@@ -314,20 +318,21 @@ class KernelText:
         ``started``: pulses at the begin of the run have acted before it.
         """
         self._check_rates(grid)
-        parameters = self.layout.parameters.copy()
+        own: Values = {}
         steps = np.zeros(1, np.int64)  # rows of collective steps
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # such trajectories fail, and are counted
-            rows = self._local_tables(parameters, grid)
+        # trajectories with such numbers fail, and are counted
+        with np.errstate(over="ignore", invalid="ignore"):
+            values, rows = self._local_tables(grid)
             if self.modes is not None:
-                when = (grid.times, grid.lengths, grid.panels)
-                steps = self.modes.fill_tables(parameters, *when, self.system.noise)
+                own, steps = self.modes.tables(grid, self.system.noise)
             if self.flows is not None:
-                steps = self.flows.fill(parameters, grid.lengths)
-            self.links.fill_tables(parameters, grid.lengths, self.layout.wide_slots)
-            self.pulses.fill(parameters, grid.records, started)
-            p, o = parameters.packed(dtype)
+                own, steps = self.flows.tables(grid.lengths)
+            values |= own
+            if self.links.active:
+                values |= self.links.tables(grid.lengths, self.layout.wide_slots)
+            if self.pulses.maps:
+                values |= self.pulses.tables(grid.records, started)
+            p, o = self.layout.parameters.packed(dtype, values)
         parts = self.layout.parameters.time_parts
         ct: NDArray = np.zeros((1, 1), dtype)
         if any(part is not ROW for part in parts) or np.any(steps):  # else one row of zeros
@@ -339,14 +344,10 @@ class KernelText:
                     number = np.arange(grid.times.size)
                     ct[:, j] = number // STRIDE if part == HIGH else number % STRIDE
                 else:
-                    ct[:, j] = parameters.average(part, grid.times, grid.lengths, grid.panels)
+                    ct[:, j] = part.average(grid.times, grid.lengths, grid.panels)
                     if part.coef in self._rates:  # negative by rounding
                         ct[:, j] = np.maximum(ct[:, j], 0)
         return p, o, ct, rows
-
-    def wide_slots(self, grid: Grid) -> int:
-        """Slots of the array scratch, with the buffers of links."""
-        return max(1, self.layout.wide_slots + self.links.wide(grid.lengths))
 
     def _check_rates(self, grid: Grid) -> None:
         """Raise where a rate is negative or complex at any time the kernel reads it."""
@@ -382,33 +383,17 @@ class KernelText:
         ends = [np.arange(n + 1) % n == 0 for n in grid.nsteps]
         return np.concatenate(ends)
 
-    def _local_tables(self, parameters: Parameters, grid: Grid) -> NDArray[np.int64]:
-        """Fill in the tables of the local steps; row number of every local step of the run."""
+    def _local_tables(self, grid: Grid) -> tuple[Values, NDArray[np.int64]]:
+        """The tables of the local steps; row number of every local step of the run."""
         start, length = self._local_steps(grid)
         if isinstance(self.local, Kicks):
             ends = self._at_ends(grid)
-            when = (length, ends, grid.lengths)
-            return self.local.fill_kicks(parameters, *when, self.system.noise)
-        if all(is_constant(step) for step in self.local.steps.values()):
-            # rounding merges lengths that differ by the rounding of the output times
-            logarithm, rows = np.unique(np.round(np.log(length), 12), return_inverse=True)
-            start, length = np.zeros(logarithm.size), np.exp(logarithm)
-        else:
-            rows = np.arange(length.size)
-        for k in self.local.steps:
-            table = self.local.table(k, start, length, grid.panels, self.system.noise)
-            same = bool(np.all(table == table[:, :1]))
-            if same:
-                table = table[:, :1]
-            names = self.local.slots[k]
-            parameters.assign_array(names[0], table)
-            parameters.assign(names[1], table.shape[1])
-            parameters.assign(names[2], 0 if same else 1)
-        return rows.astype(np.int64)
+            return self.local.kick_tables(length, ends, grid.lengths, self.system.noise)
+        return self.local.tables(start, length, grid.panels, self.system.noise)
 
     def place_table(self, o: NDArray[np.int64], place: int) -> None:
         """Tell a kernel with given normals where their table begins."""
-        o[int(self._place[2:-1])] = place
+        o[index_of(self._place)] = place
 
     def module(
         self, single: bool, lanes: int, run: str = RUN, constants: Mapping[str, int] | None = None

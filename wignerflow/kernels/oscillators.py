@@ -19,19 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.system import ModeStep
+from .grid import Grid, distinct
 from .layout import Layout
 from .local import exponential
 from .rng import DYNAMICS
-from .text import ROW, Lines, Parameters, fill
+from .text import ROW, Lines, Values, fill, table_values
 
 ROUND, GENERAL = 8, 18  # numbers per table row
 _BATCH = 2000  # exponentials made at once
-
-
-def distinct(lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Lengths that differ by more than the rounding of output times, and which is which."""
-    logarithm, rows = np.unique(np.round(np.log(lengths), 12), return_inverse=True)
-    return np.exp(logarithm), np.asarray(rows, np.int64)
 
 
 def is_round(step: ModeStep) -> bool:
@@ -143,7 +138,7 @@ class ModePrinter:
         for times, (part_A, part_D) in self.steps[k].parts.items():
             value = lengths.copy()
             for part in times:
-                value = value * Parameters.average(part, starts, lengths, panels)
+                value = value * part.average(starts, lengths, panels)
             A += value[:, None, None, None] * part_A
             D += value[:, None, None, None] * part_D * float(noise)
         flat, spread = A.reshape(-1, 2, 2), D.reshape(-1, 2, 2)
@@ -160,25 +155,18 @@ class ModePrinter:
             out = np.concatenate([*(x.reshape(-1, 4) for x in (phi1, phi2, flat)), B, R], axis=1)
         return out.reshape(starts.size, size, self.width(k))
 
-    def fill_tables(
-        self,
-        parameters: Parameters,
-        starts: NDArray[np.float64],
-        lengths: NDArray[np.float64],
-        panels: int,
-        noise: bool,
-    ) -> NDArray[np.int64]:
-        """Put the tables among the parameters; the row of every collective step."""
-        if not self.steps:
-            return np.zeros(1, np.int64)
+    def tables(self, grid: Grid, noise: bool) -> tuple[Values, NDArray[np.int64]]:
+        """The tables of steps, and the row of every collective step."""
+        values: Values = {}
+        starts, lengths = grid.times, grid.lengths
         if self.constant:
             lengths, rows = distinct(lengths)
             starts = np.zeros_like(lengths)
         else:
             rows = np.arange(lengths.size)
         for k, names in self.slots.items():
-            parameters.assign_members(names, self.rows(k, starts, lengths, panels, noise))
-        return rows.astype(np.int64)
+            values |= table_values(names, self.rows(k, starts, lengths, grid.panels, noise))
+        return values, rows.astype(np.int64)
 
     # -- text -----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..phasespace.system import PulseMap
 from .layout import Layout
-from .text import LANE_LOOP, Lines, Parameters
+from .text import LANE_LOOP, Lines, Values
 
 NEAR = 1e-9  # of a run's length, by which the time of a record may miss that of its pulse
 
@@ -62,7 +62,7 @@ class Pulses:
                     with out.open(LANE_LOOP):
                         out.add("v[at + l] += weight * w[kept + l]")
 
-    def fill(self, parameters: Parameters, records: NDArray[np.float64], started: bool) -> None:
+    def tables(self, records: NDArray[np.float64], started: bool) -> Values:
         """Say which pulses act at which of the ``records`` of a run.
 
         ``started``: the run goes on from given states, on which those at its begin have acted.
@@ -70,8 +70,6 @@ class Pulses:
         Raises:
             ValueError: one acts between two records.
         """
-        if not self.maps:
-            return
         times = np.array([m.time for m in self.maps])
         near = NEAR * float(records[-1] - records[0])
         begin = records[0] + (near if started else -near)
@@ -81,7 +79,7 @@ class Pulses:
             raise ValueError(f"A pulse at one of {times[acting]} acts between two records.")
         counts = np.bincount(at, minlength=records.size)
         done = int(np.flatnonzero(acting)[0]) if np.any(acting) else 0
-        parameters.assign_indices(self.first, done + _starts(counts))
+        return {self.first: done + _starts(counts)}
 
 
 def _starts(counts: NDArray[np.int64] | list[int]) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .layout import Loops
-from .text import Lines
+from .text import Lines, index_of
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -151,4 +151,4 @@ class Team(Threads):
 
 def _size(layout: Layout, bound: str) -> int:
     """Number that an integer's name stands for."""
-    return layout.parameters.integers[int(bound[2:-1])]
+    return layout.parameters.integers[index_of(bound)]

@@ -9,7 +9,6 @@ lane loop is plain arithmetic, so the same text runs with l an integer (compiled
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -59,6 +58,23 @@ class Lines:
         return "\n".join(self.lines)
 
 
+#: Values of registered names that a run's step grid decides: integers, or arrays to be found there.
+Values = dict[str, int | NDArray[Any]]
+
+
+def table_values(names: tuple[str, ...], table: NDArray[np.float64]) -> Values:
+    """A table (rows, members, numbers), found by offset, members per row and stride."""
+    same = bool(np.all(table == table[:, :1]))
+    if same:
+        table = table[:, :1]
+    return dict(zip(names, (table, table.shape[1], 0 if same else 1), strict=True))
+
+
+def index_of(name: str) -> int:
+    """The number of an entry from its name in the text."""
+    return int(name[2:-1])
+
+
 class Parameters:
     """Numbers handed to a kernel at run time: scalars and per-member arrays in ``p``, integers in
     ``o``.
@@ -71,15 +87,8 @@ class Parameters:
         self.arrays: list[NDArray[np.float64]] = []
         self.integers: list[int] = []
         self._array_names: dict[bytes, str] = {}
-        self._index_arrays: list[tuple[int, NDArray[np.int64]]] = []
+        self._index_arrays: dict[str, NDArray[np.int64]] = {}
         self.time_parts: list[TimePart | str | None] = []
-
-    def copy(self) -> Parameters:
-        """One to which values of a run are given; values are replaced there, never changed."""
-        new = copy.copy(self)
-        for name, entries in vars(self).items():
-            setattr(new, name, entries.copy())
-        return new
 
     def scalar(self, value: float) -> str:
         """Register a number; its name in the text."""
@@ -103,32 +112,8 @@ class Parameters:
     def indices(self, values: NDArray[np.int64]) -> str:
         """Register an integer array; ``o[<name> + m]`` is its entry m."""
         start = self.integer(0)
-        self._index_arrays.append((len(self.integers) - 1, np.asarray(values, np.int64)))
+        self._index_arrays[start] = np.asarray(values, np.int64)
         return start
-
-    def assign(self, name: str, value: int) -> None:
-        """Give an integer registered before its value."""
-        self.integers[int(name[2:-1])] = int(value)
-
-    def assign_indices(self, name: str, values: NDArray[np.int64]) -> None:
-        """Give an integer array registered before its values, as many."""
-        slot = int(name[2:-1])
-        self._index_arrays = [
-            (s, np.asarray(values, np.int64) if s == slot else v) for s, v in self._index_arrays
-        ]
-
-    def assign_array(self, name: str, values: NDArray[np.float64]) -> None:
-        """Let an integer registered before be the offset of an array."""
-        self.assign(name, self.integers[int(self.array(values)[2:-1])])
-
-    def assign_members(self, names: tuple[str, ...], table: NDArray[np.float64]) -> None:
-        """Let a table (rows, members, numbers) be found by offset, members per row and stride."""
-        same = bool(np.all(table == table[:, :1]))
-        if same:
-            table = table[:, :1]
-        self.assign_array(names[0], table)
-        self.assign(names[1], table.shape[1])
-        self.assign(names[2], 0 if same else 1)
 
     def time(self, part: TimePart | str | None) -> str:
         """Column of the step table that holds a time coefficient, ``ROW``, ``HIGH`` or ``LOW``."""
@@ -136,34 +121,32 @@ class Parameters:
             self.time_parts.append(part)
         return f"ct[{self.time_parts.index(part)}]"
 
-    @staticmethod
-    def average(
-        part: TimePart, starts: NDArray[np.float64], lengths: NDArray[np.float64], panels: int
-    ) -> NDArray[np.float64]:
-        """Averages of a time coefficient over steps, see ``Coef.average``."""
-        mean = part.coef.average(starts, lengths, panels)
-        return np.asarray(mean.real if part.part == "r" else mean.imag, float)
-
-    def packed(self, dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """The arrays ``p`` and ``o``."""
-        position = len(self.scalars)
-        starts = []
-        for a in self.arrays:
-            starts.append(position)
-            position += a.size
-        integers = [starts[-1 - i] if i < 0 else i for i in self.integers]
-        tail: list[NDArray[np.int64]] = []
+    def packed(self, dtype: Any, values: Values) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The arrays ``p`` and ``o``, with what is known of a run alone for registered integers."""
+        arrays = {a.tobytes(): a for a in self.arrays}
+        given, indices = dict(enumerate(self.integers)), dict(self._index_arrays)
+        offsets: dict[int, bytes] = {}
+        for name, value in values.items():
+            if isinstance(value, int):
+                given[index_of(name)] = value
+            elif value.dtype.kind == "i":
+                indices[name] = value
+            else:
+                flat = np.ascontiguousarray(value, float).ravel()
+                offsets[index_of(name)] = key = flat.tobytes()
+                arrays.setdefault(key, flat)
+        scalars = self.scalars if self.scalars or arrays else [0.0]
+        starts = np.cumsum([len(scalars), *(a.size for a in arrays.values())]).tolist()
+        start_of = dict(zip(arrays, starts, strict=False))
+        integers = [starts[-1 - i] if i < 0 else i for i in given.values()] or [0]
+        for k, key in offsets.items():
+            integers[k] = start_of[key]
         end = len(integers)
-        for slot, values in self._index_arrays:
-            integers[slot] = end
-            tail.append(values)
-            end += values.size
-        p = (
-            np.concatenate([np.array(self.scalars, float), *self.arrays])
-            if position
-            else np.zeros(1)
-        )
-        o = np.concatenate([np.array(integers, np.int64), *tail]) if end else np.zeros(1, np.int64)
+        for name, numbers in indices.items():
+            integers[index_of(name)] = end
+            end += numbers.size
+        p = np.concatenate([np.array(scalars, float), *arrays.values()])
+        o = np.concatenate([np.array(integers, np.int64), *indices.values()])
         return p.astype(dtype), o
 
 

@@ -96,7 +96,8 @@ class WasmKernel(CpuKernel):
 
     def __init__(self, text: KernelText, grid: Grid, *, single: bool):
         make = functools.partial(CpuKernel._pilot, text, single, None)
-        settle(text, grid, None, make, Grid.make)  # means that the noise is made of run here
+        if text.shared:
+            settle(text, grid, None, make, Grid.make)  # means that the noise is made of run here
         super().__init__(text, grid, single=single, batched=np.zeros(0, np.int64), means=False)
 
     def _compile(self) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..estimate import announce, check_memory, heard_by
+from ..estimate import LISTENER, announce, check_memory
 from ..method import Operators, Options, Task
 from ..model.model import Model
 from ..model.op import Op
@@ -107,7 +107,7 @@ class Cumulant:
             raise too_large(need, self.memory)
         families = generator(model, variables)
         derivation, seconds = least_times(families, variables)
-        listener = heard_by()
+        listener = LISTENER.get()
         soon = listener is not None and listener.precise and derivation < SOON
         if seconds > WORTH_SAYING and not soon:
             announce(

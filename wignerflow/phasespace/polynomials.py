@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..model.coefficients import Coef
 
 
@@ -80,6 +83,13 @@ class TimePart(NamedTuple):
 
     coef: Coef
     part: str
+
+    def average(
+        self, starts: NDArray[np.float64], lengths: NDArray[np.float64], panels: int
+    ) -> NDArray[np.float64]:
+        """Averages over steps, see ``Coef.average``."""
+        mean = self.coef.average(starts, lengths, panels)
+        return np.asarray(mean.real if self.part == "r" else mean.imag, float)
 
 
 Leaf = Var | Member | Form | Pair | Number | Coupled | Aux | Record

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimate import announce, check_memory, heard_by
+from ..estimate import LISTENER, announce, check_memory
 from ..kernels.cpu import CpuKernel, lanes_for
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
@@ -70,7 +70,7 @@ def announce_run(
     what = f"{request.ntraj} trajectories of {steps:.0f} steps and {tlist.size} times"
     check_memory(need, what, _REMEDY)  # before any is timed
     seconds = LEAST * request.ntraj * steps * text.layout.state_slots / threads
-    listener, compiling = heard_by(), 0.0
+    listener, compiling = LISTENER.get(), 0.0
     if listener is not None and (listener.precise or listener.number * seconds > CRUDE):
         seconds, compiling = _timed(text, tlist, batched, request, dt, steps)
         seconds /= min(threads, -(-request.ntraj // 32))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import _check
 from ..checkpoint import FileKeeper
 from ..compiler.build import TooLarge
-from ..estimate import MINUTE, heard_by, out_of_time, showing_compilation
+from ..estimate import LISTENER, MINUTE, out_of_time, showing_compilation
 from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.kernel import Kernel, NoDevice
@@ -230,7 +230,7 @@ class Trajectories:
             free = options.checkpoint is None and self.method.stochastic
             # and GPUs know one scheme
             here = options.checkpoint is None and self.request.kernel is CpuKernel
-            listener, limit = heard_by(), options.timeout
+            listener, limit = LISTENER.get(), options.timeout
             hurried = (listener is not None and listener.precise) or (
                 limit is not None and limit < MINUTE
             )
