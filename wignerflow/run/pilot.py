@@ -109,21 +109,24 @@ class Level:
     needed: float  # trajectories that the run will take
     rough: float = 0.0  # largest error of the means that observables are made of, of ``FLOOR``
     stated: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    #: Whether any difference stands out.
+    seen: bool = field(init=False)
+    #: The largest difference, of what is allowed; with its sampling error; as it is stated.
+    size: float = field(init=False)
+    bounded: float = field(init=False)
+    over: float = field(init=False)
 
-    @property
-    def seen(self) -> bool:
-        """Whether any difference stands out."""
-        return bool(np.any(self.difference > SIGNIFICANT * self.error + 1e-12 * self.scale))
+    def __post_init__(self) -> None:
+        noise = SIGNIFICANT * self.error + 1e-12 * self.scale
+        self.seen = bool(np.any(self.difference > noise))
+        self.size = self.ratio(self.difference)
+        self.bounded = self.ratio(self.difference + SURE * self.error)
+        self.state(self.stated)
 
-    @property
-    def size(self) -> float:
-        """The largest difference, of what is allowed."""
-        return self.ratio(self.difference)
-
-    @property
-    def bounded(self) -> float:
-        """Likewise, with its sampling error."""
-        return self.ratio(self.difference + SURE * self.error)
+    def state(self, error: NDArray[np.float64]) -> None:
+        """Take this for the error of the step, (T, Q) or empty."""
+        self.stated = error
+        self.over = self.ratio(error) if error.size else 0.0
 
     def ratio(self, error: NDArray[np.float64]) -> float:
         """The largest of errors, of what is allowed."""
@@ -146,11 +149,6 @@ class Pilot:
     #: Whether errors follow a power of the step between those that were tried.
     powers = True
 
-    @property
-    def orders(self) -> tuple[float, float, float]:
-        """With which errors are taken to fall where that is not seen, at most, and may fall."""
-        return (2.0, 3.0, 4.0) if self.text.system.scheme == SMALL_NOISE else (1.0, 2.0, 2.0)
-
     def __init__(
         self,
         text: KernelText,
@@ -164,6 +162,9 @@ class Pilot:
         self.start, self.wanted = start, wanted
         self.needed = 0.0  # trajectories of the run, as far as is known
         self.work, self.compiling = 0, 0.0
+        small = text.system.scheme == SMALL_NOISE
+        #: With which errors are taken to fall where that is not seen, at most, and may fall.
+        self.orders = (2.0, 3.0, 4.0) if small else (1.0, 2.0, 2.0)
 
     def level(self, h: float) -> Level | None:
         """The pair at step ``h``; None where a trajectory failed."""
@@ -193,14 +194,17 @@ class Pilot:
     ) -> list[tuple[int, NDArray[np.float64]]] | None:
         """Trajectories and sums of every batch (R, 32, K) of both runs; None where one failed."""
         out = []
-        for grid, draws in zip(grids, self.text.pilot_draws, strict=True):
-            run = self._run(grid, steps, draws)
-            if run is None:
-                return None
-            out.append(run)
+        with Crew(self.wanted.threads, lambda: self.wanted.watch(self.compiling)) as crew:
+            for grid, draws in zip(grids, self.text.pilot_draws, strict=True):
+                run = self._run(grid, steps, draws, crew)
+                if run is None:
+                    return None
+                out.append(run)
         return out
 
-    def _run(self, grid: Grid, steps: int, draws: tuple[int, int, int]) -> tuple[int, Any] | None:
+    def _run(
+        self, grid: Grid, steps: int, draws: tuple[int, int, int], crew: Crew
+    ) -> tuple[int, Any] | None:
         """Trajectories, and sums of every batch (R, 32, K); None where one failed."""
         text = self.text
         every = np.arange(text.channels)
@@ -224,8 +228,7 @@ class Pilot:
         def some(pair: tuple[int, int]) -> Chunks:
             return kernel.simulate(pair[0], pair[1], ntraj, self.seed, draws=draws)
 
-        with Crew(workers, lambda: self.wanted.watch(self.compiling)) as crew:
-            parts = crew.map(some, pairs, [kernel])
+        parts = crew.map(some, pairs, [kernel])
         self.work += ntraj * int(grid.nsteps.sum()) * text.work
         if not all(np.all(p.count == kernel.lanes) for p in parts):
             return None

@@ -68,10 +68,14 @@ def _basis(knots: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.flo
 
 @dataclass(frozen=True)
 class Schedule:
-    """Outputs at ``times`` from records at ``nodes``; the same where outputs fall on steps."""
+    """Outputs at ``times`` from records at ``nodes``, the ends of so many even ``steps``.
+
+    Where outputs fall on steps, both are the same, and ``steps`` is 0.
+    """
 
     times: NDArray[np.float64]
     nodes: NDArray[np.float64]
+    steps: int = 0
 
     @staticmethod
     def make(times: NDArray[np.float64], dt: float, free: bool) -> Schedule:
@@ -88,12 +92,7 @@ class Schedule:
         """So many even steps, with a record after each; 0: outputs fall on steps."""
         if not steps:
             return Schedule(times, times)
-        return Schedule(times, np.linspace(times[0], times[-1], steps + 1))
-
-    @property
-    def steps(self) -> int:
-        """Number of even steps; 0 where outputs fall on steps."""
-        return 0 if self.nodes is self.times else self.nodes.size - 1
+        return Schedule(times, np.linspace(times[0], times[-1], steps + 1), steps)
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:

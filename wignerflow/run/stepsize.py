@@ -108,7 +108,7 @@ def choose(
 
 def _dear(pilot: Pilot, finer: float) -> bool:
     """Whether a run with steps ``finer`` takes so long that another scheme is worth a try."""
-    steps = float(np.sum(Grid.count(pilot.tlist[[0, -1]], finer)))
+    steps = float(np.ptp(pilot.tlist)) / finer
     least = DEAR if pilot.wanted.plain else DEAR_FEW
     return pilot.needed * steps * pilot.text.layout.state_slots > least
 
@@ -132,9 +132,7 @@ def _other(search: _Search) -> StepChoice:
         """Whether the present scheme is dearer, even if its error falls with the second order."""
         level = search.before
         assert level is not None
-        return found.met and found.dt > dearer * level.h / np.sqrt(
-            max(level.ratio(level.stated), 1.0)
-        )
+        return found.met and found.dt > dearer * level.h / np.sqrt(max(level.over, 1.0))
 
     if not worthless():
         present = search.run(worthless)
@@ -181,10 +179,9 @@ class _Search:
                 if found is not None:
                     return found
                 self.h = level.h
-                ratio = level.ratio(level.stated)
                 steep = self.order is not None and self.h <= self.first
-                if level.seen and np.isfinite(ratio) and steep:
-                    jump = int(np.clip(np.floor(np.log2(ratio) / 2), 1, 3))
+                if level.seen and np.isfinite(level.over) and steep:
+                    jump = int(np.clip(np.floor(np.log2(level.over) / 2), 1, 3))
                 self.before = level
             finer = self.h / 2.0**jump
             if np.sum(Grid.count(pilot.tlist, finer)) > MAX_STEPS:
@@ -204,7 +201,7 @@ class _Search:
         pilot = self.pilot
         if self.before is None or self.waiting is not None or not pilot.powers:
             return False
-        steps = float(np.sum(Grid.count(pilot.tlist[[0, -1]], finer)))
+        steps = float(np.ptp(pilot.tlist)) / finer
         most = max(
             SHARE * pilot.needed * steps * pilot.text.work,
             DEAR_PILOT / pilot.text.layout.state_slots,
@@ -219,13 +216,12 @@ class _Search:
         level = self.before
         assert level is not None
         order = self.order or self.pilot.orders[0]
-        ratio = max(level.ratio(level.stated), 1.0)
+        ratio = max(level.over, 1.0)
         h = level.h * ratio ** (-1 / order)
         if not level.seen:
             h = max(h, min(self.first, level.h))
-        stated = level.stated * (h / level.h) ** order
-        own = replace(level, h=h, stated=stated)
-        return _choice(self.pilot, own, own.ratio(stated) <= 1 + 1e-9 or not level.seen)
+        own = replace(level, h=h, stated=level.stated * (h / level.h) ** order)
+        return _choice(self.pilot, own, own.over <= 1 + 1e-9 or not level.seen)
 
     def _judge(self, level: Level) -> StepChoice | None:
         """State the error of a level; the choice, if there is one now."""
@@ -236,13 +232,13 @@ class _Search:
         order = least if self.order is None else self.order
         halving = 2.0**order
         whole = halving / (halving - 1)
-        level.stated = (level.difference + SURE * level.error) * whole
+        level.state((level.difference + SURE * level.error) * whole)
         if before is not None and (self.pilot.powers or self.order is not None):
             fallen = before.stated.max(axis=0) * (level.h / before.h) ** order
             sure = level.ratio((level.difference - SIGNIFICANT * level.error) * whole)
-            if sure <= level.ratio(fallen) < level.ratio(level.stated):
-                level.stated = np.broadcast_to(fallen, level.stated.shape)
-        met = level.ratio(level.stated) <= 1 and level.rough <= 1
+            if sure <= level.ratio(fallen) < level.over:
+                level.state(np.broadcast_to(fallen, level.stated.shape))
+        met = level.over <= 1 and level.rough <= 1
         if self.waiting is not None:
             if met:
                 return _choice(self.pilot, self.waiting, True)
@@ -251,7 +247,7 @@ class _Search:
             if level.h <= self.first or (before is not None and not self._sudden(level)):
                 return _choice(self.pilot, self._between(level), True)
             self.waiting = level
-        ratio = level.ratio(level.stated)
+        ratio = level.over
         if self.waiting is None and before is not None and self.pilot.powers:
             if 1 < ratio <= halving and level.rough <= 1 and not self._sudden(level):
                 # half of this step would be known by the order alone
