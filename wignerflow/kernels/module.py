@@ -220,6 +220,12 @@ class KernelText:
         self.rests = self.rests and not system.pulses
         #: Tables of collective steps: of modes, or of all that a block does by itself.
         self.flows = printer.flows if isinstance(printer, SmallNoisePrinter) else None
+        #: Drifts in a step: what it counts.
+        self.work = 1 if self.flows is None else 2
+        #: Normals per collective, half and full local step in a coarse and a fine pilot run.
+        self.pilot_draws = ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
+        if self.flows is not None:
+            self.pilot_draws = (8, 2, 4), (4, 1, 2)
         modes = printer.modes if isinstance(printer, StepPrinter) else None
         self.modes = modes if modes is not None and modes.steps else None
         if isinstance(printer, ExplicitPrinter):
@@ -274,23 +280,11 @@ class KernelText:
         return local, StepPrinter(self.layout, local)
 
     @property
-    def pilot_draws(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-        """Normals per collective, half and full local step in a coarse and a fine pilot run."""
-        if self.flows is not None:
-            return (8, 2, 4), (4, 1, 2)
-        return ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
-
-    @property
     def pairs(self) -> tuple[int, int, int]:
         """Pairs of normals of an initial state, a step, and a local step or kick between steps."""
         sizes = self.layout.draws.totals
         start, step, local = (sizes.get(purpose, 0) for purpose in (INITIAL, DYNAMICS, LOCAL))
         return start, local if self.flows is not None else step, local
-
-    @property
-    def work(self) -> int:
-        """Drifts in a step: what it counts."""
-        return 2 if self.flows is not None else 1
 
     @property
     def variables(self) -> tuple[str, ...]:

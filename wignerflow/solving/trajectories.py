@@ -100,7 +100,8 @@ class Trajectories:
         options = self.options
         shown = options.progress and self.method.stochastic
         bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
-        self.request.progress = bar.update
+        if bar.wanted:
+            self.request.progress = bar.update
         try:
             with showing_compilation(bar.compiling):
                 return self._result()
