@@ -56,9 +56,9 @@ class CorrelatedPrinter:
     def before(self, out: Lines, first: str, stage: int, source: str, keys: str = "kd") -> None:
         """Before the loop over members: noise (in stage 1) and increments of all of them."""
         if stage == 1 and self.part != DRIFT:
-            with self.layout.each(out, self.rank, "m"):
-                out.add(*self._at("jr", "ji", self.raw, "m"))
-                fill(out, keys, f"{first} + m", ["w[jr + l]", "w[ji + l]"])
+            loop = self.layout.each(out, self.rank, "m")
+            loop += self._at("jr", "ji", self.raw, "m")
+            fill(loop, keys, f"{first} + m", ["w[jr + l]", "w[ji + l]"])
             if not self.low:
                 self._zero(out, self.noise, self.members)
                 self.factor.add(out, self.noise, self.raw)
@@ -80,9 +80,9 @@ class CorrelatedPrinter:
             self.matrix.add(out, self.increment, self.amplitude)
         elif self.part != NOISE:
             assert self.sparse is not None
-            with self.layout.each(out, self.members):
-                out.add(*self._at("jr", "ji", self.increment, "k"))
-                accumulate(out, self.sparse, "jr", "ji", self.amplitude)
+            loop = self.layout.each(out, self.members)
+            loop += self._at("jr", "ji", self.increment, "k")
+            accumulate(loop, self.sparse, "jr", "ji", self.amplitude)
         self._combine(out, self.increment, self.noise, self.members)
 
     @staticmethod
@@ -91,18 +91,14 @@ class CorrelatedPrinter:
         return [f"{n} = ({at} + {k}) * LN & FAR" for n, at in zip((re, im), where, strict=True)]
 
     def _zero(self, out: Lines, where: tuple[str, str], count: str) -> None:
-        with self.layout.each(out, count):
-            out.add(*self._at("jr", "ji", where, "k"))
-            zero(out, "jr", "ji")
+        loop = self.layout.each(out, count)
+        loop += self._at("jr", "ji", where, "k")
+        zero(loop, "jr", "ji")
 
     def _combine(
         self, out: Lines, where: tuple[str, str], noise: tuple[str, str], count: str
     ) -> None:
         """y -> sqrt(h) noise + i h y, or one of the two, entry by entry."""
-        with self.layout.each(out, count):
-            out.add(*self._at("jr", "ji", where, "k"), *self._at("nr", "ni", noise, "k"))
-            with out.open(LANE_LOOP):
-                out.add(
-                    "yr = w[jr + l]",
-                    *COMBINED[self.part],
-                )
+        loop = self.layout.each(out, count)
+        loop += [*self._at("jr", "ji", where, "k"), *self._at("nr", "ni", noise, "k")]
+        loop += [LANE_LOOP, ["yr = w[jr + l]", *COMBINED[self.part]]]

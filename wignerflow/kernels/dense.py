@@ -90,4 +90,4 @@ class ComplexMatrix:
         if len(self.parts) == 2:
             calls += [(self.parts[1], b, re, -1), (self.parts[1], a, im, 1)]
         for matrix, x, y, sign in calls:
-            out.add(f"dense_product(p, {matrix}, w, {x}, {y}, F({sign}), {self.shape}, LN)")
+            out += [f"dense_product(p, {matrix}, w, {x}, {y}, F({sign}), {self.shape}, LN)"]

@@ -62,7 +62,7 @@ class DiffusionPrinter:
                 fill(out, "kd", f"{self.first[k]} + {pairs} * m + {e}", self._slots(k, e))
             for leaf in self._numbers(d):
                 values = self.layout.system.numbers[leaf.index]
-                out.add(f"c{leaf.index} = {self.layout.member_value(values)}")
+                out += [f"c{leaf.index} = {self.layout.member_value(values)}"]
 
     @staticmethod
     def _numbers(d: Diffusion) -> list[Number]:
@@ -81,9 +81,9 @@ class DiffusionPrinter:
                 noise = [f"F{k}_{i}_{j} * g{k}_{j}" for j in d.noisy if j <= i and i in d.noisy]
                 if drift or noise:
                     end[leaf] = f"d{k}_{i}"
-                    out.add(
+                    out += [
                         f"d{k}_{i} = " + " + ".join([names[leaf], *filter(None, [drift]), *noise])
-                    )
+                    ]
         return end
 
     def _root(self, k: int, d: Diffusion, names: dict[Leaf, str], out: Lines) -> None:
@@ -91,24 +91,24 @@ class DiffusionPrinter:
         clip = self.layout.clip(d.leaves[0].block)
         for n, i in enumerate(d.noisy):
             slot = self._slots(k, n // 2)[n % 2]
-            out.add(f"g{k}_{i} = noise * {slot}")
+            out += [f"g{k}_{i} = noise * {slot}"]
         for i in d.noisy:
-            out.add(f"V{k}_{i} = {expression(d.lower[i][i], names, self.prologue, 'h')}")
+            out += [f"V{k}_{i} = {expression(d.lower[i][i], names, self.prologue, 'h')}"]
             for j in (x for x in d.noisy if x < i):
                 entry = expression(d.lower[i][j], names, self.prologue, "h") or "F(0)"
                 for m in (x for x in d.noisy if x < j):
                     entry += f" - F{k}_{i}_{m} * F{k}_{j}_{m}"
-                out.add(
+                out += [
                     f"W{k}_{i} = np.sqrt(fmax0(V{k}_{i}))",
                     f"F{k}_{i}_{j} = {clamp(f'({entry}) * r{k}_{j}', f'W{k}_{i}')}",
                     f"V{k}_{i} = V{k}_{i} - F{k}_{i}_{j} * F{k}_{i}_{j}",
-                )
+                ]
             tolerance = self.layout.parameters.scalar(CLIP_TOLERANCE * d.scale[i])
             tolerance = self.prologue.name(f"{tolerance} * h")
-            out.add(
+            out += [
                 f"{clip} += below(V{k}_{i} + {tolerance})",
                 f"F{k}_{i}_{i} = np.sqrt(fmax0(V{k}_{i}))",
-            )
+            ]
             if i < d.noisy[-1]:
                 root = f"F(1) / np.sqrt(fmax0(V{k}_{i}) + F(1e-30))"
-                out.add(f"r{k}_{i} = pick(V{k}_{i}, {root}, F(0) * V{k}_{i})")
+                out += [f"r{k}_{i} = pick(V{k}_{i}, {root}, F(0) * V{k}_{i})"]

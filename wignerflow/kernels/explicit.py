@@ -22,7 +22,7 @@ from .fields import Field, Fields
 from .layout import ArraySums, Layout, member_loads, needed_forms, single_names
 from .rng import DYNAMICS
 from .splitting import ARGUMENTS
-from .text import LANE_LOOP, Lines, Prologue, expression, fill, plus
+from .text import LANE_LOOP, Lines, Prologue, expression, fill, nested, plus
 from .weak_two import noise_term, spare_normals, suits
 
 START, END = "1", "2"  # tags of the names of roots at the start of a step and at its predicted end
@@ -87,14 +87,14 @@ class ExplicitPrinter:
         for i in sorted(i for i in wanted if Aux(e.block, i) not in names):
             root, name = e.roots[i], f"g{e.block}_{i}_{tag}"
             value = expression(root.of, known, self.prologue) or "F(0)"
-            out.add(f"{name}p = {value}")
+            out += [f"{name}p = {value}"]
             if tag == START and root.kind == SQUARE_ROOT:
                 tolerance = self.prologue.name(self.layout.parameters.scalar(root.tolerance))
-                out.add(f"{self.layout.clip(e.block)} += below({name}p + {tolerance})")
+                out += [f"{self.layout.clip(e.block)} += below({name}p + {tolerance})"]
             text = f"np.sqrt(fmax0({name}p))"
             if root.kind != SQUARE_ROOT:
                 text = f"pick({name}p, F(1) / np.sqrt(fmax0({name}p) + F(1e-30)), F(0) * {name}p)"
-            out.add(f"{name} = {text}")
+            out += [f"{name} = {text}"]
             known[Aux(e.block, i)] = name
         return known
 
@@ -108,7 +108,7 @@ class ExplicitPrinter:
             value = expression(p, known, self.prologue)
             name = f"b{e.block}_{j}_{tag}_{c}" if value else ""
             if value:
-                out.add(f"{name} = {value}")
+                out += [f"{name} = {value}"]
             values.append(name)
         return values
 
@@ -139,9 +139,9 @@ class ExplicitPrinter:
         drift = self._drift(e, known, START, out)
         columns = [self._column(e, j, known, START, out) for j in range(len(e.noise))]
         first = self._sum(k, columns)
-        out.add(*(f"a{k}_{c} = {a or 'F(0)'}" for c, a in enumerate(drift)))
-        out.add(*(f"n{k}_{c} = {n or 'F(0)'}" for c, n in enumerate(first)))
-        out.add(*(f"y{k}_{c} = x{k}_{c} + a{k}_{c} + n{k}_{c}" for c in range(len(drift))))
+        out += (f"a{k}_{c} = {a or 'F(0)'}" for c, a in enumerate(drift))
+        out += (f"n{k}_{c} = {n or 'F(0)'}" for c, n in enumerate(first))
+        out += (f"y{k}_{c} = x{k}_{c} + a{k}_{c} + n{k}_{c}" for c in range(len(drift)))
         if k in self.second:
 
             def evaluate(j: int, point: dict[Leaf, str], tag: str) -> list[str]:
@@ -149,7 +149,7 @@ class ExplicitPrinter:
 
             term = noise_term(e, variables, names, columns, evaluate, out)
             # the corrector adds (y + n)/2, of which y brings the first-order noise
-            out.add(*(f"n{k}_{c} = F(2) * {t} - n{k}_{c}" for c, t in enumerate(term) if t))
+            out += (f"n{k}_{c} = F(2) * {t} - n{k}_{c}" for c, t in enumerate(term) if t)
 
     def _leaves(self, k: int) -> list[Leaf]:
         kind: type = Var if self.layout.block(k).count is None else Member
@@ -163,13 +163,13 @@ class ExplicitPrinter:
         if not self.ito:
             noise = self._sum(k, self._columns(e, names, END, out))
         for c, (a, n) in enumerate(zip(drift, noise, strict=True)):
-            out.add(f"z{k}_{c} = F(0.5) * ({plus(f'x{k}_{c} + y{k}_{c}', a, n)})")
+            out += [f"z{k}_{c} = F(0.5) * ({plus(f'x{k}_{c} + y{k}_{c}', a, n)})"]
         if e.conserve:
             components = range(len(drift))
             before = " + ".join(f"x{k}_{c} * x{k}_{c}" for c in components)
             after = " + ".join(f"z{k}_{c} * z{k}_{c}" for c in components)
-            out.add(f"q{k} = np.sqrt(({before}) / (({after}) + F(1e-30)))")
-            out.add(*(f"z{k}_{c} = q{k} * z{k}_{c}" for c in components))
+            out += [f"q{k} = np.sqrt(({before}) / (({after}) + F(1e-30)))"]
+            out += (f"z{k}_{c} = q{k} * z{k}_{c}" for c in components)
 
     def _read_normals(self, k: int, slots: list[str]) -> list[str]:
         """The increments w, and for the second order the standard normals xi."""
@@ -189,11 +189,11 @@ class ExplicitPrinter:
         """Take the sums gathered so far and start new ones."""
         names: dict[Leaf, str] = {}
         for i in self.sums.forms:
-            lines.add(
+            lines += [
                 f"T{i} = {self.layout.s(f'form{i}')}",
                 f"{self.layout.s(f'total{i}')} = T{i}",
                 f"{self.layout.s(f'form{i}')} = F(0)",
-            )
+            ]
             names[Form(i)] = f"T{i}"
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
@@ -209,21 +209,18 @@ class ExplicitPrinter:
         """Both stages of single subsystems, when there are no arrays."""
         layout = self.layout
         start, mid = (self._single_numbers(single_names(layout, n)) for n in "xy")
-        with out.open(LANE_LOOP):
-            own = single_names(layout, "x")
-            out.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in own.items()))
-            for k in layout.singles:
-                out.add(*self._read_single_normals(k))
-                self._predict(self.equations[k], start, out)
-            for k in layout.singles:
-                self._correct(self.equations[k], mid, out)
-            for k in layout.singles:
-                out.add(
-                    *(
-                        f"{layout.single(k, c, 'v')} = z{k}_{c}"
-                        for c in range(layout.block(k).components)
-                    )
-                )
+        lane = nested(out, LANE_LOOP)
+        own = single_names(layout, "x")
+        lane += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in own.items())
+        for k in layout.singles:
+            lane += self._read_single_normals(k)
+            self._predict(self.equations[k], start, lane)
+        for k in layout.singles:
+            self._correct(self.equations[k], mid, lane)
+        for k in layout.singles:
+            lane += (
+                f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in range(layout.block(k).components)
+            )
 
     def _singles(self, stage: int, out: Lines) -> None:
         """One stage of single subsystems, and the sums over arrays handed on."""
@@ -231,25 +228,25 @@ class ExplicitPrinter:
         running = [f"form{i}" for i in self.fields.forms()]
         layout.total(out, [f"form{i}" for i in self.sums.forms], running)
         names = single_names(layout, "x" if stage == 1 else "y")
-        with out.open(LANE_LOOP):
-            source = "v" if stage == 1 else "q"
-            out.add(*(f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items()))
-            known = self._single_numbers({**names, **self._totals(out)})
-            for k in layout.singles:
-                components = range(layout.block(k).components)
-                kept = [layout.s(f"kept{k}_{c}") for c in components]
-                out.add(*self._read_single_normals(k))
-                if stage == 1:
-                    self._predict(self.equations[k], known, out)
-                    out.add(*(f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components))
-                    out.add(*(f"{kept[c]} = n{k}_{c}" for c in components))
-                    continue
-                out.add(*(f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components))
-                out.add(*(f"n{k}_{c} = {kept[c]}" for c in components))
-                self._correct(self.equations[k], known, out)
-                # other members still read this block at mid-step from q, so v may change now
-                out.add(*(f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components))
-            out.add("pass")
+        lane = nested(out, LANE_LOOP)
+        source = "v" if stage == 1 else "q"
+        lane += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
+        known = self._single_numbers({**names, **self._totals(lane)})
+        for k in layout.singles:
+            components = range(layout.block(k).components)
+            kept = [layout.s(f"kept{k}_{c}") for c in components]
+            lane += self._read_single_normals(k)
+            if stage == 1:
+                self._predict(self.equations[k], known, lane)
+                lane += (f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components)
+                lane += (f"{kept[c]} = n{k}_{c}" for c in components)
+                continue
+            lane += (f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components)
+            lane += (f"n{k}_{c} = {kept[c]}" for c in components)
+            self._correct(self.equations[k], known, lane)
+            # other members still read this block at mid-step from q, so v may change now
+            lane += (f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components)
+        lane += ["pass"]
 
     # -- arrays --------------------------------------------------------------------------------
 
@@ -257,68 +254,68 @@ class ExplicitPrinter:
         layout, blocks = self.layout, self.layout.groups[group]
         source = "v" if stage == 1 else "q"
         self.fields.before(out, group, source)
-        with layout.members(out, group):
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            for k in blocks:
-                room, width = self.room[k]
-                out.add(f"r{k} = ({room} + {width} * m) * LN & FAR")
-                if stage == 1:
-                    for j in range(self.pairs[k]):
-                        slots = [self._slot(k, 2 * j + i) for i in range(2)]
-                        fill(out, "kd", f"{self.first[k]} + {self.pairs[k]} * m + {j}", slots)
-            used = dict.fromkeys(
-                x for k in blocks for p in self.equations[k].polynomials for x in p.leaves
-            )
-            names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
-            for x in self.numbers:
-                if x in used:
-                    out.add(f"c{x.index} = {layout.member_value(layout.system.numbers[x.index])}")
-            self.sums.load(group, out)
-            self.fields.member(out, group)
-            with out.open(LANE_LOOP):
-                point = "x" if stage == 1 else "y"
-                for k in blocks:
-                    for c in range(layout.block(k).components):
-                        names[Member(k, c)] = f"{point}{k}_{c}"
-                        out.add(f"{point}{k}_{c} = {source}[i{k} + {c} * LN + l]")
-                        if stage == 2:
-                            out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-                out.add(*self.fields.lane(group, source, names))
-                for leaf, field in self.field.items():
-                    names[leaf] = field.name
-                for leaf in used:
-                    if isinstance(leaf, Var):
-                        # in stage 2 single subsystems are at mid-step in q
-                        names[leaf] = name = f"x{leaf.block}_{leaf.comp}"
-                        out.add(f"{name} = {layout.single(leaf.block, leaf.comp, source)}")
-                    elif isinstance(leaf, Form):
-                        out.add(f"T{leaf.index} = {layout.s(f'total{leaf.index}')}")
-                        names[leaf] = f"T{leaf.index}"
-                for k in blocks:
-                    e, components = self.equations[k], range(layout.block(k).components)
-                    if stage == 1 or not self.ito:
-                        slots = [self._slot(k, j) for j in range(2 * self.pairs[k])]
-                        out.add(*self._read_normals(k, slots))
-                    if stage == 1:
-                        self._predict(e, names, out)
-                        out.add(*(f"q[i{k} + {c} * LN + l] = y{k}_{c}" for c in components))
-                        if self.ito:
-                            out.add(*(f"w[r{k} + {c} * LN + l] = n{k}_{c}" for c in components))
-                        continue
-                    if self.ito:
-                        out.add(*(f"n{k}_{c} = w[r{k} + {c} * LN + l]" for c in components))
-                    self._correct(e, names, out)
-                    out.add(*(f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components))
-                end = "y" if stage == 1 else "z"
-                self.sums.add(
-                    group,
-                    {
-                        Member(k, c): f"{end}{k}_{c}"
-                        for k in blocks
-                        for c in range(layout.block(k).components)
-                    },
-                    out,
-                )
+        loop = layout.members(out, group)
+        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+        for k in blocks:
+            room, width = self.room[k]
+            loop += [f"r{k} = ({room} + {width} * m) * LN & FAR"]
+            if stage == 1:
+                for j in range(self.pairs[k]):
+                    slots = [self._slot(k, 2 * j + i) for i in range(2)]
+                    fill(loop, "kd", f"{self.first[k]} + {self.pairs[k]} * m + {j}", slots)
+        used = dict.fromkeys(
+            x for k in blocks for p in self.equations[k].polynomials for x in p.leaves
+        )
+        names: dict[Leaf, str] = {leaf: f"c{leaf.index}" for leaf in self.numbers}
+        for x in self.numbers:
+            if x in used:
+                loop += [f"c{x.index} = {layout.member_value(layout.system.numbers[x.index])}"]
+        self.sums.load(group, loop)
+        self.fields.member(loop, group)
+        lane = nested(loop, LANE_LOOP)
+        point = "x" if stage == 1 else "y"
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                names[Member(k, c)] = f"{point}{k}_{c}"
+                lane += [f"{point}{k}_{c} = {source}[i{k} + {c} * LN + l]"]
+                if stage == 2:
+                    lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
+        lane += self.fields.lane(group, source, names)
+        for leaf, field in self.field.items():
+            names[leaf] = field.name
+        for leaf in used:
+            if isinstance(leaf, Var):
+                # in stage 2 single subsystems are at mid-step in q
+                names[leaf] = name = f"x{leaf.block}_{leaf.comp}"
+                lane += [f"{name} = {layout.single(leaf.block, leaf.comp, source)}"]
+            elif isinstance(leaf, Form):
+                lane += [f"T{leaf.index} = {layout.s(f'total{leaf.index}')}"]
+                names[leaf] = f"T{leaf.index}"
+        for k in blocks:
+            e, components = self.equations[k], range(layout.block(k).components)
+            if stage == 1 or not self.ito:
+                slots = [self._slot(k, j) for j in range(2 * self.pairs[k])]
+                lane += self._read_normals(k, slots)
+            if stage == 1:
+                self._predict(e, names, lane)
+                lane += (f"q[i{k} + {c} * LN + l] = y{k}_{c}" for c in components)
+                if self.ito:
+                    lane += (f"w[r{k} + {c} * LN + l] = n{k}_{c}" for c in components)
+                continue
+            if self.ito:
+                lane += (f"n{k}_{c} = w[r{k} + {c} * LN + l]" for c in components)
+            self._correct(e, names, lane)
+            lane += (f"v[i{k} + {c} * LN + l] = z{k}_{c}" for c in components)
+        end = "y" if stage == 1 else "z"
+        self.sums.add(
+            group,
+            {
+                Member(k, c): f"{end}{k}_{c}"
+                for k in blocks
+                for c in range(layout.block(k).components)
+            },
+            lane,
+        )
 
     def _slot(self, k: int, j: int) -> str:
         """Where normal j of the current member lies."""
@@ -326,9 +323,10 @@ class ExplicitPrinter:
 
     # -- functions -----------------------------------------------------------------------------
 
-    def step(self) -> str:
+    def step(self) -> Lines:
         """Source of ``step``: a step of length h."""
-        layout, out, body = self.layout, Lines(0), Lines(1)
+        layout, prologue = self.layout, self.prologue
+        body: Lines = []
         for k in layout.singles:
             for e in range(self.pairs[k]):
                 slots = [layout.s(f"noise{k}_{2 * e + i}") for i in range(2)]
@@ -340,24 +338,21 @@ class ExplicitPrinter:
                     self._members(group, stage, body)
         else:
             self._fused(body)
-        out.open(f"def step({ARGUMENTS}):")
-        out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
-        return f"{out}\n{body}"
+        head = ["sqh = noise * np.sqrt(h)", *prologue.lines()]
+        return [f"def step({ARGUMENTS}):", [*head, *body]]
 
-    def local_step(self) -> str:
+    def local_step(self) -> Lines:
         """Source of ``local``: no step, but the sums over arrays when an interval begins."""
-        layout, out = self.layout, Lines(0)
-        out.open("def local(v, s, w, p, o, lr, kl, t0):")
-        with out.open(LANE_LOOP):
-            out.add(*(f"{layout.s(f'form{i}')} = F(0)" for i in self.sums.forms), "pass")
+        layout, out = self.layout, Lines()
+        out += [LANE_LOOP, [*(f"{layout.s(f'form{i}')} = F(0)" for i in self.sums.forms), "pass"]]
         for group, blocks in layout.groups.items():
             if not self.sums.of(group):
                 continue
-            with layout.members(out, group):
-                out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-                self.sums.load(group, out)
-                with out.open(LANE_LOOP):
-                    names, loads = member_loads(layout, blocks, "v")
-                    out.add(*loads)
-                    self.sums.add(group, names, out)
-        return str(out)
+            loop = layout.members(out, group)
+            loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+            self.sums.load(group, loop)
+            lane = nested(loop, LANE_LOOP)
+            names, loads = member_loads(layout, blocks, "v")
+            lane += loads
+            self.sums.add(group, names, lane)
+        return ["def local(v, s, w, p, o, lr, kl, t0):", out]

@@ -18,7 +18,7 @@ from ..phasespace.polynomials import Leaf
 from ..phasespace.system import PairSpec
 from .dense import packed, padded
 from .layout import Layout, Mono, mono_names, times
-from .text import LANE_LOOP, Lines
+from .text import LANE_LOOP, Lines, nested
 
 GUIDES = ("waveguide", "cascade")  # K_mm' is a function of the phases' difference and of the order
 
@@ -124,10 +124,10 @@ class Fields:
             if f.structure in GUIDES:
                 for i, (form, scale, _) in enumerate(f.sums[:2]):
                     run = self.layout.s(f"run{f.index}_{i}")
-                    out.add(f"{run} = -({scales[scale]}) * {scratch_of_form[form]}")
+                    out += [f"{run} = -({scales[scale]}) * {scratch_of_form[form]}"]
                     ahead = self.layout.loops.ahead(self.layout, f"{kept}{form}")
                     if ahead:
-                        out.add(f"{run} += F(2) * {scales[scale]} * {ahead}")
+                        out += [f"{run} += F(2) * {scales[scale]} * {ahead}"]
 
     def scales(self) -> list[str]:
         """Scalar parameters that ``begin`` needs, to be hoisted."""
@@ -139,25 +139,20 @@ class Fields:
             if self._size(f) != group or f.structure not in ("sparse", "dense"):
                 continue
             M = self.layout.group_size[group]
-            with self.layout.each(out, M, "m"):
-                out.add(f"iz = ({f.offset} + m) * LN & FAR")
-                with out.open(LANE_LOOP):
-                    out.add("w[iz + l] = F(0)")
-                if f.structure == "sparse":
-                    starts, data = f.sums[0][1], f.sums[0][2]
-                    with out.open(f"for e in range(o[{starts} + m], o[{starts} + m + 1]):"):
-                        out.add(
-                            f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j")
-                        )
-                        with out.open(LANE_LOOP):
-                            out.add(f"w[iz + l] += kk * {self._value(f, source, 'j')}")
-                else:
-                    out.add(f"is_ = ({f.source} + m) * LN & FAR", *self._indices(f, "m", "j"))
-                    with out.open(LANE_LOOP):
-                        out.add(f"w[is_ + l] = {self._value(f, source, 'j')}")
+            loop = self.layout.each(out, M, "m")
+            loop += [f"iz = ({f.offset} + m) * LN & FAR"]
+            loop += [LANE_LOOP, ["w[iz + l] = F(0)"]]
+            if f.structure == "sparse":
+                starts, data = f.sums[0][1], f.sums[0][2]
+                body = nested(loop, f"for e in range(o[{starts} + m], o[{starts} + m + 1]):")
+                body += [f"kk = p[{data} + e]", *self._indices(f, f"o[{f.sums[1][1]} + e]", "j")]
+                body += [LANE_LOOP, [f"w[iz + l] += kk * {self._value(f, source, 'j')}"]]
+            else:
+                loop += [f"is_ = ({f.source} + m) * LN & FAR", *self._indices(f, "m", "j")]
+                loop += [LANE_LOOP, [f"w[is_ + l] = {self._value(f, source, 'j')}"]]
             if f.structure == "dense":
                 at = f"p, {f.sums[0][2]}, w, {f.source}, {f.offset}"
-                out.add(f"dense_product({at}, F(1), {M}, {M}, LN)")
+                out += [f"dense_product({at}, F(1), {M}, {M}, LN)"]
 
     def _indices(self, f: Field, m: str, prefix: str) -> list[str]:
         blocks = dict.fromkeys(b for b, _ in f.mono)
@@ -174,19 +169,20 @@ class Fields:
             n, M = f.index, self.layout.group_size[group]
             if f.structure == "nearest":
                 wrap = "F(1)" if f.coupling.periodic else "F(0)"  # type: ignore[attr-defined]
-                out.add(f"mu = m + 1 if m + 1 < {M} else 0", f"md = m - 1 if m > 0 else {M} - 1")
-                out.add(
-                    f"wu{n} = F(1) if m + 1 < {M} else {wrap}", f"wd{n} = F(1) if m > 0 else {wrap}"
-                )
+                out += [f"mu = m + 1 if m + 1 < {M} else 0", f"md = m - 1 if m > 0 else {M} - 1"]
+                out += [
+                    f"wu{n} = F(1) if m + 1 < {M} else {wrap}",
+                    f"wd{n} = F(1) if m > 0 else {wrap}",
+                ]
                 if f.weights is not None:
                     at = self.layout.parameters.array(f.weights)
-                    out.add(f"wu{n} = wu{n} * p[{at} + mu]", f"wd{n} = wd{n} * p[{at} + md]")
-                out.add(*self._indices(f, "mu", f"iu{n}_"), *self._indices(f, "md", f"id{n}_"))
+                    out += [f"wu{n} = wu{n} * p[{at} + mu]", f"wd{n} = wd{n} * p[{at} + md]"]
+                out += [*self._indices(f, "mu", f"iu{n}_"), *self._indices(f, "md", f"id{n}_")]
             elif f.structure in GUIDES:
                 for i, (_, _, value) in enumerate(f.sums):
-                    out.add(f"a{n}_{i} = {value}")
+                    out += [f"a{n}_{i} = {value}"]
             else:
-                out.add(f"iw{n} = ({f.offset} + m) * LN & FAR")
+                out += [f"iw{n} = ({f.offset} + m) * LN & FAR"]
 
     def lane(self, group: int, source: str, names: Mapping[Leaf, str]) -> list[str]:
         """In the lane loop of a member: the fields' values."""

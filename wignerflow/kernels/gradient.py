@@ -82,10 +82,10 @@ class SingleGradient:
             terms = [[f"{root} * w{k}_{i}"] if self.part != DRIFT else [] for i in range(2)]
             for i, (name, value) in enumerate((("li", li), ("lr", lr))):
                 if value and self.part != NOISE:
-                    lines.add(f"{name}{k}_{stage} = {value}")
+                    lines += [f"{name}{k}_{stage} = {value}"]
                     terms[i].append(f"{rdt} * {name}{k}_{stage}")
             x = [f"x{part}{k}_{stage}" if terms[i] else "" for i, part in enumerate("ri")]
-            lines.add(*(f"{x[i]} = {plus(*terms[i])}" for i in range(2) if x[i]))
+            lines += (f"{x[i]} = {plus(*terms[i])}" for i in range(2) if x[i])
             channels.append((re, im, x[0], x[1]))
         slopes = self._slopes(names)
         out: dict[Leaf, str] = {}
@@ -165,12 +165,12 @@ class MemberGradient:
         out: Lines,
     ) -> tuple[Terms, Lines]:
         """In the loop over members: what turns them, by H and by jumps; lines of its lane loop."""
-        lane = Lines(0)
+        lane: Lines = []
         terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
         self.add_static(group, names, terms, out)
         self.add_forces(group, names, terms, out, lane)
         self.fields.member(out, group)
-        lane.add(*self.fields.lane(group, source, names))
+        lane += self.fields.lane(group, source, names)
         self.add_pairs(group, names, terms, out)
         channels.add(group, stage, names, terms, out, lane)
         return terms, lane
@@ -198,7 +198,7 @@ class MemberGradient:
                 value = f"h * {self.layout.member_value(w)}"
             scalars.setdefault(mono, []).append(value)
         for j, (mono, parts) in enumerate(scalars.items()):
-            out.add(f"st{j} = " + " + ".join(parts))
+            out += [f"st{j} = " + " + ".join(parts)]
             for found, d in derivatives(mono, terms, names):
                 found.append(times(f"st{j}", d))
 
@@ -210,7 +210,7 @@ class MemberGradient:
         for i in self.sums.of(group):
             if f"force{i}" not in self.layout.scratch:
                 continue
-            lane.add(f"f{i} = {times(self.sums.factor(i), self.layout.s(f'force{i}'))}")
+            lane += [f"f{i} = {times(self.sums.factor(i), self.layout.s(f'force{i}'))}"]
             for found, d in derivatives(self.layout.system.forms[i].mono, terms, names):
                 found.append(times(f"f{i}", d))
 
@@ -226,6 +226,6 @@ class MemberGradient:
                 scalar = self.prologue.number(c.real * factor, t)
                 name = f"pc{j}_{e}_{len(t)}"
                 weight = "" if weights is None else f" * {self.layout.member_value(weights)}"
-                out.add(f"{name} = {scalar}{weight}")
+                out += [f"{name} = {scalar}{weight}"]
                 for found, d in derivatives(mono, terms, names):
                     found.append(times(name, field.name, d))

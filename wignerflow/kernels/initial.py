@@ -26,7 +26,7 @@ from ..phasespace.system import (
 )
 from .layout import Layout
 from .rng import INITIAL
-from .text import LANE_LOOP, Lines
+from .text import LANE_LOOP, Lines, nested
 from .turn import Number, Printer
 
 if TYPE_CHECKING:
@@ -55,40 +55,36 @@ def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
         frames = layout.draws.first(INITIAL, f"{block.name}\0frame", block.size)
         draws.append(f"pair2 = U({frames} + m)")
     if single:
-        layout.loops.begin_single(out)
-        loop = out.open(f"for m in range({size}):")
+        loop = nested(layout.loops.alone(out), f"for m in range({size}):")
     else:
         loop = layout.loops.members(out, layout, size)
-    with loop:
-        out.add(f"b = {at} + 11 * m", f"i = {layout.loops.index(layout, blocks[0], start, 'm')}")
-        out.add(*(f"c{j} = p[b + {j}]" for j in range(11)), *draws)
-        series = 0
-        if spec.series is not None:
-            series = spec.series.shape[1]
-            first_term = layout.parameters.array(spec.series)
-            out.add(*(f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series)))
-        kinds_present = sorted(set(every.tolist()))
-        if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
-            # alike: which of them a pure state has depends on N, and the text must not
-            kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
-        for kind in kinds_present:
-            with out.open(f"if o[{kinds} + m] == {kind}:"), out.open(LANE_LOOP):
-                out.add("n0, n1 = normal_pair(k0, k1, U(t0 + l), pair0)")
-                out.add("n2, n3 = normal_pair(k0, k1, U(t0 + l), pair1)")
-                if block.kind == AMPLITUDES:
-                    out.add(*_amplitude_draw(kind, series))
-                else:
-                    out.add(*(_mode_draw(kind) if block.kind == MODE else _spin_draw(kind)))
-                if block.kind == ROTOR:
-                    out.add(*frame_draw())
-    if single:
-        layout.loops.end_single(out)
+    loop += [f"b = {at} + 11 * m", f"i = {layout.loops.index(layout, blocks[0], start, 'm')}"]
+    loop += [*(f"c{j} = p[b + {j}]" for j in range(11)), *draws]
+    series = 0
+    if spec.series is not None:
+        series = spec.series.shape[1]
+        first_term = layout.parameters.array(spec.series)
+        loop += (f"d{j} = p[{first_term} + {series} * m + {j}]" for j in range(series))
+    kinds_present = sorted(set(every.tolist()))
+    if block.kind == SPIN and {GAUSSIAN, FIXED} & set(kinds_present):
+        # alike: which of them a pure state has depends on N, and the text must not
+        kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
+    for kind in kinds_present:
+        body = nested(loop, f"if o[{kinds} + m] == {kind}:")
+        lane = nested(body, LANE_LOOP)
+        lane += ["n0, n1 = normal_pair(k0, k1, U(t0 + l), pair0)"]
+        lane += ["n2, n3 = normal_pair(k0, k1, U(t0 + l), pair1)"]
+        if block.kind == AMPLITUDES:
+            lane += _amplitude_draw(kind, series)
+        else:
+            lane += _mode_draw(kind) if block.kind == MODE else _spin_draw(kind)
+        if block.kind == ROTOR:
+            lane += frame_draw()
 
 
 def initial_source(layout: Layout) -> Lines:
     """Function ``initial``: draws the initial state of a block of lanes."""
-    out = Lines(0)
-    out.open("def initial(v, s, w, p, o, k0, k1, t0):")
+    out: Lines = []
     for alike in _alike(layout):
         if layout.block(alike[0]).kind == MATRIX:
             matrix_initial(layout, alike[0], out)
@@ -96,7 +92,7 @@ def initial_source(layout: Layout) -> Lines:
         # a loop over single subsystems would give their variables changing places
         for blocks in [[k] for k in alike] if layout.loops.registers else [alike]:
             _initial_blocks(layout, blocks, out)
-    return out
+    return ["def initial(v, s, w, p, o, k0, k1, t0):", out]
 
 
 def _alike(layout: Layout) -> list[list[int]]:
@@ -198,34 +194,27 @@ def matrix_initial(layout: Layout, k: int, out: Lines) -> None:
     stride = p.integer(0 if same else n * n)
     room = layout.private(2 * pairs)
     if block.count is None:
-        layout.loops.begin_single(out)
-        loop = out.open(f"for m in range({p.integer(1)}):")
+        loop = nested(layout.loops.alone(out), f"for m in range({p.integer(1)}):")
     else:
         loop = layout.loops.members(out, layout, layout.group_size[block.size])
-    with loop:
-        out.add(f"i = {layout.loops.index(layout, k, layout.loops.start(layout, k), 'm')}")
-        out.add(f"iz = {room} * LN & FAR", f"b = {transform} + {stride} * m")
-        with out.open(f"for j in range({pairs}):"):
-            out.add("at = iz + 2 * j * LN & FAR", f"pair0 = U({first} + {pairs} * m + j)")
-            with out.open(LANE_LOOP):
-                out.add("n0, n1 = normal_pair(k0, k1, U(t0 + l), pair0)")
-                out.add("w[at + l] = n0", "w[at + LN + l] = n1")
-        out.add(*(f"c{a} = p[{widths} + {d} * m + {a}]" for a in range(d)))
-        for kind, lines in ((FIXED, _fixed(d)), (DISCRETE, _discrete(d))):
-            if kind == FIXED or DISCRETE in spec.kind:  # whether a state is FIXED depends on N
-                with out.open(f"if o[{kinds} + m] == {kind}:"), out.open(LANE_LOOP):
-                    out.add(*lines)
-        assert set(spec.kind.tolist()) <= {GAUSSIAN, FIXED, DISCRETE}
-        with out.open(f"for a in range({n}):"):
-            out.add("at = i + a * LN & FAR", f"c0 = p[{means} + {n} * m + a]")
-            with out.open(LANE_LOOP):
-                out.add("v[at + l] = c0")
-            with out.open(f"for j in range({n}):"):
-                out.add("is_ = iz + j * LN & FAR", f"c0 = p[b + {n} * a + j]")
-                with out.open(LANE_LOOP):
-                    out.add("v[at + l] += c0 * w[is_ + l]")
-    if block.count is None:
-        layout.loops.end_single(out)
+    loop += [f"i = {layout.loops.index(layout, k, layout.loops.start(layout, k), 'm')}"]
+    loop += [f"iz = {room} * LN & FAR", f"b = {transform} + {stride} * m"]
+    body = nested(loop, f"for j in range({pairs}):")
+    body += ["at = iz + 2 * j * LN & FAR", f"pair0 = U({first} + {pairs} * m + j)"]
+    lane = nested(body, LANE_LOOP)
+    lane += ["n0, n1 = normal_pair(k0, k1, U(t0 + l), pair0)"]
+    lane += ["w[at + l] = n0", "w[at + LN + l] = n1"]
+    loop += (f"c{a} = p[{widths} + {d} * m + {a}]" for a in range(d))
+    for kind, lines in ((FIXED, _fixed(d)), (DISCRETE, _discrete(d))):
+        if kind == FIXED or DISCRETE in spec.kind:  # whether a state is FIXED depends on N
+            loop += [f"if o[{kinds} + m] == {kind}:", [LANE_LOOP, [*lines]]]
+    assert set(spec.kind.tolist()) <= {GAUSSIAN, FIXED, DISCRETE}
+    body = nested(loop, f"for a in range({n}):")
+    body += ["at = i + a * LN & FAR", f"c0 = p[{means} + {n} * m + a]"]
+    body += [LANE_LOOP, ["v[at + l] = c0"]]
+    inner = nested(body, f"for j in range({n}):")
+    inner += ["is_ = iz + j * LN & FAR", f"c0 = p[b + {n} * a + j]"]
+    inner += [LANE_LOOP, ["v[at + l] += c0 * w[is_ + l]"]]
 
 
 def _site_draws(layout: Layout, k: int, sites: NDArray[np.float64], out: Lines) -> None:
@@ -235,44 +224,42 @@ def _site_draws(layout: Layout, k: int, sites: NDArray[np.float64], out: Lines) 
     first = layout.draws.first(INITIAL, block.name, 2 * spins * block.size)
     table = p.array(sites)
     assert block.count is not None
-    with layout.loops.members(out, layout, layout.group_size[block.size]):
-        out.add(f"i = {layout.loops.index(layout, k, layout.loops.start(layout, k), 'm')}")
-        for e in range(spins):
-            out.add(*(f"c{e}_{j} = p[{table} + ({spins} * m + {e}) * 10 + {j}]" for j in range(10)))
-            out.add(f"pair{e} = U({first} + 2 * ({spins} * m + {e}))")
-            out.add(f"next{e} = U({first} + 2 * ({spins} * m + {e}) + 1)")
-        with out.open(LANE_LOOP):
-            lines: list[str] = []
-            printer = Printer(lines, "s")
-            R = [[Number("F(1)")]]
-            for e in range(spins):
-                lines += [
-                    f"n0, n1 = normal_pair(k0, k1, U(t0 + l), pair{e})",
-                    f"n2, n3 = normal_pair(k0, k1, U(t0 + l), next{e})",
-                    "a0 = F(1) - F(2) * below(n0)",
-                    "a1 = F(1) - F(2) * below(n1)",
-                    f"a2 = F(1) - F(2) * below(c{e}_9 - n2)",
-                ]
-                for j in range(3):
-                    lines.append(
-                        f"J{e}_{j} = a0 * c{e}_{j} + a1 * c{e}_{3 + j} + a2 * c{e}_{6 + j}"
-                    )
-                lines += [f"u{e} = F(0.5) + J{e}_2", f"d{e} = F(0.5) - J{e}_2"]
-                one = [
-                    [Number(f"u{e}"), Number(f"J{e}_0", f"(-J{e}_1)")],
-                    [Number(f"J{e}_0", f"J{e}_1"), Number(f"d{e}")],
-                ]
-                size = len(R)
-                R = [
-                    [printer.dot([(R[a // 2][b // 2], one[a % 2][b % 2])]) for b in range(2 * size)]
-                    for a in range(2 * size)
-                ]
-            for b in range(block.levels):
-                for a in range(b):
-                    lines.append(f"v[i + {real_part(a, b)} * LN + l] = {R[a][b].re}")
-                    lines.append(f"v[i + {imaginary_part(a, b)} * LN + l] = {R[a][b].im}")
-                lines.append(f"v[i + {real_part(b, b)} * LN + l] = {R[b][b].re}")
-            out.add(*lines)
+    loop = layout.loops.members(out, layout, layout.group_size[block.size])
+    loop += [f"i = {layout.loops.index(layout, k, layout.loops.start(layout, k), 'm')}"]
+    for e in range(spins):
+        loop += (f"c{e}_{j} = p[{table} + ({spins} * m + {e}) * 10 + {j}]" for j in range(10))
+        loop += [f"pair{e} = U({first} + 2 * ({spins} * m + {e}))"]
+        loop += [f"next{e} = U({first} + 2 * ({spins} * m + {e}) + 1)"]
+    lane = nested(loop, LANE_LOOP)
+    lines: list[str] = []
+    printer = Printer(lines, "s")
+    R = [[Number("F(1)")]]
+    for e in range(spins):
+        lines += [
+            f"n0, n1 = normal_pair(k0, k1, U(t0 + l), pair{e})",
+            f"n2, n3 = normal_pair(k0, k1, U(t0 + l), next{e})",
+            "a0 = F(1) - F(2) * below(n0)",
+            "a1 = F(1) - F(2) * below(n1)",
+            f"a2 = F(1) - F(2) * below(c{e}_9 - n2)",
+        ]
+        for j in range(3):
+            lines.append(f"J{e}_{j} = a0 * c{e}_{j} + a1 * c{e}_{3 + j} + a2 * c{e}_{6 + j}")
+        lines += [f"u{e} = F(0.5) + J{e}_2", f"d{e} = F(0.5) - J{e}_2"]
+        one = [
+            [Number(f"u{e}"), Number(f"J{e}_0", f"(-J{e}_1)")],
+            [Number(f"J{e}_0", f"J{e}_1"), Number(f"d{e}")],
+        ]
+        size = len(R)
+        R = [
+            [printer.dot([(R[a // 2][b // 2], one[a % 2][b % 2])]) for b in range(2 * size)]
+            for a in range(2 * size)
+        ]
+    for b in range(block.levels):
+        for a in range(b):
+            lines.append(f"v[i + {real_part(a, b)} * LN + l] = {R[a][b].re}")
+            lines.append(f"v[i + {imaginary_part(a, b)} * LN + l] = {R[a][b].im}")
+        lines.append(f"v[i + {real_part(b, b)} * LN + l] = {R[b][b].re}")
+    lane += lines
 
 
 def _normal(j: int) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
 from ..phasespace.system import Block, PhaseSpaceSystem
 from .draws import Draws
-from .text import Lines, Parameters, fill
+from .text import Lines, Parameters, fill, nested
 
 Mono = tuple[tuple[int, int], ...]
 
@@ -32,11 +32,11 @@ class Loops:
 
     def members(self, out: Lines, layout: Layout, bound: str) -> Lines:
         """Open the loop over members m, in order; ``bound`` is their number."""
-        return out.open(f"for m in range({bound}):")
+        return nested(out, f"for m in range({bound}):")
 
     def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> Lines:
         """Open a loop whose rounds may run in any order and at the same time."""
-        return out.open(f"for {name} in range({f'{first}, ' if first else ''}{bound}):")
+        return nested(out, f"for {name} in range({f'{first}, ' if first else ''}{bound}):")
 
     def total(self, out: Lines, layout: Layout, names: list[str], running: set[str]) -> None:
         """After a loop over members: make the scratch sums ``names`` those over all members.
@@ -84,11 +84,9 @@ class Loops:
 
     # -- single subsystems ---------------------------------------------------------------------
 
-    def begin_single(self, out: Lines) -> None:
-        """Before the lines of ``initial`` that draw a single subsystem."""
-
-    def end_single(self, out: Lines) -> None:
-        """After them."""
+    def alone(self, out: Lines) -> Lines:
+        """Where the lines of ``initial`` that draw a single subsystem go."""
+        return out
 
 
 class Layout:
@@ -188,9 +186,9 @@ class Layout:
                     fill(out, keys, f"{first} + {j}" if j else first, places)
             return
         numbers = draws.table(purpose, dict.fromkeys(names, size))
-        with out.open(f"for pair in range({count}):"):
-            out.add(f"at = ({slot} + 2 * pair) * LN & FAR")
-            fill(out, keys, f"o[{numbers} + pair]", ["s[at + l]", "s[at + LN + l]"])
+        loop = nested(out, f"for pair in range({count}):")
+        loop += [f"at = ({slot} + 2 * pair) * LN & FAR"]
+        fill(loop, keys, f"o[{numbers} + pair]", ["s[at + l]", "s[at + LN + l]"])
 
     def form_group(self, index: int) -> int:
         """Array size over which a form sums."""
@@ -276,7 +274,7 @@ class ArraySums:
         """In a lane loop: the sums' local names; they begin again."""
         for i in self.forms:
             kept = self.layout.s(f"{self.kept}{i}")
-            out.add(f"T{i} = {kept}", f"{kept} = F(0)")
+            out += [f"T{i} = {kept}", f"{kept} = F(0)"]
         return {Form(i): f"T{i}" for i in self.forms}
 
     def load(self, group: int, out: Lines) -> None:
@@ -284,7 +282,7 @@ class ArraySums:
         for i in self.of(group):
             spec = self.layout.system.forms[i]
             if not spec.uniform:
-                out.add(f"{self.factor(i)} = {self.layout.member_value(spec.weights)}")
+                out += [f"{self.factor(i)} = {self.layout.member_value(spec.weights)}"]
 
     def add(
         self, group: int, names: dict[Leaf, str], out: Lines, without: Iterable[int] = ()
@@ -294,4 +292,4 @@ class ArraySums:
             if i in without:
                 continue
             value = mono_names(self.layout.system.forms[i].mono, names)
-            out.add(f"{self.layout.s(f'{self.kept}{i}')} += {times(self.factor(i), value)}")
+            out += [f"{self.layout.s(f'{self.kept}{i}')} += {times(self.factor(i), value)}"]

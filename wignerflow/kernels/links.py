@@ -26,7 +26,7 @@ from .. import _check
 from ..phasespace.channels import Channel, LinkSpec, MemberChannel, Port
 from .layout import Layout
 from .rng import DYNAMICS
-from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Prologue, Values, fill, index_of
+from .text import HIGH, LANE_LOOP, LOW, STRIDE, Lines, Prologue, Values, fill, index_of, nested
 
 #: Numbers of a field: w_0, w_1, and with records those of its vacuum part and its ordering term.
 PLAIN, RECORDED = 2, 5
@@ -115,58 +115,59 @@ class Links:
 
         ``pair``: number of the pair of normals of the vacuum; "" where ``total`` holds them.
         """
-        out.add(f"rt = o[{self.maps[id(channel)][0]} + {m}]", "dt = 1", "early = 1", "lossy = F(0)")
-        with out.open("if rt >= 0:"):
-            out.add(f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]")
-            with out.open(f"if {self.now} + {self.past} >= dt:"):
-                out.add("early = 0")
+        out += [f"rt = o[{self.maps[id(channel)][0]} + {m}]", "dt = 1", "early = 1", "lossy = F(0)"]
+        loop = nested(out, "if rt >= 0:")
+        loop += [f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]"]
+        loop += [f"if {self.now} + {self.past} >= dt:", ["early = 0"]]
         if pair:
-            out.add("wanted = early")
-            with out.open("if lossy > F(0):"):
-                out.add("wanted = 1")
-            with out.open("if wanted > 0:"):
-                fill(out, "kd", pair, total)
+            out += ["wanted = early"]
+            out += ["if lossy > F(0):", ["wanted = 1"]]
+            loop = nested(out, "if wanted > 0:")
+            fill(loop, "kd", pair, total)
         own = [*total, "F(0)"]
-        with out.open("if rt < 0:"), out.open(LANE_LOOP):
-            out.add(*(f"{x} = noise * {x}" for x in total))
-            out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
-        with out.open("if rt >= 0:"):
-            parts = 2 if self.taps else 1
-            state = [f"w[js + {i} * LN + l]" for i in range(2 * parts)]
-            out.add(f"al = p[{self.alpha} + rt]", "be = F(1) - al * al")
-            out.add(f"js = ({self.filter} + {2 * parts} * rt) * LN & FAR")
-            with out.open(f"if {self.now} + {self.past} == 0:"):
-                fill(out, "kd", f"{self.state} + rt", state[:2])
-                out.add("gs = noise * np.sqrt(be)")
-                with out.open(LANE_LOOP):
-                    out.add(*(f"{x} = gs * {x}" for x in state[:2]))
-                    out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
-            with out.open("if early > 0:"), out.open(LANE_LOOP):
+        loop = nested(out, "if rt < 0:")
+        lane = nested(loop, LANE_LOOP)
+        lane += (f"{x} = noise * {x}" for x in total)
+        lane += (f"{a} = {b}" for a, b in zip(kept, own, strict=False))
+        loop = nested(out, "if rt >= 0:")
+        parts = 2 if self.taps else 1
+        state = [f"w[js + {i} * LN + l]" for i in range(2 * parts)]
+        loop += [f"al = p[{self.alpha} + rt]", "be = F(1) - al * al"]
+        loop += [f"js = ({self.filter} + {2 * parts} * rt) * LN & FAR"]
+        body = nested(loop, f"if {self.now} + {self.past} == 0:")
+        fill(body, "kd", f"{self.state} + rt", state[:2])
+        body += ["gs = noise * np.sqrt(be)"]
+        lane = nested(body, LANE_LOOP)
+        lane += (f"{x} = gs * {x}" for x in state[:2])
+        lane += (f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False))
+        body = nested(loop, "if early > 0:")
+        lane = nested(body, LANE_LOOP)
+        for i in range(2):
+            lane += [f"x{i} = noise * {total[i]}", f"y{i} = al * x{i} + {state[i]}"]
+            lane += [f"{state[i]} = be * x{i} - al * {state[i]}", f"{total[i]} = y{i}"]
+        lane += (f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False))
+        lane += (f"{a} = {b}" for a, b in zip(kept, own, strict=False))
+        body = nested(loop, "if early < 1:")
+        # a cell more than steps of delay: where it reads nothing is written in this step
+        body += [self._place("iz", "rt", f"({self.now} + 1) % (dt + 1)")]
+        body += [f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]"]
+        body += ["lo = noise * lossy"]
+        for condition, filtered in (("be > F(0)", True), ("be <= F(0)", False)):
+            loop = nested(body, f"if {condition}:")
+            lane = nested(loop, LANE_LOOP)
+            lane += (f"n{i} = lo * {total[i]}" for i in range(2))
+            for part in range(parts):
                 for i in range(2):
-                    out.add(f"x{i} = noise * {total[i]}", f"y{i} = al * x{i} + {state[i]}")
-                    out.add(f"{state[i]} = be * x{i} - al * {state[i]}", f"{total[i]} = y{i}")
-                out.add(*(f"{a} = {b}" for a, b in zip(state[2:], state[:2], strict=False)))
-                out.add(*(f"{a} = {b}" for a, b in zip(kept, own, strict=False)))
-            with out.open("if early < 1:"):
-                # a cell more than steps of delay: where it reads nothing is written in this step
-                out.add(self._place("iz", "rt", f"({self.now} + 1) % (dt + 1)"))
-                out.add(f"fr = p[{self.factor[0]} + rt]", f"fi = p[{self.factor[1]} + rt]")
-                out.add("lo = noise * lossy")
-                for condition, filtered in (("be > F(0)", True), ("be <= F(0)", False)):
-                    with out.open(f"if {condition}:"), out.open(LANE_LOOP):
-                        out.add(*(f"n{i} = lo * {total[i]}" for i in range(2)))
-                        for part in range(parts):
-                            for i in range(2):
-                                at = 2 * part + i
-                                out.add(f"x{i} = w[iz + {at} * LN + l]")
-                                if filtered:
-                                    out.add(f"y{i} = al * x{i} + {state[at]}")
-                                    out.add(f"{state[at]} = be * x{i} - al * {state[at]}")
-                            goal, y = total if part == 0 else kept, "y" if filtered else "x"
-                            out.add(f"{goal[0]} = fr * {y}0 + fi * {y}1 + n0")
-                            out.add(f"{goal[1]} = fr * {y}1 - fi * {y}0 + n1")
-                        if self.taps:
-                            out.add(f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]")
+                    at = 2 * part + i
+                    lane += [f"x{i} = w[iz + {at} * LN + l]"]
+                    if filtered:
+                        lane += [f"y{i} = al * x{i} + {state[at]}"]
+                        lane += [f"{state[at]} = be * x{i} - al * {state[at]}"]
+                goal, y = total if part == 0 else kept, "y" if filtered else "x"
+                lane += [f"{goal[0]} = fr * {y}0 + fi * {y}1 + n0"]
+                lane += [f"{goal[1]} = fr * {y}1 - fi * {y}0 + n1"]
+            if self.taps:
+                lane += [f"{kept[2]} = (fr * fr + fi * fi) * w[iz + 4 * LN + l]"]
 
     def _place(self, name: str, ring: str, cell: str) -> str:
         first = f"{self.start} + o[{self.offsets} + {ring}]"
@@ -175,13 +176,14 @@ class Links:
     def places(self, out: Lines, channel: Channel | MemberChannel, m: str, tag: str) -> None:
         """Outside the lane loop: where to write what leaves a port."""
         _, ring, tap = self.maps[id(channel)]
-        out.add(f"rq = o[{ring} + {m}]", f"iy{tag} = {self.dump} * LN & FAR")
-        with out.open("if rq >= 0:"):
-            out.add(self._place(f"iy{tag}", "rq", f"{self.now} % (o[{self.lengths} + rq] + 1)"))
+        out += [f"rq = o[{ring} + {m}]", f"iy{tag} = {self.dump} * LN & FAR"]
+        out += [
+            "if rq >= 0:",
+            [self._place(f"iy{tag}", "rq", f"{self.now} % (o[{self.lengths} + rq] + 1)")],
+        ]
         if self._tapped(channel):
-            out.add(f"tk = o[{tap} + {m}]", f"ik{tag} = {self.dump} * LN & FAR")
-            with out.open("if tk >= 0:"):
-                out.add(f"ik{tag} = ({self.tap} + {self.rows} * tk) * LN & FAR")
+            out += [f"tk = o[{tap} + {m}]", f"ik{tag} = {self.dump} * LN & FAR"]
+            out += ["if tk >= 0:", [f"ik{tag} = ({self.tap} + {self.rows} * tk) * LN & FAR"]]
 
     def _tapped(self, channel: Channel | MemberChannel) -> bool:
         return any(port.channel is channel for port in self.taps)
@@ -200,9 +202,9 @@ class Links:
         values = [f"{total[i]} + {self.two} * ({signal[1 - i]})" for i in range(2)]
         if self.taps:
             values += [*kept[:2], f"{kept[2]} + {ordering or 'F(0)'}"]
-        out.add(*(f"out{tag}_{i} = {x}" for i, x in enumerate(values)))
+        out += (f"out{tag}_{i} = {x}" for i, x in enumerate(values))
         for name in ["iy", "ik"] if self._tapped(channel) else ["iy"]:
-            out.add(*(f"w[{name}{tag} + {i} * LN + l] = out{tag}_{i}" for i in range(len(values))))
+            out += (f"w[{name}{tag} + {i} * LN + l] = out{tag}_{i}" for i in range(len(values)))
 
     def tapped(self, t: int, i: int) -> str:
         """In a lane loop: number i of the field of tap t in this step."""
@@ -211,7 +213,7 @@ class Links:
     def tap_places(self, out: Lines) -> None:
         """Outside the lane loop."""
         for t in range(len(self.taps)):
-            out.add(f"it{t} = ({self.tap} + {self.rows * t}) * LN & FAR")
+            out += [f"it{t} = ({self.tap} + {self.rows * t}) * LN & FAR"]
 
     # -- tables ----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from .layout import Layout
 from .matrix_local import MatrixLocal
 from .matrix_low import MatrixLow
 from .rng import LOCAL
-from .text import LANE_LOOP, Lines, Values, fill, fill_one, table_values
+from .text import LANE_LOOP, Lines, Values, fill, fill_one, nested, table_values
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
 TOGETHER = 10_000  # rows, times members, that are made at a time
@@ -229,10 +229,9 @@ class LocalPrinter:
             return
         one, two = self.pairs[k]
         third, spare = (self.layout.s(f"local{k}_{2 + i}") for i in range(2))
-        with out.open("if m % 2 == 0:"):
-            fill(out, "kl", f"{two} + m // 2", [third, spare])
-        with out.open("else:"), out.open(LANE_LOOP):
-            out.add(f"{third} = {spare}")
+        loop = nested(out, "if m % 2 == 0:")
+        fill(loop, "kl", f"{two} + m // 2", [third, spare])
+        out += ["else:", [LANE_LOOP, [f"{third} = {spare}"]]]
         fill(out, "kl", f"{one} + m", [self.layout.s(f"local{k}_{i}") for i in range(2)])
 
     def read_noise(self, k: int) -> list[str]:
@@ -241,7 +240,7 @@ class LocalPrinter:
             return self.matrices[k].read_noise()
         return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(3)]
 
-    def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
+    def lines(self, k: int, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x``, normals n{k}_i and loaded numbers L{k}_i."""
         if k in self.matrices:
             return self.matrices[k].lines(x, y)

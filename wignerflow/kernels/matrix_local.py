@@ -19,7 +19,7 @@ from ..phasespace.system import MatrixInitial
 from .capped import SMALL, Entries, capped_noise
 from .matrix_loops import PRINTED, LocalLoops, Stepping
 from .rng import LOCAL
-from .text import Lines, fill
+from .text import Lines, fill, nested
 
 if TYPE_CHECKING:
     from ..phasespace.system import MatrixStep
@@ -183,14 +183,14 @@ class MatrixLocal:
                 slots = [self.layout.s(f"local{self.k}_{2 * j + i}") for i in range(2)]
                 fill(out, "kl", f"{self.first} + {m} * {self.pairs} + {j}", slots)
         elif self.pairs:
-            with out.open(f"for pair in range({self.pairs}):"):
-                out.add(f"at = ({first} + 2 * pair) * LN & FAR")
-                fill(
-                    out,
-                    "kl",
-                    f"{self.first} + {m} * {self.pairs} + pair",
-                    ["s[at + l]", "s[at + LN + l]"],
-                )
+            loop = nested(out, f"for pair in range({self.pairs}):")
+            loop += [f"at = ({first} + 2 * pair) * LN & FAR"]
+            fill(
+                loop,
+                "kl",
+                f"{self.first} + {m} * {self.pairs} + pair",
+                ["s[at + l]", "s[at + LN + l]"],
+            )
 
     def read_noise(self) -> list[str]:
         """In lane: the normals by name."""
@@ -199,7 +199,7 @@ class MatrixLocal:
         names = [f"n{self.k}_{i}" for i in range(len(self.order))]
         return [f"{n} = {self.layout.s(f'local{self.k}_{i}')}" for i, n in enumerate(names)]
 
-    def lines(self, x: list[str], y: list[str]) -> list[str]:
+    def lines(self, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x``, normals and loaded numbers."""
         if self.loops is not None:
             return self.loops.lines(x, y)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..phasespace.matrices import imaginary_part, real_part
-from .text import Lines
+from .text import Lines, nested
 from .turn import turning
 
 if TYPE_CHECKING:
@@ -63,45 +63,44 @@ def turn_in_loops(
         for name, size in (("U", m * m), ("R", m * d), ("T", m * d))
     )
     half, quarter = ("F(0.25)", "F(0.125)") if stage == 1 else ("F(0.5)", "F(0.25)")
-    out = Lines(0)
-    with out.open(f"for tj in range({count} * {count}):"):
-        out.add(*(f"{part['tj']} = F(0)" for part in U))
+    out: Lines = []
+    out += [f"for tj in range({count} * {count}):", [f"{part['tj']} = F(0)" for part in U]]
     for (a, b), (re, im) in given.items():  # U = 1 + iF/2
         if a not in at or b not in at:
             continue
         low, high = at[a] * m + at[b], at[b] * m + at[a]
         if a == b:
-            out.add(f"{U[0][low]} = F(1)")
+            out += [f"{U[0][low]} = F(1)"]
             if re:
-                out.add(f"{U[1][low]} = {half} * ({re})")
+                out += [f"{U[1][low]} = {half} * ({re})"]
             continue
         for part, text, sign in ((0, im, "-"), (1, re, "")):
             if text:
                 name = f"Rg{tag}_{low}_{part}"
-                out.add(f"{name} = {quarter} * ({text})", f"{U[part][high]} = {name}")
-                out.add(f"{U[part][low]} = {sign}{name}")
+                out += [f"{name} = {quarter} * ({text})", f"{U[part][high]} = {name}"]
+                out += [f"{U[part][low]} = {sign}{name}"]
     for a in turned:
         for b in range(d):
             re, im = x[real_part(a, b)], "F(0)"
             if a != b:
                 im = x[imaginary_part(min(a, b), max(a, b))]
             place = at[a] * d + b
-            out.add(f"{R[0][place]} = {re}", f"{R[1][place]} = {'-' if a > b else ''}{im}")
+            out += [f"{R[0][place]} = {re}", f"{R[1][place]} = {'-' if a > b else ''}{im}"]
     _invert(out, U, count)
-    with out.open(f"for ta in range({count}):"):
-        _product(
-            out, (T, f"ta * {every} + tb"), every, count,
-            (U, f"ta * {count} + tk"), (R, f"tk * {every} + tb"), 1,
-        )  # fmt: skip
-    with out.open(f"for ta in range({count}):"):
-        with out.open(f"for tb in range({every}):"):
-            out.add(
-                *(f"{R[i][f'ta * {every} + tb']} = {T[i][f'ta * {every} + tb']}" for i in (0, 1))
-            )
-        _product(
-            out, (R, f"ta * {every} + o[{levels} + tb]"), count, count,
-            (T, f"ta * {every} + o[{levels} + tk]"), (U, f"tb * {count} + tk"), -1,
-        )  # fmt: skip
+    loop = nested(out, f"for ta in range({count}):")
+    _product(
+        loop, (T, f"ta * {every} + tb"), every, count,
+        (U, f"ta * {count} + tk"), (R, f"tk * {every} + tb"), 1,
+    )  # fmt: skip
+    loop = nested(out, f"for ta in range({count}):")
+    loop += [
+        f"for tb in range({every}):",
+        [f"{R[i][f'ta * {every} + tb']} = {T[i][f'ta * {every} + tb']}" for i in (0, 1)],
+    ]
+    _product(
+        loop, (R, f"ta * {every} + o[{levels} + tb]"), count, count,
+        (T, f"ta * {every} + o[{levels} + tk]"), (U, f"tb * {count} + tk"), -1,
+    )  # fmt: skip
     for a, b in parts:
         if a in at:
             place, sign = at[a] * d + b, ""
@@ -112,36 +111,38 @@ def turn_in_loops(
         for part, k in ((0, real_part(a, b)), (1, imaginary_part(a, b) if a < b else -1)):
             if k >= 0:
                 source = x[k] if place < 0 else f"{sign if part else ''}{R[part][place]}"
-                out.add(f"{y[k]} = {source}")
-    return out.lines
+                out += [f"{y[k]} = {source}"]
+    return out
 
 
 def _invert(out: Lines, U: list[Room], count: str) -> None:
     """U -> 2 U^{-1} - 1 in place; U has the Hermitian part 1, so no pivot vanishes."""
-    with out.open(f"for tc in range({count}):"):
-        own = f"tc * {count} + tc"
-        out.add(f"tr = {U[0][own]}", f"ti = {U[1][own]}", "tn = F(1) / (tr * tr + ti * ti)")
-        out.add("tr = tr * tn", "ti = -ti * tn")
-        out.add(f"{U[0][own]} = F(1)", f"{U[1][own]} = F(0)")
-        with out.open(f"for tb in range({count}):"):
-            entry = f"tc * {count} + tb"
-            out.add(f"tu = {U[0][entry]}", f"tv = {U[1][entry]}")
-            out.add(f"{U[0][entry]} = tr * tu - ti * tv", f"{U[1][entry]} = tr * tv + ti * tu")
-        with out.open(f"for tj in range(1, {count}):"):
-            out.add(f"ta = (tc + tj) % {count}")
-            first = f"ta * {count} + tc"
-            out.add(f"tu = {U[0][first]}", f"tv = {U[1][first]}")
-            out.add(f"{U[0][first]} = F(0)", f"{U[1][first]} = F(0)")
-            with out.open(f"for tb in range({count}):"):
-                place = f"ta * {count} + tb"
-                out.add(f"tr = {U[0][entry]}", f"ti = {U[1][entry]}")
-                out.add(f"{U[0][place]} = {U[0][place]} - (tu * tr - tv * ti)")
-                out.add(f"{U[1][place]} = {U[1][place]} - (tu * ti + tv * tr)")
-    with out.open(f"for tj in range({count} * {count}):"):
-        out.add(*(f"{part['tj']} = F(2) * {part['tj']}" for part in U))
-    with out.open(f"for tj in range({count}):"):
-        own = f"tj * {count} + tj"
-        out.add(f"{U[0][own]} = {U[0][own]} - F(1)")
+    loop = nested(out, f"for tc in range({count}):")
+    own = f"tc * {count} + tc"
+    loop += [f"tr = {U[0][own]}", f"ti = {U[1][own]}", "tn = F(1) / (tr * tr + ti * ti)"]
+    loop += ["tr = tr * tn", "ti = -ti * tn"]
+    loop += [f"{U[0][own]} = F(1)", f"{U[1][own]} = F(0)"]
+    body = nested(loop, f"for tb in range({count}):")
+    entry = f"tc * {count} + tb"
+    body += [f"tu = {U[0][entry]}", f"tv = {U[1][entry]}"]
+    body += [f"{U[0][entry]} = tr * tu - ti * tv", f"{U[1][entry]} = tr * tv + ti * tu"]
+    body = nested(loop, f"for tj in range(1, {count}):")
+    body += [f"ta = (tc + tj) % {count}"]
+    first = f"ta * {count} + tc"
+    body += [f"tu = {U[0][first]}", f"tv = {U[1][first]}"]
+    body += [f"{U[0][first]} = F(0)", f"{U[1][first]} = F(0)"]
+    loop = nested(body, f"for tb in range({count}):")
+    place = f"ta * {count} + tb"
+    loop += [f"tr = {U[0][entry]}", f"ti = {U[1][entry]}"]
+    loop += [f"{U[0][place]} = {U[0][place]} - (tu * tr - tv * ti)"]
+    loop += [f"{U[1][place]} = {U[1][place]} - (tu * ti + tv * tr)"]
+    out += [
+        f"for tj in range({count} * {count}):",
+        [f"{part['tj']} = F(2) * {part['tj']}" for part in U],
+    ]
+    loop = nested(out, f"for tj in range({count}):")
+    own = f"tj * {count} + tj"
+    loop += [f"{U[0][own]} = {U[0][own]} - F(1)"]
 
 
 def _product(
@@ -149,15 +150,15 @@ def _product(
     left: tuple[list[Room], str], right: tuple[list[Room], str], sign: int,
 ) -> None:  # fmt: skip
     """A row of a product: entries tb are the sum over tk of left times right, or its conjugate."""
-    with out.open(f"for tb in range({columns}):"):
-        out.add("tr = F(0)", "ti = F(0)")
-        with out.open(f"for tk in range({terms}):"):
-            (a, i), (b, j) = left, right
-            out.add(f"tu = {a[0][i]}", f"tv = {a[1][i]}", f"tp = {b[0][j]}")
-            out.add(f"tq = {'-' if sign < 0 else ''}{b[1][j]}")
-            out.add("tr = tr + (tu * tp - tv * tq)", "ti = ti + (tu * tq + tv * tp)")
-        (c, k) = target
-        out.add(f"{c[0][k]} = tr", f"{c[1][k]} = ti")
+    loop = nested(out, f"for tb in range({columns}):")
+    loop += ["tr = F(0)", "ti = F(0)"]
+    body = nested(loop, f"for tk in range({terms}):")
+    (a, i), (b, j) = left, right
+    body += [f"tu = {a[0][i]}", f"tv = {a[1][i]}", f"tp = {b[0][j]}"]
+    body += [f"tq = {'-' if sign < 0 else ''}{b[1][j]}"]
+    body += ["tr = tr + (tu * tp - tv * tq)", "ti = ti + (tu * tq + tv * tp)"]
+    (c, k) = target
+    loop += [f"{c[0][k]} = tr", f"{c[1][k]} = ti"]
 
 
 # -- local steps -------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ def _product(
 class Stepping(Protocol):
     """Prints a step in loops."""
 
-    def lines(self, x: list[str], y: list[str]) -> list[str]:
+    def lines(self, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x``."""
 
 
@@ -186,42 +187,46 @@ class LocalLoops:
         self.z = Room(layout.room(f"local{k} z", n))
         self.normal = Room(layout.scratch.get(f"local{k}_0", 0))
 
-    def lines(self, x: list[str], y: list[str]) -> list[str]:
+    def lines(self, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x``."""
-        local, out, k = self.local, Lines(0), self.local.k
-        out.add(*(f"{self.old[j]} = {name}" for j, name in enumerate(x)))
-        out.add(*(f"{self.new[j]} = {x[j]}" for j, keep in enumerate(local.kept) if keep))
-        with out.open(f"for cj in range({self.sizes[0]}):"):
-            self._sum(out, self.flow, "cj", f"b{k}")
-            out.add(f"{self.new[f'o[{self.targets} + cj]']} = cs")
+        local, out, k = self.local, Lines(), self.local.k
+        out += (f"{self.old[j]} = {name}" for j, name in enumerate(x))
+        out += (f"{self.new[j]} = {x[j]}" for j, keep in enumerate(local.kept) if keep)
+        loop = nested(out, f"for cj in range({self.sizes[0]}):")
+        self._sum(loop, self.flow, "cj", f"b{k}")
+        loop += [f"{self.new[f'o[{self.targets} + cj]']} = cs"]
         if local.order:
             self._shared(out, f"b{k} + {local.moving}")
             self._add_noise(out)
-        out.add(*(f"{name} = {self.new[j]}" for j, name in enumerate(y)))
-        return out.lines
+        out += (f"{name} = {self.new[j]}" for j, name in enumerate(y))
+        return out
 
     def _sum(self, out: Lines, table: tuple[str, str], row: str, base: str) -> None:
         """cs = the sum of a row: numbers of the table times old variables."""
         start, entries = table
-        out.add("cs = F(0)")
-        with out.open(f"for ci in range(o[{start} + {row}], o[{start} + {row} + 1]):"):
-            out.add(f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}")
+        out += ["cs = F(0)"]
+        out += [
+            f"for ci in range(o[{start} + {row}], o[{start} + {row} + 1]):",
+            [f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}"],
+        ]
 
     def _shared(self, out: Lines, base: str) -> None:
         """Noise by a factor that stands in the table, row after row."""
-        out.add("cn = 0")
-        with out.open(f"for cj in range({self.sizes[1]}):"):
-            out.add("cs = F(0)")
-            with out.open("for ci in range(cj + 1):"):
-                out.add(f"cs = cs + p[{base} + cn + ci] * {self.normal['ci']}")
-            out.add(f"{self.z['cj']} = cs", "cn = cn + cj + 1")
+        out += ["cn = 0"]
+        loop = nested(out, f"for cj in range({self.sizes[1]}):")
+        loop += ["cs = F(0)"]
+        loop += [
+            "for ci in range(cj + 1):",
+            [f"cs = cs + p[{base} + cn + ci] * {self.normal['ci']}"],
+        ]
+        loop += [f"{self.z['cj']} = cs", "cn = cn + cj + 1"]
 
     def _add_noise(self, out: Lines) -> None:
         """New variables take their noise; that of the last population is what others lack."""
         spread = [self.local.order.index(i) for i in self.local.spread[:-1]]
-        with out.open(f"for cj in range({self.sizes[1]}):"):
-            place = self.new[f"o[{self.order} + cj]"]
-            out.add(f"{place} = {place} + {self.z['cj']}")
+        loop = nested(out, f"for cj in range({self.sizes[1]}):")
+        place = self.new[f"o[{self.order} + cj]"]
+        loop += [f"{place} = {place} + {self.z['cj']}"]
         if spread:
             last = self.new[self.local.spread[-1]]
-            out.add(f"{last} = {last} - ({' + '.join(self.z[q] for q in spread)})")
+            out += [f"{last} = {last} - ({' + '.join(self.z[q] for q in spread)})"]

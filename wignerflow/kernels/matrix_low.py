@@ -27,7 +27,7 @@ from ..phasespace.system import MatrixInitial
 from .capped import COUNTED, TINY, remainder
 from .matrix_local import MatrixLocal
 from .matrix_loops import Room, rows
-from .text import Lines
+from .text import Lines, nested
 
 if TYPE_CHECKING:
     from .local import Interval
@@ -130,118 +130,117 @@ class LowLoops:
         counts = (len(self.moved), len(low.whole), len(low.ends), len(low.apart))
         self.counts = [p.integer(n) for n in counts]
 
-    def lines(self, x: list[str], y: list[str]) -> list[str]:
+    def lines(self, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x``."""
-        low, out, base = self.low, Lines(0), f"b{self.low.k}"
+        low, out, base = self.low, Lines(), f"b{self.low.k}"
         values = 2 * sum(map(len, low.entries_of))
-        out.add(*(f"{self.old[j]} = {name}" for j, name in enumerate(x)))
-        out.add(*(f"{self.new[j]} = {x[j]}" for j, keep in enumerate(low.kept) if keep))
+        out += (f"{self.old[j]} = {name}" for j, name in enumerate(x))
+        out += (f"{self.new[j]} = {x[j]}" for j, keep in enumerate(low.kept) if keep)
         self._flow(out, base)
         self._factor(out)
         self._rows(out, f"{base} + {low.moving}")
         self._apart(out, f"{base} + {low.moving + values}")
         self._add(out)
-        out.add(*(f"{self.old[j]} = {self.new[j]}" for j in range(len(x))))
+        out += (f"{self.old[j]} = {self.new[j]}" for j in range(len(x)))
         self._flow(out, base)
-        out.add(*(f"{name} = {self.new[j]}" for j, name in enumerate(y)))
-        return out.lines
+        out += (f"{name} = {self.new[j]}" for j, name in enumerate(y))
+        return out
 
     def _flow(self, out: Lines, base: str) -> None:
         """Half of the flow of the means, from old to new."""
         start, entries = self.flow
-        with out.open(f"for cj in range({self.counts[0]}):"):
-            out.add("cs = F(0)")
-            with out.open(f"for ci in range(o[{start} + cj], o[{start} + cj + 1]):"):
-                out.add(f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}")
-            out.add(f"{self.new[f'o[{self.targets} + cj]']} = cs")
+        loop = nested(out, f"for cj in range({self.counts[0]}):")
+        loop += ["cs = F(0)"]
+        loop += [
+            f"for ci in range(o[{start} + cj], o[{start} + cj + 1]):",
+            [f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}"],
+        ]
+        loop += [f"{self.new[f'o[{self.targets} + cj]']} = cs"]
 
     def _factor(self, out: Lines) -> None:
         """S, lower triangular in the order of pivots; no row is longer than its population."""
         d, (real, imag), n = self.low.levels, self.S, self.d
         for q, a in enumerate(self.low.pivots):
-            out.add(f"{self.K[q]} = fmax0({self.new[real_part(a, a)]})")
-            out.add(f"{self.w[q]} = {self.K[q]}")
+            out += [f"{self.K[q]} = fmax0({self.new[real_part(a, a)]})"]
+            out += [f"{self.w[q]} = {self.K[q]}"]
             for r, b in enumerate(self.low.pivots[:q]):
                 sign = "" if a < b else "-"
-                out.add(f"{real[q * d + r]} = {self.new[real_part(a, b)]}")
-                out.add(f"{imag[q * d + r]} = {sign}{self.new[imaginary_part(*sorted((a, b)))]}")
-        out.add(f"ct = F({COUNTED}) * ({' + '.join(self.K[q] for q in range(d))})")
+                out += [f"{real[q * d + r]} = {self.new[real_part(a, b)]}"]
+                out += [f"{imag[q * d + r]} = {sign}{self.new[imaginary_part(*sorted((a, b)))]}"]
+        out += [f"ct = F({COUNTED}) * ({' + '.join(self.K[q] for q in range(d))})"]
         below = [f"below({self.new[real_part(a, a)]} + ct)" for a in self.low.pivots]
-        out.add(f"cc = {' + '.join(below)}")
-        with out.open(f"for cq in range({n}):"):
-            out.add(f"cw = {self.w['cq']}", "cd = np.sqrt(cw)")
-            large = f"cw - F({TINY}) * ct - F(1e-20)"
-            out.add(f"cr = pick({large}, F(1) / (cd + F(1e-30)), F(0) * cw)")
-            own = f"cq * {n} + cq"
-            out.add(f"{real[own]} = cd", f"{imag[own]} = F(0)")
-            with out.open(f"for ci in range(cq + 1, {n}):"):
-                entry = f"ci * {n} + cq"
-                out.add(
-                    f"cu = {real[entry]} * cr", f"cv = {imag[entry]} * cr", f"cw = {self.w['ci']}"
-                )
-                out.add("ce = cu * cu + cv * cv", "cf = cw - ce", "cc = cc + below(cf + ct)")
-                out.add("cs = pick(cf, F(1), np.sqrt(cw / (ce + F(1e-30))))")
-                out.add(f"{real[entry]} = cs * cu", f"{imag[entry]} = cs * cv")
-                out.add(f"{self.w['ci']} = {remainder('cf', self.K['ci'])}")
-            with out.open(f"for ci in range(cq + 1, {n}):"):
-                out.add(f"cu = {real[entry]}", f"cv = {imag[entry]}")
-                with out.open("for cj in range(cq + 1, ci):"):
-                    other, cell = f"cj * {n} + cq", f"ci * {n} + cj"
-                    out.add(f"cw = {real[other]}", f"cf = {imag[other]}")
-                    out.add(f"{real[cell]} = {real[cell]} - (cu * cw + cv * cf)")
-                    out.add(f"{imag[cell]} = {imag[cell]} - (cv * cw - cu * cf)")
-        out.add(f"{self.layout.clip(self.low.k)} += below(F(0) - cc)")
+        out += [f"cc = {' + '.join(below)}"]
+        loop = nested(out, f"for cq in range({n}):")
+        loop += [f"cw = {self.w['cq']}", "cd = np.sqrt(cw)"]
+        large = f"cw - F({TINY}) * ct - F(1e-20)"
+        loop += [f"cr = pick({large}, F(1) / (cd + F(1e-30)), F(0) * cw)"]
+        own = f"cq * {n} + cq"
+        loop += [f"{real[own]} = cd", f"{imag[own]} = F(0)"]
+        body = nested(loop, f"for ci in range(cq + 1, {n}):")
+        entry = f"ci * {n} + cq"
+        body += [f"cu = {real[entry]} * cr", f"cv = {imag[entry]} * cr", f"cw = {self.w['ci']}"]
+        body += ["ce = cu * cu + cv * cv", "cf = cw - ce", "cc = cc + below(cf + ct)"]
+        body += ["cs = pick(cf, F(1), np.sqrt(cw / (ce + F(1e-30))))"]
+        body += [f"{real[entry]} = cs * cu", f"{imag[entry]} = cs * cv"]
+        body += [f"{self.w['ci']} = {remainder('cf', self.K['ci'])}"]
+        body = nested(loop, f"for ci in range(cq + 1, {n}):")
+        body += [f"cu = {real[entry]}", f"cv = {imag[entry]}"]
+        loop = nested(body, "for cj in range(cq + 1, ci):")
+        other, cell = f"cj * {n} + cq", f"ci * {n} + cj"
+        loop += [f"cw = {real[other]}", f"cf = {imag[other]}"]
+        loop += [f"{real[cell]} = {real[cell]} - (cu * cw + cv * cf)"]
+        loop += [f"{imag[cell]} = {imag[cell]} - (cv * cw - cu * cf)"]
+        out += [f"{self.layout.clip(self.low.k)} += below(F(0) - cc)"]
 
     def _rows(self, out: Lines, base: str) -> None:
         """X, from the rows of M that are needed whole."""
         n, (real, imag) = self.d, self.S
-        with out.open(f"for cj in range({n} * {n}):"):
-            out.add(*(f"{part['cj']} = F(0)" for part in self.X))
-        with out.open(f"for cr in range({self.counts[1]}):"):
-            with out.open(f"for cb in range({n}):"):
-                out.add("cs = F(0)", "ct = F(0)")
-                with out.open("for cq in range(cb + 1):"):
-                    at, entry = f"2 * (cr * {n} + cq)", f"cb * {n} + cq"
-                    out.add(f"cu = {self.normal[at]}", f"cv = {self.normal[f'{at} + 1']}")
-                    out.add(f"cw = {real[entry]}", f"cf = {imag[entry]}")
-                    out.add("cs = cs + (cu * cw + cv * cf)", "ct = ct + (cv * cw - cu * cf)")
-                out.add(f"{self.M[0]['cb']} = cs", f"{self.M[1]['cb']} = ct")
-            start, entries = self.across
-            with out.open(f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 2):"):
-                out.add(f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]")
-                out.add(f"ci = o[{entries} + ce + 1]")
-                with out.open(f"for cb in range({n}):"):
-                    out.add(
-                        f"cw = {self.M[0]['cb']}", f"cf = {self.M[1]['cb']}", f"cn = ci * {n} + cb"
-                    )
-                    out.add(f"{self.X[0]['cn']} = {self.X[0]['cn']} - (cu * cw - cv * cf)")
-                    out.add(f"{self.X[1]['cn']} = {self.X[1]['cn']} - (cu * cf + cv * cw)")
-            start, entries = self.along
-            with out.open(f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 3):"):
-                out.add(f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]")
-                out.add(f"cn = o[{entries} + ce + 1]", f"ci = o[{entries} + ce + 2]")
-                out.add(f"cw = {self.M[0]['ci']}", f"cf = {self.M[1]['ci']}")
-                out.add(f"{self.X[0]['cn']} = {self.X[0]['cn']} + (cu * cw - cv * cf)")
-                out.add(f"{self.X[1]['cn']} = {self.X[1]['cn']} + (cu * cf + cv * cw)")
+        out += [f"for cj in range({n} * {n}):", [f"{part['cj']} = F(0)" for part in self.X]]
+        loop = nested(out, f"for cr in range({self.counts[1]}):")
+        body = nested(loop, f"for cb in range({n}):")
+        body += ["cs = F(0)", "ct = F(0)"]
+        inner = nested(body, "for cq in range(cb + 1):")
+        at, entry = f"2 * (cr * {n} + cq)", f"cb * {n} + cq"
+        inner += [f"cu = {self.normal[at]}", f"cv = {self.normal[f'{at} + 1']}"]
+        inner += [f"cw = {real[entry]}", f"cf = {imag[entry]}"]
+        inner += ["cs = cs + (cu * cw + cv * cf)", "ct = ct + (cv * cw - cu * cf)"]
+        body += [f"{self.M[0]['cb']} = cs", f"{self.M[1]['cb']} = ct"]
+        start, entries = self.across
+        body = nested(loop, f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 2):")
+        body += [f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]"]
+        body += [f"ci = o[{entries} + ce + 1]"]
+        inner = nested(body, f"for cb in range({n}):")
+        inner += [f"cw = {self.M[0]['cb']}", f"cf = {self.M[1]['cb']}", f"cn = ci * {n} + cb"]
+        inner += [f"{self.X[0]['cn']} = {self.X[0]['cn']} - (cu * cw - cv * cf)"]
+        inner += [f"{self.X[1]['cn']} = {self.X[1]['cn']} - (cu * cf + cv * cw)"]
+        start, entries = self.along
+        body = nested(loop, f"for ce in range(o[{start} + cr], o[{start} + cr + 1], 3):")
+        body += [f"ca = {base} + 2 * o[{entries} + ce]", "cu = p[ca]", "cv = p[ca + 1]"]
+        body += [f"cn = o[{entries} + ce + 1]", f"ci = o[{entries} + ce + 2]"]
+        body += [f"cw = {self.M[0]['ci']}", f"cf = {self.M[1]['ci']}"]
+        body += [f"{self.X[0]['cn']} = {self.X[0]['cn']} + (cu * cw - cv * cf)"]
+        body += [f"{self.X[1]['cn']} = {self.X[1]['cn']} + (cu * cf + cv * cw)"]
 
     def _apart(self, out: Lines, base: str) -> None:
         """What is independent of all else: coherences of levels into which jumps lead."""
         if not self.low.apart:
             return
         start, entries = self.sources
-        out.add(*(f"{self.g[q]} = F(0)" for q in range(self.low.levels)))
-        with out.open(f"for ce in range({self.counts[2]}):"):
-            out.add("cs = F(0)")
-            with out.open(f"for ci in range(o[{start} + ce], o[{start} + ce + 1]):"):
-                out.add(f"cs = cs + p[{base} + ci] * {self.K[f'o[{entries} + ci]']}")
-            out.add(f"{self.g[f'o[{self.ends} + ce]']} = cs")
-        with out.open(f"for ce in range({self.counts[3]}):"):
-            a, b, re, im = (f"o[{self.apart} + 4 * ce + {i}]" for i in range(4))
-            out.add(f"cu = F(0.5) * np.sqrt({self.g[a]} + {self.g[b]})")
-            at = f"2 * ({self.counts[1]} * {self.d} + ce)"
-            value = self.new["cn"]
-            for place, number in ((re, at), (im, f"{at} + 1")):
-                out.add(f"cn = {place}", f"{value} = {value} + cu * {self.normal[number]}")
+        out += (f"{self.g[q]} = F(0)" for q in range(self.low.levels))
+        loop = nested(out, f"for ce in range({self.counts[2]}):")
+        loop += ["cs = F(0)"]
+        loop += [
+            f"for ci in range(o[{start} + ce], o[{start} + ce + 1]):",
+            [f"cs = cs + p[{base} + ci] * {self.K[f'o[{entries} + ci]']}"],
+        ]
+        loop += [f"{self.g[f'o[{self.ends} + ce]']} = cs"]
+        loop = nested(out, f"for ce in range({self.counts[3]}):")
+        a, b, re, im = (f"o[{self.apart} + 4 * ce + {i}]" for i in range(4))
+        loop += [f"cu = F(0.5) * np.sqrt({self.g[a]} + {self.g[b]})"]
+        at = f"2 * ({self.counts[1]} * {self.d} + ce)"
+        value = self.new["cn"]
+        for place, number in ((re, at), (im, f"{at} + 1")):
+            loop += [f"cn = {place}", f"{value} = {value} + cu * {self.normal[number]}"]
 
     def _add(self, out: Lines) -> None:
         """The Hermitian part of X; the last population loses what the others win."""
@@ -252,10 +251,10 @@ class LowLoops:
                 r = self.place[a]
                 one, two = r * d + q, q * d + r
                 re, im = self.new[real_part(a, b)], self.new[imaginary_part(a, b)]
-                out.add(f"{re} = {re} + F(0.5) * ({real[one]} + {real[two]})")
-                out.add(f"{im} = {im} + F(0.5) * ({imag[one]} - {imag[two]})")
+                out += [f"{re} = {re} + F(0.5) * ({real[one]} + {real[two]})"]
+                out += [f"{im} = {im} + F(0.5) * ({imag[one]} - {imag[two]})"]
         own = [real[self.place[a] * (d + 1)] for a in range(d)]
         for a in range(d - 1):
-            out.add(f"{self.new[real_part(a, a)]} = {self.new[real_part(a, a)]} + {own[a]}")
+            out += [f"{self.new[real_part(a, a)]} = {self.new[real_part(a, a)]} + {own[a]}"]
         last = self.new[real_part(d - 1, d - 1)]
-        out.add(f"{last} = {last} - ({' + '.join(own[:-1])})")
+        out += [f"{last} = {last} - ({' + '.join(own[:-1])})"]

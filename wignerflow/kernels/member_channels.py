@@ -87,14 +87,14 @@ class MemberChannels:
                     if not np.any(values):
                         continue
                     name = f"mc{j}_{e}_{part}"
-                    out.add(f"{name} = {self._coefficient(values)}")
+                    out += [f"{name} = {self._coefficient(values)}"]
                     parts.append((mono, name, part))
                     if j in self.correlated or self.part == NOISE:
                         continue
                     # X_r takes Im l, X_i takes Re l
                     value = times(name, mono_names(mono, names) if mono else "1")
                     x[1 - part] = plus(x[1 - part], f"{rdt} * {value}")
-            lane.add(*(f"x{part}{j} = {x[i]}" for i, part in enumerate("ri") if x[i]))
+            lane += (f"x{part}{j} = {x[i]}" for i, part in enumerate("ri") if x[i])
             for mono, name, part in parts:
                 if not x[part]:
                     continue
@@ -112,7 +112,7 @@ class MemberChannels:
         root, rdt, scale = "sqh", "h", np.ones(channel.size)
         if j in self.correlated:  # rates stand in its matrix
             re, im = self.correlated[j].increment
-            out.add(f"ic{j} = ({re} + m) * LN & FAR", f"id{j} = ({im} + m) * LN & FAR")
+            out += [f"ic{j} = ({re} + m) * LN & FAR", f"id{j} = ({im} + m) * LN & FAR"]
             return scale, rdt, [f"w[ic{j} + l]", f"w[id{j} + l]"]
         if isinstance(channel.rate, Coef):
             root, rdt = self.prologue.rate(channel.rate)
@@ -123,17 +123,17 @@ class MemberChannels:
         if self.part == DRIFT:
             return scale, rdt, ["", ""]
         if room:
-            out.add(f"ic{j} = ({room} + 2 * m) * LN & FAR")
+            out += [f"ic{j} = ({room} + 2 * m) * LN & FAR"]
         total, kept = self.slots(j)
         if self.links.is_port(channel):
             root = self.links.root
             if j in self.kept:
-                out.add(f"iv{j} = ({self.kept[j]} + 3 * m) * LN & FAR")
+                out += [f"iv{j} = ({self.kept[j]} + 3 * m) * LN & FAR"]
             if stage == 1:
                 self.links.read(out, channel, "m", total, kept, f"{first} + m")
         elif stage == 1:
             fill(out, self.keys, f"{first} + m", total)
-        lane.add(*(f"w{j}_{i} = {total[i]}" for i in range(2)))
+        lane += (f"w{j}_{i} = {total[i]}" for i in range(2))
         return scale, rdt, [f"{root} * w{j}_0", f"{root} * w{j}_1"]
 
     def slots(self, j: int) -> tuple[list[str], list[str]]:
@@ -159,7 +159,7 @@ class MemberChannels:
                     for part, values in enumerate((c.real, c.imag)):
                         if np.any(values):
                             name = self._coefficient(np.ascontiguousarray(values))
-                            out.add(f"{kind}{j}_{e}_{part} = {name}")
+                            out += [f"{kind}{j}_{e}_{part} = {name}"]
 
     def write_ports(self, group: int, mean: dict[Leaf, str], out: Lines) -> None:
         """In the lane loop of a member after its step: what leaves its ports."""

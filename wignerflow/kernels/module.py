@@ -34,7 +34,7 @@ from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal
 from .small_noise import SmallNoisePrinter, suits
 from .splitting import StepPrinter
-from .text import HIGH, ROW, STRIDE, Prologue, Values, index_of
+from .text import HIGH, ROW, STRIDE, Prologue, Values, index_of, source
 
 FAR = 2**62 - 1  # see Layout.member_index
 
@@ -233,7 +233,7 @@ class KernelText:
         else:
             self.links = printer.links
         parts = [
-            str(initial_source(self.layout)),
+            initial_source(self.layout),
             printer.step(),
             printer.local_step(),
             observer.source(),
@@ -244,7 +244,7 @@ class KernelText:
         #: Steps whose noise is made from means over trajectories.
         steps = (s for s in system.local if isinstance(s, MatrixStep))
         self.shared = [s for s in steps if s.shared is not None]
-        self.functions = "\n\n\n".join(parts) + "\n"
+        self.functions = "\n\n\n".join(map(source, parts)) + "\n"
         if system.increments == "three-point":  # in steps; initial states have keys k0, k1
             self.functions = three_point(self.functions)
         if given:

@@ -17,7 +17,7 @@ from .fields import Fields
 from .layout import ArraySums, Layout, member_loads, mono_names, needed_forms, single_names, times
 from .products import ProductPrinter
 from .pulses import Pulses
-from .text import LANE_LOOP, Lines, Prologue, expression
+from .text import LANE_LOOP, Lines, Prologue, expression, nested
 
 SHORT_LENGTH_SQUARED = 2.0
 
@@ -93,28 +93,26 @@ class ObservePrinter:
         ]
         if not self.sums.of(group) and not ensembles and not lengths and not members:
             return
-        with layout.members(out, group):
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            names, loads = member_loads(layout, blocks, "v")
-            self.sums.load(group, out)
-            with out.open(LANE_LOOP):
-                out.add(*loads)
-                self.sums.add(group, names, out)
-                for k in ensembles:
-                    missing = f"{_length(names, k)} - F({SHORT_LENGTH_SQUARED})"
-                    out.add(f"{layout.s('short')} += below({missing})")
-                out.add(
-                    *(f"{layout.s('short')} += {_length(names, k, Member, 4)}" for k in lengths)
-                )
-                out.add("pass")
-            position = 0
-            for r in self.readouts:
-                if r in members:
-                    assert isinstance(r.symbol, MemberObservable)
-                    for part in range(r.parts):
-                        at = position + part * r.size
-                        self._member_channel(r.symbol, part, at, names, loads, out)
-                position += r.parts * r.size
+        loop = layout.members(out, group)
+        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+        names, loads = member_loads(layout, blocks, "v")
+        self.sums.load(group, loop)
+        lane = nested(loop, LANE_LOOP)
+        lane += loads
+        self.sums.add(group, names, lane)
+        for k in ensembles:
+            missing = f"{_length(names, k)} - F({SHORT_LENGTH_SQUARED})"
+            lane += [f"{layout.s('short')} += below({missing})"]
+        lane += (f"{layout.s('short')} += {_length(names, k, Member, 4)}" for k in lengths)
+        lane += ["pass"]
+        position = 0
+        for r in self.readouts:
+            if r in members:
+                assert isinstance(r.symbol, MemberObservable)
+                for part in range(r.parts):
+                    at = position + part * r.size
+                    self._member_channel(r.symbol, part, at, names, loads, loop)
+            position += r.parts * r.size
 
     def _member_channel(
         self,
@@ -130,11 +128,10 @@ class ObservePrinter:
         for e, (mono, coefficients) in enumerate(symbol.terms.items()):
             values = coefficients.imag if part else coefficients.real
             if np.any(values):
-                out.add(f"r{e} = {self.layout.member_value(values)}")
+                out += [f"r{e} = {self.layout.member_value(values)}"]
                 terms.append(f"r{e}" if not mono else times(f"r{e}", mono_names(mono, names)))
-        with out.open(LANE_LOOP):
-            out.add(*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}")
-        out.add(_reduce("wb", f"{parameters.integer(channel)} + m"))
+        out += [LANE_LOOP, [*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}"]]
+        out += [_reduce("wb", f"{parameters.integer(channel)} + m")]
 
     def _pair_group(self, group: int, out: Lines) -> None:
         """Second pass: coupling sums."""
@@ -144,34 +141,33 @@ class ObservePrinter:
         if not uses:
             return
         self.fields.before(out, group, "v")
-        with layout.members(out, group):
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            names: dict[Leaf, str] = {}
-            self.fields.member(out, group)
-            for i, _, weights, _, _ in uses:
-                if weights is not None:
-                    out.add(f"u{i} = {layout.member_value(weights)}")
-            with out.open(LANE_LOOP):
-                for k in blocks:
-                    for c in range(layout.block(k).components):
-                        names[Member(k, c)] = f"x{k}_{c}"
-                        out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-                out.add(*self.fields.lane(group, "v", names))
-                for i, mono, weights, field, _ in uses:
-                    weight = "1" if weights is None else f"u{i}"
-                    value = times(weight, field.name, mono_names(mono, names))
-                    out.add(f"{layout.s(f'pair{i}')} += {value}")
+        loop = layout.members(out, group)
+        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+        names: dict[Leaf, str] = {}
+        self.fields.member(loop, group)
+        for i, _, weights, _, _ in uses:
+            if weights is not None:
+                loop += [f"u{i} = {layout.member_value(weights)}"]
+        lane = nested(loop, LANE_LOOP)
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                names[Member(k, c)] = f"x{k}_{c}"
+                lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
+        lane += self.fields.lane(group, "v", names)
+        for i, mono, weights, field, _ in uses:
+            weight = "1" if weights is None else f"u{i}"
+            value = times(weight, field.name, mono_names(mono, names))
+            lane += [f"{layout.s(f'pair{i}')} += {value}"]
 
-    def source(self) -> str:
+    def source(self) -> Lines:
         """Source of ``observe``: fills row (c, i) of the output arrays."""
-        layout, body = self.layout, Lines(1)
+        layout, body = self.layout, Lines()
         self.pulses.source(body)
         zeros = [f"seen{i}" for i in self.sums.forms] + [f"pair{i}" for i in self.pairs]
         if layout.arrays:
             zeros += [*(["short"] if self.ensembles or self.lengths else []), "check"]
         if zeros:
-            with body.open(LANE_LOOP):
-                body.add(*(f"{layout.s(name)} = F(0)" for name in zeros))
+            body += [LANE_LOOP, [f"{layout.s(name)} = F(0)" for name in zeros]]
         checks = [
             f"F(0) * {layout.single(k, c, 'v')}"
             for k in layout.singles
@@ -179,26 +175,28 @@ class ObservePrinter:
         ]
         if layout.arrays:
             for group, blocks in layout.groups.items():
-                with layout.members(body, group):
-                    body.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-                    with body.open(LANE_LOOP):
-                        state = [
-                            f"v[i{k} + {c} * LN + l]"
-                            for k in blocks
-                            for c in range(layout.block(k).components)
-                        ]
-                        body.add(f"{layout.s('check')} += F(0) * ({' + '.join(state)})")
+                loop = layout.members(body, group)
+                loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+                lane = nested(loop, LANE_LOOP)
+                state = [
+                    f"v[i{k} + {c} * LN + l]"
+                    for k in blocks
+                    for c in range(layout.block(k).components)
+                ]
+                lane += [f"{layout.s('check')} += F(0) * ({' + '.join(state)})"]
             layout.total(body, ["check"])
             checks.append(layout.s("check"))
-        with body.open(LANE_LOOP):
-            body.add(f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})")
+        body += [
+            LANE_LOOP,
+            [f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})"],
+        ]
         alive = layout.scratch["alive"]
-        body.add(
+        body += [
             f"alive = {alive} * LN",
             f"wb = {self.buffer} * LN & FAR",
             f"wd = {self.share} * LN & FAR",
-        )
-        body.add("tally(s, alive, c, i, count, bcount)")
+        ]
+        body += ["tally(s, alive, c, i, count, bcount)"]
         for group in layout.groups:
             self._group(group, body)
         if layout.arrays:
@@ -206,11 +204,11 @@ class ObservePrinter:
             short = ["short"] if self.ensembles or self.lengths else []
             layout.total(body, [*(f"seen{i}" for i in self.sums.forms), *short], running)
         if self.pairs:
-            with body.open(LANE_LOOP):
-                scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-                seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
-                self.fields.begin(body, seen, scales, "seen")
-                body.add("pass")
+            lane = nested(body, LANE_LOOP)
+            scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
+            seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
+            self.fields.begin(lane, seen, scales, "seen")
+            lane += ["pass"]
             for group in layout.groups:
                 self._pair_group(group, body)
             layout.total(body, [f"pair{i}" for i in self.pairs])
@@ -220,65 +218,65 @@ class ObservePrinter:
             if product is not None:
                 product.source(body, layout.parameters.integer(position))
             position += r.parts * r.size
-        out = Lines(0)
-        out.open("def observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap):")
-        out.add(*self.prologue.lines())
-        return f"{out}\n{body}"
+        head = "def observe(v, s, w, p, o, c, i, count, mean, m2, bcount, bsum, bmap):"
+        return [head, [*self.prologue.lines(), *body]]
 
     def _scalars(self, body: Lines) -> None:
         layout = self.layout
         names = single_names(layout, "x")
-        with body.open(LANE_LOOP):
-            body.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items()))
-            every: dict[Leaf, str] = dict(names)
-            for i in self.sums.forms:
-                body.add(f"T{i} = {layout.s(f'seen{i}')}")
-                every[Form(i)] = f"T{i}"
-            for leaf in {leaf: None for r in self.readouts for leaf in _records(r)}:
-                record = layout.s(f"record{leaf.index}")  # begins anew with the next interval
-                body.add(f"Z{leaf.index} = {record}", f"{record} = F(0)")
-                every[leaf] = f"Z{leaf.index}"
-            for i in self.pairs:
-                body.add(f"P{i} = {layout.s(f'pair{i}')}")
-                every[Pair(i)] = f"P{i}"
-            shorts = [
-                f"below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))"
-                for k in self.ensembles
-                if layout.block(k).count is None
-            ]
-            for k in self.lengths:
-                if layout.block(k).count is None:
-                    shorts.append(_length(every, k, Var, 4))
-            if layout.arrays and (self.ensembles or self.lengths):
-                shorts.append(layout.s("short"))
-            position, row, calls = 0, 0, []
-            if self.ensembles:
-                total = sum(layout.block(k).size for k in self.ensembles)
-                share = self.prologue.name(layout.parameters.scalar(1 / total))
-                body.add(f"w[wd + l] = {share} * ({' + '.join(shorts)})")
-            if self.lengths:
-                body.add(f"w[wd + l] = {' + '.join(shorts)}")
-            for r in self.readouts:
-                if not isinstance(r.symbol, Poly):
-                    position += r.parts * r.size
-                    continue
-                for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
-                    value = expression(poly, every, self.prologue) or "F(0)"
-                    body.add(f"w[wb + {row} * LN + l] = {value}")
-                    calls.append((row, position))
-                    position += 1
-                    row += 1
-            body.add("pass")
+        lane = nested(body, LANE_LOOP)
+        lane += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items())
+        every: dict[Leaf, str] = dict(names)
+        for i in self.sums.forms:
+            lane += [f"T{i} = {layout.s(f'seen{i}')}"]
+            every[Form(i)] = f"T{i}"
+        for leaf in {leaf: None for r in self.readouts for leaf in _records(r)}:
+            record = layout.s(f"record{leaf.index}")  # begins anew with the next interval
+            lane += [f"Z{leaf.index} = {record}", f"{record} = F(0)"]
+            every[leaf] = f"Z{leaf.index}"
+        for i in self.pairs:
+            lane += [f"P{i} = {layout.s(f'pair{i}')}"]
+            every[Pair(i)] = f"P{i}"
+        shorts = [
+            f"below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))"
+            for k in self.ensembles
+            if layout.block(k).count is None
+        ]
+        for k in self.lengths:
+            if layout.block(k).count is None:
+                shorts.append(_length(every, k, Var, 4))
+        if layout.arrays and (self.ensembles or self.lengths):
+            shorts.append(layout.s("short"))
+        position, row, calls = 0, 0, []
+        if self.ensembles:
+            total = sum(layout.block(k).size for k in self.ensembles)
+            share = self.prologue.name(layout.parameters.scalar(1 / total))
+            lane += [f"w[wd + l] = {share} * ({' + '.join(shorts)})"]
+        if self.lengths:
+            lane += [f"w[wd + l] = {' + '.join(shorts)}"]
+        for r in self.readouts:
+            if not isinstance(r.symbol, Poly):
+                position += r.parts * r.size
+                continue
+            for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
+                value = expression(poly, every, self.prologue) or "F(0)"
+                lane += [f"w[wb + {row} * LN + l] = {value}"]
+                calls.append((row, position))
+                position += 1
+                row += 1
+        lane += ["pass"]
         for first, channel, count in _runs(calls):
             at = layout.parameters.integer(channel)
             if count == 1:
-                body.add(_reduce(f"wb + {first} * LN", at))
+                body += [_reduce(f"wb + {first} * LN", at)]
                 continue
-            with body.open(f"for row in range({count}):"):
-                body.add(_reduce(f"wb + ({first} + row) * LN", f"{at} + row"))
+            body += [
+                f"for row in range({count}):",
+                [_reduce(f"wb + ({first} + row) * LN", f"{at} + row")],
+            ]
         if self.ensembles or self.lengths:
             last = layout.parameters.integer(position)
-            body.add(f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)")
+            body += [f"reduce(w, wd, s, alive, c, i, {last}, count, mean, m2, bsum, bmap)"]
 
 
 def _records(readout: Readout) -> list[Record]:

@@ -188,7 +188,7 @@ class ModePrinter:
     def noise_member(self, k: int, stage: int, out: Lines) -> None:
         """Normals of member m into the wide scratch array, in stage 1; kept for stage 2."""
         if self.noisy[k]:
-            out.add(f"io{k} = ({self.room[k]} + 4 * m) * LN & FAR")
+            out += [f"io{k} = ({self.room[k]} + 4 * m) * LN & FAR"]
             if stage == 1:
                 for e in range(2):
                     slots = [f"w[io{k} + {2 * e + i} * LN + l]" for i in range(2)]

@@ -22,7 +22,7 @@ import scipy
 
 from ..phasespace.system import ProductObservable
 from .layout import Layout, Mono, member_loads, mono_names, times
-from .text import LANE_LOOP, Lines
+from .text import LANE_LOOP, Lines, nested
 
 #: Offset in the wide scratch array, and real weights per monomial.
 Target = tuple[str, dict[Mono, np.ndarray]]
@@ -66,40 +66,40 @@ class ProductPrinter:
         """Append the readout; its channels begin at ``position``."""
         self._amplitudes(out)
         if self.onsite:
-            with self.layout.each(out, self.unique):
-                self._corrections(out, "k")
-                zero(out, "ir", "ii")
-                accumulate(out, self.correction_rows, "ir", "ii", (self.difference,))
+            loop = self.layout.each(out, self.unique)
+            self._corrections(loop, "k")
+            zero(loop, "ir", "ii")
+            accumulate(loop, self.correction_rows, "ir", "ii", (self.difference,))
         names = []
         if self.transform is not None:
             self.transform.source(out, self.members, self.amplitude)
             names.append(("lr", "li"))
-        with self.layout.each(out, self.values):
-            if self.transform is not None:
-                self.transform.row(out, "lr", "li")
-            for side, (rows, sums) in enumerate(zip(self.sides, self.sums, strict=True)):
-                re, im = f"lr{side}", f"li{side}"
-                names.append((re, im))
-                out.add(f"{re} = {sums[0]} * LN & FAR", f"{im} = {sums[1]} * LN & FAR")
-                zero(out, re, im)
-                accumulate(out, rows, re, im, self.amplitude)
-            if self.onsite:
-                self._corrections(out, f"o[{self.number} + k]")
-            (a, b), (c, d) = names[0], names[-1]
-            parts = [f"w[{a} + l] * w[{c} + l] + w[{b} + l] * w[{d} + l]"]
-            if self.is_complex:
-                parts.append(f"w[{a} + l] * w[{d} + l] - w[{b} + l] * w[{c} + l]")
-            for part, value in enumerate(parts):
-                with out.open(LANE_LOOP):
-                    extra = f" + w[{('ir', 'ii')[part]} + l]" if self.onsite else ""
-                    out.add(f"w[wb + l] = {value}{extra}")
-                channel = f"{position} + {part} * {self.values} + k"
-                out.add(f"reduce(w, wb, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)")
+        loop = self.layout.each(out, self.values)
+        if self.transform is not None:
+            self.transform.row(loop, "lr", "li")
+        for side, (rows, sums) in enumerate(zip(self.sides, self.sums, strict=True)):
+            re, im = f"lr{side}", f"li{side}"
+            names.append((re, im))
+            loop += [f"{re} = {sums[0]} * LN & FAR", f"{im} = {sums[1]} * LN & FAR"]
+            zero(loop, re, im)
+            accumulate(loop, rows, re, im, self.amplitude)
+        if self.onsite:
+            self._corrections(loop, f"o[{self.number} + k]")
+        (a, b), (c, d) = names[0], names[-1]
+        parts = [f"w[{a} + l] * w[{c} + l] + w[{b} + l] * w[{d} + l]"]
+        if self.is_complex:
+            parts.append(f"w[{a} + l] * w[{d} + l] - w[{b} + l] * w[{c} + l]")
+        for part, value in enumerate(parts):
+            lane = nested(loop, LANE_LOOP)
+            extra = f" + w[{('ir', 'ii')[part]} + l]" if self.onsite else ""
+            lane += [f"w[wb + l] = {value}{extra}"]
+            channel = f"{position} + {part} * {self.values} + k"
+            loop += [f"reduce(w, wb, s, alive, c, i, {channel}, count, mean, m2, bsum, bmap)"]
 
     def _corrections(self, out: Lines, row: str) -> None:
         """Indices of a row of on-site corrections."""
         for name, at in zip(("ir", "ii"), self.corrections, strict=True):
-            out.add(f"{name} = ({at} + {row}) * LN & FAR")
+            out += [f"{name} = ({at} + {row}) * LN & FAR"]
 
     def _amplitudes(self, out: Lines) -> None:
         symbol = self.symbol
@@ -125,8 +125,7 @@ def sparse_rows(layout: Layout, matrix: scipy.sparse.csr_matrix) -> Rows:
 
 def zero(out: Lines, *names: str) -> None:
     """Set rows of the wide scratch array to zero."""
-    with out.open(LANE_LOOP):
-        out.add(*(f"w[{n} + l] = F(0)" for n in names))
+    out += [LANE_LOOP, [f"w[{n} + l] = F(0)" for n in names]]
 
 
 def member_values(
@@ -134,41 +133,42 @@ def member_values(
 ) -> None:
     """Write real sums of monomials of every member to the wide scratch array."""
     blocks = sorted({b for _, terms in targets for mono in terms for b, _ in mono})
-    with layout.each(out, members, "m"):
-        out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-        names, loads = member_loads(layout, blocks, source)
-        body = []
-        for t, (at, terms) in enumerate(targets):
-            sums = []
-            for e, (mono, values) in enumerate(terms.items()):
-                if np.any(values):
-                    name = f"r{t}_{e}"
-                    out.add(f"{name} = p[{layout.parameters.array(values)} + m]")
-                    sums.append(times(name, mono_names(mono, names)) if mono else name)
-            out.add(f"j{t} = ({at} + m) * LN & FAR")
-            body.append(f"w[j{t} + l] = {' + '.join(sums) or 'F(0)'}")
-        with out.open(LANE_LOOP):
-            out.add(*loads, *body)
+    loop = layout.each(out, members, "m")
+    loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+    names, loads = member_loads(layout, blocks, source)
+    body = []
+    for t, (at, terms) in enumerate(targets):
+        sums = []
+        for e, (mono, values) in enumerate(terms.items()):
+            if np.any(values):
+                name = f"r{t}_{e}"
+                loop += [f"{name} = p[{layout.parameters.array(values)} + m]"]
+                sums.append(times(name, mono_names(mono, names)) if mono else name)
+        loop += [f"j{t} = ({at} + m) * LN & FAR"]
+        body.append(f"w[j{t} + l] = {' + '.join(sums) or 'F(0)'}")
+    loop += [LANE_LOOP, [*loads, *body]]
 
 
 def accumulate(out: Lines, rows: Rows, re: str, im: str, source: tuple[str, ...]) -> None:
     """Add row k of a complex matrix times a real or complex source, two columns at a time."""
     starts, columns, real, imag = rows
-    out.add(f"first = o[{starts} + k]", f"last = o[{starts} + k + 1]")
+    out += [f"first = o[{starts} + k]", f"last = o[{starts} + k + 1]"]
     for count, bounds in ((2, "first, last - 1, 2"), (1, "last - (last - first) % 2, last")):
-        with out.open(f"for e in range({bounds}):"):
-            for u in range(count):
-                out.add(f"kr{u} = p[{real} + e + {u}]", f"ki{u} = p[{imag} + e + {u}]")
-                column = f"o[{columns} + e + {u}]"
-                for n, at in enumerate(source):
-                    out.add(f"j{u}_{n} = ({at} + {column}) * LN & FAR")
-            up = [f"kr{u} * w[j{u}_0 + l]" for u in range(count)]
-            side = [f"ki{u} * w[j{u}_0 + l]" for u in range(count)]
-            if len(source) == 2:
-                up += [f"(-ki{u} * w[j{u}_1 + l])" for u in range(count)]
-                side += [f"kr{u} * w[j{u}_1 + l]" for u in range(count)]
-            with out.open(LANE_LOOP):
-                out.add(f"w[{re} + l] += {' + '.join(up)}", f"w[{im} + l] += {' + '.join(side)}")
+        loop = nested(out, f"for e in range({bounds}):")
+        for u in range(count):
+            loop += [f"kr{u} = p[{real} + e + {u}]", f"ki{u} = p[{imag} + e + {u}]"]
+            column = f"o[{columns} + e + {u}]"
+            for n, at in enumerate(source):
+                loop += [f"j{u}_{n} = ({at} + {column}) * LN & FAR"]
+        up = [f"kr{u} * w[j{u}_0 + l]" for u in range(count)]
+        side = [f"ki{u} * w[j{u}_0 + l]" for u in range(count)]
+        if len(source) == 2:
+            up += [f"(-ki{u} * w[j{u}_1 + l])" for u in range(count)]
+            side += [f"kr{u} * w[j{u}_1 + l]" for u in range(count)]
+        loop += [
+            LANE_LOOP,
+            [f"w[{re} + l] += {' + '.join(up)}", f"w[{im} + l] += {' + '.join(side)}"],
+        ]
 
 
 def _unique_rows(matrix: scipy.sparse.csr_matrix) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
@@ -213,57 +213,55 @@ class Transform:
 
     def source(self, out: Lines, members: str, amplitude: tuple[str, str]) -> None:
         """Append the transform of the amplitudes in the wide scratch array."""
-        with self.layout.each(out, self.length):
-            self.row(out, "fr", "fi")
-            out.add(f"inside = k < {members}", "at = k if inside else 0")
-            out.add(
-                *(f"a{x} = ({at} + at) * LN & FAR" for x, at in zip("ri", amplitude, strict=True))
-            )
-            for x, at in zip("ri", self.chirp, strict=True):
-                out.add(f"c{x} = p[{at} + at] if inside else F(0)")
-            with out.open(LANE_LOOP):
-                out.add("w[fr + l] = cr * w[ar + l] - ci * w[ai + l]")
-                out.add("w[fi + l] = cr * w[ai + l] + ci * w[ar + l]")
-        out.add(f"half = {self.length} // 2")
-        with out.open("while half >= 1:"):
-            self._butterflies(out, forward=True)
-            out.add("half = half // 2")
-        with self.layout.each(out, self.length):
-            self.row(out, "fr", "fi")
-            out.add(*(f"c{x} = p[{at} + k]" for x, at in zip("ri", self.factor, strict=True)))
-            with out.open(LANE_LOOP):
-                out.add("xr = w[fr + l]", "xi = w[fi + l]")
-                out.add("w[fr + l] = cr * xr - ci * xi", "w[fi + l] = cr * xi + ci * xr")
-        out.add("half = 1")
-        with out.open(f"while half < {self.length}:"):
-            self._butterflies(out, forward=False)
-            out.add("half = half * 2")
+        loop = self.layout.each(out, self.length)
+        self.row(loop, "fr", "fi")
+        loop += [f"inside = k < {members}", "at = k if inside else 0"]
+        loop += (f"a{x} = ({at} + at) * LN & FAR" for x, at in zip("ri", amplitude, strict=True))
+        for x, at in zip("ri", self.chirp, strict=True):
+            loop += [f"c{x} = p[{at} + at] if inside else F(0)"]
+        lane = nested(loop, LANE_LOOP)
+        lane += ["w[fr + l] = cr * w[ar + l] - ci * w[ai + l]"]
+        lane += ["w[fi + l] = cr * w[ai + l] + ci * w[ar + l]"]
+        out += [f"half = {self.length} // 2"]
+        loop = nested(out, "while half >= 1:")
+        self._butterflies(loop, forward=True)
+        loop += ["half = half // 2"]
+        loop = self.layout.each(out, self.length)
+        self.row(loop, "fr", "fi")
+        loop += (f"c{x} = p[{at} + k]" for x, at in zip("ri", self.factor, strict=True))
+        lane = nested(loop, LANE_LOOP)
+        lane += ["xr = w[fr + l]", "xi = w[fi + l]"]
+        lane += ["w[fr + l] = cr * xr - ci * xi", "w[fi + l] = cr * xi + ci * xr"]
+        out += ["half = 1"]
+        loop = nested(out, f"while half < {self.length}:")
+        self._butterflies(loop, forward=False)
+        loop += ["half = half * 2"]
 
     def row(self, out: Lines, re: str, im: str) -> None:
         """Indices of entry k."""
-        out.add(f"{re} = ({self.re} + k) * LN & FAR", f"{im} = ({self.im} + k) * LN & FAR")
+        out += [f"{re} = ({self.re} + k) * LN & FAR", f"{im} = ({self.im} + k) * LN & FAR"]
 
     def _butterflies(self, out: Lines, forward: bool) -> None:
         """One stage over pairs at distance ``half``."""
-        out.add(f"stride = {self.length} // (2 * half)")
-        with self.layout.each(out, f"{self.length} // 2"):
-            out.add("j = k % half", "at = k // half * 2 * half + j")
-            for name, where in (("r", self.re), ("i", self.im)):
-                out.add(f"u{name} = ({where} + at) * LN & FAR")
-                out.add(f"v{name} = ({where} + at + half) * LN & FAR")
-            sign = "" if forward else "-"
-            re, im = self.roots
-            out.add(f"cr = p[{re} + j * stride]", f"ci = {sign}p[{im} + j * stride]")
-            with out.open(LANE_LOOP):
-                out.add("xr = w[ur + l]", "xi = w[ui + l]", "yr = w[vr + l]", "yi = w[vi + l]")
-                if forward:
-                    out.add("w[ur + l] = xr + yr", "w[ui + l] = xi + yi")
-                    out.add("dr = xr - yr", "di = xi - yi")
-                    out.add("w[vr + l] = cr * dr - ci * di", "w[vi + l] = cr * di + ci * dr")
-                else:
-                    out.add("dr = cr * yr - ci * yi", "di = cr * yi + ci * yr")
-                    out.add("w[ur + l] = xr + dr", "w[ui + l] = xi + di")
-                    out.add("w[vr + l] = xr - dr", "w[vi + l] = xi - di")
+        out += [f"stride = {self.length} // (2 * half)"]
+        loop = self.layout.each(out, f"{self.length} // 2")
+        loop += ["j = k % half", "at = k // half * 2 * half + j"]
+        for name, where in (("r", self.re), ("i", self.im)):
+            loop += [f"u{name} = ({where} + at) * LN & FAR"]
+            loop += [f"v{name} = ({where} + at + half) * LN & FAR"]
+        sign = "" if forward else "-"
+        re, im = self.roots
+        loop += [f"cr = p[{re} + j * stride]", f"ci = {sign}p[{im} + j * stride]"]
+        lane = nested(loop, LANE_LOOP)
+        lane += ["xr = w[ur + l]", "xi = w[ui + l]", "yr = w[vr + l]", "yi = w[vi + l]"]
+        if forward:
+            lane += ["w[ur + l] = xr + yr", "w[ui + l] = xi + yi"]
+            lane += ["dr = xr - yr", "di = xi - yi"]
+            lane += ["w[vr + l] = cr * dr - ci * di", "w[vi + l] = cr * di + ci * dr"]
+        else:
+            lane += ["dr = cr * yr - ci * yi", "di = cr * yi + ci * yr"]
+            lane += ["w[ur + l] = xr + dr", "w[ui + l] = xi + di"]
+            lane += ["w[vr + l] = xr - dr", "w[vi + l] = xi - di"]
 
 
 def _bit_reversed(length: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..phasespace.system import PulseMap
 from .layout import Layout
-from .text import LANE_LOOP, Lines, Values
+from .text import LANE_LOOP, Lines, Values, nested
 
 NEAR = 1e-9  # of a run's length, by which the time of a record may miss that of its pulse
 
@@ -45,22 +45,19 @@ class Pulses:
         """What ``observe`` begins with, for record i."""
         if not self.maps:
             return
-        with out.open(f"for u in range(o[{self.first} + i], o[{self.first} + i + 1]):"):
-            with out.open(f"for r in range({self.slots}):"):
-                out.add("at = r * LN & FAR", f"kept = ({self.before} + r) * LN & FAR")
-                with out.open(LANE_LOOP):
-                    out.add("w[kept + l] = v[at + l]")
-            with out.open(f"for r in range(o[{self.row} + u], o[{self.row} + u + 1]):"):
-                out.add(f"at = o[{self.place} + r] * LN & FAR", f"shift = p[{self.shift} + r]")
-                with out.open(LANE_LOOP):
-                    out.add("v[at + l] = shift")
-                with out.open(f"for e in range(o[{self.entry} + r], o[{self.entry} + r + 1]):"):
-                    out.add(
-                        f"kept = ({self.before} + o[{self.column} + e]) * LN & FAR",
-                        f"weight = p[{self.value} + e]",
-                    )
-                    with out.open(LANE_LOOP):
-                        out.add("v[at + l] += weight * w[kept + l]")
+        loop = nested(out, f"for u in range(o[{self.first} + i], o[{self.first} + i + 1]):")
+        body = nested(loop, f"for r in range({self.slots}):")
+        body += ["at = r * LN & FAR", f"kept = ({self.before} + r) * LN & FAR"]
+        body += [LANE_LOOP, ["w[kept + l] = v[at + l]"]]
+        body = nested(loop, f"for r in range(o[{self.row} + u], o[{self.row} + u + 1]):")
+        body += [f"at = o[{self.place} + r] * LN & FAR", f"shift = p[{self.shift} + r]"]
+        body += [LANE_LOOP, ["v[at + l] = shift"]]
+        loop = nested(body, f"for e in range(o[{self.entry} + r], o[{self.entry} + r + 1]):")
+        loop += [
+            f"kept = ({self.before} + o[{self.column} + e]) * LN & FAR",
+            f"weight = p[{self.value} + e]",
+        ]
+        loop += [LANE_LOOP, ["v[at + l] += weight * w[kept + l]"]]
 
     def tables(self, records: NDArray[np.float64], started: bool) -> Values:
         """Say which pulses act at which of the ``records`` of a run.

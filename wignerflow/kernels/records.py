@@ -20,7 +20,7 @@ from ..phasespace.system import ROTOR, SPIN
 from .layout import ArraySums, Layout, needed_forms
 from .links import Links
 from .member_channels import MemberChannels
-from .text import LANE_LOOP, Lines, Prologue, expression
+from .text import LANE_LOOP, Lines, Prologue, expression, nested
 
 
 class Recorder:
@@ -80,27 +80,27 @@ class Recorder:
     def clear(self, out: Lines) -> None:
         """In the lane loop that begins an output interval: all records are zero."""
         for j in range(self.count):
-            out.add(*(f"{self._record(j, i)} = F(0)" for i in range(RECORDS)))
+            out += (f"{self._record(j, i)} = F(0)" for i in range(RECORDS))
         self._clear_sums(out)
 
     def _clear_sums(self, out: Lines) -> None:
         for sums in (self.mean, self.end):
-            out.add(*(f"{self.layout.s(f'{sums.kept}{i}')} = F(0)" for i in sums.forms))
+            out += (f"{self.layout.s(f'{sums.kept}{i}')} = F(0)" for i in sums.forms)
 
     def begin(self, names: dict[Leaf, str], out: Lines) -> None:
         """In the lane loop of the single subsystems, at the start of a step: the fluxes there."""
         for j, f in enumerate(self.fields):
             if f.flux is not None:
                 value = expression(f.flux, names, self.prologue) or "F(0)"
-                out.add(f"{self.layout.s(f'flux{j}')} = {value}")
+                out += [f"{self.layout.s(f'flux{j}')} = {value}"]
 
     def after_single(self, k: int, out: Lines) -> None:
         """In the same at the end of the rotation: keep block k's mean point and end."""
         if k not in self.singles:
             return
         for c in range(self.layout.block(k).components):
-            out.add(f"{self.layout.s(f'mean{k}_{c}')} = {self._mean(k, c, f'{k}_2')}")
-            out.add(f"{self.layout.s(f'end{k}_{c}')} = z{k}_{c}")
+            out += [f"{self.layout.s(f'mean{k}_{c}')} = {self._mean(k, c, f'{k}_2')}"]
+            out += [f"{self.layout.s(f'end{k}_{c}')} = z{k}_{c}"]
 
     def _mean(self, k: int, c: int, tag: str) -> str:
         if k in self.averaged:
@@ -127,7 +127,7 @@ class Recorder:
                 end[Member(k, c)] = f"z{k}_{c}"
                 if k in wanted:
                     mean[Member(k, c)] = f"m{k}_{c}"
-                    out.add(f"m{k}_{c} = {self._mean(k, c, f'{k}')}")
+                    out += [f"m{k}_{c} = {self._mean(k, c, f'{k}')}"]
         self.mean.add(group, mean, out)
         self.end.add(group, end, out)
         self.members.write_ports(group, mean, out)
@@ -141,40 +141,40 @@ class Recorder:
         half, per = pro.name("F(0.5) * h"), pro.name("F(1) / h")
         for k in self.ports:
             self.links.places(body, layout.system.channels[k], "0", f"s{k}")
-        with body.open(LANE_LOOP):
-            mean: dict[Leaf, str] = {}
-            end: dict[Leaf, str] = {}
-            for k in self.singles:
-                for c in range(layout.block(k).components):
-                    mean[Var(k, c)], end[Var(k, c)] = f"m{k}_{c}", f"e{k}_{c}"
-                    body.add(f"m{k}_{c} = {layout.s(f'mean{k}_{c}')}")
-                    body.add(f"e{k}_{c} = {layout.s(f'end{k}_{c}')}")
-            for i in self.mean.forms:
-                mean[Form(i)] = f"M{i}"
-                body.add(f"M{i} = {layout.s(f'mean{i}')}")
-            for i in self.forms:
-                end[Form(i)] = f"E{i}"
-                kept = self.end.kept if i in self.end.forms else "form"
-                body.add(f"E{i} = {layout.s(f'{kept}{i}')}")
-            for k in sorted({k for numbers in self.numbers for k in numbers}):
-                root = pro.name("F(0.5) * sqh")
-                for i in range(2):
-                    body.add(f"b{k}_{i} = {root} * {layout.s(f'noise{k}_{1 - i}')}")
-            for j, field in enumerate(self.fields):
-                v, s = self._noise(j, field), self._signal(field, mean)
-                for i, part in enumerate("ri"):
-                    body.add(f"v{part}{j} = {v[i]}", f"s{part}{j} = {s[i]}")
-                    body.add(f"{self._record(j, i)} += v{part}{j} + s{part}{j}")
-                    body.add(f"{self._record(j, 2 + i)} += v{part}{j}")
-                if field.flux is not None:
-                    flux = expression(field.flux, end, pro) or "F(0)"
-                    body.add(f"{self._record(j, 4)} += {half} * ({layout.s(f'flux{j}')} + {flux})")
-                gain = " + ".join(f"s{p}{j} * (s{p}{j} + v{p}{j} + v{p}{j})" for p in "ri")
-                body.add(f"{self._record(j, 5)} += {per} * ({gain})")
-            for k in self.ports:
-                self._write_port(k, mean, body)
-            self._clear_sums(body)
-            body.add("pass")
+        lane = nested(body, LANE_LOOP)
+        mean: dict[Leaf, str] = {}
+        end: dict[Leaf, str] = {}
+        for k in self.singles:
+            for c in range(layout.block(k).components):
+                mean[Var(k, c)], end[Var(k, c)] = f"m{k}_{c}", f"e{k}_{c}"
+                lane += [f"m{k}_{c} = {layout.s(f'mean{k}_{c}')}"]
+                lane += [f"e{k}_{c} = {layout.s(f'end{k}_{c}')}"]
+        for i in self.mean.forms:
+            mean[Form(i)] = f"M{i}"
+            lane += [f"M{i} = {layout.s(f'mean{i}')}"]
+        for i in self.forms:
+            end[Form(i)] = f"E{i}"
+            kept = self.end.kept if i in self.end.forms else "form"
+            lane += [f"E{i} = {layout.s(f'{kept}{i}')}"]
+        for k in sorted({k for numbers in self.numbers for k in numbers}):
+            root = pro.name("F(0.5) * sqh")
+            for i in range(2):
+                lane += [f"b{k}_{i} = {root} * {layout.s(f'noise{k}_{1 - i}')}"]
+        for j, field in enumerate(self.fields):
+            v, s = self._noise(j, field), self._signal(field, mean)
+            for i, part in enumerate("ri"):
+                lane += [f"v{part}{j} = {v[i]}", f"s{part}{j} = {s[i]}"]
+                lane += [f"{self._record(j, i)} += v{part}{j} + s{part}{j}"]
+                lane += [f"{self._record(j, 2 + i)} += v{part}{j}"]
+            if field.flux is not None:
+                flux = expression(field.flux, end, pro) or "F(0)"
+                lane += [f"{self._record(j, 4)} += {half} * ({layout.s(f'flux{j}')} + {flux})"]
+            gain = " + ".join(f"s{p}{j} * (s{p}{j} + v{p}{j} + v{p}{j})" for p in "ri")
+            lane += [f"{self._record(j, 5)} += {per} * ({gain})"]
+        for k in self.ports:
+            self._write_port(k, mean, lane)
+        self._clear_sums(lane)
+        lane += ["pass"]
         self._taps(body, half, per)
 
     def port_slots(self, k: int) -> tuple[list[str], list[str]]:
@@ -208,33 +208,31 @@ class Recorder:
         pro = self.prologue
         root = pro.name("F(0.5) * np.sqrt(h)")
         self.links.tap_places(body)
-        with body.open(LANE_LOOP):
-            for t in range(len(self.links.taps)):
-                for name, first in (("tc", 0), ("tv", 2)):
-                    re, im = (f"{root} * {self.links.tapped(t, first + i)}" for i in (1, 0))
-                    body.add(f"{name}r{t} = {re}", f"{name}i{t} = {im}")
-            for j, parts in enumerate(self.links.fields, len(self.fields)):
-                for first, n in ((0, "c"), (2, "v")):
-                    total: tuple[list[str], list[str]] = [], []
-                    for t, c in parts:
-                        a, b = (self._number(x) for x in (c.real, c.imag))
-                        total[0].append(f"{a} * t{n}r{t} - {b} * t{n}i{t}")
-                        total[1].append(f"{a} * t{n}i{t} + {b} * t{n}r{t}")
-                    body.add(
-                        *(f"{n}{p}{j} = {' + '.join(x)}" for p, x in zip("ri", total, strict=True))
-                    )
-                    body.add(f"{self._record(j, first)} += {n}r{j}")
-                    body.add(f"{self._record(j, first + 1)} += {n}i{j}")
-                body.add(f"sr{j} = cr{j} - vr{j}", f"si{j} = ci{j} - vi{j}")
-                gain = " + ".join(f"s{p}{j} * (c{p}{j} + v{p}{j})" for p in "ri")
-                body.add(f"gain{j} = {per} * ({gain})", f"{self._record(j, 5)} += gain{j}")
-                flux = f"gain{j}"
-                if len(parts) == 1:  # the symbol; of sums it would need the ordering of pairs
-                    ((t, c),) = parts
-                    square = self._number(abs(c) ** 2)
-                    signal = f"{per} * (sr{j} * sr{j} + si{j} * si{j})"
-                    flux = f"{signal} + {square} * h * {self.links.tapped(t, 4)}"
-                body.add(f"{self._record(j, 4)} += {flux}")
+        lane = nested(body, LANE_LOOP)
+        for t in range(len(self.links.taps)):
+            for name, first in (("tc", 0), ("tv", 2)):
+                re, im = (f"{root} * {self.links.tapped(t, first + i)}" for i in (1, 0))
+                lane += [f"{name}r{t} = {re}", f"{name}i{t} = {im}"]
+        for j, parts in enumerate(self.links.fields, len(self.fields)):
+            for first, n in ((0, "c"), (2, "v")):
+                total: tuple[list[str], list[str]] = [], []
+                for t, c in parts:
+                    a, b = (self._number(x) for x in (c.real, c.imag))
+                    total[0].append(f"{a} * t{n}r{t} - {b} * t{n}i{t}")
+                    total[1].append(f"{a} * t{n}i{t} + {b} * t{n}r{t}")
+                lane += (f"{n}{p}{j} = {' + '.join(x)}" for p, x in zip("ri", total, strict=True))
+                lane += [f"{self._record(j, first)} += {n}r{j}"]
+                lane += [f"{self._record(j, first + 1)} += {n}i{j}"]
+            lane += [f"sr{j} = cr{j} - vr{j}", f"si{j} = ci{j} - vi{j}"]
+            gain = " + ".join(f"s{p}{j} * (c{p}{j} + v{p}{j})" for p in "ri")
+            lane += [f"gain{j} = {per} * ({gain})", f"{self._record(j, 5)} += gain{j}"]
+            flux = f"gain{j}"
+            if len(parts) == 1:  # the symbol; of sums it would need the ordering of pairs
+                ((t, c),) = parts
+                square = self._number(abs(c) ** 2)
+                signal = f"{per} * (sr{j} * sr{j} + si{j} * si{j})"
+                flux = f"{signal} + {square} * h * {self.links.tapped(t, 4)}"
+            lane += [f"{self._record(j, 4)} += {flux}"]
 
     def _number(self, value: float) -> str:
         return self.prologue.name(self.layout.parameters.scalar(value))

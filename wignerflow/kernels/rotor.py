@@ -78,24 +78,24 @@ class RotorLocal(LocalPrinter):
         """In lane: the normals by name."""
         return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(2 * self.noises(k))]
 
-    def lines(self, k: int, x: list[str], y: list[str]) -> list[str]:
+    def lines(self, k: int, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x`` (J, then n)."""
-        out = Lines(0)
+        out: Lines = []
         first = self._rates(k, "a", x, out)
         predicted = [f"h{c}" for c in range(6)]
-        out.add(*(f"{predicted[c]} = {x[c]} + {first[c]}" for c in range(6)))
+        out += (f"{predicted[c]} = {x[c]} + {first[c]}" for c in range(6))
         _perpendicular("b", predicted, out)
         second = self._rates(k, "b", predicted, out)
-        out.add(*(f"{y[c]} = {x[c]} + F(0.5) * ({first[c]} + {second[c]})" for c in range(6)))
+        out += (f"{y[c]} = {x[c]} + F(0.5) * ({first[c]} + {second[c]})" for c in range(6))
         # L stays within 2R
-        out.add(
+        out += [
             f"over = np.sqrt({_dot(y[:3], y[:3])} + F(1e-12)) / L{k}_0",
             f"{self.layout.clip(k)} += below(F(1) - over)",
             "back = F(1) / (F(1) + fmax0(over - F(1)))",
             *(f"{y[c]} = back * {y[c]}" for c in range(3)),
-        )
+        ]
         _perpendicular("c", y, out)
-        return out.lines
+        return out
 
     def _rates(self, k: int, tag: str, x: list[str], out: Lines) -> list[str]:
         """Emit the increments of J and n at the point ``x``; their names."""
@@ -105,23 +105,23 @@ class RotorLocal(LocalPrinter):
 
         j, n = x[:3], x[3:]
         length, inverse = name("len"), name("inv")
-        out.add(f"{length} = np.sqrt({_dot(j, j)} + F(1e-12))", f"{inverse} = F(1) / {length}")
+        out += [f"{length} = np.sqrt({_dot(j, j)} + F(1e-12))", f"{inverse} = F(1) / {length}"]
         e, m = ([name(f"{v}{c}") for c in range(3)] for v in ("fe", "fm"))
-        out.add(*(f"{e[c]} = {inverse} * {j[c]}" for c in range(3)))
-        out.add(*(f"{m[c]} = {_cross(e, n, c)}" for c in range(3)))
+        out += (f"{e[c]} = {inverse} * {j[c]}" for c in range(3))
+        out += (f"{m[c]} = {_cross(e, n, c)}" for c in range(3))
         self._amplitudes(k, tag, out)
         sums: dict[str, list[str]] = {"e": [], "n": [], "m": [], "t": []}
         for i in range(len(self.spins[k].rotor)):
             self._channel(k, i, tag, (e, n, m), sums, out)
         for key, parts in sums.items():
-            out.add(f"{name('d' + key)} = {' + '.join(parts)}")
+            out += [f"{name('d' + key)} = {' + '.join(parts)}"]
         turn = [f"L{k}_{2 + c}" for c in range(3)]
         dj, dn = ([name(f"{v}{c}") for c in range(3)] for v in ("gj", "gn"))
         for c in range(3):
             frame = [f"{name('d' + v)} * {w[c]}" for v, w in (("e", e), ("n", n), ("m", m))]
-            out.add(f"{dj[c]} = {' + '.join(frame)} + {_cross(turn, j, c)}")
+            out += [f"{dj[c]} = {' + '.join(frame)} + {_cross(turn, j, c)}"]
             along = f"{name('dt')} * {m[c]} - {name('dn')} * {inverse} * {e[c]}"
-            out.add(f"{dn[c]} = {along} + {_cross(turn, n, c)}")
+            out += [f"{dn[c]} = {along} + {_cross(turn, n, c)}"]
         return dj + dn
 
     def _amplitudes(self, k: int, tag: str, out: Lines) -> None:
@@ -131,25 +131,26 @@ class RotorLocal(LocalPrinter):
         slope = ["", ""]
         if self.spins[k].corrected:
             # below L = 1/2, the least length there is, the factor stays what it is there
-            out.add(
+            out += [
                 f"cut{tag} = F(0.5) / (fmax0({length} - F(0.5)) + F(0.5))",
                 f"dcut{tag} = F(-2) * cut{tag} * cut{tag} * (F(1) - below({length} - F(0.5)))",
-            )
+            ]
             correction = [f"(F(1) + cut{tag})", f"(F(1) - cut{tag})"]
             slope = [f"dcut{tag}", f"F(-1) * dcut{tag}"]
         for s, sign, factor, change in zip("pm", ("-", "+"), correction, slope, strict=True):
-            out.add(
-                f"room{s}{tag} = L{k}_0 {sign} {length}", f"q{s}{tag} = room{s}{tag} * {factor}"
-            )
+            out += [
+                f"room{s}{tag} = L{k}_0 {sign} {length}",
+                f"q{s}{tag} = room{s}{tag} * {factor}",
+            ]
             derivative = f"F({sign}1) * {factor}"
             if change:
                 derivative += f" + room{s}{tag} * {change}"
             root = f"np.sqrt(fmax0(q{s}{tag}))"
-            out.add(
+            out += [
                 f"a{s}{tag} = F(0.5) * {root}",
                 f"b{s}{tag} = F(0.25) * ({derivative}) * "
                 f"pick(q{s}{tag}, F(1) / np.sqrt(fmax0(q{s}{tag}) + F(1e-12)), F(0) * q{s}{tag})",
-            )
+            ]
 
     def _channel(
         self,
@@ -166,12 +167,13 @@ class RotorLocal(LocalPrinter):
         u = [[f"L{k}_{at + 2 + 3 * part + c}" for c in range(3)] for part in range(2)]
         r, im = ([f"u{v}{i}{a}{tag}" for a in "enm"] for v in "ri")
         for a, w in enumerate(frame):
-            out.add(f"{r[a]} = {_dot(u[0], w)}", f"{im[a]} = {_dot(u[1], w)}")
+            out += [f"{r[a]} = {_dot(u[0], w)}", f"{im[a]} = {_dot(u[1], w)}"]
         # u.(n -+ i m): real parts n +- Im m, imaginary parts n -+ Re m
         for s, sign, other in (("p", "+", "-"), ("m", "-", "+")):
-            out.add(
-                f"r{i}{s}{tag} = {r[1]} {sign} {im[2]}", f"i{i}{s}{tag} = {im[1]} {other} {r[2]}"
-            )
+            out += [
+                f"r{i}{s}{tag} = {r[1]} {sign} {im[2]}",
+                f"i{i}{s}{tag} = {im[1]} {other} {r[2]}",
+            ]
         symbols = [
             ("z", f"L{k}_1 * {r[0]}", f"L{k}_1 * {im[0]}"),
             ("p", f"ap{tag} * r{i}p{tag}", f"ap{tag} * i{i}p{tag}"),
@@ -179,11 +181,11 @@ class RotorLocal(LocalPrinter):
         ]
         for j, (s, lr, li) in enumerate(symbols):
             noise = [f"n{k}_{2 * (3 * i + j) + part}" for part in range(2)]
-            out.add(f"lr{s}{i}{tag} = {lr}", f"li{s}{i}{tag} = {li}")
-            out.add(
+            out += [f"lr{s}{i}{tag} = {lr}", f"li{s}{i}{tag} = {li}"]
+            out += [
                 f"x{s}{i}{tag} = {root} * {noise[0]} + {rate} * li{s}{i}{tag}",
                 f"w{s}{i}{tag} = {root} * {noise[1]} + {rate} * lr{s}{i}{tag}",
-            )
+            ]
         xz, wz, xp, wp, xm, wm = (f"{v}{s}{i}{tag}" for s in "zpm" for v in "xw")
         # Re[X a] = Xr ar - Xi ai
         sums["e"].append(f"{xp} * lip{i}{tag} + {wp} * lrp{i}{tag}")
@@ -209,7 +211,7 @@ def _cross(a: list[str], b: list[str], c: int) -> str:
 def _perpendicular(tag: str, x: list[str], out: Lines) -> None:
     """Make the second half of ``x`` perpendicular to the first and of length one."""
     j, n = x[:3], x[3:]
-    out.add(f"par{tag} = ({_dot(j, n)}) / ({_dot(j, j)} + F(1e-12))")
-    out.add(*(f"{n[c]} = {n[c]} - par{tag} * {j[c]}" for c in range(3)))
-    out.add(f"unit{tag} = F(1) / np.sqrt({_dot(n, n)} + F(1e-12))")
-    out.add(*(f"{n[c]} = unit{tag} * {n[c]}" for c in range(3)))
+    out += [f"par{tag} = ({_dot(j, n)}) / ({_dot(j, j)} + F(1e-12))"]
+    out += (f"{n[c]} = {n[c]} - par{tag} * {j[c]}" for c in range(3))
+    out += [f"unit{tag} = F(1) / np.sqrt({_dot(n, n)} + F(1e-12))"]
+    out += (f"{n[c]} = unit{tag} * {n[c]}" for c in range(3))

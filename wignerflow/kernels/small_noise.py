@@ -33,7 +33,7 @@ from .links import Links
 from .member_channels import MemberChannels
 from .rng import LOCAL
 from .splitting import ARGUMENTS, move, split
-from .text import DRIFT, LANE_LOOP, NOISE, Lines, Prologue, plus
+from .text import DRIFT, LANE_LOOP, NOISE, Lines, Prologue, nested, plus
 
 STAGES = (1, 2, 3, 4)
 #: Factors of u_1, u_2 + u_3 and u_4 in the two exponentials of the end.
@@ -111,7 +111,7 @@ class SmallNoisePrinter:
             u = [f"F(0.5) * ({g[1]})" if g[1] else "", f"F(-0.5) * ({g[0]})" if g[0] else ""]
         elif k in self.flows.form:
             named = [f"g{tag}_{c}" if g[c] else "" for c in range(3)]
-            lines.add(*(f"{named[c]} = {g[c]}" for c in range(3) if g[c]))
+            lines += (f"{named[c]} = {g[c]}" for c in range(3) if g[c])
             u = []
             for c in range(3):
                 i, j = (c + 1) % 3, (c + 2) % 3
@@ -120,7 +120,7 @@ class SmallNoisePrinter:
         else:
             u = g
         names = [f"u{tag}_{c}" if u[c] else "" for c in range(len(u))]
-        lines.add(*(f"{name} = {text}" for name, text in zip(names, u, strict=True) if name))
+        lines += (f"{name} = {text}" for name, text in zip(names, u, strict=True) if name)
         return names
 
     def _act(
@@ -132,11 +132,11 @@ class SmallNoisePrinter:
             n.append(plus(*(f"F({share}) * {u[c]}" for share, u in shares if u[c])))
         y = [f"y{tag}_{c}" for c in range(len(x))]
         if k in self.flows.form:
-            lines.add(*self.flows.lines(k, x, n, y))
+            lines += self.flows.lines(k, x, n, y)
         elif self.layout.block(k).kind == MODE:
-            lines.add(*(f"{y[c]} = {plus(x[c], n[c])}" for c in range(len(x))))
+            lines += (f"{y[c]} = {plus(x[c], n[c])}" for c in range(len(x)))
         else:
-            lines.add(*move(self.layout, SPIN, tag, n, x, y, 2))
+            lines += move(self.layout, SPIN, tag, n, x, y, 2)
         return y
 
     def _advance(
@@ -161,11 +161,11 @@ class SmallNoisePrinter:
         """Emit what later stages need of an increment."""
         for c, name in enumerate(u):
             if name and stage == 1:
-                lines.add(f"{slots[0][c]} = {name}")
+                lines += [f"{slots[0][c]} = {name}"]
             elif name and stage == 2:
-                lines.add(f"{slots[1][c]} = {name}")
+                lines += [f"{slots[1][c]} = {name}"]
             elif name and stage == 3:
-                lines.add(f"{slots[1][c]} += {name}")
+                lines += [f"{slots[1][c]} += {name}"]
 
     @staticmethod
     def _read(stage: int, u: Names, slots: list[Names]) -> list[Names]:
@@ -181,9 +181,9 @@ class SmallNoisePrinter:
         start = single_names(layout, "x")
         names: dict[Leaf, str] = start if stage == 1 else single_names(layout, "q")
         if stage == 1 or not self.fused:
-            lines.add(*(f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items()))
+            lines += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
         if stage > 1 and not self.fused:
-            lines.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items()))
+            lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
         form_names = self.sums.take(lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
@@ -204,13 +204,13 @@ class SmallNoisePrinter:
         for leaf, name in new.items():
             assert isinstance(leaf, Var)
             if stage < 4 and self.fused:
-                lines.add(f"q{leaf.block}_{leaf.comp} = {name}")
+                lines += [f"q{leaf.block}_{leaf.comp} = {name}"]
             else:
                 target = layout.single(leaf.block, leaf.comp, "q" if stage < 4 else "v")
-                lines.add(f"{target} = {name}")
+                lines += [f"{target} = {name}"]
         for i in self.sums.forms:
             if gradient[Form(i)]:
-                lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
+                lines += [f"{layout.s(f'force{i}')} = {gradient[Form(i)]}"]
 
     def _members(self, group: int, stage: int, out: Lines) -> None:
         """One stage of the arrays of a group."""
@@ -218,43 +218,39 @@ class SmallNoisePrinter:
         source = "v" if stage == 1 else "q"
         self.fields.before(out, group, source)
         self.channels.before(group, 0, source, out)
-        with layout.members(out, group):
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            prefix = "x" if stage == 1 else "q"
-            names: dict[Leaf, str] = {
-                Member(k, c): f"{prefix}{k}_{c}"
-                for k in blocks
-                for c in range(layout.block(k).components)
-            }
-            terms, body = self.member.begin(group, stage, source, names, self.channels, out)
-            for k in blocks:
-                n = layout.block(k).components
-                out.add(
-                    *self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR"
-                )
-            with out.open(LANE_LOOP):
-                for k in blocks:
-                    for c in range(layout.block(k).components):
-                        out.add(f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]")
-                        if stage > 1:
-                            out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-                out.add(*(line.strip() for line in body.lines))
-                end: dict[Leaf, str] = {}
-                for k in blocks:
-                    n = layout.block(k).components
-                    x, at = [f"x{k}_{c}" for c in range(n)], [names[Member(k, c)] for c in range(n)]
-                    g = [plus(*terms[k, c]) for c in range(n)]
-                    u = self._increment(k, f"{k}_{stage}", g, at, out)
-                    slots = [
-                        [f"w[ir{k} + {e * n + c} * LN + l]" for c in range(n)] for e in range(2)
-                    ]
-                    y = self._advance(k, stage, x, u, self._read(stage, u, slots), out)
-                    self._keep(stage, u, slots, out)
-                    end.update({Member(k, c): y[c] for c in range(n)})
-                target = "q" if stage < 4 else "v"
-                out.add(*(f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items()))
-                if stage < 4:
-                    self.sums.add(group, end, out)
+        loop = layout.members(out, group)
+        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+        prefix = "x" if stage == 1 else "q"
+        names: dict[Leaf, str] = {
+            Member(k, c): f"{prefix}{k}_{c}"
+            for k in blocks
+            for c in range(layout.block(k).components)
+        }
+        terms, body = self.member.begin(group, stage, source, names, self.channels, loop)
+        for k in blocks:
+            n = layout.block(k).components
+            loop += [*self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR"]
+        lane = nested(loop, LANE_LOOP)
+        for k in blocks:
+            for c in range(layout.block(k).components):
+                lane += [f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]"]
+                if stage > 1:
+                    lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
+        lane += body
+        end: dict[Leaf, str] = {}
+        for k in blocks:
+            n = layout.block(k).components
+            x, at = [f"x{k}_{c}" for c in range(n)], [names[Member(k, c)] for c in range(n)]
+            g = [plus(*terms[k, c]) for c in range(n)]
+            u = self._increment(k, f"{k}_{stage}", g, at, lane)
+            slots = [[f"w[ir{k} + {e * n + c} * LN + l]" for c in range(n)] for e in range(2)]
+            y = self._advance(k, stage, x, u, self._read(stage, u, slots), lane)
+            self._keep(stage, u, slots, lane)
+            end.update({Member(k, c): y[c] for c in range(n)})
+        target = "q" if stage < 4 else "v"
+        lane += (f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items())
+        if stage < 4:
+            self.sums.add(group, end, lane)
 
     # -- noise ------------------------------------------------------------------------------------
 
@@ -263,7 +259,7 @@ class SmallNoisePrinter:
         if not any(g):
             return x
         y = [f"t{k}_{c}" for c in range(len(x))]
-        lines.add(*move(self.layout, self.layout.block(k).kind, f"n{k}", g, x, y, 2))
+        lines += move(self.layout, self.layout.block(k).kind, f"n{k}", g, x, y, 2)
         return y
 
     def _kicked(self, k: int, x: Names, lines: Lines) -> Names:
@@ -271,7 +267,7 @@ class SmallNoisePrinter:
         if k not in self.kicks.steps and k not in self.kicks.modes:
             return x
         y = [f"e{k}_{c}" for c in range(len(x))]
-        lines.add(*self.kicks.kick(k, x, y))
+        lines += self.kicks.kick(k, x, y)
         return y
 
     def _draw(self, out: Lines) -> None:
@@ -289,11 +285,11 @@ class SmallNoisePrinter:
         """The noise of all single subsystems, inside a lane loop; forms begin at zero."""
         layout = self.layout
         start = single_names(layout, "z")
-        lines.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items()))
+        lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
         for i in self.sums.forms:
-            lines.add(f"{layout.s(f'form{i}')} = F(0)")
+            lines += [f"{layout.s(f'form{i}')} = F(0)"]
         for k in range(self.jumps):
-            lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
+            lines += (f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2))
         forms: dict[Leaf, str] = {Form(i): "" for i in needed_forms(self.noise.polynomials)}
         gradient = self.noise.emit({**start, **forms}, 5, lines)
         for k in layout.singles:
@@ -301,97 +297,92 @@ class SmallNoisePrinter:
             x = [start[Var(k, c)] for c in every]
             y = self._turned(k, [gradient[Var(k, c)] for c in every], x, lines)
             y = self._kicked(k, y, lines)
-            lines.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in every))
+            lines += (f"{layout.single(k, c, 'v')} = {y[c]}" for c in every)
         for leaf in forms:
             assert isinstance(leaf, Form)
             if gradient[leaf]:
-                lines.add(f"{layout.s(f'turn{leaf.index}')} = {gradient[leaf]}")
+                lines += [f"{layout.s(f'turn{leaf.index}')} = {gradient[leaf]}"]
 
     def _kick_members(self, group: int, out: Lines) -> None:
         """The noise of the arrays of a group, and their sums after it."""
         layout, blocks = self.layout, self.layout.groups[group]
         self.drawn.before(group, 1, "v", out)
-        with layout.members(out, group):
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            names: dict[Leaf, str] = {
-                Member(k, c): f"z{k}_{c}" for k in blocks for c in range(layout.block(k).components)
-            }
-            body = Lines(0)
-            terms: Terms = {
-                (leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)
-            }
-            for i in needed_forms(self.noise.polynomials):
-                spec = layout.system.forms[i]
-                if layout.form_group(i) != group or f"turn{i}" not in layout.scratch:
-                    continue
-                weight = "1"
-                if not spec.uniform:
-                    weight = f"aw{i}"
-                    out.add(f"aw{i} = {layout.member_value(spec.weights)}")
-                body.add(f"tf{i} = {times(weight, layout.s(f'turn{i}'))}")
-                for found, d in derivatives(spec.mono, terms, names):
-                    found.append(times(f"tf{i}", d))
-            self.drawn.add(group, 1, names, terms, out, body)
-            self.sums.load(group, out)
-            for k in blocks:
-                out.add(*self.kicks.load(k, "m"))
-                self.kicks.draw_member(k, out)
-            with out.open(LANE_LOOP):
-                out.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items()))
-                out.add(*(line.strip() for line in body.lines))
-                end: dict[Leaf, str] = {}
-                for k in blocks:
-                    n = layout.block(k).components
-                    x = [names[Member(k, c)] for c in range(n)]
-                    y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, out)
-                    y = self._kicked(k, y, out)
-                    end.update({Member(k, c): y[c] for c in range(n)})
-                out.add(*(f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items()))
-                self.sums.add(group, end, out)
+        loop = layout.members(out, group)
+        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+        names: dict[Leaf, str] = {
+            Member(k, c): f"z{k}_{c}" for k in blocks for c in range(layout.block(k).components)
+        }
+        body: Lines = []
+        terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
+        for i in needed_forms(self.noise.polynomials):
+            spec = layout.system.forms[i]
+            if layout.form_group(i) != group or f"turn{i}" not in layout.scratch:
+                continue
+            weight = "1"
+            if not spec.uniform:
+                weight = f"aw{i}"
+                loop += [f"aw{i} = {layout.member_value(spec.weights)}"]
+            body += [f"tf{i} = {times(weight, layout.s(f'turn{i}'))}"]
+            for found, d in derivatives(spec.mono, terms, names):
+                found.append(times(f"tf{i}", d))
+        self.drawn.add(group, 1, names, terms, loop, body)
+        self.sums.load(group, loop)
+        for k in blocks:
+            loop += self.kicks.load(k, "m")
+            self.kicks.draw_member(k, loop)
+        lane = nested(loop, LANE_LOOP)
+        lane += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items())
+        lane += body
+        end: dict[Leaf, str] = {}
+        for k in blocks:
+            n = layout.block(k).components
+            x = [names[Member(k, c)] for c in range(n)]
+            y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, lane)
+            y = self._kicked(k, y, lane)
+            end.update({Member(k, c): y[c] for c in range(n)})
+        lane += (f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items())
+        self.sums.add(group, end, lane)
 
     # -- functions --------------------------------------------------------------------------------
 
-    def step(self) -> str:
+    def step(self) -> Lines:
         """Source of ``step``: half the drift, noise, half the drift, noise with table row lr."""
-        layout, out, body = self.layout, Lines(0), Lines(1)
+        layout, body = self.layout, Lines()
         if self.fused:
-            with body.open(LANE_LOOP):
-                for stage in STAGES:
-                    self._singles(stage, body)
-                body.add("pass")
+            lane = nested(body, LANE_LOOP)
+            for stage in STAGES:
+                self._singles(stage, lane)
+            lane += ["pass"]
         else:
             for stage in STAGES:
                 running = [f"form{i}" for i in self.fields.forms()]
                 layout.total(body, [f"form{i}" for i in self.sums.forms], running)
-                with body.open(LANE_LOOP):
-                    self._singles(stage, body)
-                    body.add("pass")
+                lane = nested(body, LANE_LOOP)
+                self._singles(stage, lane)
+                lane += ["pass"]
                 for group in layout.groups:
                     self._members(group, stage, body)
-        out.open("def drift(v, q, s, w, p, o, ct, h):")
-        out.add(*self.prologue.lines())
-        out.add(*(line for k in layout.singles for line in self.flows.load(k, "0")))
-        whole = Lines(0)
-        whole.open(f"def step({ARGUMENTS}):")
-        whole.add(
+        loads = [line for k in layout.singles for line in self.flows.load(k, "0")]
+        drift: Lines = [*self.prologue.lines(), *loads, *body]
+        whole: Lines = [
             "half = F(0.5) * h",
             "drift(v, q, s, w, p, o, ct, half)",
             f"local(v, s, w, p, o, {self.kicks.middle} + {self.flows.row}, kd, t0)",
             "drift(v, q, s, w, p, o, ct, half)",
             "local(v, s, w, p, o, lr, kl, t0)",
-        )
-        return f"{out}\n{body}\n\n\n{whole}"
+        ]
+        head = f"def step({ARGUMENTS}):"
+        return ["def drift(v, q, s, w, p, o, ct, h):", drift, "", "", head, whole]
 
-    def local_step(self) -> str:
+    def local_step(self) -> Lines:
         """Source of ``local``: the noise with table row lr, and the forms after it."""
-        out, body = Lines(0), Lines(1)
+        body: Lines = []
         self._draw(body)
-        with body.open(LANE_LOOP):
-            self._kick_singles(body)
-            body.add("pass")
+        lane = nested(body, LANE_LOOP)
+        self._kick_singles(lane)
+        lane += ["pass"]
         for group in self.layout.groups:
             self._kick_members(group, body)
-        out.open("def local(v, s, w, p, o, lr, kl, t0):")
-        out.add(f"sqh = p[{self.kicks.root} + lr]", *self.amplitudes.lines())
-        out.add(*(line for k in self.layout.singles for line in self.kicks.load(k, "0")))
-        return f"{out}\n{body}"
+        head = [f"sqh = p[{self.kicks.root} + lr]", *self.amplitudes.lines()]
+        head += (line for k in self.layout.singles for line in self.kicks.load(k, "0"))
+        return ["def local(v, s, w, p, o, lr, kl, t0):", [*head, *body]]

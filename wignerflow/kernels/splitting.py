@@ -32,7 +32,7 @@ from .member_channels import MemberChannels
 from .oscillators import ModePrinter
 from .records import Recorder
 from .rng import DYNAMICS
-from .text import LANE_LOOP, Lines, Prologue, plus
+from .text import LANE_LOOP, Lines, Prologue, nested, plus
 from .turn import turn, turning
 
 ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
@@ -90,22 +90,22 @@ class StepPrinter:
         start, mid = single_names(layout, "x"), single_names(layout, "y")
         names = start if stage == 1 else mid
         if not fused or stage == 1:
-            lines.add(*(f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items()))
+            lines += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
         if stage == 1:
             averaged = [leaf for leaf in names if leaf[0] in self.modes.steps]
-            lines.add(*(f"{mid[leaf]} = {start[leaf]}" for leaf in averaged))
+            lines += (f"{mid[leaf]} = {start[leaf]}" for leaf in averaged)
             names = {**names, **{leaf: mid[leaf] for leaf in averaged}}
         form_names = self.sums.take(lines)
         for k in range(self.jumps):
             if stage == 1 or not fused:
-                lines.add(*(f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2)))
+                lines += (f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2))
         if stage == 1:
             self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
         if stage == 2 and not fused:
-            lines.add(*(f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items()))
+            lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
         end: dict[Leaf, str] = {}
         for k in self._modes_first(layout.singles):
             n = layout.block(k).components
@@ -117,13 +117,13 @@ class StepPrinter:
             if stage == 2:
                 self.records.after_single(k, lines)
             if stage == 1 and not fused:
-                lines.add(*(f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n)))
+                lines += (f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n))
         if stage == 2:
             end.update(self.diffusions.lines(None, end, lines))
-            lines.add(*(f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items()))
+            lines += (f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items())
         for i in self.sums.forms:
             if gradient[Form(i)]:
-                lines.add(f"{layout.s(f'force{i}')} = {gradient[Form(i)]}")
+                lines += [f"{layout.s(f'force{i}')} = {gradient[Form(i)]}"]
 
     def _modes_first(self, blocks: list[int]) -> list[int]:
         """Modes with motion of their own before all else."""
@@ -139,21 +139,21 @@ class StepPrinter:
         """
         n, kind = len(x), self.layout.block(k).kind
         if k in self.modes.steps:
-            lines.add(*self.modes.read_noise(k), *self.modes.lines(k, g, x, y))
+            lines += [*self.modes.read_noise(k), *self.modes.lines(k, g, x, y)]
             if stage == 1:
                 return y
             z = [f"z{k}_{c}" for c in range(n)]
-            lines.add(*self.modes.end(k, x, y, z))
+            lines += self.modes.end(k, x, y, z)
             return z
         if stage == 1:
-            lines.add(*move(self.layout, kind, tag, g, x, y, stage))
+            lines += move(self.layout, kind, tag, g, x, y, stage)
             return y
         z = [f"z{k}_{c}" for c in range(n)]
-        lines.add(*move(self.layout, kind, tag, g, x, z, stage))
+        lines += move(self.layout, kind, tag, g, x, z, stage)
         if k not in self.local.steps:
             return z
         u = [f"u{k}_{c}" for c in range(n)]
-        lines.add(*self.local.read_noise(k), *self.local.lines(k, z, u))
+        lines += [*self.local.read_noise(k), *self.local.lines(k, z, u)]
         return u
 
     # -- the loop over the members of a group of arrays ----------------------------------------
@@ -165,75 +165,70 @@ class StepPrinter:
         source = "v" if first == 1 else "q"
         self.fields.before(out, group, source)
         self.channels.before(group, first, source, out)
-        with layout.members(out, group):
-            out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-            points: dict[int, dict[Leaf, str]] = {}
-            gradients = {}
-            for stage in stages:
-                points[stage] = {
-                    Member(
-                        k, c
-                    ): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
-                    for k in blocks
-                    for c in range(layout.block(k).components)
-                }
-                gradients[stage] = self.member.begin(
-                    group, stage, source, points[stage], self.channels, out
-                )
-                for k in blocks:
-                    if k in self.modes.steps:
-                        out.add(*self.modes.load(k, "m"))
-                        self.modes.noise_member(k, stage, out)
+        loop = layout.members(out, group)
+        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+        points: dict[int, dict[Leaf, str]] = {}
+        gradients = {}
+        for stage in stages:
+            points[stage] = {
+                Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
+                for k in blocks
+                for c in range(layout.block(k).components)
+            }
+            gradients[stage] = self.member.begin(
+                group, stage, source, points[stage], self.channels, loop
+            )
+            for k in blocks:
+                if k in self.modes.steps:
+                    loop += self.modes.load(k, "m")
+                    self.modes.noise_member(k, stage, loop)
+        if 2 in stages:
+            for k in blocks:
+                if k in self.local.steps:
+                    loop += self.local.load(k, "m")
+                    self.local.noise_member(k, loop)
+            self.diffusions.before_member(group, loop)
+            self.records.load(group, loop)
+        for stage in stages:
+            # a loop for each: its chain of dependent operations is half as long
+            terms, body = gradients[stage]
+            last = stage == stages[-1]
+            lane = nested(loop, LANE_LOOP)
+            for k in blocks:
+                for c in range(layout.block(k).components):
+                    place = f"{source}[i{k} + {c} * LN + l]"
+                    if stage != first:
+                        place = layout.s(f"mid{k}_{c}")
+                    lane += [f"{points[stage][Member(k, c)]} = {place}"]
+                    if stage == 2 or k in self.modes.steps:
+                        lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
+            lane += body
+            end: dict[Leaf, str] = {}
+            for k in self._modes_first(blocks):
+                n = layout.block(k).components
+                x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
+                g = [plus(*terms[k, c]) for c in range(n)]
+                y = self._advance(k, f"{k}", g, x, y, stage, lane)
+                end.update({Member(k, c): y[c] for c in range(n)})
+            if not last:
+                for leaf, name in end.items():
+                    assert isinstance(leaf, Member)
+                    lane += [f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}"]
+                continue
             if 2 in stages:
-                for k in blocks:
-                    if k in self.local.steps:
-                        out.add(*self.local.load(k, "m"))
-                        self.local.noise_member(k, out)
-                self.diffusions.before_member(group, out)
-                self.records.load(group, out)
-            for stage in stages:
-                # a loop for each: its chain of dependent operations is half as long
-                terms, body = gradients[stage]
-                last = stage == stages[-1]
-                with out.open(LANE_LOOP):
-                    for k in blocks:
-                        for c in range(layout.block(k).components):
-                            place = f"{source}[i{k} + {c} * LN + l]"
-                            if stage != first:
-                                place = layout.s(f"mid{k}_{c}")
-                            out.add(f"{points[stage][Member(k, c)]} = {place}")
-                            if stage == 2 or k in self.modes.steps:
-                                out.add(f"x{k}_{c} = v[i{k} + {c} * LN + l]")
-                    out.add(*(line.strip() for line in body.lines))
-                    end: dict[Leaf, str] = {}
-                    for k in self._modes_first(blocks):
-                        n = layout.block(k).components
-                        x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
-                        g = [plus(*terms[k, c]) for c in range(n)]
-                        y = self._advance(k, f"{k}", g, x, y, stage, out)
-                        end.update({Member(k, c): y[c] for c in range(n)})
-                    if not last:
-                        for leaf, name in end.items():
-                            assert isinstance(leaf, Member)
-                            out.add(f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}")
-                        continue
-                    if 2 in stages:
-                        end.update(self.diffusions.lines(group, end, out))
-                    target = "v" if 2 in stages else "q"
-                    out.add(
-                        *(f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items())
-                    )
-                    self.sums.add(group, end, out, () if 2 in stages else self.seen)
-                    if 2 in stages:
-                        self.records.after_member(group, blocks, out)
+                end.update(self.diffusions.lines(group, end, lane))
+            target = "v" if 2 in stages else "q"
+            lane += (f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items())
+            self.sums.add(group, end, lane, () if 2 in stages else self.seen)
+            if 2 in stages:
+                self.records.after_member(group, blocks, lane)
 
     # -- functions -----------------------------------------------------------------------------
 
-    def step(self) -> str:
+    def step(self) -> Lines:
         """Source of ``step``: a collective step of length h, a local step with table row lr."""
-        layout, out = self.layout, Lines(0)
+        layout, body = self.layout, Lines()
         fused = not layout.arrays
-        body = Lines(1)
         if self.jumps:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
             layout.normals(body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
@@ -244,76 +239,74 @@ class StepPrinter:
             if k in self.local.steps:
                 self.local.noise_single(k, body)
         if fused:
-            with body.open(LANE_LOOP):
-                self._singles(1, body, True)
-                self._singles(2, body, True)
+            lane = nested(body, LANE_LOOP)
+            self._singles(1, lane, True)
+            self._singles(2, lane, True)
         else:
             for stage in (1, 2):
                 running = [f"form{i}" for i in self.fields.forms()]
                 layout.total(body, [f"form{i}" for i in self.sums.forms], running)
-                with body.open(LANE_LOOP):
-                    self._singles(stage, body, False)
-                    body.add("pass")
+                lane = nested(body, LANE_LOOP)
+                self._singles(stage, lane, False)
+                lane += ["pass"]
                 for group in layout.groups:
                     if group not in self.apart:
                         self._members(group, (stage,), body)
                     elif stage == 1:
                         self._members(group, (1, 2), body)
         self.records.finish(body)
-        out.open(f"def step({ARGUMENTS}):")
-        out.add("sqh = noise * np.sqrt(h)", *self.prologue.lines())
+        head = ["sqh = noise * np.sqrt(h)", *self.prologue.lines()]
         for k in layout.singles:
             if k in self.modes.steps:
-                out.add(*self.modes.load(k, "0"))
+                head += self.modes.load(k, "0")
             if k in self.local.steps:
-                out.add(*self.local.load(k, "0"))
-        return f"{out}\n{body}"
+                head += self.local.load(k, "0")
+        return [f"def step({ARGUMENTS}):", [*head, *body]]
 
-    def local_step(self) -> str:
+    def local_step(self) -> Lines:
         """Source of ``local``: the local step with table row lr, and the forms at its end."""
-        layout, out = self.layout, Lines(0)
-        out.open("def local(v, s, w, p, o, lr, kl, t0):")
+        layout, out = self.layout, Lines()
         for k in layout.singles:
             if k in self.local.steps:
-                out.add(*self.local.load(k, "0"))
+                out += self.local.load(k, "0")
                 self.local.noise_single(k, out)
-        with out.open(LANE_LOOP):
-            self.records.clear(out)
-            for i in self.sums.forms:
-                out.add(f"{layout.s(f'form{i}')} = F(0)")
-            for k in layout.singles:
-                if k not in self.local.steps:
-                    continue
-                components = range(layout.block(k).components)
-                x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
-                out.add(*(f"{x[c]} = {layout.single(k, c, 'v')}" for c in components))
-                out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
-                out.add(*(f"{layout.single(k, c, 'v')} = {y[c]}" for c in components))
-            out.add("pass")
+        lane = nested(out, LANE_LOOP)
+        self.records.clear(lane)
+        for i in self.sums.forms:
+            lane += [f"{layout.s(f'form{i}')} = F(0)"]
+        for k in layout.singles:
+            if k not in self.local.steps:
+                continue
+            components = range(layout.block(k).components)
+            x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
+            lane += (f"{x[c]} = {layout.single(k, c, 'v')}" for c in components)
+            lane += [*self.local.read_noise(k), *self.local.lines(k, x, y)]
+            lane += (f"{layout.single(k, c, 'v')} = {y[c]}" for c in components)
+        lane += ["pass"]
         for group, blocks in layout.groups.items():
             local_blocks = [k for k in blocks if k in self.local.steps]
             if not local_blocks and not self.sums.of(group):
                 continue
-            with layout.members(out, group):
-                out.add(*(f"i{k} = {layout.member_index(k, 'm')}" for k in blocks))
-                self.sums.load(group, out)
-                for k in local_blocks:
-                    out.add(*self.local.load(k, "m"))
-                    self.local.noise_member(k, out)
-                with out.open(LANE_LOOP):
-                    end: dict[Leaf, str] = {}
-                    for k in blocks:
-                        n = layout.block(k).components
-                        x = [f"x{k}_{c}" for c in range(n)]
-                        out.add(*(f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n)))
-                        if k in local_blocks:
-                            y = [f"u{k}_{c}" for c in range(n)]
-                            out.add(*self.local.read_noise(k), *self.local.lines(k, x, y))
-                            out.add(*(f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n)))
-                            x = y
-                        end.update({Member(k, c): x[c] for c in range(n)})
-                    self.sums.add(group, end, out)
-        return str(out)
+            loop = layout.members(out, group)
+            loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
+            self.sums.load(group, loop)
+            for k in local_blocks:
+                loop += self.local.load(k, "m")
+                self.local.noise_member(k, loop)
+            lane = nested(loop, LANE_LOOP)
+            end: dict[Leaf, str] = {}
+            for k in blocks:
+                n = layout.block(k).components
+                x = [f"x{k}_{c}" for c in range(n)]
+                lane += (f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n))
+                if k in local_blocks:
+                    y = [f"u{k}_{c}" for c in range(n)]
+                    lane += [*self.local.read_noise(k), *self.local.lines(k, x, y)]
+                    lane += (f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n))
+                    x = y
+                end.update({Member(k, c): x[c] for c in range(n)})
+            self.sums.add(group, end, lane)
+        return ["def local(v, s, w, p, o, lr, kl, t0):", out]
 
 
 def split(h: Poly) -> tuple[Poly, Poly]:

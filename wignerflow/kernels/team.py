@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .layout import Loops
-from .text import Lines, index_of
+from .text import Lines, index_of, nested
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -39,11 +39,8 @@ class Threads(Loops):
     threads = 1
     registers = True
 
-    def begin_single(self, out: Lines) -> None:
-        out.open(f"if {ALONE}:")
-
-    def end_single(self, out: Lines) -> None:
-        out.close()
+    def alone(self, out: Lines) -> Lines:
+        return nested(out, f"if {ALONE}:")
 
 
 class Team(Threads):
@@ -62,19 +59,19 @@ class Team(Threads):
 
     def members(self, out: Lines, layout: Layout, bound: str) -> Lines:
         per = self.run_length(_size(layout, bound))
-        out.add(self.barrier)
-        out.open(f"for mj in range(min(max({bound} - R * {per}, 0), {per})):")
-        out.add(f"m = R * {per} + mj & FAR", "mg = R", "mt = mj * TEAM + R & FAR")
-        return out
+        out += [self.barrier]
+        body = nested(out, f"for mj in range(min(max({bound} - R * {per}, 0), {per})):")
+        body += [f"m = R * {per} + mj & FAR", "mg = R", "mt = mj * TEAM + R & FAR"]
+        return body
 
     def each(self, out: Lines, layout: Layout, name: str, bound: str, first: str) -> Lines:
-        out.add(self.barrier)
+        out += [self.barrier]
         start = f"{first} + R" if first else "R"
-        out.open(f"for {name} in range({start}, {bound}, TEAM):")
+        body = nested(out, f"for {name} in range({start}, {bound}, TEAM):")
         if name == "m" and not first:
             per = self.run_length(_size(layout, bound))
-            out.add(f"mj = m % {per}", f"mg = m // {per}")
-        return out
+            body += [f"mj = m % {per}", f"mg = m // {per}"]
+        return body
 
     # -- places --------------------------------------------------------------------------------
 
@@ -123,20 +120,20 @@ class Team(Threads):
         for name, s in slots.items():
             if name in running:
                 ahead = self.ahead(layout, name)
-                out.add(f"{s} = inclusive({s})", f"{ahead} = exclusive({s})", f"{s} = at_end({s})")
+                out += [f"{s} = inclusive({s})", f"{ahead} = exclusive({s})", f"{s} = at_end({s})"]
             else:
-                out.add(f"{s} = within({s})")
+                out += [f"{s} = within({s})"]
         if self.threads <= self.warp or not slots:
             return
         first, self.parts = self.parts, self.parts + len(slots)
         places = {name: first + n for n, name in enumerate(slots)}
-        out.add(*(f"part[{places[n]} * WARPS + R // WARP] = {s}" for n, s in slots.items()))
-        out.add(self.barrier)
+        out += (f"part[{places[n]} * WARPS + R // WARP] = {s}" for n, s in slots.items())
+        out += [self.barrier]
         for name, s in slots.items():
             if name in running:
                 ahead = self.ahead(layout, name)
-                out.add(f"{ahead} += whole(part, {places[name]}, R // WARP)")
-            out.add(f"{s} = whole(part, {places[name]}, WARPS)")
+                out += [f"{ahead} += whole(part, {places[name]}, R // WARP)"]
+            out += [f"{s} = whole(part, {places[name]}, WARPS)"]
 
     def ahead(self, layout: Layout, name: str) -> str:
         return layout.s(f"ahead_{name}")

@@ -27,35 +27,21 @@ WHOLE, DRIFT, NOISE = "whole", "drift", "noise"
 ROW = None  # as a time coefficient: the row of this step in tables of collective steps
 
 
-class Lines:
-    """Lines of Python source with indentation."""
+#: Lines of Python source; a list among them is the block that the line before it begins.
+Lines = list[Any]
 
-    def __init__(self, depth: int = 1):
-        self.lines: list[str] = []
-        self.depth = depth
 
-    def add(self, *lines: str) -> None:
-        """Append lines at the present depth."""
-        self.lines += ["    " * self.depth + line for line in lines]
+def nested(out: Lines, head: str) -> Lines:
+    """Append a line that begins a block; the block, to be filled."""
+    body: Lines = []
+    out += [head, body]
+    return body
 
-    def open(self, line: str) -> Lines:
-        """Append a line that begins a block; ``with`` ends it."""
-        self.add(line)
-        self.depth += 1
-        return self
 
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End a block."""
-        self.depth -= 1
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
+def source(lines: Lines, depth: int = 0) -> str:
+    """The lines as one text."""
+    parts = (source(x, depth + 1) if isinstance(x, list) else "    " * depth + x for x in lines)
+    return "\n".join(parts)
 
 
 #: Values of registered names that a run's step grid decides: integers, or arrays to be found there.
@@ -216,8 +202,8 @@ def fill(out: Lines, keys: str, pair: str, slots: list[str]) -> None:
     One draw with the key in ``keys``; where several keys are given (step-size pilots), the sum of
     as many draws over the root of their number, so that coarse noise is the sum of fine noise.
     """
-    with _each_key(out, keys), _draw(out, keys, pair):
-        out.add(*(f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots)))
+    lane = _draw(_each_key(out, keys), keys, pair)
+    lane += (f"{slot} = keep * {slot} + share * n{i}" for i, slot in enumerate(slots))
 
 
 def fill_one(out: Lines, keys: str, pair: str, slot: str, spare: str) -> None:
@@ -226,23 +212,22 @@ def fill_one(out: Lines, keys: str, pair: str, slot: str, spare: str) -> None:
     A step whose number is even takes the first and leaves the second in ``spare``, of a scratch
     that nothing else writes to; the odd one after it draws none.
     """
-    with _each_key(out, keys):
-        with out.open(f"if {keys}[3 * r + 2] == U(0):"), _draw(out, keys, pair):
-            out.add(f"{slot} = keep * {slot} + share * n0", f"{spare} = n1")
-        with out.open("else:"), out.open(LANE_LOOP):
-            out.add(f"{slot} = keep * {slot} + share * {spare}")
+    each = _each_key(out, keys)
+    lane = _draw(nested(each, f"if {keys}[3 * r + 2] == U(0):"), keys, pair)
+    lane += [f"{slot} = keep * {slot} + share * n0", f"{spare} = n1"]
+    each += ["else:", [LANE_LOOP, [f"{slot} = keep * {slot} + share * {spare}"]]]
 
 
 def _each_key(out: Lines, keys: str) -> Lines:
-    """Open the loop over keys, three words each: see ``module.RUN``."""
-    out.open(f"for r in range({keys}.size // 3):")
-    out.add("keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 3))")
-    return out
+    """The loop over keys, three words each: see ``module.RUN``."""
+    body = nested(out, f"for r in range({keys}.size // 3):")
+    body += ["keep = F(0) if r == 0 else F(1)", f"share = F(1) / np.sqrt(F({keys}.size // 3))"]
+    return body
 
 
 def _draw(out: Lines, keys: str, pair: str) -> Lines:
-    """Open a lane loop with normals n0 and n1 of key number r."""
-    out.add(f"ka = {keys}[3 * r]", f"kb = {keys}[3 * r + 1]", f"kc = U({pair})")
-    out.open(LANE_LOOP)
-    out.add("n0, n1 = normal_pair(ka, kb, U(t0 + l), kc)")
-    return out
+    """A lane loop with normals n0 and n1 of key number r."""
+    out += [f"ka = {keys}[3 * r]", f"kb = {keys}[3 * r + 1]", f"kc = U({pair})"]
+    lane = nested(out, LANE_LOOP)
+    lane += ["n0, n1 = normal_pair(ka, kb, U(t0 + l), kc)"]
+    return lane

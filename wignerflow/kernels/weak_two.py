@@ -72,7 +72,7 @@ def noise_term(
     k, columns = e.block, len(e.noise)
     spare = [f"xi{k}_{columns + i}" for i in range(spare_normals(columns))]
     pairs = [(j, i) for j in range(columns) for i in range(j + 1, columns)]
-    out.add(*(f"sg{k}_{j}_{i} = {_sign(number, spare)}" for number, (j, i) in enumerate(pairs)))
+    out += (f"sg{k}_{j}_{i} = {_sign(number, spare)}" for number, (j, i) in enumerate(pairs))
     total = [""] * len(variables)
     for j in range(columns):
         xi = f"xi{k}_{j}"
@@ -85,7 +85,7 @@ def noise_term(
             if i == j:
                 continue
             sign = f"+ sg{k}_{j}_{i}" if j < i else f"- sg{k}_{i}_{j}"
-            out.add(f"c{k}_{j}_{i} = F(0.5) * (xi{k}_{j} * xi{k}_{i} {sign})")
+            out += [f"c{k}_{j}_{i} = F(0.5) * (xi{k}_{j} * xi{k}_{i} {sign})"]
             for c, b in enumerate(base[i]):
                 aside[c] = plus(aside[c], f"c{k}_{j}_{i} * {b}" if b else "")
         for side, sign in (("u", ""), ("v", "-")):
@@ -118,6 +118,6 @@ def _moved(
         if by[c]:
             shift += f" + {factor} * ({by[c]})"
         if shift:
-            out.add(f"{prefix}_{c} = {names[leaf]}{shift}")
+            out += [f"{prefix}_{c} = {names[leaf]}{shift}"]
             point[leaf] = f"{prefix}_{c}"
     return point
