@@ -140,8 +140,7 @@ class Fields:
                 continue
             M = self.layout.group_size[group]
             loop = self.layout.each(out, M, "m")
-            loop += [f"iz = ({f.offset} + m) * LN & FAR"]
-            loop += [LANE_LOOP, ["w[iz + l] = F(0)"]]
+            loop += [f"iz = ({f.offset} + m) * LN & FAR", LANE_LOOP, ["w[iz + l] = F(0)"]]
             if f.structure == "sparse":
                 starts, data = f.sums[0][1], f.sums[0][2]
                 body = nested(loop, f"for e in range(o[{starts} + m], o[{starts} + m + 1]):")

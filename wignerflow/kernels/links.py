@@ -120,8 +120,7 @@ class Links:
         loop += [f"dt = o[{self.lengths} + rt]", f"lossy = p[{self.loss} + rt]"]
         loop += [f"if {self.now} + {self.past} >= dt:", ["early = 0"]]
         if pair:
-            out += ["wanted = early"]
-            out += ["if lossy > F(0):", ["wanted = 1"]]
+            out += ["wanted = early", "if lossy > F(0):", ["wanted = 1"]]
             loop = nested(out, "if wanted > 0:")
             fill(loop, "kd", pair, total)
         own = [*total, "F(0)"]

@@ -120,8 +120,7 @@ def _invert(out: Lines, U: list[Room], count: str) -> None:
     loop = nested(out, f"for tc in range({count}):")
     own = f"tc * {count} + tc"
     loop += [f"tr = {U[0][own]}", f"ti = {U[1][own]}", "tn = F(1) / (tr * tr + ti * ti)"]
-    loop += ["tr = tr * tn", "ti = -ti * tn"]
-    loop += [f"{U[0][own]} = F(1)", f"{U[1][own]} = F(0)"]
+    loop += ["tr = tr * tn", "ti = -ti * tn", f"{U[0][own]} = F(1)", f"{U[1][own]} = F(0)"]
     body = nested(loop, f"for tb in range({count}):")
     entry = f"tc * {count} + tb"
     body += [f"tu = {U[0][entry]}", f"tv = {U[1][entry]}"]

@@ -255,8 +255,7 @@ class Transform:
         lane = nested(loop, LANE_LOOP)
         lane += ["xr = w[ur + l]", "xi = w[ui + l]", "yr = w[vr + l]", "yi = w[vi + l]"]
         if forward:
-            lane += ["w[ur + l] = xr + yr", "w[ui + l] = xi + yi"]
-            lane += ["dr = xr - yr", "di = xi - yi"]
+            lane += ["w[ur + l] = xr + yr", "w[ui + l] = xi + yi", "dr = xr - yr", "di = xi - yi"]
             lane += ["w[vr + l] = cr * dr - ci * di", "w[vi + l] = cr * di + ci * dr"]
         else:
             lane += ["dr = cr * yr - ci * yi", "di = cr * yi + ci * yr"]
