@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _check, files, store
-from .kernels.kernel import Kernel
+from .kernels.cpu import Kernel
 from .result import Result, load_record
 from .run.driver import Prepared
 from .run.loop import Every, State

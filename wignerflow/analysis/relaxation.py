@@ -31,11 +31,10 @@ from ..phasespace.generator import refuses
 from ..phasespace.matrices import generator
 from ..result import Values
 from ..run.bounds import LOCAL, damping, guess, pace
-from ..run.driver import Prepared, simulate
+from ..run.driver import Prepared, announce_run, simulate
 from ..run.extrapolated import extrapolated
 from ..run.gpus import default_device, place
 from ..run.loop import Request
-from ..run.needs import announce_run
 from ..run.pilot import Wanted
 from ..run.pool import available_threads
 from ..run.statistics import BATCHES

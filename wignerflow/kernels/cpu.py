@@ -10,7 +10,7 @@ import functools
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -294,3 +294,31 @@ class CpuKernel:
             "final": np.zeros((chunks if keep else 0, self.state_slots, n), self.dtype),
             "leave": self.leave,
         }
+
+
+class NoDevice(ValueError):
+    """A GPU cannot run this; the message says why, and what to do."""
+
+
+class Kernel(Protocol):
+    """A compiled kernel with its tables."""
+
+    lanes: int
+    state_slots: int
+    nsteps: NDArray[np.int64]
+    batched: NDArray[np.int64]
+    compile_seconds: float
+    #: Whether the trajectories of a chunk depend on each other.
+    nets: bool
+
+    @property
+    def digest(self) -> str:
+        """What a trajectory's numbers follow from, but the seed and the machine."""
+
+    def simulate(
+        self, first: int, chunks: int, ntraj: int, seed: int, *, keep: bool = False
+    ) -> Chunks:
+        """The sums of chunks from number ``first``."""
+
+    def stop(self) -> None:
+        """Leave all that is under way, as soon as may be, and for good: nobody wants the sums."""

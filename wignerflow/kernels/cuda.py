@@ -22,9 +22,8 @@ from ..compiler import build, targets
 from ..phasespace.system import MATRIX
 from . import rng
 from .card import DriverError, Function, Memory, about, count, current, free_memory, function
-from .cpu import Chunks, kernel_digest
+from .cpu import Chunks, NoDevice, kernel_digest
 from .grid import Grid
-from .kernel import NoDevice
 from .module import KernelText
 from .threads import Shape, heading, room, source
 
@@ -85,7 +84,7 @@ class CudaKernel:
         self.dtype: Any = np.float32 if single else np.float64
         self.nsteps, self.hs = grid.nsteps, grid.hs.astype(self.dtype)
         self.channels, self.strang = text.channels_total, text.strang
-        self.singles = sum(text.layout.block(k).components for k in text.layout.singles)
+        self.singles = sum(text.layout.blocks[k].components for k in text.layout.singles)
         self.arrays = bool(text.layout.arrays)
         self.members = max(1, sum(b.size for b in text.system.blocks))
         self.state_slots = text.layout.state_slots

@@ -30,15 +30,15 @@ class DiffusionPrinter:
         self.layout, self.prologue = layout, prologue
         self.first: list[str] = []
         for d in layout.system.diffusions:
-            pairs = self._pairs(d) * layout.block(d.leaves[0].block).size
+            pairs = self._pairs(d) * layout.blocks[d.leaves[0].block].size
             self.first.append(layout.draws.first(DYNAMICS, d.name, pairs) if pairs else "")
 
     def _of(self, group: int | None) -> list[tuple[int, Diffusion]]:
-        blocks = self.layout.block
+        blocks = self.layout.blocks
         return [
             (k, d)
             for k, d in enumerate(self.layout.system.diffusions)
-            if blocks(d.leaves[0].block).group == group
+            if blocks[d.leaves[0].block].group == group
         ]
 
     @staticmethod

@@ -62,15 +62,15 @@ class ExplicitPrinter:
         self.pairs = {k: (n + 1) // 2 for k, n in self.normals.items()}
         self.first = {
             k: layout.draws.first(
-                DYNAMICS, layout.block(k).name, self.pairs[k] * layout.block(k).size
+                DYNAMICS, layout.blocks[k].name, self.pairs[k] * layout.blocks[k].size
             )
             for k in layout.singles + layout.arrays
         }
         # between the stages an array block keeps its noise term (Itô) or its normals (Stratonovich)
         self.room: dict[int, tuple[str, int]] = {}
         for k in layout.arrays:
-            size = layout.block(k).size
-            width = layout.block(k).components if self.ito else 2 * self.pairs[k]
+            size = layout.blocks[k].size
+            width = layout.blocks[k].components if self.ito else 2 * self.pairs[k]
             self.room[k] = layout.wide(width * size), width
 
     # -- one block in a lane loop --------------------------------------------------------------
@@ -126,7 +126,7 @@ class ExplicitPrinter:
 
     def _sum(self, k: int, columns: list[list[str]]) -> list[str]:
         """Per component the columns times their increments ("" for zero)."""
-        components = range(self.layout.block(k).components)
+        components = range(self.layout.blocks[k].components)
         return [
             plus(*(f"{column[c]} * w{k}_{j}" for j, column in enumerate(columns) if column[c]))
             for c in components
@@ -152,8 +152,8 @@ class ExplicitPrinter:
             out += (f"n{k}_{c} = F(2) * {t} - n{k}_{c}" for c, t in enumerate(term) if t)
 
     def _leaves(self, k: int) -> list[Leaf]:
-        kind: type = Var if self.layout.block(k).count is None else Member
-        return [kind(k, c) for c in range(self.layout.block(k).components)]
+        kind: type = Var if self.layout.blocks[k].count is None else Member
+        return [kind(k, c) for c in range(self.layout.blocks[k].components)]
 
     def _correct(self, e: Explicit, names: dict[Leaf, str], out: Lines) -> None:
         """From x, y and (Itô) n: the final z. Uses v + a h/2 + b dW/2 = (v + y)/2."""
@@ -219,7 +219,7 @@ class ExplicitPrinter:
             self._correct(self.equations[k], mid, lane)
         for k in layout.singles:
             lane += (
-                f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in range(layout.block(k).components)
+                f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in range(layout.blocks[k].components)
             )
 
     def _singles(self, stage: int, out: Lines) -> None:
@@ -233,7 +233,7 @@ class ExplicitPrinter:
         lane += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
         known = self._single_numbers({**names, **self._totals(lane)})
         for k in layout.singles:
-            components = range(layout.block(k).components)
+            components = range(layout.blocks[k].components)
             kept = [layout.s(f"kept{k}_{c}") for c in components]
             lane += self._read_single_normals(k)
             if stage == 1:
@@ -275,7 +275,7 @@ class ExplicitPrinter:
         lane = nested(loop, LANE_LOOP)
         point = "x" if stage == 1 else "y"
         for k in blocks:
-            for c in range(layout.block(k).components):
+            for c in range(layout.blocks[k].components):
                 names[Member(k, c)] = f"{point}{k}_{c}"
                 lane += [f"{point}{k}_{c} = {source}[i{k} + {c} * LN + l]"]
                 if stage == 2:
@@ -292,7 +292,7 @@ class ExplicitPrinter:
                 lane += [f"T{leaf.index} = {layout.s(f'total{leaf.index}')}"]
                 names[leaf] = f"T{leaf.index}"
         for k in blocks:
-            e, components = self.equations[k], range(layout.block(k).components)
+            e, components = self.equations[k], range(layout.blocks[k].components)
             if stage == 1 or not self.ito:
                 slots = [self._slot(k, j) for j in range(2 * self.pairs[k])]
                 lane += self._read_normals(k, slots)
@@ -312,7 +312,7 @@ class ExplicitPrinter:
             {
                 Member(k, c): f"{end}{k}_{c}"
                 for k in blocks
-                for c in range(layout.block(k).components)
+                for c in range(layout.blocks[k].components)
             },
             lane,
         )

@@ -72,7 +72,7 @@ class Fields:
         return self.fields[self._index[key]]
 
     def _size(self, field: Field) -> int:
-        return self.layout.block(field.mono[0][0]).size
+        return self.layout.blocks[field.mono[0][0]].size
 
     def _prepare(self, field: Field) -> None:
         layout, size = self.layout, self._size(field)

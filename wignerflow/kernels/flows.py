@@ -91,7 +91,7 @@ class Flows:
 
     def width(self, k: int) -> int:
         """Numbers per table row and member."""
-        n = self.layout.block(k).components
+        n = self.layout.blocks[k].components
         full = 2 * n * n + (n if k in self.spins else 0)
         return {AXIAL: 5, ROUND: 4, GENERAL: full}[self.form[k]]
 

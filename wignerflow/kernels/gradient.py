@@ -221,7 +221,7 @@ class MemberGradient:
                 continue
             j = self.pairs.index(leaves[0])
             for e, (mono, weights, field, factor) in enumerate(self.fields.uses[j]):
-                if self.layout.block(mono[0][0]).size != group:
+                if self.layout.blocks[mono[0][0]].size != group:
                     continue
                 scalar = self.prologue.number(c.real * factor, t)
                 name = f"pc{j}_{e}_{len(t)}"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
     """Draws of blocks of one kind."""
-    block, every_spec = layout.system.blocks[blocks[0]], [layout.system.initial[k] for k in blocks]
+    block, every_spec = layout.blocks[blocks[0]], [layout.system.initial[k] for k in blocks]
     specs = [x for x in every_spec if isinstance(x, InitialSpec)]
     spec, count = specs[0], sum(x.kind.size for x in specs)
     table = np.concatenate([np.column_stack([x.e1, x.e2, x.e3, x.mean, x.sigma]) for x in specs])
@@ -44,7 +44,7 @@ def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
     kinds = layout.parameters.indices(every)
     size = layout.parameters.integer(count)
     start = layout.loops.start(layout, blocks[0])
-    single, alike = block.count is None, [layout.block(k) for k in blocks]
+    single, alike = block.count is None, [layout.blocks[k] for k in blocks]
     if len(blocks) > 1:
         pair = f"o[{layout.draws.table(INITIAL, {b.name: 2 * b.size for b in alike})} + 2 * m"
         draws = [f"pair0 = U({pair}])", f"pair1 = U({pair} + 1])"]
@@ -86,7 +86,7 @@ def initial_source(layout: Layout) -> Lines:
     """Function ``initial``: draws the initial state of a block of lanes."""
     out: Lines = []
     for alike in _alike(layout):
-        if layout.block(alike[0]).kind == MATRIX:
+        if layout.blocks[alike[0]].kind == MATRIX:
             matrix_initial(layout, alike[0], out)
             continue
         # a loop over single subsystems would give their variables changing places
@@ -99,8 +99,8 @@ def _alike(layout: Layout) -> list[list[int]]:
     """Blocks in the order of the state; neighbours of one kind are drawn in one loop."""
     out: list[list[int]] = []
     for k in layout.singles + layout.arrays:
-        kind = layout.block(k).kind
-        if out and kind in (SPIN, MODE) and layout.block(out[-1][0]).kind == kind:
+        kind = layout.blocks[k].kind
+        if out and kind in (SPIN, MODE) and layout.blocks[out[-1][0]].kind == kind:
             out[-1].append(k)
         else:
             out.append([k])
@@ -180,7 +180,7 @@ def frame_draw() -> list[str]:
 
 def matrix_initial(layout: Layout, k: int, out: Lines) -> None:
     """Draws of block k: normals into wide scratch, there made the variables z, then transformed."""
-    block, spec = layout.block(k), layout.system.initial[k]
+    block, spec = layout.blocks[k], layout.system.initial[k]
     assert isinstance(spec, MatrixInitial)
     if spec.sites is not None:
         _site_draws(layout, k, spec.sites, out)
@@ -219,7 +219,7 @@ def matrix_initial(layout: Layout, k: int, out: Lines) -> None:
 
 def _site_draws(layout: Layout, k: int, sites: NDArray[np.float64], out: Lines) -> None:
     """Draws of clusters of spins: the product of what is drawn for every spin."""
-    block, p = layout.block(k), layout.parameters
+    block, p = layout.blocks[k], layout.parameters
     spins = sites.shape[1]
     first = layout.draws.first(INITIAL, block.name, 2 * spins * block.size)
     table = p.array(sites)

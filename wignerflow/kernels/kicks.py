@@ -126,8 +126,8 @@ class Kicks(LocalPrinter):
         for k in self.modes:
             self.mode_slots[k] = tuple(layout.parameters.integer(0) for _ in range(3))
             if k in layout.arrays:
-                size = layout.block(k).size
-                self.mode_pairs[k] = layout.draws.first(LOCAL, layout.block(k).name, size)
+                size = layout.blocks[k].size
+                self.mode_pairs[k] = layout.draws.first(LOCAL, layout.blocks[k].name, size)
 
     # -- tables ---------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class Kicks(LocalPrinter):
             for i in range(2):
                 self.layout.s(f"mode{k}_{i}")
         if single:
-            names = [self.layout.block(k).name for k in single]
+            names = [self.layout.blocks[k].name for k in single]
             at = self.layout.scratch[f"mode{single[0]}_0"]
             self.layout.normals(out, "kl", LOCAL, names, 1, at)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
-from ..phasespace.system import Block, PhaseSpaceSystem
+from ..phasespace.system import PhaseSpaceSystem
 from .draws import Draws
 from .text import Lines, Parameters, fill, nested
 
@@ -68,7 +68,7 @@ class Loops:
         ``& FAR`` changes nothing but tells the compiler that the index is not negative; without it
         lane loops do not vectorise.
         """
-        return f"({start} + {layout.block(k).components} * {m}) * LN & FAR"
+        return f"({start} + {layout.blocks[k].components} * {m}) * LN & FAR"
 
     def value(self, layout: Layout, values: NDArray[np.float64]) -> str:
         """Register a real array with an entry per member; that of member m in the loop over m."""
@@ -97,6 +97,7 @@ class Layout:
         self.loops = Loops() if loops is None else loops
         self.parameters = Parameters()
         self.draws = Draws(self.parameters)
+        self.blocks = system.blocks
         self.singles = [k for k, b in enumerate(system.blocks) if b.count is None]
         self.arrays = [k for k, b in enumerate(system.blocks) if b.count is not None]
         self.slot: dict[int, int] = {}
@@ -112,10 +113,6 @@ class Layout:
         self.group_size = {M: self.parameters.integer(M) for M in self.groups}
         self.scratch: dict[str, int] = {}
         self.wide_slots = 0
-
-    def block(self, k: int) -> Block:
-        """Block number k."""
-        return self.system.blocks[k]
 
     def s(self, name: str) -> str:
         """Scratch entry of this lane under a symbolic name."""
@@ -139,7 +136,7 @@ class Layout:
 
     def clip(self, k: int) -> str:
         """Scratch entry that counts the clipped pivots of block k."""
-        return self.loops.clip(self, self.block(k).count is None)
+        return self.loops.clip(self, self.blocks[k].count is None)
 
     def members(self, out: Lines, group: int) -> Lines:
         """Open the loop over the members m of a group of arrays."""
@@ -192,7 +189,7 @@ class Layout:
 
     def form_group(self, index: int) -> int:
         """Array size over which a form sums."""
-        return self.block(self.system.forms[index].mono[0][0]).size
+        return self.blocks[self.system.forms[index].mono[0][0]].size
 
 
 def needed_forms(polys: list[Poly]) -> list[int]:
@@ -227,7 +224,7 @@ def single_names(layout: Layout, prefix: str) -> dict[Leaf, str]:
     return {
         Var(k, c): f"{prefix}{k}_{c}"
         for k in layout.singles
-        for c in range(layout.block(k).components)
+        for c in range(layout.blocks[k].components)
     }
 
 
@@ -238,7 +235,7 @@ def member_loads(
     names: dict[Leaf, str] = {}
     loads = []
     for k in blocks:
-        for c in range(layout.block(k).components):
+        for c in range(layout.blocks[k].components):
             names[Member(k, c)] = f"x{k}_{c}"
             loads.append(f"x{k}_{c} = {source}[i{k} + {c} * LN + l]")
     return names, loads

@@ -26,8 +26,6 @@ Mono = tuple[tuple[int, int], ...]
 
 def take_linear(system: PhaseSpaceSystem) -> PhaseSpaceSystem:
     """The same system with the linear motion of modes in ``modes``, and nowhere else."""
-    if not any(block.kind == MODE for block in system.blocks):
-        return system
     steps: dict[int, ModeStep] = {}
     out = replace(system, channels=[], member_channels=[])
     rest: dict[tuple[Times, tuple[Leaf, ...]], complex] = {}

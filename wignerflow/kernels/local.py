@@ -152,7 +152,7 @@ class LocalPrinter:
 
     def _reserve(self, k: int) -> tuple[str, ...]:
         """Pair numbers: of the first two components of every member, and of the third of two."""
-        draws, block = self.layout.draws, self.layout.block(k)
+        draws, block = self.layout.draws, self.layout.blocks[k]
         own = draws.first(LOCAL, block.name, block.size)
         return own, draws.first(LOCAL, f"{block.name}\0third", (block.size + 1) // 2)
 

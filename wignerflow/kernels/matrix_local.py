@@ -42,11 +42,11 @@ class MatrixLocal:
 
     def __init__(self, layout: Layout, step: MatrixStep):
         self.layout, self.step, self.k = layout, step, step.block
-        block = layout.block(self.k)
+        block = layout.blocks[self.k]
         self.levels = block.levels
         flow, self.noisy = self._structure()
         self.flow = [np.flatnonzero(column) for column in flow.T]
-        self.kept = [  # variables that do not move
+        self.kept: list[bool] = [  # variables that do not move
             bool(rows.size == 1 and rows[0] == j and not self.moves[j])
             for j, rows in enumerate(self.flow)
         ]
@@ -119,7 +119,7 @@ class MatrixLocal:
 
     def table_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
         """The table row of a step, (members, width)."""
-        size = self.layout.block(self.k).size
+        size = self.layout.blocks[self.k].size
         if self.shared:
             return self._shared_row(when, noise)
         rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
@@ -138,7 +138,7 @@ class MatrixLocal:
         """The same where the noise is that at the mean of all trajectories."""
         mean = self.step.shared
         assert mean is not None
-        size, n = self.layout.block(self.k).size, len(self.order)
+        size, n = self.layout.blocks[self.k].size, len(self.order)
         rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
         unique, which = np.unique(rates, axis=1, return_inverse=True)
         values = mean.at(when.start)

@@ -67,7 +67,7 @@ class MatrixLow(MatrixLocal):
 
     def table_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
         """The table row of a step, (members, width)."""
-        size = self.layout.block(self.k).size
+        size = self.layout.blocks[self.k].size
         rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
         unique, which = np.unique(rates, axis=1, return_inverse=True)
         out = np.empty((unique.shape[1], self.width))

@@ -95,6 +95,6 @@ def _pulse(text: KernelText, k: int, mean: Mean, t: float) -> None:
 
 def _mean(text: KernelText, k: int, states: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means of the variables of block k, (size, d^2), over states (samples, variables)."""
-    block, first = text.layout.block(k), text.layout.slot[k]
+    block, first = text.layout.blocks[k], text.layout.slot[k]
     own = states[:, first : first + block.size * block.components]
     return np.asarray(own.mean(axis=0).reshape(block.size, block.components))

@@ -206,7 +206,7 @@ class KernelText:
                 "The scheme 'small-noise' takes jumps that are linear in spins and modes, with "
                 "constant rates and fields, and no output fields."
             )
-        if self.strang:
+        if self.strang and any(block.kind == MODE for block in system.blocks):
             system = take_linear(system)
         self.system, self.readouts = system, readouts
         self.layout = Layout(system, loops)
@@ -291,7 +291,7 @@ class KernelText:
         """Names of the state variables, in the order in which they are stored."""
         names = []
         for k in self.layout.singles + self.layout.arrays:
-            block = self.layout.block(k)
+            block = self.layout.blocks[k]
             letters: tuple[str, ...] = ("re", "im")
             if block.kind == MATRIX:
                 letters = matrix_names(block.labels, "R[{},{}]")

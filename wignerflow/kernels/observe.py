@@ -63,7 +63,7 @@ class ObservePrinter:
         self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs], values_only=True)
         forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.sums = ArraySums(layout, forms, "a", "seen")
-        blocks = list(enumerate(layout.system.blocks))
+        blocks = list(enumerate(layout.blocks))
         self.pulses = Pulses(layout)
         self.ensembles = [k for k, b in blocks if diagnostic and b.source == "ensemble"]
         #: Blocks whose squared lengths are summed (no ensembles are beside them).
@@ -137,7 +137,7 @@ class ObservePrinter:
         """Second pass: coupling sums."""
         layout, blocks = self.layout, self.layout.groups[group]
         uses = [(i, *self.fields.uses[j][0]) for j, i in enumerate(self.pairs)]
-        uses = [u for u in uses if layout.block(u[1][0][0]).size == group]
+        uses = [u for u in uses if layout.blocks[u[1][0][0]].size == group]
         if not uses:
             return
         self.fields.before(out, group, "v")
@@ -150,7 +150,7 @@ class ObservePrinter:
                 loop += [f"u{i} = {layout.member_value(weights)}"]
         lane = nested(loop, LANE_LOOP)
         for k in blocks:
-            for c in range(layout.block(k).components):
+            for c in range(layout.blocks[k].components):
                 names[Member(k, c)] = f"x{k}_{c}"
                 lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
         lane += self.fields.lane(group, "v", names)
@@ -171,7 +171,7 @@ class ObservePrinter:
         checks = [
             f"F(0) * {layout.single(k, c, 'v')}"
             for k in layout.singles
-            for c in range(layout.block(k).components)
+            for c in range(layout.blocks[k].components)
         ]
         if layout.arrays:
             for group, blocks in layout.groups.items():
@@ -181,7 +181,7 @@ class ObservePrinter:
                 state = [
                     f"v[i{k} + {c} * LN + l]"
                     for k in blocks
-                    for c in range(layout.block(k).components)
+                    for c in range(layout.blocks[k].components)
                 ]
                 lane += [f"{layout.s('check')} += F(0) * ({' + '.join(state)})"]
             layout.total(body, ["check"])
@@ -240,16 +240,16 @@ class ObservePrinter:
         shorts = [
             f"below({_length(every, k, Var)} - F({SHORT_LENGTH_SQUARED}))"
             for k in self.ensembles
-            if layout.block(k).count is None
+            if layout.blocks[k].count is None
         ]
         for k in self.lengths:
-            if layout.block(k).count is None:
+            if layout.blocks[k].count is None:
                 shorts.append(_length(every, k, Var, 4))
         if layout.arrays and (self.ensembles or self.lengths):
             shorts.append(layout.s("short"))
         position, row, calls = 0, 0, []
         if self.ensembles:
-            total = sum(layout.block(k).size for k in self.ensembles)
+            total = sum(layout.blocks[k].size for k in self.ensembles)
             share = self.prologue.name(layout.parameters.scalar(1 / total))
             lane += [f"w[wd + l] = {share} * ({' + '.join(shorts)})"]
         if self.lengths:

@@ -105,12 +105,12 @@ class ModePrinter:
             self.slots[k] = (parameters.integer(0), parameters.integer(0), parameters.integer(0))
             if not self.noisy[k]:
                 continue
-            size, single = layout.block(k).size, k in layout.singles
+            size, single = layout.blocks[k].size, k in layout.singles
             if single:  # scratch in one piece, so that one loop fills it
                 for i in range(4):
                     layout.s(f"mode{k}_{i}")
             if not single:
-                self.pairs[k] = layout.draws.first(DYNAMICS, layout.block(k).name, 2 * size)
+                self.pairs[k] = layout.draws.first(DYNAMICS, layout.blocks[k].name, 2 * size)
                 self.room[k] = layout.wide(4 * size)
 
     # -- tables ---------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class ModePrinter:
         noise: bool,
     ) -> NDArray[np.float64]:
         """Table rows of block k of the steps that begin at ``starts``: (steps, size, width)."""
-        size = self.layout.block(k).size
+        size = self.layout.blocks[k].size
         A, D = np.zeros((2, starts.size, size, 2, 2))
         for times, (part_A, part_D) in self.steps[k].parts.items():
             value = lengths.copy()
@@ -182,7 +182,7 @@ class ModePrinter:
         noisy = [k for k in self.layout.singles if self.noisy.get(k)]
         if noisy:
             at = self.layout.scratch[f"mode{noisy[0]}_0"]
-            names = [self.layout.block(k).name for k in noisy]
+            names = [self.layout.blocks[k].name for k in noisy]
             self.layout.normals(out, "kd", DYNAMICS, names, 2, at)
 
     def noise_member(self, k: int, stage: int, out: Lines) -> None:

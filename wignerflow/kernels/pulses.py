@@ -85,7 +85,7 @@ def _starts(counts: NDArray[np.int64] | list[int]) -> NDArray[np.int64]:
 
 def slots_of(layout: Layout) -> NDArray[np.int64]:
     """The slot of every variable, numbered through all blocks in their order."""
-    blocks = enumerate(layout.system.blocks)
+    blocks = enumerate(layout.blocks)
     parts = [layout.slot[k] + np.arange(b.size * b.components) for k, b in blocks]
     return np.concatenate(parts)
 
@@ -97,7 +97,7 @@ def turned(
 
     before it.
     """
-    blocks = layout.system.blocks
+    blocks = layout.blocks
     first = sum(b.size * b.components for b in blocks[:k])
     own = (one.rows >= first) & (one.rows < first + values.size)
     rows, columns = one.entries.T - first

@@ -98,7 +98,7 @@ class Recorder:
         """In the same at the end of the rotation: keep block k's mean point and end."""
         if k not in self.singles:
             return
-        for c in range(self.layout.block(k).components):
+        for c in range(self.layout.blocks[k].components):
             out += [f"{self.layout.s(f'mean{k}_{c}')} = {self._mean(k, c, f'{k}_2')}"]
             out += [f"{self.layout.s(f'end{k}_{c}')} = z{k}_{c}"]
 
@@ -106,7 +106,7 @@ class Recorder:
         if k in self.averaged:
             return f"y{k}_{c}"
         # a spin that turns by an angle g moves as by tan(g/2)/(g/2) of g at the mean of its ends
-        half = f"Rh{tag}" if self.layout.block(k).kind in (SPIN, ROTOR) else "F(0.5)"
+        half = f"Rh{tag}" if self.layout.blocks[k].kind in (SPIN, ROTOR) else "F(0.5)"
         return f"{half} * (x{k}_{c} + z{k}_{c})"
 
     def load(self, group: int, out: Lines) -> None:
@@ -123,7 +123,7 @@ class Recorder:
         mean: dict[Leaf, str] = {}
         end: dict[Leaf, str] = {}
         for k in blocks:
-            for c in range(self.layout.block(k).components):
+            for c in range(self.layout.blocks[k].components):
                 end[Member(k, c)] = f"z{k}_{c}"
                 if k in wanted:
                     mean[Member(k, c)] = f"m{k}_{c}"
@@ -145,7 +145,7 @@ class Recorder:
         mean: dict[Leaf, str] = {}
         end: dict[Leaf, str] = {}
         for k in self.singles:
-            for c in range(layout.block(k).components):
+            for c in range(layout.blocks[k].components):
                 mean[Var(k, c)], end[Var(k, c)] = f"m{k}_{c}", f"e{k}_{c}"
                 lane += [f"m{k}_{c} = {layout.s(f'mean{k}_{c}')}"]
                 lane += [f"e{k}_{c} = {layout.s(f'end{k}_{c}')}"]

@@ -40,7 +40,7 @@ class RotorLocal(LocalPrinter):
 
     def _reserve(self, k: int) -> tuple[str, ...]:
         """Pair numbers of the noise: three complex numbers per channel and member."""
-        block = self.layout.block(k)
+        block = self.layout.blocks[k]
         return (self.layout.draws.first(LOCAL, block.name, self.noises(k) * block.size),)
 
     def noises(self, k: int) -> int:

@@ -98,7 +98,7 @@ class SmallNoisePrinter:
         self.fused = not layout.arrays
         # u_1 and u_2 + u_3 of arrays
         self.room = {
-            k: layout.wide(2 * layout.block(k).components * layout.block(k).size)
+            k: layout.wide(2 * layout.blocks[k].components * layout.blocks[k].size)
             for k in layout.arrays
         }
 
@@ -106,7 +106,7 @@ class SmallNoisePrinter:
 
     def _increment(self, k: int, tag: str, g: Names, y: Names, lines: Lines) -> Names:
         """Emit u of block k at the point ``y`` from its gradient; a name per component."""
-        kind = self.layout.block(k).kind
+        kind = self.layout.blocks[k].kind
         if kind == MODE:
             u = [f"F(0.5) * ({g[1]})" if g[1] else "", f"F(-0.5) * ({g[0]})" if g[0] else ""]
         elif k in self.flows.form:
@@ -133,7 +133,7 @@ class SmallNoisePrinter:
         y = [f"y{tag}_{c}" for c in range(len(x))]
         if k in self.flows.form:
             lines += self.flows.lines(k, x, n, y)
-        elif self.layout.block(k).kind == MODE:
+        elif self.layout.blocks[k].kind == MODE:
             lines += (f"{y[c]} = {plus(x[c], n[c])}" for c in range(len(x)))
         else:
             lines += move(self.layout, SPIN, tag, n, x, y, 2)
@@ -190,7 +190,7 @@ class SmallNoisePrinter:
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
         new: dict[Leaf, str] = {}
         for k in layout.singles:
-            every = range(layout.block(k).components)
+            every = range(layout.blocks[k].components)
             x = [start[Var(k, c)] for c in every]
             at = [names[Var(k, c)] for c in every]
             u = self._increment(k, f"{k}_{stage}", [gradient[Var(k, c)] for c in every], at, lines)
@@ -224,22 +224,22 @@ class SmallNoisePrinter:
         names: dict[Leaf, str] = {
             Member(k, c): f"{prefix}{k}_{c}"
             for k in blocks
-            for c in range(layout.block(k).components)
+            for c in range(layout.blocks[k].components)
         }
         terms, body = self.member.begin(group, stage, source, names, self.channels, loop)
         for k in blocks:
-            n = layout.block(k).components
+            n = layout.blocks[k].components
             loop += [*self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR"]
         lane = nested(loop, LANE_LOOP)
         for k in blocks:
-            for c in range(layout.block(k).components):
+            for c in range(layout.blocks[k].components):
                 lane += [f"{names[Member(k, c)]} = {source}[i{k} + {c} * LN + l]"]
                 if stage > 1:
                     lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
         lane += body
         end: dict[Leaf, str] = {}
         for k in blocks:
-            n = layout.block(k).components
+            n = layout.blocks[k].components
             x, at = [f"x{k}_{c}" for c in range(n)], [names[Member(k, c)] for c in range(n)]
             g = [plus(*terms[k, c]) for c in range(n)]
             u = self._increment(k, f"{k}_{stage}", g, at, lane)
@@ -259,7 +259,7 @@ class SmallNoisePrinter:
         if not any(g):
             return x
         y = [f"t{k}_{c}" for c in range(len(x))]
-        lines += move(self.layout, self.layout.block(k).kind, f"n{k}", g, x, y, 2)
+        lines += move(self.layout, self.layout.blocks[k].kind, f"n{k}", g, x, y, 2)
         return y
 
     def _kicked(self, k: int, x: Names, lines: Lines) -> Names:
@@ -293,7 +293,7 @@ class SmallNoisePrinter:
         forms: dict[Leaf, str] = {Form(i): "" for i in needed_forms(self.noise.polynomials)}
         gradient = self.noise.emit({**start, **forms}, 5, lines)
         for k in layout.singles:
-            every = range(layout.block(k).components)
+            every = range(layout.blocks[k].components)
             x = [start[Var(k, c)] for c in every]
             y = self._turned(k, [gradient[Var(k, c)] for c in every], x, lines)
             y = self._kicked(k, y, lines)
@@ -310,7 +310,7 @@ class SmallNoisePrinter:
         loop = layout.members(out, group)
         loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
         names: dict[Leaf, str] = {
-            Member(k, c): f"z{k}_{c}" for k in blocks for c in range(layout.block(k).components)
+            Member(k, c): f"z{k}_{c}" for k in blocks for c in range(layout.blocks[k].components)
         }
         body: Lines = []
         terms: Terms = {(leaf.block, leaf.comp): [] for leaf in names if isinstance(leaf, Member)}
@@ -335,7 +335,7 @@ class SmallNoisePrinter:
         lane += body
         end: dict[Leaf, str] = {}
         for k in blocks:
-            n = layout.block(k).components
+            n = layout.blocks[k].components
             x = [names[Member(k, c)] for c in range(n)]
             y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, lane)
             y = self._kicked(k, y, lane)

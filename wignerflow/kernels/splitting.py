@@ -77,7 +77,7 @@ class StepPrinter:
         fluxes = [f.flux for f in system.fields if f.flux is not None]
         forms = {*needed_forms([*self.single.polynomials, *fluxes]), *self.fields.forms()}
         seen = {layout.form_group(i) for i in forms}
-        seen |= {layout.block(use[0][0][0]).size for uses in self.fields.uses for use in uses}
+        seen |= {layout.blocks[use[0][0][0]].size for uses in self.fields.uses for use in uses}
         seen |= {f.size for f in system.member_channels if isinstance(f, MatrixChannel)}
         return {*layout.groups} - seen
 
@@ -108,7 +108,7 @@ class StepPrinter:
             lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
         end: dict[Leaf, str] = {}
         for k in self._modes_first(layout.singles):
-            n = layout.block(k).components
+            n = layout.blocks[k].components
             g = [gradient[Var(k, c)] for c in range(n)]
             x = [start[Var(k, c)] for c in range(n)]
             y = [mid[Var(k, c)] for c in range(n)]
@@ -137,7 +137,7 @@ class StepPrinter:
 
         Returns the names of the new state.
         """
-        n, kind = len(x), self.layout.block(k).kind
+        n, kind = len(x), self.layout.blocks[k].kind
         if k in self.modes.steps:
             lines += [*self.modes.read_noise(k), *self.modes.lines(k, g, x, y)]
             if stage == 1:
@@ -173,7 +173,7 @@ class StepPrinter:
             points[stage] = {
                 Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
                 for k in blocks
-                for c in range(layout.block(k).components)
+                for c in range(layout.blocks[k].components)
             }
             gradients[stage] = self.member.begin(
                 group, stage, source, points[stage], self.channels, loop
@@ -195,7 +195,7 @@ class StepPrinter:
             last = stage == stages[-1]
             lane = nested(loop, LANE_LOOP)
             for k in blocks:
-                for c in range(layout.block(k).components):
+                for c in range(layout.blocks[k].components):
                     place = f"{source}[i{k} + {c} * LN + l]"
                     if stage != first:
                         place = layout.s(f"mid{k}_{c}")
@@ -205,7 +205,7 @@ class StepPrinter:
             lane += body
             end: dict[Leaf, str] = {}
             for k in self._modes_first(blocks):
-                n = layout.block(k).components
+                n = layout.blocks[k].components
                 x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
                 g = [plus(*terms[k, c]) for c in range(n)]
                 y = self._advance(k, f"{k}", g, x, y, stage, lane)
@@ -277,7 +277,7 @@ class StepPrinter:
         for k in layout.singles:
             if k not in self.local.steps:
                 continue
-            components = range(layout.block(k).components)
+            components = range(layout.blocks[k].components)
             x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
             lane += (f"{x[c]} = {layout.single(k, c, 'v')}" for c in components)
             lane += [*self.local.read_noise(k), *self.local.lines(k, x, y)]
@@ -296,7 +296,7 @@ class StepPrinter:
             lane = nested(loop, LANE_LOOP)
             end: dict[Leaf, str] = {}
             for k in blocks:
-                n = layout.block(k).components
+                n = layout.blocks[k].components
                 x = [f"x{k}_{c}" for c in range(n)]
                 lane += (f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n))
                 if k in local_blocks:

@@ -76,12 +76,12 @@ class Team(Threads):
     # -- places --------------------------------------------------------------------------------
 
     def start(self, layout: Layout, k: int) -> str:
-        if layout.block(k).count is None:
+        if layout.blocks[k].count is None:
             return super().start(layout, k)
         return layout.parameters.integer(self._rows(layout, before=k))
 
     def index(self, layout: Layout, k: int, start: str, m: str) -> str:
-        block = layout.block(k)
+        block = layout.blocks[k]
         if block.count is None:
             return super().index(layout, k, start, m)
         per = self.run_length(block.size)
@@ -101,7 +101,7 @@ class Team(Threads):
     def places(self, layout: Layout) -> NDArray[np.int64]:
         out = super().places(layout)
         for k in layout.arrays:
-            block = layout.block(k)
+            block = layout.blocks[k]
             per = self.run_length(block.size)
             m, c = np.divmod(np.arange(block.size * block.components), block.components)
             rows = self._rows(layout, before=k) + block.components * (m % per) + c
@@ -110,7 +110,7 @@ class Team(Threads):
 
     def _rows(self, layout: Layout, before: int | None = None) -> int:
         """Rows of the state that the arrays, or those before one, fill."""
-        blocks = [layout.block(k) for k in layout.arrays if before is None or k < before]
+        blocks = [layout.blocks[k] for k in layout.arrays if before is None or k < before]
         return sum(self.run_length(b.size) * b.components for b in blocks)
 
     # -- sums ----------------------------------------------------------------------------------

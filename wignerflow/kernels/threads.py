@@ -198,7 +198,7 @@ class Room:
 def room(text: KernelText, shape: Shape, itemsize: int) -> Room:
     """What a trajectory needs."""
     layout = text.layout
-    singles = sum(layout.block(k).components for k in layout.singles)
+    singles = sum(layout.blocks[k].components for k in layout.singles)
     state = layout.loops.arrays(layout)[1] if layout.arrays else 1
     shared = shape.spread and 2 * state * shape.rows * itemsize <= SHARED_BYTES
     return Room(state, max(1, layout.wide_slots), singles + len(layout.scratch), shared)
@@ -297,7 +297,7 @@ def source(text: KernelText, shape: Shape, single: bool, o: NDArray[np.int64], t
     """The module's text. ``text`` was printed with the shape's loops, ``o`` are its integers."""
     layout, scratch = text.layout, text.layout.scratch
     space = room(text, shape, 4 if single else 8)
-    singles = sum(layout.block(k).components for k in layout.singles)
+    singles = sum(layout.blocks[k].components for k in layout.singles)
     loops = layout.loops
     assert isinstance(loops, Threads)
     head = [

@@ -21,8 +21,7 @@ import numpy as np
 from .. import _check
 from .._version import __version__
 from ..compiler.targets import GENERIC
-from ..kernels.cpu import Chunks, CpuKernel, cpu_target
-from ..kernels.kernel import Kernel
+from ..kernels.cpu import Chunks, CpuKernel, Kernel, cpu_target
 from .pool import PoolLost, portions
 
 SILENCE = 10.0  # seconds without an answer after which a scheduler is gone

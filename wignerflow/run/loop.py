@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimate import out_of_time
-from ..kernels.cpu import Chunks, CpuKernel
-from ..kernels.kernel import Kernel
+from ..kernels.cpu import Chunks, CpuKernel, Kernel
 from ..kernels.module import KernelText
 from .interrupts import Interrupts
 from .pilot import Wanted

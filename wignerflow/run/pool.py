@@ -9,8 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..kernels.cpu import Chunks, cpu_target
-from ..kernels.kernel import Kernel
+from ..kernels.cpu import Chunks, Kernel, cpu_target
 from .statistics import Samples
 
 

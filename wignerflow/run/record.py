@@ -21,9 +21,9 @@ from ..estimate import announce, check_memory, tell
 from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
+from .driver import announce_run
 from .interrupts import Interrupts
 from .loop import Request
-from .needs import announce_run
 from .pool import available_threads
 from .statistics import BATCHES
 

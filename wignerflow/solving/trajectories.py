@@ -14,9 +14,8 @@ from .. import _check
 from ..checkpoint import FileKeeper
 from ..compiler.build import TooLarge
 from ..estimate import LISTENER, MINUTE, out_of_time, showing_compilation
-from ..kernels.cpu import CpuKernel
+from ..kernels.cpu import CpuKernel, Kernel, NoDevice
 from ..kernels.grid import Grid
-from ..kernels.kernel import Kernel, NoDevice
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..model.model import Model
@@ -28,11 +27,10 @@ from ..result import Result
 from ..result.accuracy import diagnose, few_for_derived, missed, negative_noise
 from ..run.bounds import guess, varying
 from ..run.delays import even
-from ..run.driver import Outcome, Prepared, prepare, simulate
+from ..run.driver import Outcome, Prepared, announce_run, check_outputs, prepare, simulate
 from ..run.extrapolated import coefficient_times, extrapolated
 from ..run.gpus import place
 from ..run.loop import Request, State
-from ..run.needs import announce_run, check_outputs
 from ..run.pilot import LOOK, MAX_WORK, Wanted
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
