@@ -58,6 +58,7 @@ class SingleGradient:
     ):
         self.prologue, self.rest, self.part = prologue, rest, part
         self.symbols = symbols_of(system)
+        self.slopes = [(re.gradient(), (im * -1).gradient()) for re, im, _, _ in self.symbols]
         #: Channels whose input comes through links, which holds the strength of its noise.
         self.given = {k for k, c in enumerate(system.channels) if links.is_port(c)}
         self.links = links
@@ -71,7 +72,7 @@ class SingleGradient:
     def emit(self, names: dict[Leaf, str], stage: int, lines: Lines) -> dict[Leaf, str]:
         """Emit the channels' amplitudes; return the gradient (times dt) of every leaf."""
         pro = self.prologue
-        channels = []
+        channels: list[tuple[dict[Leaf, Poly], str]] = []
         for k, (re, im, rate, sign) in enumerate(self.symbols):
             root, rdt = self.links.root if k in self.given else "sqh", "h"
             if isinstance(rate, Coef):
@@ -86,16 +87,15 @@ class SingleGradient:
                     terms[i].append(f"{rdt} * {name}{k}_{stage}")
             x = [f"x{part}{k}_{stage}" if terms[i] else "" for i, part in enumerate("ri")]
             lines += (f"{x[i]} = {plus(*terms[i])}" for i in range(2) if x[i])
-            channels.append((re, im, x[0], x[1]))
+            channels += zip(self.slopes[k], x, strict=True)
         slopes = self._slopes(names)
         out: dict[Leaf, str] = {}
         for leaf in [*names]:
             parts = slopes.get(leaf, [])
-            for re, im, xr, xi in channels:
-                for poly, factor in ((re, xr), (im * -1, xi)):
-                    d = expression(poly.derivative(leaf), names, pro) if factor else ""
-                    if d:
-                        parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
+            for gradient, factor in channels:
+                if factor and leaf in gradient:
+                    d = expression(gradient[leaf], names, pro)
+                    parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
             out[leaf] = plus(*parts)
         return out
 

@@ -179,6 +179,15 @@ class Poly:
                 out[key] = out.get(key, 0) + n * c
         return Poly(out)
 
+    def gradient(self) -> dict[Leaf, Poly]:
+        """The partial derivatives with respect to all of its leaves."""
+        out: dict[Leaf, dict[Monomial, complex]] = {}
+        for (times, leaves), c in self.terms.items():
+            for i, leaf in enumerate(leaves):
+                terms, key = out.setdefault(leaf, {}), (times, leaves[:i] + leaves[i + 1 :])
+                terms[key] = terms.get(key, 0) + c
+        return {leaf: Poly(terms) for leaf, terms in out.items()}
+
     @cached_property
     def sorted_terms(self) -> list[tuple[Times, tuple[Leaf, ...], complex]]:
         """Terms in an order that depends on the structure only."""
