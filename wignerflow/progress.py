@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _check
-from .estimate import LONG, MINUTE, Estimate, Listener, LISTENER, listening
+from .estimate import LISTENER, LONG, MINUTE, Estimate, Listener, listening
 from .observables import Plan, assemble
 from .run.statistics import Samples
 from .run.stopping import Target, relative, worst
