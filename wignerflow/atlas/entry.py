@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.model import Model
+import wignerflow as wf
 
-Made = tuple[Model, dict[str, Any]]
+Made = tuple[wf.Model, dict[str, Any]]
+Jumps = list[wf.Jump | wf.LocalJump]
 
 
 @dataclass(frozen=True)
