@@ -25,6 +25,7 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 12,
+    "figure.titlesize": 12,
     "font.size": 11,
     "image.cmap": "viridis",
     "legend.fontsize": 10,
@@ -117,7 +118,7 @@ def plot_result(
         if ax is None:
             figure, grid = new_figure(len(chosen), sharex=True)
             made = grid[:, 0]
-            figure.suptitle(_title(result), fontsize=12)
+            figure.suptitle(_title(result))
         else:
             made = np.array([ax], object)
         axes = dict(zip(chosen, np.broadcast_to(made, len(chosen)), strict=True))

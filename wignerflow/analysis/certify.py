@@ -233,15 +233,13 @@ def extrapolate(
     x = np.log([n for n, _, _ in clear])
     y = np.log([d for _, d, _ in clear])
     sigma = np.array([math.hypot(e / d, SCATTER) for _, d, e in clear])
-    design = np.stack([np.ones_like(x), -x], axis=1) / sigma[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    best = covariance @ (design.T @ (y / sigma))
-    chi = float(np.sum((design @ best - y / sigma) ** 2))
+    line, covariance = np.polyfit(x, y, 1, w=1 / sigma, cov="unscaled")
+    chi = float(np.sum(((np.polyval(line, x) - y) / sigma) ** 2))
     scale = max(1.0, chi / max(1, len(clear) - 2))
-    at = np.array([1.0, -math.log(N)])
+    at = np.array([math.log(N), 1.0])
     spread = math.sqrt(float(at @ covariance @ at) * scale)
-    value = float(np.exp(np.clip(best @ at, -300, 300)))
-    return value, math.exp(min(spread, 50.0)), float(best[1])
+    value = float(np.exp(np.clip(line @ at, -300, 300)))
+    return value, math.exp(min(spread, 50.0)), -float(line[0])
 
 
 def _sizes(model_fn: Any, e_ops: Any, N: int, small: Iterable[int] | None) -> list[int]:

@@ -87,10 +87,7 @@ class BallDensity:
 
     def directions(self) -> SphereDensity:
         """The density over directions, whatever the length."""
-        R = len(self.values)
-        volume = 4 * np.pi / 3 / self.values.size
-        area = volume * 3 * R
-        scale = volume / area
+        scale = 1 / (3 * len(self.values))  # the volume of a cell over the area of its directions
         errors = np.sqrt((self.errors**2).sum(axis=0)) * scale
         values = self.values.sum(axis=0) * scale
         return SphereDensity(values, errors, self.z_edges, self.phi_edges, self.samples)

@@ -216,5 +216,5 @@ def portrait(
     begin = fibonacci_sphere(24) if starts is None else np.array(list(starts), float)
     end = 12 / (flow.scale or 1.0) if duration is None else duration
     draw_lines(ax, trajectories(flow, begin, np.linspace(0, end, 400)))
-    draw_points(ax, [p for p in _points(flow)])
+    draw_points(ax, _points(flow))
     return ax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -316,10 +316,9 @@ class Photons:
 
     def _finite(self, what: str) -> None:
         if self.infinite:
-            self._refuse(what)
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise ValueError(f"White thermal or squeezed light has no finite {what}; take `n` of bins.")
+            raise ValueError(
+                f"White thermal or squeezed light has no finite {what}; take `n` of bins."
+            )
 
     def _single_bins(self, what: str) -> None:
         if self.shapes is not None:

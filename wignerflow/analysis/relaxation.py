@@ -326,12 +326,11 @@ class Runner:
         """
         assert self.dt is not None
         dt = self.dt * longer
-        system, symbols = self.engine.lower(model, self.base, np.array([0.0, T]))
-        readouts = [Readout(symbols[k], self.plan.base[k].is_complex) for k in self.base]
         request = Request(ntraj, (self.seed + which) % 2**64, self.single, self.threads)
         times = np.linspace(0, T, TIMES + 1)
+        text = self._text(which, model, times)
         self.work += ntraj * int(Grid.make(times, dt).nsteps.sum())
-        return late(system, readouts, times, dt, request)
+        return late(text.given, text.readouts, times, dt, request)
 
     def _jumps(
         self, model: Model, times: NDArray[np.float64], ntraj: int, seed: int

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Names that the dataset has itself.
 RESERVED = ("time", "member", "pair", "momentum", "times", "direction")
-#: What of a run's statistics a point of the dataset keeps.
-_FACTS = ("ntraj", "seed", "dt", "failed", "wall_time")
 
 Axes = Mapping[tuple[str, ...], list[Any]]
 
@@ -54,18 +52,17 @@ def together(axes: Axes, results: list[Result], own_times: bool) -> xarray.Datas
         for part, ending in store.PARTS.items():
             values = _stack([getattr(r, part)[name] for r in results], shape)
             variables[name + ending] = (own, values, {"long_name": name + store.LONG[part]})
-    for fact in _FACTS:
-        found = [
-            getattr(r, fact, None) if fact in ("ntraj", "seed", "dt") else None for r in results
-        ]
-        if fact in ("failed", "wall_time"):
-            found = [r.stats.get(fact, 0) for r in results]
-        if fact == "seed":
-            found = [str(v) for v in found]
-        if not any(v is None for v in found) and fact not in variables:
+    facts: dict[str, list[Any]] = {
+        "ntraj": [r.ntraj for r in results],
+        "seed": [str(r.seed) for r in results],
+        "dt": [r.dt for r in results],
+        "failed": [r.stats.get("failed", 0) for r in results],
+        "wall_time": [r.stats.get("wall_time", 0) for r in results],
+        "stopped_because": [str(r.stats.get("stopped_because", "")) for r in results],
+    }
+    for fact, found in facts.items():
+        if None not in found and fact not in variables:
             variables[fact] = (grid, np.array(found).reshape(shape))
-    stopped = [str(r.stats.get("stopped_because", "")) for r in results]
-    variables["stopped_because"] = (grid, np.array(stopped).reshape(shape))
     attributes = {"method": first.method, **said(results)}
     if first.provenance.get("wignerflow"):
         attributes["wignerflow"] = first.provenance["wignerflow"]

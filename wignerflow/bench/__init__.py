@@ -9,17 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import (
-    accuracy,
-    chain,
-    exact,
-    levels,
-    peers,
-    report,
-    speed,
-    spins,
-    startup,
-)
+from . import accuracy, chain, exact, levels, peers, report, speed, spins, startup
 from .report import Section
 
 #: Parts in order: name, what it measures, and its function of ``quick``.

@@ -15,7 +15,7 @@ from ..compiler import build
 from ..figures.ruks import chain_model, emissions
 from ..kernels import rng
 from ..run.pool import available_threads
-from .report import Entry, Section, Time, entry, measure, race
+from .report import Entry, Section, Time, entry, measure, race, repeated
 from .startup import fresh
 
 SIZES = (10, 100, 1000, 10_000)
@@ -37,11 +37,8 @@ seconds = result.stats["compile_time"]
 """
 
 MEMORY = """
-import resource, sys
 from wignerflow.figures.ruks_4d import run, SIZES, STEPS
 run(SIZES[-1], 0.1, STEPS[0], ntraj=500, seed=7)
-unit = 2**20 if sys.platform == "darwin" else 2**10
-mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 """
 
 
@@ -99,10 +96,8 @@ def section(quick: bool) -> Section:
     work, repeats = (QUICK_WORK, 3) if quick else (WORK, 5)
     cores = available_threads()
     entries: list[Entry] = []
-    runs = {(M, n): stepping(M, n, work) for M in SIZES for n in dict.fromkeys((1, cores))}
-    for run in runs.values():
-        run()  # compiles
-    found = {key: [run() for run in [stepping(*key, work)] for _ in range(repeats)] for key in runs}
+    runs = [(M, n) for M in SIZES for n in dict.fromkeys((1, cores))]
+    found = {key: repeated(stepping(*key, work), repeats) for key in runs}
     best = {}
     for (M, n), times in found.items():
         what = f"M = {M}, {n} core{'s' if n > 1 else ''}"
@@ -119,9 +114,7 @@ def section(quick: bool) -> Section:
         gain = least[1000, 1] / least[1000, cores]
         what = f"  speed-up on {cores} cores, M = 1000, fastest runs"
         entries.append(Entry("chain_speedup", what, gain, at_least=1.8 if cores == 2 else None))
-    alone = floor(work)
-    alone()
-    values = [alone().cpu for _ in range(repeats)]
+    values = [t.cpu for t in repeated(floor(work), repeats)]
     entries.append(entry("chain_floor", "the random numbers of a step alone", values, "ns"))
     entries += _fresh_processes(quick)
     note = f"Waveguide, N = {N}, local pump, Gaussian noise; nanoseconds per ensemble, "

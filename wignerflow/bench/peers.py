@@ -62,21 +62,27 @@ class Job:
 Runner = Callable[[], float]
 
 
-def numpy_runner(job: Job) -> Runner:
-    """Arrays over trajectories, in blocks that fit into a cache, one thread per core."""
-    N, r, g = np.float32(job.N), np.float32(1), np.float32(PUMP * job.N)
-    h, a = np.float32(job.dt), np.sqrt(N * g / 4)
-    half, block = np.float32(0.5), 2048
-    root = np.float32(np.sqrt(job.dt))
+def _increments(job: Job, xp: Any) -> Callable[..., tuple[Any, Any, Any]]:
+    """Increments of J_x, J_y, J_z by a step with noise increments w, in NumPy or jax.numpy."""
+    N, g = np.float32(job.N), np.float32(PUMP * job.N)
+    h, a, half = np.float32(job.dt), np.float32(np.sqrt(N * g / 4)), np.float32(0.5)
 
     def slope(x: Any, y: Any, z: Any, w: Any) -> tuple[Any, Any, Any]:
         q = x * x + y * y
-        s = np.sqrt(np.maximum(g * (N * half - z) - g / N * q, 0))
-        dx = (r * x * z - half * g * x) * h + z * w[1] + a * w[2]
-        dy = (r * y * z - half * g * y) * h - z * w[0] + a * w[3]
-        drift = g * (N * half - z + np.float32(0.75)) - r * q
+        s = xp.sqrt(xp.maximum(g * (N * half - z) - g / N * q, 0))
+        dx = (x * z - half * g * x) * h + z * w[1] + a * w[2]
+        dy = (y * z - half * g * y) * h - z * w[0] + a * w[3]
+        drift = g * (N * half - z + np.float32(0.75)) - q
         dz = drift * h + y * w[0] - x * w[1] - g / (2 * a) * (x * w[2] + y * w[3]) + s * w[4]
         return dx, dy, dz
+
+    return slope
+
+
+def numpy_runner(job: Job) -> Runner:
+    """Arrays over trajectories, in blocks that fit into a cache, one thread per core."""
+    N, half, block = np.float32(job.N), np.float32(0.5), 2048
+    root, slope = np.float32(np.sqrt(job.dt)), _increments(job, np)
 
     def part(index: int) -> float:
         rng = np.random.default_rng([7, index])
@@ -105,31 +111,20 @@ def _vector_fields(job: Job) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Drift (3,) and noise matrix (3, 5) of one trajectory, in jax.numpy."""
     import jax.numpy as jnp
 
-    N, r, g = float(job.N), 1.0, PUMP * job.N
+    N, g = float(job.N), PUMP * job.N
     a = float(np.sqrt(N * g / 4))
 
     def drift(t: Any, y: Any, args: Any) -> Any:
         x, y_, z = y
         q = x * x + y_ * y_
-        return jnp.stack(
-            [
-                r * x * z - g * x / 2,
-                r * y_ * z - g * y_ / 2,
-                g * (N / 2 - z + 0.75) - r * q,
-            ]
-        )
+        return jnp.stack([x * z - g * x / 2, y_ * z - g * y_ / 2, g * (N / 2 - z + 0.75) - q])
 
     def noise(t: Any, y: Any, args: Any) -> Any:
         x, y_, z = y
         s = jnp.sqrt(jnp.maximum(g * (N / 2 - z) - g / N * (x * x + y_ * y_), 0))
         o, c = jnp.zeros_like(x), g / (2 * a)
-        return jnp.stack(
-            [
-                jnp.stack([o, z, o + a, o, o]),
-                jnp.stack([-z, o, o, o + a, o]),
-                jnp.stack([y_, -x, -c * x, -c * y_, s]),
-            ]
-        )
+        rows = [[o, z, o + a, o, o], [-z, o, o, o + a, o], [y_, -x, -c * x, -c * y_, s]]
+        return jnp.stack([jnp.stack(row) for row in rows])
 
     return drift, noise
 
@@ -147,24 +142,12 @@ def jax_runner(job: Job) -> Runner:
     import jax
     import jax.numpy as jnp
 
-    h, root = np.float32(job.dt), np.float32(np.sqrt(job.dt))
-    N, g = np.float32(job.N), np.float32(PUMP * job.N)
-    a = np.float32(np.sqrt(N * g / 4))
-
-    def slope(y: Any, w: Any) -> Any:
-        """Increment of one trajectory."""
-        x, y_, z = y
-        q = x * x + y_ * y_
-        s = jnp.sqrt(jnp.maximum(g * (N / 2 - z) - g / N * q, 0))
-        dx = (x * z - g / 2 * x) * h + z * w[1] + a * w[2]
-        dy = (y_ * z - g / 2 * y_) * h - z * w[0] + a * w[3]
-        dz = (g * (N / 2 - z + np.float32(0.75)) - q) * h + y_ * w[0] - x * w[1]
-        dz = dz - g / (2 * a) * (x * w[2] + y_ * w[3]) + s * w[4]
-        return jnp.stack([dx, dy, dz])
+    root, slope = np.float32(np.sqrt(job.dt)), _increments(job, jnp)
 
     def heun(y: Any, w: Any) -> Any:
-        k1 = slope(y, w)
-        return y + (k1 + slope(y + k1, w)) / 2
+        """A step of one trajectory."""
+        k1 = jnp.stack(slope(*y, w))
+        return y + (k1 + jnp.stack(slope(*(y + k1), w))) / 2
 
     every = jax.vmap(heun, in_axes=1, out_axes=1)
 

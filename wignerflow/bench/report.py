@@ -181,6 +181,12 @@ def measure(work: Callable[[], Any]) -> Time:
     return Time(time.perf_counter() - wall, time.process_time() - cpu)
 
 
+def repeated(run: Callable[[], Time], repeats: int) -> list[Time]:
+    """Times of so many runs, after one that compiles."""
+    run()
+    return [run() for _ in range(repeats)]
+
+
 def seconds(work: Callable[[], Any]) -> float:
     """Wall seconds of one call."""
     return measure(work).wall

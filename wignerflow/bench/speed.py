@@ -16,7 +16,7 @@ from ..figures.ruks_2a import NUMBERS
 from ..method import Precision
 from ..run.pool import available_threads
 from .peers import PEERS, PUMP, Job
-from .report import Entry, Section, Time, entry, measure, race, seconds
+from .report import Entry, Section, Time, entry, measure, race, repeated, seconds
 
 #: Ensemble sizes between which the cost must not change.
 SIZES = (10, 100, 1000, 10**4, 10**5, 10**6)
@@ -59,8 +59,7 @@ def alone(quick: bool) -> Section:
     for precision, bound in bounds.items():
         for threads in dict.fromkeys((1, cores)):
             run = through_solve(1000, ntraj, STEPS, threads=threads, precision=precision)
-            run()  # compiles
-            values = [run() for _ in range(repeats)]
+            values = repeated(run, repeats)
             what = f"{precision} precision, {threads} core{'s' if threads > 1 else ''}"
             options: dict[str, Any] = {"at_most": bound} if threads == 1 else {}
             key = f"ns_{precision}_{threads}"

@@ -15,7 +15,7 @@ from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from ..run.pool import available_threads
-from .report import Entry, Section, Time, entry, measure
+from .report import Entry, Section, Time, entry, measure, repeated
 from .startup import fresh
 
 SIZE = 1000
@@ -119,9 +119,8 @@ def section(quick: bool) -> Section:
 def _ring(quick: bool, repeats: int) -> list[Entry]:
     _, model = ring_model()
     steps = 50 if quick else 200
-    run = per_step(kernel(model, steps), steps, 4)
-    run()
-    found = [run().cpu * 1e9 / SIZE for _ in range(repeats)]
+    times = repeated(per_step(kernel(model, steps), steps, 4), repeats)
+    found = [t.cpu * 1e9 / SIZE for t in times]
     what = f"Rydberg ring of {SIZE}, per spin and step"
     cores = min(2, available_threads())
     whole = min(found) * 1e-9 * SIZE * TRAJECTORIES * STEPS / cores
@@ -146,18 +145,16 @@ def _dense(quick: bool, repeats: int, folder: Path) -> list[Entry]:
     text = BLAS.replace("REPEATS", str(repeats)).replace("COLUMNS", str(lanes))
     blas = fresh(text, ["single", "double"], folder, environment=setting)
     for (name, single), compiled in kernels.items():
-        key, precision = ("single", "single") if single else ("double", "double")
+        precision = "single" if single else "double"
         flops = models[name][1] * SIZE**2  # products alone; the rest of a step counts as lost
-        run = per_step(compiled, 10, 2 if quick else 4)
-        run()
-        rate = [1e-9 * flops / run().cpu for _ in range(repeats)]
+        times = repeated(per_step(compiled, 10, 2 if quick else 4), repeats)
+        rate = [1e-9 * flops / t.cpu for t in times]
         what = f"{name}, {precision} precision, products per time of the whole step"
-        slug = f"{name.split()[0]}_{key}"
+        slug = f"{name.split()[0]}_{precision}"
         out.append(entry(slug, what, rate, "GFLOP/s"))
-        share = (
-            f"  of the BLAS on blocks of {lanes} columns ({blas[key]:.0f} GFLOP/s), fastest runs"
-        )
-        out.append(Entry(f"{slug}_share", share, max(rate) / blas[key], at_least=0.5))
+        limit = blas[precision]
+        share = f"  of the BLAS on blocks of {lanes} columns ({limit:.0f} GFLOP/s), fastest runs"
+        out.append(Entry(f"{slug}_share", share, max(rate) / limit, at_least=0.5))
     return out
 
 

@@ -103,27 +103,11 @@ class BlockSystem:
         code = t.join(block, row, col)[lower_half]
         value, off = value[lower_half], (row != col)[lower_half]
         # rounding of phases must not count as a second part
-        re = np.abs(value.real) > 1e-15 * np.abs(value)
-        im = (np.abs(value.imag) > 1e-15 * np.abs(value)) & off
-        components = np.concatenate([2 * code[re], 2 * code[im] + 1])
-        values = np.concatenate([value.real[re], value.imag[im]])
-        order = np.argsort(components)
-        return components[order], values[order]
-
-    def digits(self) -> tuple[list[Any], list[Any], list[Any], Any]:
-        """Block, row and col number per site of every component, and its part (0 or 1)."""
-        t = self.terms
-        block, row, col = t.split(self.components >> 1)
-        out: list[list[Any]] = [[], [], []]
-        for k in range(len(self.basis.sites)):
-            out[0].append(block // t.block_strides[k] % t.blocks[k])
-            out[1].append(row // t.strides[k] % t.dims[k])
-            out[2].append(col // t.strides[k] % t.dims[k])
-        return out[0], out[1], out[2], self.components & 1
+        return parts(code, value, off, 1e-15 * np.abs(value))
 
     def _readings(self) -> Readings:
-        blocks, kets, bras, part = self.digits()
-        t = self.terms
+        t, part = self.terms, self.components & 1
+        blocks, kets, bras = t.digits(self.components >> 1)
         _, row, col = t.split(self.components >> 1)
         step = col - row
         off = step != 0
@@ -178,6 +162,22 @@ class BlockSystem:
     def generator(self) -> scipy.sparse.csr_matrix:
         """The matrix of a model that is constant in time."""
         return pulsed.generator(self)
+
+
+def parts(
+    code: NDArray[np.int64],
+    value: NDArray[np.complex128],
+    off: NDArray[np.bool_],
+    floor: NDArray[np.float64] | float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Components of elements in the lower half, sorted, and their values.
+
+    ``off``: not on the diagonal; ``floor``: what is no larger is rounding.
+    """
+    re, im = np.abs(value.real) > floor, (np.abs(value.imag) > floor) & off
+    components = np.concatenate([2 * code[re], 2 * code[im] + 1])
+    order = np.argsort(components)
+    return components[order], np.concatenate([value.real[re], value.imag[im]])[order]
 
 
 def restricted(

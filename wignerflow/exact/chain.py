@@ -143,27 +143,7 @@ class BlockElements(Elements):
             self.jump.append(jump)
 
     def images(self, terms: Terms, times: Times, codes: Codes) -> tuple[Codes, Codes, Complex]:
-        block, row, col = terms.split(codes)
-        digit = [row, col]
-        targets, sources, values = [], [], []
-        for (d_block, d_row, d_col), products in terms.groups[times].items():
-            value = np.zeros(codes.size, complex)
-            size = np.zeros(codes.size)
-            for factors, c in products.items():
-                part = np.full(codes.size, complex(c))
-                for site, side, name in factors:
-                    j = block // terms.block_strides[site] % terms.blocks[site]
-                    at = digit[side] // terms.strides[site] % terms.dims[site]
-                    part *= terms.table(site, name)[j, at]
-                value += part
-                size = np.maximum(size, np.abs(part))
-            hit = np.abs(value) > 1e-14 * size
-            targets.append(terms.join(block + d_block, row + d_row, col + d_col)[hit])
-            sources.append(np.flatnonzero(hit))
-            values.append(value[hit])
-        if not targets:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, complex)
-        return np.concatenate(targets), np.concatenate(sources), np.concatenate(values)
+        return terms.images(times, codes)
 
     def trace(self, codes: Codes) -> NDArray[np.float64]:
         _, row, col = self.generator.split(codes)

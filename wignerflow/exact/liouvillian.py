@@ -63,6 +63,14 @@ class Terms:
         """Their codes."""
         return (block * self.kets + row) * self.kets + col
 
+    def digits(self, codes: Any) -> list[list[Any]]:
+        """Their block, row and column numbers, site by site."""
+        block, row, col = self.split(codes)
+        out = [[block // s % n for s, n in zip(self.block_strides, self.blocks, strict=True)]]
+        for code in (row, col):
+            out.append([code // s % n for s, n in zip(self.strides, self.dims, strict=True)])
+        return out
+
     @property
     def space(self) -> int:
         """Number of codes of elements, allowed or not."""
@@ -100,6 +108,29 @@ class Terms:
         if name[0] == "w":
             return s.table(name[1])
         return dicke.local_table(s.emitters, name[1], int(name[2]))
+
+    def images(
+        self, times: Times, codes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.complex128]]:
+        """Targets, positions of their sources, and values of one group of terms."""
+        block, row, col = self.split(codes)
+        blocks, *digit = self.digits(codes)
+        targets, sources = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        values = [np.zeros(0, complex)]
+        for (d_block, d_row, d_col), products in self.groups.get(times, {}).items():
+            value = np.zeros(codes.size, complex)
+            size = np.zeros(codes.size)
+            for factors, c in products.items():
+                part = np.full(codes.size, complex(c))
+                for site, side, name in factors:
+                    part *= self.table(site, name)[blocks[site], digit[side][site]]
+                value += part
+                size = np.maximum(size, np.abs(part))
+            hit = np.abs(value) > 1e-14 * size
+            targets.append(self.join(block + d_block, row + d_row, col + d_col)[hit])
+            sources.append(np.flatnonzero(hit))
+            values.append(value[hit])
+        return np.concatenate(targets), np.concatenate(sources), np.concatenate(values)
 
     def plan(self, times: Times) -> Plan:
         """The arrays of one group for compiled code."""
@@ -156,8 +187,9 @@ def _strides(sizes: list[int]) -> list[int]:
     return [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
 
 
-def _with_rate(rate: float | Coef, times: Times = ()) -> tuple[float, Times]:
-    return (1.0, (*times, rate)) if isinstance(rate, Coef) else (rate, times)
+def with_rate(rate: float | Coef) -> tuple[float, Times]:
+    """A number and a time coefficient, of which one is one."""
+    return (1.0, (rate,)) if isinstance(rate, Coef) else (float(rate), ())
 
 
 def lower(model: Model, basis: Basis) -> Terms:
@@ -165,7 +197,7 @@ def lower(model: Model, basis: Basis) -> Terms:
     terms = Terms(basis)
     effective: list[tuple[Op, complex, Times]] = [(model.H, -1j, ())]  # summands of K
     for op, rate in model.channels():
-        r, times = _with_rate(rate)
+        r, times = with_rate(rate)
         if r == 0:
             continue
         effective.append((op.dag() * op, -0.5 * r, times))
@@ -175,7 +207,7 @@ def lower(model: Model, basis: Basis) -> Terms:
                 both = (*times, *t1, *(t.conj() for t in t2))
                 terms.add(both, r * c1 * np.conj(c2), w1, w2)
     for channel in model.local_channels():
-        r, times = _with_rate(channel.rate)
+        r, times = with_rate(channel.rate)
         if r == 0:
             continue
         site = basis.number[channel.sub, channel.m]

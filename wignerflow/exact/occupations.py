@@ -34,6 +34,7 @@ from ..model.subsystems import Mode, Subsystem
 from . import pulsed
 from .boxes import Elements, Emitters, Matrix, Rows, Space, emitters, joined, sparse, symmetric
 from .cutoffs import Cutoffs
+from .liouvillian import with_rate
 from .propagate import Readings
 from .solution import MEMORY, refuse
 
@@ -127,22 +128,19 @@ class Occupations:
         for times, h in self.words(self.model.H).items():
             out.setdefault(times, []).append(self._hamiltonian(h))
         for op, rate in self.model.channels():
-            if not isinstance(rate, Coef) and rate == 0:
+            r, own = with_rate(rate)
+            if r == 0:
                 continue
             parts = self.words(op)
-            own: Times = (rate,) if isinstance(rate, Coef) else ()
-            r = 1.0 if isinstance(rate, Coef) else float(rate)
             for t1, one in parts.items():
                 for t2, two in parts.items():
                     times = own + t1 + tuple(c.conj() for c in t2)
                     out.setdefault(times, []).append(self._jump(r, one, two))
         for c in self.model.local_channels():
-            if not isinstance(c.rate, Coef) and c.rate == 0:
-                continue
-            times = (c.rate,) if isinstance(c.rate, Coef) else ()
-            r = 1.0 if isinstance(c.rate, Coef) else float(c.rate)
-            k = self.number[c.sub, c.m]
-            out.setdefault(times, []).append(self._local(k, r, c.op.matrix()))
+            r, own = with_rate(c.rate)
+            if r != 0:
+                k = self.number[c.sub, c.m]
+                out.setdefault(own, []).append(self._local(k, r, c.op.matrix()))
         return out
 
     def _hamiltonian(self, h: Words) -> Any:

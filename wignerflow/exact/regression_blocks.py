@@ -12,6 +12,7 @@ from ..model.operators import Op
 from . import blocks, runs
 from .chain import BlockElements, Codes, Complex
 from .cutoffs import Cutoffs
+from .liouvillian import Terms
 
 Array = NDArray[np.float64]
 #: Codes and values of elements, both halves; a code may appear several times.
@@ -60,22 +61,11 @@ class HeldBlocks:
 
     def applied(self, op: Op, x: Elements) -> Elements:
         code, value = x
-        terms, basis = self.system.terms, self.system.basis
-        block, row, col = terms.split(code)
-        codes, values = [], []
-        for word, c in basis.expand(op).get((), {}).items():
-            amount = c * value
-            for k, text in word:
-                j = block // terms.block_strides[k] % terms.blocks[k]
-                at = row // terms.strides[k] % terms.dims[k]
-                amount = amount * basis.sites[k].table(text)[j, at]
-            move = sum(q * terms.strides[k] for k, q in basis.shifts(word))
-            hit = amount != 0
-            codes.append(terms.join(block, row + move, col)[hit])
-            values.append(amount[hit])
-        if not codes:
-            return np.zeros(0, np.int64), np.zeros(0, complex)
-        return np.concatenate(codes), np.concatenate(values)
+        terms = Terms(self.system.basis)
+        for word, c in self.system.basis.expand(op).get((), {}).items():
+            terms.add((), c, word, ())
+        codes, source, factors = terms.images((), code)
+        return codes, value[source] * factors
 
     def elements(self, fields: list[Op]) -> tuple[BlockElements, Codes, Complex]:
         known, where = np.unique(self.rho[0], return_inverse=True)
@@ -106,10 +96,4 @@ class HeldBlocks:
         total = np.zeros(known.size, complex)
         np.add.at(total, at, value)
         _, row, col = terms.split(known)
-        floor = 1e-15 * np.abs(total).max(initial=0.0)
-        re = np.abs(total.real) > floor
-        im = (np.abs(total.imag) > floor) & (row != col)
-        components = np.concatenate([2 * known[re], 2 * known[im] + 1])
-        values = np.concatenate([total.real[re], total.imag[im]])
-        order = np.argsort(components)
-        return components[order], values[order]
+        return blocks.parts(known, total, row != col, 1e-15 * np.abs(total).max(initial=0.0))

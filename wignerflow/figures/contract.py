@@ -9,7 +9,7 @@ that the table can be made from the file alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -161,11 +161,18 @@ def keeps(value: float, sem: float, bound: float) -> bool | None:
 
 
 def judged(
-    what: str, value: float, error: float | None, *, at_most: float, words: str = "at most"
+    what: str,
+    value: float,
+    error: float | None,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
 ) -> Check:
-    """A number that may not exceed a bound."""
-    met = value <= at_most if error is None else keeps(value, error, at_most)
-    return Check(what, value, error, f"{words} {at_most:g}", met)
+    """A number that may not exceed one bound, or not fall below another."""
+    words, sign, bound = ("at most", 1, at_most) if at_least is None else ("at least", -1, at_least)
+    assert bound is not None
+    met = keeps(sign * value, error or 0.0, sign * bound)
+    return Check(what, value, error, f"{words} {bound:g}", met)
 
 
 def largest(change: NDArray[Any], error: NDArray[Any]) -> tuple[int, float, float]:
@@ -203,13 +210,17 @@ def add_values(
     errors: Any = None,
     *,
     label: str,
+    role: str = "sem",
     **facts: Any,
 ) -> None:
-    """Add the variable ``name``, and ``name_sem`` where it has standard errors."""
+    """Add the variable ``name``, and ``name_sem`` where it has standard errors.
+
+    ``role``: the attribute that names them.
+    """
     if errors is not None:
         own = {"long_name": f"{label}, standard error", "units": "1"}
         data[f"{name}_sem"] = (dims, errors, own)
-        facts = {"sem": f"{name}_sem", "ancillary_variables": f"{name}_sem"} | facts
+        facts = {role: f"{name}_sem", "ancillary_variables": f"{name}_sem"} | facts
     data[name] = (dims, values, {"long_name": label, "units": "1"} | facts)
 
 
@@ -225,15 +236,24 @@ def add_curve(
     required: float | None = None,
     **attributes: Any,
 ) -> None:
-    """Add an observable of a result as the variable ``name``, sampled ones with ``name_sem``."""
+    """Add an observable of a result as the variable ``name``, sampled ones with ``name_sem``.
+
+    Quantum jumps are exact, and their error is that of a reference.
+    """
     facts: dict[str, Any] = {"method": result.method} | attributes
-    error = result.sem[observable] if result.ntraj else None
+    error, values = None, result.expect[observable]
     if result.ntraj:
         facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
+        error = result.sem[observable]
     for text in result.stats.get("warnings", ()):
         line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
         if line not in data.attrs["warnings"]:
             data.attrs["warnings"] += f"{line}\n"
+    if result.method == "jumps":
+        facts |= {"method": "exact", "engine": "jumps", "runs": facts.pop("ntraj")}
+        del facts["dt"]
+        add_values(data, name, dim, values, error, label=label, role="error", **facts)
+        return
     if reference is not None:
         facts["reference"] = reference
     if required is not None:
@@ -243,52 +263,74 @@ def add_curve(
         stated = f"{name}_truncation"
         facts |= {"truncation": stated, "ancillary_variables": f"{name}_sem {stated}"}
         add_values(data, stated, dim, own, label=f"{label}, error of the method as stated")
-    add_values(data, name, dim, result.expect[observable], error, label=label, **facts)
+    add_values(data, name, dim, values, error, label=label, **facts)
 
 
-def add_methods(
+#: Options of ``solve`` for the exact curve.
+EXACT: dict[str, Any] = {"method": "exact"}
+
+
+def add_runs(
     data: xarray.Dataset,
-    stem: str,
     dim: str,
-    results: Mapping[str, wf.Result],
-    observable: str,
-    label: str,
+    times: Any,
+    model: wf.Model,
+    quantities: Mapping[str, tuple[str, Any]],
+    methods: Mapping[str, Mapping[str, Any]],
     required: Mapping[str, float | None] | None = None,
     *,
     texts: Mapping[str, str] | None = None,
     **attributes: Any,
 ) -> None:
-    """Variables stem_KEY for every result; sampled ones are judged by stem_exact, if there is one.
+    """Run methods, and add STEM_KEY of every quantity; STEM_exact, if it is there, judges.
 
-    ``texts``: the words of a label for a key, if they are others.
+    Args:
+        times: of the runs, one for each place of ``dim``.
+        quantities: by stem, a label and an observable.
+        methods: by key, options of ``solve``.
+        required: by STEM_KEY, the largest deviation allowed.
+        texts: the words of a label for a key, if they are others.
     """
-    known = "exact" in results or f"{stem}_exact" in data
-    for key, result in results.items():
-        judged = known and result.ntraj
-        add_curve(
-            data, f"{stem}_{key}", dim, result, observable,
-            label=f"{label}, {(texts or {}).get(key, key)}",
-            reference=f"{stem}_exact" if judged else None,
-            required=(required or {}).get(key) if judged else None, **attributes,
-        )  # fmt: skip
+    e_ops = {stem: op for stem, (_, op) in quantities.items()}
+    results = {
+        key: wf.solve(model, times, e_ops=e_ops, progress=False, **options)
+        for key, options in methods.items()
+    }
+    for stem, (label, _) in quantities.items():
+        known = "exact" in results or f"{stem}_exact" in data
+        for key, result in results.items():
+            judged = known and key != "exact" and result.ntraj
+            add_curve(
+                data, f"{stem}_{key}", dim, result, stem,
+                label=f"{label}, {(texts or {}).get(key, key)}",
+                reference=f"{stem}_exact" if judged else None,
+                required=(required or {}).get(f"{stem}_{key}"), **attributes,
+            )  # fmt: skip
 
 
-def add_sampled_exact(
+def add_steady(
     data: xarray.Dataset,
     name: str,
     dim: str,
-    result: wf.Result,
+    found: Sequence[wf.SteadyState],
     observable: str,
     *,
     label: str,
-    **attributes: Any,
+    reference: str,
+    **facts: Any,
 ) -> None:
-    """Add an exact curve that is the mean of a jump process; its error is that of a reference."""
-    facts = {"method": "exact", "engine": result.method, "error": f"{name}_sem"} | attributes
-    facts |= {"runs": result.ntraj, "seed": str(result.seed)}
-    add_values(data, name, dim, result.expect[observable], label=label, **facts)
-    error = {"long_name": f"{label}, standard error", "units": "1"}
-    data[f"{name}_sem"] = (dim, result.sem[observable], error)
+    """Add steady values at all places of ``dim``; sampled ones are judged by ``reference``."""
+    values, errors = (
+        [float(part[observable]) for part in parts]
+        for parts in zip(*((f.expect, f.sem) for f in found), strict=True)
+    )
+    facts = {"method": found[0].method} | facts
+    if not found[0].ntraj:
+        add_values(data, name, dim, values, label=label, **facts)
+        return
+    step = max(f.dt or 0.0 for f in found)
+    facts |= {"ntraj": found[0].ntraj, "seed": str(found[0].seed), "dt": step}
+    add_values(data, name, dim, values, errors, label=label, reference=reference, **facts)
 
 
 def sampled(data: xarray.Dataset) -> list[str]:
@@ -306,6 +348,12 @@ def difference(data: xarray.Dataset, name: str) -> tuple[NDArray[np.float64], ND
     if "error" in reference.attrs:
         error = np.hypot(error, data[reference.attrs["error"]].values)
     return curve.values - reference.values, error
+
+
+def deviation_at(data: xarray.Dataset, name: str, at: int) -> tuple[float, float]:
+    """Absolute deviation of a sampled curve at one place, and its standard error."""
+    change, error = difference(data, name)
+    return abs(float(change[at])), float(error[at])
 
 
 def deviations(data: xarray.Dataset) -> list[Deviation]:

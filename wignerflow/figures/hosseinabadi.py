@@ -8,6 +8,7 @@ its own, and one ensemble in the Bloch form, whose cost does not depend on N.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +67,11 @@ METHODS: dict[str, Any] = DETERMINISTIC | {
 }
 
 
-def solved(
-    key: str, model: wf.Model, times: Any, e_ops: dict[str, Any], sampling: dict[str, Any]
-) -> wf.Result:
-    """The model by the method of ``key``; ``sampling`` are the options of sampled ones."""
-    options = {} if key in DETERMINISTIC else sampling
-    return wf.solve(model, times, e_ops=e_ops, method=METHODS[key], progress=False, **options)
+def options(keys: Iterable[str], sampling: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Options of ``solve`` by key of a curve; ``sampling`` are those of sampled ones."""
+    return {
+        key: {"method": METHODS[key]} | ({} if key in DETERMINISTIC else sampling) for key in keys
+    }
 
 
 def driven_spin(drive: float, decay: float, pump: float) -> tuple[Op, wf.Model]:
@@ -154,8 +154,8 @@ def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[wf.Spin
     return spins, Gamma, wf.Model(H, [wf.Jump(spins.sm, rate=Gamma)], initial={spins: initial})
 
 
-#: Of results by the keys of ``FORMS``.
-add_methods = partial(contract.add_methods, texts={key: text for key, (text, _) in FORMS.items()})
+#: By the keys of ``FORMS``.
+add_runs = partial(contract.add_runs, texts={key: text for key, (text, _) in FORMS.items()})
 
 
 def circles(ax: Axes, data: Data, name: str, every: int, scale: float = 1.0, **style: Any) -> None:

@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+import wignerflow as wf
+
 from ..plot import COLOURS, new_figure
 from .contract import (
     Asked,
@@ -34,8 +36,10 @@ from .contract import (
     add_values,
     axis,
     dataset,
+    deviation_at,
     difference,
     in_title,
+    judged,
     keeps,
     largest,
     time_axis,
@@ -45,11 +49,11 @@ from .hosseinabadi import (
     FORMS,
     METHODS,
     PAPER,
-    add_methods,
+    add_runs,
     circles,
     driven_spin,
+    options,
     rydberg_ring,
-    solved,
 )
 
 TITLE = "A driven spin with decay, and where each form of TWA is better"
@@ -92,13 +96,11 @@ def _spin(
     linear: bool = False,
 ) -> None:
     """One spin, driven from below or left alone above: TWA and exact."""
-    bound = REQUIRED if stem in ("driven0", "pumped") else None
-    results = {}
-    for key in ("exact", "spins", *(("linear",) if linear else ())):
-        z, model = driven_spin(drive, decay, pump)
-        results[key] = solved(key, model, data[dim].values, {"z": z}, sampling)
-    required = {} if bound is None else {"spins": bound}
-    add_methods(data, stem, dim, results, "z", label, required, decay=decay, pump=pump)
+    z, model = driven_spin(drive, decay, pump)
+    methods = options(("exact", "spins", *(("linear",) if linear else ())), sampling)
+    required = {f"{stem}_spins": REQUIRED} if stem in ("driven0", "pumped") else {}
+    facts: dict[str, Any] = {"decay": decay, "pump": pump}
+    add_runs(data, dim, data[dim].values, model, {stem: (label, z)}, methods, required, **facts)
 
 
 def _noiseless(data: Data, decay: float) -> None:
@@ -124,10 +126,12 @@ def _ring(data: Data, sampling: dict[str, Any], say: Say) -> None:
     found: dict[str, list[tuple[float, float]]] = {"spins": [], "linear": []}
     for decay in data["decay"].values:
         say(f"ring, γ/J = {decay:g}: {sampling['ntraj']} trajectories of both forms, exact")
-        curves = {}
-        for key in ("exact", "spins", "linear"):
-            z, model = rydberg_ring(RING, Omega=1.0, J=1.0, loss=float(decay), dephasing=0.1)
-            curves[key] = solved(key, model, times, {"z": z.sum() / RING}, sampling)
+        z, model = rydberg_ring(RING, Omega=1.0, J=1.0, loss=float(decay), dephasing=0.1)
+        e_ops = {"z": z.sum() / RING}
+        curves = {
+            key: wf.solve(model, times, e_ops=e_ops, progress=False, **how)
+            for key, how in options(("exact", "spins", "linear"), sampling).items()
+        }
         for key, values in found.items():
             change = curves[key].expect["z"] - curves["exact"].expect["z"]
             values.append(largest(change, curves[key].sem["z"])[1:])
@@ -142,12 +146,9 @@ def _ring(data: Data, sampling: dict[str, Any], say: Say) -> None:
 def checks(data: Data) -> list[Check]:
     """Where each form is better, as numbers."""
     out = []
-    for key, required, sign in (("spins", "at least 0.1", -1), ("linear", "at most 0.01", 1)):
-        change, error = difference(data, f"undriven_{key}")
-        value, sem = abs(float(change[-1])), float(error[-1])
-        met = keeps(sign * value, sem, -0.1 if sign < 0 else 0.01)
+    for key, limit in (("spins", {"at_least": 0.1}), ("linear", {"at_most": 0.01})):
         what = f"undriven decay, steady state, {FORMS[key][0]}: deviation"
-        out.append(Check(what, value, sem, required, met))
+        out.append(judged(what, *deviation_at(data, f"undriven_{key}", -1), **limit))
     for at, better, worse in ((0, "spins", "linear"), (-1, "linear", "spins")):
         low, high = (float(data[f"ring_{key}"][at]) for key in (better, worse))
         errors = [float(data[f"ring_{key}_sem"][at]) for key in (better, worse)]
@@ -167,11 +168,10 @@ def draw(data: Data) -> Drawing:
     _undriven(axes[1, 0], data)
     _compared(axes[1, 1], data)
     for letter, ax in zip("abcd", axes.flat, strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=12)
+        ax.set_title(f"({letter})", loc="left")
     ntraj = in_title(data["driven0_spins"].attrs["ntraj"])
     figure.suptitle(
-        f"Single driven spin;  TWA with {ntraj} trajectories, bands: one standard error",
-        fontsize=13,
+        f"Single driven spin;  TWA with {ntraj} trajectories, bands: one standard error"
     )
     return figure
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from .contract import Asked, Check, Data, Drawing, dataset, difference, judged, largest, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
-from .hosseinabadi import FORMS, PAPER, add_methods, circles, line, solved, tavis_cummings
+from .hosseinabadi import FORMS, PAPER, add_runs, circles, line, options, tavis_cummings
 
 TITLE = "Photon number of the Tavis-Cummings laser, N = 15, and N = 12 without pump"
 SOURCE = f"{PAPER}, Fig. 3"
@@ -54,15 +54,17 @@ def make(asked: Asked) -> Data:
     each = f"{sampling['ntraj']} trajectories in three forms, cumulants, mean field, exact"
     for N, parameters in PARAMETERS.items():
         asked.say(f"N = {N}: {each}")
-        dim = TIMES[N][0]
-        results = {}
-        for key in ("exact", "ce", "mf", *SAMPLED):
-            mode, model = tavis_cummings(N, **parameters, together=key not in ("spins", "linear"))
-            results[key] = solved(key, model, data[dim].values, {"photons": mode.n}, sampling)
-        add_methods(
-            data, f"photons_N{N}", dim, results, "photons", f"photon number, N = {N}",
-            dict.fromkeys(SAMPLED, REQUIRED) if N == 15 else None, N=N, **parameters,
-        )  # fmt: skip
+        dim, stem = TIMES[N][0], f"photons_N{N}"
+        required = {f"{stem}_{key}": REQUIRED for key in SAMPLED} if N == 15 else {}
+        for together, keys in (
+            (True, ("exact", "ce", "mf", "bloch")),
+            (False, ("spins", "linear")),
+        ):
+            mode, model = tavis_cummings(N, **parameters, together=together)
+            add_runs(
+                data, dim, data[dim].values, model, {stem: (f"photon number, N = {N}", mode.n)},
+                options(keys, sampling), required, N=N, **parameters,
+            )  # fmt: skip
     return data
 
 
@@ -112,7 +114,6 @@ def draw(data: Data) -> Drawing:
     upper.legend(loc="lower right", bbox_to_anchor=(1.0, 0.02))
     figure.suptitle(
         rf"Tavis-Cummings laser, $N = 15$;  TWA, {trajectories(data)}, "
-        "bands: one standard error",
-        fontsize=12,
+        "bands: one standard error"
     )
     return figure

@@ -28,26 +28,16 @@ from .contract import (
     Data,
     Drawing,
     Say,
-    add_values,
+    add_steady,
     axis,
     dataset,
-    difference,
+    deviation_at,
     in_title,
     judged,
     time_axis,
 )
 from .drawing import above_and_below, band, deviation
-from .hosseinabadi import (
-    DETERMINISTIC,
-    FORMS,
-    METHODS,
-    PAPER,
-    add_methods,
-    central_spin,
-    circles,
-    line,
-    solved,
-)
+from .hosseinabadi import FORMS, PAPER, add_runs, central_spin, circles, line, options
 
 TITLE = "Population of a central spin with 30 satellites, and its steady state against N"
 SOURCE = f"{PAPER}, Fig. 4"
@@ -71,12 +61,11 @@ def make(asked: Asked) -> Data:
     sampling = asked.sampling(asked.many(100_000, 5_000), 0.04 if asked.quick else STEP)
     each = f"{sampling['ntraj']} trajectories in two forms, cumulants, mean field, exact"
     asked.say(f"N = {N}: {each}")
-    results = {}
-    for key in ("exact", "ce", "mf", *SAMPLED):
-        spin, model = central_spin(N, **PARAMETERS, together=key != "spins")
-        e_ops = {"population": spin.sp * spin.sm}
-        results[key] = solved(key, model, data["time"].values, e_ops, sampling)
-    add_methods(data, "population", "time", results, "population", f"population, N = {N}", N=N)
+    for together, keys in ((True, ("exact", "ce", "mf", "bloch")), (False, ("spins",))):
+        spin, model = central_spin(N, **PARAMETERS, together=together)
+        quantities = {"population": (f"population, N = {N}", spin.sp * spin.sm)}
+        methods = options(keys, sampling)
+        add_runs(data, "time", data["time"].values, model, quantities, methods, N=N)
     sampling["ntraj"] = asked.many(min(sampling["ntraj"], STEADY))
     _steady(data, sampling, asked.say)
     return data
@@ -90,22 +79,12 @@ def _steady(data: Data, sampling: dict[str, Any], say: Say) -> None:
         for key, runs in found.items():
             spin, model = central_spin(int(size), **PARAMETERS, together=key != "spins")
             e_ops = {"population": spin.sp * spin.sm}
-            sampled = {} if key in DETERMINISTIC else sampling
-            runs.append(wf.steady_state(model, e_ops, METHODS[key], **sampled))
+            runs.append(wf.steady_state(model, e_ops, **options([key], sampling)[key]))
     for key, runs in found.items():
-        facts: dict[str, Any] = {"method": runs[0].method}
-        values, errors = (
-            [float(part["population"]) for part in parts]
-            for parts in zip(*((r.expect, r.sem) for r in runs), strict=True)
-        )
-        if key in SAMPLED:
-            facts |= {"ntraj": sampling["ntraj"], "seed": str(sampling["seed"])}
-            facts |= {"dt": sampling["dt"], "reference": "steady_exact"}
-            if key == "spins":
-                facts["required"] = REQUIRED
-        add_values(
-            data, f"steady_{key}", "N", values, errors if key in SAMPLED else None,
-            label=f"steady population, {FORMS[key][0]}", **facts,
+        add_steady(
+            data, f"steady_{key}", "N", runs, "population", reference="steady_exact",
+            label=f"steady population, {FORMS[key][0]}",
+            **({"required": REQUIRED} if key == "spins" else {}),
         )  # fmt: skip
 
 
@@ -114,10 +93,8 @@ def checks(data: Data) -> list[Check]:
     out = []
     at = int(np.flatnonzero(data["N"].values == N)[0])
     for key in SAMPLED:
-        change, error = difference(data, f"steady_{key}")
-        value, sem = abs(float(change[at])), float(error[at])
         what = f"steady population, N = {N}, {FORMS[key][0]}: deviation"
-        out.append(judged(what, value, sem, at_most=REQUIRED))
+        out.append(judged(what, *deviation_at(data, f"steady_{key}", at), at_most=REQUIRED))
     wrong = float(np.abs(data["steady_ce"] - data["steady_exact"]).min())
     what = f"steady population, {FORMS['ce'][0]}: smallest deviation over N"
     out.append(Check(what, wrong, None, "above 0.03, as in the paper", wrong > 0.03))
@@ -143,8 +120,7 @@ def draw(data: Data) -> Drawing:
     ntraj = in_title(data["population_spins"].attrs["ntraj"])
     figure.suptitle(
         rf"Central spin and $N = {N}$ satellites;  TWA with {ntraj} trajectories, "
-        "bands: one standard error",
-        fontsize=12,
+        "bands: one standard error"
     )
     return figure
 

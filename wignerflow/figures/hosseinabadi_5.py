@@ -19,7 +19,7 @@ from typing import Any
 from ..plot import COLOURS
 from .contract import Asked, Data, Drawing, dataset, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
-from .hosseinabadi import FORMS, PAPER, add_methods, circles, line, rydberg_ring, solved
+from .hosseinabadi import FORMS, PAPER, add_runs, circles, line, options, rydberg_ring
 
 TITLE = "Inversion of a Rydberg ring for four drives"
 SOURCE = f"{PAPER}, Fig. 5"
@@ -43,15 +43,11 @@ def make(asked: Asked) -> Data:
     for k, drive in enumerate(DRIVES):
         asked.say(f"Ω/J = {drive:g}: {sampling['ntraj']} trajectories, cumulants, exact")
         z, model = rydberg_ring(size, Omega=drive, **RATES)
-        e_ops = {"z": z.sum() / size}
-        results = {
-            key: solved(key, model, data["time"].values, e_ops, sampling)
-            for key in ("exact", "ce", "spins", "pairs")
-        }
-        add_methods(
-            data, f"inversion{k}", "time", results, "z", f"⟨σᶻ⟩, Ω/J = {drive:g}",
-            {"spins": REQUIRED}, Omega=drive,
-        )  # fmt: skip
+        quantities = {f"inversion{k}": (f"⟨σᶻ⟩, Ω/J = {drive:g}", z.sum() / size)}
+        methods = options(("exact", "ce", "spins", "pairs"), sampling)
+        required = {f"inversion{k}_spins": REQUIRED}
+        times = data["time"].values
+        add_runs(data, "time", times, model, quantities, methods, required, Omega=drive)
     return data
 
 
@@ -80,7 +76,6 @@ def draw(data: Data) -> Drawing:
     lower.legend(loc="upper right", ncols=2)
     figure.suptitle(
         rf"Rydberg ring, $N = {data.attrs['N']}$, $\gamma_\downarrow = \kappa = 0.1\,J$;  "
-        f"TWA with {trajectories(data)}",
-        fontsize=12,
+        f"TWA with {trajectories(data)}"
     )
     return figure

@@ -18,9 +18,9 @@ from __future__ import annotations
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Check, Data, Drawing, dataset, difference, keeps, time_axis
+from .contract import Asked, Check, Data, Drawing, dataset, deviation_at, judged, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
-from .hosseinabadi import FORMS, PAPER, add_methods, chain, circles, solved
+from .hosseinabadi import FORMS, PAPER, add_runs, chain, circles, options
 
 TITLE = "Driven chain of atoms with correlated decay"
 SOURCE = f"{PAPER}, Fig. 6"
@@ -45,30 +45,21 @@ def make(asked: Asked) -> Data:
     for k, drive in enumerate(DRIVES):
         asked.say(f"Ω/Γ₀ = {drive:g}: {sampling['ntraj']} trajectories, exact")
         spins, _, model = chain(size, SPACING, drive, wf.down)
-        e_ops = {"excitation": spins.sz.sum() / (2 * size) + 0.5}
-        results = {
-            key: solved(key, model, data["time"].values, e_ops, sampling)
-            for key in ("exact", "spins", "pairs")
-        }
-        required = {"spins": REQUIRED} if drive >= 1 else {}
-        add_methods(
-            data, f"excitation{k}", "time", results, "excitation",
-            f"excitation per atom, Ω/Γ₀ = {drive:g}", required, Omega=drive,
-        )  # fmt: skip
+        label = f"excitation per atom, Ω/Γ₀ = {drive:g}"
+        quantities = {f"excitation{k}": (label, spins.sz.sum() / (2 * size) + 0.5)}
+        methods = options(("exact", "spins", "pairs"), sampling)
+        required = {f"excitation{k}_spins": REQUIRED if drive >= 1 else None}
+        times = data["time"].values
+        add_runs(data, "time", times, model, quantities, methods, required, Omega=drive)
     return data
 
 
 def checks(data: Data) -> list[Check]:
     """The last time: right under a strong drive, wrong under a weak one."""
     out = []
-    for k, (sign, bound, words) in (
-        (0, (-1, -0.03, "at least 0.03")),
-        (3, (1, 0.01, "at most 0.01")),
-    ):
-        change, error = difference(data, f"excitation{k}_spins")
-        value, sem = abs(float(change[-1])), float(error[-1])
+    for k, limit in ((0, {"at_least": 0.03}), (3, {"at_most": 0.01})):
         what = f"excitation at the end, Ω/Γ₀ = {DRIVES[k]:g}: deviation"
-        out.append(Check(what, value, sem, words, keeps(sign * value, sem, bound)))
+        out.append(judged(what, *deviation_at(data, f"excitation{k}_spins", -1), **limit))
     return out
 
 
@@ -90,7 +81,6 @@ def draw(data: Data) -> Drawing:
     upper.legend(loc="upper right", ncols=2)
     figure.suptitle(
         rf"Driven chain, $N = {data.attrs['N']}$ atoms, $a = \lambda/5$;  "
-        f"TWA, {trajectories(data)}, bands: one standard error",
-        fontsize=12,
+        f"TWA, {trajectories(data)}, bands: one standard error"
     )
     return figure

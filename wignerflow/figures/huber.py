@@ -94,14 +94,8 @@ def marked(ax: Axes, x: Any, y: Any, key: str, **style: Any) -> None:
     ax.plot(x, y, marker, **look | style)
 
 
-def curves(data: Data, panel: str) -> list[str]:
-    """Names of the curves of a panel."""
-    return [str(n) for n in data.data_vars if data[n].attrs.get("panel") == panel]
-
-
 def draw_spins(
     data: Data,
-    panels: Sequence[str],
     *,
     title: str,
     xlabel: str,
@@ -110,6 +104,7 @@ def draw_spins(
     **axes_options: Any,
 ) -> Drawing:
     """Curves above, exact as lines and methods as markers; deviations from exact below."""
+    panels = list(dict.fromkeys(v.attrs["panel"] for v in data.values() if "panel" in v.attrs))
     figure, axes = above_and_below(5.6 * len(panels) + 0.8, 6.8, len(panels), ratio=2.0)
     for column, panel in enumerate(panels):
         upper, lower = axes[:, column]
@@ -123,12 +118,12 @@ def draw_spins(
     for ax in axes[0]:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-    figure.suptitle(title, fontsize=13)
+    figure.suptitle(title)
     return figure
 
 
 def _panel(upper: Axes, lower: Axes, data: Data, panel: str, quantities: Mapping[str, str]) -> None:
-    names = curves(data, panel)
+    names = [str(n) for n in data.data_vars if data[n].attrs.get("panel") == panel]
     order = list(dict.fromkeys(data[n].attrs["quantity"] for n in names))
     styles = ("-", "--", ":")
     for name in names:

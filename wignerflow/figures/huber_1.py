@@ -36,7 +36,6 @@ def draw(data: Data) -> Drawing:
     """Both spins, deviations below."""
     return draw_spins(
         data,
-        [f"S = {S}" for S in SPINS],
         title="Superradiant decay of a collective spin",
         xlabel=r"time  $\Gamma t$",
         ylabel=r"$\langle S_z\rangle/S$",

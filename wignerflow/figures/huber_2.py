@@ -32,7 +32,6 @@ def draw(data: Data) -> Drawing:
     """Both spins, deviations below."""
     return draw_spins(
         data,
-        [f"S = {S}" for S in SPINS],
         title="Dephasing of a collective spin",
         xlabel=r"time  $\Gamma_\phi t$",
         ylabel=r"$\langle S_x\rangle/S$",

@@ -34,10 +34,8 @@ def make(asked: Asked) -> Data:
 
 def draw(data: Data) -> Drawing:
     """Both spins, deviations below."""
-    panels = dict.fromkeys(v.attrs["panel"] for v in data.values() if "panel" in v.attrs)
     return draw_spins(
         data,
-        list(panels),
         title=r"Driven, decaying collective spin, $\Omega = 2\,\Gamma$",
         xlabel=r"time  $\Gamma t$",
         ylabel=r"$\langle S_{x,y,z}\rangle/S$",

@@ -138,5 +138,5 @@ def draw(data: Data) -> Drawing:
     axes[0, 1].set_ylabel(r"$\langle \Delta S_{x,y,z}^2\rangle/S^2$")
     axes[1, 0].set_ylabel("method − exact")
     figure.legend(loc="outside lower center", ncols=4)
-    figure.suptitle(f"Steady state of a driven, decaying collective spin, $S = {S}$", fontsize=13)
+    figure.suptitle(f"Steady state of a driven, decaying collective spin, $S = {S}$")
     return figure

@@ -115,7 +115,5 @@ def draw(data: Data) -> Drawing:
     axes[0, 0].set_ylabel(r"squeezing  $\xi^2$")
     axes[1, 0].set_ylabel(r"optimal $\xi^2$")
     axes[1, 0].legend()
-    figure.suptitle(
-        r"Spin squeezing with decay: $\Gamma/g = 0, 0.125, 0.25, 0.5$ (dark to light)", fontsize=13
-    )
+    figure.suptitle(r"Spin squeezing with decay: $\Gamma/g = 0, 0.125, 0.25, 0.5$ (dark to light)")
     return figure

@@ -53,7 +53,6 @@ def draw(data: Data) -> Drawing:
     axes[1, 0].set_ylabel("method/exact − 1")
     axes[0, 0].legend()
     figure.suptitle(
-        r"Spin squeezing with dephasing: $\Gamma_\phi/g = 0, 0.25, 0.5, 1$ (dark to light)",
-        fontsize=13,
+        r"Spin squeezing with dephasing: $\Gamma_\phi/g = 0, 0.25, 0.5, 1$ (dark to light)"
     )
     return figure

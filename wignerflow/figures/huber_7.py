@@ -229,7 +229,6 @@ def draw(data: Data) -> Drawing:
     axes[0, 2].set(xlabel=r"$J_y/\Gamma$", title="correlation length", ylim=(0, None))
     axes[0, 2].legend()
     figure.suptitle(
-        rf"Ring of {N} spins $S = {S}$, $J_x = \Gamma/2$: transition at $J_xJ_y = -\Gamma^2$",
-        fontsize=13,
+        rf"Ring of {N} spins $S = {S}$, $J_x = \Gamma/2$: transition at $J_xJ_y = -\Gamma^2$"
     )
     return figure

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Check, Data, Drawing, add_curve, dataset, difference, time_axis
+from .contract import EXACT, Asked, Check, Data, Drawing, add_runs, dataset, difference, time_axis
 from .drawing import above_and_below
 from .merkel import PAPER, driven
 
@@ -37,19 +37,15 @@ def make(asked: Asked) -> Data:
     for regime, field in FIELDS.items():
         asked.say(f"regime {regime}: Bx = {field} kappa_+, {runs['many']} trajectories")
         atoms, model = driven(N, (field, 0, 0), wf.down, kappa={"+": 1.0, "z": 1.0})
-        e_ops = {c: 2 / N * getattr(atoms, f"J{c}") for c in COMPONENTS}
-        found = {"exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False)}
-        for name, count in runs.items():
-            how = asked.sampling(count, STEP, seed=1) | {"method": "generalized-p"}
-            found[name] = wf.solve(model, times, e_ops=e_ops, progress=False, **how)
-        for name, result in found.items():
-            how_many = "exact" if name == "exact" else f"{runs[name]} trajectories"
-            for c in COMPONENTS:
-                add_curve(
-                    data, f"{c}_{regime}_{name}", "time", result, c,
-                    label=f"2⟨J{c}⟩/N, Bx = {field} κ₊, {how_many}",
-                    reference=None if name == "exact" else f"{c}_{regime}_exact", Bx=field,
-                )  # fmt: skip
+        quantities = {
+            f"{c}_{regime}": (f"2⟨J{c}⟩/N, Bx = {field} κ₊", 2 / N * getattr(atoms, f"J{c}"))
+            for c in COMPONENTS
+        }
+        how = {"method": "generalized-p"}
+        methods = {k: asked.sampling(n, STEP, seed=1) | how for k, n in runs.items()}
+        texts = {name: f"{count} trajectories" for name, count in runs.items()}
+        methods["exact"] = EXACT
+        add_runs(data, "time", times, model, quantities, methods, texts=texts, Bx=field)
     return data
 
 

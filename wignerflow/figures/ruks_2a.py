@@ -19,7 +19,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Data, Drawing, add_methods, add_sampled_exact, axis, dataset, in_title
+from .contract import EXACT, Asked, Data, Drawing, add_runs, axis, dataset, in_title
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, laser, light_and_inversion
 
@@ -67,27 +67,18 @@ def make(asked: Asked) -> Data:
     largest = 100 if asked.quick else EXACT_UP_TO
     for N in data.attrs["numbers"]:
         atoms, model = laser(N, PUMP * N)
-        options: dict[str, Any] = {"e_ops": light_and_inversion(atoms), "progress": False}
-        exact = largest >= N
-        jumps = N == JUMPS_AT
-        known = ", exact populations" if exact else f", {RUNS} quantum jump runs" if jumps else ""
-        how = _sampling(N, asked)
-        asked.say(f"N = {N}: {how['ntraj']} trajectories{known}")
-        results = {"twa": wf.solve(model, scaled / N, truncation=True, **how, **options)}
-        if exact:
-            results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
-        if jumps:
+        methods = {"twa": _sampling(N, asked) | {"truncation": True}}
+        known = ""
+        if largest >= N:
+            methods["exact"], known = EXACT, ", exact populations"
+        elif N == JUMPS_AT:
             runs = asked.sampling(min(RUNS, asked.many(RUNS)))
-            found = wf.solve(model, scaled / N, method="jumps", **runs, **options)
-        for quantity in QUANTITIES:
-            stem, label = f"{quantity}_N{N}", label_of(quantity, N)
-            if jumps:
-                words = f"{label}, exact"
-                add_sampled_exact(
-                    data, f"{stem}_exact", "scaled_time", found, quantity, label=words, N=N
-                )
-            required = {"twa": REQUIRED[N]} if N in REQUIRED and quantity == "emission" else {}
-            add_methods(data, stem, "scaled_time", results, quantity, label, required, N=N)
+            methods["exact"], known = runs | {"method": "jumps"}, f", {RUNS} quantum jump runs"
+        asked.say(f"N = {N}: {methods['twa']['ntraj']} trajectories{known}")
+        ops = light_and_inversion(atoms)
+        quantities = {f"{q}_N{N}": (label_of(q, N), op) for q, op in ops.items()}
+        required = {f"emission_N{N}_twa": REQUIRED.get(N)}
+        add_runs(data, "scaled_time", scaled / N, model, quantities, methods, required, N=N)
     return data
 
 
@@ -127,8 +118,7 @@ def draw(data: Data) -> Drawing:
     axes[0, 0].legend(loc="upper right", ncols=2)
     figure.suptitle(
         r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$"
-        f"\nTWA with {trajectories(data)}, bands: one standard error",
-        fontsize=13,
+        f"\nTWA with {trajectories(data)}, bands: one standard error"
     )
     return figure
 

@@ -26,12 +26,13 @@ import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
 from .contract import (
+    EXACT,
     Asked,
     Axes,
     Check,
     Data,
     Drawing,
-    add_methods,
+    add_runs,
     axis,
     dataset,
     deviations,
@@ -82,27 +83,27 @@ def make(asked: Asked) -> Data:
     )
     for N in numbers:
         how = asked.sampling(asked.many(counts[N]), step / N)
-        asked.say(f"N = {N}: {how['ntraj']} trajectories, exact populations")
         atoms, model = laser(N, PUMP * N)
-        options: dict[str, Any] = {"e_ops": light_and_inversion(atoms), "progress": False}
         rotor: dict[str, Any] = how | {"ntraj": asked.many(ROTOR.get(N, 0))}
         if asked.ntraj is None and N >= GUIDED:
             small = {"variance": "guided", "method": wf.TWA(scheme="small-noise")}
             how |= {"dt": LONG / N} | small
-        results = {
-            "twa": wf.solve(model, scaled / N, **how, **options),
-            "exact": wf.solve(model, scaled / N, method="exact", **options),
-        }
-        for form, (text, corrected) in FORMS.items() if not asked.quick and N in ROTOR else ():
-            asked.say(f"N = {N}: {rotor['ntraj']} trajectories, {text}")
-            rotor["method"] = wf.TWA(form="rotor", corrected=corrected)
-            results[form] = wf.solve(model, scaled / N, **rotor, **options)
-        for quantity in QUANTITIES:
-            bounds = {m: _required(N, m) for m in results} if quantity == "emission" else {}
-            add_methods(
-                data, f"{quantity}_N{N}", "scaled_time", results, quantity, label_of(quantity, N),
-                bounds, texts={form: text for form, (text, _) in FORMS.items()}, N=N,
-            )  # fmt: skip
+        methods = {"twa": how, "exact": EXACT}
+        said = f"N = {N}: {how['ntraj']} trajectories, exact populations"
+        if not asked.quick and N in ROTOR:
+            said += f"; {rotor['ntraj']} trajectories of each rotor form"
+            for form, (_, corrected) in FORMS.items():
+                methods[form] = rotor | {"method": wf.TWA(form="rotor", corrected=corrected)}
+        asked.say(said)
+        ops = light_and_inversion(atoms)
+        quantities = {f"{q}_N{N}": (label_of(q, N), op) for q, op in ops.items()}
+        required = {f"emission_N{N}_twa": REQUIRED.get(N)}
+        if N == 10:
+            required |= {f"emission_N{N}_{form}": ROTOR_REQUIRED for form in FORMS}
+        texts = {form: text for form, (text, _) in FORMS.items()}
+        add_runs(
+            data, "scaled_time", scaled / N, model, quantities, methods, required, texts=texts, N=N
+        )
     found = dict(zip(sampled(data), deviations(data), strict=True))
     for quantity, text in QUANTITIES.items():
         for method in ("twa", *(() if asked.quick else FORMS)):
@@ -125,12 +126,6 @@ def deviation_of(quantity: str, method: str) -> str:
     return f"{quantity}_deviation" + ("" if method == "twa" else f"_{method}")
 
 
-def _required(N: int, method: str) -> float | None:
-    if method in FORMS:
-        return ROTOR_REQUIRED if N == 10 else None
-    return REQUIRED.get(N) if method == "twa" else None
-
-
 def fit(data: Data, quantity: str) -> tuple[float, float, float]:
     r"""Exponent a, its standard error, and prefactor of deviation = c N^-a.
 
@@ -142,12 +137,10 @@ def fit(data: Data, quantity: str) -> tuple[float, float, float]:
     if use.sum() < 2:
         return np.nan, np.nan, np.nan
     x, y, w = np.log(N[use]), np.log(value[use]), value[use] / error[use]
-    design = np.stack([np.ones_like(x), x], axis=1) * w[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    beta = covariance @ (design.T @ (y * w))
-    excess = float(np.sum((y * w - design @ beta) ** 2)) / max(1, use.sum() - 2)
-    sigma = float(np.sqrt(covariance[1, 1] * max(1.0, excess)))
-    return -float(beta[1]), sigma, float(np.exp(beta[0]))
+    line, covariance = np.polyfit(x, y, 1, w=w, cov="unscaled")
+    excess = float(np.sum((w * (y - np.polyval(line, x))) ** 2)) / max(1, use.sum() - 2)
+    sigma = float(np.sqrt(covariance[0, 0] * max(1.0, excess)))
+    return -float(line[0]), sigma, float(np.exp(line[1]))
 
 
 def _values(data: Data, quantity: str) -> list[NDArray[Any]]:
@@ -192,7 +185,7 @@ def draw(data: Data) -> Drawing:
     ax.set(xscale="log", yscale="log", xlabel=r"number of emitters  $N$")
     ax.set_xlim(8, 1.3 * float(data["N"].max()))
     ax.set_ylabel("largest |TWA $-$ exact|")
-    ax.set_title("Error of the TWA, superradiant laser; bars: one standard error", fontsize=12)
+    ax.set_title("Error of the TWA, superradiant laser; bars: one standard error")
     ax.legend(loc="lower left")
     return figure
 

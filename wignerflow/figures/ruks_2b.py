@@ -18,12 +18,13 @@ import wignerflow as wf
 
 from ..plot import COLOURS
 from .contract import (
+    EXACT,
     Asked,
     Axes,
     Check,
     Data,
     Drawing,
-    add_methods,
+    add_runs,
     axis,
     dataset,
     difference,
@@ -57,16 +58,12 @@ def make(asked: Asked) -> Data:
     facts = {"Gamma": 1.0, "pump": PUMP, "N": N, "initial": "all up"}
     data = dataset(axis("time", times, "time Gamma t", "Γt"), **facts)
     atoms, model = laser(N, PUMP)
-    e_ops = {"squeezing": wf.Squeezing(atoms), "subradiance": wf.Subradiance(atoms)}
-    e_ops |= light_and_inversion(atoms)
+    ops = {"squeezing": wf.Squeezing(atoms), "subradiance": wf.Subradiance(atoms)}
+    ops |= light_and_inversion(atoms)
+    quantities = {name: (LABELS[name], op) for name, op in ops.items()}
     asked.say(f"N = {N}: {how['ntraj']} trajectories, exact populations")
-    results = {
-        "twa": wf.solve(model, times, e_ops=e_ops, progress=False, **how),
-        "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
-    }
-    for quantity, label in LABELS.items():
-        required = {"twa": REQUIRED} if quantity == "squeezing" else {}
-        add_methods(data, quantity, "time", results, quantity, label, required, N=N)
+    methods, required = {"twa": how, "exact": EXACT}, {"squeezing_twa": REQUIRED}
+    add_runs(data, "time", times, model, quantities, methods, required, N=N)
     return data
 
 
@@ -106,8 +103,7 @@ def draw(data: Data) -> Drawing:
     axes[0, 0].legend(loc="upper left")
     figure.suptitle(
         rf"$N = {N}$ emitters, all up, weak local pumping $\gamma = 0.4\,\Gamma$;  "
-        f"TWA with {trajectories(data)}, bands: one standard error",
-        fontsize=13,
+        f"TWA with {trajectories(data)}, bands: one standard error"
     )
     return figure
 

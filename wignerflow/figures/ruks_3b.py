@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-import wignerflow as wf
-
 from ..plot import COLOURS
-from .contract import Asked, Data, Drawing, add_methods, axis, dataset
+from .contract import EXACT, Asked, Data, Drawing, add_runs, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, chain_model, emissions
 
@@ -51,20 +49,16 @@ def make(asked: Asked) -> Data:
     )
     for k, (text, phi) in enumerate(PHASES.items()):
         chain, model = chain_model(2, N, phi, PUMP)
-        e_ops: dict[str, Any] = {
+        ops: dict[str, Any] = {
             "forward": emissions(chain, phi)[0],
             "site": chain[0].Jp * chain[0].Jm / N**2,
             "inversion": chain[0].Jz / N,
         }
         asked.say(f"φ = {text}: {how['ntraj']} trajectories, exact block density matrix")
-        results = {
-            "twa": wf.solve(model, times, e_ops=e_ops, progress=False, **how),
-            "exact": wf.solve(model, times, e_ops=e_ops, method="exact", progress=False),
-        }
-        for quantity, label in QUANTITIES.items():
-            required = {"twa": REQUIRED} if quantity == "forward" and N == 20 else {}
-            stem, words = f"{quantity}_phi{k}", f"{label}, φ = {text}"
-            add_methods(data, stem, "time", results, quantity, words, required, phi=phi)
+        quantities = {f"{q}_phi{k}": (f"{QUANTITIES[q]}, φ = {text}", ops[q]) for q in ops}
+        methods = {"twa": how, "exact": EXACT}
+        required = {f"forward_phi{k}_twa": REQUIRED if N == 20 else None}
+        add_runs(data, "time", times, model, quantities, methods, required, phi=phi)
     return data
 
 
@@ -87,7 +81,6 @@ def draw(data: Data) -> Drawing:
     lower.set(xlabel=r"time  $\Gamma t$", ylabel=r"TWA $-$ exact  ($10^{-3}$)")
     figure.suptitle(
         rf"Two ensembles of ${data.attrs['N']}$ on a waveguide, pump $\gamma = 10\,\Gamma$;  "
-        f"TWA with {trajectories(data)}",
-        fontsize=12,
+        f"TWA with {trajectories(data)}"
     )
     return figure

@@ -16,7 +16,7 @@ import numpy as np
 
 import wignerflow as wf
 
-from .contract import Asked, Data, Drawing, add_curve, add_sampled_exact, axis, dataset
+from .contract import Asked, Data, Drawing, add_curve, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, shades
 from .ruks import PAPER, chain_model
 
@@ -63,10 +63,9 @@ def make(asked: Asked) -> Data:
         if total > SAMPLED_ABOVE:
             options |= asked.sampling(runs[M]) | {"method": "jumps"}
         found = wf.solve(model, scaled / total, **options)
-        add = add_sampled_exact if found.ntraj else add_curve
         label = f"site emission / N², M = {M}"
         name = f"site_M{M}_exact"
-        add(data, name, "scaled_time", found, "site", label=f"{label}, exact", M=M)
+        add_curve(data, name, "scaled_time", found, "site", label=f"{label}, exact", M=M)
         add_curve(
             data, f"site_M{M}_twa", "scaled_time", twa, "site", label=f"{label}, twa",
             reference=name, M=M,
@@ -91,7 +90,6 @@ def draw(data: Data) -> Drawing:
     lower.set_ylabel(r"TWA $-$ exact  ($10^{-3}$)")
     figure.suptitle(
         rf"$M$ ensembles of ${N}$ at $\varphi = 0$, pump $\gamma = N_{{\rm tot}}\Gamma/4$;  "
-        "bands: one standard error of both",
-        fontsize=12,
+        "bands: one standard error of both"
     )
     return figure

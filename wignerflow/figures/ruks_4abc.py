@@ -21,7 +21,7 @@ import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
 from .contract import Asked, Axes, Check, Data, Drawing, add_curve, axis, dataset
-from .drawing import trajectories
+from .drawing import band, trajectories
 from .ruks import PAPER, chain_model, emissions
 
 TITLE = "Chain of 100 ensembles: total and site emission and structure factor over log time"
@@ -137,9 +137,7 @@ def draw(data: Data) -> Drawing:
     t = data["time"].values[1:]
     top, middle, bottom = axes[:, 0]
     for name, colour, style in (("forward", COLOURS[0], "-"), ("backward", COLOURS[1], "--")):
-        y, e = (1e3 * data[f"{name}{end}"].values[1:] for end in ("", "_sem"))
-        top.plot(t, y, style, color=colour, label=name)  # equal by symmetry
-        top.fill_between(t, y - e, y + e, color=colour, alpha=0.25, linewidth=0)
+        band(top, data, name, colour, 1e3, first=1, linestyle=style, label=name)
     top.set_ylabel(r"$\langle L^\dagger L\rangle/N_{\rm tot}^2$  ($10^{-3}$)")
     top.set_ylim(0, None)
     top.legend(loc="lower right")
@@ -155,8 +153,7 @@ def draw(data: Data) -> Drawing:
     bottom.set_xlim(t[0], t[-1])
     figure.suptitle(
         rf"Chain of $M = {M}$ ensembles of $N = {N}$, pump $\gamma = 250\,\Gamma$, "
-        rf"$\varphi = \pi/10$;  {trajectories(data)}",
-        fontsize=12,
+        rf"$\varphi = \pi/10$;  {trajectories(data)}"
     )
     return figure
 

@@ -190,7 +190,6 @@ def draw(data: Data) -> Drawing:
     ax.legend(loc="center right", frameon=True, framealpha=1, edgecolor="none")
     figure.suptitle(
         rf"Pumped chains under a forward drive: $M\varphi = 10\pi$, "
-        rf"$\Gamma N_{{\rm tot}}/\gamma = 100$;  {in_title(data.attrs['ntraj'])} trajectories",
-        fontsize=12,
+        rf"$\Gamma N_{{\rm tot}}/\gamma = 100$;  {in_title(data.attrs['ntraj'])} trajectories"
     )
     return figure

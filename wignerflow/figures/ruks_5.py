@@ -11,14 +11,12 @@ Exact curves are block density matrices; at N = 10^4 there is none.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Axes, Data, Drawing, add_methods, axis, dataset, in_title
+from .contract import EXACT, Asked, Axes, Data, Drawing, add_runs, axis, dataset, in_title
 from .drawing import ZERO, band, deviation, exact, trajectories
 from .ruks import PAPER
 
@@ -63,20 +61,18 @@ def make(asked: Asked) -> Data:
     )
     for channel, text in CHANNELS.items():
         for N in NUMBERS:
-            exact = N <= (10 if asked.quick else EXACT_UP_TO)
-            how = asked.sampling(asked.many(100_000, 20_000), STEP / N)
-            known = ", exact blocks" if exact else ""
-            asked.say(f"{text}, N = {N}: {how['ntraj']} trajectories{known}")
+            methods = {"twa": asked.sampling(asked.many(100_000, 20_000), STEP / N)}
+            known = ""
+            if N <= (10 if asked.quick else EXACT_UP_TO):
+                methods["exact"], known = EXACT, ", exact blocks"
+            asked.say(f"{text}, N = {N}: {methods['twa']['ntraj']} trajectories{known}")
             for start in STARTS:
                 atoms, model = time_crystal(N, channel, start)
-                options: dict[str, Any] = {"e_ops": {"inversion": atoms.Jz / N}, "progress": False}
-                results = {"twa": wf.solve(model, scaled / N, **how, **options)}
-                if exact:
-                    results["exact"] = wf.solve(model, scaled / N, method="exact", **options)
-                add_methods(
-                    data, stem_of(channel, start, N), "scaled_time", results, "inversion",
-                    f"⟨Jz⟩/N, {text}, {start}, N = {N}", {"twa": REQUIRED.get(N)},
-                    N=N, channel=channel, start=start,
+                stem = stem_of(channel, start, N)
+                quantities = {stem: (f"⟨Jz⟩/N, {text}, {start}, N = {N}", atoms.Jz / N)}
+                add_runs(
+                    data, "scaled_time", scaled / N, model, quantities, methods,
+                    {f"{stem}_twa": REQUIRED.get(N)}, N=N, channel=channel, start=start,
                 )  # fmt: skip
     return data
 
@@ -105,8 +101,7 @@ def draw(data: Data) -> Drawing:
     ax.legend(loc="upper right", ncols=2)
     figure.suptitle(
         r"Boundary time crystal: $\Omega = N\Gamma$, local rate $\gamma = 0.2\,N\Gamma$;  "
-        f"TWA with {trajectories(data)}, bands: one standard error",
-        fontsize=13,
+        f"TWA with {trajectories(data)}, bands: one standard error"
     )
     return figure
 

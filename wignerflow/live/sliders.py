@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from .. import _check
@@ -85,21 +86,14 @@ class Slider:
         return np.unique(self.at(-np.cos(np.pi * np.arange(count) / (count - 1))))
 
 
-def barycentric(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights w_j = 1 / prod_k (u_j - u_k) of interpolation through nodes, up to a factor."""
-    gaps = u[:, None] - u[None, :]
-    np.fill_diagonal(gaps, 1.0)
-    w = 1 / np.prod(2 * gaps, axis=1)
-    return np.asarray(w / np.abs(w).max())
-
-
-def shares(u: NDArray[np.float64], w: NDArray[np.float64], x: float) -> NDArray[np.float64]:
-    """What the values at nodes ``u`` count for at x."""
-    hit = np.nonzero(np.abs(u - x) < 1e-13)[0]
-    if hit.size:
-        return np.eye(u.size)[hit[0]]
-    terms = w / (x - u)
-    return np.asarray(terms / terms.sum())
+def between(
+    slider: Slider, nodes: NDArray[np.float64], values: NDArray[np.float64], x: float
+) -> NDArray[np.float64]:
+    """The polynomial through values at nodes of a slider, along the first axis, at x."""
+    through = scipy.interpolate.BarycentricInterpolator(
+        slider.position(nodes), values, random_state=0
+    )
+    return np.asarray(through(slider.position(x)))
 
 
 @dataclass
@@ -118,9 +112,7 @@ class Interpolant:
         """The array at a point."""
         out = self.values
         for s, nodes in zip(self.sliders, self.nodes, strict=True):
-            u = s.position(nodes)
-            share = shares(u, barycentric(u), float(s.position(point[s.name])))
-            out = np.tensordot(share, out, axes=1)
+            out = between(s, nodes, out, point[s.name])
         return out
 
 
@@ -188,13 +180,11 @@ def _nodes(s: Slider, home: Point, call: _Cached, tolerance: float) -> NDArray[n
         u = s.position(nodes)
         values = np.array([call(home | {s.name: float(x)}) for x in nodes])
         scale = np.abs(values).max(axis=0) + 1e-300
-        between = np.unique(s.at((u[1:] + u[:-1]) / 2))
-        picked = between[:: max(1, between.size // 4)]
-        weights, off = barycentric(u), 0.0
-        for x in picked:
-            guess = shares(u, weights, float(s.position(x))) @ values
-            deviation = np.abs(guess - call(home | {s.name: float(x)})) / scale
-            off = max(off, float(deviation.max(initial=0.0)))
+        middle = np.unique(s.at((u[1:] + u[:-1]) / 2))
+        off = 0.0
+        for x in middle[:: max(1, middle.size // 4)]:
+            gap = np.abs(between(s, nodes, values, x) - call(home | {s.name: float(x)})) / scale
+            off = max(off, float(gap.max(initial=0.0)))
         if off <= tolerance:
             return nodes
     raise Rough(

@@ -12,12 +12,14 @@ emitter it has at most one entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import permutations
 from math import comb, factorial, sqrt
+from typing import TypeVar
 
 import numpy as np
+from numpy.polynomial import polynomial as poly
 from numpy.typing import NDArray
 
 from ..model import words
@@ -27,6 +29,7 @@ ALGEBRAS = {"spin": words.PAULI, "collective": words.ANGULAR, "mode": words.BOSO
 Words = tuple[tuple[str, complex], ...]
 Mono = tuple[int, ...]
 Symbol = tuple[tuple[Mono, complex], ...]
+Key = TypeVar("Key")
 
 LETTERS = {"spin": "xyz", "collective": "xyz", "mode": "qp"}
 IDENTITY: Words = (("", 1.0 + 0j),)
@@ -50,19 +53,20 @@ def multiply(kind: str, left: str, right: str) -> Mapping[str, complex]:
     return algebra.multiply(left, right)
 
 
-def _clean(combination: dict[str, complex]) -> Words:
-    return tuple(sorted((w, c) for w, c in combination.items() if abs(c) > ZERO))
+def _summed(terms: Iterable[tuple[Key, complex]]) -> Iterator[tuple[Key, complex]]:
+    """Coefficients of equal keys added, without those that are zero."""
+    out: dict[Key, complex] = {}
+    for key, c in terms:
+        out[key] = out.get(key, 0) + c
+    return ((key, c) for key, c in out.items() if abs(c) > ZERO)
 
 
 @lru_cache(maxsize=100_000)
 def product(kind: str, left: Words, right: Words) -> Words:
     """Product of two combinations of words."""
-    out: dict[str, complex] = {}
-    for v, c in left:
-        for w, d in right:
-            for word, e in multiply(kind, v, w).items():
-                out[word] = out.get(word, 0) + c * d * e
-    return _clean(out)
+    every = itertools.product(left, right)
+    terms = ((x, c * d * e) for (v, c), (w, d) in every for x, e in multiply(kind, v, w).items())
+    return tuple(sorted(_summed(terms)))
 
 
 @lru_cache(maxsize=1000)
@@ -79,15 +83,14 @@ def basic(kind: str, k: int) -> Words:
 @lru_cache(maxsize=10_000)
 def symmetric(kind: str, mono: Mono) -> Words:
     """The symmetrised product of basic operators as words in normal form."""
-    out: dict[str, complex] = {}
-    orders = list(permutations(mono))
+    terms: list[tuple[str, complex]] = []
+    orders = list(itertools.permutations(mono))
     for order in orders:
         factor = IDENTITY
         for k in order:
             factor = product(kind, factor, basic(kind, k))
-        for w, c in factor:
-            out[w] = out.get(w, 0) + c / len(orders)
-    return _clean(out)
+        terms += [(w, c / len(orders)) for w, c in factor]
+    return tuple(sorted(_summed(terms)))
 
 
 @lru_cache(maxsize=100_000)
@@ -101,41 +104,29 @@ def symbol(kind: str, word: str) -> Symbol:
         return (((LETTERS[kind].index(word),) if word else (), 1.0 + 0j),)
     # the symmetrised product is the word itself and shorter ones
     mono = tuple(LETTERS[kind].index(x) for x in word)
-    out: dict[Mono, complex] = {mono: 1.0 + 0j}
-    for w, c in symmetric(kind, mono):
-        if w != word:
-            for m, d in symbol(kind, w):
-                out[m] = out.get(m, 0) - c * d
-    return tuple((m, c) for m, c in out.items() if abs(c) > ZERO)
+    shorter = ((w, c) for w, c in symmetric(kind, mono) if w != word)
+    rest = ((m, -c * d) for w, c in shorter for m, d in symbol(kind, w))
+    return tuple(_summed([(mono, 1.0 + 0j), *rest]))
 
 
 def _weyl(m: int, n: int) -> Symbol:
     """a^+m a^n = sum_k (-1/2)^k k! C(m,k) C(n,k) {a^+(m-k) a^(n-k)}, with a = (q + ip)/sqrt 2."""
-    out: dict[Mono, complex] = {}
+    terms: list[tuple[Mono, complex]] = []
     for k in range(min(m, n) + 1):
         c = (-0.5) ** k * factorial(k) * comb(m, k) * comb(n, k)
-        pieces: dict[Mono, complex] = {(): c * 2 ** (k - (m + n) / 2)}
-        for unit in [-1j] * (m - k) + [1j] * (n - k):
-            longer: dict[Mono, complex] = {}
-            for mono, d in pieces.items():
-                for letter, e in ((0, 1.0), (1, unit)):
-                    key = tuple(sorted((*mono, letter)))
-                    longer[key] = longer.get(key, 0) + d * e
-            pieces = longer
-        for mono, d in pieces.items():
-            out[mono] = out.get(mono, 0) + d
-    return tuple((mono, c) for mono, c in out.items() if abs(c) > ZERO)
+        # of ups and downs in any order, as many p each has
+        both = poly.polymul(poly.polypow([1, -1j], m - k), poly.polypow([1, 1j], n - k))
+        for p, d in enumerate(both):
+            letters = (0,) * (m + n - 2 * k - p) + (1,) * p
+            terms.append((letters, complex(c * 2 ** (k - (m + n) / 2) * d)))
+    return tuple(_summed(terms))
 
 
 @lru_cache(maxsize=100_000)
 def sandwich(kind: str, left: str, middle: Words, right: str) -> Symbol:
     """The symbol of ``left`` times ``middle`` times ``right``."""
     ordered = product(kind, product(kind, ((left, 1.0 + 0j),), middle), ((right, 1.0 + 0j),))
-    out: dict[Mono, complex] = {}
-    for word, c in ordered:
-        for mono, d in symbol(kind, word):
-            out[mono] = out.get(mono, 0) + c * d
-    return tuple((mono, c) for mono, c in out.items() if abs(c) > ZERO)
+    return tuple(_summed((m, c * d) for word, c in ordered for m, d in symbol(kind, word)))
 
 
 @lru_cache
@@ -162,15 +153,14 @@ def emitters(kind: str, word: str) -> tuple[tuple[complex, tuple[str, ...]], ...
     letter or identity per emitter).
     """
     unit = 0.5 if kind == "spin" else 1.0
-    out: dict[tuple[str, ...], complex] = {(): 1.0 + 0j}
+    out: list[tuple[tuple[str, ...], complex]] = [((), 1.0 + 0j)]
     for letter in word:
-        longer: dict[tuple[str, ...], complex] = {}
-        for parts, c in out.items():
-            new = tuple(sorted((*parts, letter)))
-            longer[new] = longer.get(new, 0) + c * unit
+        longer: list[tuple[tuple[str, ...], complex]] = []
+        for parts, c in out:
+            longer.append((tuple(sorted((*parts, letter))), c * unit))
             for k, part in enumerate(parts):
                 for w, d in multiply(kind, part, letter).items():
                     new = tuple(sorted((*parts[:k], w, *parts[k + 1 :])))
-                    longer[new] = longer.get(new, 0) + c * d * unit
-        out = longer
-    return tuple((c, parts) for parts, c in out.items() if abs(c) > ZERO)
+                    longer.append((new, c * d * unit))
+        out = list(_summed(longer))
+    return tuple((c, parts) for parts, c in out)

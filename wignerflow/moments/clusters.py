@@ -14,7 +14,8 @@ are entries of the arrays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +53,18 @@ class Clusters:
 
     def keep(self, mask: NDArray[np.bool_]) -> Clusters:
         """The entries where ``mask`` holds."""
-        return Clusters(
-            self.kinds, self.words, self.index[:, mask], self.coef[mask], self.label[mask]
+        return replace(
+            self, index=self.index[:, mask], coef=self.coef[mask], label=self.label[mask]
         )
 
-    def scaled(self, factor: complex | NDArray[np.complex128]) -> Clusters:
+    def slots(self, some: list[int]) -> Clusters:
+        """Some of the slots, in another order."""
+        kinds, words = tuple(self.kinds[t] for t in some), tuple(self.words[t] for t in some)
+        return replace(self, kinds=kinds, words=words, index=self.index[some])
+
+    def scaled(self, factor: complex | NDArray[Any]) -> Clusters:
         """Coefficients times ``factor``."""
-        return Clusters(self.kinds, self.words, self.index, self.coef * factor, self.label)
+        return replace(self, coef=self.coef * factor)
 
 
 def remaining(index: Index, number: Index, fixed: Iterable[int] = ()) -> NDArray[np.float64]:
@@ -81,18 +87,11 @@ def _tidy(c: Clusters, number: Index, reduce: bool = True) -> Clusters | None:
     for s in reversed(range(len(c.words))):
         if reduce and c.words[s] == ("", ""):
             rest = [t for t in range(len(c.words)) if t != s]
-            used = np.zeros(c.coef.size)
-            for t in rest:
-                used += c.index[t] == c.index[s]
-            ways = np.maximum(number[c.index[s]] - used, 0)
-            kinds, kept = tuple(c.kinds[t] for t in rest), tuple(c.words[t] for t in rest)
-            c = Clusters(kinds, kept, c.index[rest], c.coef * ways, c.label)
-    order = sorted(range(len(c.kinds)), key=lambda t: c.kinds[t])
+            c = c.slots(rest).scaled(remaining(c.index, number, rest))
     possible = (c.coef != 0) & (remaining(c.index, number) > 0)
     if not possible.any():
         return None
-    kinds, kept = tuple(c.kinds[t] for t in order), tuple(c.words[t] for t in order)
-    return Clusters(kinds, kept, c.index[order], c.coef, c.label).keep(possible)
+    return c.slots(sorted(range(len(c.kinds)), key=lambda t: c.kinds[t])).keep(possible)
 
 
 def multiply(
@@ -224,14 +223,14 @@ def _couple(f: CoupleNode, v: Variables) -> list[Clusters]:
     out: list[Clusters] = []
     for A in _member_word(f.left, every, one, v):
         for B in _member_word(f.right, every, one, v):
-            a, b = _places(A.label, size)[rows], _places(B.label, size)[columns]
+            a, b = places(A.label, size)[rows], places(B.label, size)[columns]
             both = (a >= 0) & (b >= 0)
             values = matrix[rows[both], columns[both]]
             out += multiply(A, B, v.number, (a[both], b[both]), values)
     return out
 
 
-def _places(label: Index, size: int) -> Index:
+def places(label: Index, size: int) -> Index:
     """The entry of every member, -1 for one without."""
     out = np.full(size, -1, np.int64)
     out[label] = np.arange(label.size)
@@ -289,7 +288,7 @@ def _number(c: complex) -> Clusters:
 
 def turned(c: Clusters) -> Clusters:
     """The operator on the other side: X -> X word."""
-    return Clusters(c.kinds, tuple((r, l) for l, r in c.words), c.index, c.coef, c.label)
+    return replace(c, words=tuple((r, l) for l, r in c.words))
 
 
 def merged(pieces: Iterable[Clusters]) -> list[Clusters]:

@@ -9,8 +9,9 @@ make a :class:`Family`, whose maps are then applied to basic operators.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from .clusters import (
     merged,
     multiply,
     operator,
+    places,
     turned,
 )
 from .variables import Variables
@@ -92,74 +94,60 @@ def _dissipator(jump: Jump | LocalJump, v: Variables) -> Iterator[tuple[Times, C
     rate: Any = jump.rate
     times: Times = (rate,) if isinstance(rate, Coef) else ()
     scale = 1.0 if isinstance(rate, Coef) else rate
-    if isinstance(jump, LocalJump):
-        one, two = (local_operator(op, v) for op in (jump.op.dag(), jump.op))
-        for c in _maps(one, two, scale, v, _Same(jump.op.sub.size), distinct=False):
-            yield times, c
-    elif isinstance(jump.op, Op):
+    if isinstance(jump.op, Op):
         left, right = operator(jump.op.dag(), v), operator(jump.op, v)
         for t1, one in left.items():
             for t2, two in right.items():
                 key = tuple(sorted((*times, *t1, *t2), key=lambda f: f.order))
-                for c in _maps(one, two, scale, v, None):
+                for c in _maps(one, two, scale, v):
                     yield key, c
+        return
+    if isinstance(jump, LocalJump):
+        one, two = (local_operator(op, v) for op in (jump.op.dag(), jump.op))
+        pairing = partial(_same, np.broadcast_to(scale, (jump.op.sub.size,)))
     else:
         one, two = (array_operator(op, v) for op in (jump.op.dag(), jump.op))
-        if jump.matrix is None:
-            pairing: Any = _Same(jump.op.size)
-        else:
-            pairing, scale = _Matrix(jump.matrix), 1.0
-        for c in _maps(one, two, scale, v, pairing):
-            yield times, c
+        pairing = partial(_same, np.broadcast_to(scale, (jump.op.size,)))
+        if jump.matrix is not None:
+            pairing = partial(_correlated, jump.matrix)
+    for c in _maps(one, two, 1.0, v, pairing, distinct=not isinstance(jump, LocalJump)):
+        yield times, c
 
 
-class _Same:
+def _same(rates: NDArray[Any], A: Clusters, B: Clusters) -> Any:
     """Independent jumps: a member meets itself, with its own rate."""
-
-    def __init__(self, size: int):
-        self.size = size
-
-    def __call__(self, A: Clusters, B: Clusters, scale: Any) -> Any:
-        place = np.full(self.size, -1, np.int64)
-        place[B.label] = np.arange(B.label.size)
-        b = place[A.label]
-        a = np.flatnonzero(b >= 0)
-        rates = np.broadcast_to(np.asarray(scale, complex), (self.size,))
-        return (a, b[a]), rates[A.label[a]]
+    b = places(B.label, rates.size)[A.label]
+    a = np.flatnonzero(b >= 0)
+    return (a, b[a]), rates[A.label[a]]
 
 
-class _Matrix:
+def _correlated(matrix: NDArray[Any], A: Clusters, B: Clusters) -> Any:
     """Correlated jumps: entry (i, j) multiplies L_i^+ ... L_j."""
-
-    def __init__(self, matrix: NDArray[np.complex128]):
-        self.matrix = matrix
-
-    def __call__(self, A: Clusters, B: Clusters, scale: Any) -> Any:
-        block = self.matrix[np.ix_(A.label, B.label)]
-        a, b = np.nonzero(block)
-        return (a, b), block[a, b]
+    block = matrix[np.ix_(A.label, B.label)]
+    a, b = np.nonzero(block)
+    return (a, b), block[a, b]
 
 
 def _maps(
     one: list[Clusters],
     two: list[Clusters],
-    scale: Any,
+    scale: float,
     v: Variables,
-    pairing: Any,
+    pairing: Callable[[Clusters, Clusters], Any] = lambda A, B: (None, None),
     distinct: bool = True,
 ) -> Iterator[Clusters]:
     """r (L^+ X L - {L^+ L, X}/2) for L^+ = ``one`` and L = ``two``.
 
+    ``pairing``: which entries of both meet, and their rates; all with all where it says nothing.
     ``distinct`` False leaves out pairs of different emitters, which a local jump does not connect.
     """
     for A in one:
         for B in two:
-            pairs, weights = (None, None) if pairing is None else pairing(A, B, scale)
-            factor = scale if pairing is None else 1.0
+            pairs, weights = pairing(A, B)
             if weights is not None and not weights.size:
                 continue
             for c in multiply(A, turned(B), v.number, pairs, weights, distinct, False):
-                yield c.scaled(factor)
+                yield c.scaled(scale)
             for c in multiply(A, B, v.number, pairs, weights, distinct, False):
-                yield c.scaled(-0.5 * factor)
-                yield turned(c.scaled(-0.5 * factor))
+                yield c.scaled(-0.5 * scale)
+                yield turned(c.scaled(-0.5 * scale))
