@@ -15,10 +15,11 @@ from ..exact import periodic
 from ..exact.engine import Exact
 from ..model.coefficients import Coef
 from ..model.model import Model
-from ..observables import Plan, assemble_exact
+from ..observables import assemble_exact
 from ..result import Values
 from ..solving import gather, members
-from .relaxation import Base, Runner
+from ..solving.problem import Problem
+from .relaxation import Runner
 from .steady_value import SteadyState, certain
 
 PERIODS = 8  # of the first run, at least
@@ -95,9 +96,9 @@ def alone(given: Mapping[str, Any], function: Callable[..., Any]) -> None:
             _check.fail(name, must, value)
 
 
-def eigenvector(engine: Exact, model: Model, base: Base, plan: Plan, phases: Phases) -> SteadyState:
+def eigenvector(engine: Exact, problem: Problem, phases: Phases) -> SteadyState:
     """Over one period of a drive, by the exact method."""
-    expect, stats = exact_values(engine, model, base, plan, phases)
+    expect, stats = exact_values(engine, problem, phases)
     stats["known"] = (
         f"Eigenvector of one period, which brings it back to {stats['residual']:.0e}; the next "
         f"eigenvalue has size {stats['second']:.3g}."
@@ -106,18 +107,18 @@ def eigenvector(engine: Exact, model: Model, base: Base, plan: Plan, phases: Pha
 
 
 def exact_values(
-    engine: Exact, model: Model, base: Base, plan: Plan, phases: Phases
+    engine: Exact, problem: Problem, phases: Phases
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Values over one period, and facts."""
     solution = periodic.solve(
-        model,
-        members(base),
+        problem.model,
+        members(problem.base),
         phases.period,
         np.minimum(phases.times, phases.period),
         rtol=engine.rtol,
         memory=engine.memory,
     )
-    expect, _, _ = assemble_exact(plan, gather(base, solution.expect))
+    expect, _, _ = assemble_exact(problem.plan, gather(problem.base, solution.expect))
     return dict(expect), dict(solution.stats)
 
 

@@ -19,7 +19,6 @@ passes for steady. A deterministic method (mean field) has settled when both mea
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -37,7 +36,7 @@ from ..model.model import Model
 from ..model.pulses import refuse_pulses
 from ..moments.integrate import NotSettled
 from ..moments.method import Cumulant
-from ..observables import Observables, Plan, assemble, assemble_exact, batched, flatten
+from ..observables import Observables, assemble, assemble_exact, batched
 from ..result import Values
 from ..run.automatic import choose_method
 from ..run.gpus import choose_device
@@ -53,11 +52,12 @@ from ..solving import (
 )
 from ..solving.columns import Symmetrized
 from ..solving.options import truncation_of
+from ..solving.problem import Problem
 from .controls import Controlled, Late, control
 from .periodic_state import PeriodicRunner, Phases, alone, eigenvector
-from .relaxation import Base, Runner, Test, elsewhere, opposite, relaxation, request_of
+from .relaxation import Runner, Test, elsewhere, opposite, relaxation, request_of
 from .steady_value import SteadyState as SteadyState
-from .steady_value import assembled, certain
+from .steady_value import asked, assembled, certain
 
 DOUBLINGS = 16
 AGREE = 1e-4  # of the largest mean: cumulants from two initial states
@@ -142,10 +142,10 @@ def steady_state(
     stated = truncation_of(truncation)
     if period is None and tlist is not None:
         _check.fail("tlist", "be None without `period`", tlist)
-    names, base, plan = flatten(e_ops, model.subsystems, model)
+    problem = asked(model, e_ops, period or 1.0)
     why = None
     if method == "auto":
-        engine, why = choose_method(model, np.array([0.0, period or 1.0]), base)
+        engine, why = choose_method(model, problem.times, problem.base)
     else:
         engine = resolve_method(method)
     request = request_of(ntraj, seed, dt, precision, threads)
@@ -178,12 +178,13 @@ def steady_state(
     told = progress and not runs_trajectories(engine)
     with watching("steady_state", told=told, shown=progress, timeout=ends):
         if isinstance(engine, Exact) and phases is not None:
-            out = eigenvector(engine, model, base, plan, phases)
+            out = eigenvector(engine, problem, phases)
         elif isinstance(engine, Exact):
-            out = _null_vector(engine, model, base, plan, unique)
+            out = _null_vector(engine, problem, unique)
         elif isinstance(engine, Cumulant):
-            out = _moments(engine, model, base, plan, unique, deadline)
+            out = _moments(engine, problem, unique, deadline)
         elif hasattr(engine, "lower") or isinstance(engine, QuantumJumps):
+            base, plan = problem.base, problem.plan
             average = symmetrize and phases is None
             same = Symmetrized.of(model, base, plan, engine, 1) if average else Symmetrized(base)
             given = (same, plan, request, device)
@@ -217,9 +218,7 @@ def steady_state(
             steady_state, seed=1, unique=False, controls=controls, precision=precision,
             truncation=False,
         )  # fmt: skip
-        values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
-        named = dict(zip(names, values, strict=True))
-        state_steady(out, engine, model, named, base, plan, stated == "full", again, phases)
+        state_steady(out, engine, problem, stated == "full", again, phases)
     return out
 
 
@@ -235,32 +234,28 @@ def time_to_rest(model: Model, ops: dict[str, Any], engine: Any, seed: int) -> f
 # ---------------------------------------------------------------- null vector
 
 
-def _null_vector(engine: Exact, model: Model, base: Base, plan: Plan, unique: bool) -> SteadyState:
-    solution = engine.steady_state(model, members(base), unique=unique)
+def _null_vector(engine: Exact, problem: Problem, unique: bool) -> SteadyState:
+    solution = engine.steady_state(problem.model, members(problem.base), unique=unique)
     stats = dict(solution.stats)
     same = (
         "the same from a random start" if stats["unique"] else "one of several: the long-time mean"
     )
     stats["known"] = f"Null vector of the Lindbladian, residual {stats['residual']:.0e}; {same}."
-    return certain(assembled(base, plan, solution.expect), engine.name, stats)
+    return certain(assembled(problem, solution.expect), engine.name, stats)
 
 
 # ---------------------------------------------------------------- moments
 
 
 def _moments(
-    engine: Cumulant,
-    model: Model,
-    base: Base,
-    plan: Plan,
-    unique: bool,
-    deadline: float | None,
+    engine: Cumulant, problem: Problem, unique: bool, deadline: float | None
 ) -> SteadyState:
     """Second-order cumulants, integrated until they stand still."""
 
     def expired() -> bool:
         return deadline is not None and time.perf_counter() > deadline
 
+    model, base = problem.model, problem.base
     starts = [model, opposite(model)] if unique else [model]
     found = []
     for start in starts:
@@ -283,7 +278,7 @@ def _moments(
         "the largest over the second half"
         + (", and are the same from the opposite initial state." if unique else ".")
     )
-    return certain(assembled(base, plan, found[0].expect), engine.name, stats)
+    return certain(assembled(problem, found[0].expect), engine.name, stats)
 
 
 # ---------------------------------------------------------------- trajectories

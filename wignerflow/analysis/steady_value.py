@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..html import table
-from ..observables import Plan, assemble_exact
+from ..model.model import Model
+from ..observables import Observables, assemble_exact, flatten
 from ..result import ByName, Values, format_value, stated
 from ..solving import gather
+from ..solving.problem import Problem
 
 if TYPE_CHECKING:
     import xarray
@@ -100,10 +102,18 @@ class SteadyState(ByName):
         return rows
 
 
-def assembled(base: Any, plan: Plan, expect: Mapping[str, Any]) -> dict[str, Any]:
+def asked(model: Model, e_ops: Observables, end: float = 1.0) -> Problem:
+    """Of a steady state, where times mean nothing, or of one that repeats after ``end``."""
+    names, base, plan = flatten(e_ops, model.subsystems, model)
+    values = e_ops.values() if isinstance(e_ops, Mapping) else e_ops
+    named = dict(zip(names, values, strict=True))
+    return Problem(model, np.array([0.0, end]), named, base, plan)
+
+
+def assembled(problem: Problem, expect: Mapping[str, Any]) -> dict[str, Any]:
     """Observables from means of operators that have no sampling errors."""
-    values = {k: np.asarray(v)[None] for k, v in gather(base, expect).items()}
-    return {n: v[0] for n, v in assemble_exact(plan, values)[0].items()}
+    values = {k: np.asarray(v)[None] for k, v in gather(problem.base, expect).items()}
+    return {n: v[0] for n, v in assemble_exact(problem.plan, values)[0].items()}
 
 
 def certain(expect: Mapping[str, Any], method: str, stats: dict[str, Any]) -> SteadyState:

@@ -8,7 +8,7 @@ of other orders.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -23,13 +23,13 @@ from ..model.model import Model
 from ..moments.higher import size
 from ..moments.method import Cumulant
 from ..moments.variables import Variables
-from ..observables import Plan, flatten
 from ..result import AccuracyWarning, Values
 from ..result.accuracy import UNSEEN, apart, distance, inaccurate, widened
 from ..run.automatic import density_elements
 from ..run.statistics import BATCHES
 from ..solving import members
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
+from ..solving.problem import Problem
 from ..solving.provenance import read_call
 from ..solving.sizes import (
     PER_ELEMENT,
@@ -47,8 +47,7 @@ from ..solving.truncation import CERTAIN, FULL, SAMPLED, SHARE, fall, spelt
 from .correlation_result import Asked, Correlation, exact_value
 from .correlation_runs import by_runs
 from .periodic_state import Phases, exact_values
-from .relaxation import Base
-from .steady_value import assembled
+from .steady_value import asked, assembled
 
 SLOWER = 5.0  # times as long as one step through its density matrix takes the null vector of one
 FEWER = 8  # times fewer trajectories at smaller sizes
@@ -98,32 +97,25 @@ def _unknown(found: Any) -> Means:
 
 
 def steady_truncation(
-    found: Any,
-    method: Method,
-    model: Model,
-    named: Mapping[str, Any],
-    base: Base,
-    plan: Plan,
-    until: float,
-    again: Callable[..., Any],
+    found: Any, method: Method, problem: Problem, until: float, again: Callable[..., Any]
 ) -> tuple[Means, str]:
     """The truncation error by name, and what it rests on.
 
     Args:
         found: the steady state.
-        method, model, named, base, plan: how it was found, and of what.
+        method, problem: how it was found, and of what.
         until: when to stop (``time.process_time``).
         again: finds the steady state of another model with the same options.
     """
     if method.order is None:
         return {n: np.zeros(np.shape(v)) for n, v in found.expect.items()}, "none: it is exact"
-    exact = _null_vector(model, base, plan, until)
+    exact = _null_vector(problem, until)
     if exact is not None:
         return apart(found, exact), "the exact steady state"
-    smaller = _smaller(method, model, named, found.ntraj, until, again)
+    smaller = _smaller(method, problem, found.ntraj, until, again)
     if smaller:
         return _continued(found, method, smaller)
-    by_orders = _from_orders(found, method, model, base, plan, until)
+    by_orders = _from_orders(found, method, problem, until)
     if by_orders is not None:
         return by_orders
     return _unknown(found), "nothing: no reference is quick enough"
@@ -132,10 +124,7 @@ def steady_truncation(
 def state_steady(
     found: Any,
     method: Method,
-    model: Model,
-    named: Mapping[str, Any],
-    base: Base,
-    plan: Plan,
+    problem: Problem,
     full: bool,
     again: Callable[..., Any],
     phases: Phases | None = None,
@@ -145,44 +134,42 @@ def state_steady(
     found.truncation = Values(_unknown(found))
     with spared(found.stats):
         if phases is None or method.order is None:
-            errors, basis = steady_truncation(found, method, model, named, base, plan, until, again)
+            errors, basis = steady_truncation(found, method, problem, until, again)
         else:
-            errors, basis = _over_a_period(found, model, base, plan, until, phases)
+            errors, basis = _over_a_period(found, problem, until, phases)
         found.truncation, found.stats["truncation"] = Values(errors), basis
     times = None if phases is None else phases.times
     warn(found.stats, found.expect, found.sem, found.truncation, times)
 
 
-def _over_a_period(
-    found: Any, model: Model, base: Base, plan: Plan, until: float, phases: Phases
-) -> tuple[Means, str]:
+def _over_a_period(found: Any, problem: Problem, until: float, phases: Phases) -> tuple[Means, str]:
     """From the exact state that repeats, where that is quick."""
 
     def solved() -> Any:
-        return exact_values(Exact(rtol=RTOL), model, base, plan, phases)[0]
+        return exact_values(Exact(rtol=RTOL), problem, phases)[0]
 
-    exact = exactly(model, until, solved)
+    exact = exactly(problem.model, until, solved)
     if exact is None:
         return _unknown(found), "nothing: the exact state is not quick enough"
     return apart(found, exact), "the exact state that repeats"
 
 
-def _null_vector(model: Model, base: Base, plan: Plan, until: float) -> Means | None:
+def _null_vector(problem: Problem, until: float) -> Means | None:
     def solved() -> Means:
-        found = Exact().steady_state(model, members(base), unique=False)
-        return assembled(base, plan, found.expect)
+        found = Exact().steady_state(problem.model, members(problem.base), unique=False)
+        return assembled(problem, found.expect)
 
-    return exactly(model, until, solved)
+    return exactly(problem.model, until, solved)
 
 
 def _from_orders(
-    found: Any, method: Method, model: Model, base: Base, plan: Plan, until: float
+    found: Any, method: Method, problem: Problem, until: float
 ) -> tuple[Means, str] | None:
     """From steady states of cumulants of other orders: see ``solving.orders``."""
     own = method.order if isinstance(method, Cumulant) else 0
     known: dict[int, Means] = {}
     for order in ORDERS[own]:
-        other = _cumulants(order, model, base, plan, until) if len(known) < ENOUGH else None
+        other = _cumulants(order, problem, until) if len(known) < ENOUGH else None
         if other is not None:
             known[order] = other
     if not known:
@@ -198,8 +185,8 @@ def _from_orders(
     return out, f"steady cumulants of order {' and '.join(map(str, sorted(orders)))}"
 
 
-def _cumulants(order: int, model: Model, base: Base, plan: Plan, until: float) -> Means | None:
-    engine = Cumulant(order)
+def _cumulants(order: int, problem: Problem, until: float) -> Means | None:
+    engine, model, base = Cumulant(order), problem.model, problem.base
     if engine.refuses(model, base) is not None or time.process_time() > until:
         return None
     if order > 2 and size(Variables(model).size, order) > MOST:
@@ -211,23 +198,17 @@ def _cumulants(order: int, model: Model, base: Base, plan: Plan, until: float) -
     solution = _tried(until, solved)
     if solution is None or solution.stats.get("warnings"):
         return None  # moments that are unphysical judge nothing
-    return assembled(base, plan, solution.expect)
+    return assembled(problem, solution.expect)
 
 
 def _smaller(
-    method: Method,
-    model: Model,
-    named: Mapping[str, Any],
-    ntraj: int,
-    until: float,
-    again: Callable[..., Any],
+    method: Method, problem: Problem, ntraj: int, until: float, again: Callable[..., Any]
 ) -> list[Deviation]:
     """Deviations at smaller sizes, in units of the exact value."""
 
     def judged(small: Smaller, end: float) -> Deviation | None:
         own, ops, engine = read_call(small.call)
-        _, base, plan = flatten(ops, own.subsystems, own)
-        exact = _null_vector(own, base, plan, end)
+        exact = _null_vector(asked(own, ops), end)
         if exact is None:
             return None
         run = _tried(np.inf, lambda: again(own, ops, engine, ntraj=max(64, ntraj // FEWER)))
@@ -239,7 +220,8 @@ def _smaller(
             errors[name] = np.where(unit > 0, error / np.where(unit > 0, unit, 1.0), 0.0)
         return Deviation(small, errors)
 
-    return deviations(model, named, method, np.array([0.0, 1.0]), until, judged)
+    times = np.array([0.0, 1.0])
+    return deviations(problem.model, problem.named, method, times, until, judged)
 
 
 def _continued(found: Any, method: Method, smaller: list[Deviation]) -> tuple[Means, str]:
