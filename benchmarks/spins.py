@@ -16,7 +16,7 @@ import numpy as np
 from pages import put
 
 from wignerflow.figures import REGISTRY
-from wignerflow.figures.contract import difference
+from wignerflow.figures.data import difference
 from wignerflow.result import format_value
 
 PAGE = "docs/collective-spins.md"

@@ -16,7 +16,8 @@ import xarray
 
 from wignerflow import __version__, bench, cli, figures
 from wignerflow.bench import report
-from wignerflow.figures.contract import Asked, Figure, dataset
+from wignerflow.figures.contract import Asked, Figure
+from wignerflow.figures.data import dataset
 from wignerflow.figures.live import PAGES, LivePage
 
 

@@ -16,17 +16,8 @@ import pytest
 import xarray
 
 from wignerflow.figures import REGISTRY, ruks_2a, ruks_2a_inset
-from wignerflow.figures.contract import (
-    Check,
-    Figure,
-    add_curve,
-    dataset,
-    deviations,
-    in_title,
-    keeps,
-    save,
-    table,
-)
+from wignerflow.figures.contract import Check, Figure, deviations, in_title, keeps, save, table
+from wignerflow.figures.data import add_curve, dataset
 from wignerflow.files import write_atomic
 from wignerflow.result import Result
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import wignerflow as wf
 
-from ..figures.contract import largest
+from ..figures.data import largest
 from ..figures.ruks import laser, light_and_inversion
 from ..figures.ruks_2a import PUMP, QUANTITIES, REQUIRED
 from .report import Entry, Section

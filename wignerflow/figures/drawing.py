@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..plot import new_figure
-from .contract import Axes, Data, Drawing, difference, in_title, sampled
+from .contract import Axes, Data, Drawing, in_title
+from .data import difference, sampled
 
 ZERO: dict[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": "--"}
 

@@ -17,7 +17,7 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from . import contract
+from . import data as curves
 from .contract import Axes, Data
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def chain(N: int, spacing: float, drive: float, initial: State) -> tuple[wf.Spin
 
 
 #: By the keys of ``FORMS``.
-add_runs = partial(contract.add_runs, texts={key: text for key, (text, _) in FORMS.items()})
+add_runs = partial(curves.add_runs, texts={key: text for key, (text, _) in FORMS.items()})
 
 
 def circles(ax: Axes, data: Data, name: str, every: int, scale: float = 1.0, **style: Any) -> None:

@@ -26,24 +26,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import (
-    Asked,
-    Axes,
-    Check,
-    Data,
-    Drawing,
-    Say,
-    add_values,
-    axis,
-    dataset,
-    deviation_at,
-    difference,
-    in_title,
-    judged,
-    keeps,
-    largest,
-    time_axis,
-)
+from .contract import Asked, Axes, Check, Data, Drawing, Say, in_title, judged, keeps
+from .data import add_values, axis, dataset, deviation_at, difference, largest, time_axis
 from .drawing import band, deviation
 from .hosseinabadi import (
     FORMS,

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from .contract import Asked, Check, Data, Drawing, dataset, difference, judged, largest, time_axis
+from .contract import Asked, Check, Data, Drawing, judged
+from .data import dataset, difference, largest, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
 from .hosseinabadi import FORMS, PAPER, add_runs, circles, line, options, tavis_cummings
 

@@ -21,21 +21,8 @@ import numpy as np
 
 import wignerflow as wf
 
-from .contract import (
-    Asked,
-    Axes,
-    Check,
-    Data,
-    Drawing,
-    Say,
-    add_steady,
-    axis,
-    dataset,
-    deviation_at,
-    in_title,
-    judged,
-    time_axis,
-)
+from .contract import Asked, Axes, Check, Data, Drawing, Say, in_title, judged
+from .data import add_steady, axis, dataset, deviation_at, time_axis
 from .drawing import above_and_below, band, deviation
 from .hosseinabadi import FORMS, PAPER, add_runs, central_spin, circles, line, options
 

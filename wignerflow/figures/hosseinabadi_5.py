@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..plot import COLOURS
-from .contract import Asked, Data, Drawing, dataset, time_axis
+from .contract import Asked, Data, Drawing
+from .data import dataset, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
 from .hosseinabadi import FORMS, PAPER, add_runs, circles, line, options, rydberg_ring
 

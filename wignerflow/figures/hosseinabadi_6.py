@@ -18,7 +18,8 @@ from __future__ import annotations
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Check, Data, Drawing, dataset, deviation_at, judged, time_axis
+from .contract import Asked, Check, Data, Drawing, judged
+from .data import dataset, deviation_at, time_axis
 from .drawing import above_and_below, band, deviation, trajectories
 from .hosseinabadi import FORMS, PAPER, add_runs, chain, circles, options
 

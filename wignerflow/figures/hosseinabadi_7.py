@@ -26,19 +26,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import (
-    Asked,
-    Axes,
-    Check,
-    Data,
-    Drawing,
-    add_values,
-    axis,
-    dataset,
-    deviation_at,
-    in_title,
-    judged,
-)
+from .contract import Asked, Axes, Check, Data, Drawing, in_title, judged
+from .data import add_values, axis, dataset, deviation_at
 from .drawing import above_and_below, band, deviation
 from .hosseinabadi import FORMS, PAPER, chain, circles, options
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import Asked, Axes, Data, Drawing, add_curve
+from .contract import Asked, Axes, Data, Drawing
+from .data import add_curve
 from .drawing import above_and_below, deviation
 
 if TYPE_CHECKING:

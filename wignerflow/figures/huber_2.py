@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import wignerflow as wf
 
-from .contract import Asked, Data, Drawing, dataset, time_axis
+from .contract import Asked, Data, Drawing
+from .data import dataset, time_axis
 from .huber import PAPER, add_spin, draw_spins, spin_model
 
 TITLE = "Dephasing of S = 10 and S = 100"

@@ -21,7 +21,8 @@ import numpy as np
 
 import wignerflow as wf
 
-from .contract import Asked, Data, Drawing, add_values, axis, dataset
+from .contract import Asked, Data, Drawing
+from .data import add_values, axis, dataset
 from .drawing import above_and_below
 from .huber import METHODS, PAPER, marked, spin_model
 

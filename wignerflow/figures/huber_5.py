@@ -15,18 +15,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import (
-    Asked,
-    Check,
-    Data,
-    Drawing,
-    add_values,
-    axis,
-    dataset,
-    judged,
-    largest,
-    time_axis,
-)
+from .contract import Asked, Check, Data, Drawing, judged
+from .data import add_values, axis, dataset, largest, time_axis
 from .huber import METHODS, PAPER, add_spin, marked, spin_model
 
 TITLE = "Spin squeezing with decay, and its optimum"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import wignerflow as wf
 
-from .contract import Asked, Data, Drawing, dataset, time_axis
+from .contract import Asked, Data, Drawing
+from .data import dataset, time_axis
 from .drawing import above_and_below
 from .huber import METHODS, PAPER, add_spin, marked, spin_model
 

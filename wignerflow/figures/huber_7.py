@@ -21,7 +21,8 @@ from scipy.optimize import minimize_scalar
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import Asked, Check, Data, Drawing, add_values, axis, dataset, judged, largest
+from .contract import Asked, Check, Data, Drawing, judged
+from .data import add_values, axis, dataset, largest
 from .huber import METHODS, PAPER, marked
 
 TITLE = "Dissipative Heisenberg chain across its transition"

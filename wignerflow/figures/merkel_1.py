@@ -16,7 +16,8 @@ import wignerflow as wf
 
 from ..analysis.ball import draw_lines, draw_points, new_ball
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Check, Data, Drawing, add_values, dataset, time_axis
+from .contract import Asked, Check, Data, Drawing
+from .data import add_values, dataset, time_axis
 from .merkel import PAPER, driven
 
 TITLE = "Mean-field flows in the Bloch ball: collective, local decay, local dephasing"

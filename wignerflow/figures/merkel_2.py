@@ -14,7 +14,8 @@ from scipy.special import ndtri
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import EXACT, Asked, Check, Data, Drawing, add_runs, dataset, difference, time_axis
+from .contract import Asked, Check, Data, Drawing
+from .data import EXACT, add_runs, dataset, difference, time_axis
 from .drawing import above_and_below
 from .merkel import PAPER, driven
 

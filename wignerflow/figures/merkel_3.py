@@ -16,7 +16,8 @@ import wignerflow as wf
 from ..analysis.ball import draw_map, draw_sphere, view
 from ..analysis.distribution import SphereDensity
 from ..plot import STYLE
-from .contract import Asked, Check, Data, Drawing, add_values, dataset, difference
+from .contract import Asked, Check, Data, Drawing
+from .data import add_values, dataset, difference
 from .merkel import PAPER, driven
 from .merkel_2 import FIELDS
 

@@ -19,7 +19,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import EXACT, Asked, Data, Drawing, add_runs, axis, dataset, in_title
+from .contract import Asked, Data, Drawing, in_title
+from .data import EXACT, add_runs, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, laser, light_and_inversion
 

@@ -25,19 +25,8 @@ from numpy.typing import NDArray
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import (
-    EXACT,
-    Asked,
-    Axes,
-    Check,
-    Data,
-    Drawing,
-    add_runs,
-    axis,
-    dataset,
-    deviations,
-    sampled,
-)
+from .contract import Asked, Axes, Check, Data, Drawing, deviations
+from .data import EXACT, add_runs, axis, dataset, sampled
 from .ruks import PAPER, laser, light_and_inversion
 from .ruks_2a import PUMP, QUANTITIES, REQUIRED, label_of, name_of
 

@@ -17,20 +17,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import (
-    EXACT,
-    Asked,
-    Axes,
-    Check,
-    Data,
-    Drawing,
-    add_runs,
-    axis,
-    dataset,
-    difference,
-    judged,
-    largest,
-)
+from .contract import Asked, Axes, Check, Data, Drawing, judged
+from .data import EXACT, add_runs, axis, dataset, difference, largest
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, laser, light_and_inversion
 

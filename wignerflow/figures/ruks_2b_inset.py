@@ -16,18 +16,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS
-from .contract import (
-    Asked,
-    Check,
-    Data,
-    Drawing,
-    add_steady,
-    axis,
-    dataset,
-    difference,
-    judged,
-    largest,
-)
+from .contract import Asked, Check, Data, Drawing, judged
+from .data import add_steady, axis, dataset, difference, largest
 from .drawing import above_and_below, trajectories
 from .ruks import PAPER, laser
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..plot import COLOURS
-from .contract import EXACT, Asked, Data, Drawing, add_runs, axis, dataset
+from .contract import Asked, Data, Drawing
+from .data import EXACT, add_runs, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, trajectories
 from .ruks import PAPER, chain_model, emissions
 

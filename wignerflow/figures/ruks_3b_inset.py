@@ -16,7 +16,8 @@ import numpy as np
 
 import wignerflow as wf
 
-from .contract import Asked, Data, Drawing, add_curve, axis, dataset
+from .contract import Asked, Data, Drawing
+from .data import add_curve, axis, dataset
 from .drawing import above_and_below, band, deviation, exact, shades
 from .ruks import PAPER, chain_model
 

@@ -20,7 +20,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import Asked, Axes, Check, Data, Drawing, add_curve, axis, dataset
+from .contract import Asked, Axes, Check, Data, Drawing
+from .data import add_curve, axis, dataset
 from .drawing import band, trajectories
 from .ruks import PAPER, chain_model, emissions
 

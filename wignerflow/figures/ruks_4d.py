@@ -28,7 +28,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import new_figure
-from .contract import Asked, Check, Data, Drawing, Say, add_values, axis, dataset, in_title
+from .contract import Asked, Check, Data, Drawing, Say, in_title
+from .data import add_values, axis, dataset
 from .drawing import shades
 from .ruks import PAPER, chain_model, emissions
 

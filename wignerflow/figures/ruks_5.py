@@ -16,7 +16,8 @@ import numpy as np
 import wignerflow as wf
 
 from ..plot import COLOURS, new_figure
-from .contract import EXACT, Asked, Axes, Data, Drawing, add_runs, axis, dataset, in_title
+from .contract import Asked, Axes, Data, Drawing, in_title
+from .data import EXACT, add_runs, axis, dataset
 from .drawing import ZERO, band, deviation, exact, trajectories
 from .ruks import PAPER
 
