@@ -238,25 +238,15 @@ def to_html(
     from .live import result_page
 
     result_page(
-        result, path, model_of=model_of, sliders=sliders, title=title, text=text,
-        reference=reference, ntraj=ntraj,
-    )  # fmt: skip
+        result, path, model_of, sliders, title=title, text=text, reference=reference, ntraj=ntraj
+    )
 
 
 def attach() -> None:
     """Make the functions methods of their first argument; ``import wignerflow`` does, once."""
-    for kind, functions in (
-        (
-            Model,
-            {
-                "equations": equations,
-                "source": source,
-                "compile": compile_model,
-                "estimate": estimate,
-                "to_qutip": model_to_qutip,
-            },
-        ),
-        (Result, {"rerun": rerun, "plot": plot_result, "to_html": to_html}),
-    ):
+    of_models = {"compile": compile_model, "to_qutip": model_to_qutip}
+    of_models |= {f.__name__: f for f in (equations, source, estimate)}
+    of_results = {"rerun": rerun, "plot": plot_result, "to_html": to_html}
+    for kind, functions in ((Model, of_models), (Result, of_results)):
         for name, function in functions.items():
             setattr(kind, name, function)

@@ -196,13 +196,21 @@ def certify(
     sizes = _sizes(model, e_ops, size, small)
     points = []
     alike = _sampled_as(made, method)
+
+    def run(n: int, method: Any, ntraj: int) -> Result:
+        model_n, own = _made(model, e_ops, n)
+        times = tlist(n) if callable(tlist) else tlist
+        extra = {} if isinstance(method, Exact) else {"seed": seed, **options}
+        # the truncation is what all of this finds, and one bar is shown for all runs
+        extra.update(truncation=False, progress=False)
+        return whole(solve(model_n, times, e_ops=own, method=method, ntraj=ntraj, **extra))
+
     with quietly(), Steps("certify", options.get("progress", True)) as bar:
         for k, n in enumerate(sizes):
             bar.show(k, len(sizes) + 1)
-            found = _deviation(model, tlist, e_ops, n, alike, small_ntraj, seed, options)
-            points.append((n, *found))
+            points.append((n, *_deviation(run, n, alike, small_ntraj)))
         bar.show(len(sizes), len(sizes) + 1)
-        pilot = _run(model, tlist, e_ops, size, method, min(count, PILOT), seed, options)
+        pilot = run(size, method, min(count, PILOT))
     lines = {}
     for name, mean in pilot.expect.items():
         sem = np.abs(pilot.sem[name])
@@ -301,24 +309,11 @@ def _made(model_fn: Any, e_ops: Any, n: int) -> tuple[Model, Any]:
     return model, own
 
 
-def _run(
-    model_fn: Any, tlist: Any, e_ops: Any, n: int, method: Any, ntraj: int, seed: Any, options: Any
-) -> Result:
-    model, own = _made(model_fn, e_ops, n)
-    times = tlist(n) if callable(tlist) else tlist
-    extra = {} if isinstance(method, Exact) else dict(options)
-    # the truncation is what all of this finds, and one bar is shown for all runs
-    extra.update(truncation=False, progress=False)
-    return whole(solve(model, times, e_ops=own, method=method, ntraj=ntraj, seed=seed, **extra))
-
-
 def _deviation(
-    model_fn: Any, tlist: Any, e_ops: Any, n: int, method: Any, ntraj: int, seed: Any, options: Any
+    run: Callable[..., Result], n: int, method: Any, ntraj: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Largest deviation from the exact solution by observable, and its sampling error."""
-    with quietly():
-        found = _run(model_fn, tlist, e_ops, n, method, ntraj, seed, options)
-        exact = _run(model_fn, tlist, e_ops, n, Exact(), 2, None, {})
+    found, exact = run(n, method, ntraj), run(n, Exact(), 2)
     deviations, errors = {}, {}
     for name, mean in exact.expect.items():
         usable = np.isfinite(mean) & np.isfinite(found.expect[name])

@@ -114,24 +114,18 @@ class Run:
 
     def sums(self, flux: bool, g1: bool, g2: bool, steady: bool) -> Sums:
         """Run all trajectories, or up to a Ctrl-C: see ``done`` and ``stopped``."""
-        out = self._summed(Grid.make(self.times, self.dt), self.request, flux, g1, g2, steady)
+        self.wanted = (flux, g1, g2, steady)
+        out = self._summed(Grid.make(self.times, self.dt), self.request)
         if out.missing[1]:
             self.facts["balance"] = float(np.sqrt(out.missing[0] / out.missing[1]))
         return out
 
     def _summed(
-        self,
-        grid: Grid,
-        request: Request,
-        flux: bool,
-        g1: bool,
-        g2: bool,
-        steady: bool,
-        draws: tuple[int, int, int] = (1, 1, 1),
+        self, grid: Grid, request: Request, draws: tuple[int, int, int] = (1, 1, 1)
     ) -> Sums:
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
-        out = Sums(A, B, self.algebra, flux, g1, g2, steady, self.ways, self.shapes)
-        single = g1 or g2 or self.shapes is not None
+        out = Sums(A, B, self.algebra, *self.wanted, self.ways, self.shapes)
+        single = out.g1 is not None or out.g2 is not None or self.shapes is not None
         keep = self.balance is not None and self.text.links.active and draws == (1, 1, 1)
         groups = (1, 1) if single else self._groups()
 
@@ -148,10 +142,8 @@ class Run:
         self.stopped = "interrupted" if parts.interrupted else "ntraj"
         return out
 
-    def pair(
-        self, g1: bool, g2: bool, steady: bool, out: Photons
-    ) -> tuple[Photons, Photons] | tuple[None, None]:
-        """Shorter runs with the step and with half of it, the same noise in both."""
+    def pair(self, out: Photons) -> tuple[Photons, Photons] | tuple[None, None]:
+        """Shorter runs like ``sums``, with the step and with half of it, the same noise in both."""
         given, ended = self.request.dt is not None, "interrupted"
         if given or self.stopped == ended:
             why = ended if self.stopped == ended else "`dt` was given"
@@ -163,9 +155,8 @@ class Run:
         try:
             both = zip((coarse, halved(coarse)), self.text.pilot_draws, strict=True)
             for k, (grid, draws) in enumerate(both):
-                flux = out.estimator == "flux"
                 with part("error of the step", k, 2):
-                    sums.append(self._summed(grid, request, flux, g1, g2, steady, draws))
+                    sums.append(self._summed(grid, request, draws))
                 if self.stopped == ended:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # the result is there

@@ -194,7 +194,7 @@ def photons(
             tuple(named), edges, steady, engine.name, estimator, count, request.seed, run.dt,
             stats, shapes, sums, infinite=run.infinite,
         )  # fmt: skip
-        out.references.coarse, out.references.fine = run.pair(g1, g2, steady, out)
+        out.references.coarse, out.references.fine = run.pair(out)
     out.stats["wall_time"] = time.perf_counter() - begin
     if wanted and out.stats["step_error"] == "nothing: interrupted":
         out.stats["truncation"] = "nothing: interrupted"

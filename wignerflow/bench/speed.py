@@ -47,7 +47,12 @@ def through_solve(
             threads=threads, truncation=False, progress=False,
         )  # fmt: skip
 
-    return lambda: measure(work) * (1e9 / (ntraj * steps))
+    return _per_step(work, ntraj * steps)
+
+
+def _per_step(work: Callable[[], Any], steps: int) -> Callable[[], Time]:
+    """A function that does the work; nanoseconds of each of its steps."""
+    return lambda: measure(work) * (1e9 / steps)
 
 
 def alone(quick: bool) -> Section:
@@ -93,34 +98,26 @@ def next_to_others(quick: bool) -> Section:
     entries: list[Entry] = []
     job = Job(1000, 4096 if quick else 16384, STEPS, SCALED_TIME, cores)
     missing = [package for package in PEERS if importlib.util.find_spec(package) is None]
-    for package, (what, make) in PEERS.items():
-        if package not in missing:
-            entries += _against(package, what, make(job), job, ours, repeats)
+    for key, (what, make) in PEERS.items():
+        if key in missing:
+            continue
+        runner = make(job)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            emission = runner()  # compiles
+        run = race(ours, _per_step(runner, job.work), repeats)
+        note = f"mean emission/N^2 at the end {emission:.4f}"
+        in_turn = [t.wall for t in run.ours]
+        entries += [
+            entry(f"{key}_ns", what, [t.wall for t in run.theirs], "ns", note=note),
+            entry(f"{key}_ours_ns", "  wignerflow in turn with it", in_turn, "ns"),
+            entry(f"{key}_ratio", "  times faster", run.ratios("wall"), at_least=FASTER[key]),
+            entry(f"{key}_ratio_cpu", "  times less processor time", run.ratios("cpu")),
+        ]
     note = f"Same equation, single precision, {cores} cores, N = 1000, {STEPS} steps."
     if missing:
         note += f" Not installed: {', '.join(missing)} (`make bench` installs them)."
     return Section("Speed next to other implementations", entries, note)
-
-
-def _against(
-    key: str,
-    what: str,
-    runner: Callable[[], float],
-    job: Job,
-    ours: Callable[[], Time],
-    repeats: int,
-) -> list[Entry]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        emission = runner()  # compiles
-    run = race(ours, lambda: measure(runner) * (1e9 / job.work), repeats)
-    note = f"mean emission/N^2 at the end {emission:.4f}"
-    return [
-        entry(f"{key}_ns", what, [t.wall for t in run.theirs], "ns", note=note),
-        entry(f"{key}_ours_ns", "  wignerflow in turn with it", [t.wall for t in run.ours], "ns"),
-        entry(f"{key}_ratio", "  times faster", run.ratios("wall"), at_least=FASTER[key]),
-        entry(f"{key}_ratio_cpu", "  times less processor time", run.ratios("cpu")),
-    ]
 
 
 def figure(quick: bool) -> Section:

@@ -78,34 +78,32 @@ def more(level: Level, left: dict[int, int], right: dict[int, int]) -> Level:
     )  # type: ignore[return-value]
 
 
+@dataclass
 class Counter:
     """Moments of bins, from a density matrix at the first edge.
 
-    Args:
-        elements: superoperators.
-        codes, values: elements of the density matrix.
+    Attributes:
+        e: superoperators.
+        start, values: elements of the density matrix.
         edges: of the bins, (B + 1,).
         timed: whether the model depends on time.
         rtol: of the integrator, where it does.
         steady: all bins are alike, so that pairs of bins are taken with the first one only.
     """
 
-    def __init__(
-        self,
-        elements: Elements,
-        codes: Codes,
-        values: Complex,
-        edges: NDArray[np.float64],
-        timed: bool,
-        rtol: float,
-        steady: bool,
-    ):
-        self.e, self.start, self.edges = elements, codes, edges
-        self.timed, self.rtol, self.steady = timed, rtol, steady
-        self.zero = zero_level(elements.count)
+    e: Elements
+    start: Codes
+    values: Complex
+    edges: NDArray[np.float64]
+    timed: bool
+    rtol: float
+    steady: bool
+
+    def __post_init__(self) -> None:
+        self.zero = zero_level(self.e.count)
         here = self.set(self.zero)
         self.rho = [np.zeros((here.size, 1), complex)]
-        self.rho[0][np.searchsorted(here, codes), 0] = values
+        self.rho[0][np.searchsorted(here, self.start), 0] = self.values
         self.chains: dict[Any, Chain] = {}
 
     def begin(self, g1: bool, g2: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,33 +32,23 @@ def band(
     colour: Any,
     scale: float = 1.0,
     first: int = 0,
+    *,
+    off: bool = False,
     **style: Any,
 ) -> None:
-    """A sampled curve with a band of one standard error, from its point ``first`` on."""
-    x, y, error = (data[n].values[first:] for n in (data[name].dims[0], name, f"{name}_sem"))
-    _with_error(ax, x, scale * y, scale * error, colour, 0.3, {"linewidth": 2.0} | style)
+    """A sampled curve with a band of one standard error, from its point ``first`` on.
+
+    ``off``: the curve minus its reference.
+    """
+    x, y, error = (data[n].values for n in (data[name].dims[0], name, f"{name}_sem"))
+    if off:
+        y, error = difference(data, name)
+    x, y, error = x[first:], scale * y[first:], scale * error[first:]
+    ax.plot(x, y, color=colour, **{"linewidth": 1.4 if off else 2.0} | style)
+    ax.fill_between(x, y - error, y + error, color=colour, alpha=0.3, linewidth=0)
 
 
-def deviation(
-    ax: Axes,
-    data: Data,
-    name: str,
-    colour: Any,
-    scale: float = 1.0,
-    first: int = 0,
-    **style: Any,
-) -> None:
-    """A sampled curve minus its reference, with a band of one standard error."""
-    x = data[data[name].dims[0]].values[first:]
-    change, error = (scale * part[first:] for part in difference(data, name))
-    _with_error(ax, x, change, error, colour, 0.25, {"linewidth": 1.4} | style)
-
-
-def _with_error(
-    ax: Axes, x: Any, y: Any, error: Any, colour: Any, alpha: float, style: dict[str, Any]
-) -> None:
-    ax.plot(x, y, color=colour, **style)
-    ax.fill_between(x, y - error, y + error, color=colour, alpha=alpha, linewidth=0)
+deviation = partial(band, off=True)
 
 
 def exact(ax: Axes, data: Data, name: str, first: int = 0, **style: Any) -> None:

@@ -138,15 +138,11 @@ def live_page(
 def result_page(
     result: Result,
     path: str | os.PathLike[str],
-    *,
-    model_of: Maker | None = None,
-    sliders: Mapping[str, Any] | None = None,
-    title: str = "",
-    text: str = "",
-    reference: str | None = "auto",
-    ntraj: int = 200_000,
+    model_of: Maker | None,
+    sliders: Mapping[str, Any] | None,
+    **options: Any,
 ) -> None:
-    """See ``Result.to_html``."""
+    """See ``Result.to_html``; ``options`` are those of ``live_page``."""
     out = check_page("path", path)
     what = result.provenance
     repeatable = what.get("repeatable", "it does not say what it was run on")
@@ -160,11 +156,8 @@ def result_page(
         _check.fail("sliders", "name the arguments of `model_of`", sliders, kind=TypeError)
     else:
         chosen = [Slider.of(name, entry) for name, entry in sliders.items()]
-    page = live_page(
-        model_of, result.times, chosen, method=engine, title=title, text=text, reference=reference,
-        ntraj=ntraj, dt=result.dt if not chosen else None,
-    )  # fmt: skip
-    write_page(out, page)
+    dt = result.dt if not chosen else None
+    write_page(out, live_page(model_of, result.times, chosen, method=engine, dt=dt, **options))
 
 
 def file_page(
