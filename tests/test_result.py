@@ -702,23 +702,21 @@ def test_compare_plot(result, figures, tmp_path):
 
     zero = {n: np.zeros_like(v) for n, v in result.expect.items()}
     exact = Result(TIMES, result.expect, zero, zero, method="exact")
-    axes = compare_plot({"twa": result, "exact": exact})
+    axes = compare_plot({"twa": result, "exact": exact}, "exact")
     axes[0, 0].figure.savefig(tmp_path / "a.png")
     assert [ax.get_ylabel() for ax in axes[0]] == ["emission", "⟨Jm⟩", "xi2"]
     upper, lower = axes[:, 0]
     assert upper.lines[-1].get_color() == "black"
     assert [t.get_text() for t in upper.get_legend().get_texts()] == ["twa", "exact"]
     np.testing.assert_allclose(lower.lines[0].get_ydata(), 0, atol=1e-14)
-    only = compare_plot([result, result], ["emission"], lw=3.5)
-    assert [line.get_linewidth() for line in only.lines] == [3.5, 3.5]
-    texts = [t.get_text() for t in only.get_legend().get_texts()]
-    assert texts == ["twa", "twa'"]
-    with pytest.raises(ValueError, match="Did you mean 'twa'"):
-        compare_plot([result], reference="twas")
+    two = {"twa": result, "twa'": result, "exact": exact}
+    upper, _ = compare_plot(two, "exact", ["emission"], lw=3.5)[:, 0]
+    assert [line.get_linewidth() for line in upper.lines] == [3.5, 3.5, 1.1]
+    assert [t.get_text() for t in upper.get_legend().get_texts()] == list(two)
+    (line,) = compare_plot({"twa": result}, "twa", ["emission"]).lines
+    assert line.get_color() == "black"
     with pytest.raises(ValueError, match="one value per time"):
-        compare_plot([result], ["share"])
-    with pytest.raises(ValueError, match="at least one result"):
-        compare_plot([])
+        compare_plot({"twa": result}, "twa", ["share"])
 
 
 def test_import_loads_nothing_heavy():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -242,74 +242,56 @@ def _map(
 
 
 def compare_plot(
-    results: Mapping[str, Result] | Sequence[Result],
+    results: Mapping[str, Result],
+    reference: str,
     names: Iterable[str] | None = None,
     *,
-    reference: str | None = None,
     xscale: str = "linear",
     xlabel: str = "$t$",
     **options: Any,
 ) -> Axes | NDArray[Any]:
-    """Several methods over each other: curves above, deviations from the exact one below.
+    """Several methods over each other: curves above, deviations from one of them below.
 
     Args:
-        results: by label, or a list (labelled by their methods), of one simulation.
+        results: by label, of one simulation.
+        reference: label of the result that the others are compared with, drawn dashed in black.
         names: observables with one value per time; None takes all that every result has.
-        reference: label of the result that the others are compared with, drawn dashed in black;
-            None takes the first whose method begins with "exact", if there is one.
         xscale: "linear" or "log" (times above zero only).
         xlabel: label of the time axis.
         options: of Matplotlib's ``plot``.
 
     Returns:
         The axes where there is one panel, else an array of them: a column per observable, the
-        curves in the first row and, with a reference, deviations in the second. Deviations at times
-        that the reference lacks use its linear interpolation. Bands are one standard error, of both
-        results together in the lower panels.
+        curves in the first row and, of more than one result, deviations in the second. Deviations
+        at times that the reference lacks use its linear interpolation. Bands are one standard
+        error, of both results together in the lower panels.
 
     Raises:
-        ValueError: fewer than one result, unknown reference, or no common observable.
+        ValueError: no common observable.
     """
     import matplotlib as mpl
 
-    if not isinstance(results, Mapping):
-        labelled: dict[str, Result] = {}
-        for result in results:
-            label = result.method
-            while label in labelled:
-                label += "'"
-            labelled[label] = result
-    else:
-        labelled = dict(results)
-    if not labelled:
-        _check.fail("results", "hold at least one result", results)
-    if reference is None:
-        reference = next(
-            (k for k, r in labelled.items() if r.method.lower().startswith("exact")), None
-        )
-    else:
-        _check.one_of("reference", reference, labelled)
     _check.one_of("xscale", xscale, ["linear", "log"])
-    first = next(iter(labelled.values()))
+    exact = results[reference]
     if names is None:
-        common = [n for n in first.expect if all(n in r.expect for r in labelled.values())]
-        chosen = [n for n in common if first.expect[n].ndim == 1]
+        common = [n for n in exact.expect if all(n in r.expect for r in results.values())]
+        chosen = [n for n in common if exact.expect[n].ndim == 1]
         if not chosen:
-            _check.fail("results", "share an observable with one value per time", list(labelled))
+            _check.fail("results", "share an observable with one value per time", list(results))
     else:
         chosen = [names] if isinstance(names, str) else list(names)
         for name in chosen:
-            if any(r.expect[name].ndim != 1 for r in labelled.values()):
+            if any(r.expect[name].ndim != 1 for r in results.values()):
                 _check.fail("names", "hold observables with one value per time", name)
     with mpl.rc_context(STYLE):
-        rows = 1 if reference is None or len(labelled) == 1 else 2
+        rows = min(len(results), 2)
         ratios = {"height_ratios": [2, 1][:rows]}
         _, grid = new_figure(rows, len(chosen), sharex="col", gridspec_kw=ratios)
-        others = [k for k in labelled if k != reference]
+        others = [k for k in results if k != reference]
         for c, name in enumerate(chosen):
             upper, lower = grid[0, c], grid[1, c] if rows == 2 else None
-            for k, label in enumerate(others if reference is None else [*others, reference]):
-                r, keep = labelled[label], _kept(labelled[label], xscale)
+            for k, label in enumerate([*others, reference]):
+                r, keep = results[label], _kept(results[label], xscale)
                 colour, wide = COLOURS[k % len(COLOURS)], styled({"linewidth": 2.4}, options)
                 if label == reference:
                     colour, wide = "black", {"linewidth": 1.1, "zorder": 5}
@@ -318,8 +300,8 @@ def compare_plot(
                     if label == reference:  # lets the other curves shine through
                         style = "--" if style == "-" else ":"
                     band(upper, r.times[keep], v[keep], e[keep], colour, style, shown, wide)
-                if lower is not None and reference is not None and label != reference:
-                    _deviation(lower, r, labelled[reference], name, keep, colour)
+                if lower is not None and label != reference:
+                    _deviation(lower, r, exact, name, keep, colour)
             upper.set_ylabel(name)
             _scaled(upper, xscale)
             upper.margins(x=0)

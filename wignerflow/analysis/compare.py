@@ -130,7 +130,7 @@ class Comparison:
         """
         from ..plot import compare_plot
 
-        return compare_plot(self.results, names, reference=self.reference, **options)
+        return compare_plot(self.results, self.reference, names, **options)
 
     def to_xarray(self) -> xarray.Dataset:
         """Every observable as ``name``, with ``name_sem``, ``name_step_error`` and

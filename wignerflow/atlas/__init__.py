@@ -4,27 +4,17 @@ One file per kind of subsystem holds the families; ``table`` solves them, ``page
 To add a family is to add a function to one of those files.
 """
 
-from . import arrays, emitters, further, later, modes, unseen
-from .entry import FAMILIES, Entry, Family, entries
-from .table import Figures, Row, figures, rows
-
-__all__ = [
-    "FAMILIES",
-    "Entry",
-    "Family",
-    "Figures",
-    "Row",
-    "arrays",
-    "emitters",
-    "entries",
-    "figures",
-    "further",
-    "later",
-    "modes",
-    "quick",
-    "rows",
-    "unseen",
-]
+from . import arrays as arrays
+from . import emitters as emitters
+from . import further as further
+from . import later as later
+from . import modes as modes
+from . import unseen as unseen
+from .entry import FAMILIES as FAMILIES
+from .entry import Entry as Entry
+from .entry import entries as entries
+from .table import figures as figures
+from .table import rows as rows
 
 
 def quick() -> list[Entry]:

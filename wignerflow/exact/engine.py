@@ -38,7 +38,22 @@ def checked_ops(model: Model, ops: Mapping[str, Op]) -> dict[str, Op]:
     return out
 
 
-class Exact:
+class MasterEquation:
+    """What methods have in common that solve the master equation itself."""
+
+    order = None
+    ordering = None
+
+    def equations(self, model: Model) -> str:
+        """What it solves.
+
+        Raises:
+            ValueError: always; the master equation itself is ``model.latex()``.
+        """
+        raise ValueError(f"Method {self!r} has no trajectories; its equation is `model.latex()`.")
+
+
+class Exact(MasterEquation):
     r"""The exact solution of the master equation, by the cheapest engine that treats the model.
 
     .. math:: \dot\rho = -i[H, \rho]
@@ -83,8 +98,6 @@ class Exact:
 
     name = "exact"
     stochastic = False
-    order = None
-    ordering = None
     uses: frozenset[str] = frozenset()
 
     def __init__(self, engine: str | None = None, *, rtol: float = 1e-8, memory: float = MEMORY):
@@ -126,14 +139,6 @@ class Exact:
         solution = self.solve(task.model, task.times, task.operators)
         return task.means(solution.expect, solution.stats)
 
-    def equations(self, model: Model) -> str:
-        """What it solves.
-
-        Raises:
-            ValueError: always; the master equation itself is ``model.latex()``.
-        """
-        raise ValueError(f"Method {self!r} has no trajectories; its equation is `model.latex()`.")
-
     def _accept(self, model: Model, ops: Mapping[str, Op]) -> tuple[Model, dict[str, Op], str, str]:
         """The model and checked operators as they are solved, the engine to take, and why."""
         named, note = checked_ops(model, ops), ""
@@ -143,7 +148,8 @@ class Exact:
         if self.engine is None:
             model, named, note = reduced(model, named)
         engine, why = self.choose(model)
-        return model, named, engine, note + why
+        why = note + why
+        return model, named, engine, f"{why[0].upper()}{why[1:]}."
 
     def solve(self, model: Model, tlist: Any, ops: Mapping[str, Op]) -> ExactSolution:
         """Expectation values of ``ops`` at the times ``tlist``; ``initial`` holds at ``tlist[0]``.
@@ -164,8 +170,7 @@ class Exact:
             out = populations.solve(model, times, named, memory=self.memory)
         else:
             out = runs.solve(engine, model, times, named, rtol=self.rtol, memory=self.memory)
-        out.stats["why"] = why[0].upper() + why[1:] + "."
-        out.stats["wall_time"] = time.perf_counter() - begin
+        out.stats |= {"why": why, "wall_time": time.perf_counter() - begin}
         return out
 
     def steady_state(
@@ -195,6 +200,5 @@ class Exact:
             out = populations.steady_state(model, named, **given)
         else:
             out = runs.steady_state(engine, model, named, **given)
-        out.stats["why"] = why[0].upper() + why[1:] + "."
-        out.stats["wall_time"] = time.perf_counter() - begin
+        out.stats |= {"why": why, "wall_time": time.perf_counter() - begin}
         return out

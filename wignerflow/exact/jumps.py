@@ -23,7 +23,7 @@ from ..model.pulses import pulse_times, stirred
 from . import classical, pieces, wave_runs, wavefunctions
 from .collect import Moments, Runs, Values, collected
 from .cutoffs import Edge, edge_stats, guess_cutoffs, widen
-from .engine import checked_ops
+from .engine import MasterEquation, checked_ops
 from .ladder import Basis
 from .pulsed import Pulses
 from .reduction import reduced
@@ -38,7 +38,7 @@ OVERHEAD = 2e-4  # seconds of a run of wave functions beside its steps
 SMALLEST, ENOUGH = 2.0**-20, 5e-3
 
 
-class QuantumJumps:
+class QuantumJumps(MasterEquation):
     r"""Monte Carlo wave functions in the :math:`|J, M\rangle` basis, or a classical jump process.
 
     Between jumps a run obeys, with plain rates r_k and hbar = 1,
@@ -79,8 +79,6 @@ class QuantumJumps:
 
     name = "jumps"
     stochastic = True
-    order = None
-    ordering = None
     uses = frozenset({"timeout"})
 
     def __init__(self, engine: str | None = None, *, memory: float = MEMORY, keep: bool = False):
@@ -121,14 +119,6 @@ class QuantumJumps:
         )
         stats = dict(solution.stats)
         return task.runs(stats.pop("samples"), stats)
-
-    def equations(self, model: Model) -> str:
-        """What it solves.
-
-        Raises:
-            ValueError: always; the master equation itself is ``model.latex()``.
-        """
-        raise ValueError(f"Method {self!r} has no trajectories; its equation is `model.latex()`.")
 
     def solve(
         self,
