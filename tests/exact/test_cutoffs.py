@@ -47,7 +47,7 @@ def test_no_process_steps_over_the_edge(monkeypatch):
     out = wf.solve(model, t, e_ops=ops, method="exact")
     np.testing.assert_allclose(out.expect["n"][1], want, atol=1e-5)
     monkeypatch.setattr(
-        blocks, "strides", lambda model, basis: dict.fromkeys(cutoffs.strides(model, basis), 2)
+        blocks, "strides", lambda model, number: dict.fromkeys(cutoffs.strides(model, number), 2)
     )
     narrow = wf.solve(model, t, e_ops=ops, method="exact")
     assert narrow.stats["edge"]["a"] == 0 and abs(narrow.expect["n"][1] / want - 1) > 0.02

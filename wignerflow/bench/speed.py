@@ -15,6 +15,7 @@ from ..figures.ruks import laser
 from ..figures.ruks_2a import NUMBERS
 from ..method import Precision
 from ..run.pool import available_threads
+from .accuracy import quiet
 from .peers import PEERS, PUMP, Job
 from .report import Entry, Section, Time, entry, measure, race, repeated, seconds
 
@@ -128,16 +129,14 @@ def figure(quick: bool) -> Section:
     def run(N: int, **options: Any) -> None:
         atoms, model = systems[N]
         e_ops = {"emission": atoms.Jp * atoms.Jm, "inversion": atoms.Jz}
-        wf.solve(model, scaled / N, e_ops=e_ops, progress=False, **options)
+        quiet(model, scaled / N, e_ops, **options)
 
     def twa() -> None:
         for N in NUMBERS:
             run(N, ntraj=10_000, seed=7)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        twa()
-        values = [seconds(twa) for _ in range(3 if quick else 7)]
+    twa()
+    values = [seconds(twa) for _ in range(3 if quick else 7)]
     run(10, method="exact")
     exact = [seconds(lambda: run(1000, method="exact")) for _ in range(1 if quick else 3)]
     what = "TWA part of ruks-2a: four N, 10^4 trajectories each, automatic step"

@@ -135,7 +135,7 @@ class BlockSystem:
                 w = weights(group)
                 pieces.append((k, times, len(rows)))
                 rows += [scipy.sparse.csr_matrix(w.real), scipy.sparse.csr_matrix(w.imag)]
-        for k, width in strides(self.model, self.basis).items():
+        for k, width in strides(self.model, self.basis.number).items():
             site = self.basis.sites[k]
             edges.append((len(rows), site.place, site.label, site.dim))
             rows.append(scipy.sparse.csr_matrix(diagonal * (kets[k] >= site.dim - width)))
@@ -150,10 +150,10 @@ class BlockSystem:
         """Drop components on which no functional depends."""
         wanted = np.zeros(self.size, bool)
         wanted[self.reads.W.indices] = True
-        keep = (
-            np.flatnonzero(reach.needed(self.matrices, wanted)) if self.matrices else np.arange(0)
-        )
-        if not self.matrices or keep.size == self.size:
+        if not self.matrices:
+            return
+        keep = np.flatnonzero(reach.needed(self.matrices, wanted))
+        if keep.size == self.size:
             return
         self.components, self.y = self.components[keep], self.y[keep]
         self.matrices = [m[keep][:, keep] for m in self.matrices]

@@ -7,12 +7,12 @@ moves the photon number (at least two states), so that no process can step over 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..model.mode_states import ModeState
 from ..model.model import Model
 from ..model.subsystems import Mode, Subsystem
-from .ladder import Basis, shift
 from .mode_states import SPREAD, is_mixed
 from .solution import TooLarge
 
@@ -64,16 +64,16 @@ def uncertified(error: TooLarge, edges: list[Edge]) -> TooLarge:
     return error
 
 
-def strides(model: Model, basis: Basis) -> dict[int, int]:
+def strides(model: Model, number: Mapping[tuple[Subsystem, int], int]) -> dict[int, int]:
     """Width of the edge of every mode, by number of its site."""
-    out = {k: 2 for k, site in enumerate(basis.sites) if site.kind == "mode"}
-    if out:
-        for op in (model.H, *(op for op, _ in model.channels())):
-            for group in basis.expand(op).values():
-                for word in group:
-                    for k, text in word:
-                        if k in out:
-                            out[k] = max(out[k], abs(shift(text)))
+    out = {k: 2 for (sub, _), k in number.items() if isinstance(sub, Mode)}
+    pulses = (p.op for p in model.pulses)
+    for op in (model.H, *pulses, *(op for op, _ in model.channels())) if out else ():
+        for _, _, factors in op.expand():
+            for sub, m, word in factors:
+                k = number[sub, m]
+                if k in out:
+                    out[k] = max(out[k], abs(word.count("d") - word.count("a")))
     return out
 
 

@@ -49,8 +49,8 @@ class Terms:
         sites = basis.sites
         self.blocks = np.array([s.blocks for s in sites], np.int64)
         self.dims = np.array([s.dim for s in sites], np.int64)
-        self.block_strides = _strides([s.blocks for s in sites])
-        self.strides = _strides([s.dim for s in sites])
+        self.block_strides = row_major([s.blocks for s in sites])
+        self.strides = row_major([s.dim for s in sites])
         self.kets = math.prod([s.dim for s in sites])
         self.all_blocks = math.prod([s.blocks for s in sites])
         self.groups: dict[Times, dict[tuple[int, int, int], dict[tuple[Factor, ...], complex]]] = {}
@@ -182,7 +182,7 @@ class Plan(NamedTuple):
     tables: NDArray[np.float64]
 
 
-def _strides(sizes: list[int]) -> list[int]:
+def row_major(sizes: list[int]) -> list[int]:
     """Row-major strides of a mixed-radix code, in exact integers."""
     return [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
 

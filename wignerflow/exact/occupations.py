@@ -30,10 +30,10 @@ from ..model.coefficients import Coef
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import stirred
-from ..model.subsystems import Mode, Subsystem
+from ..model.subsystems import Subsystem
 from . import pulsed
 from .boxes import Elements, Emitters, Matrix, Rows, Space, emitters, joined, sparse, symmetric
-from .cutoffs import Cutoffs
+from .cutoffs import Cutoffs, strides
 from .liouvillian import with_rate
 from .propagate import Readings
 from .solution import MEMORY, refuse
@@ -331,24 +331,11 @@ def readings(system: System, ops: dict[str, Op], widths: dict[int, int] | None =
     return Readings.of(rows, pieces, edges)
 
 
-def _widths(model: Model, parent: Occupations) -> dict[int, int]:
-    """Width of the edge of every mode: no process may step over it unseen."""
-    out = {k: 2 for (sub, _), k in parent.number.items() if isinstance(sub, Mode)}
-    pulses = (p.op for p in model.pulses)
-    for op in (model.H, *pulses, *(op for op, _ in model.channels())):
-        for _, _, factors in op.expand():
-            for sub, m, word in factors:
-                k = parent.number[sub, m]
-                if k in out:
-                    out[k] = max(out[k], abs(word.count("d") - word.count("a")))
-    return out
-
-
 def build(
     model: Model, ops: dict[str, Op], cutoffs: Cutoffs | None = None, memory: float = MEMORY
 ) -> System:
     """What the initial state reaches, and what is read off it."""
     parent = Occupations(model, cutoffs, memory)
     system = parent.walk()
-    system.reads = readings(system, ops, _widths(model, parent))
+    system.reads = readings(system, ops, strides(model, parent.number))
     return system

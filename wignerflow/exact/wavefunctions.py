@@ -34,6 +34,7 @@ from . import dicke
 from .classical import draw, draw_along
 from .cutoffs import strides
 from .ladder import Basis, Ladder, Site, Times, collective, spherical, unknown_kind
+from .liouvillian import row_major
 from .pieces import Product
 
 Array = NDArray[np.float64]
@@ -93,14 +94,9 @@ class Space:
         return self.order[np.searchsorted(self.codes, codes, sorter=self.order)]
 
     def _strides(self) -> tuple[list[int], list[int]]:
-        block: list[int] = []
-        state: list[int] = []
-        unit = 1
-        for site in reversed(self.basis.sites):
-            state.insert(0, unit)
-            block.insert(0, unit * site.dim)
-            unit *= site.dim * site.blocks
-        return block, state
+        sites = self.basis.sites
+        state = row_major([site.dim * site.blocks for site in sites])
+        return [unit * site.dim for unit, site in zip(state, sites, strict=True)], state
 
     def matrix(self, group: dict[Ladder, complex]) -> scipy.sparse.csr_matrix:
         """The matrix of a sum of ladder words."""
@@ -206,7 +202,7 @@ class System:
             for times, A in (self._parts(op) or {(): space.matrix({})}).items():
                 self.rows.append((k, times))
                 self.ops.append(_sorted(A, order))
-        for s, width in strides(model, basis).items():
+        for s, width in strides(model, basis.number).items():
             edge = (space.digits[s][1] >= basis.sites[s].dim - width).astype(complex)
             self.rows.append((len(ops) + sum(k >= len(ops) for k, _ in self.rows), ()))
             self.ops.append(_sorted(scipy.sparse.diags(edge).tocsr(), order))
