@@ -207,15 +207,10 @@ def _start(start: Any) -> dict[str, float]:
 
 def _table(data: Any) -> dict[str, NDArray[np.float64]]:
     """``data`` as arrays by name."""
-    if hasattr(data, "data_vars"):  # xarray
-        names = [*data.coords, *data.data_vars]
-    elif hasattr(data, "columns"):  # pandas
-        names = list(data.columns)
-    elif isinstance(data, Mapping):
-        names = list(data)
-    else:
+    if not isinstance(data, Mapping) and not hasattr(data, "columns"):  # of pandas
         hint = "For example {'time': t, 'photons': y, 'photons_sem': error}."
         _check.fail("data", "be a Dataset, a DataFrame or a dict of arrays", data, hint, TypeError)
+    names = list(data.variables if hasattr(data, "data_vars") else data)  # xarray's coordinates too
     if "time" not in names:
         _check.fail("data", "hold `time`", names)
     time = _check.tlist(np.asarray(data["time"]), "data['time']")

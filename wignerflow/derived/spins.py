@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import Any, Literal
 
 import numpy as np
@@ -98,10 +99,8 @@ class _SpinObservable(PerMember):
 def _second(J: tuple[Any, Any, Any]) -> dict[str, Operator]:
     """The six symmetrised second moments, named "xx", "xy", …"""
     out = {}
-    for i, a in enumerate("xyz"):
-        for j, b in enumerate("xyz"):
-            if i <= j:
-                out[a + b] = J[i] * J[i] if i == j else (J[i] * J[j] + J[j] * J[i]) * 0.5
+    for (a, A), (b, B) in combinations_with_replacement(zip("xyz", J, strict=True), 2):
+        out[a + b] = A * A if a == b else (A * B + B * A) * 0.5
     return out
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import xarray
 
 
+#: Options of ``solve`` for the exact curve.
+EXACT: dict[str, Any] = {"method": "exact"}
+
+
 def dataset(coordinates: dict[str, Any], **attributes: Any) -> xarray.Dataset:
     """An empty dataset with the facts that every figure's file holds."""
     import xarray
@@ -75,20 +79,18 @@ def add_curve(
 
     Quantum jumps are exact, and their error is that of a reference.
     """
-    facts: dict[str, Any] = {"method": result.method} | attributes
-    error, values = None, result.expect[observable]
-    if result.ntraj:
-        facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
-        error = result.sem[observable]
+    values, error = result.expect[observable], result.sem[observable] if result.ntraj else None
     for text in result.stats.get("warnings", ()):
         line = f"{', '.join(f'{k} = {v}' for k, v in attributes.items())}: {text}"
         if line not in data.attrs["warnings"]:
             data.attrs["warnings"] += f"{line}\n"
+    facts: dict[str, Any] = {"method": result.method, "label": label} | attributes
     if result.method == "jumps":
-        facts |= {"method": "exact", "engine": "jumps", "runs": facts.pop("ntraj")}
-        del facts["dt"]
-        add_values(data, name, dim, values, error, label=label, role="error", **facts)
+        facts |= {"method": "exact", "engine": "jumps", "runs": result.ntraj}
+        add_values(data, name, dim, values, error, role="error", seed=str(result.seed), **facts)
         return
+    if result.ntraj:
+        facts |= {"ntraj": result.ntraj, "seed": str(result.seed), "dt": result.dt}
     if reference is not None:
         facts["reference"] = reference
     if required is not None:
@@ -98,11 +100,7 @@ def add_curve(
         stated = f"{name}_truncation"
         facts |= {"truncation": stated, "ancillary_variables": f"{name}_sem {stated}"}
         add_values(data, stated, dim, own, label=f"{label}, error of the method as stated")
-    add_values(data, name, dim, values, error, label=label, **facts)
-
-
-#: Options of ``solve`` for the exact curve.
-EXACT: dict[str, Any] = {"method": "exact"}
+    add_values(data, name, dim, values, error, **facts)
 
 
 def add_runs(
