@@ -189,10 +189,13 @@ def sparse(f: Any) -> scipy.sparse.csc_matrix:
 
 def columns_of(
     f: scipy.sparse.csc_matrix, columns: NDArray[np.integer]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]:
     """All entries of some columns: of the how-manieth column, their rows and values."""
-    some = f[:, columns].tocoo()
-    return some.col, some.row, some.data
+    count = np.diff(f.indptr)[columns]
+    source = np.repeat(np.arange(len(columns)), count)
+    within = np.arange(source.size) - np.repeat(np.cumsum(count) - count, count)
+    at = f.indptr[columns[source]] + within
+    return source, f.indices[at], f.data[at]
 
 
 # ---------------------------------------------------------------- elements
@@ -307,8 +310,8 @@ class Space:
                 parts.append((x.source[here], rows, value * np.sqrt(n * more)))
         if not parts:
             return Elements(x.source[:0], x.rows[:0], x.value[:0])
-        every, all_rows, values = (np.concatenate(p) for p in zip(*parts, strict=True))
-        return Elements(every, all_rows, values)
+        source, all_rows, values = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return Elements(source, all_rows, values)
 
     def side(self, x: Elements, k: int, A: Any, left: bool) -> Elements:
         """A rho or rho A, for the sum over the emitters of site k of a matrix."""
