@@ -35,7 +35,7 @@ from ..estimate import announce, check_time
 from ..model.model import Model
 from ..model.operators import Op
 from .chain import Chain, Codes, Complex, Elements, Level
-from .regression import held_by
+from .regression import held_at
 from .solution import MEMORY
 
 
@@ -305,7 +305,7 @@ def count(
     plain = {name: op for name, op in ops.items() if not op.coefficients}
     t = None if steady else float(edges[0])
     span = float(edges[-1] - edges[0])
-    held = held_by(engine)(model, plain, t, span, rtol, memory)
+    held, _, facts = held_at(engine, model, plain, t, span, rtol, memory)
     elements, codes, values = held.elements(fields)
     timed = bool(model.coefficients) or any(K.coefficients for K in fields)
     counter = Counter(elements, codes, values, edges, timed, rtol, steady)
@@ -314,5 +314,5 @@ def count(
     coherence = counter.bins(False)[0] if g1 else None
     pairs, mixed = (x.real.copy() for x in counter.bins(True)) if g2 else (None, None)
     mean, second = np.array([counter.factorial(a) for a in range(len(fields))]).T
-    facts = {**held.facts, "engine": "counting", "elements": int(counter.set(counter.zero).size)}
+    facts = {**facts, "engine": "counting", "elements": int(counter.set(counter.zero).size)}
     return Counts(n, flux, coherence, pairs, mixed, mean, second, facts)

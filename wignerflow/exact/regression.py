@@ -10,8 +10,8 @@ correlation :math:`\langle\{A(t+\tau), B(t)\}\rangle/2`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..model.model import Model
 from ..model.operators import Op
+from . import blocks, occupations, runs
 from .chain import Codes, Complex, Elements
 from .regression_blocks import HeldBlocks
 from .regression_occupations import HeldOccupations
@@ -30,19 +31,13 @@ Array = NDArray[np.float64]
 class Held(Protocol):
     """The density matrix at time t as an engine holds it, and matrices x that are made of it.
 
-    Made of a model, whose initial state holds at time 0; operators by name; t, or None for the
-    steady state, which must be unique; a delay until which modes are wide enough; the tolerance of
-    the integrator; and a limit of memory in bytes.
+    Made of a system, what ``y`` of it is at t, and the tolerance of the integrator.
 
     Attributes:
         rho: the density matrix.
-        means: of the operators that it was made with.
-        facts: about the run.
     """
 
     rho: Any
-    means: NDArray[np.complex128]
-    facts: dict[str, Any]
 
     def applied(self, op: Op, x: Any) -> Any:
         """The product op x."""
@@ -94,7 +89,8 @@ def correlation(
         TooLarge: the density matrix, with all coherences that B makes, does not fit into memory.
         NotUnique: the steady state is not unique.
     """
-    held = held_by(engine)(model, {"A": A, "B": B}, t, float(taus[-1]), rtol, memory)
+    ops = {"A": A, "B": B}
+    held, means, facts = held_at(engine, model, ops, t, float(taus[-1]), rtol, memory)
     times, wanted = _later(t, taus)
     symmetric, response = np.zeros((2, taus.size), complex)
     for factor, part in ((1, (B + B.dag()) / 2), (1j, (B - B.dag()) / 2j)):
@@ -105,7 +101,7 @@ def correlation(
         response += factor * held.after(A, x, 0.5j, times)[wanted]
     mean_a = held.after(A, held.rho, 0.5, times)[wanted]
     plain = symmetric - 1j * response
-    return Regression(symmetric, plain, mean_a, complex(held.means[1]), held.facts)
+    return Regression(symmetric, plain, mean_a, complex(means[1]), facts)
 
 
 def time_ordered(
@@ -137,7 +133,7 @@ def time_ordered(
     A, B, C, D = ops
     X = B * C
     names = {"A": A, "X": X, "D": D, "DD": D.dag() * D, "AA": A * A.dag()}
-    held = held_by(engine)(model, names, t, float(taus[-1]), rtol, memory)
+    held, _, facts = held_at(engine, model, names, t, float(taus[-1]), rtol, memory)
     times, wanted = _later(t, taus)
     parts = [(1.0 + 0j, D)]
     if A.dag() != D:
@@ -148,12 +144,27 @@ def time_ordered(
             continue
         right = held.adjoint(held.applied(F, held.rho))
         total += weight * held.after(X, held.applied(F, right), 0.5, times)[wanted]
-    return total, held.facts
+    return total, facts
 
 
-def held_by(engine: str) -> Callable[..., Held]:
-    """How an engine holds a density matrix: "occupations", or all others as blocks."""
-    return HeldOccupations if engine == "occupations" else HeldBlocks
+def held_at(
+    engine: str,
+    model: Model,
+    ops: dict[str, Op],
+    t: float | None,
+    delay: float,
+    rtol: float,
+    memory: float,
+) -> tuple[Held, NDArray[np.complex128], dict[str, Any]]:
+    """The density matrix at t (None: steady, and unique), means of ``ops`` there, and facts.
+
+    ``engine``: "occupations", or all others as blocks; modes are wide enough until ``delay`` later.
+    """
+    own: tuple[Any, Any] = (occupations.build, HeldOccupations)
+    build, kind = own if engine == "occupations" else (blocks.BlockSystem, HeldBlocks)
+    build = partial(build, memory=memory)
+    system, y, means, facts = runs.held(build, model, ops, t, delay, rtol, memory)
+    return kind(system, y, rtol), means, facts
 
 
 def _later(t: float | None, taus: Array) -> tuple[Array, slice]:

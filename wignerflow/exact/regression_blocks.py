@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.model import Model
 from ..model.operators import Op
 from . import blocks, runs
 from .chain import BlockElements, Codes, Complex
@@ -22,21 +19,10 @@ Elements = tuple[NDArray[np.int64], NDArray[np.complex128]]
 class HeldBlocks:
     """The density matrix at time t; see :class:`.regression.Held`."""
 
-    def __init__(
-        self,
-        model: Model,
-        ops: dict[str, Op],
-        t: float | None,
-        delay: float,
-        rtol: float,
-        memory: float,
-    ):
-        self.model, self.rtol, self.memory = model, rtol, memory
-        self.system, y, self.means, self.facts = runs.held(
-            partial(blocks.BlockSystem, memory=memory), model, ops, t, delay, rtol, memory
-        )
-        sites = self.system.basis.sites
-        self.cutoffs: Cutoffs = {s.place: s.dim for s in sites if s.kind == "mode"}
+    def __init__(self, system: blocks.BlockSystem, y: Array, rtol: float):
+        self.system, self.rtol = system, rtol
+        self.model, self.memory = system.base, system.memory
+        self.cutoffs: Cutoffs = {s.place: s.dim for s in system.basis.sites if s.kind == "mode"}
         self.rho = self._full(y)
 
     def _full(self, y: Array) -> Elements:

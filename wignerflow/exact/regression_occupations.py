@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.model import Model
 from ..model.operators import Op
 from . import chain, occupations, runs
 from .boxes import Elements, Rows, joined
@@ -95,20 +94,8 @@ class OccupationElements(chain.Elements):
 class HeldOccupations:
     """The density matrix at time t; see :class:`.regression.Held`."""
 
-    def __init__(
-        self,
-        model: Model,
-        ops: dict[str, Op],
-        t: float | None,
-        delay: float,
-        rtol: float,
-        memory: float,
-    ):
-        self.rtol = rtol
-        system, y, self.means, self.facts = runs.held(
-            partial(occupations.build, memory=memory), model, ops, t, delay, rtol, memory
-        )
-        self.parent = system.parent
+    def __init__(self, system: occupations.System, y: Array, rtol: float):
+        self.rtol, self.parent = rtol, system.parent
         value = system.spread @ y
         self.rho = Elements(np.arange(value.size), system.rows, value)
 
