@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..estimate import TooLong, within
-from ..live import file_page
+from ..live import file_page, name_of
 from ..runfile import parse, read_run
 from ..solving import resolve_method, solve
 
@@ -40,11 +40,6 @@ def _job(text: str) -> Any:
     return read_run(parse(text.encode()))
 
 
-def _named(job: Any) -> str:
-    """The method of a model file."""
-    return str(job.method if isinstance(job.method, str) else job.method.name)
-
-
 def _solved(text: str, method: str) -> Any:
     job, engine = _job(text), resolve_method(method)
     options = {k: v for k, v in job.options.items() if k in KEPT}
@@ -70,7 +65,7 @@ def _solved(text: str, method: str) -> Any:
 def check(text: str) -> dict[str, Any]:
     """What the file says: the model, and the method that it names."""
     job = _job(text)
-    return {"model": repr(job.model), "latex": job.model.latex(), "method": _named(job)}
+    return {"model": repr(job.model), "latex": job.model.latex(), "method": name_of(job.method)}
 
 
 def run(text: str, method: str) -> dict[str, Any]:
@@ -97,7 +92,13 @@ def live(text: str) -> str:
     """A live page of the file."""
     job = _job(text)
     return file_page(
-        job.model, job.tlist, job.e_ops, _named(job), None, title="Live", dt=job.options.get("dt")
+        job.model,
+        job.tlist,
+        job.e_ops,
+        name_of(job.method),
+        None,
+        title="Live",
+        dt=job.options.get("dt"),
     )
 
 

@@ -88,7 +88,8 @@ def live_kernel(
         module = made(point, dt)
         if module.layout["code"] != base.layout["code"]:
             raise Rough(f"at {point} the kernel is another one than at {home}")
-        return np.concatenate([_part(module.tables, p).astype(float) for p in parts.values()])
+        found = (np.frombuffer(module.tables, k, size, at) for at, k, size in parts.values())
+        return np.concatenate([part.astype(float) for part in found])
 
     moving = interpolate(sliders, numbers, TABLES)
     flat = moving.values.reshape(-1, moving.values.shape[-1])
@@ -108,11 +109,6 @@ def live_kernel(
 def values(sliders: Sequence[Slider], point: Point) -> dict[str, Any]:
     """A point as arguments: integers where a slider goes by those."""
     return {s.name: int(point[s.name]) if s.whole else point[s.name] for s in sliders}
-
-
-def _part(tables: bytes, part: Sequence[Any]) -> NDArray[Any]:
-    at, kind, size = part
-    return np.frombuffer(tables, kind, size, at)
 
 
 # ---------------------------------------------------------------- the curves behind

@@ -109,7 +109,7 @@ def live_page(
     data = {
         "title": title or "A live simulation",
         "left_out": [n for n in e_ops if n not in names],
-        "method": _name(method),
+        "method": name_of(method),
         "version": __version__,
         "seed": seed,
         "ntraj": ntraj,
@@ -130,7 +130,7 @@ def live_page(
         },
         "file": plain,
         "leaves": _leaves(model_of, sliders, names, times, method, plain),
-        "citation": f"Computed in the browser by wignerflow {__version__} ({_name(method)}).",
+        "citation": f"Computed in the browser by wignerflow {__version__} ({name_of(method)}).",
     }
     return _text(data, model, text)
 
@@ -241,7 +241,8 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _name(method: Any) -> str:
+def name_of(method: Any) -> str:
+    """The name of a method, or of its name."""
     return str(method) if isinstance(method, str) else str(method.name)
 
 
@@ -252,7 +253,7 @@ def _file(
     entries = {}
     for name, form in zip(e_ops, ops_to_dicts(model, list(e_ops.values()), times), strict=True):
         entries[name] = form["op"] if form["type"] == "single" else {"each": form["op"]}
-    run = {"tlist": times.tolist(), "method": _name(method)}
+    run = {"tlist": times.tolist(), "method": name_of(method)}
     return {**model.to_dict(times), "e_ops": entries, "run": run}
 
 
