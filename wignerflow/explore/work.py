@@ -91,15 +91,8 @@ def _number(x: Any) -> float | None:
 def live(text: str) -> str:
     """A live page of the file."""
     job = _job(text)
-    return file_page(
-        job.model,
-        job.tlist,
-        job.e_ops,
-        name_of(job.method),
-        None,
-        title="Live",
-        dt=job.options.get("dt"),
-    )
+    method, dt = name_of(job.method), job.options.get("dt")
+    return file_page(job.model, job.tlist, job.e_ops, method, None, title="Live", dt=dt)
 
 
 def export(text: str, method: str, kind: str) -> bytes:
