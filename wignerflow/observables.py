@@ -256,7 +256,7 @@ def flatten(
                 _check.Note(f"an operator of {sub.name!r}"),
                 SAME_NAME if sub.name in known else "",
             )
-        if isinstance(op, Op) and op.coefficients:
+        if isinstance(op, Op) and any(times for times, _ in op.terms):
             hint = "Multiply its values by the coefficient afterwards."
             _check.fail(argument, "not depend on time itself", op, hint)
         content = _content(op)

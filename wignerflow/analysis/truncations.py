@@ -29,14 +29,13 @@ from ..run.automatic import density_elements
 from ..run.statistics import BATCHES
 from ..solving import members
 from ..solving.orders import ENOUGH, MOST, ORDERS, SEEN, beyond
-from ..solving.problem import Problem
+from ..solving.problem import SECONDS, Problem
 from ..solving.provenance import read_call
 from ..solving.sizes import (
     PER_ELEMENT,
     REFERENCES,
     RTOL,
     SAMPLES,
-    SECONDS,
     Deviation,
     Smaller,
     deviations,

@@ -21,7 +21,7 @@ from ..model.model import Model
 from ..result.accuracy import SAMPLING, SHARE, scale
 from ..solving import resolve_method, solve
 from ..solving.problem import read_problem
-from ..solving.truncation import budget, estimate
+from ..solving.truncation import estimate
 from .entry import Entry
 
 #: Methods that are measured, by name.
@@ -101,8 +101,7 @@ def rows(
             except (ValueError, RuntimeError):  # an observable that it does not know; it diverges
                 continue
             took = time.perf_counter() - begin
-            limit = seconds or budget(result, False)
-            own, basis = estimate(problem, method, result, limit, solve, direct=False)
+            own, basis = estimate(problem, method, result, seconds, solve, direct=False)
             spent = time.perf_counter() - begin - took
             for key, value in result.expect.items():
                 right = np.asarray(exact[key])

@@ -385,7 +385,7 @@ def has_other_noise(system: PhaseSpaceSystem) -> bool:
     found = [
         [b for leaf in leaves for b in _of(system, leaf)]
         for channel in system.channels
-        for _, leaves, _ in channel.symbol.sorted_terms
+        for _, leaves in channel.symbol.terms
     ]
     found += [[b for b, _ in mono] for c in system.member_channels for mono in c.terms]
     return any(len(bs) > 1 or any(system.blocks[b].kind != MODE for b in bs) for bs in found)
@@ -393,7 +393,7 @@ def has_other_noise(system: PhaseSpaceSystem) -> bool:
 
 def _blocks(system: PhaseSpaceSystem, poly: Poly, order: int) -> set[int]:
     out: set[int] = set()
-    for _, leaves, _ in poly.sorted_terms:
+    for _, leaves in poly.terms:
         blocks = [b for leaf in leaves for b in _of(system, leaf)]
         if len(blocks) >= order:
             out |= set(blocks)

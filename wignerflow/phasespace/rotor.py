@@ -37,6 +37,8 @@ Eqs. (4), (6), (9).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..model.model import LocalJump, Model
@@ -62,4 +64,4 @@ def use_rotor_form(system: PhaseSpaceSystem, model: Model, corrected: bool) -> N
     steps = [step for step in system.local if isinstance(step, LocalStep)]
     for step, rotor in zip(steps, parts.values(), strict=True):
         step.rotor, step.corrected = rotor, corrected
-        system.blocks[step.block].kind = ROTOR
+        system.blocks[step.block] = replace(system.blocks[step.block], kind=ROTOR)

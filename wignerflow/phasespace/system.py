@@ -18,6 +18,7 @@ A method whose equations are not of this kind gives them in full instead, block 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -152,7 +153,7 @@ class Block:
         """Levels of an emitter of a MATRIX block."""
         return len(self.labels)
 
-    @property
+    @cached_property
     def components(self) -> int:
         """Real variables per member."""
         return {SPIN: 3, MODE: 2, ROTOR: 6, AMPLITUDES: 4, MATRIX: self.levels**2}[self.kind]

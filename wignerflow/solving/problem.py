@@ -18,6 +18,7 @@ from ..estimate import check_memory
 from ..method import TRAJECTORIES, Method, Operators
 from ..model.coefficients import Coef
 from ..model.couplings import COUPLINGS, Coupling
+from ..model.levels import Levels
 from ..model.mode_states import MODE_STATES, ModeState, Squeezed
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
@@ -29,6 +30,8 @@ from ..observables import Plan, flatten
 MAX_SAMPLES = 200_000
 PER_TIME, PER_VALUE = 400.0, 100.0  # bytes of a result
 FEW = 2  # quanta
+POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
+SECONDS = 0.3  # of the processor, for an estimate of the error of a method
 
 
 @dataclass
@@ -113,6 +116,16 @@ def few_quanta(model: Model) -> bool:
     """Modes alone, that begin with as many quanta as a small model has, or fewer."""
     modes = all(isinstance(sub, Mode) for sub in model.subsystems)
     return modes and size_of(model) <= FEW
+
+
+def too_large(model: Model, seconds: float) -> bool:
+    """Whether exact solutions are too large by the number of emitters or quanta alone.
+
+    Of p(J, M) there are few for some more; (N + 1)^2 elements take longer still.
+    """
+    levels = any(isinstance(sub, Levels) for sub in model.subsystems)
+    limit = POPULATIONS * np.sqrt(max(seconds, SECONDS) / SECONDS)
+    return not levels and size_of(model) > limit
 
 
 # ---------------------------------------------------------------- arrays member by member

@@ -20,7 +20,6 @@ from ..estimate import TooLong, within
 from ..exact import populations
 from ..exact.engine import Exact
 from ..method import Method
-from ..model.levels import Levels
 from ..model.mode_states import vacuum
 from ..model.model import Jump, LocalJump, Model
 from ..model.states import up
@@ -31,7 +30,7 @@ from ..phasespace.system import SMALL_NOISE
 from ..result import Result
 from ..result.accuracy import UNSEEN, Errors, apart, scale
 from ..run.automatic import density_elements
-from .problem import Problem, few_quanta, gather, members, read_problem, size_of
+from .problem import Problem, few_quanta, gather, members, read_problem, size_of, too_large
 from .provenance import NotPlain, read_call, write_call
 from .smaller import LONG, Shorter, Whole, length, parted, shrunk
 
@@ -41,9 +40,7 @@ APART = 1.6  # two of them, at least
 FRACTIONS = (0.5, 0.25)  # likewise, of modes that hold few quanta
 MEMBERS = (6, 5, 4, 3, 2)  # of an array that is made shorter
 ARRAY = 6  # members of a model that is made smaller, at most
-SECONDS = 0.3  # of the processor, for an estimate
 FEW, MANY = 512, 20_000  # trajectories of a smaller model
-POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
 PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
 SHORTER = 4.0  # steps of a smaller model, than those of a run by the scheme for small noise
 SAMPLES = 801  # of a coefficient of time
@@ -253,16 +250,6 @@ def _load(reference: str) -> None:
         Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
     else:
         Cumulant(3).solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
-
-
-def too_large(model: Model, seconds: float) -> bool:
-    """Whether exact solutions are too large by the number of emitters or quanta alone.
-
-    Of p(J, M) there are few for some more; (N + 1)^2 elements take longer still.
-    """
-    levels = any(isinstance(sub, Levels) for sub in model.subsystems)
-    limit = POPULATIONS * np.sqrt(max(seconds, SECONDS) / SECONDS)
-    return not levels and size_of(model) > limit
 
 
 def exact_means(problem: Problem, until: float, full: bool) -> dict[str, NDArray] | None:

@@ -6,7 +6,6 @@ import contextlib
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from .._check import Times
 from ..estimate import out_of_time
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
-from ..model.operators import ArrayOp, Op
+from ..model.operators import Op
 from ..model.pulses import check_pulses
 from ..observables import Observables, batched
 from ..progress import LongRun, watching
@@ -56,28 +55,12 @@ class FailedTrajectories(RuntimeError):
         return type(self), (self.args[0], self.result)  # from worker processes
 
 
-@dataclass
 class Task:
     """What a method is given, and its ways to make a result; see ``wignerflow.method.Task``."""
 
-    problem: Problem
-    method: Any
-    options: Options
-
-    @property
-    def model(self) -> Model:
-        """The master equation."""
-        return self.problem.model
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """Output times (T,)."""
-        return self.problem.times
-
-    @property
-    def base(self) -> Mapping[str, Op | ArrayOp]:
-        """The operators whose means are wanted, arrays as they are."""
-        return self.problem.base
+    def __init__(self, problem: Problem, method: Any, options: Options):
+        self.problem, self.method, self.options = problem, method, options
+        self.model, self.times, self.base = problem.model, problem.times, problem.base
 
     @property
     def operators(self) -> dict[str, Op]:
@@ -311,32 +294,21 @@ def solve(
     for message in result.stats["warnings"]:
         _check.warn(message)
     if wanted:
-        from .truncation import budget
+        from .truncation import FULL, estimate
 
-        none = {name: np.full(v.shape, np.nan) for name, v in result.expect.items()}
-        result.truncation = Values(none)
+        def again(*arguments: Any, **options: Any) -> Result:
+            return whole(solve(*arguments, **options))
+
         with spared(result.stats):
-            seconds = budget(result, wanted == "full")
-            result.truncation, basis = _stated(problem, engine, result, seconds)
-            result.stats["truncation"] = basis
+            seconds = FULL if wanted == "full" else None
+            errors, basis = estimate(problem, engine, result, seconds, again)
+            result.truncation, result.stats["truncation"] = Values(errors), basis
     off = inaccurate(result.expect, result.sem, result.truncation, result.times)
     if off is not None:
         result.stats["warnings"].append(off)
         _check.warn(off, AccuracyWarning)
     check_failed(result)
     return result
-
-
-def _stated(problem: Problem, engine: Any, result: Result, seconds: float) -> tuple[Values, str]:
-    from .truncation import estimate
-
-    def run(*arguments: Any, **options: Any) -> Result:
-        return whole(solve(*arguments, **options))
-
-    errors, basis = estimate(problem, engine, result, seconds, run)
-    out = Values()
-    out.update(errors)
-    return out, basis
 
 
 def check_failed(result: Result) -> None:

@@ -43,19 +43,17 @@ from ..result.accuracy import SHARE as WORTH
 from ..result.accuracy import UNSEEN, Errors, Found, apart, distance, scale, widened
 from .edges import edge_errors
 from .orders import from_orders
-from .problem import Problem, few_quanta, size_of
+from .problem import SECONDS, Problem, few_quanta, size_of, too_large
 from .sizes import (
     FIRST,
     ORDERS,
     SAMPLES,
-    SECONDS,
     Deviation,
     Solve,
     evidence,
     exact_means,
     load,
     load_for,
-    too_large,
 )
 from .starts import from_starts
 
@@ -76,10 +74,8 @@ MISSED = 0.5  # of an observable's scale: a method that finds less misses it
 _answers: dict[Any, list[Deviation]] = {}
 
 
-def budget(result: Result, full: bool) -> float:
+def budget(result: Result) -> float:
     """Seconds that an estimate may take."""
-    if full:
-        return FULL
     run = float(result.stats.get("run_time", 0.0))
     return max(SECONDS, SHARE * run * 10_000 / result.ntraj) if result.ntraj else SECONDS
 
@@ -88,7 +84,7 @@ def estimate(
     problem: Problem,
     method: Method,
     result: Result,
-    seconds: float,
+    seconds: float | None,
     solve: Solve,
     *,
     direct: bool = True,
@@ -97,7 +93,7 @@ def estimate(
 
     Args:
         problem, method, result: what was solved, how, and what came out.
-        seconds: that it may take.
+        seconds: that it may take; None: by the time of the run.
         solve: runs smaller models.
         direct: look at the exact solution of the model itself, if that is quick.
     """
@@ -105,6 +101,7 @@ def estimate(
         if result.stats.get("edge"):
             return edge_errors(problem, result), "the populations at the edges of modes"
         return {n: np.zeros(v.shape) for n, v in result.expect.items()}, "none: the method is exact"
+    seconds = budget(result) if seconds is None else seconds
     full = seconds >= FULL
     kept = _kept(problem, method, result.dt, full)
     if not kept:
