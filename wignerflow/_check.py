@@ -116,12 +116,14 @@ def is_sparse(value: Any) -> bool:
     return sparse is not None and bool(sparse.issparse(value))
 
 
-def integer(argument: str, value: Any, minimum: int) -> int:
-    """A whole number >= minimum (bools are refused)."""
+def integer(argument: str, value: Any, minimum: int, most: float = math.inf) -> int:
+    """A whole number from ``minimum`` to ``most`` (bools are refused)."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         fail(argument, f"be an integer of at least {minimum}", value, kind=TypeError)
     if value < minimum:
         fail(argument, f"be an integer of at least {minimum}", value)
+    if int(value) > most:
+        fail(argument, f"be at most {most}", value)
     return int(value)
 
 

@@ -142,9 +142,7 @@ def _times(where: str, data: Any) -> np.ndarray:
         return _check.tlist(reals(where, data), where)
     entry = table(where, data, ["start", "stop", "points"], ["spacing"])
     start, stop = (real(f"{where}.{key}", entry[key]) for key in ("start", "stop"))
-    points = _check.integer(f"{where}.points", entry["points"], 2)
-    if points > MAX_TIMES:
-        _check.fail(f"{where}.points", f"be at most {MAX_TIMES}", points)
+    points = _check.integer(f"{where}.points", entry["points"], 2, MAX_TIMES)
     if stop <= start:
         _check.fail(f"{where}.stop", "be later than `start`", stop)
     kinds = ["linear", "logarithmic"]

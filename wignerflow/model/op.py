@@ -97,10 +97,8 @@ class Symbolic:
         raise NotImplementedError
 
     def __pow__(self, power: int) -> Self:
-        if _check.integer("power", power, 0) > MAX_POWER:
-            _check.fail("power", f"be at most {MAX_POWER}", power)
         out: Any = self._one()
-        for _ in range(power):
+        for _ in range(_check.integer("power", power, 0, MAX_POWER)):
             out = out * self
         return out  # type: ignore[no-any-return]
 

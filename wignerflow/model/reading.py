@@ -111,9 +111,7 @@ def _read(reader: Reader, where: str, data: Any) -> Op | ArrayOp:
         return op
     if kind == "fourier":
         start, step = (_check.real(f"{where}.{k}", entry[k]) for k in ("start", "step"))
-        size = _check.integer(f"{where}.momenta", entry["momenta"], 1)
-        if size > MAX_MEMBERS:
-            _check.fail(f"{where}.momenta", f"be at most {MAX_MEMBERS}", size)
+        size = _check.integer(f"{where}.momenta", entry["momenta"], 1, MAX_MEMBERS)
         return FourierProducts(op, start, step, size)
     sides = [
         _sparse_rows(f"{where}.{k}", entry[k], op.size) for k in ("left", "right") if k in entry
@@ -123,9 +121,7 @@ def _read(reader: Reader, where: str, data: Any) -> Op | ArrayOp:
 
 def _sparse_rows(where: str, data: Any, members: int) -> scipy.sparse.csr_matrix:
     entry = table(where, data, ["rows", "row", "col", "real"], ["imag"])
-    size = _check.integer(f"{where}.rows", entry["rows"], 1)
-    if size > MAX_MEMBERS:
-        _check.fail(f"{where}.rows", f"be at most {MAX_MEMBERS}", size)
+    size = _check.integer(f"{where}.rows", entry["rows"], 1, MAX_MEMBERS)
     values = {k: reals(f"{where}.{k}", entry[k]) for k in ("real", "imag") if k in entry}
     places = []
     for key, limit in (("row", size), ("col", members)):
@@ -198,9 +194,7 @@ class Reader(SubsystemReader):
         place, data = f"{where}.op", entry["op"]
         size: int | None = None
         if "members" in entry:
-            size = _check.integer(f"{where}.members", entry["members"], 1)
-            if size > MAX_MEMBERS:
-                _check.fail(f"{where}.members", f"be at most {MAX_MEMBERS}", size)
+            size = _check.integer(f"{where}.members", entry["members"], 1, MAX_MEMBERS)
         if isinstance(data, str):
             data = [{"factors": [data]}]
         terms = []

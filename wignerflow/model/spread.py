@@ -63,8 +63,7 @@ def spread(
     width, center = _check.real("width", width), _check.real("center", center)
     if width < 0:
         _check.fail("width", "be non-negative", width)
-    if _check.integer("bins", bins, 1) > MAX_BINS:
-        _check.fail("bins", f"be at most {MAX_BINS}", bins)
+    _check.integer("bins", bins, 1, MAX_BINS)
     cut = _SPAN[shape] if span is None else _check.positive("span", span)
     if shape == "uniform" and cut > 1:
         _check.fail("span", "be at most 1 for a uniform distribution", span)

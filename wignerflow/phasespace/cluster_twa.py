@@ -84,9 +84,7 @@ class ClusterTWA(TrajectoryMethod):
     equivariant = False  # clusters break symmetries
 
     def __init__(self, size: int = 2, partition: Any = None):
-        self.size = _check.integer("size", size, 1)
-        if self.size > MOST:
-            _check.fail("size", f"be at most {MOST}", size)
+        self.size = _check.integer("size", size, 1, MOST)
         self.partition = None if partition is None else listed(partition, MOST)
 
     def clusters(self, model: Model) -> list[list[int]]:

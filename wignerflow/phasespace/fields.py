@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _check
 from ..model.coefficients import Coef
@@ -15,11 +14,10 @@ from ..model.model import Jump, Model
 from ..model.operators import ArrayOp, Op
 from .channels import RECORDS, Channel, Field, LinkSpec, MemberChannel, Port, PortField
 from .polynomials import Poly, Record
-from .symbols import SymbolMap
+from .symbols import SymbolMap, excess
 from .system import MatrixStep, PhaseSpaceSystem
 
 NONLINEAR = "be of jumps with noise of their own, not of a mode that has nonlinear jumps too"
-Terms = dict[tuple[tuple[int, int], ...], NDArray[np.complex128]]
 
 
 @dataclass(frozen=True)
@@ -74,25 +72,15 @@ def port(
         if isinstance(channel, MemberChannel):
             n = jump.op.dag() * jump.op  # type: ignore[operator]
             assert isinstance(n, ArrayOp)
-            channel.ordering = _member_ordering(channel, symbols.array_symbol(n))
+            bar = {mono: w.conj() for mono, w in channel.terms.items()}
+            more = excess(symbols.array_symbol(n), bar, channel.terms)
+            channel.ordering = {k: np.asarray(channel.rate, float) * w for k, w in more.items()}
         else:
             assert isinstance(jump.op, Op)
             re, im = channel.symbol.real(), channel.symbol.imag()
             rest = (symbols.symbol(jump.op.dag() * jump.op).real() - re * re - im * im).clean()
             channel.ordering = rest * float(jump.rate)
     return Port(channel, member or 0)
-
-
-def _member_ordering(channel: MemberChannel, symbol: Terms) -> Terms:
-    """Of r (symbol of L^+ L - |l|^2), per member."""
-    out = dict(symbol)
-    for left, u in channel.terms.items():
-        for right, v in channel.terms.items():
-            mono = tuple(sorted(left + right))
-            out[mono] = out.get(mono, np.zeros(channel.size, complex)) - u.conj() * v
-    scale = max(float(np.abs(w).max()) for w in symbol.values())
-    rate = np.asarray(channel.rate, float)
-    return {k: rate * w for k, w in out.items() if np.abs(w).max() > 1e-13 * scale}
 
 
 def attach_ports(

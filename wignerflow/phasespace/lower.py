@@ -28,7 +28,7 @@ from .ensemble import local_parts, spin_initial
 from .fields import add_links
 from .jumps import Sums, alone, matrix_share, spin_parts, step_of, take_own
 from .polynomials import Form, Leaf, Pair, Poly, Var
-from .symbols import Mono, SymbolMap
+from .symbols import Mono, SymbolMap, excess
 from .system import (
     FOCK,
     GAUSSIAN,
@@ -299,13 +299,8 @@ def product_observable(symbols: SymbolMap, products: PairProducts) -> ProductObs
     """Pair products: products of symbols between members, the exact symbol on equal ones."""
     op = products.op
     amplitude = symbols.array_symbol(op)
-    onsite: dict[Mono, NDArray[np.complex128]] = dict(symbols.array_symbol(op.dag() * op))
-    scale = max((float(np.abs(w).max()) for w in amplitude.values()), default=0.0)
-    for left, u in amplitude.items():
-        for right, v in amplitude.items():
-            mono = tuple(sorted(left + right))
-            onsite[mono] = onsite.get(mono, np.zeros(op.size, complex)) - u.conj() * v
-    onsite = {k: w for k, w in onsite.items() if np.abs(w).max() > 1e-13 * scale**2}
+    bar = {mono: w.conj() for mono, w in amplitude.items()}
+    onsite = excess(symbols.array_symbol(op.dag() * op), bar, amplitude)
     out = ProductObservable(products.size, op.size, amplitude, None, products.right, onsite)
     if isinstance(products, FourierProducts) and op.size * products.size > DIRECT_TRANSFORM:
         out.grid = (products.start, products.step)

@@ -31,6 +31,7 @@ from .polynomials import Form, Pair, Poly, Terms, TimePart, Var, expanded, sum_o
 from .system import PhaseSpaceSystem
 
 Mono = tuple[tuple[int, int], ...]
+MemberTerms = dict[Mono, NDArray[np.complex128]]
 _COMPONENT = {"x": 0, "y": 1, "z": 2}
 
 
@@ -171,15 +172,8 @@ class SymbolMap:
         if isinstance(a, Site) and isinstance(b, Site):
             return {}  # equal sites were merged by the algebra
         one, two = _as_array(a), _as_array(b)
-        joint = self.array_symbol(one * two)
-        for mono1, w1 in self.array_symbol(one).items():
-            for mono2, w2 in self.array_symbol(two).items():
-                mono = tuple(sorted(mono1 + mono2))
-                joint[mono] = joint[mono] - w1 * w2 if mono in joint else -w1 * w2
-        scale = max(float(np.abs(w).max()) for w in (*one.terms.values(), *two.terms.values()))
-        return self.sum_terms(
-            {k: w for k, w in joint.items() if np.abs(w).max() > 1e-13 * scale**2}
-        )
+        both = self.array_symbol(one), self.array_symbol(two)
+        return self.sum_terms(excess(self.array_symbol(one * two), *both))
 
     # -- operators ---------------------------------------------------------------------------
 
@@ -203,6 +197,17 @@ class SymbolMap:
                     rest = [p for k, p in enumerate(single) if k not in pair]
                     parts.append((c, [correction, *rest, *stamps]))
         return sum_of_products(parts)
+
+
+def excess(joint: MemberTerms, left: MemberTerms, right: MemberTerms) -> MemberTerms:
+    """What the symbol of a product has beyond the product of symbols, but for rounding."""
+    out = dict(joint)
+    for mono1, w1 in left.items():
+        for mono2, w2 in right.items():
+            mono = tuple(sorted(mono1 + mono2))
+            out[mono] = out.get(mono, 0) - w1 * w2
+    sizes = [max((np.abs(w).max() for w in x.values()), default=0.0) for x in (left, right)]
+    return {k: w for k, w in out.items() if np.abs(w).max() > 1e-13 * sizes[0] * sizes[1]}
 
 
 def _as_array(f: Site | SumNode) -> ArrayOp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,16 @@ class _Phased(Coupling):
         below = forward * (np.cumsum(back * x, axis=0) - back * x)
         above = back * (np.cumsum((forward * x)[::-1], axis=0)[::-1] - forward * x)
         return below, above
+
+    @abstractmethod
+    def _summed(self, below: NDArray[Any], above: NDArray[Any]) -> NDArray[Any]:
+        """K x from both sums of ``_running``."""
+
+    def apply(self, x: NDArray[Any]) -> NDArray[Any]:
+        """K x in O(M)."""
+        if np.iscomplexobj(x):
+            return np.asarray(self.apply(x.real) + 1j * self.apply(x.imag))
+        return np.asarray(self._summed(*self._running(x)))
 
     def row_sum(self, size: int) -> float:
         return size / 2
@@ -125,11 +136,7 @@ class Waveguide(_Phased):
             out += 1j * self.chirality * Cascade(self.phi).matrix(size)
         return out
 
-    def apply(self, x: NDArray[Any]) -> NDArray[Any]:
-        """K x in O(M)."""
-        if np.iscomplexobj(x):
-            return np.asarray(self.apply(x.real) + 1j * self.apply(x.imag))
-        below, above = self._running(x)
+    def _summed(self, below: NDArray[Any], above: NDArray[Any]) -> NDArray[Any]:
         out = (below.imag + above.imag) / 2
         return out + 1j * self.chirality * (below.real - above.real) / 2 if self.chirality else out
 
@@ -190,12 +197,8 @@ class Cascade(_Phased):
         out = np.sign(m[:, None] - m[None, :]) * np.cos(theta[:, None] - theta[None, :]) / 2
         return (self.sign * out).astype(complex)
 
-    def apply(self, x: NDArray[Any]) -> NDArray[Any]:
-        """K x in O(M)."""
-        if np.iscomplexobj(x):
-            return np.asarray(self.apply(x.real) + 1j * self.apply(x.imag))
-        below, above = self._running(x)
-        return np.asarray(self.sign * (below.real - above.real) / 2)
+    def _summed(self, below: NDArray[Any], above: NDArray[Any]) -> NDArray[Any]:
+        return self.sign * (below.real - above.real) / 2
 
     def transpose(self) -> Coupling:
         return -self

@@ -186,9 +186,7 @@ class Subsystem(ABC, Generic[O]):
         #: Where it stands among others: by name, "s9" before "s10"; last by ``uid``, so that two
         #: unnamed ones are not taken for each other.
         self.order = (natural(self.name), self.uid)
-        self.count = None if count is None else _check.integer("count", count, 1)
-        if self.count is not None and self.count > MAX_COUNT:
-            _check.fail("count", f"be at most {MAX_COUNT}", count)
+        self.count = None if count is None else _check.integer("count", count, 1, MAX_COUNT)
         #: Number of members (1 for a single subsystem).
         self.size = self.count or 1
 
