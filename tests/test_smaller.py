@@ -20,8 +20,8 @@ def test_a_smaller_model_has_the_same_classical_equations():
     H = 0.3 * (c.adag * e.Jm + c.a * e.Jp) + 0.02 * e.Jz * e.Jz + 0.5 * (c.a + c.adag) + 0.4 * c.n
     jumps = [wf.Jump(c.a, 1.0), wf.Jump(e.Jm, 0.01), wf.LocalJump(e.sp, 0.7)]
     model = wf.Model(H, jumps, initial={e: wf.bloch(0.5, 0), c: wf.coherent(3.0)})
-    call = write_call(model, {"z": e.Jz}, wf.MeanField(), np.array([0.0, 1.0]))
-    plain = shrunk(call, 0.1)
+    what = model, {"z": e.Jz}, wf.MeanField(), np.array([0.0, 1.0])
+    call, plain = write_call(*what), shrunk(*what, 0.1)
     small, _, _ = read_call(plain)
     sizes = {sub.kind: sub for sub in small.subsystems}
     assert float(np.max(sizes["ensemble"].numbers)) == 20
@@ -40,8 +40,7 @@ def test_a_smaller_model_has_the_same_classical_equations():
 def test_spins_alone_cannot_be_made_smaller():
     s = wf.Spin(name="s", count=3)
     model = wf.Model(s.sx.sum(), [wf.Jump(s.sm, 0.1)], initial={s: wf.up})
-    call = write_call(model, {"z": s[0].sz}, wf.TWA(), np.array([0.0, 1.0]))
-    assert shrunk(call, 0.5) is None
+    assert shrunk(model, {"z": s[0].sz}, wf.TWA(), np.array([0.0, 1.0]), 0.5) is None
 
 
 def products():
@@ -68,8 +67,7 @@ def test_a_smaller_hamiltonian_is_hermitian(k):
     """J_x J_y + J_y J_x is written J_x J_y - i J_z / 2, whose terms are scaled differently."""
     model, sub = list(products())[k]
     op = sub.Jz if hasattr(sub, "Jz") else sub.pop("g")
-    call = write_call(model, {"o": op}, wf.TWA(), np.linspace(0, 1, 5))
-    small, _, _ = read_call(shrunk(call, 0.2))
+    small, _, _ = read_call(shrunk(model, {"o": op}, wf.TWA(), np.linspace(0, 1, 5), 0.2))
     assert small.H.is_hermitian()
     before = {f: abs(c) for (_, f), c in model.H.terms.items()}
     after = {f: abs(c) for (_, f), c in small.H.terms.items()}
@@ -108,8 +106,9 @@ def test_a_smaller_ensemble_starts_as_the_model_does():
     for N in (6, 12):
         s = wf.CollectiveSpin(N / 2, name="s")
         model = wf.Model(jumps=[wf.Jump(s.Jm, 1.0)], initial={s: wf.up})
-        call = write_call(model, {"z": s.Jz}, wf.TWA(), np.array([0.0, 1.0]))
-        sampling[N] = shrunk(call, 0.5)["method"]["options"]["sampling"]
+        sampling[N] = shrunk(model, {"z": s.Jz}, wf.TWA(), np.array([0.0, 1.0]), 0.5)["method"][
+            "options"
+        ]["sampling"]
     assert sampling == {6: "auto", 12: "fixed"}
     s = wf.CollectiveSpin(6, name="s")
     jumps = [wf.Jump(s.Jm, 2 / 12), wf.Jump(s.Jp, 1 / 12)]
@@ -122,8 +121,7 @@ def test_squeezing_stays_when_a_mode_is_made_smaller():
     a = wf.Mode(name="a")
     model = wf.Model(a.n * a.n, [wf.Jump(a.a, 1.0)], initial={a: wf.squeezed(1.0, 0.3)})
     assert size_of(model) == 0
-    call = write_call(model, {"n": a.n}, wf.TWA(), np.array([0.0, 1.0]))
-    small, _, _ = read_call(shrunk(call, 0.5))
+    small, _, _ = read_call(shrunk(model, {"n": a.n}, wf.TWA(), np.array([0.0, 1.0]), 0.5))
     assert small.initial == model.initial or str(small.initial) == str(model.initial)
 
 

@@ -338,7 +338,7 @@ def test_functions_of_means_are_put_together_again():
     assert sorted(named) == sorted(
         ["variance\x000", "variance\x001", "of mean\x000", "g2\x000", "g2\x001", "n"]
     )
-    small, parts, _ = read_call(shrunk(write_call(model, named, wf.TWA(), np.array([0, 1.0])), 0.1))
+    small, parts, _ = read_call(shrunk(model, named, wf.TWA(), np.array([0, 1.0]), 0.1))
     assert int(next(iter(small.subsystems)).numbers[0]) == 4
     assert [jump.rate for jump in small.jumps] == pytest.approx([10.0, 10.0])  # N Gamma stays
     again = whole(parts)
@@ -606,8 +606,7 @@ def test_single_emitters_with_levels_cannot_be_made_smaller():
         one, many = wf.Levels(N, 3, name="one"), wf.Ensemble(100, name="many")
         H = one.op("0", "1") * many.Jp
         model = wf.Model(H + H.dag(), initial={one: wf.level("1"), many: wf.down})
-        call = write_call(model, {"n": one.pop("1")}, wf.TWA(), np.array([0.0, 1.0]))
-        made.append(shrunk(call, 0.5))
+        made.append(shrunk(model, {"n": one.pop("1")}, wf.TWA(), np.array([0.0, 1.0]), 0.5))
     assert made[0] is None and made[1] is not None
 
 

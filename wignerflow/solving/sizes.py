@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,7 +109,7 @@ def deviations(
     now = time.process_time()
     end = now + FIRST * (until - now)
     found = list(known)
-    for small in _made(call, model):
+    for small in _made(call, model, named, method, times):
         if found and small.size > found[0].at.size / APART:
             continue
         if len(found) == 2 or time.process_time() > end:
@@ -121,7 +121,13 @@ def deviations(
     return found
 
 
-def _made(call: dict[str, Any], model: Model) -> Any:
+def _made(
+    call: dict[str, Any],
+    model: Model,
+    named: Mapping[str, Any],
+    method: Method,
+    times: NDArray[np.float64],
+) -> Iterator[Smaller]:
     """Smaller models, the largest first."""
     members = length(call)
     if members > LONG:
@@ -136,7 +142,7 @@ def _made(call: dict[str, Any], model: Model) -> Any:
     if sum(sub.size for sub in model.subsystems) > ARRAY:
         return
     for some in sizes_below(model, size):
-        smaller = shrunk(call, some / (size or 1.0))
+        smaller = shrunk(model, named, method, times, some / (size or 1.0))
         if smaller is not None:
             yield Smaller(smaller, some, size or 1.0, True, False)
 

@@ -15,35 +15,40 @@ for every ``a`` or ``a^+``: the classical equations of a member are about the sa
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..derived import Derived
 from ..derived.function import function
+from ..method import Method
+from ..model.coefficients import Coef
 from ..model.couplings import as_coupling, read_coupling
+from ..model.model import Jump, Model
+from ..model.normal import Factor, words_of
+from ..model.op import Op
+from ..model.operators import ArrayOp
+from ..model.products import PairProducts
+from ..model.pulses import Pulse
 from ..model.serialize import copied
+from ..model.words import BOSON, PAULI
 from ..phasespace.ensemble import GAUSSIAN_BELOW
+from .provenance import write_call
 
 LISTS = (("N", 1), ("S", 2))  # sizes in a plain form, and how many emitters one of each is
 SAMPLED_BY_SIZE = ("TWA", "SpinTWA")  # methods whose start is sampled as its size has it
-ADJOINT = {"a": "adag", "adag": "a", "sp": "sm", "sm": "sp", "Jp": "Jm", "Jm": "Jp"}
+WEIGHTS = {BOSON: 0.5, PAULI: 0.0}  # of a letter; of others one
 Whole = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-def weight(factors: list[Any]) -> float:
-    """The weight of a product in a plain form; of "s.Jx" and "s.|0><1|" one, of "s.a" a half."""
-    total = 0.0
-    for f in factors:
-        if isinstance(f, str):
-            letter = f.rsplit(".", 1)[-1]
-            total += {"a": 0.5, "adag": 0.5}.get(letter, 1.0 if letter[0] in "J|" else 0.0)
-        elif "sum" in f:
-            total += weight(f["sum"])
-        else:
-            total += weight(f["left"]) + weight(f["right"])
-    return total
+def weight(factors: Iterable[Factor]) -> float:
+    """The weight of a product."""
+    words = [pair for f in factors for word in words_of(f) for pair in word]
+    return sum(WEIGHTS.get(sub.algebra, 1.0) * len(letters) for sub, letters in words)
 
 
 def _times(coefficient: Any, factor: float) -> Any:
@@ -54,95 +59,75 @@ def _times(coefficient: Any, factor: float) -> Any:
     return coefficient * factor
 
 
-def shrunk(call: Mapping[str, Any], s: float) -> dict[str, Any] | None:
-    """A call (see ``write_call``) at a size smaller by ``s``; None where there is no such model."""
-    out = copied(dict(call))
-    model, method = out["model"], out["method"]
-    if method["class"] in SAMPLED_BY_SIZE and method["options"]["sampling"] == "auto":
-        numbers = [
-            np.min(sub[key]) * unit
-            for sub in model["subsystems"]
-            for key, unit in LISTS
-            if key in sub
-        ]
-        if numbers and min(numbers) >= GAUSSIAN_BELOW:
-            method["options"]["sampling"] = "fixed"
-    if not all(_subsystem(sub, s) for sub in model["subsystems"]):
+def _scaled(H: Op, s: float) -> Op:
+    """A Hermitian operator with the same classical equations.
+
+    Ordering leaves terms of smaller weight, J_x J_y - i J_z / 2, which are no longer Hermitian when
+    weights are multiplied by different numbers: they are made so.
+    """
+    out = Op({(times, f): c * s ** (1 - weight(f)) for (times, f), c in H.terms.items()})
+    return out if out.is_hermitian() else 0.5 * (out + out.dag())
+
+
+def _levelled(op: Op | ArrayOp, s: float, vacuum: bool = False) -> tuple[Any, float]:
+    """An operator with its constant in proportion to its largest weight, and that weight.
+
+    Other terms of smaller weight come from the order of operators, and stay; so does a constant
+    beside modes where it is their ``vacuum``.
+    """
+    if isinstance(op, PairProducts):
+        return op, 0.0
+    if isinstance(op, ArrayOp):
+        words = [sum(WEIGHTS.get(x.algebra, 1.0) * len(w) for x, w in word) for word in op.terms]
+        return op, max(words, default=0.0)
+    heaviest = max((weight(factors) for _, factors in op.terms), default=0.0)
+    modes = any(sub.algebra == BOSON for sub in op.subsystems)
+    if vacuum and (modes or any(weight(factors) % 1 for _, factors in op.terms)):
+        return op, heaviest
+    terms = {k: c if k[1] else c * s**heaviest for k, c in op.terms.items()}
+    return Op(terms), heaviest
+
+
+def shrunk(
+    model: Model, named: Mapping[str, Any], method: Method, times: NDArray[np.float64], s: float
+) -> dict[str, Any] | None:
+    """A call (see ``write_call``) at a size smaller by ``s``; None where there is no such model.
+
+    Raises:
+        NotPlain: a part has no plain form.
+    """
+    jumps = []
+    for jump in model.jumps:
+        new = copy.copy(jump)
+        if isinstance(jump, Jump):
+            if jump.rate is None or isinstance(jump.rate, Coef):
+                return None
+            new.op, heaviest = _levelled(jump.op, s)
+            new.rate = jump.rate * s ** (1 - 2 * heaviest)
+        jumps.append(new)
+    pulses = tuple(Pulse(p.time, _scaled(p.op, s), p.angle) for p in model.pulses)
+    small = model.changed(H=_scaled(model.H, s), jumps=tuple(jumps), pulses=pulses)
+    observables = {}
+    for name, value in named.items():
+        if isinstance(value, Derived):
+            observables[name] = copy.copy(value)
+            inputs = {n: _levelled(op, s, vacuum=True)[0] for n, op in value.inputs().items()}
+            observables[name]._inputs = inputs
+        else:
+            observables[name] = _levelled(value, s, vacuum=True)[0]
+    out = write_call(small, observables, method, times)
+    subsystems, plain = out["model"]["subsystems"], out["method"]
+    if plain["class"] in SAMPLED_BY_SIZE and plain["options"]["sampling"] == "auto":
+        sizes = [np.min(sub[key]) * unit for sub in subsystems for key, unit in LISTS if key in sub]
+        if sizes and min(sizes) >= GAUSSIAN_BELOW:
+            plain["options"]["sampling"] = "fixed"
+    if not all(_subsystem(sub, s) for sub in subsystems):
         return None
-    for term in model.get("H", []):
-        if "coef" not in term:
-            return None
-        term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
-    if any(_ordered(term["factors"]) for term in model.get("H", [])):
-        model["H"] = _hermitian(model["H"], _conjugates(model.get("coefficients", {})))
-    for pulse in model.get("pulses", []):
-        for term in pulse["op"]:
-            term["coef"] = _times(term["coef"], s ** (1 - weight(term["factors"])))
-    for jump in model.get("jumps", []):
-        if "input" in jump:
-            return None
-        if jump["type"] == "local":
-            continue
-        terms = list(jump["op"])
-        heaviest = _levelled(terms, s)
-        if not isinstance(jump["rate"], (int, float, list)):
-            return None
-        jump["rate"] = _times(jump["rate"], s ** (1 - 2 * heaviest))
     for entry in out["e_ops"]:
-        for operator in entry["operators"].values():
-            for op in _operators(operator):
-                _levelled(op, s, vacuum=True)
         number = entry.get("parameters", {}).get("N")
         if number is not None:
             entry["parameters"]["N"] = _number(number, s, 1)
     return out
-
-
-def _ordered(factors: list[Any]) -> bool:
-    """Whether a product holds different letters of an angular momentum, or of atoms with levels."""
-    letters = {f for f in factors if isinstance(f, str) and weight([f]) == 1}
-    return len({f.rsplit(".", 1)[0] for f in letters}) < len(letters)
-
-
-def _conjugates(coefficients: Mapping[str, Any]) -> dict[str, str]:
-    """Names of functions of time, and of their complex conjugates where there are such."""
-    out = {}
-    for name, f in coefficients.items():
-        turned = {k: np.negative(v).tolist() if k == "imag" else v for k, v in f.items()}
-        found = [other for other, g in coefficients.items() if g == turned]
-        if found:
-            out[name] = found[0]
-    return out
-
-
-def _hermitian(terms: list[dict[str, Any]], conjugates: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The Hermitian part of a sum in normal order.
-
-    Ordering leaves terms of smaller weight, J_x J_y - i J_z / 2, which are no longer Hermitian when
-    weights are multiplied by different numbers. Sums over members keep theirs.
-    """
-    out = []
-    for term in terms:
-        times = term.get("times", [])
-        if not all(isinstance(f, str) for f in term["factors"]) or set(times) - set(conjugates):
-            out.append(term)
-            continue
-        real, imag = (float(x) / 2 for x in term["coef"])
-        out.append({**term, "coef": [real, imag]})
-        adjoint = {
-            "coef": [real, -imag],
-            "factors": [_adjoint(f) for f in reversed(term["factors"])],
-        }
-        out.append(adjoint | ({"times": [conjugates[t] for t in times]} if times else {}))
-    return out
-
-
-def _adjoint(name: str) -> str:
-    on, letter = name.rsplit(".", 1)
-    if letter[0] == "|":
-        left, right = letter[1:-1].split("><")
-        letter = f"|{right}><{left}|"
-    return f"{on}.{ADJOINT.get(letter, letter)}"
 
 
 def parted(named: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
@@ -168,30 +153,6 @@ def parted(named: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
         }
 
     return out, whole
-
-
-def _operators(plain: Mapping[str, Any]) -> Iterator[list[Any]]:
-    if isinstance(plain.get("op"), list):
-        yield plain["op"]
-
-
-def _levelled(terms: list[Any], s: float, vacuum: bool = False) -> float:
-    """The largest weight of a sum, to whose proportion its constant is brought.
-
-    Other terms of smaller weight come from the order of operators, and stay; so does a constant
-    beside modes where it is their ``vacuum``.
-    """
-    heaviest = max(weight(term["factors"]) for term in terms)
-    if vacuum and any(weight(term["factors"]) % 1 or _modes(term["factors"]) for term in terms):
-        return heaviest
-    for term in terms:
-        if not term["factors"] and "coef" in term:
-            term["coef"] = _times(term["coef"], s**heaviest)
-    return heaviest
-
-
-def _modes(factors: list[Any]) -> bool:
-    return any(isinstance(f, str) and f.rsplit(".", 1)[-1] in ("a", "adag") for f in factors)
 
 
 def _number(value: Any, s: float, unit: int) -> Any:
