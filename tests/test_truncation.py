@@ -14,6 +14,7 @@ import scipy.sparse
 
 import wignerflow as wf
 from wignerflow.analysis import truncations
+from wignerflow.analysis.steady_value import asked
 from wignerflow.atlas import entries, figures, quick, rows
 from wignerflow.atlas.page import summary, text, write
 from wignerflow.compiler import build
@@ -590,7 +591,7 @@ def test_steady_states_of_long_arrays_are_judged_by_short_ones(monkeypatch):
     def again(own, ops, method, ntraj):
         return wf.steady_state(own, ops, method, unique=False, truncation=False)
 
-    small = truncations._smaller(wf.Cumulant(), model, ops, 0, np.inf, again)
+    small = truncations._smaller(wf.Cumulant(), asked(model, ops), 0, np.inf, again)
     assert [(d.at.size, d.at.whole, d.at.falls) for d in small] == [(3, 8, False)]
     assert small[0].values["z"].shape == (3,) and 0 < small[0].values["zz"] < 0.1
     found = SimpleNamespace(expect={"z": np.full(8, -0.5), "zz": 2.0})
