@@ -189,3 +189,32 @@ def test_noise_that_hides_an_error_makes_a_reference_unsure(monkeypatch):
 
     assert unsure(0.0, 0.02) == unsure(0.2, 0.05) == frozenset()
     assert unsure(0.0, 0.05) == unsure(0.08, 0.05) == {"x"}
+
+
+def told(N=300, rate=1.0, sign=1.0, drive=None, coupling=0.3, stop=1.0, name="e", **options):
+    """A run of a model made anew, and how often smaller models were asked."""
+    e, c = wf.Ensemble(N, name=name), wf.Ensemble(2, count=3, name="c")
+    H = 0.02 * e.Jz * e.Jz + wf.couple(c.Jp, coupling * np.ones((3, 3)), c.Jm)
+    if drive is not None:
+        H = H + wf.coef(drive) * e.Jx
+    jumps = [wf.Jump(e.Jm, rate / N), wf.LocalJump(e.sp, 0.3), wf.Jump(c.Jm, [0.1, 0.2, 0.3])]
+    model = wf.Model(H, jumps, initial={e: wf.bloch(0.5, 0), c: [wf.up, wf.down, wf.up]})
+    problem = read_problem(model, np.linspace(0, stop, 3), {"z": sign * e.Jz})
+    return truncation._kept(problem, wf.TWA(**options), 0.1, False)
+
+
+def test_what_smaller_models_said_is_kept_by_content_alone():
+    truncation._answers.clear()
+    first = told()
+    assert told() is first  # of other objects
+    drive = told(drive=lambda t: np.sin(t))
+    assert told(drive=lambda t: 1.0 * np.sin(t)) is drive
+    others = [
+        told(N=301), told(rate=1.1), told(sign=-1.0), told(coupling=0.31), told(stop=1.1),
+        told(name="f"), told(sampling="fixed"), drive, told(drive=lambda t: np.cos(t)),
+    ]  # fmt: skip
+    assert len({id(x) for x in [first, *others]}) == 1 + len(others)
+    for k in range(truncation.KEPT):
+        told(rate=2.0 + k)
+    assert len(truncation._answers) == truncation.KEPT and told() is not first
+    truncation._answers.clear()

@@ -108,7 +108,10 @@ def spin_initial(
     """
     size = len(states)
     out = InitialSpec.zeros(size)
-    for m, (state, N) in enumerate(zip(states, numbers, strict=True)):
+    places: dict[tuple[BlochState, float], list[int]] = {}
+    for k, pair in enumerate(zip(states, numbers.tolist(), strict=True)):
+        places.setdefault(pair, []).append(k)
+    for (state, N), m in places.items():
         r = float(np.linalg.norm(state.vector))
         e1, e2, e3 = _axes(*state.vector.tolist())
         out.e3[m] = e3
@@ -123,7 +126,7 @@ def spin_initial(
         out.e1[m], out.e2[m] = np.sqrt(N) / 2 * e1, np.sqrt(N) / 2 * e2
         fixed = sampling == "fixed" or (sampling == "auto" and N >= GAUSSIAN_BELOW)
         if state.is_pure and fixed:
-            out.kind[m], out.mean[m] = FIXED, fixed_length(float(N))
+            out.kind[m], out.mean[m] = FIXED, fixed_length(N)
         else:
             out.kind[m], out.mean[m] = GAUSSIAN, N * r / 2
             out.sigma[m] = np.sqrt(max(N / 4 * (1 - r**2), 0.0))

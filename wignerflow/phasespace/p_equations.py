@@ -233,14 +233,8 @@ class _Noise:
         out: Explicit,
         rate: float,
     ):
-        self.system, self.k, self.block, self.r, self.out, self.rate = (
-            system,
-            k,
-            block,
-            r,
-            out,
-            rate,
-        )
+        self.system, self.k, self.block = system, k, block
+        self.r, self.out, self.rate = r, out, rate
         unit = [Poly.constant(1.0), Poly(), Poly()]
         self.axes = [[unit[(b - a) % 3] for b in range(3)] for a in range(3)]
 

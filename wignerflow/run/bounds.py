@@ -308,7 +308,9 @@ def guess(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
 def varying(system: PhaseSpaceSystem, tlist: NDArray[np.float64]) -> float:
     """The longest step that shows what time coefficients do between outputs too."""
     start, stop = float(tlist[0]), float(tlist[-1])
-    step, fast = visible_step(system.coefficients(), start, stop, SHARE)
+    if not (coefs := system.coefficients()):
+        return stop - start
+    step, fast = visible_step(coefs, start, stop, SHARE)
     if fast is not None:
         _check.fail(
             "dt",

@@ -318,16 +318,8 @@ class Trajectories:
         if reached is not None:  # errors are known from a net in every batch on
             request.reached = lambda samples: samples.ntraj >= round_ and reached(samples)
         self.record.facts["nets"] = found.points
-        stats = {
-            **prepared.stats,
-            "pilot_work": prepared.stats.get("pilot_work", 0) + found.work,
-            "compile_time": prepared.stats.get("compile_time", 0.0) + found.compile_seconds,
-            "net_points": found.points,
-            "variance": "guided",
-            "directions": found.directions,
-            "gain": found.gain,
-        }
-        return replace(prepared, stats=stats)
+        facts = {"variance": "guided", "directions": found.directions, "gain": found.gain}
+        return _with_pilot(prepared, found, net_points=found.points, **facts)
 
     def _controlled(self, text: KernelText, prepared: Prepared) -> Prepared:
         """Let the run be one with controls; not where that cannot be or does not pay."""
@@ -337,23 +329,17 @@ class Trajectories:
         needed, found = self._needed(prepared), self.options.found
         if found is not None:  # the same controls
             needed = float(found.pilot.get("pilot_needed", needed))
-        stats = {**prepared.stats, "pilot_needed": needed}
+        prepared = replace(prepared, stats={**prepared.stats, "pilot_needed": needed})
         try:
             equal = equal_members(self.problem.model)
             run = text, self.times, self.request, prepared
             fitted = fit(*run, needed, equal, self.symmetrized.equal.channels)
         except Declined as reason:
             self.declined = f"controls=True took plain trajectories: {reason}."
-            return replace(prepared, stats=stats)
+            return prepared
         self.request.kernel = fitted.make
-        stats |= {
-            "pilot_work": stats.get("pilot_work", 0) + fitted.work,
-            "compile_time": stats.get("compile_time", 0.0) + fitted.compile_seconds,
-            "variance": "controls",
-            "controls": fitted.controls,
-            "efficiency": self._columns().gains(fitted.gain),
-        }
-        return replace(prepared, stats=stats)
+        facts = {"controls": fitted.controls, "efficiency": self._columns().gains(fitted.gain)}
+        return _with_pilot(prepared, fitted, variance="controls", **facts)
 
     def _needed(self, prepared: Prepared) -> float:
         """Plain trajectories that the run will take, as its pilot expects."""
@@ -392,6 +378,15 @@ class Trajectories:
             provenance=self.record.provenance,
             model=self.record.model,
         )
+
+
+def _with_pilot(prepared: Prepared, pilot: Any, **facts: Any) -> Prepared:
+    """What is prepared, with the work of another pilot and what it found."""
+    own = prepared.stats
+    work = own.get("pilot_work", 0) + pilot.work
+    seconds = own.get("compile_time", 0.0) + pilot.compile_seconds
+    stats = {**own, "pilot_work": work, "compile_time": seconds, **facts}
+    return replace(prepared, stats=stats)
 
 
 def _reached(
