@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from ..estimate import TooLong, within
@@ -47,6 +48,7 @@ SAMPLES = 801  # of a coefficient of time
 RTOL = 1e-6
 #: References: density matrices, p(J, M) of ensembles, higher orders.
 DENSE, POPULATED, ORDERS = REFERENCES = ("density matrices", "populations", "orders")
+STARTS = "classical trajectories"
 
 Solve = Callable[..., Result]
 
@@ -254,6 +256,8 @@ def _load(reference: str) -> None:
         Exact().solve(lossy, [0.0, 1.0], {"n": mode.n})
     elif reference == POPULATED:
         Exact().solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
+    elif reference == STARTS:
+        scipy.integrate.solve_ivp(lambda _, y: -y, (0.0, 1.0), [1.0], "LSODA")
     else:
         Cumulant(3).solve(pumped, [0.0, 1.0], {"z": atoms.Jz})
 

@@ -48,6 +48,7 @@ from .sizes import (
     FIRST,
     ORDERS,
     SAMPLES,
+    STARTS,
     Deviation,
     Solve,
     evidence,
@@ -106,6 +107,9 @@ def estimate(
     kept = _kept(problem, method, result.dt, full)
     if not kept:
         load_for(problem.model)
+    unstable = isinstance(method, MeanField) and size_of(problem.model) >= LARGE
+    if unstable:
+        load(STARTS)
     until = time.process_time() + seconds
     if direct and not too_large(problem.model, seconds):
         exact = exact_means(problem, until, full)
@@ -123,7 +127,7 @@ def estimate(
     # less than a few quanta says little
     if not method.stochastic or few_quanta(problem.model):
         ways.reverse()
-    if isinstance(method, MeanField) and size_of(problem.model) >= LARGE:
+    if unstable:
         ways.insert(0, lambda end: from_starts(problem, result, end))
     if isinstance(method, ClusterTWA):
         ways.insert(0, lambda end: _from_clusters(problem, method, result, end, full, solve))
