@@ -110,29 +110,35 @@ class Runs:
 
     def sums(self, plain: bool) -> CorrelationSums:
         """Run all trajectories."""
-        out = CorrelationSums(self.taus.size)
-        left = self.request.ntraj
         runs = [records(self.text, self.times, self.dt, self.request, self._products)]
         factors: list[complex] = []
         if plain:
             for unit, (strength, part) in _hermitian_parts(list(self.base.values())[-1]):
                 factors.append(0.5j * unit / (2 * strength))
                 runs += [self._kicked(sign * strength * part) for sign in (1, -1)]
-        with UntilCtrlC(*runs) as parts:
-            for (C, A, B, counts), *kicked in parts:
-                for k, factor in enumerate(factors):
-                    (plus, alive), (minus, other) = kicked[2 * k : 2 * k + 2]
-                    C = C + factor * (plus - minus)
-                    counts = counts & alive & other
-                out.add(C, A, B, counts, min(left, BATCHES))
-                left -= BATCHES
-        self._noted(parts)
-        return out
 
-    def _noted(self, parts: UntilCtrlC[Any]) -> None:
-        """How many trajectories there were, and why they ended."""
+        def one(free: Any, *kicked: Any) -> Any:
+            C, A, B, counts = free
+            for k, factor in enumerate(factors):
+                (plus, alive), (minus, other) = kicked[2 * k : 2 * k + 2]
+                C = C + factor * (plus - minus)
+                counts = counts & alive & other
+            return C, A, B, counts
+
+        return self._added(runs, one)
+
+    def _added(
+        self, runs: list[Any], one: Callable[..., tuple[Any, Any, Any, Any]]
+    ) -> CorrelationSums:
+        """Sums of what ``one`` makes of the same chunk of all runs, up to a Ctrl-C."""
+        out, left = CorrelationSums(self.taus.size), self.request.ntraj
+        with UntilCtrlC(*runs) as parts:
+            for chunk in parts:
+                out.add(*one(*chunk), min(left, BATCHES))
+                left -= BATCHES
         self.done = min(parts.parts * BATCHES, self.request.ntraj)
         self.stopped = "interrupted" if parts.interrupted else "ntraj"
+        return out
 
     def _products(self, values: Any, counts: Any) -> Any:
         a, b = (slot.read(values) for slot in self.slots)
@@ -203,7 +209,6 @@ class OrderedRuns(Runs):
 
     def sums(self, plain: bool = True) -> CorrelationSums:
         """Run all trajectories."""
-        out = CorrelationSums(self.taus.size)
         runs = [records(self.text, self.times, self.dt, self.request, self._plain)]
         weights = []
         keys = [o.inputs[""] for o in self.plan.observables]
@@ -214,30 +219,28 @@ class OrderedRuns(Runs):
                 runs += [
                     self._twice(x * p[0] * p[1], y * q[0] * q[1]) for x in (1, -1) for y in (1, -1)
                 ]
-        left = self.request.ntraj
-        with UntilCtrlC(*runs) as parts:
-            for (C, counts), *kicked in parts:
-                for k, (unit_a, e, unit_d, f) in enumerate(weights):
-                    pp, pm, mp, mm = kicked[4 * k : 4 * k + 4]
-                    for run in (pp, pm, mp, mm):
-                        counts = counts & run[3]
-                    (app, dpp, xpp), (apm, dpm, xpm), (amp, dmp, xmp), (amm, dmm, xmm) = (
-                        (a[:, None], d[:, None], x) for a, d, x, _ in (pp, pm, mp, mm)
-                    )
-                    # each first derivative once: from the first kick on the other side
-                    if k % len(last) == 0:
-                        by_a = (dpp * xpp + dpm * xpm - dmp * xmp - dmm * xmm) / (4 * e)
-                        C = C - 0.5j * unit_a * by_a
-                    if k < len(last):
-                        by_d = (app * xpp - apm * xpm + amp * xmp - amm * xmm) / (4 * f)
-                        C = C + 0.5j * unit_d * by_d
-                    both = (xpp - xpm - xmp + xmm) / (4 * e * f)
-                    C = C + 0.25 * unit_a * unit_d * both
-                none = np.zeros(len(C), complex)
-                out.add(C, np.zeros_like(C), none, counts, min(left, BATCHES))
-                left -= BATCHES
-        self._noted(parts)
-        return out
+
+        def one(free: Any, *kicked: Any) -> Any:
+            C, counts = free
+            for k, (unit_a, e, unit_d, f) in enumerate(weights):
+                four = kicked[4 * k : 4 * k + 4]
+                for *_, alive in four:
+                    counts = counts & alive
+                (app, dpp, xpp), (apm, dpm, xpm), (amp, dmp, xmp), (amm, dmm, xmm) = (
+                    (a[:, None], d[:, None], x) for a, d, x, _ in four
+                )
+                # each first derivative once: from the first kick on the other side
+                if k % len(last) == 0:
+                    by_a = (dpp * xpp + dpm * xpm - dmp * xmp - dmm * xmm) / (4 * e)
+                    C = C - 0.5j * unit_a * by_a
+                if k < len(last):
+                    by_d = (app * xpp - apm * xpm + amp * xmp - amm * xmm) / (4 * f)
+                    C = C + 0.5j * unit_d * by_d
+                both = (xpp - xpm - xmp + xmm) / (4 * e * f)
+                C = C + 0.25 * unit_a * unit_d * both
+            return C, np.zeros_like(C), np.zeros(len(C), complex), counts
+
+        return self._added(runs, one)
 
     def _plain(self, values: Any, counts: Any) -> Any:
         a, x, d = (slot.read(values) for slot in self.slots)

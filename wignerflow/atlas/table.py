@@ -180,7 +180,6 @@ def figures(found: Iterable[Row]) -> Figures:
 # ---------------------------------------------------------------- kept in files
 
 ARRAYS = ("true", "sem", "step", "truncation")
-PLAIN = ("method", "observable", "scale", "basis", "cost")
 
 
 def kept_rows(entry: Entry, folder: Path | None) -> list[Row]:
@@ -209,11 +208,9 @@ def kept_rows(entry: Entry, folder: Path | None) -> list[Row]:
 
 
 def _write(row: Row) -> dict[str, Any]:
-    arrays = {k: np.asarray(getattr(row, k), float).tolist() for k in ARRAYS}
-    return {k: getattr(row, k) for k in PLAIN} | arrays
+    fields = {k: v for k, v in vars(row).items() if k != "entry"}
+    return fields | {k: np.asarray(fields[k], float).tolist() for k in ARRAYS}
 
 
 def _read(entry: Entry, data: dict[str, Any]) -> Row:
-    fields: dict[str, Any] = {k: data[k] for k in PLAIN}
-    fields |= {k: np.asarray(data[k], float) for k in ARRAYS}
-    return Row(entry=entry, **fields)
+    return Row(entry, **data | {k: np.asarray(data[k], float) for k in ARRAYS})

@@ -68,3 +68,8 @@ def trajectories(data: Data) -> str:
     """Numbers of trajectories of all sampled curves, for a title."""
     counts = sorted({data[name].attrs["ntraj"] for name in sampled(data)})
     return f"{' and '.join(map(in_title, counts))} trajectories"
+
+
+def titled(figure: Drawing, data: Data, text: str) -> None:
+    """A title, and below it what the sampled curves are."""
+    figure.suptitle(f"{text}\nTWA with {trajectories(data)}, bands: one standard error")

@@ -25,7 +25,7 @@ import numpy as np
 
 from .contract import Asked, Check, Data, Drawing, judged
 from .data import dataset, difference, largest, time_axis
-from .drawing import above_and_below, band, deviation, trajectories
+from .drawing import above_and_below, band, deviation, titled
 from .hosseinabadi import FORMS, PAPER, add_runs, circles, line, options, tavis_cummings
 
 TITLE = "Photon number of the Tavis-Cummings laser, N = 15, and N = 12 without pump"
@@ -90,8 +90,7 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Drawing:
     """Photons per emitter with the inset; below, deviations of both numbers of emitters."""
-    figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.6, 6.8, ratio=2.4)
     inset = upper.inset_axes((0.6, 0.62, 0.39, 0.35))
     for ax, N in ((upper, 15), (inset, 12)):
         dim = TIMES[N][0]
@@ -113,8 +112,5 @@ def draw(data: Data) -> Drawing:
     lower.set(xlabel=r"time  $\omega t$", ylabel=r"$\langle a^\dagger a\rangle$, TWA $-$ exact")
     upper.set_ylim(-0.006, 0.26)
     upper.legend(loc="lower right", bbox_to_anchor=(1.0, 0.02))
-    figure.suptitle(
-        rf"Tavis-Cummings laser, $N = 15$;  TWA, {trajectories(data)}, "
-        "bands: one standard error"
-    )
+    titled(figure, data, r"Tavis-Cummings laser, $N = 15$")
     return figure

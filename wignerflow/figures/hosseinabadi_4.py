@@ -90,8 +90,7 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Drawing:
     """Population with the inset of steady states; deviations below."""
-    figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.6, 6.8, ratio=2.4)
     for key in SAMPLED:
         label, colour = FORMS[key]
         band(upper, data, f"population_{key}", colour, linewidth=2.2, label=label)

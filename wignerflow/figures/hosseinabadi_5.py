@@ -19,7 +19,7 @@ from typing import Any
 from ..plot import COLOURS
 from .contract import Asked, Data, Drawing
 from .data import dataset, time_axis
-from .drawing import above_and_below, band, deviation, trajectories
+from .drawing import above_and_below, band, deviation, titled
 from .hosseinabadi import FORMS, PAPER, add_runs, circles, line, options, rydberg_ring
 
 TITLE = "Inversion of a Rydberg ring for four drives"
@@ -54,8 +54,7 @@ def make(asked: Asked) -> Data:
 
 def draw(data: Data) -> Drawing:
     """Inversion above; deviations of TWA and of cumulants below."""
-    figure, axes = above_and_below(7.6, 7.2, ratio=1.75)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.6, 7.2, ratio=1.75)
     t = data["time"].values
     for k, (drive, colour) in enumerate(zip(DRIVES, COLOURS, strict=False)):
         name = f"inversion{k}"
@@ -75,8 +74,6 @@ def draw(data: Data) -> Drawing:
     lower.set_ylim(top=0.1)
     upper.legend(loc="upper right", ncols=2)
     lower.legend(loc="upper right", ncols=2)
-    figure.suptitle(
-        rf"Rydberg ring, $N = {data.attrs['N']}$, $\gamma_\downarrow = \kappa = 0.1\,J$;  "
-        f"TWA with {trajectories(data)}"
-    )
+    text = rf"Rydberg ring, $N = {data.attrs['N']}$, $\gamma_\downarrow = \kappa = 0.1\,J$"
+    titled(figure, data, text)
     return figure

@@ -20,7 +20,7 @@ import wignerflow as wf
 from ..plot import COLOURS
 from .contract import Asked, Check, Data, Drawing, judged
 from .data import dataset, deviation_at, time_axis
-from .drawing import above_and_below, band, deviation, trajectories
+from .drawing import above_and_below, band, deviation, titled
 from .hosseinabadi import FORMS, PAPER, add_runs, chain, circles, options
 
 TITLE = "Driven chain of atoms with correlated decay"
@@ -66,8 +66,7 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Drawing:
     """Excitation above, deviations below."""
-    figure, axes = above_and_below(7.6, 6.8)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.6, 6.8)
     for k, (drive, colour) in enumerate(zip(DRIVES, COLOURS, strict=False)):
         name = f"excitation{k}_spins"
         band(upper, data, name, colour, label=rf"TWA, $\Omega/\Gamma_0 = {drive:g}$")
@@ -80,8 +79,5 @@ def draw(data: Data) -> Drawing:
     lower.plot([], [], "-.", color="0.4", label=FORMS["pairs"][0])
     lower.legend(loc="best")
     upper.legend(loc="upper right", ncols=2)
-    figure.suptitle(
-        rf"Driven chain, $N = {data.attrs['N']}$ atoms, $a = \lambda/5$;  "
-        f"TWA, {trajectories(data)}, bands: one standard error"
-    )
+    titled(figure, data, rf"Driven chain, $N = {data.attrs['N']}$ atoms, $a = \lambda/5$")
     return figure

@@ -127,8 +127,7 @@ def _sizes(data: Data) -> list[int]:
 
 def draw(data: Data) -> Drawing:
     """Emission rates with the inset; deviations below."""
-    figure, axes = above_and_below(7.6, 6.8, ratio=2.4)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.6, 6.8, ratio=2.4)
     for k, (text, colour) in enumerate(zip(TEX, COLOURS, strict=False)):
         band(upper, data, f"rate{k}_spins", colour, label=rf"TWA, $a = {text}$")
         label = "exact" if k == len(TEX) - 1 else None

@@ -21,7 +21,7 @@ import wignerflow as wf
 from ..plot import COLOURS
 from .contract import Asked, Data, Drawing, in_title
 from .data import EXACT, add_runs, axis, dataset
-from .drawing import above_and_below, band, deviation, exact, trajectories
+from .drawing import above_and_below, band, deviation, exact, titled
 from .ruks import PAPER, laser, light_and_inversion
 
 TITLE = "Superradiant laser: emission and inversion for N = 10 to 10^6"
@@ -117,10 +117,8 @@ def draw(data: Data) -> Drawing:
         axes[0, 0].annotate(f"$N = {number}$", where, color=colour, ha="center", fontsize=12)
 
     axes[0, 0].legend(loc="upper right", ncols=2)
-    figure.suptitle(
-        r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$"
-        f"\nTWA with {trajectories(data)}, bands: one standard error"
-    )
+    text = r"Superradiant laser: $N$ emitters, all up, local pumping $\gamma = N\Gamma/4$"
+    titled(figure, data, text)
     return figure
 
 

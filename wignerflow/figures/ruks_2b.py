@@ -19,7 +19,7 @@ import wignerflow as wf
 from ..plot import COLOURS
 from .contract import Asked, Axes, Check, Data, Drawing, judged
 from .data import EXACT, add_runs, axis, dataset, difference, largest
-from .drawing import above_and_below, band, deviation, exact, trajectories
+from .drawing import above_and_below, band, deviation, exact, titled
 from .ruks import PAPER, laser, light_and_inversion
 
 TITLE = "Squeezing and subradiance for N = 25 under weak pumping"
@@ -89,10 +89,7 @@ def draw(data: Data) -> Drawing:
         ax.yaxis.set_major_formatter("{x:g}")
     axes[0, 0].xaxis.set_major_formatter("{x:g}")
     axes[0, 0].legend(loc="upper left")
-    figure.suptitle(
-        rf"$N = {N}$ emitters, all up, weak local pumping $\gamma = 0.4\,\Gamma$;  "
-        f"TWA with {trajectories(data)}, bands: one standard error"
-    )
+    titled(figure, data, rf"$N = {N}$ emitters, all up, weak local pumping $\gamma = 0.4\,\Gamma$")
     return figure
 
 

@@ -74,8 +74,7 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Drawing:
     """Emission above, relative deviation below."""
-    figure, axes = above_and_below(7.6, 6.8, ratio=1.6)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.6, 6.8, ratio=1.6)
     pump, exact = data["pump"].values, data["emission_exact"].values
     for method, colour, marker in zip(NTRAJ, COLOURS, "oDs", strict=False):
         name, text = f"emission_{method}", METHODS[method][0]

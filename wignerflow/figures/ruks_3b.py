@@ -15,7 +15,7 @@ import numpy as np
 from ..plot import COLOURS
 from .contract import Asked, Data, Drawing
 from .data import EXACT, add_runs, axis, dataset
-from .drawing import above_and_below, band, deviation, exact, trajectories
+from .drawing import above_and_below, band, deviation, exact, titled
 from .ruks import PAPER, chain_model, emissions
 
 TITLE = "Two pumped ensembles on a waveguide: forward emission for φ = 0, π/4, π/2"
@@ -65,8 +65,7 @@ def make(asked: Asked) -> Data:
 
 def draw(data: Data) -> Drawing:
     """Curves above, TWA minus exact below, with bands of one standard error."""
-    figure, axes = above_and_below(7.4, 6.2)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.4, 6.2)
     for k, (text, colour) in enumerate(zip(TEX, COLOURS, strict=False)):
         name = f"forward_phi{k}_twa"
         band(upper, data, name, colour, label=rf"TWA, $\varphi = {text}$")
@@ -80,8 +79,6 @@ def draw(data: Data) -> Drawing:
     upper.set(xlim=(0, 1), ylim=(0, None))
     upper.legend(loc="lower right")
     lower.set(xlabel=r"time  $\Gamma t$", ylabel=r"TWA $-$ exact  ($10^{-3}$)")
-    figure.suptitle(
-        rf"Two ensembles of ${data.attrs['N']}$ on a waveguide, pump $\gamma = 10\,\Gamma$;  "
-        f"TWA with {trajectories(data)}"
-    )
+    text = rf"Two ensembles of ${data.attrs['N']}$ on a waveguide, pump $\gamma = 10\,\Gamma$"
+    titled(figure, data, text)
     return figure

@@ -76,8 +76,7 @@ def make(asked: Asked) -> Data:
 
 def draw(data: Data) -> Drawing:
     """Curves above, TWA minus exact below, with bands of one standard error."""
-    figure, axes = above_and_below(7.4, 6.2)
-    upper, lower = axes[:, 0]
+    figure, ((upper,), (lower,)) = above_and_below(7.4, 6.2)
     sizes = [int(M) for M in data.attrs["sizes"]]
     for M, colour in zip(sizes, shades(len(sizes)), strict=True):
         band(upper, data, f"site_M{M}_twa", colour, label=f"TWA, $M = {M}$")

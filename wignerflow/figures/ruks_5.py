@@ -18,7 +18,7 @@ import wignerflow as wf
 from ..plot import COLOURS, new_figure
 from .contract import Asked, Axes, Data, Drawing, in_title
 from .data import EXACT, add_runs, axis, dataset
-from .drawing import ZERO, band, deviation, exact, trajectories
+from .drawing import ZERO, band, deviation, exact, titled
 from .ruks import PAPER
 
 TITLE = "Boundary time crystal without and with local dephasing or decay"
@@ -100,10 +100,8 @@ def draw(data: Data) -> Drawing:
         ax.plot([], [], color=colour, linewidth=2.6, label=f"TWA, $N =$ {in_title(N)}")
     ax.plot([], [], "k--", linewidth=1.1, label="exact")
     ax.legend(loc="upper right", ncols=2)
-    figure.suptitle(
-        r"Boundary time crystal: $\Omega = N\Gamma$, local rate $\gamma = 0.2\,N\Gamma$;  "
-        f"TWA with {trajectories(data)}, bands: one standard error"
-    )
+    text = r"Boundary time crystal: $\Omega = N\Gamma$, local rate $\gamma = 0.2\,N\Gamma$"
+    titled(figure, data, text)
     return figure
 
 

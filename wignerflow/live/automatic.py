@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,12 +74,8 @@ def parameters(model: Mapping[str, Any]) -> dict[str, tuple[float, Setter]]:
 
 
 def _free(taken: Mapping[str, Any], name: str) -> str:
-    number = 2
-    first = name
-    while name in taken:
-        name = f"{first} ({number})"
-        number += 1
-    return name
+    others = (f"{name} ({number})" for number in itertools.count(2))
+    return next(n for n in itertools.chain([name], others) if n not in taken)
 
 
 def _set(table: str, k: int, key: str) -> Setter:

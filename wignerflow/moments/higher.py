@@ -287,24 +287,9 @@ class HigherOrder:
         """The equations of the same moments under another generator."""
         return HigherOrder(self.v, terms, self.order)
 
-    def bounds(self) -> HigherBounds:
-        """What moments may be."""
-        return HigherBounds(self)
-
-
-class HigherBounds:
-    """The bounds of means and covariances."""
-
-    def __init__(self, program: HigherOrder):
-        self.program, self.inner = program, Bounds(program.v)
-
-    def diverged(self, y: Array) -> bool:
-        """Whether moments are not finite or beyond anything that corrects itself."""
-        return not np.all(np.isfinite(y)) or self.inner.diverged(y[: self.program.v.size])
-
-    def violated(self, y: Array) -> str | None:
-        """The bound that moments miss, in words; None if they keep all."""
-        return self.inner.violated(self.program.second(y))
+    def bounds(self) -> Bounds:
+        """What means and covariances may be."""
+        return Bounds(self.v, self.second)
 
 
 class HigherReadout:

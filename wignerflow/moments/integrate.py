@@ -24,17 +24,8 @@ from ..model.model import Model
 from ..model.pulses import alone
 from ..model.timescales import Looks
 from .generator import Family, generator
+from .physical import Bounds
 from .variables import Array, Variables
-
-
-class Bounds(Protocol):
-    """What moments may be."""
-
-    def diverged(self, y: Array) -> bool:
-        """Whether they are beyond anything that corrects itself."""
-
-    def violated(self, y: Array) -> str | None:
-        """The bound that they miss, in words."""
 
 
 class Moments(Protocol):

@@ -8,6 +8,8 @@ that is symmetric, or, between the emitters of one ensemble, antisymmetric under
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..model.subsystems import CollectiveSpin
@@ -25,10 +27,14 @@ DIVERGED = 100.0
 
 
 class Bounds:
-    """The bounds of a model's moments."""
+    """The bounds of a model's moments.
 
-    def __init__(self, variables: Variables):
+    ``second`` packs means and covariances of moments that hold more, means first.
+    """
+
+    def __init__(self, variables: Variables, second: Callable[[Array], Array] = lambda y: y):
         v = self.v = variables
+        self.second = second
         kinds = np.array(v.kinds)
         self.spins = np.flatnonzero(kinds == "spin")
         self.levels = np.flatnonzero([level_sites.levels(k) > 0 for k in v.kinds])
@@ -76,7 +82,7 @@ class Bounds:
 
     def violated(self, y: Array) -> str | None:
         """The bound that moments miss, in words; None if they keep all."""
-        r, C = self.v.unpack(y)
+        r, C = self.v.unpack(self.second(y))
         for classes, limits, what in (
             (self.spins, np.ones(self.spins.size), "length of the Bloch vector"),
             (self.collective, self.lengths, "length of the mean spin"),
