@@ -77,9 +77,6 @@ class StructureFactor(Derived):
     def axes(self) -> dict[str, NDArray]:
         return {"momentum": self.momenta}
 
-    def parameters(self) -> dict[str, Any]:
-        return {"momenta": self.momenta.tolist(), "normalise": self.normalise}
-
     @property
     def linear(self) -> bool:
         return not isinstance(self.normalise, str)
@@ -149,9 +146,6 @@ class Coherence(Derived):
     def axes(self) -> dict[str, NDArray]:
         return {"member" if self.members else "pair": np.arange(len(self.pairs))}
 
-    def parameters(self) -> dict[str, Any]:
-        return {"pairs": self.pairs.tolist(), "members": self.members}
-
     def evaluate(self, means: Means) -> NDArray:
         n = np.asarray(means["n"])
         c = np.asarray(means["c"], complex)
@@ -191,9 +185,6 @@ class CorrelationLength(Derived):
 
     def configure(self, size: Any) -> None:  # type: ignore[override]
         self.size = _check.integer("size", size, 2)
-
-    def parameters(self) -> dict[str, Any]:
-        return {"size": self.size}
 
     def evaluate(self, means: Means) -> NDArray:
         ratio = divide(means["centre"], (means["above"] + means["below"]) / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,8 +85,10 @@ class Derived(Measurable):
         return False
 
     def parameters(self) -> dict[str, Any]:
-        """The plain numbers that ``evaluate`` needs."""
-        return {}
+        """The plain numbers that ``evaluate`` needs: attributes, by the names of ``configure``."""
+        every = inspect.signature(self.configure).parameters.values()
+        values = {p.name: getattr(self, p.name) for p in every if p.kind is not p.VAR_KEYWORD}
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
 
     def configure(self, **parameters: Any) -> None:
         """Set what ``parameters()`` gives."""
@@ -142,6 +145,3 @@ class PerMember(Derived):
 
     def configure(self, size: Any = None) -> None:  # type: ignore[override]
         self.size = None if size is None else _check.integer("size", size, 1)
-
-    def parameters(self) -> dict[str, Any]:
-        return {"size": self.size}

@@ -86,18 +86,15 @@ class Ratio(PerMember):
         return f"Ratio({self._inputs['A']!r}, {self._inputs['B']!r})" if self._inputs else "Ratio"
 
     def configure(self, A: Any = None, B: Any = None) -> None:  # type: ignore[override]
-        self._sizes = tuple(None if n is None else _check.integer("size", n, 1) for n in (A, B))
-        known = {n for n in self._sizes if n is not None}
+        self.A, self.B = (None if n is None else _check.integer("size", n, 1) for n in (A, B))
+        known = {n for n in (self.A, self.B) if n is not None}
         if len(known) > 1:
             _check.fail("B", f"have as many members as A, {A}", f"an array operator of {B} members")
         self.size = known.pop() if known else None
 
-    def parameters(self) -> dict[str, Any]:
-        return {"A": self._sizes[0], "B": self._sizes[1]}
-
     def evaluate(self, means: Means) -> NDArray:
         a, b = (
             np.asarray(means[k])[..., None] if self.size is not None and n is None else means[k]
-            for k, n in zip("AB", self._sizes, strict=True)
+            for k, n in (("A", self.A), ("B", self.B))
         )
         return divide(a, b)

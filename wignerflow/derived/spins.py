@@ -92,9 +92,6 @@ class _SpinObservable(PerMember):
     def configure(self, N: Any) -> None:  # type: ignore[override]
         self._set_number(N)
 
-    def parameters(self) -> dict[str, Any]:
-        return {"N": self.N.tolist()}
-
 
 def _second(J: tuple[Any, Any, Any]) -> dict[str, Operator]:
     """The six symmetrised second moments, named "xx", "xy", …"""
@@ -177,9 +174,6 @@ class Squeezing(_SpinObservable):
     def configure(self, N: Any, criterion: str = "singlet") -> None:  # type: ignore[override]
         self.criterion = _check.one_of("criterion", criterion, ["singlet", "dicke", "planar"])
         self._set_number(N, {"singlet": 1, "dicke": 2, "planar": 3}[criterion])
-
-    def parameters(self) -> dict[str, Any]:
-        return super().parameters() | {"criterion": self.criterion}
 
     @property
     def biased(self) -> bool:
