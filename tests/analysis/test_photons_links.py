@@ -235,17 +235,15 @@ def test_correlations_with_delays():
 )
 def test_the_flux_of_members_is_that_of_normal_order(members, state, expected, monkeypatch):
     """r (symbol of L^+ L - |l|^2), which the sums of g2 add to the field's square."""
-    from wignerflow.phasespace import fields as place
+    from wignerflow.analysis import photon_runs as place
 
-    found, ordering = [], place._member_ordering
-    monkeypatch.setattr(
-        place, "_member_ordering", lambda *a: found.append(ordering(*a)) or found[-1]
-    )
+    found, port = [], place.port
+    monkeypatch.setattr(place, "port", lambda *a: found.append(port(*a)) or found[-1])
     line = wf.Line(members, delays=0.5, rate=1.0)
     model = wf.Model(jumps=line.jumps, links=line.links, initial={members: state})
     light = wf.photons(model, {"s": line.outputs[0]}, bins=[0.0, 0.5], ntraj=64, seed=3, dt=0.25)
     assert light is not None and found
-    for terms in found:
+    for terms in (one.channel.ordering for one in found):
         assert terms.keys() == expected.keys()
         for mono, value in expected.items():
             np.testing.assert_allclose(terms[mono], value)
