@@ -195,8 +195,7 @@ class ExplicitPrinter:
                 f"{self.layout.s(f'form{i}')} = F(0)",
             ]
             names[Form(i)] = f"T{i}"
-        scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
+        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, self.prologue)
         return names
 
     def _single_numbers(self, names: dict[Leaf, str]) -> dict[Leaf, str]:
@@ -211,7 +210,7 @@ class ExplicitPrinter:
         start, mid = (self._single_numbers(single_names(layout, n)) for n in "xy")
         lane = nested(out, LANE_LOOP)
         own = single_names(layout, "x")
-        lane += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in own.items())
+        lane += layout.load(own, "v")
         for k in layout.singles:
             lane += self._read_single_normals(k)
             self._predict(self.equations[k], start, lane)
@@ -230,7 +229,7 @@ class ExplicitPrinter:
         names = single_names(layout, "x" if stage == 1 else "y")
         lane = nested(out, LANE_LOOP)
         source = "v" if stage == 1 else "q"
-        lane += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
+        lane += layout.load(names, source)
         known = self._single_numbers({**names, **self._totals(lane)})
         for k in layout.singles:
             components = range(layout.blocks[k].components)

@@ -18,7 +18,7 @@ from ..phasespace.polynomials import Leaf
 from ..phasespace.system import PairSpec
 from .dense import packed, padded
 from .layout import Layout, Mono, mono_names, times
-from .text import LANE_LOOP, Lines, nested
+from .text import LANE_LOOP, Lines, Prologue, nested
 
 GUIDES = ("waveguide", "cascade")  # K_mm' is a function of the phases' difference and of the order
 
@@ -113,7 +113,7 @@ class Fields:
         self,
         out: Lines,
         scratch_of_form: Mapping[int, str],
-        scales: dict[str, str],
+        prologue: Prologue,
         kept: str = "form",
     ) -> None:
         """In a lane loop before the members: running sums start at minus the total.
@@ -123,15 +123,11 @@ class Fields:
         for f in self.fields:
             if f.structure in GUIDES:
                 for i, (form, scale, _) in enumerate(f.sums[:2]):
-                    run = self.layout.s(f"run{f.index}_{i}")
-                    out += [f"{run} = -({scales[scale]}) * {scratch_of_form[form]}"]
+                    run, scale = self.layout.s(f"run{f.index}_{i}"), prologue.name(scale)
+                    out += [f"{run} = -({scale}) * {scratch_of_form[form]}"]
                     ahead = self.layout.loops.ahead(self.layout, f"{kept}{form}")
                     if ahead:
-                        out += [f"{run} += F(2) * {scales[scale]} * {ahead}"]
-
-    def scales(self) -> list[str]:
-        """Scalar parameters that ``begin`` needs, to be hoisted."""
-        return [scale for f in self.fields for _, scale, _ in f.sums[:2] if f.structure in GUIDES]
+                        out += [f"{run} += F(2) * {scale} * {ahead}"]
 
     def before(self, out: Lines, group: int, source: str) -> None:
         """Before the loop over members: fields made by matrix products."""

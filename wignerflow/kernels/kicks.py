@@ -191,7 +191,7 @@ class Kicks(LocalPrinter):
         if k in self.steps:
             self.noise_member(k, out)
         elif k in self.modes:
-            slots = [self.layout.s(f"mode{k}_{i}") for i in range(2)]
+            slots = self.layout.slots(f"mode{k}", 2)
             fill(out, "kl", f"{self.mode_pairs[k]} + m", slots)
 
     def kick(self, k: int, x: list[str], y: list[str]) -> list[str]:

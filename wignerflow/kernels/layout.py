@@ -9,7 +9,7 @@ a GPU block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,10 @@ class Layout:
         slot = self.scratch.setdefault(name, len(self.scratch))
         return f"s[{slot} * LN + l]"
 
+    def slots(self, name: str, size: int) -> list[str]:
+        """Scratch entries of this lane under a name and numbers."""
+        return [self.s(f"{name}_{i}") for i in range(size)]
+
     def room(self, name: str, size: int) -> int:
         """First of ``size`` successive slots of scratch under a name; the same for the same one."""
         slots = [self.scratch.setdefault(f"{name}\0{i}", len(self.scratch)) for i in range(size)]
@@ -160,6 +164,14 @@ class Layout:
             return self.single(leaf.block, leaf.comp, source)
         assert isinstance(leaf, Member)
         return f"{source}[i{leaf.block} + {leaf.comp} * LN + l]"
+
+    def load(self, names: Mapping[Leaf, str], source: str) -> list[str]:
+        """In a lane loop: the named variables from their places."""
+        return [f"{name} = {self.place(leaf, source)}" for leaf, name in names.items()]
+
+    def store(self, names: Mapping[Leaf, str], target: str) -> list[str]:
+        """In a lane loop: the named variables to their places."""
+        return [f"{self.place(leaf, target)} = {name}" for leaf, name in names.items()]
 
     def member_index(self, k: int, m: str) -> str:
         """Index of the first component of member m of array block k (times LN)."""
@@ -219,11 +231,11 @@ def times(*factors: str) -> str:
     return " * ".join(kept) or "F(1)"
 
 
-def single_names(layout: Layout, prefix: str) -> dict[Leaf, str]:
-    """Local names of all variables of single subsystems."""
+def single_names(layout: Layout, prefix: str, blocks: list[int] | None = None) -> dict[Leaf, str]:
+    """Local names of all variables of single subsystems, or of some."""
     return {
         Var(k, c): f"{prefix}{k}_{c}"
-        for k in layout.singles
+        for k in (layout.singles if blocks is None else blocks)
         for c in range(layout.blocks[k].components)
     }
 

@@ -215,7 +215,7 @@ class LocalPrinter:
         if k in self.matrices:
             self.matrices[k].noise("0", out)
             return
-        slots = [self.layout.s(f"local{k}_{i}") for i in range(4)]
+        slots = self.layout.slots(f"local{k}", 4)
         fill(out, "kl", self.pairs[k][0], slots[:2])
         if self.counted:
             fill_one(out, "kl", self.pairs[k][1], *slots[2:])
@@ -228,17 +228,18 @@ class LocalPrinter:
             self.matrices[k].noise("m", out)
             return
         one, two = self.pairs[k]
-        third, spare = (self.layout.s(f"local{k}_{2 + i}") for i in range(2))
+        slots = self.layout.slots(f"local{k}", 4)
+        third, spare = slots[2:]
         loop = nested(out, "if m % 2 == 0:")
         fill(loop, "kl", f"{two} + m // 2", [third, spare])
         out += ["else:", [LANE_LOOP, [f"{third} = {spare}"]]]
-        fill(out, "kl", f"{one} + m", [self.layout.s(f"local{k}_{i}") for i in range(2)])
+        fill(out, "kl", f"{one} + m", slots[:2])
 
     def read_noise(self, k: int) -> list[str]:
         """In lane: the normals by name."""
         if k in self.matrices:
             return self.matrices[k].read_noise()
-        return [f"n{k}_{i} = {self.layout.s(f'local{k}_{i}')}" for i in range(3)]
+        return [f"n{k}_{i} = {slot}" for i, slot in enumerate(self.layout.slots(f"local{k}", 3))]
 
     def lines(self, k: int, x: list[str], y: list[str]) -> Lines:
         """In lane: names ``y`` from names ``x``, normals n{k}_i and loaded numbers L{k}_i."""

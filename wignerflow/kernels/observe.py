@@ -205,9 +205,8 @@ class ObservePrinter:
             layout.total(body, [*(f"seen{i}" for i in self.sums.forms), *short], running)
         if self.pairs:
             lane = nested(body, LANE_LOOP)
-            scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
             seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
-            self.fields.begin(lane, seen, scales, "seen")
+            self.fields.begin(lane, seen, self.prologue, "seen")
             lane += ["pass"]
             for group in layout.groups:
                 self._pair_group(group, body)
@@ -225,7 +224,7 @@ class ObservePrinter:
         layout = self.layout
         names = single_names(layout, "x")
         lane = nested(body, LANE_LOOP)
-        lane += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items())
+        lane += layout.load(names, "v")
         every: dict[Leaf, str] = dict(names)
         for i in self.sums.forms:
             lane += [f"T{i} = {layout.s(f'seen{i}')}"]

@@ -179,8 +179,8 @@ class Recorder:
 
     def port_slots(self, k: int) -> tuple[list[str], list[str]]:
         """Of a single port: what enters, and what is kept beside it."""
-        total = [self.layout.s(f"noise{k}_{i}") for i in range(2)]
-        kept = [self.layout.s(f"kept{k}_{i}") for i in range(3)] if self.links.taps else []
+        total = self.layout.slots(f"noise{k}", 2)
+        kept = self.layout.slots(f"kept{k}", 3) if self.links.taps else []
         return total, kept
 
     def read_ports(self, out: Lines) -> None:

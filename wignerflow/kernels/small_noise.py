@@ -181,13 +181,12 @@ class SmallNoisePrinter:
         start = single_names(layout, "x")
         names: dict[Leaf, str] = start if stage == 1 else single_names(layout, "q")
         if stage == 1 or not self.fused:
-            lines += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
+            lines += layout.load(names, source)
         if stage > 1 and not self.fused:
-            lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
+            lines += layout.load(start, "v")
         form_names = self.sums.take(lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
-        scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
+        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, self.prologue)
         new: dict[Leaf, str] = {}
         for k in layout.singles:
             every = range(layout.blocks[k].components)
@@ -248,7 +247,7 @@ class SmallNoisePrinter:
             self._keep(stage, u, slots, lane)
             end.update({Member(k, c): y[c] for c in range(n)})
         target = "q" if stage < 4 else "v"
-        lane += (f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items())
+        lane += layout.store(end, target)
         if stage < 4:
             self.sums.add(group, end, lane)
 
@@ -285,7 +284,7 @@ class SmallNoisePrinter:
         """The noise of all single subsystems, inside a lane loop; forms begin at zero."""
         layout = self.layout
         start = single_names(layout, "z")
-        lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
+        lines += layout.load(start, "v")
         for i in self.sums.forms:
             lines += [f"{layout.s(f'form{i}')} = F(0)"]
         for k in range(self.jumps):
@@ -331,7 +330,7 @@ class SmallNoisePrinter:
             loop += self.kicks.load(k, "m")
             self.kicks.draw_member(k, loop)
         lane = nested(loop, LANE_LOOP)
-        lane += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in names.items())
+        lane += layout.load(names, "v")
         lane += body
         end: dict[Leaf, str] = {}
         for k in blocks:
@@ -340,7 +339,7 @@ class SmallNoisePrinter:
             y = self._turned(k, [plus(*terms[k, c]) for c in range(n)], x, lane)
             y = self._kicked(k, y, lane)
             end.update({Member(k, c): y[c] for c in range(n)})
-        lane += (f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items())
+        lane += layout.store(end, "v")
         self.sums.add(group, end, lane)
 
     # -- functions --------------------------------------------------------------------------------

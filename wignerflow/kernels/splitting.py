@@ -90,7 +90,7 @@ class StepPrinter:
         start, mid = single_names(layout, "x"), single_names(layout, "y")
         names = start if stage == 1 else mid
         if not fused or stage == 1:
-            lines += (f"{name} = {layout.place(leaf, source)}" for leaf, name in names.items())
+            lines += layout.load(names, source)
         if stage == 1:
             averaged = [leaf for leaf in names if leaf[0] in self.modes.steps]
             lines += (f"{mid[leaf]} = {start[leaf]}" for leaf in averaged)
@@ -102,10 +102,9 @@ class StepPrinter:
         if stage == 1:
             self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
-        scales = {scale: self.prologue.name(scale) for scale in self.fields.scales()}
-        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, scales)
+        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, self.prologue)
         if stage == 2 and not fused:
-            lines += (f"{name} = {layout.place(leaf, 'v')}" for leaf, name in start.items())
+            lines += layout.load(start, "v")
         end: dict[Leaf, str] = {}
         for k in self._modes_first(layout.singles):
             n = layout.blocks[k].components
@@ -120,7 +119,7 @@ class StepPrinter:
                 lines += (f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n))
         if stage == 2:
             end.update(self.diffusions.lines(None, end, lines))
-            lines += (f"{layout.place(leaf, 'v')} = {name}" for leaf, name in end.items())
+            lines += layout.store(end, "v")
         for i in self.sums.forms:
             if gradient[Form(i)]:
                 lines += [f"{layout.s(f'force{i}')} = {gradient[Form(i)]}"]
@@ -218,7 +217,7 @@ class StepPrinter:
             if 2 in stages:
                 end.update(self.diffusions.lines(group, end, lane))
             target = "v" if 2 in stages else "q"
-            lane += (f"{layout.place(leaf, target)} = {name}" for leaf, name in end.items())
+            lane += layout.store(end, target)
             self.sums.add(group, end, lane, () if 2 in stages else self.seen)
             if 2 in stages:
                 self.records.after_member(group, blocks, lane)
@@ -277,11 +276,10 @@ class StepPrinter:
         for k in layout.singles:
             if k not in self.local.steps:
                 continue
-            components = range(layout.blocks[k].components)
-            x, y = ([f"{n}{k}_{c}" for c in components] for n in "xu")
-            lane += (f"{x[c]} = {layout.single(k, c, 'v')}" for c in components)
-            lane += [*self.local.read_noise(k), *self.local.lines(k, x, y)]
-            lane += (f"{layout.single(k, c, 'v')} = {y[c]}" for c in components)
+            start, end = (single_names(layout, n, [k]) for n in "xu")
+            lane += layout.load(start, "v")
+            moved = self.local.lines(k, [*start.values()], [*end.values()])
+            lane += [*self.local.read_noise(k), *moved, *layout.store(end, "v")]
         lane += ["pass"]
         for group, blocks in layout.groups.items():
             local_blocks = [k for k in blocks if k in self.local.steps]
@@ -294,7 +292,7 @@ class StepPrinter:
                 loop += self.local.load(k, "m")
                 self.local.noise_member(k, loop)
             lane = nested(loop, LANE_LOOP)
-            end: dict[Leaf, str] = {}
+            end = {}
             for k in blocks:
                 n = layout.blocks[k].components
                 x = [f"x{k}_{c}" for c in range(n)]

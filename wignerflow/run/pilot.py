@@ -162,6 +162,7 @@ class Pilot:
         self.start, self.wanted = start, wanted
         self.needed = 0.0  # trajectories of the run, as far as is known
         self.work, self.compiling = 0, 0.0
+        self.last: CpuKernel | None = None
         small = text.system.scheme == SMALL_NOISE
         #: With which errors are taken to fall where that is not seen, at most, and may fall.
         self.orders = (2.0, 3.0, 4.0) if small else (1.0, 2.0, 2.0)
@@ -207,9 +208,12 @@ class Pilot:
     ) -> tuple[int, Any] | None:
         """Trajectories, and sums of every batch (R, 32, K); None where one failed."""
         text = self.text
-        every = np.arange(text.channels)
-        kernel = CpuKernel(text, grid, single=self.single, batched=every, start=self.start)
-        self.compiling += kernel.compile_seconds
+        kernel, every = self.last, np.arange(text.channels)
+        # the fine run of a pair is on the grid of the next coarse one
+        if kernel is None or not kernel.is_on(grid):
+            kernel = CpuKernel(text, grid, single=self.single, batched=every, start=self.start)
+            self.compiling += kernel.compile_seconds
+        self.last = kernel
         chunks = 1
         if text.system.noise:
             one = kernel.lanes * steps * text.layout.state_slots
