@@ -148,11 +148,6 @@ class CpuKernel:
         none = np.zeros(0, np.int64)
         return cls(text, grid, single=single, batched=none, lanes=lanes, start=start, means=False)
 
-    def is_on(self, grid: Grid) -> bool:
-        """Whether its steps are those of a grid that begins where its own does."""
-        same = np.array_equal(self.nsteps, grid.nsteps)
-        return same and np.array_equal(self.hs, grid.hs.astype(self.dtype))
-
     @property
     def digest(self) -> str:
         """SHA-256 of all that a trajectory's numbers follow from, but the seed and the CPU."""

@@ -134,8 +134,6 @@ class Recorder:
 
     def finish(self, body: Lines) -> None:
         """At the end of a step: add its increments."""
-        if not self.fields and not self.links.active:
-            return
         layout, pro = self.layout, self.prologue
         layout.total(body, [f"{s.kept}{i}" for s in (self.mean, self.end) for i in s.forms])
         half, per = pro.name("F(0.5) * h"), pro.name("F(1) / h")

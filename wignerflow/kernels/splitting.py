@@ -55,10 +55,15 @@ class StepPrinter:
         self.channels = MemberChannels(layout, self.prologue, self.links, apart=self.apart)
         averaged = {step.block for step in system.modes}
         moved = {*local.steps, *(x.block for d in system.diffusions for x in d.leaves)}
-        self.records = Recorder(layout, self.prologue, averaged, moved, self.links, self.channels)
+        #: Of what few systems have, None where there is none.
+        self.records: Recorder | None = None
+        self.diffusions: DiffusionPrinter | None = None
+        if system.fields or system.port_fields or system.links:
+            own = averaged, moved, self.links, self.channels
+            self.records = Recorder(layout, self.prologue, *own)
         forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
         #: Sums that only records read, at the start of a step.
-        self.seen = {*self.records.forms} - forms
+        self.seen = {*self.records.forms} - forms if self.records else set()
         self.sums = ArraySums(layout, sorted(forms | self.seen), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
@@ -66,7 +71,8 @@ class StepPrinter:
                 layout.s(f"noise{k}_{i}")
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
         self.modes = ModePrinter(layout)
-        self.diffusions = DiffusionPrinter(layout, self.prologue)
+        if system.diffusions:
+            self.diffusions = DiffusionPrinter(layout, self.prologue)
 
     def _apart(self) -> set[int]:
         """Groups of arrays whose members do not see each other within a step.
@@ -99,7 +105,7 @@ class StepPrinter:
         for k in range(self.jumps):
             if stage == 1 or not fused:
                 lines += (f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2))
-        if stage == 1:
+        if self.records and stage == 1:
             self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, self.prologue)
@@ -113,12 +119,13 @@ class StepPrinter:
             y = [mid[Var(k, c)] for c in range(n)]
             y = self._advance(k, f"{k}_{stage}", g, x, y, stage, lines)
             end.update({Var(k, c): y[c] for c in range(n)})
-            if stage == 2:
+            if self.records and stage == 2:
                 self.records.after_single(k, lines)
             if stage == 1 and not fused:
                 lines += (f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n))
         if stage == 2:
-            end.update(self.diffusions.lines(None, end, lines))
+            if self.diffusions:
+                end.update(self.diffusions.lines(None, end, lines))
             lines += layout.store(end, "v")
         for i in self.sums.forms:
             if gradient[Form(i)]:
@@ -186,8 +193,10 @@ class StepPrinter:
                 if k in self.local.steps:
                     loop += self.local.load(k, "m")
                     self.local.noise_member(k, loop)
-            self.diffusions.before_member(group, loop)
-            self.records.load(group, loop)
+            if self.diffusions:
+                self.diffusions.before_member(group, loop)
+            if self.records:
+                self.records.load(group, loop)
         for stage in stages:
             # a loop for each: its chain of dependent operations is half as long
             terms, body = gradients[stage]
@@ -214,12 +223,12 @@ class StepPrinter:
                     assert isinstance(leaf, Member)
                     lane += [f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}"]
                 continue
-            if 2 in stages:
+            if self.diffusions and 2 in stages:
                 end.update(self.diffusions.lines(group, end, lane))
             target = "v" if 2 in stages else "q"
             lane += layout.store(end, target)
             self.sums.add(group, end, lane, () if 2 in stages else self.seen)
-            if 2 in stages:
+            if self.records and 2 in stages:
                 self.records.after_member(group, blocks, lane)
 
     # -- functions -----------------------------------------------------------------------------
@@ -231,9 +240,11 @@ class StepPrinter:
         if self.jumps:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
             layout.normals(body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
-        self.records.read_ports(body)
+        if self.records:
+            self.records.read_ports(body)
         self.modes.noise_singles(body)
-        self.diffusions.before_singles(body)
+        if self.diffusions:
+            self.diffusions.before_singles(body)
         for k in layout.singles:
             if k in self.local.steps:
                 self.local.noise_single(k, body)
@@ -253,7 +264,8 @@ class StepPrinter:
                         self._members(group, (stage,), body)
                     elif stage == 1:
                         self._members(group, (1, 2), body)
-        self.records.finish(body)
+        if self.records:
+            self.records.finish(body)
         head = ["sqh = noise * np.sqrt(h)", *self.prologue.lines()]
         for k in layout.singles:
             if k in self.modes.steps:
@@ -270,7 +282,8 @@ class StepPrinter:
                 out += self.local.load(k, "0")
                 self.local.noise_single(k, out)
         lane = nested(out, LANE_LOOP)
-        self.records.clear(lane)
+        if self.records:
+            self.records.clear(lane)
         for i in self.sums.forms:
             lane += [f"{layout.s(f'form{i}')} = F(0)"]
         for k in layout.singles:
