@@ -324,7 +324,7 @@ class KernelText:
             values |= own
             if self.links.active:
                 values |= self.links.tables(grid.lengths, self.layout.wide_slots)
-            if self.pulses.maps:
+            if self.pulses:
                 values |= self.pulses.tables(grid.records, started)
             p, o = self.layout.parameters.packed(dtype, values)
         parts = self.layout.parameters.time_parts

@@ -64,7 +64,7 @@ class ObservePrinter:
         forms = sorted({*needed_forms(polys), *self.fields.forms()})
         self.sums = ArraySums(layout, forms, "a", "seen")
         blocks = list(enumerate(layout.blocks))
-        self.pulses = Pulses(layout)
+        self.pulses = Pulses(layout) if layout.system.pulses else None
         self.ensembles = [k for k, b in blocks if diagnostic and b.source == "ensemble"]
         #: Blocks whose squared lengths are summed (no ensembles are beside them).
         self.lengths = [
@@ -162,7 +162,8 @@ class ObservePrinter:
     def source(self) -> Lines:
         """Source of ``observe``: fills row (c, i) of the output arrays."""
         layout, body = self.layout, Lines()
-        self.pulses.source(body)
+        if self.pulses:
+            self.pulses.source(body)
         zeros = [f"seen{i}" for i in self.sums.forms] + [f"pair{i}" for i in self.pairs]
         if layout.arrays:
             zeros += [*(["short"] if self.ensembles or self.lengths else []), "check"]

@@ -22,8 +22,6 @@ class Pulses:
 
     def __init__(self, layout: Layout):
         self.layout, self.maps = layout, layout.system.pulses
-        if not self.maps:
-            return
         parameters, slots = layout.parameters, slots_of(layout)
         none = np.zeros(1, np.int64)
         #: Of a record: the first of its pulses; of a pulse its first row; of a row its first entry.
@@ -43,8 +41,6 @@ class Pulses:
 
     def source(self, out: Lines) -> None:
         """What ``observe`` begins with, for record i."""
-        if not self.maps:
-            return
         loop = nested(out, f"for u in range(o[{self.first} + i], o[{self.first} + i + 1]):")
         body = nested(loop, f"for r in range({self.slots}):")
         body += ["at = r * LN & FAR", f"kept = ({self.before} + r) * LN & FAR"]

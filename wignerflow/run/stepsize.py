@@ -102,15 +102,18 @@ def choose(
         h = max(first, min(COARSEST * first, longest, varying(system, tlist)))
     pilot = Pilot(text, tlist, seed, single, start, wanted)
     search = _Search(pilot, h, first)
-    another = wanted.schemes and system.choice and suits(system)
+    another = wanted.schemes and system.choice
     return search.run(_dear if another else None) or _other(search)
 
 
 def _dear(pilot: Pilot, finer: float) -> bool:
-    """Whether a run with steps ``finer`` takes so long that another scheme is worth a try."""
+    """Whether a run with steps ``finer`` takes so long that another scheme is worth a try, and is
+    one for the system.
+    """
     steps = float(np.ptp(pilot.tlist)) / finer
     least = DEAR if pilot.wanted.plain else DEAR_FEW
-    return pilot.needed * steps * pilot.text.layout.state_slots > least
+    dear = pilot.needed * steps * pilot.text.layout.state_slots > least
+    return dear and suits(pilot.text.system)
 
 
 def _other(search: _Search) -> StepChoice:
