@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler.lower.language import tree_of
-from .text import Parameters, index_of
+from .text import Parameters
 
 WORDS = 2**32
 
@@ -80,13 +80,13 @@ class Draws:
         self.sizes: dict[tuple[int, str], int] = {}
         #: Where the numbers of a range go: entries of an integer array.
         self._places: dict[tuple[int, str], tuple[NDArray[np.int64], int]] = {}
-        self._alone: dict[tuple[int, str], str] = {}
+        self._alone: dict[tuple[int, str], int] = {}
 
     def first(self, purpose: int, name: str, size: int = 1) -> str:
         """Reserve ``size`` successive pair numbers; the source of the first."""
         self._reserve(purpose, name, size)
-        self._alone[purpose, name] = place = self.parameters.integer(0)
-        return place
+        self._alone[purpose, name] = len(self.parameters.integers)
+        return self.parameters.integer(0)
 
     def table(self, purpose: int, sizes: dict[str, int]) -> str:
         """Reserve pair numbers by name; pair i of all has number ``o[<source> + i]``."""
@@ -125,7 +125,7 @@ class Draws:
             else:
                 begin = self._free(key, taken)
             if key in self._alone:
-                self.parameters.integers[index_of(self._alone[key])] = begin
+                self.parameters.integers[self._alone[key]] = begin
             else:
                 numbers, at = self._places[key]
                 numbers[at : at + size] = begin + np.arange(size)

@@ -226,17 +226,17 @@ class KernelText:
         self.pilot_draws = ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
         if self.flows is not None:
             self.pilot_draws = (8, 2, 4), (4, 1, 2)
-        modes = printer.modes if isinstance(printer, StepPrinter) else None
-        self.modes = modes if modes is not None and modes.steps else None
+        self.modes = printer.modes if isinstance(printer, StepPrinter) else None
         if isinstance(printer, ExplicitPrinter):
             self.links = Links(self.layout, Prologue(self.layout.parameters))
         else:
             self.links = printer.links
+        apart = "", ""
         parts = [
-            initial_source(self.layout),
-            printer.step(),
-            printer.local_step(),
-            observer.source(),
+            *(*initial_source(self.layout), *apart),
+            *(*printer.step(), *apart),
+            *(*printer.local_step(), *apart),
+            *observer.source(),
         ]
         self.layout.draws.settle(dense=given)
         #: Slots of the array scratch, before the buffers of links.
@@ -244,7 +244,7 @@ class KernelText:
         #: Steps whose noise is made from means over trajectories.
         steps = (s for s in system.local if isinstance(s, MatrixStep))
         self.shared = [s for s in steps if s.shared is not None]
-        self.functions = "\n\n\n".join(map(source, parts)) + "\n"
+        self.functions = source(parts) + "\n"
         if system.increments == "three-point":  # in steps; initial states have keys k0, k1
             self.functions = three_point(self.functions)
         if given:

@@ -53,13 +53,14 @@ class StepPrinter:
         self.jumps = len(self.single.symbols)
         self.apart = self._apart()
         self.channels = MemberChannels(layout, self.prologue, self.links, apart=self.apart)
-        averaged = {step.block for step in system.modes}
+        #: Blocks whose motion in a step is known on average: modes with their own.
+        self.averaged = {step.block for step in system.modes}
         moved = {*local.steps, *(x.block for d in system.diffusions for x in d.leaves)}
         #: Of what few systems have, None where there is none.
         self.records: Recorder | None = None
         self.diffusions: DiffusionPrinter | None = None
         if system.fields or system.port_fields or system.links:
-            own = averaged, moved, self.links, self.channels
+            own = self.averaged, moved, self.links, self.channels
             self.records = Recorder(layout, self.prologue, *own)
         forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
         #: Sums that only records read, at the start of a step.
@@ -70,7 +71,7 @@ class StepPrinter:
             for i in range(2):
                 layout.s(f"noise{k}_{i}")
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
-        self.modes = ModePrinter(layout)
+        self.modes = ModePrinter(layout) if system.modes else None
         if system.diffusions:
             self.diffusions = DiffusionPrinter(layout, self.prologue)
 
@@ -98,9 +99,9 @@ class StepPrinter:
         if not fused or stage == 1:
             lines += layout.load(names, source)
         if stage == 1:
-            averaged = [leaf for leaf in names if leaf[0] in self.modes.steps]
-            lines += (f"{mid[leaf]} = {start[leaf]}" for leaf in averaged)
-            names = {**names, **{leaf: mid[leaf] for leaf in averaged}}
+            known = [leaf for leaf in names if leaf[0] in self.averaged]
+            lines += (f"{mid[leaf]} = {start[leaf]}" for leaf in known)
+            names = {**names, **{leaf: mid[leaf] for leaf in known}}
         form_names = self.sums.take(lines)
         for k in range(self.jumps):
             if stage == 1 or not fused:
@@ -133,7 +134,7 @@ class StepPrinter:
 
     def _modes_first(self, blocks: list[int]) -> list[int]:
         """Modes with motion of their own before all else."""
-        return sorted(blocks, key=lambda k: k not in self.modes.steps)
+        return sorted(blocks, key=lambda k: k not in self.averaged)
 
     def _advance(
         self, k: int, tag: str, g: list[str], x: list[str], y: list[str], stage: int, lines: Lines
@@ -144,7 +145,7 @@ class StepPrinter:
         Returns the names of the new state.
         """
         n, kind = len(x), self.layout.blocks[k].kind
-        if k in self.modes.steps:
+        if self.modes and k in self.averaged:
             lines += [*self.modes.read_noise(k), *self.modes.lines(k, g, x, y)]
             if stage == 1:
                 return y
@@ -177,7 +178,7 @@ class StepPrinter:
         gradients = {}
         for stage in stages:
             points[stage] = {
-                Member(k, c): f"{'x' if stage == 1 and k not in self.modes.steps else 'y'}{k}_{c}"
+                Member(k, c): f"{'x' if stage == 1 and k not in self.averaged else 'y'}{k}_{c}"
                 for k in blocks
                 for c in range(layout.blocks[k].components)
             }
@@ -185,7 +186,7 @@ class StepPrinter:
                 group, stage, source, points[stage], self.channels, loop
             )
             for k in blocks:
-                if k in self.modes.steps:
+                if self.modes and k in self.averaged:
                     loop += self.modes.load(k, "m")
                     self.modes.noise_member(k, stage, loop)
         if 2 in stages:
@@ -208,7 +209,7 @@ class StepPrinter:
                     if stage != first:
                         place = layout.s(f"mid{k}_{c}")
                     lane += [f"{points[stage][Member(k, c)]} = {place}"]
-                    if stage == 2 or k in self.modes.steps:
+                    if stage == 2 or k in self.averaged:
                         lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
             lane += body
             end: dict[Leaf, str] = {}
@@ -242,7 +243,8 @@ class StepPrinter:
             layout.normals(body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
         if self.records:
             self.records.read_ports(body)
-        self.modes.noise_singles(body)
+        if self.modes:
+            self.modes.noise_singles(body)
         if self.diffusions:
             self.diffusions.before_singles(body)
         for k in layout.singles:
@@ -268,7 +270,7 @@ class StepPrinter:
             self.records.finish(body)
         head = ["sqh = noise * np.sqrt(h)", *self.prologue.lines()]
         for k in layout.singles:
-            if k in self.modes.steps:
+            if self.modes and k in self.averaged:
                 head += self.modes.load(k, "0")
             if k in self.local.steps:
                 head += self.local.load(k, "0")

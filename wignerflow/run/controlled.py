@@ -19,7 +19,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ..estimate import Crew
+from ..estimate import together
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
 from ..kernels.grid import Grid
@@ -216,8 +216,8 @@ def fit(
     chunks = -(-PER_CONTROL * D // kernel.lanes)
     workers = request.threads or available_threads()
     compiling = kernel.compile_seconds + prepared.stats.get("compile_time", 0.0)
-    with Crew(min(workers, chunks), partial(request.watch, compiling)) as crew:
-        parts = crew.map(lambda c: kernel.trajectories(c, PILOT_SEED), range(chunks), [kernel])
+    how = [kernel], min(workers, chunks), partial(request.watch, compiling)
+    parts = together(lambda c: kernel.trajectories(c, PILOT_SEED), range(chunks), *how)
     if not all(np.all(p[1]) for p in parts):
         raise Declined("a trajectory became non-finite")
     K = text.channels

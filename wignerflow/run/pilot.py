@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimate import Crew
+from ..estimate import together
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
@@ -172,10 +173,11 @@ class Pilot:
         self.wanted.watch(self.compiling)
         schedule, h = self.plan(h)
         coarse = Grid.make(schedule.nodes, h)
-        fine, halves = halved(coarse), schedule
         if schedule.steps:
             halves = Schedule.of(schedule.times, 2 * schedule.steps)
             fine = Grid.make(halves.nodes, float(coarse.hs[0]) / 2)
+        else:
+            fine, halves = halved(coarse), schedule
         steps = int(fine.nsteps.sum())
         pair = self._pair((coarse, fine), steps)
         if pair is None:
@@ -195,17 +197,14 @@ class Pilot:
     ) -> list[tuple[int, NDArray[np.float64]]] | None:
         """Trajectories and sums of every batch (R, 32, K) of both runs; None where one failed."""
         out = []
-        with Crew(self.wanted.threads, lambda: self.wanted.watch(self.compiling)) as crew:
-            for grid, draws in zip(grids, self.text.pilot_draws, strict=True):
-                run = self._run(grid, steps, draws, crew)
-                if run is None:
-                    return None
-                out.append(run)
+        for grid, draws in zip(grids, self.text.pilot_draws, strict=True):
+            run = self._run(grid, steps, draws)
+            if run is None:
+                return None
+            out.append(run)
         return out
 
-    def _run(
-        self, grid: Grid, steps: int, draws: tuple[int, int, int], crew: Crew
-    ) -> tuple[int, Any] | None:
+    def _run(self, grid: Grid, steps: int, draws: tuple[int, int, int]) -> tuple[int, Any] | None:
         """Trajectories, and sums of every batch (R, 32, K); None where one failed."""
         text = self.text
         every, (last, kernel) = np.arange(text.channels), self.last
@@ -233,7 +232,7 @@ class Pilot:
         def some(pair: tuple[int, int]) -> Chunks:
             return kernel.simulate(pair[0], pair[1], ntraj, self.seed, draws=draws)
 
-        parts = crew.map(some, pairs, [kernel])
+        parts = together(some, pairs, [kernel], workers, partial(self.wanted.watch, self.compiling))
         self.work += ntraj * int(grid.nsteps.sum()) * text.work
         if not all(np.all(p.count == kernel.lanes) for p in parts):
             return None
