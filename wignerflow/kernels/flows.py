@@ -55,7 +55,7 @@ class Flows:
         for k in [*layout.singles, *layout.arrays]:
             if k in self.form:
                 parameters = layout.parameters
-                self.slots[k] = tuple(parameters.integer(0) for _ in range(3))
+                self.slots[k] = parameters.table()
 
     # -- tables ---------------------------------------------------------------------------------
 

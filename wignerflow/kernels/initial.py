@@ -70,10 +70,8 @@ def _initial_blocks(layout: Layout, blocks: list[int], out: Lines) -> None:
         # alike: which of them a pure state has depends on N, and the text must not
         kinds_present = sorted({GAUSSIAN, FIXED, *kinds_present})
     for kind in kinds_present:
-        body = nested(loop, f"if o[{kinds} + m] == {kind}:")
-        lane = nested(body, LANE_LOOP)
-        lane += ["n0, n1 = normal_pair(k0, k1, U(t0 + l), pair0)"]
-        lane += ["n2, n3 = normal_pair(k0, k1, U(t0 + l), pair1)"]
+        lane = [f"n{2 * i}, n{2 * i + 1} = normal_pair(k0, k1, U(t0 + l), pair{i})" for i in (0, 1)]
+        loop += [f"if o[{kinds} + m] == {kind}:", [LANE_LOOP, lane]]
         if block.kind == AMPLITUDES:
             lane += _amplitude_draw(kind, series)
         else:

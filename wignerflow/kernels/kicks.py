@@ -124,7 +124,7 @@ class Kicks(LocalPrinter):
         self.mode_slots: dict[int, tuple[str, ...]] = {}
         self.mode_pairs: dict[int, str] = {}
         for k in self.modes:
-            self.mode_slots[k] = tuple(layout.parameters.integer(0) for _ in range(3))
+            self.mode_slots[k] = layout.parameters.table()
             if k in layout.arrays:
                 size = layout.blocks[k].size
                 self.mode_pairs[k] = layout.draws.first(LOCAL, layout.blocks[k].name, size)

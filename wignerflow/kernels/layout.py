@@ -106,6 +106,7 @@ class Layout:
             self.slot[k] = position
             position += system.blocks[k].components * system.blocks[k].size
         self.state_slots = position
+        self.single_slots = sum(system.blocks[k].components for k in self.singles)
         self.base = {k: self.loops.start(self, k) for k in self.arrays}
         self.groups: dict[int, list[int]] = {}
         for k in self.arrays:

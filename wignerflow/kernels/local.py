@@ -141,7 +141,7 @@ class LocalPrinter:
         parameters = layout.parameters
         self.slots = {}
         for k in self.steps:
-            self.slots[k] = tuple(parameters.integer(0) for _ in range(3))
+            self.slots[k] = parameters.table()
         self.pairs = {k: self._reserve(k) for k in self.spins}
         #: Blocks of matrices have a printer each.
         self.matrices = {

@@ -169,11 +169,7 @@ class ObservePrinter:
             zeros += [*(["short"] if self.ensembles or self.lengths else []), "check"]
         if zeros:
             body += [LANE_LOOP, [f"{layout.s(name)} = F(0)" for name in zeros]]
-        checks = [
-            f"F(0) * {layout.single(k, c, 'v')}"
-            for k in layout.singles
-            for c in range(layout.blocks[k].components)
-        ]
+        checks = [f"F(0) * v[{j} * LN + l]" for j in range(layout.single_slots)]
         if layout.arrays:
             for group, blocks in layout.groups.items():
                 loop = layout.members(body, group)
@@ -258,7 +254,10 @@ class ObservePrinter:
             if not isinstance(r.symbol, Poly):
                 position += r.parts * r.size
                 continue
-            for poly in [r.symbol.real(), r.symbol.imag()][: 2 if r.is_complex else 1]:
+            parts = [r.symbol.real()]
+            if r.is_complex:
+                parts.append(r.symbol.imag())
+            for poly in parts:
                 value = expression(poly, every, self.prologue) or "F(0)"
                 lane += [f"w[wb + {row} * LN + l] = {value}"]
                 calls.append((row, position))

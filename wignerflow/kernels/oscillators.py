@@ -102,7 +102,7 @@ class ModePrinter:
             if k not in self.steps:
                 continue
             self.row = f"int({parameters.time(ROW)})"
-            self.slots[k] = (parameters.integer(0), parameters.integer(0), parameters.integer(0))
+            self.slots[k] = parameters.table()
             if not self.noisy[k]:
                 continue
             size, single = layout.blocks[k].size, k in layout.singles

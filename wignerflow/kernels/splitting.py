@@ -68,8 +68,7 @@ class StepPrinter:
         self.sums = ArraySums(layout, sorted(forms | self.seen), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
-            for i in range(2):
-                layout.s(f"noise{k}_{i}")
+            layout.slots(f"noise{k}", 2)
         self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
         self.modes = ModePrinter(layout) if system.modes else None
         if system.diffusions:
@@ -105,7 +104,7 @@ class StepPrinter:
         form_names = self.sums.take(lines)
         for k in range(self.jumps):
             if stage == 1 or not fused:
-                lines += (f"w{k}_{i} = {layout.s(f'noise{k}_{i}')}" for i in range(2))
+                lines += (f"w{k}_{i} = {x}" for i, x in enumerate(layout.slots(f"noise{k}", 2)))
         if self.records and stage == 1:
             self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)

@@ -86,6 +86,10 @@ class Parameters:
         self.integers.append(int(value))
         return f"o[{len(self.integers) - 1}]"
 
+    def table(self) -> tuple[str, str, str]:
+        """Register integers by which a table is found: see ``table_values``."""
+        return self.integer(0), self.integer(0), self.integer(0)
+
     def array(self, values: NDArray[np.float64]) -> str:
         """Register a real array; ``p[<name> + m]`` is its entry m. Equal arrays are stored once."""
         flat = np.ascontiguousarray(values, float).ravel()

@@ -129,6 +129,14 @@ class Level:
         self.stated = error
         self.over = self.ratio(error) if error.size else 0.0
 
+    def state_least(self, known: NDArray[np.float64], sure: NDArray[np.float64]) -> None:
+        """Take errors (Q,) that are known otherwise, where they are less than what is stated.
+
+        They must not be less than what differences say for sure.
+        """
+        if self.ratio(sure) <= self.ratio(known) < self.over:
+            self.state(np.broadcast_to(known, self.stated.shape))
+
     def ratio(self, error: NDArray[np.float64]) -> float:
         """The largest of errors, of what is allowed."""
         return float((error / self.allowed).max(initial=0.0))

@@ -238,9 +238,7 @@ class _Search:
         level.state((level.difference + SURE * level.error) * whole)
         if before is not None and (self.pilot.powers or self.order is not None):
             fallen = before.stated.max(axis=0) * (level.h / before.h) ** order
-            sure = level.ratio((level.difference - SIGNIFICANT * level.error) * whole)
-            if sure <= level.ratio(fallen) < level.over:
-                level.state(np.broadcast_to(fallen, level.stated.shape))
+            level.state_least(fallen, (level.difference - SIGNIFICANT * level.error) * whole)
         met = level.over <= 1 and level.rough <= 1
         if self.waiting is not None:
             if met:

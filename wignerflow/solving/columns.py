@@ -33,14 +33,9 @@ class Equal:
 
     groups: NDArray[np.int64]
 
-    @property
-    def some(self) -> bool:
-        """Whether anything is averaged."""
-        return self.groups.size > 0
-
     def channels(self, values: NDArray[Any]) -> NDArray[Any]:
         """Averages in values (..., K)."""
-        if not self.some:
+        if not self.groups.size:
             return values
         sums = np.zeros((*values.shape[:-1], int(self.groups.max()) + 1), values.dtype)
         at: Any = (..., self.groups)
@@ -55,7 +50,7 @@ class Equal:
 
     def samples(self, samples: Samples) -> Samples:
         """Sums of averages. Their squared deviations follow from the spread of batches."""
-        if not self.some:
+        if not self.groups.size:
             return samples
         batch_sum = self._batches(samples)
         mean, m2 = self.channels(samples.mean), self.channels(samples.m2)

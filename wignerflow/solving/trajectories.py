@@ -143,7 +143,12 @@ class Trajectories:
         """Average channels of equal means, and say what that saved."""
         equal, before = self.symmetrized.equal, outcome.samples
         outcome.samples = equal.samples(before)
-        if equal.some and not before.nets and before.ntraj and "efficiency" not in outcome.stats:
+        if (
+            equal.groups.size
+            and not before.nets
+            and before.ntraj
+            and "efficiency" not in outcome.stats
+        ):
             columns, gains = self._columns(), equal.gains(before, outcome.samples)
             names = [o.name for o in self.problem.plan.observables if o.rule is None]
             outcome.stats["efficiency"] = dict.fromkeys(names, 1.0) | columns.gains(gains)
@@ -265,7 +270,7 @@ class Trajectories:
         if prepared.scheme:
             self.record.facts["scheme"] = prepared.scheme
         kept = batched(self.problem.plan)
-        if self.symmetrized.equal.some:
+        if self.symmetrized.equal.groups.size:
             kept = np.union1d(kept, self.symmetrized.equal.changed)
         if self.request.pool is None:  # else it is not this machine that works
             nodes = Schedule.of(self.times, prepared.even).nodes
