@@ -143,12 +143,8 @@ class Trajectories:
         """Average channels of equal means, and say what that saved."""
         equal, before = self.symmetrized.equal, outcome.samples
         outcome.samples = equal.samples(before)
-        if (
-            equal.groups.size
-            and not before.nets
-            and before.ntraj
-            and "efficiency" not in outcome.stats
-        ):
+        plain = before.ntraj > 0 and not before.nets and "efficiency" not in outcome.stats
+        if plain and equal.groups.size:
             columns, gains = self._columns(), equal.gains(before, outcome.samples)
             names = [o.name for o in self.problem.plan.observables if o.rule is None]
             outcome.stats["efficiency"] = dict.fromkeys(names, 1.0) | columns.gains(gains)
