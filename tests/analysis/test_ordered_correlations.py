@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.exact.jump_correlations import Correlated
+from wignerflow.exact.jumps import WaveFunctions
 
 from ..few import few
 
@@ -47,6 +49,20 @@ def test_fluorescence_by_jumps():
     assert np.all(found.step_error == 0) and found.order == "time-ordered"
     early = wf.correlation(model, taus=TAUS, ops=ops, t=2.0, method="exact")
     assert z(found, early) > 2 * LIMIT
+
+
+def test_every_run_behind_a_jump_correlation_is_counted_before(monkeypatch):
+    """One that goes on from an operator and its adjoint, four from others, one for a mean."""
+    s, model = fluorescence()
+    pieces = [(1.0, s.sp, s.sm), (1.0, s.sx, s.sm)]
+    monkeypatch.setattr(WaveFunctions, "seconds", lambda self: 1.0)
+    for mean in (False, True):
+        made = []
+        run = Correlated(model, s.sz, pieces, 0.3, np.array([0.0, 0.2]), 1, 1e9, mean)
+        one = run.one
+        monkeypatch.setattr(run, "one", lambda *a, one=one: made.append(1) or one(*a))
+        run(range(1))
+        assert len(made) == run.seconds() == 6 + mean
 
 
 @pytest.mark.slow

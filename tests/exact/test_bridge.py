@@ -141,8 +141,11 @@ def test_refusals(monkeypatch):
     with pytest.raises(ValueError, match="`cutoffs` must hold one for mode 'cavity'"):
         model.to_qutip()
     assert model.to_qutip(cutoffs={a: 9}).H.shape == (9, 9)
-    with pytest.raises(ValueError, match="modes of the model"):
-        model.to_qutip(cutoffs={s: 9})
+    spins = wf.Spin(name="spins")
+    both = wf.Model(a.n + spins.sz, initial={a: wf.vacuum, spins: wf.up})
+    for sub in (s, spins, wf.Mode(name="another")):
+        with pytest.raises(ValueError, match="modes of the model"):
+            both.to_qutip(cutoffs={a: 9, sub: 9})
     monkeypatch.setitem(sys.modules, "qutip", None)
     with pytest.raises(ImportError, match=r"wignerflow\[exact\]"):
         wf.Model(initial={wf.Spin(name="q"): wf.up}).to_qutip()

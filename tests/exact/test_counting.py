@@ -5,7 +5,8 @@ import pytest
 from scipy.linalg import expm
 
 import wignerflow as wf
-from wignerflow.exact import counting
+from wignerflow.exact import chain, counting
+from wignerflow.exact.ladder import Basis
 
 
 def emitter(N=1, rate=1.0, H=None, state=wf.up):
@@ -40,6 +41,18 @@ def test_thermal_light_of_a_cavity_is_gaussian_and_coherent_light_poissonian():
         np.testing.assert_allclose(out.g1[0, 0], g1, rtol=2e-5)
         both = np.outer(out.n[0], out.n[0])
         np.testing.assert_allclose(out.g2[0, 0], both + excess * abs(g1) ** 2, rtol=2e-4)
+
+
+def test_no_elements_are_held_but_those_that_are_reached():
+    """An excited emitter that only loses its phase, and the light that it might give."""
+    spin = wf.Spin(name="spin")
+    model = wf.Model(jumps=[wf.Jump(spin.sz, 1.0)], initial={spin: wf.up})
+    elements = chain.BlockElements(model, Basis(model), [spin.sm], 1e9)
+    up = np.array([elements.generator.join(0, 1, 1)])
+    levels = [((0,), (0,)), ((1,), (0,)), ((0,), (1,)), ((1,), (1,)), ((2,), (0,))]
+    found = [elements.level(level, up) for level in levels]
+    states = [[p.tolist() for p in elements.generator.split(codes)] for codes in found]
+    assert states == [[[0]] + [[n] for n in x] for x in ((1, 1), (0, 1), (1, 0), (0, 0))] + [[[]] * 3]
 
 
 def test_two_fields_and_their_phases():

@@ -48,6 +48,7 @@ def test_both_kinds_make_the_same_runs():
         for k in ("classical", "wavefunctions")
     )
     np.testing.assert_allclose(a.stats["samples"]["z"], b.stats["samples"]["z"], atol=1e-9)
+    assert a.stats["jumps"] == b.stats["jumps"] > 50
 
 
 def driven(rate=0.8):
@@ -112,6 +113,19 @@ def test_modes_need_no_cutoff_in_a_classical_process():
     want = 1.5 + 28.5 * np.exp(-0.4 * np.linspace(0, 2, 3))
     assert out.stats["runs"] == "classical"
     assert np.max(np.abs(out.expect["n"] - want) / out.sem["n"]) < LIMIT
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_pairs_of_photons_are_added_and_lost_at_the_rates_of_their_states(up):
+    """a^+2 |0> and a^2 |3> have squared norms 2 and 6; an emitter lets it happen once."""
+    a, q = wf.Mode(name="a"), wf.Spin(name="q")
+    op, start, rate = (a.adag**2, 0, 2.0) if up else (a.a**2, 3, 6.0)
+    model = wf.Model(jumps=[wf.Jump(q.sm * op, 1.0)], initial={a: wf.fock(start), q: wf.up})
+    method = QuantumJumps("classical", keep=True)
+    n = method.solve(model, [0, 0.1], {"n": a.n}, ntraj=2000, seed=4).stats["samples"]["n"]
+    stayed = np.mean(n[:, 1] == start)
+    want = np.exp(-0.1 * rate)
+    assert abs(stayed - want) < LIMIT * np.sqrt(want * (1 - want) / 2000)
 
 
 def test_draws_of_mixed_product_states():

@@ -117,6 +117,30 @@ def test_long_times_and_many_segments():
     np.testing.assert_allclose(fast, 20 * (2 * np.exp(-np.linspace(0, 4, 9)) - 1), atol=1e-7)
 
 
+@pytest.mark.parametrize("start", [wf.up, wf.down])
+def test_what_is_cut_off_is_what_is_missing(start):
+    """At either end of the window: emitters that all start up go down, and the other way round."""
+    atoms = wf.Ensemble(60, name="atoms")
+    op = atoms.sm if start is wf.up else atoms.sp
+    r = populations.rates(wf.Model(jumps=[wf.LocalJump(op, 1.0)], initial={atoms: start}))
+    _, p, stats = populations.evolve(r, np.array([0, 0.5, 1.0]), np.zeros((0, *r.start.shape)))
+    assert 1e-13 < 1 - p.sum() <= stats["lost"] + 1e-14 < 1e-10
+
+
+def test_estimates_grow_with_all_that_is_asked_for():
+    def told(N=100, end=0.2, times=3, count=1):
+        atoms, model = laser(N)
+        ops = {f"z{k}": atoms.Jz + k for k in range(count)}
+        return model.estimate(np.linspace(0, end, times), e_ops=ops, method=wf.Exact("populations"))
+
+    first = told()
+    assert first.bytes > 0 and first.seconds < 1
+    for more in ({"N": 200}, {"end": 0.8}, {"count": 9}):
+        assert told(**more).seconds > 2 * first.seconds
+        assert told(**more).bytes > 2 * first.bytes
+    assert told(times=3000).seconds > first.seconds and told(times=3000).bytes > first.bytes
+
+
 def test_memory_is_refused_beforehand():
     atoms, model = laser(20_000)
     with pytest.raises(ValueError, match=r"need at least .* GB.*QuantumJumps"):

@@ -99,6 +99,16 @@ def test_functions_of_time_by_pieces():
     assert straight.edges.tolist() == [0.0, 3.0] and straight.degree.tolist() == [[1]]
 
 
+def test_a_function_that_is_rough_is_refused_at_the_time_where_that_begins(monkeypatch):
+    monkeypatch.setattr(pieces, "MOST", 100)
+
+    def rough(t):
+        return np.where(t < 2.1, np.sin(t), np.sin(1e9 * t)) + 0j
+
+    with pytest.raises(ValueError, match=r"smooth on 100 pieces.*near t = 2\.1\."):
+        pieces.fit([rough], np.array([0.0, 3.0]))
+
+
 def test_solve_and_a_rate_that_is_none():
     q = wf.Spin(name="q")
     model = wf.Model(jumps=[wf.Jump(q.sm, wf.coef(np.cos))], initial={q: wf.up})

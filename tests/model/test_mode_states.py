@@ -8,6 +8,7 @@ from scipy.linalg import expm
 
 import wignerflow as wf
 from wignerflow.exact import mode_states as exact
+from wignerflow.exact.cutoffs import WARN
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.model.mode_states import MODE_STATES, ModeState
@@ -40,7 +41,12 @@ def test_moments_are_those_of_the_density_matrix(kind):
     assert np.allclose(state.covariance, want, atol=1e-9)
 
 
-def test_squeezed_is_the_squeeze_operator_on_the_vacuum():
+@pytest.mark.parametrize("kind", MODE_STATES)
+def test_the_numbers_of_a_first_cutoff_hold_all_but_a_little(kind):
+    for value in (0.0, 0.05, 1.0, 2.0):
+        mean, spread = exact.SPREAD[kind](complex(value))
+        p = exact.matrix(kind, complex(value), 300).diagonal().real
+        assert 1 - p[: int(mean + spread) + 1].sum() < WARN
     r, phi = 0.5, 0.8
     z = r * np.exp(1j * phi)
     S = expm((np.conj(z) * A @ A - z * A.conj().T @ A.conj().T) / 2)

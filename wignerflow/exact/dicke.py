@@ -129,13 +129,12 @@ def rotation(J: float, theta: float, phi: float) -> NDArray[np.complex128]:
 
 
 def coherent_state(J: float, theta: float, phi: float) -> NDArray[np.complex128]:
-    r"""Spin coherent state along (theta, phi), amplitudes for M = -J … J, shape (2J + 1,)."""
+    r"""Spin coherent state, amplitudes for M = -J … J, shape (2J + 1,); theta from 0 to pi."""
     k = np.arange(round(2 * J) + 1)  # J + M
     log_binomial = (log_factorial(2 * J) - log_factorial(k) - log_factorial(2 * J - k)) / 2
     c, s = math.cos(theta / 2), math.sin(theta / 2)
-    size = np.exp(log_binomial + log_power(abs(c), k) + log_power(abs(s), 2 * J - k))
-    sign = (1.0 if c >= 0 else -1.0) ** k * (1.0 if s >= 0 else -1.0) ** (2 * J - k)
-    return np.asarray(size * sign * np.exp(-1j * phi * (k - J)))
+    size = np.exp(log_binomial + log_power(c, k) + log_power(s, 2 * J - k))
+    return np.asarray(size * np.exp(-1j * phi * (k - J)))
 
 
 def bloch_angles(vector: Array) -> tuple[float, float, float]:

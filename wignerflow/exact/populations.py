@@ -233,8 +233,6 @@ def _run(  # type: ignore[no-untyped-def]
             for j in range(blocks):
                 for m in range(lo[j], hi[j]):
                     total[j, m] += w * p[j, m]
-        if n == steps - 1:
-            break
         lost[0] += _sweep(p, other, lo, hi, new_lo, new_hi, dj, q, rate, stay, cut)
         if n % 64 == 63:
             change = 0.0

@@ -140,9 +140,6 @@ def _run(  # type: ignore[no-untyped-def]
         while True:  # a shorter step where the series does not end
             if width > 0.0:
                 _shifted(c, degree, piece, (t - edges[piece]) / width, h / width, local)
-            else:
-                for f in range(c.shape[0]):
-                    local[f, 0, 0], local[f, 0, 1] = c[f, piece, 0, 0], c[f, piece, 0, 1]
             count = 1
             small = 0
             while count < _TERMS:
