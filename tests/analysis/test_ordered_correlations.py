@@ -56,11 +56,11 @@ def test_every_run_behind_a_jump_correlation_is_counted_before(monkeypatch):
     s, model = fluorescence()
     pieces = [(1.0, s.sp, s.sm), (1.0, s.sx, s.sm)]
     monkeypatch.setattr(WaveFunctions, "seconds", lambda self: 1.0)
+    one, made = WaveFunctions.one, []
+    monkeypatch.setattr(WaveFunctions, "one", lambda *a: made.append(1) or one(*a))
     for mean in (False, True):
-        made = []
+        made.clear()
         run = Correlated(model, s.sz, pieces, 0.3, np.array([0.0, 0.2]), 1, 1e9, mean)
-        one = run.one
-        monkeypatch.setattr(run, "one", lambda *a, one=one: made.append(1) or one(*a))
         run(range(1))
         assert len(made) == run.seconds() == 6 + mean
 

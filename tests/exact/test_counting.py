@@ -52,7 +52,8 @@ def test_no_elements_are_held_but_those_that_are_reached():
     levels = [((0,), (0,)), ((1,), (0,)), ((0,), (1,)), ((1,), (1,)), ((2,), (0,))]
     found = [elements.level(level, up) for level in levels]
     states = [[p.tolist() for p in elements.generator.split(codes)] for codes in found]
-    assert states == [[[0]] + [[n] for n in x] for x in ((1, 1), (0, 1), (1, 0), (0, 0))] + [[[]] * 3]
+    kets = [[1], [1]], [[0], [1]], [[1], [0]], [[0], [0]]
+    assert states == [*([[0], *x] for x in kets), [[], [], []]]
 
 
 def test_two_fields_and_their_phases():

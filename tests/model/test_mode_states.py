@@ -8,7 +8,7 @@ from scipy.linalg import expm
 
 import wignerflow as wf
 from wignerflow.exact import mode_states as exact
-from wignerflow.exact.cutoffs import WARN
+from wignerflow.exact.cutoffs import EDGE, guess_cutoffs
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
 from wignerflow.model.mode_states import MODE_STATES, ModeState
@@ -42,11 +42,13 @@ def test_moments_are_those_of_the_density_matrix(kind):
 
 
 @pytest.mark.parametrize("kind", MODE_STATES)
-def test_the_numbers_of_a_first_cutoff_hold_all_but_a_little(kind):
+def test_no_state_needs_more_than_its_first_cutoff(kind):
     for value in (0.0, 0.05, 1.0, 2.0):
-        mean, spread = exact.SPREAD[kind](complex(value))
-        p = exact.matrix(kind, complex(value), 300).diagonal().real
-        assert 1 - p[: int(mean + spread) + 1].sum() < WARN
+        mode = wf.Mode(name="m")
+        state = MODE_STATES[kind](value)
+        (cutoff,) = guess_cutoffs(wf.Model(mode.n, initial={mode: state})).values()
+        p = exact.matrix(kind, state.value, cutoff + 200).diagonal().real
+        assert p[cutoff - 2 : cutoff].sum() < EDGE
     r, phi = 0.5, 0.8
     z = r * np.exp(1j * phi)
     S = expm((np.conj(z) * A @ A - z * A.conj().T @ A.conj().T) / 2)

@@ -53,7 +53,7 @@ SPREAD: dict[str, Callable[[complex], tuple[float, float]]] = {
     "coherent": lambda alpha: (abs(alpha) ** 2, 6 * abs(alpha)),
     "fock": lambda n: (n.real, 6 * n.real**0.5),
     "thermal": lambda n: (n.real, 20 * (n.real + 0.3)),
-    "squeezed": lambda z: (np.sinh(abs(z)) ** 2, 20 * (np.sinh(abs(z)) ** 2 + 0.3)),
+    "squeezed": lambda z: (np.sinh(abs(z)) ** 2, 40 * (np.sinh(abs(z)) ** 2 + 0.3)),
 }
 #: A number drawn from a mixture.
 DRAWN: dict[str, Callable[[complex, np.random.Generator], int]] = {
