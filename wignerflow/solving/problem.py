@@ -22,7 +22,7 @@ from ..model.levels import Levels
 from ..model.mode_states import MODE_STATES, ModeState, Squeezed
 from ..model.model import Model
 from ..model.operators import ArrayOp, Op
-from ..model.subsystems import KINDS, Mode, Subsystem
+from ..model.subsystems import KINDS, Mode, Spin, Subsystem
 from ..model.timescales import points
 from ..observables import Plan, flatten
 
@@ -30,6 +30,8 @@ from ..observables import Plan, flatten
 MAX_SAMPLES = 200_000
 PER_TIME, PER_VALUE = 400.0, 100.0  # bytes of a result
 FEW = 2  # quanta
+LONG = 6  # members of an array up to which cumulants of high order are quick
+ARRAY = 6  # members of a model that is made smaller, at most
 POPULATIONS = 150  # emitters whose p(J, M) are tabulated in no time
 SECONDS = 0.3  # of the processor, for an estimate of the error of a method
 
@@ -110,6 +112,27 @@ def size_of(model: Model) -> float:
         states = [s for v in model.initial.values() for s in v if not isinstance(s, Squeezed)]
         sizes += [float(getattr(s, "quanta", 0.0)) for s in states]
     return max(sizes)
+
+
+def single(sub: Subsystem) -> bool:
+    """Whether it is a spin, or one emitter with levels (of each member)."""
+    return isinstance(sub, Spin) or (isinstance(sub, Levels) and bool(np.all(sub.numbers == 1)))
+
+
+def length(model: Model) -> int:
+    """Members of the arrays of single emitters, spins or modes of a model; 0 where there are none.
+
+    Also 0 where arrays differ, or where other subsystems than single modes are beside them.
+    """
+    counts = {sub.count for sub in model.subsystems if not isinstance(sub, Mode) or sub.count}
+    alike = all(single(sub) or isinstance(sub, Mode) for sub in model.subsystems)
+    return (counts.pop() or 0) if alike and len(counts) == 1 else 0
+
+
+def has_smaller(model: Model) -> bool:
+    """Whether smaller models can say something of it: of few members, or with a shorter array."""
+    few = sum(sub.size for sub in model.subsystems) <= ARRAY
+    return not model.links and (few or length(model) > LONG)
 
 
 def few_quanta(model: Model) -> bool:

@@ -6,6 +6,7 @@ smaller by ``smaller``: in N, lengths, quanta, or members of arrays.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import time
@@ -31,16 +32,26 @@ from ..phasespace.system import SMALL_NOISE
 from ..result import Result
 from ..result.accuracy import UNSEEN, Errors, apart, scale
 from ..run.automatic import density_elements
-from .problem import Problem, few_quanta, gather, members, read_problem, size_of, too_large
+from .problem import (
+    LONG,
+    Problem,
+    few_quanta,
+    gather,
+    has_smaller,
+    length,
+    members,
+    read_problem,
+    size_of,
+    too_large,
+)
 from .provenance import NotPlain, read_call, write_call
-from .smaller import LONG, Shorter, Whole, length, parted, shrunk
+from .smaller import Shorter, Whole, parted, shrunk
 
 FIRST = 0.8  # of the time that is left is for the way, or the size, that comes next
 SIZES = (24, 16, 12, 8, 6, 4, 3, 2)  # emitters or quanta of a smaller one
 APART = 1.6  # two of them, at least
 FRACTIONS = (0.5, 0.25)  # likewise, of modes that hold few quanta
 MEMBERS = (6, 5, 4, 3, 2)  # of an array that is made shorter
-ARRAY = 6  # members of a model that is made smaller, at most
 FEW, MANY = 512, 20_000  # trajectories of a smaller model
 PER_ELEMENT = 2e-5  # seconds per element of a density matrix to set its equations up, about
 SHORTER = 4.0  # steps of a smaller model, than those of a run by the scheme for small noise
@@ -102,47 +113,39 @@ def deviations(
         judged: the deviation at a size, found until then; None where it cannot be had.
         known: found before.
     """
-    if model.links:
-        return []
-    try:
-        call = write_call(model, named, method, times)
-    except NotPlain:
-        return []
     now = time.process_time()
     end = now + FIRST * (until - now)
     found = list(known)
-    for small in _made(call, model, named, method, times):
-        if found and small.size > found[0].at.size / APART:
-            continue
-        if len(found) == 2 or time.process_time() > end:
-            break
-        deviation = judged(small, end)
-        if deviation is not None:
-            found.append(deviation)
-            end = until
+    with contextlib.suppress(NotPlain):
+        for small in _made(model, named, method, times):
+            if found and small.size > found[0].at.size / APART:
+                continue
+            if len(found) == 2 or time.process_time() > end:
+                break
+            deviation = judged(small, end)
+            if deviation is not None:
+                found.append(deviation)
+                end = until
     return found
 
 
 def _made(
-    call: dict[str, Any],
-    model: Model,
-    named: Mapping[str, Any],
-    method: Method,
-    times: NDArray[np.float64],
+    model: Model, named: Mapping[str, Any], method: Method, times: NDArray[np.float64]
 ) -> Iterator[Smaller]:
     """Smaller models, the largest first."""
-    members = length(call)
-    if members > LONG:
+    if not has_smaller(model):
+        return
+    many = length(model)
+    if many > LONG:
+        call = write_call(model, named, method, times)
         for m in MEMBERS:
             try:
-                made = Shorter(call, members, m)
+                made = Shorter(call, many, m)
             except (KeyError, ValueError):  # products of pairs as observables, rings of two
                 continue
-            yield Smaller(made.call, float(m), float(members), made.wide, True)
+            yield Smaller(made.call, float(m), float(many), made.wide, True)
         return
     size = size_of(model)
-    if sum(sub.size for sub in model.subsystems) > ARRAY:
-        return
     for some in sizes_below(model, size):
         smaller = shrunk(model, named, method, times, some / (size or 1.0))
         if smaller is not None:

@@ -37,6 +37,7 @@ from ..model.pulses import Pulse
 from ..model.serialize import copied
 from ..model.words import BOSON, PAULI
 from ..phasespace.ensemble import GAUSSIAN_BELOW
+from .problem import single
 from .provenance import write_call
 
 LISTS = (("N", 1), ("S", 2))  # sizes in a plain form, and how many emitters one of each is
@@ -96,6 +97,8 @@ def shrunk(
     Raises:
         NotPlain: a part has no plain form.
     """
+    if any(map(single, model.subsystems)):
+        return None
     jumps = []
     for jump in model.jumps:
         new = copy.copy(jump)
@@ -163,8 +166,6 @@ def _number(value: Any, s: float, unit: int) -> Any:
 
 def _subsystem(sub: dict[str, Any], s: float) -> bool:
     """Shrink one in place; False where that cannot be."""
-    if sub["kind"] == "spin" or (sub["kind"] == "levels" and np.all(np.asarray(sub["N"]) == 1)):
-        return False
     for key, unit in LISTS:
         if key in sub:
             sub[key] = _number(sub[key], s, unit)
@@ -179,25 +180,7 @@ def _subsystem(sub: dict[str, Any], s: float) -> bool:
     return True
 
 
-LONG = 6  # members of an array up to which cumulants of high order are quick
 SITE = re.compile(r"^(.+)\[(\d+)\](\..+)?$")
-
-
-def length(call: Mapping[str, Any]) -> int:
-    """Members of the arrays of single emitters, spins or modes of a call; 0 where there are none.
-
-    Also 0 where arrays differ, or where other subsystems than single modes are beside them.
-    """
-    counts = set()
-    for sub in call["model"]["subsystems"]:
-        single = sub["kind"] == "levels" and np.all(np.asarray(sub["N"]) == 1)
-        if not single and sub["kind"] not in ("spin", "mode"):
-            return 0
-        if "count" in sub:
-            counts.add(int(sub["count"]))
-        elif sub["kind"] != "mode":
-            return 0
-    return counts.pop() if len(counts) == 1 else 0
 
 
 class Shorter:

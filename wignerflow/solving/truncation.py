@@ -23,12 +23,10 @@ call.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +41,7 @@ from ..result.accuracy import SHARE as WORTH
 from ..result.accuracy import UNSEEN, Errors, Found, apart, distance, scale, widened
 from .edges import edge_errors
 from .orders import from_orders
-from .problem import SECONDS, Problem, few_quanta, size_of, too_large
+from .problem import SECONDS, Problem, few_quanta, has_smaller, size_of, too_large
 from .sizes import (
     FIRST,
     ORDERS,
@@ -220,7 +218,7 @@ def _kept(problem: Problem, method: Method, dt: float | None, full: bool) -> lis
     It is told by the content of model, observables and method; subsystems go by their places.
     """
     model, times = problem.model, problem.times
-    if model.links or not problem.plan.known:
+    if not (has_smaller(model) and problem.plan.known):
         return []
     dense = np.linspace(times[0], times[-1], SAMPLES)
     marks: dict[Any, Any] = {c: ("coefficient", told(c(dense), {})) for c in model.coefficients}
@@ -242,18 +240,21 @@ def _kept(problem: Problem, method: Method, dt: float | None, full: bool) -> lis
         return []
 
 
-def told(part: Any, marks: Mapping[Any, Any]) -> Any:
-    """Hashable content, with ``marks`` in the place of what has them."""
+def told(part: Any, marks: dict[Any, Any]) -> Any:
+    """Hashable content, with ``marks`` in the place of what has them; tuples get theirs."""
     if isinstance(part, np.ndarray):
         return part.shape, part.dtype.str, told(part.tobytes(), marks)
     if isinstance(part, bytes):
         return hashlib.sha256(part).digest()
-    if isinstance(part, dict):
-        part = list(part.items())
-    with contextlib.suppress(TypeError):  # what holds arrays has no mark
-        if part in marks:
-            return marks[part]
-    return tuple(told(x, marks) for x in part) if isinstance(part, (tuple, list)) else part
+    if isinstance(part, (dict, list)):
+        return tuple(told(x, marks) for x in (part.items() if isinstance(part, dict) else part))
+    try:
+        known = marks.get(part)
+    except TypeError:  # it holds arrays or tables
+        return tuple(told(x, marks) for x in part)
+    if known is None and isinstance(part, tuple):
+        known = marks[part] = tuple(told(x, marks) for x in part)
+    return part if known is None else known
 
 
 def followed(found: list[Deviation], name: str) -> NDArray[np.float64]:
