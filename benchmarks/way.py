@@ -3,8 +3,9 @@
     python benchmarks/way.py [--calls]
 
 A switch is a call from a function of one file of the package into a function of another, on the
-main thread, once kernels are compiled and imports are done; loops over files are counted as often
-as they call. `--calls` lists the calls into every file, and from where.
+main thread, in a second run: kernels are compiled, imports done, and the smaller models solved from
+which the method's own error is estimated. Loops over files are counted as often as they call.
+`--calls` lists the calls into every file, and from where.
 """
 
 from __future__ import annotations

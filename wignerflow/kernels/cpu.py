@@ -88,7 +88,8 @@ class CpuKernel:
     It can be pickled: source and tables travel, and the other process compiles for its own CPU.
     ``start`` (samples, variables), in the order of ``Layout``, are the initial states of
     trajectories 0, 1, ..., and from the first on again; None draws them. Without ``moments`` means
-    and m2 of chunks are left out, which take as long as batch sums.
+    and m2 of chunks are left out, which take as long as batch sums. A kernel that is ``like`` this
+    one but for its grid has the same code.
     """
 
     nets = False
@@ -104,6 +105,7 @@ class CpuKernel:
         start: NDArray[np.float64] | None = None,
         means: bool = True,
         moments: bool = True,
+        like: CpuKernel | None = None,
     ):
         self.compile_seconds = 0.0
         if means and text.shared:  # False in the run that finds them
@@ -137,8 +139,11 @@ class CpuKernel:
             text.links.fill(self.o)
         #: Not zero: whatever is under way is left, and its sums mean nothing.
         self.leave = np.zeros(1, np.int64)
-        self.source = self._source(text, single)
-        self._run = self._compile()
+        if like is None:
+            self.source = self._source(text, single)
+            self._run = self._compile()
+        else:
+            self.source, self._run = like.source, like._run
 
     @classmethod
     def _pilot(

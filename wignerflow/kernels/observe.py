@@ -183,13 +183,11 @@ class ObservePrinter:
                 lane += [f"{layout.s('check')} += F(0) * ({' + '.join(state)})"]
             layout.total(body, ["check"])
             checks.append(layout.s("check"))
+        alive = layout.s("alive")
         body += [
             LANE_LOOP,
-            [f"{layout.s('alive')} = {layout.s('alive')} * finite({' + '.join(checks)})"],
-        ]
-        alive = layout.scratch["alive"]
-        body += [
-            f"alive = {alive} * LN",
+            [f"{alive} = {alive} * finite({' + '.join(checks)})"],
+            f"alive = {layout.scratch['alive']} * LN",
             f"wb = {self.buffer} * LN & FAR",
             f"wd = {self.share} * LN & FAR",
         ]

@@ -45,13 +45,14 @@ class StepPrinter:
         self.layout, self.local = layout, local
         system = layout.system
         self.prologue = Prologue(layout.parameters)
+        self.start, self.mid = single_names(layout, "x"), single_names(layout, "y")
         pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
         static, rest = split(system.hamiltonian)
         self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
         self.links = Links(layout, self.prologue)
         self.single = SingleGradient(system, self.prologue, rest, self.links)
         self.jumps = len(self.single.symbols)
-        self.apart = self._apart()
+        self.apart = self._apart() if layout.arrays else set()
         self.channels = MemberChannels(layout, self.prologue, self.links, apart=self.apart)
         #: Blocks whose motion in a step is known on average: modes with their own.
         self.averaged = {step.block for step in system.modes}
@@ -93,7 +94,7 @@ class StepPrinter:
         """One stage for all single subsystems and forms, inside a lane loop."""
         layout = self.layout
         source = "v" if stage == 1 else "q"
-        start, mid = single_names(layout, "x"), single_names(layout, "y")
+        start, mid = self.start, self.mid
         names = start if stage == 1 else mid
         if not fused or stage == 1:
             lines += layout.load(names, source)

@@ -219,7 +219,8 @@ class Pilot:
         # the fine run of a pair is on the grid of the next coarse one
         same = last is not None and np.array_equal(last.nsteps, grid.nsteps)
         if last is None or not same or not np.array_equal(last.hs, grid.hs):
-            kernel = CpuKernel(text, grid, single=self.single, batched=every, start=self.start)
+            given: dict[str, Any] = {"single": self.single, "batched": every, "start": self.start}
+            kernel = CpuKernel(text, grid, **given, like=kernel)
             self.compiling += kernel.compile_seconds
         self.last = grid, kernel
         chunks = 1

@@ -85,7 +85,8 @@ def choose(
         found = _Search(delayed, first, first).run()
         assert found is not None
         return found
-    first = min(guess(system, tlist), varying(system, tlist))
+    visible = varying(system, tlist)
+    first = min(guess(system, tlist), visible)
     rotors = any(step.rotor for step in system.local)
     jumps = system.channels or system.member_channels or system.diffusions
     moved = bool(jumps or system.hamiltonian or system.explicit)
@@ -99,7 +100,7 @@ def choose(
         longest = max(longest, float(tlist[-1] - tlist[0]) / LEAST)
     h = first
     if not system.explicit:  # those may fail in ways that a pilot does not see
-        h = max(first, min(COARSEST * first, longest, varying(system, tlist)))
+        h = max(first, min(COARSEST * first, longest, visible))
     pilot = Pilot(text, tlist, seed, single, start, wanted)
     search = _Search(pilot, h, first)
     another = wanted.schemes and system.choice

@@ -142,9 +142,10 @@ class Trajectories:
     def _average(self, outcome: Outcome) -> None:
         """Average channels of equal means, and say what that saved."""
         equal, before = self.symmetrized.equal, outcome.samples
+        if not equal.groups.size:
+            return
         outcome.samples = equal.samples(before)
-        plain = before.ntraj > 0 and not before.nets and "efficiency" not in outcome.stats
-        if plain and equal.groups.size:
+        if before.ntraj and not before.nets and "efficiency" not in outcome.stats:
             columns, gains = self._columns(), equal.gains(before, outcome.samples)
             names = [o.name for o in self.problem.plan.observables if o.rule is None]
             outcome.stats["efficiency"] = dict.fromkeys(names, 1.0) | columns.gains(gains)
