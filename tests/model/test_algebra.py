@@ -145,6 +145,17 @@ def assert_same(space, matrix, expected, letters):
     np.testing.assert_allclose(matrix[:, low] / scale, expected[:, low] / scale, atol=1e-11)
 
 
+def test_weights_of_an_operator_cannot_be_changed():
+    spins = wf.Spin(name="spins", count=3)
+    weights = np.array([1.0, 2.0, 4.0])
+    op = (weights * spins.sz).sum()
+    weights[:] = 0
+    ((_, (node,)),) = op.terms
+    with pytest.raises(ValueError, match="read-only"):
+        node.weights[0] = 0
+    assert repr(op) == "sum([1, 2, 4]*spins.sz)"
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 @FAST
 @given(tree=expressions())

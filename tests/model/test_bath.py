@@ -23,6 +23,23 @@ def test_lorentzians_are_found_again():
     np.testing.assert_allclose(found.correlation(t), known, rtol=1e-6)
 
 
+def test_the_unit_of_time_does_not_matter():
+    """Two overlapping lines that are not quite Lorentzian, and how well they are followed."""
+    unit = 1e5
+
+    def density(w):
+        return np.exp(-((w - 0.5) ** 2)) + 0.3 * np.exp(-4 * (w + 1) ** 2)
+
+    spin = wf.Spin(name="spin")
+    found = wf.bath(spin.sm, density, modes=2, range=(-3, 4))
+    other = wf.bath(
+        spin.sm, lambda w: unit * density(w / unit), modes=2, range=(-3 * unit, 4 * unit)
+    )
+    assert other.error == pytest.approx(found.error, rel=1e-4)
+    for name in ("frequencies", "couplings", "rates"):
+        np.testing.assert_allclose(getattr(other, name), unit * getattr(found, name), rtol=1e-4)
+
+
 def test_an_emitter_decays_by_the_correlation_function():
     """The amplitude of one excitation: c' = -int C(t - s) c(s) ds, C being that of the modes."""
     spin = wf.Spin(name="spin")
@@ -78,7 +95,8 @@ def test_bad_baths():
         wf.bath(spin.sm, modes=1, range=(0, 1))
     with pytest.raises(TypeError, match="`correlation` must be a function of times"):
         wf.bath(spin.sm, correlation=1.0, modes=1, range=(0, 1))
-    with pytest.raises(ValueError, match="begin at time 0 or later"):
-        wf.bath(spin.sm, correlation=lambda t: np.exp(-t), modes=1, range=(-1, 1))
+    for begin in (-1, 0.5):
+        with pytest.raises(ValueError, match="`range` must begin at time 0"):
+            wf.bath(spin.sm, correlation=lambda t: np.exp(-t), modes=1, range=(begin, 1))
     with pytest.raises(ValueError, match="not be zero everywhere"):
         wf.bath(spin.sm, correlation=lambda t: 0 * t, modes=1, range=(0, 1))

@@ -78,6 +78,14 @@ def test_a_coupling_stands_in_a_model(kind: str, data: dict[str, Any], method: s
     assert np.all(steps <= 1e-3) and np.ptp(one.expect["z"], axis=0).max() > 0.01
 
 
+def test_couplings_are_equal_where_kind_and_numbers_are() -> None:
+    every = [made(kind, data) for kind, data in CASES]
+    again = [made(kind, data) for kind, data in CASES]
+    for k, one in enumerate(every):
+        assert [one == other for other in again] == [k == j for j in range(len(CASES))]
+        assert one != "all" and one != one.matrix(SIZE).tolist()
+
+
 def test_every_kind_has_an_example() -> None:
     """A kind without one would not be tested."""
     assert set(EXAMPLES) == set(COUPLINGS)

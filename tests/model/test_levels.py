@@ -151,6 +151,8 @@ BAD = {
     "probabilities": (lambda: wf.mixture({"g": 0.5, "e": 0.6}), "add up to 1"),
     "negative": (lambda: wf.mixture({"g": 1.5, "e": -0.5}), "non-negative"),
     "trace": (lambda: wf.density(np.eye(2)), "have trace 1"),
+    "square": (lambda: wf.density(np.ones((2, 3)) / 2), "be a square matrix"),
+    "one row": (lambda: wf.density([0.5, 0.5]), "be a square matrix"),
     "hermitian": (lambda: wf.density([[0.5, 0.5], [0, 0.5]]), "be Hermitian"),
     "positive": (lambda: wf.density([[1.5, 0], [0, -0.5]]), "no negative eigenvalue"),
     "label type": (lambda: wf.level(0), "be the label of a level"),

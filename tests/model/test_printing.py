@@ -161,6 +161,16 @@ def test_display_terms_are_the_operator(system, tree):
     np.testing.assert_allclose(shown[:, low] / scale, expected[:, low] / scale, atol=1e-10)
 
 
+@pytest.mark.parametrize("scale", [1e-15, 1e15])
+def test_display_terms_are_rounded_relative_to_the_largest(scale):
+    """Weights of real and imaginary part are put together, of one size or of several."""
+    op = (np.array([1, 2, 1 + 3j]) * spins.sz).sum() + (np.exp([0, 0.7j, 2j]) * spins.sm).sum()
+    shown = [display_terms(x) for x in (op, scale * op)]
+    for (c, _, (f,)), (d, _, (g,)) in zip(*shown, strict=True):
+        assert f.word == g.word
+        np.testing.assert_allclose(d * g.weights, scale * c * f.weights, rtol=1e-12)
+
+
 def test_names_are_escaped(parse):
     named = wf.Spin(name="a_b {c} #1 100% $ ^~&\\x"), wf.Spin(name="β")
     parse(op_latex(named[0].sx * named[1].sz))

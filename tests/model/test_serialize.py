@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import wignerflow as wf
 from wignerflow.model import serialize
 from wignerflow.model.reading import model_from_dict
+from wignerflow.model.reading_values import name_of
 from wignerflow.model.serialize import digest, model_to_dict
 
 from ..few import few
@@ -329,6 +330,7 @@ BAD = [
         r"`model.subsystems\[1\].count` must be an integer of at least 1",
     ),
     (change([S, 1, "count"], None), "`model.subsystems.1..count` must be an integer"),
+    (change([S, 2, "initial"], {"squeezed": [1]}), r"squeezed` must be \[r, phi\], but was \[1\]"),
     (change([S, 2, "initial"], {"fock": -1}), "must be an integer of at least 0, but was -1"),
     (change([S, 2, "cutoff"], 1), "`model.subsystems.2..cutoff` must be an integer of at least 2"),
     (
@@ -337,6 +339,11 @@ BAD = [
     ),
     (change([H, 0, "factors"], drop=True), "must have the key 'factors'"),
     (change([H, 0, "factors"], "atoms.Jx"), r"`model.H\[0\].factors` must be a list"),
+    (change([H, 0, "factors"], [{}]), "'sum' or 'couple', but was a table with no keys"),
+    (
+        change([H, 0, "factors"], [{"summ": "chain.sz", "phase": 1}]),
+        "a table with summ, phase. Did you mean 'sum'",
+    ),
     (change([H, 0, "factors"], ["atom.Jx"]), "name a subsystem .*Did you mean 'atoms'"),
     (change([H, 0, "factors"], ["atoms.JX"]), "Did you mean 'Jx'"),
     (change([H, 0, "factors"], ["atoms"]), "name a subsystem and an operator, as in 'atoms.Jm'"),
@@ -428,7 +435,7 @@ def test_bad_input(alter, message):
         ),
         (
             {"kind": "sparse", "row": [0], "col": [3], "real": [1]},
-            r"col\[0\]` must be an index from 0",
+            r"col\[0\]` must be an index from 0 to 2,",
         ),
         ({"kind": "sparse", "row": [0], "col": [1, 2], "real": [1]}, "lists of equal length"),
         ({"kind": "sparse", "row": [0.0], "col": [1], "real": [1]}, r"row\[0\]` must be an index"),
@@ -440,6 +447,13 @@ def test_bad_couplings(coupling, message):
     H = [{"factors": [{"couple": coupling, "left": ["chain.sp"], "right": "chain.sm"}]}]
     with pytest.raises((ValueError, TypeError), match=message):
         model_from_dict(small(H=H))
+
+
+def test_of_many_names_some_are_listed():
+    names = [f"atoms_{k:02d}" for k in range(13)]
+    for count, end in ((12, r"'atoms_11'\)"), (13, r"'atoms_11', …\)")):
+        with pytest.raises(ValueError, match="name a subsystem .*" + end):
+            name_of("model", "mode", names[:count], "a subsystem")
 
 
 def test_operators_of_one_emitter_are_no_factors_of_arrays():

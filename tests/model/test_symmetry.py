@@ -86,6 +86,9 @@ BROKEN = {
     "phases of one jump": lambda: waveguide(
         first=lambda c: wf.Jump((np.exp(0.8j * np.arange(M)) * c.Jm).sum(), 0.5)
     )[0],
+    "phases at small weights": lambda: waveguide(
+        first=lambda c: wf.Jump((1e-6 * np.exp(0.8j * np.arange(M)) * c.Jm).sum(), 0.5e12)
+    )[0],
     "pump": lambda: waveguide(pump=np.array([2.0, 2.0, 2.0, 2.0 + 1e-8]))[0],
     "states": lambda: waveguide(initial=[wf.down, wf.down, wf.up, wf.down])[0],
     "H": lambda: waveguide(extra=lambda c: 1e-8 * c[0].Jz)[0],

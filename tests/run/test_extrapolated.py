@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.model.timescales import breaks
+from wignerflow.model.timescales import SHARP, breaks
 
 from ..few import few
 
@@ -65,6 +65,13 @@ def test_jumps_are_found_and_ramps_are_not():
     assert not breaks([wf.coef(lambda t: np.exp(-((t - 3) ** 2) / 1e-4))], 0.0, 10.0).size
     assert not breaks([wf.coef(lambda t: np.tanh(300 * (t - 3)))], 0.0, 10.0).size
     assert breaks([wf.coef([0, 1, 0], [0, 3.0, 10])], 0.0, 10.0).tolist() == [3.0]
+
+
+@pytest.mark.parametrize("begin", [-5.0, 0.0, 90.0])
+def test_a_jump_is_found_as_closely_at_all_times(begin):
+    found = breaks([wf.coef(lambda t: box(t - begin))], begin, begin + 10)
+    assert found.size == 4 and np.ptp(found[:2]) <= SHARP * 10
+    np.testing.assert_allclose(found[[0, 2]] - begin, [1.01, 1.237], atol=1e-9)
 
 
 def test_what_a_pilot_has_not_seen_is_not_known():

@@ -90,7 +90,7 @@ def bath(
         correlation: in its place, C as a function of an array of times, in rates squared.
         modes: number of modes.
         range: lowest and highest frequency at which the densities are compared; of a correlation
-            function the first and the last time, from 0 on.
+            function 0 and the last time.
         name: of the array of modes.
 
     Returns:
@@ -140,8 +140,8 @@ def bath(
         frequencies, couplings, rates = _fit(omega, density, count)
         fitted: NDArray[Any] = _lorentzians(omega, frequencies, couplings**2, rates)
     else:
-        if low < 0:
-            _check.fail("range", "begin at time 0 or later", range)
+        if low != 0:  # where lines have their phases; and what is before matters as much
+            _check.fail("range", "begin at time 0", range)
         density = _check.numeric_array("correlation", given(omega), complex)
         density = np.broadcast_to(density, omega.shape).astype(complex)
         if not np.any(density):
@@ -208,7 +208,7 @@ def _fit_times(
     times: NDArray[np.float64], values: NDArray[np.complex128], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The same of a correlation function, from the peaks of its Fourier transform."""
-    T, step, scale = float(times[-1] - times[0]), times[1] - times[0], float(np.abs(values).max())
+    T, step, scale = float(times[-1]), times[1], float(np.abs(values).max())
     omega = 2 * np.pi * np.fft.fftshift(np.fft.fftfreq(8 * times.size, step))
     window = np.cos(np.linspace(0, np.pi / 2, times.size)) ** 2
     spectrum = np.fft.fftshift(np.fft.ifft(values * window, omega.size)).real
