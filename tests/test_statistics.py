@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from wignerflow.run.statistics import BATCHES, Samples, Slot, fold
+from wignerflow.observables import Slot
+from wignerflow.run.statistics import BATCHES, Samples, fold
 
 rng = np.random.default_rng(20240611)
 

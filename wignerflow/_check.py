@@ -10,7 +10,7 @@ import numbers
 import reprlib
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
@@ -192,6 +192,12 @@ def one_of(argument: str, value: Any, options: Iterable[str]) -> str:
         hint = f"Did you mean {near[0]!r}?" if near else ""
         fail(argument, "be one of " + ", ".join(repr(n) for n in names), value, hint)
     return value
+
+
+def choices(allowed: Mapping[str, Iterable[str]], given: Mapping[str, Any]) -> None:
+    """Every argument of a table is one of its names."""
+    for name, options in allowed.items():
+        one_of(name, given[name], options)
 
 
 #: What stands for a time axis; NumPy's ``ArrayLike`` would let texts and single numbers pass.

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,34 @@ from .model.operators import ArrayOp, Measurable, Op
 from .model.printing import op_text
 from .model.products import PairProducts
 from .model.subsystems import SAME_NAME, LocalOp, Subsystem, naming
-from .run.statistics import Samples, Slot
+from .run.statistics import Samples
 
 Values = dict[str, NDArray]
+
+
+class Slot(NamedTuple):
+    """Where one operator stands among the K real channels.
+
+    Attributes:
+        span: its channels; for a complex operator all real parts, then all imaginary parts.
+        shape: ``()`` for one operator, ``(M,)`` for an array operator.
+        is_complex: whether imaginary parts follow the real ones.
+    """
+
+    span: slice
+    shape: tuple[int, ...]
+    is_complex: bool
+
+    def read(self, channels: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.complex128]:
+        """Values of the operator, (..., *shape), from real channels (..., K)."""
+        part = channels[..., self.span]
+        lead = part.shape[:-1]
+        if not self.is_complex:
+            return part.reshape(lead + self.shape)
+        half = part.shape[-1] // 2
+        out = np.empty((*lead, half), complex)
+        out.real, out.imag = part[..., :half], part[..., half:]
+        return out.reshape(lead + self.shape)
 
 
 @dataclass(frozen=True)
@@ -103,6 +128,13 @@ class Plan:
             out[key] = Slot(slice(start, stop), b.shape, b.is_complex)
             start = stop
         return out
+
+    def values(self, channels: NDArray[np.float64]) -> Values:
+        """Every observable where the channels (..., K) have these means, by name."""
+        base = {key: slot.read(channels) for key, slot in self.slots.items()}
+        return {
+            o.name: o.value({n: base[k] for n, k in o.inputs.items()}) for o in self.observables
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form, without operators."""

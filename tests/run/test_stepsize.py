@@ -218,7 +218,7 @@ def test_means_at_two_steps_are_compared_with_what_their_noise_leaves():
 def test_the_pilot_knows_how_many_trajectories_an_error_takes(asked):
     """(std / asked)^2 of them."""
     columns = pilot.Channels()
-    columns.allowed = lambda mean: np.full(mean.shape[1], asked)
+    columns.asks, columns.allowed = True, lambda mean: np.full(mean.shape[1], asked)
     own = pilot.Pilot.__new__(pilot.Pilot)
     own.text = SimpleNamespace(system=SimpleNamespace(noise=True))
     own.wanted = pilot.Wanted(10**9, columns=columns)

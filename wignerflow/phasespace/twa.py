@@ -27,6 +27,16 @@ from .method import Symbol, TrajectoryMethod
 from .rotor import use_rotor_form
 from .system import SMALL_NOISE, SPLITTING, PhaseSpaceSystem
 
+#: What arguments may be.
+CHOICES = {
+    "form": ("bloch", "rotor"),
+    "spin_form": ("length", "bloch"),
+    "sampling": ("auto", "fixed", "gaussian"),
+    "spin_sampling": ("discrete", "gaussian"),
+    "scheme": ("auto", SPLITTING, SMALL_NOISE),
+    "noise": ("gaussian", "three-point"),
+}
+
 
 class TWA(TrajectoryMethod):
     r"""Truncated Wigner approximation of ensembles, spins and modes in any mixture.
@@ -108,23 +118,19 @@ class TWA(TrajectoryMethod):
         scheme: str = "auto",
         noise: str = "gaussian",
     ):
-        self.form = _check.one_of("form", form, ["bloch", "rotor"])
+        _check.choices(CHOICES, locals())
         if not isinstance(corrected, bool):
             _check.fail("corrected", "be True or False", corrected, kind=TypeError)
         if not corrected and form != "rotor":
             _check.fail("corrected", 'be left out unless form="rotor"', corrected)
         if form == "rotor" and scheme not in ("auto", SPLITTING):
             _check.fail("scheme", 'be "splitting" with form="rotor"', scheme)
-        self.spin_form = _check.one_of("spin_form", spin_form, ["length", "bloch"])
         if form == "rotor" and spin_form != "length":
             _check.fail("spin_form", 'be "length" with form="rotor"', spin_form)
-        self.corrected = corrected
-        self.sampling = _check.one_of("sampling", sampling, ["auto", "fixed", "gaussian"])
-        self.spin_sampling = _check.one_of("spin_sampling", spin_sampling, ["discrete", "gaussian"])
-        self.scheme = _check.one_of("scheme", scheme, ["auto", SPLITTING, SMALL_NOISE])
-        self.noise = _check.one_of("noise", noise, ["gaussian", "three-point"])
         if form == "rotor" and noise != "gaussian":
             _check.fail("noise", 'be "gaussian" with form="rotor"', noise)
+        self.form, self.corrected, self.scheme, self.noise = form, corrected, scheme, noise
+        self.sampling, self.spin_form, self.spin_sampling = sampling, spin_form, spin_sampling
 
     def refuses(self, model: Model, ops: Operators | None = None) -> str | None:
         usual = self.scheme in ("auto", SPLITTING)

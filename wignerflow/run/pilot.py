@@ -44,6 +44,9 @@ FIRST_STEPS = 64_000  # and to the first
 class Columns(Protocol):
     """What the user sees, as real columns: how a step's error is judged."""
 
+    #: Whether a standard error is asked for.
+    asks: bool
+
     def read(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values (..., T, Q) from the means of all channels (..., T, K)."""
 
@@ -56,6 +59,8 @@ class Columns(Protocol):
 
 class Channels:
     """The channels themselves."""
+
+    asks = False
 
     def read(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         """See ``Columns``."""
@@ -263,7 +268,7 @@ class Pilot:
         size = np.abs(whole[1]).max(axis=0, initial=0.0)
         scale = np.hypot(size, spread * np.sqrt(ntraj))
         scale = np.where(scale > 0, scale, 1.0)
-        asked = wanted.columns.allowed(whole[1])
+        asked: Any = wanted.columns.allowed(whole[1]) if wanted.columns.asks else np.inf
         reached = spread * np.sqrt(ntraj / wanted.ntraj)
         with np.errstate(divide="ignore", invalid="ignore"):
             needed = np.nan_to_num(ntraj * (spread / asked) ** 2)

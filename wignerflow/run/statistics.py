@@ -9,40 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
 
+if TYPE_CHECKING:
+    from ..observables import Slot
+
 #: Number of interleaved batches (trajectory index mod 32) behind every jackknife error.
 BATCHES = 32
-
-
-class Slot(NamedTuple):
-    """Where one operator stands among the K real channels.
-
-    Attributes:
-        span: its channels; for a complex operator all real parts, then all imaginary parts.
-        shape: ``()`` for one operator, ``(M,)`` for an array operator.
-        is_complex: whether imaginary parts follow the real ones.
-    """
-
-    span: slice
-    shape: tuple[int, ...]
-    is_complex: bool
-
-    def read(self, channels: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.complex128]:
-        """Values of the operator, (..., *shape), from real channels (..., K)."""
-        part = channels[..., self.span]
-        lead = part.shape[:-1]
-        if not self.is_complex:
-            return part.reshape(lead + self.shape)
-        half = part.shape[-1] // 2
-        out = np.empty((*lead, half), complex)
-        out.real, out.imag = part[..., :half], part[..., half:]
-        return out.reshape(lead + self.shape)
 
 
 class Jackknife(NamedTuple):
@@ -318,7 +296,7 @@ class Samples:
             columns = place[slot.span]
             if np.any(columns < 0):
                 _check.fail("layout", "name batched channels only", f"{name!r} at {slot.span}")
-            local = Slot(slice(None), slot.shape, slot.is_complex)
+            local = slot._replace(span=slice(None))
             sums = np.moveaxis(self.batch_sum[:, :, columns], 1, 0)  # (32, T, k)
             full[name] = slot.read(average)
             less[name] = local.read((sums.sum(0) - sums) / left)

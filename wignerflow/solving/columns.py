@@ -149,6 +149,7 @@ class PlanColumns:
 
     def __init__(self, plan: Plan, target: Mapping[str, Target], equal: Equal = NOTHING):
         self.plan, self.target, self.slots, self.equal = plan, target, plan.slots, equal
+        self.asks = bool(target)
         #: By name: where its columns stand, whether it has one value per time, and is complex.
         self.places: dict[str, tuple[slice, bool, bool]] = {}
 
@@ -157,14 +158,12 @@ class PlanColumns:
         lead, at = means.shape[:-1], 0
         means = self.equal.channels(means)
         parts: list[NDArray[np.float64]] = []
-        for o in self.plan.observables:
-            inputs = {n: self.slots[k].read(means) for n, k in o.inputs.items()}
-            value = np.asarray(inputs[""] if o.rule is None else o.rule.evaluate(inputs))
+        for name, value in self.plan.values(means).items():
             single, is_complex = value.ndim == len(lead), np.iscomplexobj(value)
             flat = value.reshape((*lead, -1))
             own = [flat.real, flat.imag] if is_complex else [flat]
             width = sum(x.shape[-1] for x in own)
-            self.places[o.name] = slice(at, at + width), single, is_complex
+            self.places[name] = slice(at, at + width), single, is_complex
             at += width
             parts += own
         return np.nan_to_num(np.concatenate(parts, axis=-1), posinf=0.0, neginf=0.0)

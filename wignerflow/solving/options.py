@@ -138,11 +138,29 @@ class Options:
             self.start = _read_start(start, method, model, self.ntraj, self.seed, runs)
             if model.links and self.dt is None:
                 self.dt = start.dt  # light under way belongs to steps
+        self.truncation = truncation_of(given["truncation"])
+        #: What was given that the method has no use for, in words; None: nothing.
+        self.idle = self._unused(method)
         #: What of it belongs to the record of a run.
         self.facts: dict[str, Any] = {"dt": self.dt, "seed": self.seed}
         self.facts |= {"precision": self.precision, "device": "cpu"}
         if self.start is not None:
             self.facts["start"] = self.start.record()
+
+    def _unused(self, method: Method) -> str | None:
+        given = {
+            "dt": self.dt is not None,
+            "tol": self.tol is not None,
+            "variance": self.variance == "guided",
+            "precision": self.precision != "single",
+            "target_sem": bool(self.target),
+            "timeout": self.timeout is not None,
+        }
+        names = [f"`{name}`" for name, there in given.items() if there and name not in method.uses]
+        if not names:
+            return None
+        listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        return f"Method {method.name!r} makes no use of {listed}."
 
     def _check_variance(self, runs: bool, noisy: bool, given: Mapping[str, Any]) -> None:
         """Take ``variance``, ``controls`` and ``symmetrize``."""
@@ -176,23 +194,6 @@ class Options:
         if self.client is None or device == "cpu":  # else its workers are asked
             choose_device(device, self.runs)
         return device
-
-
-def unused(method: Method, options: Options) -> str | None:
-    """What was given that the method has no use for, in words; None: nothing."""
-    given = {
-        "dt": options.dt is not None,
-        "tol": options.tol is not None,
-        "variance": options.variance == "guided",
-        "precision": options.precision != "single",
-        "target_sem": bool(options.target),
-        "timeout": options.timeout is not None,
-    }
-    names = [f"`{name}`" for name, there in given.items() if there and name not in method.uses]
-    if not names:
-        return None
-    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    return f"Method {method.name!r} makes no use of {listed}."
 
 
 def _check_runs(argument: str, value: Any, runs: bool) -> None:

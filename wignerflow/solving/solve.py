@@ -24,7 +24,7 @@ from ..result import AccuracyWarning, Result, Values
 from ..result.accuracy import few_for_derived, inaccurate
 from ..run.statistics import Samples
 from .columns import no_error
-from .options import Options, truncation_of, unused
+from .options import Options
 from .problem import (
     Problem,
     check_problem,
@@ -273,7 +273,6 @@ def solve(
     """
     given, begin = dict(locals()), time.perf_counter()
     problem = read_problem(model, tlist, e_ops)
-    wanted = truncation_of(truncation)
     engine, why = choose(problem, method)
     if why is not None and not runs_trajectories(engine):  # nothing to keep or to spread
         given |= {"checkpoint": None, "every": None, "client": None}
@@ -286,21 +285,20 @@ def solve(
         result: Result = engine.run(Task(problem, engine, options), options)
     if why is not None:
         result.stats["why"] = why
-    idle = unused(engine, options)
-    if idle is not None:  # a target of a method with errors would be missed silently
+    if options.idle is not None:  # a target of a method with errors would be missed silently
         missed = engine.stochastic and options.target
         kind = "warnings" if missed else "notes"
-        result.stats[kind] = [*result.stats.get(kind, ()), idle]
+        result.stats[kind] = [*result.stats.get(kind, ()), options.idle]
     for message in result.stats["warnings"]:
         _check.warn(message)
-    if wanted:
+    if options.truncation:
         from .truncation import FULL, estimate
 
         def again(*arguments: Any, **options: Any) -> Result:
             return whole(solve(*arguments, **options))
 
         with spared(result.stats):
-            seconds = FULL if wanted == "full" else None
+            seconds = FULL if options.truncation == "full" else None
             errors, basis = estimate(problem, engine, result, seconds, again)
             result.truncation, result.stats["truncation"] = Values(errors), basis
     off = inaccurate(result.expect, result.sem, result.truncation, result.times)
