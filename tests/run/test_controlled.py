@@ -15,6 +15,7 @@ from wignerflow.phasespace.twa import TWA
 from wignerflow.run.controlled import ControlledKernel, fit
 from wignerflow.run.driver import Prepared
 from wignerflow.run.loop import Request
+from wignerflow.run.martingales import Windows
 
 from ..few import few
 
@@ -188,3 +189,15 @@ def test_bad_arguments():
         solve(crystal(), controls=True, method="mean-field")
     with pytest.raises(TypeError, match="controls"):
         solve(crystal(), controls=2)
+
+
+@pytest.mark.parametrize("most", [3, 10, 40])
+def test_windows_are_as_many_as_asked_for_and_about_equal(most):
+    grid = Grid.make(np.array([0, 0.1, 0.5, 1.0]), 0.005)
+    windows = Windows.of(grid, most)
+    total = int(grid.nsteps.sum())
+    lengths = np.diff(np.append(windows.steps, total))
+    assert lengths.size == most and np.abs(lengths - total / most).max() <= total / most / 2 + 1
+    assert int(windows.grid.nsteps.sum()) == total
+    ends = np.concatenate([[0], np.cumsum(windows.grid.nsteps)])
+    assert ends[windows.outputs].tolist() == [0, *np.cumsum(grid.nsteps)]

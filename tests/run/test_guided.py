@@ -1,5 +1,7 @@
 """Guided sampling: unbiased, errors from nets, and what it declines."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -210,6 +212,9 @@ def test_what_it_declines_runs_plain_and_says_so():
         wf.solve(model, [0, 0.1], variance="best", **run)
     with pytest.raises(ValueError, match="`variance` must be 'plain' or 'auto' with `keep`"):
         wf.solve(model, [0, 0.1], variance="guided", keep="final", **run)
+    for request in ({"initial": None, "keep": "final"}, {"initial": np.zeros(3), "keep": None}):
+        with pytest.raises(guided.Declined, match="initial state, and keeps none"):
+            guided.guide(None, None, SimpleNamespace(**request), None, None)
 
 
 def test_a_target_at_chosen_times_and_what_is_printed(found):

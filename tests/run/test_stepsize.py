@@ -256,3 +256,30 @@ def test_between_two_steps_the_order_says_which_one_does(monkeypatch, right):
     monkeypatch.setattr(stepsize, "_choice", lambda _, level, met: (level.h, level.stated.max()))
     h, stated = stepsize._Search(Falling(right), 4.0, 0.01).run()
     assert stated <= 1 + 1e-9 and 0.9 * right < h <= right
+
+
+@pytest.mark.parametrize("finer", [2, 4])
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0])
+def test_the_error_is_stated_by_the_order_that_is_seen(order, finer):
+    """Errors are 30 h^order, so pairs differ by those at h less those at h / 2."""
+    search = stepsize._Search(SimpleNamespace(orders=(1.0, 2.0, 0.0), powers=False), 0.1, 0.1)
+    one = np.ones(1)
+    for h in (0.1, 0.1 / finer):
+        off = 30 * (h**order - (h / 2) ** order) * np.ones((1, 1))
+        level = pilot.Level(h, Schedule(TIMES, TIMES), off, 0 * off, 0.01 * one, one, 1)
+        assert search._judge(level) is None
+        search.before = level
+    assert search.order == pytest.approx(order)
+    assert level.stated.item() == pytest.approx(30 * level.h**order)
+
+
+def test_another_pair_is_dear_by_its_own_work():
+    layout = SimpleNamespace(state_slots=stepsize.DEAR_PILOT / 100)
+    fake = SimpleNamespace(
+        powers=True, tlist=TIMES, needed=0, work=10, text=SimpleNamespace(work=1, layout=layout)
+    )
+    search = stepsize._Search(fake, 0.1, 0.1)
+    search.before = SimpleNamespace(h=0.1)
+    for last, spent in ((40, False), (50, True)):  # twice that at half the step, of 100
+        search.last = last
+        assert search._spent(0.05) == spent

@@ -71,6 +71,14 @@ def test_targets_per_observable():
     assert result.stats["stopped_because"] == "ntraj" and result.ntraj == 2000
 
 
+def test_a_run_within_its_timeout_ends_by_itself():
+    begin = time.perf_counter()
+    result = solve(ntraj=20_000, timeout=30.0, threads=1)
+    elapsed = time.perf_counter() - begin
+    assert result.stats["stopped_because"] == "ntraj" and result.ntraj == 20_000
+    assert 0 < result.stats["run_time"] <= result.stats["wall_time"] <= elapsed
+
+
 def test_timeout_returns_whole_chunks():
     result = solve(ntraj=10**9, timeout=0.5, threads=1)
     assert result.stats["stopped_because"] == "timeout"

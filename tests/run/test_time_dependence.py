@@ -5,6 +5,7 @@ import pytest
 
 import wignerflow as wf
 from wignerflow.model.timescales import reading_step, visible_step
+from wignerflow.run import bounds
 
 from ..few import few
 
@@ -131,3 +132,18 @@ def test_callables_that_fail_say_so():
     assert run(late, (5, 6)).expect["y"][-1] == pytest.approx(-2 * np.sin(2), abs=1e-6)
     with pytest.raises(TypeError, match=r"here at t = 4.* raised ValueError: below the range"):
         run(late, (4, 6))
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_first_steps_and_paces_have_the_unit_of_time(unit):
+    def bounds_of(unit):
+        atoms, mode = wf.Ensemble(20, name="atoms"), wf.Mode(name="mode")
+        times = np.array([0, 1.0]) / unit
+        drive = wf.coef(lambda t: 3 * unit * np.cos(unit * t))
+        damped = wf.Model(drive * mode.n, [wf.Jump(mode.a, unit)], initial={mode: wf.coherent(1.0)})
+        decays = [wf.LocalJump(atoms.sm, 200 * unit)]
+        turned = wf.Model(0.5 * unit * atoms.Jx, decays, initial={atoms: wf.up})
+        one, two = (wf.TWA().lower(m, {}, times)[0] for m in (damped, turned))
+        return bounds.pace(one, times) / unit, bounds.guess(two, times) * unit
+
+    assert bounds_of(unit) == pytest.approx(bounds_of(1.0), rel=1e-3)

@@ -74,8 +74,7 @@ def extrapolated(
         work += outcome.stats["work"]
         compiling += outcome.stats["compile_time"]
         if outcome.samples.failed:  # too long a step, or the equations diverge
-            if best is None or k + 1 == LEVELS:
-                best = best or outcome
+            best = best or outcome
             rows = []
             continue
         new = [outcome.samples.mean[where]]
