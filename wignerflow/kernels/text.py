@@ -113,9 +113,8 @@ class Parameters:
 
     def packed(self, dtype: Any, values: Values) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The arrays ``p`` and ``o``, with what is known of a run alone for registered integers."""
-        arrays = {a.tobytes(): a for a in self.arrays}
         given, indices = dict(enumerate(self.integers)), dict(self._index_arrays)
-        offsets: dict[int, bytes] = {}
+        arrays, found = list(self.arrays), dict[bytes, int]()
         for name, value in values.items():
             if isinstance(value, int):
                 given[index_of(name)] = value
@@ -123,19 +122,21 @@ class Parameters:
                 indices[name] = value
             else:
                 flat = np.ascontiguousarray(value, float).ravel()
-                offsets[index_of(name)] = key = flat.tobytes()
-                arrays.setdefault(key, flat)
+                key = flat.tobytes()
+                if key in self._array_names:
+                    found[key] = self.integers[index_of(self._array_names[key])]
+                elif key not in found:
+                    arrays.append(flat)
+                    found[key] = -len(arrays)
+                given[index_of(name)] = found[key]
         scalars = self.scalars if self.scalars or arrays else [0.0]
-        starts = np.cumsum([len(scalars), *(a.size for a in arrays.values())]).tolist()
-        start_of = dict(zip(arrays, starts, strict=False))
+        starts = np.cumsum([len(scalars), *(a.size for a in arrays)]).tolist()
         integers = [starts[-1 - i] if i < 0 else i for i in given.values()] or [0]
-        for k, key in offsets.items():
-            integers[k] = start_of[key]
         end = len(integers)
         for name, numbers in indices.items():
             integers[index_of(name)] = end
             end += numbers.size
-        p = np.concatenate([np.array(scalars, float), *arrays.values()])
+        p = np.concatenate([np.array(scalars, float), *arrays])
         o = np.concatenate([np.array(integers, np.int64), *indices.values()])
         return p.astype(dtype), o
 
