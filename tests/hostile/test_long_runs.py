@@ -148,20 +148,20 @@ CALLS = {
         m, j, bins=np.linspace(0, 0.1, 4), method="exact"
     ),
     "photons by trajectories": lambda m, o, j: wf.photons(
-        m, j, bins=np.linspace(0, 0.1, 4), ntraj=64
+        m, j, bins=np.linspace(0, 0.1, 4), ntraj=64, seed=1
     ),
     "correlation by equations": lambda m, o, j: wf.correlation(
         m, o, o, [0, 0.1], t=0.1, method="exact"
     ),
     "correlation by trajectories": lambda m, o, j: wf.correlation(
-        m, o, o, [0, 0.1], t=0.1, ntraj=64, truncation=False
+        m, o, o, [0, 0.1], t=0.1, ntraj=64, seed=1, truncation=False
     ),
     "correlation by jumps": lambda m, o, j: wf.correlation(
-        m, o, o, [0, 0.1], t=0.1, ntraj=64, method="jumps", truncation=False
+        m, o, o, [0, 0.1], t=0.1, ntraj=64, seed=1, method="jumps", truncation=False
     ),
     "steady state by equations": lambda m, o, j: wf.steady_state(m, {"z": o}, method="exact"),
     "steady state by trajectories": lambda m, o, j: wf.steady_state(
-        m, {"z": o}, ntraj=256, truncation=False
+        m, {"z": o}, ntraj=256, seed=1, truncation=False
     ),
     "steady state by mean field": lambda m, o, j: wf.steady_state(
         m, {"z": o}, "mean-field", unique=False, truncation=False
@@ -169,7 +169,9 @@ CALLS = {
     "a comparison": lambda m, o, j: wf.compare(
         m, [0, 0.1], e_ops={"z": o}, methods=["exact"], progress=False
     ),
-    "a sweep": lambda m, o, j: wf.sweep(lambda k: m, {"k": [1, 2]}, [0, 0.1], {"z": o}, ntraj=64),
+    "a sweep": lambda m, o, j: wf.sweep(
+        lambda k: m, {"k": [1, 2]}, [0, 0.1], {"z": o}, ntraj=64, seed=1
+    ),
     "a sweep of steady states": lambda m, o, j: wf.sweep(
         lambda k: (m, {"z": o}), {"k": [1, 2]}, run=wf.steady_state, method="exact"
     ),
