@@ -20,6 +20,7 @@ from ..phasespace.polynomials import Aux, Coupled, Form, Leaf, Member, Number, P
 from ..phasespace.system import SQUARE_ROOT, Explicit
 from .fields import Field, Fields
 from .layout import ArraySums, Layout, member_loads, needed_forms, single_names
+from .links import Links
 from .rng import DYNAMICS
 from .splitting import ARGUMENTS
 from .text import LANE_LOOP, Lines, Prologue, expression, fill, nested, plus
@@ -31,10 +32,13 @@ START, END = "1", "2"  # tags of the names of roots at the start of a step and a
 class ExplicitPrinter:
     """Prints the functions ``step`` and ``local`` of a system of explicit equations."""
 
+    work, pilot_draws = 1, ((2, 2, 2), (1, 1, 1))  # see ``KernelText``
+
     def __init__(self, layout: Layout):
         self.layout, system = layout, layout.system
         self.ito = system.calculus == "ito"
         self.prologue = Prologue(layout.parameters)
+        self.links = Links(layout, self.prologue)
         self.equations = {e.block: e for e in system.explicit}
         missing = [b.name for k, b in enumerate(system.blocks) if k not in self.equations]
         if missing:

@@ -27,14 +27,13 @@ from .initial import initial_source
 from .kicks import Kicks
 from .layout import Layout, Loops
 from .linear_part import take_linear
-from .links import Links
 from .local import LocalPrinter
 from .observe import ObservePrinter, Readout, channel_count
 from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
 from .rotor import RotorLocal
 from .small_noise import SmallNoisePrinter, suits
 from .splitting import StepPrinter
-from .text import HIGH, ROW, STRIDE, Prologue, Values, index_of, source
+from .text import HIGH, ROW, STRIDE, Values, index_of, source
 
 FAR = 2**62 - 1  # see Layout.member_index
 
@@ -220,23 +219,17 @@ class KernelText:
         self.rests = self.rests and not system.pulses
         #: Tables of collective steps: of modes, or of all that a block does by itself.
         self.flows = printer.flows if isinstance(printer, SmallNoisePrinter) else None
-        #: Drifts in a step: what it counts.
-        self.work = 1 if self.flows is None else 2
-        #: Normals per collective, half and full local step in a coarse and a fine pilot run.
-        self.pilot_draws = ((2, 2, 4), (1, 1, 2)) if self.strang else ((2, 2, 2), (1, 1, 1))
-        if self.flows is not None:
-            self.pilot_draws = (8, 2, 4), (4, 1, 2)
         self.modes = printer.modes if isinstance(printer, StepPrinter) else None
-        if isinstance(printer, ExplicitPrinter):
-            self.links = Links(self.layout, Prologue(self.layout.parameters))
-        else:
-            self.links = printer.links
-        apart = "", ""
+        self.links = printer.links
+        #: Drifts in a step: what it counts.
+        self.work = printer.work
+        #: Normals per collective, half and full local step in a coarse and a fine pilot run.
+        self.pilot_draws = printer.pilot_draws
         parts = [
-            *(*initial_source(self.layout), *apart),
-            *(*printer.step(), *apart),
-            *(*printer.local_step(), *apart),
-            *observer.source(),
+            initial_source(self.layout),
+            printer.step(),
+            printer.local_step(),
+            observer.source(),
         ]
         self.layout.draws.settle(dense=given)
         #: Slots of the array scratch, before the buffers of links.
@@ -244,7 +237,7 @@ class KernelText:
         #: Steps whose noise is made from means over trajectories.
         steps = (s for s in system.local if isinstance(s, MatrixStep))
         self.shared = [s for s in steps if s.shared is not None]
-        self.functions = source(parts) + "\n"
+        self.functions = "\n\n\n".join(map(source, parts)) + "\n"
         if system.increments == "three-point":  # in steps; initial states have keys k0, k1
             self.functions = three_point(self.functions)
         if given:

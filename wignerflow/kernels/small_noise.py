@@ -72,6 +72,8 @@ def _flat(system: PhaseSpaceSystem, leaf: Leaf) -> bool:
 class SmallNoisePrinter:
     """Prints the functions ``local`` (noise alone) and ``step`` (drift, then noise) of a system."""
 
+    work, pilot_draws = 2, ((8, 2, 4), (4, 1, 2))  # see ``KernelText``
+
     def __init__(self, layout: Layout, kicks: Kicks):
         self.layout, self.kicks = layout, kicks
         system = layout.system

@@ -41,6 +41,8 @@ ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
 class StepPrinter:
     """Prints the functions ``local`` (a local step alone) and ``step`` of a system."""
 
+    work, pilot_draws = 1, ((2, 2, 4), (1, 1, 2))  # see ``KernelText``
+
     def __init__(self, layout: Layout, local: LocalPrinter):
         self.layout, self.local = layout, local
         system = layout.system
