@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
 
 import numpy as np
@@ -110,6 +111,24 @@ def test_a_subsystem_that_arrives_twice_is_one():
     gc.collect()
     far, Jz = (pickle.loads(data) for data in sent)
     assert far.N.tolist() == [2, 3] and Jz.subsystems == {far} and far.Jz == Jz
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_what_a_forked_process_makes_is_its_own():
+    """Parent and child may both make their next subsystem: neither is taken for the other."""
+    child, parent = os.pipe()
+    number = os.fork()
+    if number == 0:
+        os.write(parent, pickle.dumps(wf.Ensemble(3, name="there")))
+        os._exit(0)
+    here = wf.Mode(name="here")
+    os.waitpid(number, 0)
+    there = pickle.loads(os.read(child, 10_000))
+    os.close(child)
+    os.close(parent)
+    assert isinstance(there, wf.Ensemble) and there.name == "there"
+    assert there != here and there.uid > here.uid
 
 
 @pytest.mark.parametrize("N", [0, -1, 1.5, np.nan, np.inf, True, "10", None, 2 + 0j, 10**30, [3]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 import re
 import secrets
 from abc import ABC, abstractmethod
@@ -90,6 +91,17 @@ class LocalWord:
 # process is never taken for one that was made there.
 _serial = itertools.count()
 _PROCESS = secrets.randbits(31) << 32
+
+
+def _forked() -> None:
+    """A process that was forked counts on in numbers of its own, above those it was given."""
+    global _PROCESS
+    _PROCESS += (1 + secrets.randbits(31)) << 32
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 #: What lives here, by that number: one that comes back is the one that left.
 _living: WeakValueDictionary[int, Subsystem[Any]] = WeakValueDictionary()
 
