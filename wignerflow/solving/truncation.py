@@ -225,7 +225,7 @@ def _kept(problem: Problem, method: Method, dt: float | None, full: bool) -> lis
     for k, sub in enumerate(model.subsystems):
         marks |= {sub: k, sub.order: k}
     things = [
-        (sub.kind, model.names[sub], sub.count, repr(sub.parameters()), states)
+        (sub.kind, model.names[sub], sub.count, sub.parameters(), states)
         for sub, states in model.initial.items()
     ]
     jumps = [(type(j), vars(j.op), j.rate, getattr(j, "matrix", None)) for j in model.jumps]
