@@ -220,10 +220,7 @@ class ExplicitPrinter:
             self._predict(self.equations[k], start, lane)
         for k in layout.singles:
             self._correct(self.equations[k], mid, lane)
-        for k in layout.singles:
-            lane += (
-                f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in range(layout.blocks[k].components)
-            )
+        lane += layout.store(single_names(layout, "z"), "v")
 
     def _singles(self, stage: int, out: Lines) -> None:
         """One stage of single subsystems, and the sums over arrays handed on."""
@@ -237,18 +234,18 @@ class ExplicitPrinter:
         known = self._single_numbers({**names, **self._totals(lane)})
         for k in layout.singles:
             components = range(layout.blocks[k].components)
-            kept = [layout.s(f"kept{k}_{c}") for c in components]
+            kept = layout.slots(f"kept{k}", len(components))
             lane += self._read_single_normals(k)
             if stage == 1:
                 self._predict(self.equations[k], known, lane)
-                lane += (f"{layout.single(k, c, 'q')} = y{k}_{c}" for c in components)
+                lane += layout.store(single_names(layout, "y", [k]), "q")
                 lane += (f"{kept[c]} = n{k}_{c}" for c in components)
                 continue
-            lane += (f"x{k}_{c} = {layout.single(k, c, 'v')}" for c in components)
+            lane += layout.load(single_names(layout, "x", [k]), "v")
             lane += (f"n{k}_{c} = {kept[c]}" for c in components)
             self._correct(self.equations[k], known, lane)
             # other members still read this block at mid-step from q, so v may change now
-            lane += (f"{layout.single(k, c, 'v')} = z{k}_{c}" for c in components)
+            lane += layout.store(single_names(layout, "z", [k]), "v")
         lane += ["pass"]
 
     # -- arrays --------------------------------------------------------------------------------

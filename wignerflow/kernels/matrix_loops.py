@@ -170,6 +170,13 @@ class Stepping(Protocol):
         """In lane: names ``y`` from names ``x``."""
 
 
+def row_sum(out: Lines, table: tuple[str, str], row: str, base: str, values: Room) -> None:
+    """cs = the sum of a row: numbers from ``base`` on times values, see ``rows``."""
+    start, entries = table
+    out += ["cs = F(0)", f"for ci in range(o[{start} + {row}], o[{start} + {row} + 1]):"]
+    out += [[f"cs = cs + p[{base} + ci] * {values[f'o[{entries} + ci]']}"]]
+
+
 class LocalLoops:
     """Lines of a local step of many levels, its tables in the order of ``MatrixLocal``."""
 
@@ -192,22 +199,13 @@ class LocalLoops:
         out += (f"{self.old[j]} = {name}" for j, name in enumerate(x))
         out += (f"{self.new[j]} = {x[j]}" for j, keep in enumerate(local.kept) if keep)
         loop = nested(out, f"for cj in range({self.sizes[0]}):")
-        self._sum(loop, self.flow, "cj", f"b{k}")
+        row_sum(loop, self.flow, "cj", f"b{k}", self.old)
         loop += [f"{self.new[f'o[{self.targets} + cj]']} = cs"]
         if local.order:
             self._shared(out, f"b{k} + {local.moving}")
             self._add_noise(out)
         out += (f"{name} = {self.new[j]}" for j, name in enumerate(y))
         return out
-
-    def _sum(self, out: Lines, table: tuple[str, str], row: str, base: str) -> None:
-        """cs = the sum of a row: numbers of the table times old variables."""
-        start, entries = table
-        out += ["cs = F(0)"]
-        out += [
-            f"for ci in range(o[{start} + {row}], o[{start} + {row} + 1]):",
-            [f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}"],
-        ]
 
     def _shared(self, out: Lines, base: str) -> None:
         """Noise by a factor that stands in the table, row after row."""

@@ -26,7 +26,7 @@ from ..phasespace.matrices import imaginary_part, real_part
 from ..phasespace.system import MatrixInitial
 from .capped import COUNTED, TINY, remainder
 from .matrix_local import MatrixLocal
-from .matrix_loops import Room, rows
+from .matrix_loops import Room, row_sum, rows
 from .text import Lines, nested
 
 if TYPE_CHECKING:
@@ -148,13 +148,8 @@ class LowLoops:
 
     def _flow(self, out: Lines, base: str) -> None:
         """Half of the flow of the means, from old to new."""
-        start, entries = self.flow
         loop = nested(out, f"for cj in range({self.counts[0]}):")
-        loop += ["cs = F(0)"]
-        loop += [
-            f"for ci in range(o[{start} + cj], o[{start} + cj + 1]):",
-            [f"cs = cs + p[{base} + ci] * {self.old[f'o[{entries} + ci]']}"],
-        ]
+        row_sum(loop, self.flow, "cj", base, self.old)
         loop += [f"{self.new[f'o[{self.targets} + cj]']} = cs"]
 
     def _factor(self, out: Lines) -> None:
@@ -225,14 +220,9 @@ class LowLoops:
         """What is independent of all else: coherences of levels into which jumps lead."""
         if not self.low.apart:
             return
-        start, entries = self.sources
         out += (f"{self.g[q]} = F(0)" for q in range(self.low.levels))
         loop = nested(out, f"for ce in range({self.counts[2]}):")
-        loop += ["cs = F(0)"]
-        loop += [
-            f"for ci in range(o[{start} + ce], o[{start} + ce + 1]):",
-            [f"cs = cs + p[{base} + ci] * {self.K[f'o[{entries} + ci]']}"],
-        ]
+        row_sum(loop, self.sources, "ce", base, self.K)
         loop += [f"{self.g[f'o[{self.ends} + ce]']} = cs"]
         loop = nested(out, f"for ce in range({self.counts[3]}):")
         a, b, re, im = (f"o[{self.apart} + 4 * ce + {i}]" for i in range(4))
