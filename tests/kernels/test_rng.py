@@ -12,10 +12,9 @@ from scipy import stats
 import wignerflow as wf
 from wignerflow.kernels import rng
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.kernels.draws import Draws
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.module import KernelText
-from wignerflow.kernels.text import Parameters
+from wignerflow.kernels.text import Draws, Parameters
 
 from .compiled import compiled
 from .lanes import LaneRun

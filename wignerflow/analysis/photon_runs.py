@@ -126,7 +126,7 @@ class Run:
         A, B = self.algebra.gamma.shape[0], self.edges.size - 1
         out = Sums(A, B, self.algebra, *self.wanted, self.ways, self.shapes)
         single = out.g1 is not None or out.g2 is not None or self.shapes is not None
-        keep = self.balance is not None and self.text.links.active and draws == (1, 1, 1)
+        keep = bool(self.balance and self.text.links) and draws == (1, 1, 1)
         groups = (1, 1) if single else self._groups()
 
         def part(seen: Iterator[Seen]) -> Sums | Bins:
@@ -182,7 +182,7 @@ class Run:
         missing = None
         if self.balance is not None:
             light: Any = 0.0
-            if final is not None:
+            if final is not None and self.text.links:
                 lengths, under_way = np.array([self.dt]), final[:, self.text.layout.state_slots :]
                 light = np.stack([self.text.links.energy(f, lengths) for f in under_way])
             missing = defect(values, self.balance[1], light)

@@ -118,7 +118,7 @@ class CpuKernel:
         self.state_slots, self.scratch = layout.state_slots, len(layout.scratch)
         self.wide_slots, self.channels = text.wide_slots, text.channels_total
         self.noise = 1.0 if text.system.noise else 0.0
-        if text.links.active:
+        if text.links:
             self.wide_slots += text.links.wide(grid.lengths)
             rings = float(self.wide_slots) * self.lanes * np.dtype(self.dtype).itemsize
             remedy = "ask for shorter delays of links, or longer steps"
@@ -130,13 +130,13 @@ class CpuKernel:
         self.start = None if start is None else np.ascontiguousarray(start, self.dtype)
         #: Slots of light under way on links: where a run finds it, and where it leaves it.
         self.under_way: tuple[NDArray[np.int64], ...] = ()
-        if text.links.active:
+        self.full = self.start is not None and self.start.shape[1] > self.state_slots
+        if text.links:
             self.under_way = tuple(
                 text.links.under_way(grid.lengths, self.o, n) for n in (0, int(grid.nsteps.sum()))
             )
-        self.full = self.start is not None and self.start.shape[1] > self.state_slots
-        if self.full:
-            text.links.fill(self.o)
+            if self.full:
+                text.links.fill(self.o)
         #: Not zero: whatever is under way is left, and its sums mean nothing.
         self.leave = np.zeros(1, np.int64)
         if like is None:

@@ -38,7 +38,7 @@ class ExplicitPrinter:
         self.layout, system = layout, layout.system
         self.ito = system.calculus == "ito"
         self.prologue = Prologue(layout.parameters)
-        self.links = Links(layout, self.prologue)
+        self.links = Links(layout, self.prologue) if system.links else None
         self.equations = {e.block: e for e in system.explicit}
         missing = [b.name for k, b in enumerate(system.blocks) if k not in self.equations]
         if missing:

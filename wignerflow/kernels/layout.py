@@ -9,17 +9,18 @@ a GPU block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
 from ..phasespace.system import PhaseSpaceSystem
-from .draws import Draws
-from .text import Lines, Parameters, fill, nested
+from .text import Draws, Lines, Parameters, fill, nested
 
 Mono = tuple[tuple[int, int], ...]
+#: By component (block, number): terms of its gradient times dt.
+Terms = dict[tuple[int, int], list[str]]
 
 
 class Loops:
@@ -224,6 +225,16 @@ def mono_derivative(mono: Mono, leaf: tuple[int, int], names: dict[Leaf, str]) -
     rest.remove(leaf)
     factors = ([f"F({n})"] if n > 1 else []) + [names[Member(b, c)] for b, c in rest]
     return " * ".join(factors) or "1"
+
+
+def derivatives(
+    mono: Mono, terms: Terms, names: dict[Leaf, str]
+) -> Iterator[tuple[list[str], str]]:
+    """Of every component on which a monomial depends: its terms, and the monomial's derivative."""
+    for at, found in terms.items():
+        d = mono_derivative(mono, at, names)
+        if d is not None:
+            yield found, d
 
 
 def times(*factors: str) -> str:

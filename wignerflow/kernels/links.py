@@ -35,14 +35,11 @@ FULL = 2**40
 
 
 class Links:
-    """Prints reads and writes of the ring buffers, and fills in their places."""
+    """Prints reads and writes of the ring buffers of a system with links, and fills in places."""
 
     def __init__(self, layout: Layout, prologue: Prologue):
         system, parameters = layout.system, layout.parameters
         self.layout, self.prologue, self.links = layout, prologue, system.links
-        self.active = bool(self.links)
-        if not self.active:
-            return
         #: Ports whose fields are recorded, and of every field its taps and their factors.
         self.taps: list[Port] = []
         self.fields: list[list[tuple[int, complex]]] = []
@@ -98,7 +95,7 @@ class Links:
 
     def is_port(self, channel: Channel | MemberChannel) -> bool:
         """Whether the noise of a channel is an input field that comes through here."""
-        return self.active and id(channel) in self.given
+        return id(channel) in self.given
 
     # -- text ------------------------------------------------------------------------------------
 
@@ -287,8 +284,6 @@ class Links:
 
     def names(self, lengths: NDArray[np.float64]) -> tuple[str, ...]:
         """Names of what is under way, in the order of ``under_way`` (without records)."""
-        if not self.active:
-            return ()
         whole = self.steps(lengths)[0].tolist()
         places = [f"links[{r}][{k}]" for r, d in enumerate(whole) for k in range(d)]
         places += [f"links[{r}].filter" for r in range(len(whole))]

@@ -10,8 +10,7 @@ from ..model.coefficients import Coef
 from ..phasespace.channels import MatrixChannel, MemberChannel
 from ..phasespace.polynomials import Leaf
 from .correlated import CorrelatedPrinter
-from .gradient import Terms, derivatives
-from .layout import Layout, Mono, mono_names, times
+from .layout import Layout, Mono, Terms, derivatives, mono_names, times
 from .links import Links
 from .rng import DYNAMICS, LOCAL
 from .text import DRIFT, NOISE, WHOLE, Lines, Prologue, fill, plus
@@ -22,7 +21,7 @@ class MemberChannels:
 
     Args:
         layout, prologue: of the kernel.
-        links: of the kernel.
+        links: of the kernel; None without any.
         part: what is printed; noise alone is drawn with the local step.
         apart: groups whose members make both stages in one pass, so that noise is not kept.
     """
@@ -31,7 +30,7 @@ class MemberChannels:
         self,
         layout: Layout,
         prologue: Prologue,
-        links: Links,
+        links: Links | None = None,
         part: str = WHOLE,
         apart: Collection[int] = (),
     ):
@@ -55,9 +54,14 @@ class MemberChannels:
             if alone.size in apart:
                 self.channels.append((alone, first, ""))
                 continue
-            if links.is_port(alone) and links.taps:
+            port = self._port(alone)
+            if port and port.taps:
                 self.kept[len(self.channels)] = layout.wide(3 * alone.size)
             self.channels.append((alone, first, layout.wide(2 * alone.size)))
+
+    def _port(self, channel: MemberChannel) -> Links | None:
+        """The links through which a channel's input comes, if it does."""
+        return self.links if self.links and self.links.is_port(channel) else None
 
     def before(self, group: int, stage: int, source: str, out: Lines) -> None:
         """Before the loop over members: increments of families, which need all of them."""
@@ -125,12 +129,12 @@ class MemberChannels:
         if room:
             out += [f"ic{j} = ({room} + 2 * m) * LN & FAR"]
         total, kept = self.slots(j)
-        if self.links.is_port(channel):
-            root = self.links.root
+        if port := self._port(channel):
+            root = port.root
             if j in self.kept:
                 out += [f"iv{j} = ({self.kept[j]} + 3 * m) * LN & FAR"]
             if stage == 1:
-                self.links.read(out, channel, "m", total, kept, f"{first} + m")
+                port.read(out, channel, "m", total, kept, f"{first} + m")
         elif stage == 1:
             fill(out, self.keys, f"{first} + m", total)
         lane += (f"w{j}_{i} = {total[i]}" for i in range(2))
@@ -140,8 +144,8 @@ class MemberChannels:
         """Of a port's member in its lane loop: what enters, and what is kept beside it."""
         channel = self.channels[j][0]
         if channel.size in self.apart:
-            s, taps = self.layout.s, self.links.is_port(channel) and self.links.taps
-            kept = [s(f"kept_member{j}_{i}") for i in range(3)] if taps else []
+            s, port = self.layout.s, self._port(channel)
+            kept = [s(f"kept_member{j}_{i}") for i in range(3)] if port and port.taps else []
             return [s(f"entering{j}_{i}") for i in range(2)], kept
         total = [f"w[ic{j} + l]", f"w[ic{j} + LN + l]"]
         return total, [f"w[iv{j} + {i} * LN + l]" for i in range(3)] if j in self.kept else []
@@ -149,9 +153,10 @@ class MemberChannels:
     def begin_ports(self, group: int, out: Lines) -> None:
         """Outside the lane loop of a member: numbers of sqrt(r) l, and where fields are written."""
         for j, (channel, _, _) in enumerate(self.channels):
-            if channel.size != group or not self.links.is_port(channel):
+            port = self._port(channel)
+            if channel.size != group or not port:
                 continue
-            self.links.places(out, channel, "m", f"m{j}")
+            port.places(out, channel, "m", f"m{j}")
             root = np.sqrt(np.asarray(channel.rate, float))
             terms = {mono: root * c for mono, c in channel.terms.items()}
             for kind, which in (("pl", terms), ("po", channel.ordering or {})):
@@ -164,7 +169,8 @@ class MemberChannels:
     def write_ports(self, group: int, mean: dict[Leaf, str], out: Lines) -> None:
         """In the lane loop of a member after its step: what leaves its ports."""
         for j, (channel, _, _) in enumerate(self.channels):
-            if channel.size != group or not self.links.is_port(channel):
+            port = self._port(channel)
+            if channel.size != group or not port:
                 continue
             signal: list[list[str]] = [[], []]
             for e, (mono, c) in enumerate(channel.terms.items()):
@@ -183,7 +189,7 @@ class MemberChannels:
                     number = self.layout.parameters.scalar(amplitude)
                     signal[part].append(self.prologue.name(number))
             l = [" + ".join(s) or "F(0)" for s in signal]
-            self.links.write(out, channel, f"m{j}", total, kept, l, " + ".join(ordering))
+            port.write(out, channel, f"m{j}", total, kept, l, " + ".join(ordering))
 
     def _coefficient(self, values: np.ndarray) -> str:
         """The present member's, of those with the values (members,)."""

@@ -20,7 +20,7 @@ from ..phasespace.system import (
     PhaseSpaceSystem,
 )
 from . import dense, rng
-from .draws import from_table, three_point
+from .array_steps import ArrayStepPrinter
 from .explicit import ExplicitPrinter
 from .grid import Grid
 from .initial import initial_source
@@ -29,7 +29,7 @@ from .layout import Layout, Loops
 from .linear_part import take_linear
 from .local import LocalPrinter
 from .observe import ObservePrinter, Readout, channel_count
-from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES
+from .rng import DYNAMICS, INITIAL, LOCAL, TRAJECTORIES, from_table, three_point
 from .rotor import RotorLocal
 from .small_noise import SmallNoisePrinter, suits
 from .splitting import StepPrinter
@@ -270,7 +270,8 @@ class KernelText:
             return kicks, SmallNoisePrinter(self.layout, kicks)
         rotor = any(step.rotor for step in self.system.local)
         local = RotorLocal(self.layout) if rotor else LocalPrinter(self.layout)
-        return local, StepPrinter(self.layout, local)
+        step = ArrayStepPrinter if self.layout.arrays else StepPrinter
+        return local, step(self.layout, local)
 
     @property
     def pairs(self) -> tuple[int, int, int]:
@@ -315,7 +316,7 @@ class KernelText:
             if self.flows is not None:
                 own, steps = self.flows.tables(grid.lengths)
             values |= own
-            if self.links.active:
+            if self.links:
                 values |= self.links.tables(grid.lengths, self.layout.wide_slots)
             if self.pulses:
                 values |= self.pulses.tables(grid.records, started)

@@ -60,9 +60,13 @@ class ObservePrinter:
         self.pairs = sorted(
             {leaf.index for p in polys for leaf in p.leaves if isinstance(leaf, Pair)}
         )
-        self.fields = Fields(layout, [layout.system.pairs[i] for i in self.pairs], values_only=True)
-        forms = sorted({*needed_forms(polys), *self.fields.forms()})
-        self.sums = ArraySums(layout, forms, "a", "seen")
+        forms = set(needed_forms(polys))
+        self.fields: Fields | None = None
+        if self.pairs:
+            pairs = [layout.system.pairs[i] for i in self.pairs]
+            self.fields = Fields(layout, pairs, values_only=True)
+            forms |= {*self.fields.forms()}
+        self.sums = ArraySums(layout, sorted(forms), "a", "seen")
         blocks = list(enumerate(layout.blocks))
         self.pulses = Pulses(layout) if layout.system.pulses else None
         self.ensembles = [k for k, b in blocks if diagnostic and b.source == "ensemble"]
@@ -133,18 +137,18 @@ class ObservePrinter:
         out += [LANE_LOOP, [*loads, f"w[wb + l] = {' + '.join(terms) or 'F(0)'}"]]
         out += [_reduce("wb", f"{parameters.integer(channel)} + m")]
 
-    def _pair_group(self, group: int, out: Lines) -> None:
+    def _pair_group(self, fields: Fields, group: int, out: Lines) -> None:
         """Second pass: coupling sums."""
         layout, blocks = self.layout, self.layout.groups[group]
-        uses = [(i, *self.fields.uses[j][0]) for j, i in enumerate(self.pairs)]
+        uses = [(i, *fields.uses[j][0]) for j, i in enumerate(self.pairs)]
         uses = [u for u in uses if layout.blocks[u[1][0][0]].size == group]
         if not uses:
             return
-        self.fields.before(out, group, "v")
+        fields.before(out, group, "v")
         loop = layout.members(out, group)
         loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
         names: dict[Leaf, str] = {}
-        self.fields.member(loop, group)
+        fields.member(loop, group)
         for i, _, weights, _, _ in uses:
             if weights is not None:
                 loop += [f"u{i} = {layout.member_value(weights)}"]
@@ -153,7 +157,7 @@ class ObservePrinter:
             for c in range(layout.blocks[k].components):
                 names[Member(k, c)] = f"x{k}_{c}"
                 lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
-        lane += self.fields.lane(group, "v", names)
+        lane += fields.lane(group, "v", names)
         for i, mono, weights, field, _ in uses:
             weight = "1" if weights is None else f"u{i}"
             value = times(weight, field.name, mono_names(mono, names))
@@ -195,16 +199,16 @@ class ObservePrinter:
         for group in layout.groups:
             self._group(group, body)
         if layout.arrays:
-            running = [f"seen{i}" for i in self.fields.forms()]
+            running = [f"seen{i}" for i in (self.fields.forms() if self.fields else ())]
             short = ["short"] if self.ensembles or self.lengths else []
             layout.total(body, [*(f"seen{i}" for i in self.sums.forms), *short], running)
-        if self.pairs:
+        if self.fields:
             lane = nested(body, LANE_LOOP)
             seen = {i: layout.s(f"seen{i}") for i in self.sums.forms}
             self.fields.begin(lane, seen, self.prologue, "seen")
             lane += ["pass"]
             for group in layout.groups:
-                self._pair_group(group, body)
+                self._pair_group(self.fields, group, body)
             layout.total(body, [f"pair{i}" for i in self.pairs])
         self._scalars(body)
         position = 0

@@ -38,18 +38,18 @@ class Recorder:
         prologue: Prologue,
         averaged: set[int],
         moved: set[int],
-        links: Links,
-        members: MemberChannels,
+        links: Links | None,
+        members: MemberChannels | None,
     ):
         self.layout, self.prologue, self.averaged = layout, prologue, averaged
         self.links, self.members = links, members
         system = layout.system
         #: Single channels that are ports.
-        self.ports = [k for k, c in enumerate(system.channels) if links.is_port(c)]
+        self.ports = [k for k, c in enumerate(system.channels) if links and links.is_port(c)]
         self.wanted = {
             b
-            for channel, _, _ in members.channels
-            if links.is_port(channel)
+            for channel, _, _ in (members.channels if members else ())
+            if links and links.is_port(channel)
             for mono in [*channel.terms, *(channel.ordering or {})]
             for b, _ in mono
         }
@@ -113,7 +113,8 @@ class Recorder:
         """Per member, outside the lane loop."""
         self.mean.load(group, out)
         self.end.load(group, out)
-        self.members.begin_ports(group, out)
+        if self.members:
+            self.members.begin_ports(group, out)
 
     def after_member(self, group: int, blocks: list[int], out: Lines) -> None:
         """In the lane loop of a member, at the end of the rotation: add it to the sums."""
@@ -130,15 +131,17 @@ class Recorder:
                     out += [f"m{k}_{c} = {self._mean(k, c, f'{k}')}"]
         self.mean.add(group, mean, out)
         self.end.add(group, end, out)
-        self.members.write_ports(group, mean, out)
+        if self.members:
+            self.members.write_ports(group, mean, out)
 
     def finish(self, body: Lines) -> None:
         """At the end of a step: add its increments."""
         layout, pro = self.layout, self.prologue
         layout.total(body, [f"{s.kept}{i}" for s in (self.mean, self.end) for i in s.forms])
         half, per = pro.name("F(0.5) * h"), pro.name("F(1) / h")
-        for k in self.ports:
-            self.links.places(body, layout.system.channels[k], "0", f"s{k}")
+        if self.links:
+            for k in self.ports:
+                self.links.places(body, layout.system.channels[k], "0", f"s{k}")
         lane = nested(body, LANE_LOOP)
         mean: dict[Leaf, str] = {}
         end: dict[Leaf, str] = {}
@@ -169,24 +172,27 @@ class Recorder:
                 lane += [f"{self._record(j, 4)} += {half} * ({layout.s(f'flux{j}')} + {flux})"]
             gain = " + ".join(f"s{p}{j} * (s{p}{j} + v{p}{j} + v{p}{j})" for p in "ri")
             lane += [f"{self._record(j, 5)} += {per} * ({gain})"]
-        for k in self.ports:
-            self._write_port(k, mean, lane)
+        if self.links:
+            for k in self.ports:
+                self._write_port(self.links, k, mean, lane)
         self._clear_sums(lane)
         lane += ["pass"]
-        self._taps(body, half, per)
+        if self.links and self.links.taps:
+            self._taps(self.links, body, half, per)
 
     def port_slots(self, k: int) -> tuple[list[str], list[str]]:
         """Of a single port: what enters, and what is kept beside it."""
         total = self.layout.slots(f"noise{k}", 2)
-        kept = self.layout.slots(f"kept{k}", 3) if self.links.taps else []
+        kept = self.layout.slots(f"kept{k}", 3) if self.links and self.links.taps else []
         return total, kept
 
     def read_ports(self, out: Lines) -> None:
         """At the start of a step: what enters single ports, whose vacua are drawn."""
-        for k in self.ports:
-            self.links.read(out, self.layout.system.channels[k], "0", *self.port_slots(k))
+        if self.links:
+            for k in self.ports:
+                self.links.read(out, self.layout.system.channels[k], "0", *self.port_slots(k))
 
-    def _write_port(self, k: int, mean: dict[Leaf, str], body: Lines) -> None:
+    def _write_port(self, links: Links, k: int, mean: dict[Leaf, str], body: Lines) -> None:
         channel = self.layout.system.channels[k]
         assert not isinstance(channel.rate, Coef)
         symbol = channel.symbol * float(channel.rate) ** 0.5
@@ -197,21 +203,19 @@ class Recorder:
         ordering = channel.ordering or Poly()
         order = expression(ordering.real(), mean, self.prologue)
         total, kept = self.port_slots(k)
-        self.links.write(body, channel, f"s{k}", total, kept, signal, order)
+        links.write(body, channel, f"s{k}", total, kept, signal, order)
 
-    def _taps(self, body: Lines, half: str, per: str) -> None:
+    def _taps(self, links: Links, body: Lines, half: str, per: str) -> None:
         """Records of what left ports in this step."""
-        if not self.links.active or not self.links.taps:
-            return
         pro = self.prologue
         root = pro.name("F(0.5) * np.sqrt(h)")
-        self.links.tap_places(body)
+        links.tap_places(body)
         lane = nested(body, LANE_LOOP)
-        for t in range(len(self.links.taps)):
+        for t in range(len(links.taps)):
             for name, first in (("tc", 0), ("tv", 2)):
-                re, im = (f"{root} * {self.links.tapped(t, first + i)}" for i in (1, 0))
+                re, im = (f"{root} * {links.tapped(t, first + i)}" for i in (1, 0))
                 lane += [f"{name}r{t} = {re}", f"{name}i{t} = {im}"]
-        for j, parts in enumerate(self.links.fields, len(self.fields)):
+        for j, parts in enumerate(links.fields, len(self.fields)):
             for first, n in ((0, "c"), (2, "v")):
                 total: tuple[list[str], list[str]] = [], []
                 for t, c in parts:
@@ -229,7 +233,7 @@ class Recorder:
                 ((t, c),) = parts
                 square = self._number(abs(c) ** 2)
                 signal = f"{per} * (sr{j} * sr{j} + si{j} * si{j})"
-                flux = f"{signal} + {square} * h * {self.links.tapped(t, 4)}"
+                flux = f"{signal} + {square} * h * {links.tapped(t, 4)}"
             lane += [f"{self._record(j, 4)} += {flux}"]
 
     def _number(self, value: float) -> str:

@@ -6,8 +6,8 @@ TRAJECTORIES))``, made once per chunk. At every step a step key is ``threefry(ru
 counter, purpose))``; pair number ``channel`` of the trajectory is then ``threefry(step key, (low
 word, channel))``: two 32-bit words, two standard normals. Purposes: ``INITIAL``, ``DYNAMICS`` (one
 counter value per collective step), ``LOCAL`` (one per local step), ``READOUT``. Channels follow
-from the names of subsystems and jumps, see ``draws``. A single ensemble's local step takes three
-normals, the third from a pair of its own that belongs to two steps: the first half to an even
+from the names of subsystems and jumps, see ``text.Draws``. A single ensemble's local step takes
+three normals, the third from a pair of its own that belongs to two steps: the first half to an even
 counter value and the second to the odd one after it. A number thus depends on (seed, trajectory,
 step, name) alone, never on threads, chunks or what else a model holds.
 
@@ -21,10 +21,13 @@ Source of the generator: Salmon et al., SC'11 (2011), doi:10.1145/2063384.206340
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..compiler.lower.language import tree_of
 
 INITIAL, DYNAMICS, LOCAL, READOUT, TRAJECTORIES = 0, 1, 2, 3, 4
 
@@ -174,6 +177,57 @@ def three_point_pair_np(
         root * ((w > 0xFFFFFFFF - SIXTH).astype(float) - (w < SIXTH)) for w in (word, second)
     )
     return one, two
+
+
+class _FromTable(ast.NodeTransformer):
+    """Lets normals stand in a table that begins at ``place`` in ``p``."""
+
+    def __init__(self, place: str):
+        self.place = place
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        target, value = node.targets[0], node.value
+        if not isinstance(value, ast.Call):
+            return node
+        name, called = ast.unparse(target), ast.unparse(value.func)
+        if called == "U" and (name == "kc" or name.startswith(("pair", "next"))):
+            number = f"({ast.unparse(value.args[0])})"
+            if name == "kc":
+                number = f"(int(ka) + {number})"
+            return ast.parse(f"{name} = ({self.place} + {number} * 2 * LN) & FAR").body
+        if called == "normal_pair" and isinstance(target, ast.Tuple):
+            first, second = map(ast.unparse, target.elts)
+            at = ast.unparse(value.args[3])
+            return ast.parse(f"{first} = p[{at} + l]\n{second} = p[{at} + LN + l]").body
+        return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        if ast.unparse(node.func) in ("normal_pair", "three_point_pair", "threefry"):
+            raise NotImplementedError("the method draws other numbers than normals")
+        return self.generic_visit(node)
+
+
+class _ThreePoint(ast.NodeTransformer):
+    """Lets steps draw three-point numbers; initial states, whose keys are k0 and k1, do not."""
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        if ast.unparse(node.func) == "normal_pair" and ast.unparse(node.args[0]) == "ka":
+            node.func = ast.Name("three_point_pair")
+        return self.generic_visit(node)
+
+
+def from_table(functions: str, place: str) -> str:
+    """The text with its normals read from the table that begins at ``place`` in ``p``.
+
+    Raises:
+        NotImplementedError: it draws other numbers, too.
+    """
+    return ast.unparse(_FromTable(place).visit(tree_of(functions))) + "\n"
+
+
+def three_point(functions: str) -> str:
+    """The text with three-point numbers in its steps."""
+    return ast.unparse(_ThreePoint().visit(tree_of(functions))) + "\n"
 
 
 def seed_words(seed: int) -> tuple[np.uint32, np.uint32]:

@@ -22,17 +22,23 @@ drift; McLachlan, BIT 35, 258 (1995), for the weights; Milstein and Tretyakov, S
 
 from __future__ import annotations
 
-from ..phasespace.polynomials import Form, Leaf, Member, Pair, Poly, Var
+from ..phasespace.polynomials import Form, Leaf, Member, Poly, Var
 from ..phasespace.system import MODE, SPIN, LocalStep, PhaseSpaceSystem
-from .fields import Fields
 from .flows import Flows
-from .gradient import MemberGradient, SingleGradient, Terms, derivatives
 from .kicks import Kicks
-from .layout import ArraySums, Layout, needed_forms, single_names, times
-from .links import Links
+from .layout import (
+    ArraySums,
+    Layout,
+    Terms,
+    derivatives,
+    needed_forms,
+    single_names,
+    times,
+)
 from .member_channels import MemberChannels
+from .members import Members
 from .rng import LOCAL
-from .splitting import ARGUMENTS, move, split
+from .splitting import ARGUMENTS, SingleGradient, move, split
 from .text import DRIFT, LANE_LOOP, NOISE, Lines, Prologue, nested, plus
 
 STAGES = (1, 2, 3, 4)
@@ -82,22 +88,22 @@ class SmallNoisePrinter:
         spins = {k: step for k, step in kicks.steps.items() if isinstance(step, LocalStep)}
         self.flows = Flows(layout, spins)
         static, rest = split(system.hamiltonian)
-        pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
-        self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
-        self.links = Links(layout, self.prologue)
-        self.single = SingleGradient(system, self.prologue, rest, self.links, DRIFT)
-        self.noise = SingleGradient(system, self.amplitudes, Poly(), self.links, NOISE)
+        self.links = None
+        self.single = SingleGradient(system, self.prologue, rest, part=DRIFT)
+        self.noise = SingleGradient(system, self.amplitudes, Poly(), part=NOISE)
         self.jumps = len(self.single.symbols)
-        self.channels = MemberChannels(layout, self.prologue, self.links, DRIFT)
-        self.drawn = MemberChannels(layout, self.amplitudes, self.links, NOISE)
-        forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
+        forms = set(needed_forms(self.single.polynomials))
+        #: What acts on arrays; None where there are none.
+        self.members: Members | None = None
+        if layout.arrays:
+            self.members = Members(layout, self.prologue, static, part=DRIFT)
+            self.drawn = MemberChannels(layout, self.amplitudes, part=NOISE)
+            forms |= {*self.members.fields.forms()}
         self.sums = ArraySums(layout, sorted(forms), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
             for i in range(2):
                 layout.s(f"noise{k}_{i}")
-        self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
-        self.fused = not layout.arrays
         # u_1 and u_2 + u_3 of arrays
         self.room = {
             k: layout.wide(2 * layout.blocks[k].components * layout.blocks[k].size)
@@ -182,13 +188,15 @@ class SmallNoisePrinter:
         source = "v" if stage == 1 else "q"
         start = single_names(layout, "x")
         names: dict[Leaf, str] = start if stage == 1 else single_names(layout, "q")
-        if stage == 1 or not self.fused:
+        if stage == 1 or self.members:
             lines += layout.load(names, source)
-        if stage > 1 and not self.fused:
+        if stage > 1 and self.members:
             lines += layout.load(start, "v")
         form_names = self.sums.take(lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
-        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, self.prologue)
+        if self.members:
+            sums = {i: f"T{i}" for i in self.sums.forms}
+            self.members.fields.begin(lines, sums, self.prologue)
         new: dict[Leaf, str] = {}
         for k in layout.singles:
             every = range(layout.blocks[k].components)
@@ -196,7 +204,7 @@ class SmallNoisePrinter:
             at = [names[Var(k, c)] for c in every]
             u = self._increment(k, f"{k}_{stage}", [gradient[Var(k, c)] for c in every], at, lines)
             slots = [
-                [f"r{k}_{e}_{c}" if self.fused else layout.s(f"r{k}_{e}_{c}") for c in every]
+                [layout.s(f"r{k}_{e}_{c}") if self.members else f"r{k}_{e}_{c}" for c in every]
                 for e in range(2)
             ]
             y = self._advance(k, stage, x, u, self._read(stage, u, slots), lines)
@@ -204,7 +212,7 @@ class SmallNoisePrinter:
             new.update({Var(k, c): y[c] for c in every})
         for leaf, name in new.items():
             assert isinstance(leaf, Var)
-            if stage < 4 and self.fused:
+            if stage < 4 and not self.members:
                 lines += [f"q{leaf.block}_{leaf.comp} = {name}"]
             else:
                 target = layout.single(leaf.block, leaf.comp, "q" if stage < 4 else "v")
@@ -213,12 +221,12 @@ class SmallNoisePrinter:
             if gradient[Form(i)]:
                 lines += [f"{layout.s(f'force{i}')} = {gradient[Form(i)]}"]
 
-    def _members(self, group: int, stage: int, out: Lines) -> None:
+    def _members(self, members: Members, group: int, stage: int, out: Lines) -> None:
         """One stage of the arrays of a group."""
         layout, blocks = self.layout, self.layout.groups[group]
         source = "v" if stage == 1 else "q"
-        self.fields.before(out, group, source)
-        self.channels.before(group, 0, source, out)
+        members.fields.before(out, group, source)
+        members.channels.before(group, 0, source, out)
         loop = layout.members(out, group)
         loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
         prefix = "x" if stage == 1 else "q"
@@ -227,7 +235,7 @@ class SmallNoisePrinter:
             for k in blocks
             for c in range(layout.blocks[k].components)
         }
-        terms, body = self.member.begin(group, stage, source, names, self.channels, loop)
+        terms, body = members.begin(group, stage, source, names, self.sums, loop)
         for k in blocks:
             n = layout.blocks[k].components
             loop += [*self.flows.load(k, "m"), f"ir{k} = ({self.room[k]} + {2 * n} * m) * LN & FAR"]
@@ -349,20 +357,20 @@ class SmallNoisePrinter:
     def step(self) -> Lines:
         """Source of ``step``: half the drift, noise, half the drift, noise with table row lr."""
         layout, body = self.layout, Lines()
-        if self.fused:
+        if not self.members:
             lane = nested(body, LANE_LOOP)
             for stage in STAGES:
                 self._singles(stage, lane)
             lane += ["pass"]
         else:
             for stage in STAGES:
-                running = [f"form{i}" for i in self.fields.forms()]
+                running = [f"form{i}" for i in self.members.fields.forms()]
                 layout.total(body, [f"form{i}" for i in self.sums.forms], running)
                 lane = nested(body, LANE_LOOP)
                 self._singles(stage, lane)
                 lane += ["pass"]
                 for group in layout.groups:
-                    self._members(group, stage, body)
+                    self._members(self.members, group, stage, body)
         loads = [line for k in layout.singles for line in self.flows.load(k, "0")]
         drift: Lines = [*self.prologue.lines(), *loads, *body]
         whole: Lines = [

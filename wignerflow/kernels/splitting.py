@@ -11,31 +11,129 @@ the order is half local step, collective step, local step, collective step, ...,
 Strang splitting, of weak order two where the noise is local or additive and one in general, exact
 for constant rotations.
 
-The order of a step stands here. Gradients are printed by ``gradient`` and ``member_channels``
-(jumps of members), what they do to a block by ``move`` (spins and matrices turn, modes are
-translated), ``oscillators`` and ``local``.
+The order of a step stands here, and the part of single subsystems and sums; that of arrays in
+``array_steps``. What gradients do to a block is printed by ``move`` (spins and matrices turn, modes
+are translated), ``oscillators`` and ``local``.
 """
 
 from __future__ import annotations
 
-from ..phasespace.channels import MatrixChannel
-from ..phasespace.polynomials import Form, Leaf, Member, Monomial, Pair, Poly, Var
-from ..phasespace.system import MATRIX, MODE, ROTOR, SPIN
+import numpy as np
+
+from ..model.coefficients import Coef
+from ..phasespace.polynomials import Form, Leaf, Monomial, Pair, Poly, Var
+from ..phasespace.system import MATRIX, MODE, ROTOR, SPIN, PhaseSpaceSystem
 from .diffusions import DiffusionPrinter
-from .fields import Fields
-from .gradient import MemberGradient, SingleGradient
 from .layout import ArraySums, Layout, needed_forms, single_names
 from .links import Links
 from .local import LocalPrinter
 from .matrix_loops import PRINTED, turn_in_loops
-from .member_channels import MemberChannels
+from .members import Members
 from .oscillators import ModePrinter
 from .records import Recorder
 from .rng import DYNAMICS
-from .text import LANE_LOOP, Lines, Prologue, nested, plus
+from .text import DRIFT, LANE_LOOP, NOISE, WHOLE, Lines, Prologue, expression, nested, plus
 from .turn import turn, turning
 
 ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
+
+
+Symbol = tuple[Poly, Poly, float | Coef, float]
+
+
+def symbols_of(system: PhaseSpaceSystem) -> list[Symbol]:
+    """Real and imaginary part of every jump's symbol, with a constant rate's root; rate, sign."""
+    out: list[Symbol] = []
+    for channel in system.channels:
+        scale = 1.0 if isinstance(channel.rate, Coef) else float(np.sqrt(channel.rate))
+        symbol = channel.symbol * scale
+        if any(isinstance(leaf, Pair) for leaf in symbol.leaves):
+            raise NotImplementedError(
+                "A jump operator that contains a coupling sum over pairs has no kernel."
+            )
+        out.append((symbol.real(), symbol.imag(), channel.rate, channel.sign))
+    return out
+
+
+class SingleGradient:
+    """Prints the gradient of h and of the jumps, from the start of a step or its mid-point.
+
+    The gradient times dt of a variable x of a single subsystem, or of an array sum, is
+
+        g_x = dh/dx dt + sum_k (dRe[l_k]/dx Re[X_k] - dIm[l_k]/dx Im[X_k]).
+
+    ``rest``: the part of H that is no array sum or coupling times scalars.
+    """
+
+    def __init__(
+        self,
+        system: PhaseSpaceSystem,
+        prologue: Prologue,
+        rest: Poly,
+        links: Links | None = None,
+        part: str = WHOLE,
+    ):
+        self.prologue, self.rest, self.part = prologue, rest, part
+        self.symbols = symbols_of(system)
+        self.slopes = [(re.gradient(), (im * -1).gradient()) for re, im, _, _ in self.symbols]
+        #: The strength of their noise; that of channels whose input comes through links is theirs.
+        self.roots = ["sqh"] * len(self.symbols)
+        if links:
+            self.roots = [links.root if links.is_port(c) else "sqh" for c in system.channels]
+        self.numbers: list[tuple[str, tuple[Leaf, ...]]] | None = None
+
+    @property
+    def polynomials(self) -> list[Poly]:
+        """All that it is the gradient of."""
+        return [self.rest, *(p for re, im, _, _ in self.symbols for p in (re, im))]
+
+    def emit(self, names: dict[Leaf, str], stage: int, lines: Lines) -> dict[Leaf, str]:
+        """Emit the channels' amplitudes; return the gradient (times dt) of every leaf."""
+        pro = self.prologue
+        channels: list[tuple[dict[Leaf, Poly], str]] = []
+        for k, (re, im, rate, sign) in enumerate(self.symbols):
+            root, rdt = self.roots[k], "h"
+            if isinstance(rate, Coef):
+                root, rdt = pro.rate(rate)
+            if sign < 0:
+                rdt = pro.name(f"F(-1) * {rdt}")
+            lr, li = (expression(p, names, pro) for p in (re, im))
+            terms = [[f"{root} * w{k}_{i}"] if self.part != DRIFT else [] for i in range(2)]
+            for i, (name, value) in enumerate((("li", li), ("lr", lr))):
+                if value and self.part != NOISE:
+                    lines += [f"{name}{k}_{stage} = {value}"]
+                    terms[i].append(f"{rdt} * {name}{k}_{stage}")
+            x = [f"x{part}{k}_{stage}" if terms[i] else "" for i, part in enumerate("ri")]
+            lines += (f"{x[i]} = {plus(*terms[i])}" for i in range(2) if x[i])
+            channels += zip(self.slopes[k], x, strict=True)
+        slopes = self._slopes(names)
+        out: dict[Leaf, str] = {}
+        for leaf in [*names]:
+            parts = slopes.get(leaf, [])
+            for gradient, factor in channels:
+                if factor and leaf in gradient:
+                    d = expression(gradient[leaf], names, pro)
+                    parts.append(f"({d}) * {factor}" if " + " in d else f"{d} * {factor}")
+            out[leaf] = plus(*parts)
+        return out
+
+    def _slopes(self, names: dict[Leaf, str]) -> dict[Leaf, list[str]]:
+        """Terms of the gradient of H (times dt) by leaf; one number per term of H serves all."""
+        if self.numbers is None:
+            self.numbers = [
+                (self.prologue.number(c.real, times), leaves)
+                for times, leaves, c in self.rest.sorted_terms
+                if c.real != 0
+            ]
+        out: dict[Leaf, list[str]] = {}
+        for number, leaves in self.numbers:
+            for leaf in dict.fromkeys(leaves):
+                others = list(leaves)
+                others.remove(leaf)
+                n = leaves.count(leaf)
+                factors = [number, *([f"F({n})"] if n > 1 else []), *(names[x] for x in others)]
+                out.setdefault(leaf, []).append(" * ".join(factors))
+        return out
 
 
 class StepPrinter:
@@ -48,14 +146,18 @@ class StepPrinter:
         system = layout.system
         self.prologue = Prologue(layout.parameters)
         self.start, self.mid = single_names(layout, "x"), single_names(layout, "y")
-        pairs = [leaf for leaf in system.hamiltonian.leaves if isinstance(leaf, Pair)]
         static, rest = split(system.hamiltonian)
-        self.fields = Fields(layout, [system.pairs[leaf.index] for leaf in pairs])
-        self.links = Links(layout, self.prologue)
+        self.links = Links(layout, self.prologue) if system.links else None
         self.single = SingleGradient(system, self.prologue, rest, self.links)
         self.jumps = len(self.single.symbols)
-        self.apart = self._apart() if layout.arrays else set()
-        self.channels = MemberChannels(layout, self.prologue, self.links, apart=self.apart)
+        forms = set(needed_forms(self.single.polynomials))
+        #: What acts on arrays; None where there are none.
+        self.members: Members | None = None
+        if layout.arrays:
+            fluxes = [f.flux for f in system.fields if f.flux is not None]
+            seen = [*self.single.polynomials, *fluxes]
+            self.members = Members(layout, self.prologue, static, self.links, seen=seen)
+            forms |= {*self.members.fields.forms()}
         #: Blocks whose motion in a step is known on average: modes with their own.
         self.averaged = {step.block for step in system.modes}
         moved = {*local.steps, *(x.block for d in system.diffusions for x in d.leaves)}
@@ -63,42 +165,28 @@ class StepPrinter:
         self.records: Recorder | None = None
         self.diffusions: DiffusionPrinter | None = None
         if system.fields or system.port_fields or system.links:
-            own = self.averaged, moved, self.links, self.channels
+            channels = self.members.channels if self.members else None
+            own = self.averaged, moved, self.links, channels
             self.records = Recorder(layout, self.prologue, *own)
-        forms = {*needed_forms(self.single.polynomials), *self.fields.forms()}
         #: Sums that only records read, at the start of a step.
         self.seen = {*self.records.forms} - forms if self.records else set()
         self.sums = ArraySums(layout, sorted(forms | self.seen), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
             layout.slots(f"noise{k}", 2)
-        self.member = MemberGradient(layout, self.prologue, static, pairs, self.fields, self.sums)
         self.modes = ModePrinter(layout) if system.modes else None
         if system.diffusions:
             self.diffusions = DiffusionPrinter(layout, self.prologue)
 
-    def _apart(self) -> set[int]:
-        """Groups of arrays whose members do not see each other within a step.
-
-        Both evaluations of such a member are made in one pass, and nothing between them is kept.
-        """
-        layout, system = self.layout, self.layout.system
-        fluxes = [f.flux for f in system.fields if f.flux is not None]
-        forms = {*needed_forms([*self.single.polynomials, *fluxes]), *self.fields.forms()}
-        seen = {layout.form_group(i) for i in forms}
-        seen |= {layout.blocks[use[0][0][0]].size for uses in self.fields.uses for use in uses}
-        seen |= {f.size for f in system.member_channels if isinstance(f, MatrixChannel)}
-        return {*layout.groups} - seen
-
     # -- pieces in the lane loop of the single subsystems --------------------------------------
 
-    def _singles(self, stage: int, lines: Lines, fused: bool) -> None:
+    def _singles(self, stage: int, lines: Lines) -> None:
         """One stage for all single subsystems and forms, inside a lane loop."""
         layout = self.layout
         source = "v" if stage == 1 else "q"
         start, mid = self.start, self.mid
         names = start if stage == 1 else mid
-        if not fused or stage == 1:
+        if self.members or stage == 1:
             lines += layout.load(names, source)
         if stage == 1:
             known = [leaf for leaf in names if leaf[0] in self.averaged]
@@ -106,13 +194,15 @@ class StepPrinter:
             names = {**names, **{leaf: mid[leaf] for leaf in known}}
         form_names = self.sums.take(lines)
         for k in range(self.jumps):
-            if stage == 1 or not fused:
+            if stage == 1 or self.members:
                 lines += (f"w{k}_{i} = {x}" for i, x in enumerate(layout.slots(f"noise{k}", 2)))
         if self.records and stage == 1:
             self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
-        self.fields.begin(lines, {i: f"T{i}" for i in self.sums.forms}, self.prologue)
-        if stage == 2 and not fused:
+        if self.members:
+            sums = {i: f"T{i}" for i in self.sums.forms}
+            self.members.fields.begin(lines, sums, self.prologue)
+        if stage == 2 and self.members:
             lines += layout.load(start, "v")
         end: dict[Leaf, str] = {}
         for k in self._modes_first(layout.singles):
@@ -124,7 +214,7 @@ class StepPrinter:
             end.update({Var(k, c): y[c] for c in range(n)})
             if self.records and stage == 2:
                 self.records.after_single(k, lines)
-            if stage == 1 and not fused:
+            if stage == 1 and self.members:
                 lines += (f"{layout.single(k, c, 'q')} = {y[c]}" for c in range(n))
         if stage == 2:
             if self.diffusions:
@@ -165,81 +255,17 @@ class StepPrinter:
         lines += [*self.local.read_noise(k), *self.local.lines(k, z, u)]
         return u
 
-    # -- the loop over the members of a group of arrays ----------------------------------------
-
-    def _members(self, group: int, stages: tuple[int, ...], out: Lines) -> None:
-        """One stage for the members of a group, or both in one pass where they are apart."""
-        layout, blocks = self.layout, self.layout.groups[group]
-        first = stages[0]
-        source = "v" if first == 1 else "q"
-        self.fields.before(out, group, source)
-        self.channels.before(group, first, source, out)
-        loop = layout.members(out, group)
-        loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
-        points: dict[int, dict[Leaf, str]] = {}
-        gradients = {}
-        for stage in stages:
-            points[stage] = {
-                Member(k, c): f"{'x' if stage == 1 and k not in self.averaged else 'y'}{k}_{c}"
-                for k in blocks
-                for c in range(layout.blocks[k].components)
-            }
-            gradients[stage] = self.member.begin(
-                group, stage, source, points[stage], self.channels, loop
-            )
-            for k in blocks:
-                if self.modes and k in self.averaged:
-                    loop += self.modes.load(k, "m")
-                    self.modes.noise_member(k, stage, loop)
-        if 2 in stages:
-            for k in blocks:
-                if k in self.local.steps:
-                    loop += self.local.load(k, "m")
-                    self.local.noise_member(k, loop)
-            if self.diffusions:
-                self.diffusions.before_member(group, loop)
-            if self.records:
-                self.records.load(group, loop)
-        for stage in stages:
-            # a loop for each: its chain of dependent operations is half as long
-            terms, body = gradients[stage]
-            last = stage == stages[-1]
-            lane = nested(loop, LANE_LOOP)
-            for k in blocks:
-                for c in range(layout.blocks[k].components):
-                    place = f"{source}[i{k} + {c} * LN + l]"
-                    if stage != first:
-                        place = layout.s(f"mid{k}_{c}")
-                    lane += [f"{points[stage][Member(k, c)]} = {place}"]
-                    if stage == 2 or k in self.averaged:
-                        lane += [f"x{k}_{c} = v[i{k} + {c} * LN + l]"]
-            lane += body
-            end: dict[Leaf, str] = {}
-            for k in self._modes_first(blocks):
-                n = layout.blocks[k].components
-                x, y = ([f"{name}{k}_{c}" for c in range(n)] for name in "xy")
-                g = [plus(*terms[k, c]) for c in range(n)]
-                y = self._advance(k, f"{k}", g, x, y, stage, lane)
-                end.update({Member(k, c): y[c] for c in range(n)})
-            if not last:
-                for leaf, name in end.items():
-                    assert isinstance(leaf, Member)
-                    lane += [f"{layout.s(f'mid{leaf.block}_{leaf.comp}')} = {name}"]
-                continue
-            if self.diffusions and 2 in stages:
-                end.update(self.diffusions.lines(group, end, lane))
-            target = "v" if 2 in stages else "q"
-            lane += layout.store(end, target)
-            self.sums.add(group, end, lane, () if 2 in stages else self.seen)
-            if self.records and 2 in stages:
-                self.records.after_member(group, blocks, lane)
+    def _stages(self, out: Lines) -> None:
+        """Both stages: in one lane loop, since singles alone are there."""
+        lane = nested(out, LANE_LOOP)
+        for stage in (1, 2):
+            self._singles(stage, lane)
 
     # -- functions -----------------------------------------------------------------------------
 
     def step(self) -> Lines:
         """Source of ``step``: a collective step of length h, a local step with table row lr."""
         layout, body = self.layout, Lines()
-        fused = not layout.arrays
         if self.jumps:
             names = [f"jump\0{channel.name}" for channel in layout.system.channels]
             layout.normals(body, "kd", DYNAMICS, names, 1, layout.scratch["noise0_0"])
@@ -252,22 +278,7 @@ class StepPrinter:
         for k in layout.singles:
             if k in self.local.steps:
                 self.local.noise_single(k, body)
-        if fused:
-            lane = nested(body, LANE_LOOP)
-            self._singles(1, lane, True)
-            self._singles(2, lane, True)
-        else:
-            for stage in (1, 2):
-                running = [f"form{i}" for i in self.fields.forms()]
-                layout.total(body, [f"form{i}" for i in self.sums.forms], running)
-                lane = nested(body, LANE_LOOP)
-                self._singles(stage, lane, False)
-                lane += ["pass"]
-                for group in layout.groups:
-                    if group not in self.apart:
-                        self._members(group, (stage,), body)
-                    elif stage == 1:
-                        self._members(group, (1, 2), body)
+        self._stages(body)
         if self.records:
             self.records.finish(body)
         head = ["sqh = noise * np.sqrt(h)", *self.prologue.lines()]
@@ -298,29 +309,6 @@ class StepPrinter:
             moved = self.local.lines(k, [*start.values()], [*end.values()])
             lane += [*self.local.read_noise(k), *moved, *layout.store(end, "v")]
         lane += ["pass"]
-        for group, blocks in layout.groups.items():
-            local_blocks = [k for k in blocks if k in self.local.steps]
-            if not local_blocks and not self.sums.of(group):
-                continue
-            loop = layout.members(out, group)
-            loop += (f"i{k} = {layout.member_index(k, 'm')}" for k in blocks)
-            self.sums.load(group, loop)
-            for k in local_blocks:
-                loop += self.local.load(k, "m")
-                self.local.noise_member(k, loop)
-            lane = nested(loop, LANE_LOOP)
-            end = {}
-            for k in blocks:
-                n = layout.blocks[k].components
-                x = [f"x{k}_{c}" for c in range(n)]
-                lane += (f"{x[c]} = v[i{k} + {c} * LN + l]" for c in range(n))
-                if k in local_blocks:
-                    y = [f"u{k}_{c}" for c in range(n)]
-                    lane += [*self.local.read_noise(k), *self.local.lines(k, x, y)]
-                    lane += (f"v[i{k} + {c} * LN + l] = {y[c]}" for c in range(n))
-                    x = y
-                end.update({Member(k, c): x[c] for c in range(n)})
-            self.sums.add(group, end, lane)
         return ["def local(v, s, w, p, o, lr, kl, t0):", out]
 
 

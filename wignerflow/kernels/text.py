@@ -1,4 +1,4 @@
-"""Building blocks of generated kernels: lines of code, parameters, polynomial expressions.
+"""Building blocks of generated kernels: lines of code, parameters, draws, polynomial expressions.
 
 Generated functions see flat arrays: ``v`` (state), ``q`` (state at mid-step), ``s`` (scratch),
 ``w`` (scratch of array size), ``p`` (parameters), all of the working precision with the trajectory
@@ -9,6 +9,8 @@ lane loop is plain arithmetic, so the same text runs with l an integer (compiled
 
 from __future__ import annotations
 
+import bisect
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ from ..model.coefficients import Coef
 from ..phasespace.polynomials import Leaf, Poly, TimePart
 
 MANY = 500  # terms in one sum of a text
+PAIRS = 2**32  # numbers of pairs of normals
 LANE_LOOP = "for l in range(LN):"
 #: Of a step number n as a time coefficient: n // STRIDE and n % STRIDE (singles are exact to 2^24).
 HIGH, LOW, STRIDE = "high", "low", 4096
@@ -139,6 +142,89 @@ class Parameters:
         p = np.concatenate([np.array(scalars, float), *arrays])
         o = np.concatenate([np.array(integers, np.int64), *indices.values()])
         return p.astype(dtype), o
+
+
+class Draws:
+    """Ranges of pair numbers by purpose and name, known once all of them are asked for.
+
+    A pair's number is a number made from the name of what draws it (a subsystem, a jump) plus its
+    place among the pairs of that name. It is the same whatever else a model holds and in whatever
+    order; a kernel reads it from its integers, so its text does not know names.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        self.sizes: dict[tuple[int, str], int] = {}
+        #: Where the numbers of a range go: entries of an integer array.
+        self._places: dict[tuple[int, str], tuple[NDArray[np.int64], int]] = {}
+        self._alone: dict[tuple[int, str], int] = {}
+
+    def first(self, purpose: int, name: str, size: int = 1) -> str:
+        """Reserve ``size`` successive pair numbers; the source of the first."""
+        self._reserve(purpose, name, size)
+        self._alone[purpose, name] = len(self.parameters.integers)
+        return self.parameters.integer(0)
+
+    def table(self, purpose: int, sizes: dict[str, int]) -> str:
+        """Reserve pair numbers by name; pair i of all has number ``o[<source> + i]``."""
+        numbers, at = np.zeros(sum(sizes.values()), np.int64), 0
+        for name, size in sizes.items():
+            self._reserve(purpose, name, size)
+            self._places[purpose, name] = numbers, at
+            at += size
+        return self.parameters.indices(numbers)
+
+    def _reserve(self, purpose: int, name: str, size: int) -> None:
+        if (purpose, name) in self.sizes:
+            raise ValueError(f"Two draws of one purpose have the name {name!r}.")
+        self.sizes[purpose, name] = size
+
+    @property
+    def totals(self) -> dict[int, int]:
+        """Pairs of every purpose."""
+        out: dict[int, int] = {}
+        for (purpose, _), size in self.sizes.items():
+            out[purpose] = out.get(purpose, 0) + size
+        return out
+
+    def settle(self, dense: bool = False) -> None:
+        """Fill in all numbers. Where ranges would overlap, the later name gives way.
+
+        ``dense``: from 0 on for every purpose, for tables.
+        """
+        ends: dict[int, int] = {}
+        taken: list[tuple[int, int, int]] = []  # ascending, apart from each other
+        for key in sorted(self.sizes):
+            size = self.sizes[key]
+            if dense:
+                begin = ends.get(key[0], 0)
+                ends[key[0]] = begin + size
+            else:
+                begin = self._free(key, taken)
+            if key in self._alone:
+                self.parameters.integers[self._alone[key]] = begin
+            else:
+                numbers, at = self._places[key]
+                numbers[at : at + size] = begin + np.arange(size)
+
+    def _free(self, key: tuple[int, str], taken: list[tuple[int, int, int]]) -> int:
+        (purpose, name), size = key, self.sizes[key]
+        attempt = 0
+        while True:
+            begin = base(name, attempt) % (PAIRS - size)
+            at = bisect.bisect(taken, (purpose, begin, 0))
+            before = at > 0 and taken[at - 1][0] == purpose and taken[at - 1][2] > begin
+            after = at < len(taken) and taken[at][0] == purpose and taken[at][1] < begin + size
+            if not (before or after):
+                taken.insert(at, (purpose, begin, begin + size))
+                return begin
+            attempt += 1
+
+
+def base(name: str, attempt: int = 0) -> int:
+    """32 bits of BLAKE2b of a name."""
+    text = f"{name}\0{attempt}" if attempt else name
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
 
 
 class Prologue:

@@ -64,7 +64,7 @@ class Outcome:
 
 def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:
     """The step of a run, and what its pilot found."""
-    linked, dt = text.links.active, request.dt
+    linked, dt = text.links is not None, request.dt
     if linked and (dt is not None or request.initial is not None):
         step, even, where = delayed_step(text, tlist, dt)
         how = "step from the rates and delays of links, not checked"
@@ -201,7 +201,7 @@ def memory(
     grid = steps * (24.0 + 8 * len(text.layout.parameters.time_parts))
     state = text.layout.state_slots
     rings = 0.0
-    if dt is not None and text.links.active:
+    if dt is not None and text.links:
         wide = text.links.wide(np.array([dt]))
         state += wide
         rings = float(wide) * lanes_for(text) * (4 if request.single else 8)  # of a task

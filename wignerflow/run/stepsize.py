@@ -78,7 +78,7 @@ def choose(
     """
     system = text.system
     wanted = wanted or Wanted(1000)
-    if text.links.active:
+    if text.links:
         first = delayed_step(text, tlist, None)[0]
         wanted = replace(wanted, free=False)
         delayed = DelayedPilot(text, tlist, seed, single, start, wanted)

@@ -179,14 +179,14 @@ class Trajectories:
             Readout(symbols[k], self.problem.plan.base[k].is_complex) for k in self.problem.base
         ]
         text = KernelText(system, readouts)
-        if self.options.start is not None and not text.links.active:
+        if self.options.start is not None and not text.links:
             self.options.start.check_variables(text.variables)
         out_of_time(begin, limit, "deriving the equations of a trajectory")
         return text
 
     def _variables(self, text: KernelText) -> tuple[str, ...]:
         """Names of the state variables, light under way on links included."""
-        if not text.links.active:
+        if not text.links:
             return text.variables
         return (*text.variables, *text.links.names(self._grid(text).lengths))
 
@@ -261,7 +261,7 @@ class Trajectories:
         check_outputs(text, self.times, self.request)
         prepared = self._prepare(text)
         text = text.by(prepared.scheme)
-        if self.options.start is not None and text.links.active:
+        if self.options.start is not None and text.links:
             self.options.start.check_variables(self._variables(text))
         self.record.facts |= {"step": prepared.step, "even": prepared.even}
         if prepared.scheme:
@@ -305,7 +305,7 @@ class Trajectories:
         try:
             if not self.method.stochastic:
                 raise Declined("there is a single trajectory")
-            if text.links.active:
+            if text.links:
                 raise Declined("links carry noise of earlier steps")
             if options.variance == "auto" and not self._needed(prepared) > WORTH:
                 raise Declined("the run is too short for it to pay")
