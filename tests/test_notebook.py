@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow import progress
+from wignerflow import bars, progress
 from wignerflow.html import curve, table
 
 from .few import few
@@ -132,7 +132,7 @@ def seen(monkeypatch):
     """What bars show: (their name, share or text), and "closed"."""
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
     monkeypatch.setattr(progress, "UPDATE_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(bars, "in_notebook", lambda: True)
     found = []
 
     class Bar:
@@ -288,11 +288,11 @@ def test_a_notebook_without_widgets_has_a_line_of_text(monkeypatch, capsys):
     """And not a bar that breaks off, whose remains complain when they are collected."""
     import tqdm.notebook
 
-    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(bars, "in_notebook", lambda: True)
     monkeypatch.setattr(tqdm.notebook, "IProgress", None)
     complaints: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
-    bar = progress._new_bar(10, progress.BAR)
+    bar = bars.new_bar(10, progress.BAR)
     bar.n = 5
     bar.refresh()
     bar.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from . import _check
+from .bars import Steps
 
 LONG = 3600.0  # seconds from which a run is warned about
 MINUTE = 60.0  # and from which it says on standard error how long it takes
@@ -135,6 +139,70 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         LISTENER.reset(token)
+
+
+class LongRun(UserWarning):
+    """A run takes more than an hour."""
+
+
+@contextlib.contextmanager
+def watching(
+    name: str,
+    *,
+    told: bool = True,
+    shown: bool | None = None,
+    timeout: float | None = None,
+    upto: str = "",
+    advice: str = "Ask for less.",
+    clock: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Warn before work of more than an hour; tell on standard error of work of minutes.
+
+    Whoever calls for work that may be long puts it in here; inside another call of this, the outer
+    one warns.
+
+    Args:
+        name: of the work, for its bar.
+        told: whether there is a word about minutes.
+        shown: whether there is a bar; None: where there is a word.
+        timeout: seconds after which the work ends anyway.
+        upto: "up to " where it may end before.
+        advice: what else to do, in a sentence.
+        clock: is called now and then, and may give up.
+    """
+    outer = LISTENER.get()
+    limit = math.inf if timeout is None else timeout
+    if outer is not None:
+        hear = outer.hear
+        capped = replace(outer, hear=lambda e: hear(replace(e, seconds=min(e.seconds, limit))))
+        with listening(capped):
+            yield
+        return
+    begin, said = time.perf_counter(), list[float]()
+
+    def listen(estimate: Estimate) -> None:
+        so_far = time.perf_counter() - begin
+        whole = replace(estimate, seconds=so_far + estimate.seconds)
+        if limit < LONG or LONG in said:
+            return
+        if whole.seconds > LONG:
+            said.append(LONG)
+            _check.warn(f"This run takes {upto}{whole!r}. {advice}", LongRun)
+        elif whole.seconds > MINUTE and told and not said:
+            said.append(MINUTE)
+            print(f"wignerflow: this takes {whole!r}", file=sys.stderr, flush=True)
+
+    def watch(done: float, total: float, part: str) -> None:
+        clock()
+        if bar is not None:
+            bar.show(done, total, part)
+
+    wanted = told if shown is None else shown
+    with (
+        Steps(name, True) if wanted else contextlib.nullcontext() as bar,
+        listening(Listener(listen, watch=watch)),
+    ):
+        yield
 
 
 @contextlib.contextmanager

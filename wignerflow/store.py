@@ -55,29 +55,7 @@ _SAMPLES = {
 Arrays = dict[str, NDArray]
 
 
-# ---------------------------------------------------------------- plain data
-
-
-def plain(value: Any) -> Any:
-    """``value`` as None, bool, int, float, str, list and dict alone; anything else by its repr."""
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, complex):
-        return {"real": value.real, "imag": value.imag}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
-        return [plain(v) for v in items]
-    return repr(value)
+# ---------------------------------------------------------------- JSON
 
 
 def _tag(value: Any) -> Any:

@@ -213,7 +213,7 @@ def test_lengths_of_more_than_an_hour_are_said(monkeypatch):
     model = wf.Model(
         jumps=[wf.Jump(mode.a, 1.0), wf.Jump(mode.adag, 0.2)], initial={mode: wf.vacuum}
     )
-    monkeypatch.setattr("wignerflow.progress.LONG", 1e-12)
+    monkeypatch.setattr("wignerflow.estimate.LONG", 1e-12)
     with pytest.warns(UserWarning, match="This run takes about .* trajectories"):
         wf.steady_state(model, {"n": mode.n}, "twa", ntraj=256, seed=1)
 

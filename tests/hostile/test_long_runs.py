@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
+from wignerflow.estimate import LongRun
 from wignerflow.kernels.cpu import CpuKernel
-from wignerflow.progress import LongRun
 
 from ..few import few
 
@@ -115,7 +115,7 @@ def test_kernels_are_left(monkeypatch):
     assert began and running == []
 
 
-@pytest.mark.filterwarnings("ignore::wignerflow.progress.LongRun")
+@pytest.mark.filterwarnings("ignore::wignerflow.estimate.LongRun")
 @pytest.mark.parametrize("method", few(["jumps", "twa"]))  # see tests/run/test_stopping.py
 def test_ctrl_c_hands_over_what_is_done(method):
     model, e_ops = laser()
@@ -138,7 +138,7 @@ def test_ctrl_c_hands_over_what_is_done(method):
 
 def waiting(call, monkeypatch):
     """Warnings of a call for which everything takes an hour."""
-    monkeypatch.setattr("wignerflow.progress.LONG", 1e-12)
+    monkeypatch.setattr("wignerflow.estimate.LONG", 1e-12)
     with pytest.warns(LongRun, match="This run takes about"):
         call()
 
@@ -196,7 +196,7 @@ def test_every_entry_point_says_how_long_it_takes(name, monkeypatch):
 
 def test_mean_field_says_it_before_its_first_run_to_rest(monkeypatch):
     """Which is the longest where one rate is far below the others."""
-    monkeypatch.setattr("wignerflow.progress.LONG", 0.0)
+    monkeypatch.setattr("wignerflow.estimate.LONG", 0.0)
     monkeypatch.setattr("wignerflow.analysis.relaxation.extrapolated", lambda *_: 1 / 0)
     model, e_ops = laser()
     with pytest.warns(LongRun, match="takes about"), pytest.raises(ZeroDivisionError):
@@ -230,7 +230,7 @@ def test_cumulants_say_it_before_they_are_derived(monkeypatch):
     spins = wf.Spin(name="spins", count=300)
     H = wf.couple(spins.sx, np.ones((300, 300)) / 300, spins.sx)
     model = wf.Model(H, [wf.Jump(spins.sm, 0.5)], initial={spins: wf.down})
-    monkeypatch.setattr("wignerflow.progress.LONG", 2.0)
+    monkeypatch.setattr("wignerflow.estimate.LONG", 2.0)
     with pytest.warns(LongRun, match="the moments: writing out equations of"):
         with pytest.raises(ZeroDivisionError):
             wf.solve(model, [0, 1], e_ops=[spins.sz.sum()], method="cumulant")
@@ -351,7 +351,7 @@ def interrupted_soon(monkeypatch, after=3):
     monkeypatch.setattr(UntilCtrlC, "__iter__", parts)
 
 
-@pytest.mark.filterwarnings("ignore::wignerflow.progress.LongRun")
+@pytest.mark.filterwarnings("ignore::wignerflow.estimate.LongRun")
 @pytest.mark.parametrize("order", few(["symmetric", "plain"]))
 def test_ctrl_c_in_correlations_hands_over_what_is_done(order, monkeypatch):
     model, e_ops = laser()
@@ -367,7 +367,7 @@ def test_ctrl_c_in_correlations_hands_over_what_is_done(order, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.filterwarnings("ignore::wignerflow.progress.LongRun")
+@pytest.mark.filterwarnings("ignore::wignerflow.estimate.LongRun")
 def test_ctrl_c_in_correlations_by_jumps_hands_over_what_is_done(monkeypatch):
     from wignerflow.exact.collect import Moments
 
@@ -388,7 +388,7 @@ def test_ctrl_c_in_correlations_by_jumps_hands_over_what_is_done(monkeypatch):
     assert np.allclose(found.value, again.value, rtol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::wignerflow.progress.LongRun")
+@pytest.mark.filterwarnings("ignore::wignerflow.estimate.LongRun")
 @pytest.mark.parametrize("pairs", [True, False])
 def test_ctrl_c_in_photons_hands_over_what_is_done(pairs, monkeypatch):
     """With g2 chunk by chunk, without it group by group."""

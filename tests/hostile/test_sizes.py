@@ -230,7 +230,7 @@ def test_long_runs_are_warned_about_before_they_start(monkeypatch):
 
 
 def test_exact_runs_of_minutes_say_so(capsys, monkeypatch):
-    monkeypatch.setattr("wignerflow.progress.MINUTE", 0.0)
+    monkeypatch.setattr("wignerflow.estimate.MINUTE", 0.0)
     model, e_ops = laser(4)
     wf.solve(model, TIMES, e_ops=e_ops, method="exact")
     captured = capsys.readouterr()

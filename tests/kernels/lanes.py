@@ -74,7 +74,7 @@ class LaneRun:
             )
         self.v, self.q = np.zeros((2, layout.state_slots * lanes), dtype)
         self.s = np.zeros(len(layout.scratch) * lanes, dtype)
-        rings = text.links.wide(grid.lengths) if text.links.active else 0
+        rings = text.links.wide(grid.lengths) if text.links else 0
         self.w = np.zeros((text.wide_slots + rings) * lanes, dtype)
         self.p, self.o, self.ct, self.rows = text.tables(grid, np.float64)
         self.noise = 1.0 if text.system.noise else 0.0

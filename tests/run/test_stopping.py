@@ -134,7 +134,7 @@ def test_progress_in_a_notebook_without_widgets(monkeypatch, capfd):
     def missing(*args, **options):
         raise ImportError("IProgress not found. Please update jupyter and ipywidgets.")
 
-    monkeypatch.setattr("wignerflow.progress.in_notebook", lambda: True)
+    monkeypatch.setattr("wignerflow.bars.in_notebook", lambda: True)
     monkeypatch.setattr("tqdm.notebook.tqdm", missing)
     monkeypatch.setattr("wignerflow.progress.QUIET_SECONDS", 0.0)
     monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", 0.0)
@@ -167,7 +167,7 @@ def test_compiling_is_said_once_it_takes_long(monkeypatch, capfd, tmp_path):
 def test_progress_with_a_target():
     plan = solve(ntraj=64).plan
     samples = solve(ntraj=640).samples
-    bar = Progress(plan, 10_000, {"emission": wf.relative(0.001)}, True)
+    bar = Progress(plan, 10_000, {"emission": wf.relative(0.001)})
     bar.begin, bar.start = 0, 0.0
     assert "sem emission" in bar.text(640, samples, 1.0)
     assert "x target" in bar.text(640, samples, 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.solving import columns as symmetrized
+from wignerflow.solving import symmetrized
 
 M, TIMES = 6, np.linspace(0, 2, 5)
 QUIET = {"progress": False, "truncation": False, "dt": 0.05}

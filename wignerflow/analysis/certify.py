@@ -25,6 +25,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Times
+from ..bars import Steps
 from ..exact import populations
 from ..exact.engine import Exact
 from ..method import AnyMethod
@@ -35,7 +36,6 @@ from ..observables import Observables
 from ..phasespace.ensemble import GAUSSIAN_BELOW
 from ..phasespace.levels import FIXED_FROM
 from ..phasespace.twa import TWA
-from ..progress import Steps
 from ..result import Result
 from ..run.automatic import CHEAP_ELEMENTS, CHEAP_POPULATIONS, density_elements
 from ..solving import quietly, solve, trajectories_of, whole

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from ..bars import Steps
 from ..model.model import Model
 from ..model.subsystems import Spin
 from ..phasespace.cluster_twa import MOST, ClusterTWA
-from ..progress import Steps
 from ..result import Result
 from ..solving import quietly, solve, trajectories_of, whole
 from .budget import Budget, Errors, bound, largest, notes, step_error

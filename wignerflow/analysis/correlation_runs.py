@@ -20,6 +20,7 @@ from ..model.model import Model
 from ..model.operators import Op
 from ..observables import Plan, flatten
 from ..phasespace.twa import TWA
+from ..result.accuracy import PlanColumns
 from ..run.bounds import pace
 from ..run.delays import even_times
 from ..run.driver import prepare
@@ -28,7 +29,6 @@ from ..run.pilot import Wanted
 from ..run.pool import available_threads
 from ..run.record import UntilCtrlC, records
 from ..run.statistics import BATCHES
-from ..solving import PlanColumns
 from .correlation_result import Asked, Correlation, CorrelationSums
 from .relaxation import check_failed
 

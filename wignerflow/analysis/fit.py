@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..bars import Steps
 from ..model.model import Model
 from ..model.subsystems import real_sizes
-from ..progress import Steps
 from ..result import ByName, Result
 from ..result.text import format_value
 from ..solving import quietly, solve, whole

@@ -30,6 +30,7 @@ from ..phasespace.ensemble import bloch_generator
 from ..phasespace.generator import refuses
 from ..phasespace.matrices import generator
 from ..result import Values
+from ..result.accuracy import PlanColumns
 from ..run.bounds import LOCAL, damping, guess, pace
 from ..run.driver import Prepared, announce_run, simulate
 from ..run.extrapolated import extrapolated
@@ -40,7 +41,6 @@ from ..run.pool import available_threads
 from ..run.statistics import BATCHES
 from ..solving import (
     FAILED_LIMIT,
-    PlanColumns,
     gather,
     members,
     runs_trajectories,
@@ -48,7 +48,7 @@ from ..solving import (
     threads_of,
     trajectories_of,
 )
-from ..solving.columns import Symmetrized
+from ..solving.symmetrized import Symmetrized
 from .controls import Late, late
 
 TIMES = 64  # outputs of a run, evenly spaced
@@ -272,7 +272,7 @@ class Runner:
             place(request, self.device or "cpu", runs_trajectories(self.engine))
             # averages over outputs have smaller errors than one; controls correct the rest
             many = count if self.controls else AVERAGED * count
-            request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}, self.equal))
+            request.wanted = Wanted(many, columns=PlanColumns(self.plan, {}, self.equal.channels))
             if self.seconds and self.dt:
                 seconds = self.seconds * count * (times[-1] - times[0]) / self.dt
                 announce(seconds, 0.0, f"{count} trajectories", "ask for fewer of them")

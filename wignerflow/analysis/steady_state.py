@@ -50,9 +50,9 @@ from ..solving import (
     runs_trajectories,
     watching,
 )
-from ..solving.columns import Symmetrized
 from ..solving.options import truncation_of
 from ..solving.problem import Problem
+from ..solving.symmetrized import Symmetrized
 from .controls import Controlled, Late, control
 from .periodic_state import PeriodicRunner, Phases, alone, eigenvector
 from .relaxation import Runner, Test, elsewhere, opposite, relaxation, request_of

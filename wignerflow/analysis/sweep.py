@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import _check
 from .._check import Times
+from ..bars import Steps
 from ..estimate import check_memory, repeated
 from ..model.model import Model
-from ..progress import Steps
 from ..result import AccuracyWarning, Result
 from ..result.accuracy import BY_THE_METHOD, one_warning
 from ..run.cluster import check_client

@@ -59,15 +59,10 @@ def attributes_of(result: Result) -> dict[str, Any]:
     return out
 
 
-def encode(result: Result, extra: Mapping[str, Any] | None) -> bytes:
-    """See ``Result.encoded``."""
-    record = {
-        **store.plain(dict(extra or {})),
-        **{name: store.plain(getattr(result, name)) for name in PLAIN},
-        "plan": store.plain(result.plan.to_dict()) if result.plan and result.plan.known else None,
-        "axes": {name: dim for name, (dim, _) in result.axes.items()},
-        "samples": None,
-    }
+def encode(result: Result, plain: Mapping[str, Any]) -> bytes:
+    """See ``Result.encoded``; ``plain`` is its plain data."""
+    axes = {name: dim for name, (dim, _) in result.axes.items()}
+    record: dict[str, Any] = {**plain, "axes": axes, "samples": None}
     arrays = None
     if result.samples is not None:
         every = {f.name: getattr(result.samples, f.name) for f in fields(result.samples)}

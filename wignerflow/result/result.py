@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import _check, store
 from ..observables import Plan, assemble, assemble_exact, check_names
 from ..run.statistics import Samples
-from .file import csv, dataset, decode, encode, frame
+from .file import PLAIN, csv, dataset, decode, encode, frame
 from .pool import pooled
 from .text import result_html, result_text
 from .values import ByName, Values
@@ -105,9 +105,9 @@ class Result(ByName):
         seeds = tuple(int(s) for s in np.atleast_1d(() if seed is None else seed))  # type: ignore[arg-type]
         self.seed = None if not seeds else seeds[0] if np.ndim(seed) == 0 else seeds  # type: ignore[arg-type]
         self.dt = None if dt is None else float(dt)
-        self.stats: dict[str, Any] = store.plain(dict(stats or {}))
-        self._provenance: Any = provenance if callable(provenance) else _plain(provenance or {})
-        self._model: Any = model if callable(model) else _plain(model)
+        self.stats: dict[str, Any] = plain(stats or {})
+        self._provenance: Any = provenance if callable(provenance) else plain(provenance or {})
+        self._model: Any = model if callable(model) else plain(model)
         self.plan, self.samples = plan, samples
         if plan is not None and plan.names != list(self.expect):
             _check.fail("plan", f"hold the observables {list(self.expect)}", plan.names)
@@ -143,7 +143,7 @@ class Result(ByName):
     def provenance(self) -> dict[str, Any]:
         """Plain data that identify the run; given as a function, that is called when asked for."""
         if callable(self._provenance):
-            self._provenance = _plain(self._provenance())
+            self._provenance = plain(self._provenance())
         made: dict[str, Any] = self._provenance
         return made
 
@@ -155,7 +155,7 @@ class Result(ByName):
     def model(self) -> dict[str, Any] | None:
         """The canonical form of the model (``model.to_dict()``), or None; given likewise."""
         if callable(self._model):
-            self._model = _plain(self._model())
+            self._model = plain(self._model())
         made: dict[str, Any] | None = self._model
         return made
 
@@ -343,7 +343,9 @@ class Result(ByName):
 
     def encoded(self, extra: Mapping[str, Any] | None = None) -> bytes:
         """The bytes that :meth:`save` writes; ``extra`` are more entries of the plain record."""
-        return encode(self, extra)
+        record = {**(extra or {}), **{name: getattr(self, name) for name in PLAIN}}
+        record["plan"] = self.plan.to_dict() if self.plan and self.plan.known else None
+        return encode(self, plain(record))
 
     # ------------------------------------------------------------ on the screen
 
@@ -359,8 +361,26 @@ def _is_table(path: str | os.PathLike[str]) -> bool:
     return os.path.splitext(os.fspath(path))[1].lower() == ".csv"
 
 
-def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else store.plain(dict(value))
+def plain(value: Any) -> Any:
+    """``value`` as None, bool, int, float, str, list and dict alone; anything else by its repr."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, complex):
+        return {"real": value.real, "imag": value.imag}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+        return [plain(v) for v in items]
+    return repr(value)
 
 
 def load(path: str | os.PathLike[str]) -> Result:

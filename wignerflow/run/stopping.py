@@ -95,8 +95,6 @@ def targets(value: Any, names: Sequence[str], argument: str = "target_sem") -> d
     Raises:
         ValueError, TypeError: a name is unknown, or a target is no positive number or percentage.
     """
-    if value is None:
-        return {}
     if isinstance(value, Mapping):
         if not value:
             _check.fail(argument, "name at least one observable", value)

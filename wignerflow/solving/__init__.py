@@ -5,8 +5,7 @@ as plain data), ``trajectories`` (runs of phase-space methods); ``solve`` holds 
 and the task that it gives to a method.
 """
 
-from ..progress import watching
-from .columns import PlanColumns
+from ..estimate import watching
 from .options import Chosen, seed_of, threads_of, trajectories_of
 from .problem import (
     METHODS,
@@ -25,7 +24,6 @@ __all__ = [
     "METHODS",
     "Chosen",
     "FailedTrajectories",
-    "PlanColumns",
     "check_treats",
     "gather",
     "members",

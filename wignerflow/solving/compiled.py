@@ -12,10 +12,10 @@ from ..kernels.wasm import Channels, WasmKernel, WasmModule
 from ..model.model import Model
 from ..model.pulses import refuse_pulses
 from ..phasespace.method import TrajectoryMethod
+from ..result.accuracy import PlanColumns
 from ..run.driver import prepare
 from ..run.loop import Request
 from ..run.pilot import Wanted
-from .columns import PlanColumns
 from .options import trajectories_of
 from .problem import check_problem, check_treats, read_problem, resolve_method
 

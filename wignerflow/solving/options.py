@@ -90,10 +90,10 @@ class Options:
         self.begin, self.progress, uses = begin, given["progress"], method.uses
         #: Whether many phase-space trajectories run.
         self.runs = runs = uses >= TRAJECTORIES
-        self.target: Mapping[str, Target] = {
-            name: one.bound("target_sem", problem.times)
-            for name, one in targets(given["target_sem"], list(problem.named)).items()
-        }
+        self.target: Mapping[str, Target] = {}
+        if given["target_sem"] is not None:
+            found = targets(given["target_sem"], list(problem.named))
+            self.target = {n: one.bound("target_sem", problem.times) for n, one in found.items()}
         ntraj = given["ntraj"]
         if ntraj is None:
             ntraj = MOST if self.target and "target_sem" in uses else USUAL

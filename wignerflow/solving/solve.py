@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Times
-from ..estimate import out_of_time
+from ..estimate import LongRun, out_of_time, watching
 from ..method import AnyMethod, Device, Precision
 from ..model.model import Model
 from ..model.operators import Op
 from ..model.pulses import check_pulses
 from ..observables import Observables, batched
-from ..progress import LongRun, watching
 from ..result import AccuracyWarning, Result, Values
-from ..result.accuracy import few_for_derived, inaccurate
+from ..result.accuracy import few_for_derived, inaccurate, no_error
 from ..run.statistics import Samples
-from .columns import no_error
 from .options import Options
 from .problem import (
     Problem,

@@ -24,7 +24,14 @@ from ..observables import Plan, assemble, batched
 from ..phasespace.method import TrajectoryMethod
 from ..progress import Progress
 from ..result import Result
-from ..result.accuracy import diagnose, few_for_derived, missed, negative_noise
+from ..result.accuracy import (
+    PlanColumns,
+    diagnose,
+    few_for_derived,
+    missed,
+    negative_noise,
+    no_error,
+)
 from ..run.bounds import guess, varying
 from ..run.delays import even
 from ..run.driver import Outcome, Prepared, announce_run, check_outputs, prepare, simulate
@@ -35,10 +42,10 @@ from ..run.pilot import LOOK, MAX_WORK, Wanted
 from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
 from ..run.stopping import Target, worst
-from .columns import Equal, PlanColumns, Symmetrized, equal_members, no_error
 from .options import Options
 from .problem import Problem
 from .provenance import Record, identity
+from .symmetrized import Equal, Symmetrized, equal_members
 
 WORTH = 20_000  # plain trajectories, from which on "auto" tries nets
 
@@ -54,7 +61,8 @@ class Trajectories:
             self.times = pulse_times(problem.model, problem.times)
         self.outputs = np.searchsorted(self.times, problem.times)
         self.symmetrized = Symmetrized(problem.base)
-        if options.symmetrize and options.start is None:
+        arrays = any(sub.count is not None for sub in problem.model.subsystems)
+        if options.symmetrize and options.start is None and arrays:
             self.symmetrized = Symmetrized.of(
                 problem.model, problem.base, problem.plan, method, problem.times.size
             )
@@ -96,17 +104,16 @@ class Trajectories:
     def result(self) -> Result:
         """Run them."""
         options = self.options
-        shown = options.progress and self.method.stochastic
-        bar = Progress(self.problem.plan, options.ntraj, options.target, shown)
-        if bar.wanted:
-            self.request.progress = bar.update
         try:
-            with showing_compilation(bar.compiling):
+            if not (options.progress and self.method.stochastic):
                 return self._result()
+            with Progress(self.problem.plan, options.ntraj, options.target) as bar:
+                self.request.progress = bar.update if bar.wanted else None
+                with showing_compilation(bar.compiling):
+                    return self._result()
         except TooLarge as error:
             raise TooLarge(f"{counts(self.problem.model)} {error}") from None
         finally:
-            bar.close()
             if self.request.keeper is not None:
                 self.request.keeper.close()
 
@@ -250,7 +257,9 @@ class Trajectories:
         return self.prepared
 
     def _columns(self) -> PlanColumns:
-        return PlanColumns(self.problem.plan, self.options.target, self.symmetrized.equal)
+        equal = self.symmetrized.equal
+        averaged = equal.channels if equal.groups.size else None
+        return PlanColumns(self.problem.plan, self.options.target, averaged)
 
     def _grid(self, text: KernelText) -> Grid:
         prepared = self._prepare(text)
