@@ -130,8 +130,8 @@ def test_subsystems_list_their_operators(sub, names):
 @pytest.fixture
 def seen(monkeypatch):
     """What bars show: (their name, share or text), and "closed"."""
-    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "UPDATE_SECONDS", 0.0)
+    monkeypatch.setattr(bars, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(bars, "UPDATE_SECONDS", 0.0)
     monkeypatch.setattr(bars, "in_notebook", lambda: True)
     found = []
 
@@ -152,7 +152,7 @@ def seen(monkeypatch):
         bar.layout = layout.split(": {")[0].split(" {")[0]
         return bar
 
-    monkeypatch.setattr(progress, "_new_bar", new)
+    monkeypatch.setattr(bars, "new_bar", new)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .bars import QUIET_SECONDS, UPDATE_SECONDS, new_bar, seen
+from . import bars
 from .observables import Plan, assemble
 from .run.statistics import Samples
 from .run.stopping import Target, relative, worst
@@ -49,7 +49,7 @@ class Progress:
 
     def __init__(self, plan: Plan, total: int, targets: Mapping[str, Target]):
         self.plan, self.total, self.targets = plan, total, targets
-        self.wanted = seen()
+        self.wanted = bars.seen()
         self.start = self.last = time.perf_counter()
         self.begin: int | None = None
         self.bar: Any = None
@@ -61,7 +61,7 @@ class Progress:
             yield
             return
         said: list[Any] = []
-        timer = threading.Timer(UPDATE_SECONDS, lambda: said.append(self._make("compiling …")))
+        timer = threading.Timer(bars.UPDATE_SECONDS, lambda: said.append(self._make("compiling …")))
         timer.daemon = True
         timer.start()
         try:
@@ -80,8 +80,8 @@ class Progress:
         if self.begin is None:
             self.begin, self.start = done, now
             return
-        if now - self.last < UPDATE_SECONDS or (
-            self.bar is None and now - self.start < QUIET_SECONDS
+        if now - self.last < bars.UPDATE_SECONDS or (
+            self.bar is None and now - self.start < bars.QUIET_SECONDS
         ):
             return
         self.last = now
@@ -101,7 +101,7 @@ class Progress:
         return f"sem {name} {share}, {duration(left)} left"
 
     def _make(self, layout: str = BAR) -> Any:
-        return new_bar(self.total, layout)
+        return bars.new_bar(self.total, layout)
 
     def __enter__(self) -> Progress:
         return self

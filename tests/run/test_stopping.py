@@ -120,8 +120,8 @@ def test_progress_is_quiet_in_logs(capfd):
 
 def test_progress_tells_what_matters(monkeypatch, capfd):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("wignerflow.progress.QUIET_SECONDS", 0.0)
-    monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", 0.0)
+    monkeypatch.setattr("wignerflow.bars.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr("wignerflow.bars.UPDATE_SECONDS", 0.0)
     solve(ntraj=20_000, progress=True, threads=1)
     out, err = capfd.readouterr()
     assert out == ""
@@ -136,15 +136,15 @@ def test_progress_in_a_notebook_without_widgets(monkeypatch, capfd):
 
     monkeypatch.setattr("wignerflow.bars.in_notebook", lambda: True)
     monkeypatch.setattr("tqdm.notebook.tqdm", missing)
-    monkeypatch.setattr("wignerflow.progress.QUIET_SECONDS", 0.0)
-    monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", 0.0)
+    monkeypatch.setattr("wignerflow.bars.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr("wignerflow.bars.UPDATE_SECONDS", 0.0)
     assert solve(ntraj=20_000, progress=True, threads=1).ntraj == 20_000
     assert "sem emission" in capfd.readouterr().err
 
 
 def test_compiling_is_said_once_it_takes_long(monkeypatch, capfd, tmp_path):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("wignerflow.progress.QUIET_SECONDS", 1e9)
+    monkeypatch.setattr("wignerflow.bars.QUIET_SECONDS", 1e9)
     made = []
 
     def slow(text, target):
@@ -157,7 +157,7 @@ def test_compiling_is_said_once_it_takes_long(monkeypatch, capfd, tmp_path):
     for wait, patience, expected in ((0.3, 0.05, True), (0.0, 60.0, False)):
         monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path / f"{wait}"))
         monkeypatch.setattr(build, "_loaded", {})
-        monkeypatch.setattr("wignerflow.progress.UPDATE_SECONDS", patience)
+        monkeypatch.setattr("wignerflow.bars.UPDATE_SECONDS", patience)
         made.clear()
         solve(ntraj=640, progress=True, dt=None)
         assert len(set(made)) == len(made) == 1  # the pilot's kernel is the run's

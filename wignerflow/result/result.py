@@ -105,9 +105,9 @@ class Result(ByName):
         seeds = tuple(int(s) for s in np.atleast_1d(() if seed is None else seed))  # type: ignore[arg-type]
         self.seed = None if not seeds else seeds[0] if np.ndim(seed) == 0 else seeds  # type: ignore[arg-type]
         self.dt = None if dt is None else float(dt)
-        self.stats: dict[str, Any] = plain(stats or {})
-        self._provenance: Any = provenance if callable(provenance) else plain(provenance or {})
-        self._model: Any = model if callable(model) else plain(model)
+        self.stats: dict[str, Any] = plain(dict(stats or {}))
+        self._provenance: Any = provenance if callable(provenance) else _plain(provenance or {})
+        self._model: Any = model if callable(model) else _plain(model)
         self.plan, self.samples = plan, samples
         if plan is not None and plan.names != list(self.expect):
             _check.fail("plan", f"hold the observables {list(self.expect)}", plan.names)
@@ -143,7 +143,7 @@ class Result(ByName):
     def provenance(self) -> dict[str, Any]:
         """Plain data that identify the run; given as a function, that is called when asked for."""
         if callable(self._provenance):
-            self._provenance = plain(self._provenance())
+            self._provenance = _plain(self._provenance())
         made: dict[str, Any] = self._provenance
         return made
 
@@ -155,7 +155,7 @@ class Result(ByName):
     def model(self) -> dict[str, Any] | None:
         """The canonical form of the model (``model.to_dict()``), or None; given likewise."""
         if callable(self._model):
-            self._model = plain(self._model())
+            self._model = _plain(self._model())
         made: dict[str, Any] | None = self._model
         return made
 
@@ -359,6 +359,10 @@ class Result(ByName):
 def _is_table(path: str | os.PathLike[str]) -> bool:
     """Whether a name stands for a CSV file."""
     return os.path.splitext(os.fspath(path))[1].lower() == ".csv"
+
+
+def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else plain(dict(value))
 
 
 def plain(value: Any) -> Any:
