@@ -37,7 +37,7 @@ from .turn import turn, turning
 
 ARGUMENTS = "v, q, s, w, p, o, ct, h, noise, lr, kd, kl, t0"
 
-
+#: Of a jump: real and imaginary part, rate, sign.
 Symbol = tuple[Poly, Poly, float | Coef, float]
 
 
@@ -76,7 +76,7 @@ class SingleGradient:
         self.prologue, self.rest, self.part = prologue, rest, part
         self.symbols = symbols_of(system)
         self.slopes = [(re.gradient(), (im * -1).gradient()) for re, im, _, _ in self.symbols]
-        #: The strength of their noise; that of channels whose input comes through links is theirs.
+        #: What noise is multiplied by: sqrt(h), or by links where input comes through them.
         self.roots = ["sqh"] * len(self.symbols)
         if links:
             self.roots = [links.root if links.is_port(c) else "sqh" for c in system.channels]
