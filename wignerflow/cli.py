@@ -130,7 +130,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     from .figures import REGISTRY
     from .figures.contract import save, table
     from .figures.live import PAGES
-    from .run.gpus import choose_device, using_device
+    from .run.pool import choose_device, using_device
     from .solving import quietly
 
     name = options.figure

@@ -23,7 +23,7 @@ from .derived import DERIVED
 from .model.model import Model
 from .model.reading import model_from_dict, read_model
 from .model.reading_values import name_of, real, reals, sequence, table
-from .run.gpus import DEVICES
+from .run.pool import DEVICES
 from .run.stopping import targets
 from .solving import METHODS
 

@@ -18,7 +18,7 @@ from wignerflow.kernels import card, cuda, threads
 from wignerflow.kernels.card import Function
 from wignerflow.kernels.grid import Grid
 from wignerflow.kernels.threads import Shape
-from wignerflow.run import gpus, loop
+from wignerflow.run import loop, pool
 
 from .card import emulated_card
 from .models import chain, couplings, laser, printed, singles
@@ -39,7 +39,7 @@ def test_no_gpu_is_refused_or_passed_over(monkeypatch):
     result = wf.solve(model, times, device="auto", **options)
     assert result.stats["device"] == "cpu"
     assert result.stats["notes"] == [f"device='auto' took the CPU: {NO_GPU}."]
-    with gpus.using_device("auto"):
+    with pool.using_device("auto"):
         assert wf.solve(model, times, **options).stats["notes"] == result.stats["notes"]
     quiet = wf.solve(model, times, **options)
     assert "notes" not in quiet.stats

@@ -32,12 +32,11 @@ from ..phasespace.matrices import generator
 from ..result import Values
 from ..result.accuracy import PlanColumns
 from ..run.bounds import LOCAL, damping, guess, pace
-from ..run.driver import Prepared, announce_run, simulate
+from ..run.driver import Prepared, announce_run, place, simulate
 from ..run.extrapolated import extrapolated
-from ..run.gpus import default_device, place
 from ..run.loop import Request
 from ..run.pilot import Wanted
-from ..run.pool import available_threads
+from ..run.pool import available_threads, default_device
 from ..run.statistics import BATCHES
 from ..solving import (
     FAILED_LIMIT,

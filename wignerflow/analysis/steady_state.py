@@ -39,7 +39,7 @@ from ..moments.method import Cumulant
 from ..observables import Observables, assemble, assemble_exact, batched
 from ..result import Values
 from ..run.automatic import choose_method
-from ..run.gpus import choose_device
+from ..run.pool import choose_device
 from ..run.statistics import BATCHES, Samples
 from ..solving import (
     check_treats,

@@ -32,7 +32,7 @@ from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..observables import flatten
-from ..run.gpus import using_device
+from ..run.pool import using_device
 from .report import Entry, Section, as_dict, entry, machine, text
 
 #: Instructions of one thread for a step, in machine code for sm_90 (the inner loop of ``run``, as

@@ -1,5 +1,5 @@
-"""From a kernel's text to the sums of a run: what it needs, its step and scheme, its kernel, its
-loop.
+"""From a kernel's text to the sums of a run: what it needs, where it runs, its step and scheme, its
+kernel, its loop.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _check
 from ..estimate import LISTENER, announce, check_memory
 from ..kernels.cpu import CpuKernel, lanes_for
 from ..kernels.grid import Grid
@@ -20,7 +21,7 @@ from .delays import delayed_step
 from .interrupts import Interrupts
 from .loop import Loop, Request
 from .pilot import Wanted
-from .pool import available_threads
+from .pool import Gpus, available_threads, choose_device, known_device
 from .schedule import Schedule
 from .statistics import Samples
 from .stepsize import choose
@@ -60,6 +61,51 @@ class Outcome:
     final: NDArray[np.float64] | None = None
     #: What was asked of the step; ``dt`` is the largest taken.
     prepared: Prepared = field(default_factory=lambda: Prepared(0.0))
+
+
+def place(
+    request: Request,
+    device: str,
+    samples: bool,
+    client: Any = None,
+    deadline: float | None = None,
+) -> str | None:
+    """Let a request run on "cpu", "cuda" or "auto"; why "auto" took the CPU, or None.
+
+    Args:
+        request: what to run.
+        device: where.
+        samples: whether the method runs phase-space trajectories.
+        client: of the cluster whose workers run it; None: this machine.
+        deadline: until when a first worker must have answered (``time.perf_counter``).
+    """
+    request.pool, request.kernel = None, CpuKernel
+    crew = None
+    if client is None or device == "cpu" or not samples:
+        where, why = choose_device(device, samples)
+    else:
+        from .cards import crew_of
+
+        crew, why = crew_of(client, known_device(device), deadline)
+        where = "cpu" if crew is None else "cuda"
+    if where == "cuda" and request.initial is not None:
+        if device == "cuda":
+            _check.fail("device", "be 'cpu' or 'auto' with `start`", device)
+        where, why = "cpu", "a run that starts from kept samples does"
+    if where == "cuda":
+        from ..kernels.cuda import CudaKernel
+
+        request.pool, request.kernel = Gpus, CudaKernel
+        if crew is not None:
+            from .cards import Cards
+
+            request.pool = partial(Cards, client, deadline=deadline, crew=crew)
+            request.kernel = partial(CudaKernel, ready=False)
+    elif client is not None:
+        from .cluster import Cluster
+
+        request.pool = partial(Cluster, client, deadline=deadline)
+    return why if where == "cpu" else None
 
 
 def prepare(text: KernelText, tlist: NDArray[np.float64], request: Request) -> Prepared:

@@ -17,8 +17,7 @@ from ..checkpoint import Checkpoint, Found
 from ..method import STEPS, TRAJECTORIES, Method
 from ..model.model import Model
 from ..result import Result
-from ..run.gpus import choose_device, default_device
-from ..run.pool import available_threads
+from ..run.pool import available_threads, choose_device, default_device
 from ..run.stopping import Target, targets
 from .problem import Problem
 

@@ -34,9 +34,8 @@ from ..result.accuracy import (
 )
 from ..run.bounds import guess, varying
 from ..run.delays import even
-from ..run.driver import Outcome, Prepared, announce_run, check_outputs, prepare, simulate
+from ..run.driver import Outcome, Prepared, announce_run, check_outputs, place, prepare, simulate
 from ..run.extrapolated import coefficient_times, extrapolated
-from ..run.gpus import place
 from ..run.loop import Request, State
 from ..run.pilot import LOOK, MAX_WORK, Wanted
 from ..run.schedule import Schedule
