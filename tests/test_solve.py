@@ -59,7 +59,7 @@ def test_a_kernel_that_compiles_for_minutes_is_refused(monkeypatch):
     monkeypatch.setattr(build, "LONGEST", 0.1)
     monkeypatch.setattr(build.targets, "object_code", lambda *a: pytest.fail("compiled"))
     monkeypatch.setattr(build.cache, "load", lambda key: None)
-    monkeypatch.setattr(build, "_loaded", {})
+    build.load.cache_clear()
     with pytest.raises(
         ValueError,
         match=r"3 terms in H and 3 jumps on 3 subsystems. Its kernel would take about 0\.\d+ s"

@@ -29,13 +29,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(path))
     monkeypatch.delenv(cache.SHARED, raising=False)
     monkeypatch.setattr(cache, "_said", set())
-    monkeypatch.setattr(build, "_loaded", {})
+    build.load.cache_clear()
     return path
 
 
 def result():
     """A laser's means, by the kernel that the cache or the compiler gives."""
-    build._loaded.clear()
+    build.load.cache_clear()
     kernel = CpuKernel(printed(*laser(), TIMES), Grid.make(TIMES, 0.05), single=True, batched=NONE)
     return kernel.simulate(0, 1, 128, 3).mean[0, -1]
 
@@ -46,7 +46,7 @@ def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WIGNERFLOW_CACHE_DIR", str(path))
-        patch.setattr(build, "_loaded", {})
+        build.load.cache_clear()
         want = result()
     (file,) = path.iterdir()
     return want, file

@@ -104,7 +104,7 @@ def test_another_structure_is_another_text():
 
 def test_new_numbers_do_not_compile_again(tmp_path, monkeypatch):
     monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(build, "_loaded", {})
+    build.load.cache_clear()
 
     def run(*numbers):
         kernel = CpuKernel(
@@ -130,7 +130,7 @@ def seconds_and_bits() -> tuple[float, str]:
 
 def test_another_process_finds_the_compiled_kernel(tmp_path, monkeypatch):
     monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(build, "_loaded", {})
+    build.load.cache_clear()
     seconds, bits = seconds_and_bits()
     code = "from tests.kernels.test_text import *; print(*seconds_and_bits())"
     there = subprocess.run(

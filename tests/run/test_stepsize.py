@@ -7,8 +7,8 @@ import pytest
 from scipy.interpolate import make_interp_spline
 
 import wignerflow as wf
+from wignerflow.kernels.grid import LEAST, Schedule, spline
 from wignerflow.run import pilot, stepsize
-from wignerflow.run.schedule import LEAST, Schedule, spline
 from wignerflow.run.statistics import Samples
 
 from ..few import few
@@ -115,7 +115,7 @@ def test_sums_at_outputs_keep_counts_and_batches():
     slope, start = rng.normal(size=(2, 64, 1, 2))
     runs = start + slope * schedule.nodes[:, None]
     samples = Samples.of_runs(runs, np.array([1]))
-    out = schedule.outputs(samples)
+    out = samples.outputs(schedule)
     direct = Samples.of_runs(start + slope * schedule.times[:, None], np.array([1]))
     assert np.array_equal(out.count, direct.count) and out.ntraj == 64
     assert out.mean == pytest.approx(direct.mean) and out.m2 == pytest.approx(direct.m2)

@@ -156,7 +156,7 @@ def test_compiling_is_said_once_it_takes_long(monkeypatch, capfd, tmp_path):
     monkeypatch.setattr(build.targets, "object_code", slow)
     for wait, patience, expected in ((0.3, 0.05, True), (0.0, 60.0, False)):
         monkeypatch.setenv("WIGNERFLOW_CACHE_DIR", str(tmp_path / f"{wait}"))
-        monkeypatch.setattr(build, "_loaded", {})
+        build.load.cache_clear()
         monkeypatch.setattr("wignerflow.bars.UPDATE_SECONDS", patience)
         made.clear()
         solve(ntraj=640, progress=True, dt=None)

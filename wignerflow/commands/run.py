@@ -92,7 +92,7 @@ def _dry(options: argparse.Namespace, job: Any) -> int:
 
 def _solve(source: Path, job: Any, files: list[Path]) -> int:
     from ..checkpoint import CheckpointFailed
-    from ..run.interrupts import Interrupts
+    from ..run.loop import Interrupts
     from ..solving import FailedTrajectories, quietly, solve
 
     start, code = time.perf_counter(), 0

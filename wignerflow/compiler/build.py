@@ -18,8 +18,8 @@ from .targets import Loaded, Target
 ENTRY = "run"
 LONGEST = 60.0  # seconds that a kernel may take to compile
 PER_CHARACTER = 1.2e-5  # seconds, of its text, at least
-_loaded: dict[str, Loaded] = {}
-_locks: dict[str, threading.Lock] = {}
+MOST = 256  # functions that a process remembers
+_LOADING = threading.Lock()  # of two threads with one text, the second finds it in the cache
 
 
 def _sources() -> list[Path]:
@@ -95,11 +95,8 @@ def object_code(text: str, target: Target, entry: str = ENTRY) -> bytes:
     return code
 
 
+@functools.lru_cache(MOST)
 def load(text: str) -> Loaded:
-    """The function ``run`` of a text, compiled for this machine once in a process."""
-    target = targets.host()
-    key = digest(text, target)
-    with _locks.setdefault(key, threading.Lock()):
-        if key not in _loaded:
-            _loaded[key] = Loaded(object_code(text, target), ENTRY)
-    return _loaded[key]
+    """The function ``run`` of a text, compiled for this machine, and remembered."""
+    with _LOADING:
+        return Loaded(object_code(text, targets.host()), ENTRY)

@@ -29,6 +29,7 @@ MANY_LANES_SLOTS = (
 )
 
 
+@functools.cache
 def cpu_target() -> str:
     """The instruction set and vector width that results depend on."""
     return targets.host().name

@@ -1,8 +1,16 @@
-"""The step grid of a run."""
+"""The steps of a run, and its outputs: a step may be longer than the time between two.
+
+Means are smooth functions of time. Where steps are longer than the gaps between outputs, a run
+records after every step, and outputs are read from a quintic spline through the recorded means;
+variances likewise. All of it is linear in the sums, so batches and jackknives keep their meaning.
+The error of the spline falls as the sixth power of the step, and the pilot that chooses the step
+compares interpolated means, so it is part of the step's error.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +19,9 @@ from .. import _check
 
 MAX_STEPS = 50_000_000  # of a run: their times take a gigabyte
 PANELS, MAX_PANELS = 1024, 8  # of all steps and of one, in which time coefficients are averaged
+DEGREE = 5
+LEAST = 12  # records from which outputs are interpolated
+SHARE = 0.75  # of the steps that outputs would force: more are not worth it
 
 
 @dataclass
@@ -79,3 +90,87 @@ def distinct(lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     """Lengths that differ by more than the rounding of output times, and which is which."""
     logarithm, rows = np.unique(np.round(np.log(lengths), 12), return_inverse=True)
     return np.exp(logarithm), np.asarray(rows, np.int64)
+
+
+def spline(nodes: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of values at ``nodes`` in their not-a-knot spline at ``times``, (T, R).
+
+    What SciPy's ``make_interp_spline`` gives, whose import takes longer than a short run. The
+    matrix of a spline basis at its nodes is banded and totally positive: no pivots are needed (de
+    Boor, A Practical Guide to Splines, chapter 13).
+    """
+    half = (DEGREE + 1) // 2
+    ends = [np.repeat(x, DEGREE + 1) for x in (nodes[0], nodes[-1])]
+    knots = np.concatenate([ends[0], nodes[half:-half], ends[1]])
+    matrix, out = _basis(knots, nodes).T, _basis(knots, times).T
+    size = nodes.size
+    for k in range(size):
+        below = slice(k + 1, k + DEGREE + 1)
+        factor = matrix[below, k] / matrix[k, k]
+        matrix[below, k : k + DEGREE + 1] -= np.outer(factor, matrix[k, k : k + DEGREE + 1])
+        out[below] -= np.outer(factor, out[k])
+    for k in reversed(range(size)):
+        out[k] -= matrix[k, k + 1 : k + DEGREE + 1] @ out[k + 1 : k + DEGREE + 1]
+        out[k] /= matrix[k, k]
+    return np.ascontiguousarray(out.T)
+
+
+def _basis(knots: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The B-splines of some knots at points x, (x, splines), by Cox and de Boor's recursion."""
+    size = knots.size - DEGREE - 1
+    place = np.searchsorted(knots, x, side="right").clip(DEGREE + 1, size) - 1
+    one = np.zeros((DEGREE + 1, x.size))  # the splines that are not zero between two knots
+    one[0] = 1.0
+    for d in range(1, DEGREE + 1):
+        rest = np.zeros(x.size)
+        for r in range(d):
+            left, right = knots[place + r + 1 - d], knots[place + r + 1]
+            part = one[r] / (right - left)
+            one[r] = rest + (right - x) * part
+            rest = (x - left) * part
+        one[d] = rest
+    out = np.zeros((x.size, size))
+    for r in range(DEGREE + 1):
+        out[np.arange(x.size), place - DEGREE + r] = one[r]
+    return out
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Outputs at ``times`` from records at ``nodes``, the ends of so many even ``steps``.
+
+    Where outputs fall on steps, both are the same, and ``steps`` is 0.
+    """
+
+    times: NDArray[np.float64]
+    nodes: NDArray[np.float64]
+    steps: int = 0
+
+    @staticmethod
+    def make(times: NDArray[np.float64], dt: float, free: bool) -> Schedule:
+        """Records for steps of at most ``dt``; ``free``: steps need not end at outputs."""
+        if free:
+            span = float(times[-1] - times[0])
+            steps = np.ceil(span / dt - 1e-9)
+            if LEAST <= steps <= SHARE * np.sum(Grid.count(times, dt)):
+                return Schedule.of(times, int(steps))
+        return Schedule(times, times)
+
+    @staticmethod
+    def of(times: NDArray[np.float64], steps: int) -> Schedule:
+        """So many even steps, with a record after each; 0: outputs fall on steps."""
+        if not steps:
+            return Schedule(times, times)
+        return Schedule(times, np.linspace(times[0], times[-1], steps + 1), steps)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """Of the records in the outputs, (T, R)."""
+        return spline(self.nodes, self.times)
+
+    def read(self, records: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        """Outputs from records along an axis."""
+        if not self.steps:
+            return records
+        out = np.tensordot(self.weights, np.moveaxis(records, axis, 0), 1)
+        return np.moveaxis(out, 0, axis)

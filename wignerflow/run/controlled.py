@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..estimate import together
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.grid import Grid
+from ..kernels.grid import Grid, Schedule
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..kernels.rng import INITIAL
@@ -34,7 +34,6 @@ from .loop import Request
 from .martingales import Array, Features
 from .nets import Declined
 from .pool import available_threads
-from .schedule import Schedule
 
 CHUNK = 4  # tables of a chunk
 CONTROLS = 1200  # at most, about

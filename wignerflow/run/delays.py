@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from ..kernels.grid import LEAST, Schedule
 from ..kernels.module import KernelText
 from .bounds import guess
 from .pilot import Pilot, pilot_times
-from .schedule import LEAST, Schedule
 
 PARTS = 50  # of the shortest gap between delays, at most, that their common spacing is
 

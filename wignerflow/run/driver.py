@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from .. import _check
 from ..estimate import LISTENER, announce, check_memory
 from ..kernels.cpu import CpuKernel, lanes_for
-from ..kernels.grid import Grid
+from ..kernels.grid import Grid, Schedule
 from ..kernels.module import KernelText
 from .delays import delayed_step
-from .interrupts import Interrupts
-from .loop import Loop, Request
+from .loop import Interrupts, Loop, Request
 from .pilot import Wanted
 from .pool import Gpus, available_threads, choose_device, known_device
-from .schedule import Schedule
 from .statistics import Samples
 from .stepsize import choose
 
@@ -224,7 +222,7 @@ def simulate(
     final = None
     if request.keep:
         final = np.concatenate(run.final)[: samples.ntraj].astype(float)
-    return Outcome(schedule.outputs(samples), float(grid.hs.max()), stats, final, prepared)
+    return Outcome(samples.outputs(schedule), float(grid.hs.max()), stats, final, prepared)
 
 
 LEAST = 1e-9  # seconds per trajectory, step and variable, at least

@@ -32,13 +32,12 @@ from numpy.typing import NDArray
 from ..estimate import Crew
 from ..kernels.cpu import Chunks, CpuKernel
 from ..kernels.given import LANES, GivenKernel
-from ..kernels.grid import Grid
+from ..kernels.grid import Grid, Schedule
 from ..kernels.module import KernelText
 from .driver import Prepared
 from .loop import Request
 from .nets import MOST, Declined, Directions, Sums, count, directions, given_text, polynomials
 from .pool import available_threads
-from .schedule import Schedule
 from .statistics import BATCHES
 
 DIRECTIONS = (2, 8, 16)  # numbers of directions that the pilot tries

@@ -13,10 +13,14 @@ on neither who runs what nor where a run is interrupted.
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,11 +28,10 @@ from numpy.typing import NDArray
 
 from ..estimate import out_of_time
 from ..kernels.cpu import Chunks, CpuKernel, Kernel
+from ..kernels.grid import Schedule
 from ..kernels.module import KernelText
-from .interrupts import Interrupts
 from .pilot import Wanted
 from .pool import Pool, PoolLost, Threads, available_threads
-from .schedule import Schedule
 from .statistics import Samples
 
 POLL = 0.2  # seconds between looks at the clock and at Ctrl-C
@@ -179,6 +182,48 @@ class Request:
         out_of_time(self.start + compiling, self.timeout, done)
 
 
+class Interrupts:
+    """Ctrl-C and SIGTERM as wishes, so that no sum is ever cut in half.
+
+    While it is ``armed``, the first Ctrl-C is noted in ``wanted``; the second raises.
+
+    Before, when nothing is done yet that could be lost, the first one raises too. With
+    ``terminate``, SIGTERM (which queues send before they kill) is noted too, and sent again on
+    leaving, when what was done is safe. In other threads than the main one nothing changes.
+    """
+
+    def __init__(self, *, terminate: bool = False):
+        self.wanted = False
+        self.insisted = False
+        self.armed = False
+        self._terminated = False
+        self._signals = [signal.SIGINT, signal.SIGTERM] if terminate else [signal.SIGINT]
+        self._before: dict[signal.Signals, Any] = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            self._terminated = True
+        elif self.wanted:
+            self.insisted = True
+        if not self.armed or self.insisted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in self._signals:
+                # None: set by other code than Python's; ignored: to be left so (nohup)
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._terminated:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 class Loop:
     """One run's moving parts."""
 
@@ -268,7 +313,7 @@ class Loop:
 
     def _reached(self) -> bool:
         reached, samples = self.request.reached, self.state.samples
-        return bool(reached and self._check_due() and reached(self.schedule.outputs(samples)))
+        return bool(reached and self._check_due() and reached(samples.outputs(self.schedule)))
 
     def run(self, start: float) -> None:
         """Submit tasks, absorb their sums in order, stop when a rule says so."""

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from ..estimate import together
 from ..kernels.cpu import Chunks, CpuKernel
-from ..kernels.grid import Grid
+from ..kernels.grid import Grid, Schedule
 from ..kernels.module import KernelText
 from ..phasespace.system import SMALL_NOISE
-from .schedule import Schedule
 from .statistics import BATCHES
 
 BELOW = 0.4  # accepted step error, of the standard error that the run will reach

@@ -22,8 +22,7 @@ from ..kernels.cpu import CpuKernel
 from ..kernels.grid import Grid
 from ..kernels.module import KernelText
 from .driver import announce_run
-from .interrupts import Interrupts
-from .loop import Request
+from .loop import Interrupts, Request
 from .pool import available_threads
 from .statistics import BATCHES
 

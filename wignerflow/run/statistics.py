@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .. import _check
 
 if TYPE_CHECKING:
+    from ..kernels.grid import Schedule
     from ..observables import Slot
 
 #: Number of interleaved batches (trajectory index mod 32) behind every jackknife error.
@@ -127,6 +128,23 @@ class Samples:
             return self
         names = ("count", "mean", "m2", "batch_count", "batch_sum")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def outputs(self, schedule: Schedule) -> Samples:
+        """Sums at the outputs from sums at the records."""
+        if not schedule.steps:
+            return self
+        after = np.searchsorted(schedule.nodes, schedule.times).clip(max=schedule.nodes.size - 1)
+        count, groups = self.count[after], self.batch_count[after]
+        square = schedule.read(self.m2 / np.maximum(self.count, 1)[:, None], 0)
+        each = self.batch_sum / np.maximum(self.batch_count, 1)[:, :, None]
+        return replace(
+            self,
+            count=count,
+            mean=schedule.read(self.mean, 0),
+            m2=np.maximum(square, 0.0) * count[:, None],
+            batch_count=groups,
+            batch_sum=schedule.read(each, 0) * groups[:, :, None],
+        )
 
     def absorb(
         self,

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.grid import MAX_STEPS, Grid
+from ..kernels.grid import LEAST, MAX_STEPS, Grid, Schedule
 from ..kernels.module import KernelText
 from ..kernels.small_noise import suits
 from ..phasespace.system import SMALL_NOISE
@@ -31,7 +31,6 @@ from .delays import DelayedPilot, delayed_step
 from .net_pilot import NetPilot
 from .nets import Declined
 from .pilot import SIGNIFICANT, SURE, Level, Pilot, Wanted
-from .schedule import LEAST, Schedule
 
 COARSEST = 256  # times the first guess, where the search begins
 LEVELS = 18  # steps that are tried

@@ -15,7 +15,7 @@ from ..checkpoint import FileKeeper
 from ..compiler.build import TooLarge
 from ..estimate import LISTENER, MINUTE, out_of_time, showing_compilation
 from ..kernels.cpu import CpuKernel, Kernel, NoDevice
-from ..kernels.grid import Grid
+from ..kernels.grid import Grid, Schedule
 from ..kernels.module import KernelText
 from ..kernels.observe import Readout
 from ..model.model import Model
@@ -38,7 +38,6 @@ from ..run.driver import Outcome, Prepared, announce_run, check_outputs, place, 
 from ..run.extrapolated import coefficient_times, extrapolated
 from ..run.loop import Request, State
 from ..run.pilot import LOOK, MAX_WORK, Wanted
-from ..run.schedule import Schedule
 from ..run.statistics import BATCHES, Samples
 from ..run.stopping import Target, worst
 from .options import Options
