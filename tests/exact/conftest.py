@@ -71,16 +71,21 @@ class Brute:
         scale = 1 if sub.kind == "spin" else 0.5
         return scale * sum(self.one(k, PAULI[letter]) for k in slots)
 
-    def matrix(self, op, t=0.0):
-        out = np.zeros(self.rho.shape, complex)
+    def parts(self, op):
+        """Matrices by the time coefficients that multiply each."""
+        out = {}
         for c, times, factors in op.expand():
-            term = c * np.eye(len(out), dtype=complex)
-            for coefficient in times:
-                term = term * complex(coefficient(t))
+            term = c * np.eye(len(self.rho), dtype=complex)
             for sub, m, word in factors:
                 for letter in word:
                     term = term @ self.letter(sub, m, letter)
-            out += term
+            out[times] = out.get(times, 0) + term
+        return out
+
+    def matrix(self, op, t=0.0):
+        out = np.zeros(self.rho.shape, complex)
+        for times, part in self.parts(op).items():
+            out += np.prod([complex(coefficient(t)) for coefficient in times]) * part
         return out
 
     def liouvillian(self, t=0.0):

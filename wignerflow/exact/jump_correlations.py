@@ -37,7 +37,7 @@ class Correlated(WaveFunctions):
         X: operator at the later time.
         pieces: (weight, A, D) of every term.
         t: the earlier time.
-        taus: delays, (T,).
+        taus: delays, ascending from 0 or later, (T,).
         seed, memory: as elsewhere.
         mean: whether <X(t + tau)> is wanted.
     """
@@ -63,7 +63,10 @@ class Correlated(WaveFunctions):
                     every.append(op)
             self.terms.append((weight, every.index(A.dag()), every.index(D)))
         self.kicks = tuple(every)
-        self.mean, self.t, self.later = mean, t, t + taus
+        # runs that follow begin at t, whether that is asked for or not
+        self.skip = 1 if taus[0] > 0 else 0
+        self.mean, self.t = mean, t
+        self.later = t + np.concatenate([np.zeros(self.skip), taus])
         ahead = np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0]
         self.ahead = int(ahead)
         self.cached: dict[tuple[int, int], Any] = {}
@@ -102,7 +105,7 @@ class Correlated(WaveFunctions):
             out[row, 3:] = edges[:, None]
             total += jumps + self._follow(trajectory, end, after, out[row])
         self.jumps[numbers.start] = total
-        return out
+        return out[..., self.skip :]
 
     def seconds(self) -> float:
         """Of one run up to t, and of all that follow from it."""
