@@ -69,6 +69,25 @@ def test_spins_and_a_mode_beside_them():
     agree(model, {"z": spins[2].sz, "bond": pair, "n": cav.n, "a": cav.a * spins[1].sp}, 3e-6)
 
 
+def test_rates_in_time_of_members_that_are_alike():
+    """The same jump twice at one rate, another beside it, and members of which one has none."""
+    chain = wf.Ensemble([1, 2], count=2)
+    rate = wf.coef(lambda t: 0.5 + 2 * t)
+    H = wf.coef(np.cos) * chain.Jx.sum()
+    jumps = [wf.LocalJump(chain.sp + 0.3 * chain.sz, rate)] * 2
+    jumps += [wf.LocalJump(chain.sm, 0.4), wf.LocalJump(chain.sm, wf.coef(np.exp))]
+    jumps += [wf.Jump(chain.Jm.sum(), rate)]
+    pulse = wf.pulse(0.3, chain.Jy.sum(), 0.6)
+    model = wf.Model(H, jumps, initial={chain: TILTED}, pulses=[pulse])
+    ops = {"z0": chain[0].Jz, "x1": chain[1].Jx, "pm": chain[0].Jp * chain[1].Jm}
+    result = agree(model, ops)
+    assert min(np.ptp(np.abs(result.expect[name])) for name in ops) > 1e-2
+    alone = wf.LocalJump(chain[1].sm, rate)
+    other = wf.Model(H, [*jumps, alone], initial={chain: TILTED})
+    with pytest.raises(NotReducible, match="different local jumps"):
+        Reduction(other, chain)
+
+
 def test_long_chains_have_exact_solutions():
     N, M = 10, 20
     chain = wf.Ensemble(N, count=M)

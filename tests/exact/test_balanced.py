@@ -44,7 +44,26 @@ def both_at_once(N):
     return wf.Model(jumps=jumps, initial={atoms: wf.level("e")})
 
 
+def exchange(N):
+    """Pairs that exchange what they are: no level gains, and one that only stands between."""
+    model = decays(N)
+    (atoms,) = model.subsystems
+    pair = atoms.op("0", "e") * atoms.op("e", "0")
+    between = atoms.op("0", "1") * atoms.op("1", "0")
+    return wf.Model(0.4 * pair + 0.3 * between, model.jumps, initial={atoms: wf.level("e")})
+
+
+def through(N):
+    """What leads from 1 to 0 by way of e leaves e as it is."""
+    atoms = wf.Levels(N, ["0", "1", "e"], name="atoms")
+    step = atoms.op("0", "e") * atoms.op("e", "1")
+    jumps = [wf.LocalJump(atoms.one("1", "e"), 0.3)]
+    return wf.Model(step + step.dag(), jumps, initial={atoms: wf.level("e")})
+
+
 CASES = {
+    "pairs exchange": (exchange(3), [0, 1, 2]),
+    "by way of a third": (through(3), [0, 0, 2]),
     "decays": (decays(5), [0, 1, 2]),
     "driven": (decays(3, drive=0.4), [0, 1, 0]),
     "from a superposition": (decays(3, start=wf.levels({"0": 0.6, "e": 0.8})), [0, 1, 0]),

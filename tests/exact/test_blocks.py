@@ -1,8 +1,11 @@
+import re
+
 import numpy as np
 import pytest
 
 import wignerflow as wf
-from wignerflow.exact import blocks, cutoffs, runs
+from wignerflow.exact import blocks, cutoffs, ladder, runs
+from wignerflow.exact.ladder import Basis
 from wignerflow.exact.solution import TooLarge
 
 from ..few import few
@@ -170,36 +173,6 @@ def test_forward_and_backward_emission_of_two_spins_one():
     assert abs(out["g"][1].imag + 0.348) < 5e-4
 
 
-def test_time_dependent_drive_and_rates(brute):
-    s = wf.Ensemble(2, name="s")
-    pulse, rate = (
-        wf.coef(lambda t: np.exp(1j * t) * (1 + t)),
-        wf.coef(lambda t: 0.3 + 0.2 * np.sin(t)),
-    )
-    model = wf.Model(
-        pulse * s.Jm + (pulse * s.Jm).dag(),
-        [wf.Jump(s.Jm, rate=rate), wf.LocalJump(s.sz + 0.3 * s.sm, rate=rate)],
-        initial={s: wf.bloch(0.4, 0.2)},
-    )
-    t = np.linspace(0, 1, 3)
-    ops = {"z": s.Jz, "m": s.Jm, "driven": pulse * s.Jm}
-    out = runs.solve("blocks", model, t, ops, rtol=1e-9)
-    full = brute(model)
-    rho, steps = full.rho.ravel().astype(complex), 400
-    c = full.liouvillian(0)
-    for n in range(steps):  # classical Runge-Kutta, error of order 1e-9
-        h, u = 1 / steps, n / steps
-        a, b, c = c, full.liouvillian(u + h / 2), full.liouvillian(u + h)
-        k1 = a @ rho
-        k2 = b @ (rho + h / 2 * k1)
-        k3 = b @ (rho + h / 2 * k2)
-        rho = rho + h / 6 * (k1 + 2 * k2 + 2 * k3 + c @ (rho + h * k3))
-    for name, op in ops.items():
-        want = np.trace(full.matrix(op, 1.0) @ rho.reshape(full.rho.shape))
-        np.testing.assert_allclose(out.expect[name][-1], want, atol=1e-8, err_msg=name)
-    assert out.stats["products"] > 0
-
-
 def test_conserved_quantities_are_found():
     s = wf.Ensemble(20, name="s", count=2)
     model = wf.Model(
@@ -252,6 +225,16 @@ def test_fock_and_thermal_states():
     np.testing.assert_allclose(out["b"], 0.5, atol=1e-5)
 
 
+def test_levels_and_unknown_kinds_have_no_basis(monkeypatch):
+    atoms, q = wf.Levels(2, 3, name="atoms"), wf.Spin(name="q")
+    with pytest.raises(ValueError, match="'atoms' are emitters with levels"):
+        Basis(wf.Model(initial={atoms: wf.level("0"), q: wf.up}))
+    model = wf.Model(initial={q: wf.up})
+    monkeypatch.setattr(ladder, "KINDS", ("mode",))
+    with pytest.raises(ValueError, match="of the kind of 'q'"):
+        Basis(model)
+
+
 def test_very_large_models_are_refused_at_once():
     chain = wf.Ensemble(20, name="chain", count=12)
     model = wf.Model(jumps=[wf.Jump(chain.Jm.sum(), rate=1.0)], initial={chain: wf.up})
@@ -260,6 +243,22 @@ def test_very_large_models_are_refused_at_once():
     s = wf.Ensemble(20_000, name="s")
     with pytest.raises(TooLarge, match="GB"):
         runs.solve("blocks", wf.Model(s.Jx, initial={s: wf.up}), np.linspace(0, 1, 3), {"z": s.Jz})
+
+
+@pytest.mark.parametrize("state", [wf.up, wf.bloch(0.3, 0.4), wf.bloch_vector(0.1, 0.2, 0.3)])
+def test_the_memory_of_single_sites_is_told_before_it_is_taken(state):
+    """Some tables over (J, M); where M is mixed, some copies of rho_J too, of one J or of all."""
+    s, a = wf.Ensemble(400, name="s"), wf.Mode(name="a", cutoff=300)
+    model = wf.Model(s.Jz, initial={s: state, a: wf.vacuum})
+    with pytest.raises(TooLarge, match="GB") as told:
+        blocks.check_sites(Basis(model), 1e6)
+    found = 1e9 * float(re.search(r"at least (\S+) GB", str(told.value))[1])
+    sizes = np.arange(401, 0, -2.0)
+    tables, copies = 8 * (201 * 401 + 300), 16 * 300**2
+    if state is not wf.up:
+        copies += 16 * ((sizes**2).sum() if not state.is_pure else sizes[0] ** 2)
+    assert 2 * (tables + copies) < found < 13 * tables + 5 * copies
+    blocks.check_sites(Basis(model), 1.01 * found)
 
 
 def test_rates_must_stay_non_negative():

@@ -102,6 +102,29 @@ def test_piqs_hamiltonian_or_none():
     assert not wf.from_piqs(qutip.piqs.Dicke(3)).H.terms
 
 
+def test_every_piqs_hamiltonian_of_second_degree():
+    """On the largest J of four, where its matrix is that of our own operators."""
+    c = np.array([[0.3, 0.5, -0.7], [0, -0.4, 0.9], [0, 0, 0.6]])
+    linear = [0.2, -1.1, 0.8]
+
+    def polynomial(x):
+        return sum(v * J for v, J in zip(linear, x, strict=True)) + sum(
+            c[a, b] / 2 * (x[a] * x[b] + x[b] * x[a]) for a in range(3) for b in range(a, 3)
+        )
+
+    N = 4
+    system = qutip.piqs.Dicke(N, hamiltonian=polynomial(qutip.piqs.jspin(N)))
+    model = wf.from_piqs(system, initial=wf.bloch(0.7, 0.4))
+    (s,) = model.subsystems
+    found = runs.solve(
+        "blocks", model, np.array([0, 0.9]), {"x": s.Jx, "y": s.Jy, "z": s.Jz}
+    ).expect
+    U = (-0.9j * polynomial(qutip.jmat(N / 2))).expm()
+    psi = U * qutip.spin_coherent(N / 2, 0.7, 0.4)
+    for name, J in zip("xyz", qutip.jmat(N / 2), strict=True):
+        np.testing.assert_allclose(found[name][1], qutip.expect(J, psi), atol=1e-7)
+
+
 def test_piqs_refusals():
     with pytest.raises(TypeError, match=r"must be a qutip\.piqs\.Dicke"):
         wf.from_piqs(4)

@@ -43,6 +43,21 @@ def test_thermal_light_of_a_cavity_is_gaussian_and_coherent_light_poissonian():
         np.testing.assert_allclose(out.g2[0, 0], both + excess * abs(g1) ** 2, rtol=2e-4)
 
 
+def test_modes_are_wide_enough_for_all_bins():
+    """A cavity that fills: the light of |alpha|^2 behind the first bin, for long."""
+    kappa, edges = 1.0, np.array([0.0, 2.6, 3.0])
+    mode = wf.Mode(name="mode")
+    model = wf.Model(mode.a + mode.adag, [wf.Jump(mode.a, kappa)], initial={mode: wf.vacuum})
+    out = counting.count(model, [np.sqrt(kappa) * mode.a], edges, g1=False, g2=False)
+
+    def emitted(t):  # the integral of 4 (1 - exp(-t/2))^2
+        return 4 * (t + 4 * np.exp(-t / 2) - np.exp(-t))
+
+    np.testing.assert_allclose(out.flux[0], np.diff(emitted(edges)), rtol=1e-5)
+    np.testing.assert_allclose(out.mean[0], out.flux.sum(), rtol=1e-6)
+    np.testing.assert_allclose(out.second[0], out.mean[0] ** 2, rtol=1e-4)  # coherent
+
+
 def test_no_elements_are_held_but_those_that_are_reached():
     """An excited emitter that only loses its phase, and the light that it might give."""
     spin = wf.Spin(name="spin")

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 import wignerflow as wf
 from wignerflow.exact import blocks, cutoffs, runs
@@ -148,3 +149,35 @@ def test_a_narrow_cutoff_of_the_user_stops_no_run(engine: str) -> None:
         both = photons(narrow, free)
     assert both.stats["edge"]["narrow"] > 1e-3
     assert np.abs(both.expect["n"] - photons(free).expect["n"]).max() < 1e-6
+
+
+def closed_pair():
+    """Two modes with few states each, under H alone; a^3 is the longest stride of one."""
+    one, two = wf.Mode(name="one", cutoff=5), wf.Mode(name="two", cutoff=4)
+    H = 0.8 * (one.a + one.adag) + 0.9 * (one.adag * two.a + one.a * two.adag)
+    H = H + 0.2 * (one.a**3 + one.adag**3)
+    model = wf.Model(H, initial={one: wf.vacuum, two: wf.vacuum})
+    return model, {"n": one.n, "timed": wf.coef(np.cos) * two.n + one.n}
+
+
+@pytest.mark.parametrize("method", ["blocks", "occupations", "jumps"])
+def test_the_population_at_an_edge_is_that_of_its_highest_states(brute, method):
+    """As many as the longest stride, two at least; the largest at any time that is looked at."""
+    model, ops = closed_pair()
+    times = np.array([0.1, 0.5, 1.2])
+    looks = times if method == "jumps" else np.union1d(times, np.linspace(0.1, 1.2, runs.LOOKS))
+    engine = wf.QuantumJumps() if method == "jumps" else wf.Exact(method)
+    given = {"ntraj": 2, "seed": 1} if method == "jumps" else {}
+    out = engine.solve(model, times, ops, **given)
+    full = brute(model)
+    states = [expm(-1j * (t - 0.1) * full.matrix(model.H))[:, 0] for t in looks]
+    n = np.indices((5, 4)).reshape(2, -1)
+    for k, (name, width) in enumerate({"one": 3, "two": 2}.items()):
+        top = n[k] >= n[k].max() + 1 - width
+        want = max(np.sum(np.abs(psi[top]) ** 2) for psi in states)
+        assert out.stats["edge"][name] == pytest.approx(want, abs=1e-7) and want > 1e-3
+    assert out.stats["cutoffs"] == {"one": 5, "two": 4} and len(out.stats["warnings"]) == 2
+    psi = states[-1]
+    both = np.abs(psi) ** 2 @ n.T
+    assert out.expect["n"][-1] == pytest.approx(both[0], abs=1e-7)
+    assert out.expect["timed"][-1] == pytest.approx(np.cos(1.2) * both[1] + both[0], abs=1e-7)

@@ -228,6 +228,21 @@ def test_a_hundred_atoms_with_two_collective_decays():
     assert found.stats["reached"] == comb(N + 2, 2)
 
 
+def test_a_start_with_too_many_elements_is_refused():
+    """C(N + d^2 - 1, d^2 - 1) of mixed emitters, times those of a mode, are too many by one."""
+    atoms, a = wf.Levels(3, 2, name="atoms"), wf.Mode(name="a", cutoff=6)
+    mixed = wf.density([[0.7, 0.2], [0.2, 0.3]])
+    jump = wf.LocalJump(atoms.one("0", "1"), 1.0)
+    model = wf.Model(jumps=[jump], initial={atoms: mixed, a: wf.coherent(0.8)})
+    space = Occupations(model, None, 1e9).space
+    count = comb(3 + 3, 3) * 6**2
+    start = space.start(count)
+    assert len(start.rows) == len(start.value) == count
+    assert space.trace(start.rows) @ start.value == pytest.approx(1)
+    with pytest.raises(TooLarge, match="too many elements"):
+        space.start(count - 1)
+
+
 def test_keys_of_elements_differ():
     atoms = wf.Levels(6, 3, name="atoms")
     H = atoms.op("0", "1") + atoms.op("1", "0")

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 import wignerflow as wf
-from wignerflow.exact import regression
+from wignerflow.exact import regression, runs
 from wignerflow.exact.steady import NotUnique
 
 from ..few import few
@@ -118,6 +118,16 @@ def test_time_dependence(engine):
     decay = np.exp(-0.3 * TAUS[1:])
     np.testing.assert_allclose(out.symmetric - out.mean_a * out.mean_b, decay / 2, atol=1e-5)
     np.testing.assert_allclose(out.plain - out.mean_a * out.mean_b, decay, atol=1e-5)
+
+
+def test_only_what_the_later_operator_sees_is_evolved(monkeypatch):
+    """Of all M - M' those of the later operator, and the populations, for the trace."""
+    s = wf.Ensemble(20, name="s")
+    m = wf.Model(0.3 * s.Jz, [wf.Jump(s.Jm, rate=0.2)], initial={s: wf.bloch(0.9, 0.4)})
+    sizes, read = [], runs.read
+    monkeypatch.setattr(runs, "read", lambda *a: sizes.append(a[0].size) or read(*a))
+    regression.correlation(m, s.Jp, s.Jm, TAUS, 0.5)
+    assert len(sizes) == 5 and max(sizes) <= 2 * 20 + 21 < 21**2
 
 
 @pytest.mark.parametrize("engine", ["blocks", "occupations"])
