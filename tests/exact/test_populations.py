@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 import wignerflow as wf
 from wignerflow.exact import populations
@@ -100,6 +101,21 @@ def test_random_diagonal_models_against_brute_force_and_blocks(brute, seed):
         np.testing.assert_allclose(out.expect[name], other.expect[name], atol=1e-9)
     timed = np.cos(t) * out.expect["z"] + out.expect["zz"]
     np.testing.assert_allclose(out.expect["timed"], timed, atol=1e-12)
+
+
+def test_weights_of_numbers_of_jumps_are_those_of_poisson():
+    for x in (0.0, 0.3, 25.0, 4000.0):
+        first, weights = populations._poisson(x, 10**6)
+        k = first + np.arange(weights.size)
+        np.testing.assert_allclose(weights, poisson.pmf(k, x), rtol=1e-9, atol=1e-300)
+        assert abs(1 - weights.sum()) < 1e-12 and weights.size < 40 * np.sqrt(x) + 100
+    assert populations._poisson(25.0, 20)[1].size == 20  # none behind the last step
+
+
+def test_windows_hold_all_that_is_not_zero():
+    p = np.array([[0, 0, 0.2, 0, 0.1, 0], [0, 0, 0, 0, 0, 0], [0.3, 0, 0, 0, 0, 0.4]])
+    lo, hi = populations._windows(p)
+    assert lo.tolist() == [2, 0, 0] and hi.tolist() == [5, 0, 6]
 
 
 def test_long_times_and_many_segments():
