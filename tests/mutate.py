@@ -359,7 +359,7 @@ def plant(path: Path, number: int, tests: list[str], seconds: float) -> str:
         change_modules((module,), change, told=True)
         return run_tests(["-x", *tests], [])
 
-    status = in_child(work, 20 + 4 * seconds + 60 * fault.compiled)
+    status = in_child(work, 30 + 2 * seconds + 60 * fault.compiled)
     if status in (0, 1, 2, 4):  # failures; 2 and 4: it cannot even be imported
         return "killed" if status else "survived"
     slow = (-signal.SIGXCPU, -signal.SIGKILL)
