@@ -23,6 +23,8 @@ _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 12
 
 #: The remedy for booleans.
 AS_NUMBER = "Multiply a condition by one to make it a number, as in `1.0 * (t > 1)`."
+#: That for functions, which operators and rates do not take.
+OF_TIME = "A function f of time is given as `wf.coef(f)`."
 
 
 class Note(str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -214,3 +216,20 @@ def ring_laws(system, one, two, three):
     jacobi = bracket(a, bracket(b, c)) + bracket(b, bracket(c, a)) + bracket(c, bracket(a, b))
     scale = 1 + max(x._scale() for x in (a, b, c)) ** 3
     assert same(jacobi / scale + 1, Op.scalar(1))
+
+
+def test_functions_of_time_are_told_how_they_are_given():
+    atoms, chain = wf.Ensemble(4, name="atoms"), wf.Spin(count=3, name="chain")
+    calls = (
+        lambda: np.cos * atoms.Jx,
+        lambda: atoms.Jx * math.cos,
+        lambda: atoms.Jx + math.cos,
+        lambda: chain.sx * math.cos,
+        lambda: math.cos * chain.sx,
+        lambda: wf.Jump(atoms.Jm, math.cos),
+        lambda: wf.Jump(chain.sm, math.cos),
+        lambda: wf.LocalJump(atoms.sp, rate=math.cos),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=r"`wf\.coef\(f\)`"):
+            call()

@@ -105,6 +105,8 @@ def _rate(argument: str, rate: Any, size: int | None) -> Any:
         return rate
     if np.asarray(rate).dtype == bool:
         _check.fail(argument, "be a number", rate, _check.AS_NUMBER, TypeError)
+    if callable(rate):
+        _check.fail(argument, "be a number", rate, _check.OF_TIME, TypeError)
     raw = _check.numeric_array(argument, rate, complex)
     if np.any(raw.imag != 0):
         _check.fail(argument, "be real", rate)

@@ -152,6 +152,8 @@ class Op(Measurable, Symbolic):
                 f"Cannot {what} an operator and an array operator; sum over the array first, "
                 "for example `(weights * chain.Jm).sum()`, or index one member."
             )
+        if callable(other):
+            raise TypeError(f"Cannot {what} an operator and a function. {_check.OF_TIME}")
         return None
 
     def __add__(self, other: Any) -> Op:

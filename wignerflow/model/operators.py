@@ -75,10 +75,11 @@ class ArrayOp(Measurable, Symbolic):
                     _check.Note(f"an array of shape {w.shape}"),
                 )
             return np.broadcast_to(w, (self.size,))
-        if isinstance(other, Coef):
+        if callable(other):  # Coef is, too
+            hint = "" if isinstance(other, Coef) else f" {_check.OF_TIME}"
             raise TypeError(
                 "A time coefficient multiplies an operator, not an array operator; "
-                "sum over the array first."
+                f"sum over the array first.{hint}"
             )
         if isinstance(other, Op):
             raise TypeError(
