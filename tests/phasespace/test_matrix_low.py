@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import wignerflow as wf
+from wignerflow.kernels import local as local_module
 from wignerflow.kernels import matrix_low
 from wignerflow.kernels.matrix_local import MatrixLocal
 from wignerflow.kernels.matrix_low import MatrixLow
@@ -44,13 +46,13 @@ def test_means_change_exactly_in_arrays():
 
 def spoilt(place: str) -> Any:
     """A table of which numbers of one kind are one percent too large."""
-    right = MatrixLow.table_row
+    right = MatrixLow.rows
 
-    def wrong(self: MatrixLow, when: Any, noise: bool) -> np.ndarray:
-        out = right(self, when, noise)
+    def wrong(self: MatrixLow, *given: Any) -> np.ndarray:
+        out = right(self, *given)
         first = self.moving + 2 * sum(map(len, self.entries_of))
         part = slice(self.moving, first) if place == "rows" else slice(first, None)
-        out[:, part] *= 1.01
+        out[..., part] *= 1.01
         return out
 
     return wrong
@@ -71,7 +73,7 @@ def test_wrong_noise_is_caught_in_the_second_moments(monkeypatch):
     check_second_moments(world)
     for place in ("rows", "apart"):
         with monkeypatch.context() as patch, pytest.raises(AssertionError):
-            patch.setattr(MatrixLow, "table_row", spoilt(place))
+            patch.setattr(MatrixLow, "rows", spoilt(place))
             check_second_moments(world)
 
 
@@ -92,6 +94,37 @@ def test_a_factor_that_is_not_updated_is_caught(monkeypatch):
     monkeypatch.setattr(matrix_low.LowLoops, "_factor", wrong)
     with pytest.raises(AssertionError):
         check_second_moments(world)
+
+
+def test_steps_in_time_are_tabulated_together(monkeypatch):
+    """Rates that depend on time have a flow per step and member; these are made many at a time."""
+    atoms = wf.Levels(9, 3, name="atoms", count=2)
+    rate, fixed = wf.coef(lambda t: 1 + t * t), np.array([0.2, 0.5])
+    jumps = [wf.LocalJump(atoms.one("0", "1"), rate), wf.LocalJump(atoms.one("2", "0"), fixed)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.level("1")})
+    local = KernelText(wf.TWA().lower(model, {}, np.ones(1))[0], []).local
+    starts, lengths = np.linspace(0, 1, 7), np.linspace(0.01, 0.2, 7)
+    made, right, own = [], local_module.exponential, local.matrices[0]
+
+    def counted(A: Any) -> Any:
+        made.append(len(A))
+        return right(A)
+
+    monkeypatch.setattr(local_module, "exponential", counted)
+    monkeypatch.setattr(local_module, "NUMBERS", 6 * own.numbers)  # three steps of two members
+    table = local._table(0, starts, lengths, 2, True)
+    assert made == [6, 6, 2]
+    first, second = (G for *_, G in own.step.parts)
+    for t, h, rows in zip(starts, lengths, table, strict=True):
+        now = 1 + t * t + t * h + h * h / 3  # the mean over the step
+        for m in range(2):
+            G = now * first + fixed[m] * second
+            flow = scipy.linalg.expm(0.5 * h * G)
+            np.testing.assert_allclose(
+                rows[m, : own.moving], own._moving(flow[None])[0], rtol=1e-11, atol=1e-14
+            )
+            roots = np.abs(rows[m, own.moving : own.moving + 4]) ** 2
+            np.testing.assert_allclose(sorted(roots)[2:], sorted([now * h, fixed[m] * h]))
 
 
 def turned_spins(F: float, N: int) -> tuple[wf.Model, dict[str, Any]]:

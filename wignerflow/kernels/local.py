@@ -20,6 +20,7 @@ from .text import LANE_LOOP, Lines, Values, fill, fill_one, nested, table_values
 
 AXIAL, GENERAL = 8, 24  # numbers per row of a local table
 TOGETHER = 10_000  # rows, times members, that are made at a time
+NUMBERS = 2**21  # of matrices that are made at a time
 LAST = 4.0  # a variance so many times smaller than both others is factorised last
 CLIP_TOLERANCE = 1e-4  # a pivot below -CLIP_TOLERANCE * N/4 counts as clipped (less is rounding)
 
@@ -179,16 +180,29 @@ class LocalPrinter:
         noise: bool,
     ) -> NDArray[np.float64]:
         """Table rows of block k for steps, (steps, members, width)."""
+        size, out = self.layout.blocks[k].size, []
+        most, rows = TOGETHER, self.rows
         if k in self.matrices:
-            each = zip(starts.tolist(), lengths.tolist(), strict=True)
-            row = self.matrices[k].table_row
-            return np.stack([row(Interval(t, h, panels), noise) for t, h in each])
-        step, out = self.spins[k], []
-        some = max(1, TOGETHER // step.numbers.size)
+            most, rows = NUMBERS // self.matrices[k].numbers, self._matrix_rows
+        some = max(1, most // size)
         for first in range(0, starts.size, some):
             t, h = (x[first : first + some, None] for x in (starts, lengths))
-            out.append(self.rows(k, Interval(t, h, panels), noise))
+            out.append(rows(k, Interval(t, h, panels), noise))
         return np.concatenate(out)
+
+    def _matrix_rows(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
+        """Table rows of matrices, (steps, members, width); the same rates and length share one."""
+        own, shape = self.matrices[k], (len(when.start), self.layout.blocks[k].size)
+        lengths, which = distinct(when.length[:, 0])
+        parts = own.step.parts
+        keys = [where * when.rate(rate, shape[1]) for rate, where, _ in parts]
+        keys.append(lengths[which][:, None])
+        table = np.stack([np.broadcast_to(key, shape) for key in keys], axis=-1)
+        table, place = np.unique(table.reshape(-1, len(keys)), axis=0, return_inverse=True)
+        rates, length = table[:, :-1], table[:, -1]
+        G = np.tensordot(rates, np.stack([G for *_, G in parts]), 1)
+        flows = exponential(own.share * length[:, None, None] * G)
+        return own.rows(rates, length, flows, when.start[:, 0], place.reshape(shape), noise)
 
     def rows(self, k: int, when: Interval, noise: bool) -> NDArray[np.float64]:
         """Table rows of spins, (steps, members, width)."""

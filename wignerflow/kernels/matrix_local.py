@@ -7,6 +7,7 @@ of clusters, which share the factor of a covariance, and without noise; others: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +25,9 @@ from .text import Lines, fill, nested
 if TYPE_CHECKING:
     from ..phasespace.system import MatrixStep
     from .layout import Layout
-    from .local import Interval
 
 #: Entries below this share of the largest vanish in exact arithmetic.
 NOTHING = 1e-12
-#: Of the length of a step, and steps of different rates or lengths kept.
-DIGITS, KEPT = 12, 32
 
 
 class MatrixLocal:
@@ -39,6 +37,10 @@ class MatrixLocal:
         layout: of the kernel.
         step: generators ``parts`` = (rate, where, G) of the block, see ``phasespace.matrices``.
     """
+
+    share = 1.0  # of a step, in which the table's flow acts
+    #: Variables whose noise has a covariance of its own in the table, and what it depends on.
+    entries: Sequence[tuple[int, int, NDArray[np.int64]]] = ()
 
     def __init__(self, layout: Layout, step: MatrixStep):
         self.layout, self.step, self.k = layout, step, step.block
@@ -53,7 +55,6 @@ class MatrixLocal:
         moving = sum(rows.size for j, rows in enumerate(self.flow) if not self.kept[j])
         self.moving = moving
         self.width = moving + self._plan()
-        self._flows: dict[tuple[bytes, float], NDArray[np.float64]] = {}
         self.first = ""
         if self.pairs:
             self.first = layout.draws.first(LOCAL, block.name, self.pairs * block.size)
@@ -82,6 +83,11 @@ class MatrixLocal:
         if self.shared:  # the lower triangle of a factor
             return size * (size + 1) // 2
         return sum(m.size for _, _, m in self.entries)
+
+    @property
+    def numbers(self) -> int:
+        """Of the matrices of which a row is made."""
+        return int(self.levels ** (6 if self.entries else 4))
 
     def _loops(self) -> Stepping | None:
         """Prints the step of many levels."""
@@ -117,55 +123,59 @@ class MatrixLocal:
 
     # -- tables --------------------------------------------------------------------------------
 
-    def table_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
-        """The table row of a step, (members, width)."""
-        size = self.layout.blocks[self.k].size
+    def rows(
+        self,
+        rates: NDArray[np.float64],
+        lengths: NDArray[np.float64],
+        flows: NDArray[np.float64],
+        starts: NDArray[np.float64],
+        place: NDArray[np.int64],
+        noise: bool,
+    ) -> NDArray[np.float64]:
+        """The table rows of steps, (steps, members, width).
+
+        Args:
+            rates: of every different step, (different, parts).
+            lengths: theirs.
+            flows: of the means in ``share`` of it, (different, d^2, d^2).
+            starts: of the steps.
+            place: which of them a step of a member is, (steps, members).
+            noise: whether there is any.
+        """
+        columns = self._moving(flows)
         if self.shared:
-            return self._shared_row(when, noise)
-        rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
-        unique, which = np.unique(rates, axis=1, return_inverse=True)
-        rows = np.empty((unique.shape[1], self.width))
-        for u, column in enumerate(unique.T):
-            G = sum(r * part for r, (*_, part) in zip(column, self.step.parts, strict=True))
-            flow = scipy.linalg.expm(when.length * G)
-            C = covariance(flow) if noise else np.zeros((len(G),) * 3)
-            parts = [flow[rows_, j] for j, rows_ in enumerate(self.flow) if not self.kept[j]]
-            parts += [C[i, j, m] for i, j, m in self.entries]
-            rows[u] = np.concatenate([*parts, np.zeros(0)])
-        return rows[which.ravel()]
+            factors = self._factors(flows, starts, place, noise)
+            return np.concatenate([columns[place], factors], axis=-1)
+        if self.entries:
+            C = covariance(flows) * float(noise)
+            columns = np.concatenate(
+                [columns, *(C[:, i, j, m] for i, j, m in self.entries)], axis=1
+            )
+        return columns[place]
 
-    def _shared_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
-        """The same where the noise is that at the mean of all trajectories."""
-        mean = self.step.shared
+    def _moving(self, flows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The numbers of the means' flows, (different, numbers)."""
+        moving = [flows[:, own, j] for j, own in enumerate(self.flow) if not self.kept[j]]
+        return np.concatenate([*moving, np.zeros((len(flows), 0))], axis=1)
+
+    def _factors(
+        self,
+        flows: NDArray[np.float64],
+        starts: NDArray[np.float64],
+        place: NDArray[np.int64],
+        noise: bool,
+    ) -> NDArray[np.float64]:
+        """Factors of the noise at the mean of all trajectories, (steps, members, numbers)."""
+        mean, lower = self.step.shared, np.tril_indices(len(self.order))
         assert mean is not None
-        size, n = self.layout.blocks[self.k].size, len(self.order)
-        rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
-        unique, which = np.unique(rates, axis=1, return_inverse=True)
-        values = mean.at(when.start)
-        rows = np.empty((size, self.width))
-        lower = np.tril_indices(n)
-        for u, column in enumerate(unique.T):
-            flow = self._flow(column, when.length)
-            members = np.flatnonzero(which.ravel() == u)
-            moving = [flow[rows_, j] for j, rows_ in enumerate(self.flow) if not self.kept[j]]
-            rows[members, : self.moving] = np.concatenate([*moving, np.zeros(0)])
-            factor = np.zeros((members.size, n, n))
-            if noise:
-                C = covariance_at(flow, values[members])
-                factor = capped_factor(C[:, self.order][:, :, self.order])
-            rows[members, self.moving :] = factor[:, lower[0], lower[1]]
-        return rows
-
-    def _flow(self, rates: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-        """Phi of a step at some rates; steps that differ by rounding alone share one."""
-        length = float(f"{length:.{DIGITS}g}")
-        key = (rates.tobytes(), length)
-        if key not in self._flows:
-            if len(self._flows) >= KEPT:
-                self._flows.clear()
-            G = sum(r * part for r, (*_, part) in zip(rates, self.step.parts, strict=True))
-            self._flows[key] = scipy.linalg.expm(length * G)
-        return self._flows[key]
+        out = np.zeros((*place.shape, lower[0].size))
+        for step in range(len(starts) if noise else 0):
+            values = mean.at(float(starts[step]))
+            for u in np.unique(place[step]):
+                members = np.flatnonzero(place[step] == u)
+                C = covariance_at(flows[u], values[members])[:, self.order][:, :, self.order]
+                out[step, members] = capped_factor(C)[:, lower[0], lower[1]]
+        return out
 
     # -- text ----------------------------------------------------------------------------------
 

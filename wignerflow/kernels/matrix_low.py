@@ -17,8 +17,6 @@ exact, second moments to second order in the step.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,12 +27,11 @@ from .matrix_local import MatrixLocal
 from .matrix_loops import Room, row_sum, rows
 from .text import Lines, nested
 
-if TYPE_CHECKING:
-    from .local import Interval
-
 
 class MatrixLow(MatrixLocal):
     """Prints the local step of a block; its interface is that of ``MatrixLocal``."""
+
+    share = 0.5
 
     def _plan(self) -> int:
         d = self.levels
@@ -65,26 +62,26 @@ class MatrixLow(MatrixLocal):
     def _loops(self) -> LowLoops:
         return LowLoops(self)
 
-    def table_row(self, when: Interval, noise: bool) -> NDArray[np.float64]:
-        """The table row of a step, (members, width)."""
-        size = self.layout.blocks[self.k].size
-        rates = np.stack([w * when.rate(rate, size) for rate, w, _ in self.step.parts])
-        unique, which = np.unique(rates, axis=1, return_inverse=True)
-        out = np.empty((unique.shape[1], self.width))
-        for u, column in enumerate(unique.T):
-            flow = self._flow(column, when.length / 2)
-            parts = [flow[own, j] for j, own in enumerate(self.flow) if not self.kept[j]]
-            strength = np.sqrt(column * when.length) if noise else 0 * column
-            jumps = [s * jump for s, jump in zip(strength, self.step.jumps, strict=True)]
-            values = [jumps[k][f, i].conj() for own in self.entries_of for k, f, i in own]
-            weights = [
-                sum(abs(jumps[k][f, i]) ** 2 for k, f, i in self.single if (f, i) == (end, source))
-                for end, own in zip(self.ends, self.sources, strict=True)
-                for source in own
-            ]
-            numbers = np.array([x for c in values for x in (c.real, c.imag)] + weights, float)
-            out[u] = np.concatenate([*parts, numbers])
-        return out[which.ravel()]
+    def rows(
+        self,
+        rates: NDArray[np.float64],
+        lengths: NDArray[np.float64],
+        flows: NDArray[np.float64],
+        starts: NDArray[np.float64],
+        place: NDArray[np.int64],
+        noise: bool,
+    ) -> NDArray[np.float64]:
+        """See ``MatrixLocal``."""
+        strength = np.sqrt(rates * lengths[:, None]) * float(noise)
+        jumps = strength.T[:, :, None, None] * np.array(self.step.jumps)[:, None]
+        values = [jumps[k][:, f, i].conj() for own in self.entries_of for k, f, i in own]
+        weights = [
+            sum(abs(jumps[k][:, f, i]) ** 2 for k, f, i in self.single if (f, i) == (end, source))
+            for end, own in zip(self.ends, self.sources, strict=True)
+            for source in own
+        ]
+        numbers = [x for c in values for x in (c.real, c.imag)] + weights
+        return np.column_stack([self._moving(flows), *numbers])[place]
 
 
 class LowLoops:

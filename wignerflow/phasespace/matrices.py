@@ -91,10 +91,10 @@ def generator(jump: Matrix) -> Real:
 
 
 def covariance(flow: Real) -> Real:
-    """cov_ij = sum_m C_ijm v_m of a step with the map ``flow``, (d^2, d^2, d^2)."""
-    S = symmetrised(round(len(flow) ** 0.5))
-    before = np.einsum("ai,bj,abm->ijm", flow, flow, S, optimize=True)
-    return np.asarray(np.einsum("ijk,mk->ijm", S, flow, optimize=True) - before)
+    """C of cov_ij = sum_m C_ijm v_m in steps with the map ``flow``, (..., d^2, d^2, d^2)."""
+    S = symmetrised(round(flow.shape[-1] ** 0.5))
+    before = np.einsum("...ai,...bj,abm->...ijm", flow, flow, S, optimize=True)
+    return np.asarray(np.einsum("ijk,...mk->...ijm", S, flow, optimize=True) - before)
 
 
 @lru_cache
