@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import poisson
@@ -161,3 +163,17 @@ def test_memory_is_refused_beforehand():
     atoms, model = laser(20_000)
     with pytest.raises(ValueError, match=r"need at least .* GB.*QuantumJumps"):
         Exact().solve(model, [0, 1], {"z": atoms.Jz})
+
+
+@pytest.mark.parametrize("ops", [1, 9])
+def test_the_memory_told_is_that_of_its_tables(ops):
+    """Rates of one collective jump and of two local ones to three J each, twice; one per mean."""
+    atoms, _ = laser(400)
+    jumps = [wf.Jump(atoms.Jm, 1.0), wf.LocalJump(atoms.sp, 1.0), wf.LocalJump(atoms.sm, 1.0)]
+    model = wf.Model(jumps=jumps, initial={atoms: wf.up})
+    named, table = {str(k): atoms.Jz for k in range(ops)}, 8 * 201 * 401
+    with pytest.raises(ValueError, match="need at least") as told:
+        populations.solve(model, np.array([0, 1.0]), named, memory=1e6)
+    tables = 1e9 * float(re.search(r"at least (\S+) GB", str(told.value))[1]) / table
+    least = 2 * (1 + 2 * 3) + ops
+    assert least < tables < 2 * least
