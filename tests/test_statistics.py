@@ -140,6 +140,8 @@ def test_shapes_are_checked(data):
         fold(*arrays)
     with pytest.raises(ValueError, match="`batched` must hold ascending"):
         Samples.empty(2, 3, np.array([1, 3]))
+    with pytest.raises(ValueError, match="`batched` must hold ascending"):
+        Samples.empty(2, 3, np.array([1, 1]))
 
 
 def test_slots():
