@@ -216,6 +216,10 @@ def test_the_flux_of_all_emitters_of_a_local_jump():
     out = wf.solve(model, [0, 0.5], e_ops={"f": wf.Flux(jump)}, method="exact", progress=False)
     known = [4.5, 4.2 * np.exp(-0.35) + 0.3 * np.exp(-0.05)]
     np.testing.assert_allclose(out.expect["f"], known, rtol=1e-6)
+    jump = wf.LocalJump(array[1].sm, 0.7)
+    model = wf.Model(None, [jump], initial={array: wf.up})
+    out = wf.solve(model, [0, 0.5], e_ops={"f": wf.Flux(jump)}, method="exact", progress=False)
+    np.testing.assert_allclose(out.expect["f"], [2.1, 2.1 * np.exp(-0.35)], rtol=1e-6)
     with pytest.raises(TypeError, match=r"wf\.Flux\(jump\)"):
         wf.Output(jump)
     for other in (wf.LocalJump(array.sm, [0.7, 0.2]), wf.Jump(array[0].Jm, 1.0)):

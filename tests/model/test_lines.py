@@ -65,6 +65,8 @@ def test_what_links_cannot_be():
         (lambda: wf.Line(atoms, positions=[0, 1, 2], velocity=-1.0, rate=1.0), "velocity"),
         (lambda: wf.Line(atoms, positions=[0, 1, 2], rate=1.0), "velocity"),
         (lambda: wf.Line(atoms, delays=[0.1], rate=1.0), "have shape"),
+        (lambda: wf.Line(atoms, rate=1.0), "`delays` must be given, or `positions`"),
+        (lambda: wf.Line(atoms, delays=0.1, positions=[0, 1, 2], rate=1.0), "`delays` must be"),
         (lambda: wf.Line(atoms, delays=-0.1, rate=1.0), "non-negative"),
         (lambda: wf.Line(atoms, delays=0.1, rate=1.0, phases=[1, 2, 3]), "phases"),
         (lambda: wf.Line(atoms, delays=0.1, rate_up=1.0), "rate"),

@@ -39,6 +39,8 @@ def test_uniform_is_uniform():
     x, w = wf.spread("uniform", 3.0, 6)
     np.testing.assert_allclose(x, [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5], atol=1e-14)
     np.testing.assert_allclose(w, 1 / 6)
+    x, w = wf.spread("uniform", 3.0, 6, by="population", span=0.5)
+    np.testing.assert_allclose(x, [-1.25, -0.75, -0.25, 0.25, 0.75, 1.25], atol=1e-14)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
