@@ -202,6 +202,8 @@ def test_the_error_of_clusters_that_do_not_converge_is_all_that_they_changed():
     assert expected(falling[:1]) == 0.2
     assert expected([(1, 2, 0.06, 0.01), (2, 3, 0.05, 0.01)]) == pytest.approx(0.11)
     assert expected([(1, 2, 0.01, 0.02), (2, 3, 0.01, 0.02)]) == 0.04  # hidden by sampling
+    # less than half, as may be by chance
+    assert expected([(1, 2, 0.2, 0.02), (2, 3, 0.09, 0.02)]) == pytest.approx(0.29)
 
 
 @pytest.mark.slow
@@ -216,7 +218,8 @@ def test_a_lattice_on_which_clusters_do_not_help_says_so():
     )
     model = wf.Model(H, [wf.Jump(spins.sm, 1.0)], initial={spins: wf.bloch(0.6, 0.3)})
     t, ops = np.linspace(0, 6, 7), {"z": spins.sz.sum() / 6}
-    found = wf.certify(model, t, ops, clusters=(1, 2, 3), ntraj=1500, dt=0.05, progress=False)
+    options = {"ntraj": 1500, "seed": 1, "dt": 0.05, "progress": False}  # 0.49 of the change before
+    found = wf.certify(model, t, ops, clusters=(1, 2, 3), **options)
     exact = wf.solve(model, t, e_ops=ops, method="exact", progress=False).expect["z"]
     line, run = found.lines["z"], found.results[3]
     true = np.abs(run.expect["z"] - exact).max() / np.abs(run.expect["z"]).max()

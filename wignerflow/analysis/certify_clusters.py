@@ -19,7 +19,7 @@ from ..result import Result
 from ..solving import quietly, solve, trajectories_of, whole
 from .budget import Budget, Errors, bound, largest, notes, step_error
 
-#: Of the change before: sizes converge where the next one is less.
+#: Of the change before: sizes converge where the next one is less, by two sampling errors.
 CONVERGING = 0.5
 
 
@@ -31,8 +31,9 @@ class ClusterLine(Errors):
         changes: (size, next size, change of the mean, its sampling error); the largest over time,
             with the sampling error taken off in squares.
         truncation: expected error of the clusters at the largest size: the last change; what all
-            changes add up to where the last is more than half of the one before (sizes do not
-            converge there); two sampling errors of the last where it is not ``resolved``.
+            changes add up to where the last is not less than half of the one before, by two
+            sampling errors (sizes do not converge there); two of the last where it is not
+            ``resolved``.
         sampling: standard error of the run at the largest size.
         step: bound on the error of the time step of that run; NaN where it was not checked.
     """
@@ -137,11 +138,12 @@ def certify_clusters(
 
 def expected(changes: Sequence[tuple[int, int, float, float]]) -> float:
     """The error of the largest size, see ``ClusterLine.truncation``."""
-    sizes = [change for _, _, change, _ in changes]
-    last, hidden = sizes[-1], 2 * changes[-1][3]
-    if len(sizes) > 1 and last > max(hidden, CONVERGING * sizes[-2]):
-        return sum(sizes)
-    return max(last, hidden)
+    _, _, last, error = changes[-1]
+    if len(changes) > 1 and last > 2 * error:
+        _, _, before, its = changes[-2]
+        if last + 2 * math.hypot(error, CONVERGING * its) > CONVERGING * before:
+            return sum(change for _, _, change, _ in changes)
+    return max(last, 2 * error)
 
 
 def _unresolved(name: str, line: ClusterLine) -> str:
