@@ -88,9 +88,26 @@ class Brute:
             out += np.prod([complex(coefficient(t)) for coefficient in times]) * part
         return out
 
+    def function(self, op):
+        """The matrix of an operator as a function of time."""
+        parts = self.parts(op)
+        fixed = parts.pop((), 0 * self.rho)
+        return lambda t: (
+            fixed + sum(np.prod([c(t) for c in times]) * part for times, part in parts.items())
+        )
+
+    @staticmethod
+    def rate(rate):
+        """A rate as a function of time."""
+        return (lambda t: rate(t).real) if isinstance(rate, wf.Coef) else lambda t: rate
+
+    def channels(self):
+        """Operators and rates of all jumps but local ones, as functions of time."""
+        return [(self.function(op), self.rate(rate)) for op, rate in self.model.channels()]
+
     def liouvillian(self, t=0.0):
         def value(rate):
-            return float(rate(t).real) if isinstance(rate, wf.Coef) else rate
+            return float(self.rate(rate)(t))
 
         one = np.eye(len(self.rho))
         H = self.matrix(self.model.H, t)

@@ -17,22 +17,11 @@ def dense(full, times, ops):
     """Mean values at all times, from the first on; pulses as exponentials."""
     model = full.model
 
-    def function(op):
-        parts = full.parts(op)
-        fixed = parts.pop((), 0 * full.rho)
-        return lambda t: (
-            fixed + sum(np.prod([c(t) for c in times]) * part for times, part in parts.items())
-        )
-
-    def value(rate):
-        return (lambda t: rate(t).real) if isinstance(rate, wf.Coef) else lambda t: rate
-
-    H = function(model.H)
-    jumps = [(function(op), value(rate)) for op, rate in model.channels()]
+    H, jumps = full.function(model.H), full.channels()
     for c in model.local_channels():
         for slot in full.slots[c.sub, c.m]:
             L = full.one(slot, c.op.matrix())
-            jumps.append((lambda t, L=L: L, value(c.rate)))
+            jumps.append((lambda t, L=L: L, full.rate(c.rate)))
 
     def slope(t, y):
         rho = y.reshape(full.rho.shape)
@@ -51,7 +40,7 @@ def dense(full, times, ops):
                 rho = U @ rho @ U.conj().T
         return rho
 
-    matrices = {name: function(op) for name, op in ops.items()}
+    matrices = {name: full.function(op) for name, op in ops.items()}
     out = {name: [] for name in ops}
     rho, t = kicked(full.rho.astype(complex), times[0]), times[0]
     for stop in np.union1d(times, [p.time for p in model.pulses if times[0] < p.time < times[-1]]):

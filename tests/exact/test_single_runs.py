@@ -116,20 +116,8 @@ def many_sectors():
 
 def references(full, ops):
     """Functions of a number of a run: its values (ops, T), and its jumps."""
-    model = full.model
-
-    def function(op):
-        parts = full.parts(op)
-        fixed = parts.pop((), 0 * full.rho)
-        return lambda t: (
-            fixed + sum(np.prod([c(t) for c in times]) * part for times, part in parts.items())
-        )
-
-    def value(rate):
-        return (lambda t: rate(t).real) if isinstance(rate, wf.Coef) else lambda t: rate
-
-    jumps = [(function(op), value(rate)) for op, rate in model.channels()]
-    H, matrices = function(model.H), [function(op) for op in ops.values()]
+    H, jumps = full.function(full.model.H), full.channels()
+    matrices = [full.function(op) for op in ops.values()]
     psi = np.linalg.eigh(full.rho)[1][:, -1]
     return lambda k, times: one_run(H, jumps, psi, times, matrices, uniforms(k))
 

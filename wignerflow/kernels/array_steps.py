@@ -17,8 +17,7 @@ class ArrayStepPrinter(StepPrinter):
         """Both stages, each for all single subsystems and then group by group."""
         layout = self.layout
         for stage in (1, 2):
-            running = [f"form{i}" for i in self.members.fields.forms()]
-            layout.total(out, [f"form{i}" for i in self.sums.forms], running)
+            self.members.total(out, self.sums)
             lane = nested(out, LANE_LOOP)
             self._singles(stage, lane)
             lane += ["pass"]

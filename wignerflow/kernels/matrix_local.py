@@ -39,6 +39,7 @@ class MatrixLocal:
     """
 
     share = 1.0  # of a step, in which the table's flow acts
+    shared = False  # a factor stands in the table that is the same for all trajectories
     #: Variables whose noise has a covariance of its own in the table, and what it depends on.
     entries: Sequence[tuple[int, int, NDArray[np.int64]]] = ()
 
@@ -76,7 +77,6 @@ class MatrixLocal:
             for j in self.order[: at + 1]
             if i == j or self.noisy[i, j].any()
         ]
-        #: Whether a factor stands in the table that is the same for all trajectories.
         self.shared = self.step.shared is not None and bool(self.order)
         size = len(self.order)
         self.pairs = (size + 1) // 2
@@ -142,21 +142,30 @@ class MatrixLocal:
             place: which of them a step of a member is, (steps, members).
             noise: whether there is any.
         """
-        columns = self._moving(flows)
+        own = self._noise_columns(rates, lengths, flows, noise)
+        rows: NDArray[np.float64] = np.column_stack([self._moving(flows), *own])[place]
         if self.shared:
             factors = self._factors(flows, starts, place, noise)
-            return np.concatenate([columns[place], factors], axis=-1)
-        if self.entries:
-            C = covariance(flows) * float(noise)
-            columns = np.concatenate(
-                [columns, *(C[:, i, j, m] for i, j, m in self.entries)], axis=1
-            )
-        return columns[place]
+            rows = np.concatenate([rows, factors], axis=-1)
+        return rows
 
     def _moving(self, flows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The numbers of the means' flows, (different, numbers)."""
         moving = [flows[:, own, j] for j, own in enumerate(self.flow) if not self.kept[j]]
         return np.concatenate([*moving, np.zeros((len(flows), 0))], axis=1)
+
+    def _noise_columns(
+        self,
+        rates: NDArray[np.float64],
+        lengths: NDArray[np.float64],
+        flows: NDArray[np.float64],
+        noise: bool,
+    ) -> list[NDArray[np.float64]]:
+        """The numbers of the noise that follow from a step alone, (different,) or more of each."""
+        if self.shared or not self.entries:
+            return []
+        C = covariance(flows) * float(noise)
+        return [C[:, i, j, m] for i, j, m in self.entries]
 
     def _factors(
         self,

@@ -18,9 +18,8 @@ exact, second moments to second order in the step.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..phasespace.matrices import imaginary_part, real_part
+from ..phasespace.matrices import Real, imaginary_part, real_part
 from ..phasespace.system import MatrixInitial
 from .capped import COUNTED, TINY, remainder
 from .matrix_local import MatrixLocal
@@ -62,16 +61,7 @@ class MatrixLow(MatrixLocal):
     def _loops(self) -> LowLoops:
         return LowLoops(self)
 
-    def rows(
-        self,
-        rates: NDArray[np.float64],
-        lengths: NDArray[np.float64],
-        flows: NDArray[np.float64],
-        starts: NDArray[np.float64],
-        place: NDArray[np.int64],
-        noise: bool,
-    ) -> NDArray[np.float64]:
-        """See ``MatrixLocal``."""
+    def _noise_columns(self, rates: Real, lengths: Real, flows: Real, noise: bool) -> list[Real]:
         strength = np.sqrt(rates * lengths[:, None]) * float(noise)
         jumps = strength.T[:, :, None, None] * np.array(self.step.jumps)[:, None]
         values = [jumps[k][:, f, i].conj() for own in self.entries_of for k, f, i in own]
@@ -80,8 +70,7 @@ class MatrixLow(MatrixLocal):
             for end, own in zip(self.ends, self.sources, strict=True)
             for source in own
         ]
-        numbers = [x for c in values for x in (c.real, c.imag)] + weights
-        return np.column_stack([self._moving(flows), *numbers])[place]
+        return [x for c in values for x in (c.real, c.imag)] + weights
 
 
 class LowLoops:

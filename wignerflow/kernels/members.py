@@ -59,6 +59,15 @@ class Members:
         sizes |= {f.size for f in families if isinstance(f, MatrixChannel)}
         return {*layout.groups} - sizes
 
+    def total(self, out: Lines, sums: ArraySums) -> None:
+        """Complete the sums over members, before single subsystems read them."""
+        running = [f"form{i}" for i in self.fields.forms()]
+        self.layout.total(out, [f"form{i}" for i in sums.forms], running)
+
+    def start(self, out: Lines, sums: ArraySums) -> None:
+        """In the lane loop of single subsystems, where sums have their local names."""
+        self.fields.begin(out, {i: f"T{i}" for i in sums.forms}, self.prologue)
+
     def begin(
         self,
         group: int,

@@ -102,8 +102,7 @@ class SmallNoisePrinter:
         self.sums = ArraySums(layout, sorted(forms), "a")
         # the noise of channels lies in one piece of scratch, so that one loop fills it
         for k in range(self.jumps):
-            for i in range(2):
-                layout.s(f"noise{k}_{i}")
+            layout.slots(f"noise{k}", 2)
         # u_1 and u_2 + u_3 of arrays
         self.room = {
             k: layout.wide(2 * layout.blocks[k].components * layout.blocks[k].size)
@@ -195,8 +194,7 @@ class SmallNoisePrinter:
         form_names = self.sums.take(lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         if self.members:
-            sums = {i: f"T{i}" for i in self.sums.forms}
-            self.members.fields.begin(lines, sums, self.prologue)
+            self.members.start(lines, self.sums)
         new: dict[Leaf, str] = {}
         for k in layout.singles:
             every = range(layout.blocks[k].components)
@@ -364,8 +362,7 @@ class SmallNoisePrinter:
             lane += ["pass"]
         else:
             for stage in STAGES:
-                running = [f"form{i}" for i in self.members.fields.forms()]
-                layout.total(body, [f"form{i}" for i in self.sums.forms], running)
+                self.members.total(body, self.sums)
                 lane = nested(body, LANE_LOOP)
                 self._singles(stage, lane)
                 lane += ["pass"]

@@ -200,8 +200,7 @@ class StepPrinter:
             self.records.begin({**start, **form_names}, lines)
         gradient = self.single.emit({**names, **form_names}, stage, lines)
         if self.members:
-            sums = {i: f"T{i}" for i in self.sums.forms}
-            self.members.fields.begin(lines, sums, self.prologue)
+            self.members.start(lines, self.sums)
         if stage == 2 and self.members:
             lines += layout.load(start, "v")
         end: dict[Leaf, str] = {}
